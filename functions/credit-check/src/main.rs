@@ -1,0 +1,2 @@
+//! Starts `credit-check`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `crm-tell`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `deadline-raise`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `delivery-relay`.
+fn main() {}

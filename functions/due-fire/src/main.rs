@@ -1,0 +1,2 @@
+//! Starts `due-fire`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `fulfillment-request`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `invoice-record`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `journal-relay`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `milestone-record`.
+fn main() {}

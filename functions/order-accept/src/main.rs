@@ -1,0 +1,2 @@
+//! Starts `order-accept`.
+fn main() {}

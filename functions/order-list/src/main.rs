@@ -1,0 +1,2 @@
+//! Starts `order-list`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `order-price`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `order-read`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `order-release`.
+fn main() {}

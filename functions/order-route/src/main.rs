@@ -1,0 +1,2 @@
+//! Starts `order-route`.
+fn main() {}

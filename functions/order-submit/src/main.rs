@@ -1,0 +1,2 @@
+//! Starts `order-submit`.
+fn main() {}

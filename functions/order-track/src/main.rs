@@ -1,0 +1,2 @@
+//! Starts `order-track`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `shipment-post`.
+fn main() {}

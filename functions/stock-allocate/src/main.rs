@@ -1,0 +1,2 @@
+//! Starts `stock-allocate`.
+fn main() {}

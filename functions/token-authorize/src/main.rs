@@ -1,0 +1,2 @@
+//! Starts `token-authorize`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Starts `view-project`.
+fn main() {}

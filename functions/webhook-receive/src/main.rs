@@ -1,0 +1,2 @@
+//! Starts `webhook-receive`.
+fn main() {}

@@ -1,0 +1,108 @@
+//! `cargo xtask`: everything a developer or a build server does with this repository, one command each.
+//!
+//! It prepares what it needs (a Python environment, test tools), names what it cannot prepare, and leaves nothing running
+//! that it was not asked to keep. It links no AWS crate and none of ours, so that it compiles in seconds; what speaks to
+//! the local stack is Python in `infra/local`.
+
+// A command-line tool speaks through its two streams.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod bench;
+mod demo;
+mod package;
+mod prerequisites;
+mod process;
+mod stack;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, tests and runs Crossdock on this machine.
+///
+/// A fresh clone needs two commands: `cargo xtask demo` shows fifty orders going all the way, `cargo xtask test` checks
+/// everything. Both do their own set-up; the first run compiles for some minutes.
+///
+/// Where things go: Python tools and the local stack's files in `.local/`, compiled code in `target/`, or in
+/// `~/.cache/crossdock/target` where the folder `~/.cache/crossdock` exists (make it to share compiled dependencies
+/// between clones), or wherever CARGO_TARGET_DIR says.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs fifty different orders through the whole system and compares what each partner's ledger says.
+    ///
+    /// Builds, starts the local stack and the partner simulators, deploys the template with identity policies enforced,
+    /// sends the orders, shows their progress, one order's timeline and the comparison, and stops everything. Exits
+    /// non-zero when any ledger disagrees. Ctrl-C stops cleanly.
+    Demo(demo::Options),
+    /// Checks everything: format, lints, docs, dependencies, the template, all tests, then the live tests on the local stack.
+    ///
+    /// The first failure ends the run with the stage's name and the command that repeats it alone.
+    Test(test::Options),
+    /// Builds, starts the local stack and the partner simulators, deploys, prints the URLs. Leaves everything running.
+    ///
+    /// Run it again after a change: what runs is kept, and only functions whose code changed are updated. Ports are 4566
+    /// (AWS) and 4580 (partners); CROSSDOCK_PORT and CROSSDOCK_PARTNERS_PORT choose others.
+    Up,
+    /// Stops the local stack and the simulators. What they held is gone with them.
+    Down,
+    /// Rebuilds and updates the functions that changed on the running local stack.
+    Deploy,
+    /// Fast checks while you work: format, lints, docs. The same as the first stages of `test`.
+    Lint,
+    /// Measures cold start, CPU per message, memory and package size of two functions, in the release profile.
+    ///
+    /// Each runs alone on one core against a canned AWS endpoint over TLS. Compare the rows of one run with each other:
+    /// absolute times drift from run to run.
+    Bench(bench::Options),
+    /// Builds deployable packages (release profile) for Lambda's arm64 or x86_64.
+    Package(package::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if process::interrupted() {
+                eprintln!("interrupted");
+                return ExitCode::from(130);
+            }
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    process::watch_for_interrupts()?;
+    let workspace = workspace::Workspace::find()?;
+    match command {
+        Command::Demo(options) => demo::run(&workspace, &options),
+        Command::Test(options) => test::run(&workspace, &options),
+        Command::Up => {
+            let live = stack::up(&workspace)?;
+            stack::print_urls(&live);
+            println!("\nStop it with: cargo xtask down");
+            Ok(())
+        }
+        Command::Down => stack::down(&workspace),
+        Command::Deploy => {
+            if !stack::running(&workspace)? {
+                anyhow::bail!("no local stack is running\n  try: cargo xtask up");
+            }
+            stack::up(&workspace).map(|live| stack::print_urls(&live))
+        }
+        Command::Lint => test::lint(&workspace),
+        Command::Bench(options) => bench::run(&workspace, &options),
+        Command::Package(options) => package::run(&workspace, &options),
+    }
+}

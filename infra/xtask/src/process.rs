@@ -1,0 +1,90 @@
+//! Child processes: bounded in time, ended in order when the person at the terminal has had enough.
+
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Makes Ctrl-C and SIGTERM end the running child instead of this process, so that tear-down still happens.
+pub(crate) fn watch_for_interrupts() -> Result<()> {
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst)).context("cannot listen for Ctrl-C")
+}
+
+/// Whether somebody asked us to stop.
+pub(crate) fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// Runs a command with our streams. Fails when it fails, takes longer than `limit`, or an interrupt came.
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
+    let shown = shown(command);
+    let mut child = command.spawn().with_context(|| format!("cannot run `{shown}`"))?;
+    let status = wait(&mut child, limit).with_context(|| format!("`{shown}`"))?;
+    if status.success() { Ok(()) } else { Err(anyhow!("`{shown}` failed ({status})")) }
+}
+
+/// Runs a command whose stdout is the answer; stderr stays ours. Bounded and interruptible like `run`.
+pub(crate) fn answer(command: &mut Command, limit: Duration) -> Result<String> {
+    let shown = shown(command);
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot run `{shown}`"))?;
+    let mut stdout = child.stdout.take().context("no stdout")?;
+    // Read beside the wait, or a long answer fills the pipe and both sides stand still.
+    let reader = std::thread::spawn(move || std::io::read_to_string(&mut stdout));
+    let status = wait(&mut child, limit).with_context(|| format!("`{shown}`"))?;
+    let text = reader.join().map_err(|_| anyhow!("the reader of `{shown}` panicked"))??;
+    if status.success() { Ok(text) } else { Err(anyhow!("`{shown}` failed ({status})")) }
+}
+
+/// What a short command prints, both streams; `None` when it is not there or fails.
+pub(crate) fn probe(program: &str, arguments: &[&str]) -> Option<String> {
+    let Output { status, stdout, stderr } = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+    let text = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    status.success().then(|| text.trim().to_owned())
+}
+
+fn wait(child: &mut Child, limit: Duration) -> Result<ExitStatus> {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            if interrupted() {
+                bail!("interrupted");
+            }
+            return Ok(status);
+        }
+        if interrupted() {
+            end(child)?;
+            bail!("interrupted");
+        }
+        if began.elapsed() > limit {
+            end(child)?;
+            bail!("was not done after {} s and has been ended", limit.as_secs());
+        }
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// Asks first: a test runner or a driver ends its own children when it is asked.
+fn end(child: &mut Child) -> Result<()> {
+    let asked = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", child.id())).stderr(Stdio::null()).status()?;
+    let began = Instant::now();
+    while asked.success() && began.elapsed() < Duration::from_secs(5) {
+        if child.try_wait()?.is_some() {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(20));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(())
+}
+
+/// A command as a person would type it.
+pub(crate) fn shown(command: &Command) -> String {
+    let program = std::path::Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(command.get_program()).to_string_lossy();
+    std::iter::once(name).chain(command.get_args().map(|part| part.to_string_lossy())).collect::<Vec<_>>().join(" ")
+}

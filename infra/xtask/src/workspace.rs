@@ -1,0 +1,78 @@
+//! Where things are: the repository, cargo's target, the cache, the Python environment.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::process;
+
+/// The repository and the folders around it.
+pub(crate) struct Workspace {
+    /// The repository's root.
+    pub(crate) root: PathBuf,
+    /// Cargo's target folder, shared by every command that we start.
+    pub(crate) target: PathBuf,
+    /// The machine's cache for this project, where somebody made one.
+    pub(crate) cache: Option<PathBuf>,
+}
+
+impl Workspace {
+    /// Finds the repository from where this tool was compiled, and settles where cargo builds.
+    pub(crate) fn find() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .ancestors()
+            .nth(2)
+            .context("the tool stands outside the repository")?
+            .to_owned();
+        let cache = env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
+            .map(|folder| folder.join("crossdock"))
+            .filter(|folder| folder.is_dir());
+        let target = match (env::var_os("CARGO_TARGET_DIR"), &cache) {
+            (Some(chosen), _) => env::current_dir()?.join(chosen),
+            (None, Some(cache)) => cache.join("target"),
+            (None, None) => root.join("target"),
+        };
+        Ok(Self { root, target, cache })
+    }
+
+    /// Cargo, in the repository, building into our target folder.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
+        command
+    }
+
+    /// A script of ours, run by the Python environment that `prerequisites::python` made.
+    pub(crate) fn python(&self, script: &str) -> Command {
+        let mut command = Command::new(self.local().join("venv/bin/python"));
+        command.current_dir(&self.root).arg(self.root.join(script));
+        command
+    }
+
+    /// The folder of what belongs to this clone and is never committed.
+    pub(crate) fn local(&self) -> PathBuf {
+        self.root.join(".local")
+    }
+
+    /// Where development tools are installed: beside the cached target, or in this clone.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.cache.clone().unwrap_or_else(|| self.local()).join("tools")
+    }
+
+    /// Folder of the development profile's binaries.
+    pub(crate) fn binaries(&self) -> PathBuf {
+        self.target.join("debug")
+    }
+
+    /// Builds every binary, functions, simulators and tools, in one invocation: their dependencies compile once.
+    pub(crate) fn build(&self) -> Result<()> {
+        let mut build = self.cargo();
+        build.args(["build", "--workspace", "--exclude", "xtask", "--bins"]);
+        process::run(&mut build, Duration::from_secs(40 * 60))
+    }
+}

@@ -1,0 +1,322 @@
+//! What a fulfilment is, and what follows from a command.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fulfillment::event::{
+    Accepted, FulfillmentEvent, GoodsIssued, Milestone, MilestoneKind, Opened, Packed, Rejected, Voided,
+};
+use crate::fulfillment::package::Package;
+use crate::ids::{DocumentNumber, FulfillmentId, LineNo, PackageId};
+use crate::order::{PackageSummary, Progress, Share, Standing};
+use crate::quantity::{Quantity, QuantityError};
+use crate::review::{Review, ReviewKind};
+use crate::workflow::{Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, claim, let_go};
+
+/// A fulfilment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Fulfillment {
+    /// Not opened yet.
+    #[default]
+    Absent,
+    /// Opened.
+    Known(Box<Known>),
+}
+
+/// An opened fulfilment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// As assigned.
+    pub opened: Opened,
+    /// The warehouse's yes; a second one under another reference is kept, too.
+    pub accepted: BTreeSet<Accepted>,
+    /// The warehouse's no.
+    pub rejected: BTreeSet<Rejected>,
+    /// Every package it named.
+    pub packages: BTreeMap<PackageId, Package>,
+    /// Goods issues that the ERP posted.
+    pub goods_issues: BTreeMap<PackageId, DocumentNumber>,
+    /// What partners refused.
+    pub refused: BTreeMap<Effect, Rejection>,
+    /// Announced and unanswered.
+    pub sendings: Sendings,
+}
+
+/// How we stand with the warehouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Negotiation {
+    /// It has not answered.
+    Requested,
+    /// It will ship, or has shipped.
+    Accepted,
+    /// It will not.
+    Rejected,
+}
+
+/// What may be asked of a fulfilment, answered for it or reported about it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FulfillmentCommand {
+    /// Make it and announce the request, in one commit.
+    Open(Opened, Sending),
+    /// The warehouse said yes.
+    RecordAccepted(Accepted),
+    /// The warehouse said no.
+    RecordRejected(Rejected),
+    /// The warehouse packed.
+    RecordPacked(Packed),
+    /// The warehouse voided a label.
+    RecordVoided(Voided),
+    /// A package came further.
+    RecordMilestone(Milestone),
+    /// The ERP posted a goods issue.
+    RecordGoodsIssued(GoodsIssued),
+    /// Several reports of one document, in one commit.
+    RecordAll(Vec<FulfillmentCommand>),
+    /// An effect is about to happen.
+    Announce(Sending),
+    /// A call ended without a usable answer.
+    RecordFaltered(Faltered),
+    /// A partner said no.
+    RecordRefused(EffectRefused),
+}
+
+impl Workflow for Fulfillment {
+    type Id = FulfillmentId;
+    type Event = FulfillmentEvent;
+    type Command = FulfillmentCommand;
+
+    const KIND: &'static str = "fulfillment";
+
+    fn decide(&self, command: FulfillmentCommand) -> Result<Vec<FulfillmentEvent>, Rejection> {
+        match (self, command) {
+            (Self::Absent, FulfillmentCommand::Open(opened, sending)) => {
+                Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Sending(sending)])
+            }
+            (Self::Known(_), FulfillmentCommand::Open(_, sending)) => Ok(vec![FulfillmentEvent::Sending(sending)]),
+            (
+                Self::Absent,
+                FulfillmentCommand::RecordAccepted(_)
+                | FulfillmentCommand::RecordRejected(_)
+                | FulfillmentCommand::RecordPacked(_)
+                | FulfillmentCommand::RecordVoided(_)
+                | FulfillmentCommand::RecordMilestone(_)
+                | FulfillmentCommand::RecordGoodsIssued(_)
+                | FulfillmentCommand::RecordAll(_)
+                | FulfillmentCommand::Announce(_)
+                | FulfillmentCommand::RecordFaltered(_)
+                | FulfillmentCommand::RecordRefused(_),
+            ) => Err(Rejection::new("FULFILLMENT_UNKNOWN", "there is no such fulfilment")),
+            (Self::Known(_), FulfillmentCommand::RecordAll(commands)) => {
+                let mut state = self.clone();
+                let mut all = Vec::new();
+                for command in commands {
+                    let events = state.decide(command)?;
+                    state = events.iter().fold(state, Self::evolve);
+                    all.extend(events);
+                }
+                Ok(all)
+            }
+            (Self::Known(known), command) => Ok(known.decide(command)),
+        }
+    }
+
+    fn evolve(self, event: &FulfillmentEvent) -> Self {
+        match (self, event) {
+            (Self::Absent, FulfillmentEvent::Opened(opened)) => Self::Known(Box::new(Known {
+                opened: opened.clone(),
+                accepted: BTreeSet::new(),
+                rejected: BTreeSet::new(),
+                packages: BTreeMap::new(),
+                goods_issues: BTreeMap::new(),
+                refused: BTreeMap::new(),
+                sendings: Sendings::new(),
+            })),
+            // Nothing but its opening can be the first event; `decide` sees to it.
+            (Self::Absent, _) => Self::Absent,
+            (Self::Known(known), event) => Self::Known(Box::new(known.apply(event))),
+        }
+    }
+
+    fn sendings(&self) -> &Sendings {
+        const NONE: &Sendings = &Sendings::new();
+        self.known().map_or(NONE, |known| &known.sendings)
+    }
+
+    fn announce(sending: Sending) -> FulfillmentCommand {
+        FulfillmentCommand::Announce(sending)
+    }
+
+    fn falter(faltered: Faltered) -> FulfillmentCommand {
+        FulfillmentCommand::RecordFaltered(faltered)
+    }
+
+    fn refuse(refused: EffectRefused) -> FulfillmentCommand {
+        FulfillmentCommand::RecordRefused(refused)
+    }
+
+    fn is_public(event: &FulfillmentEvent) -> bool {
+        !matches!(event, FulfillmentEvent::Sending(_) | FulfillmentEvent::Faltered(_))
+    }
+}
+
+impl Fulfillment {
+    /// The fulfilment, if it was opened.
+    pub fn known(&self) -> Option<&Known> {
+        match self {
+            Self::Absent => None,
+            Self::Known(known) => Some(known),
+        }
+    }
+}
+
+impl Known {
+    /// A fact that is known already makes no event; every other one does, whatever the stage.
+    fn decide(&self, command: FulfillmentCommand) -> Vec<FulfillmentEvent> {
+        let event = match command {
+            FulfillmentCommand::RecordAccepted(accepted) => {
+                if self.accepted.contains(&accepted) && !self.sendings.contains_key(&Effect::RequestFulfillment) {
+                    return vec![];
+                }
+                FulfillmentEvent::Accepted(accepted)
+            }
+            FulfillmentCommand::RecordRejected(rejected) => {
+                if self.rejected.contains(&rejected) && !self.sendings.contains_key(&Effect::RequestFulfillment) {
+                    return vec![];
+                }
+                FulfillmentEvent::Rejected(rejected)
+            }
+            FulfillmentCommand::RecordPacked(packed) => FulfillmentEvent::PackagePacked(packed),
+            FulfillmentCommand::RecordVoided(voided) => FulfillmentEvent::PackageVoided(voided),
+            FulfillmentCommand::RecordMilestone(milestone) => FulfillmentEvent::MilestoneRecorded(milestone),
+            FulfillmentCommand::RecordGoodsIssued(issued) => FulfillmentEvent::GoodsIssued(issued),
+            FulfillmentCommand::Announce(sending) | FulfillmentCommand::Open(_, sending) => {
+                FulfillmentEvent::Sending(sending)
+            }
+            FulfillmentCommand::RecordFaltered(faltered) => FulfillmentEvent::Faltered(faltered),
+            FulfillmentCommand::RecordRefused(refused) => FulfillmentEvent::EffectRefused(refused),
+            FulfillmentCommand::RecordAll(commands) => {
+                return commands.into_iter().flat_map(|command| self.decide(command)).collect();
+            }
+        };
+        // What changes nothing is nothing new. (A claim always changes its `until`.)
+        if self.clone().apply(&event) == *self { vec![] } else { vec![event] }
+    }
+
+    fn apply(mut self, event: &FulfillmentEvent) -> Self {
+        match event {
+            // The first opening stands.
+            FulfillmentEvent::Opened(_) => {}
+            FulfillmentEvent::Accepted(accepted) => {
+                self.sendings.remove(&Effect::RequestFulfillment);
+                self.accepted.insert(accepted.clone());
+            }
+            FulfillmentEvent::Rejected(rejected) => {
+                self.sendings.remove(&Effect::RequestFulfillment);
+                self.rejected.insert(rejected.clone());
+            }
+            FulfillmentEvent::PackagePacked(packed) => self.package(&packed.package).pack(packed),
+            FulfillmentEvent::PackageVoided(voided) => self.package(&voided.package).voided = true,
+            FulfillmentEvent::MilestoneRecorded(milestone) => self.package(&milestone.package).pass(milestone),
+            FulfillmentEvent::GoodsIssued(issued) => {
+                self.sendings.remove(&Effect::PostGoodsIssue { package: issued.package.clone() });
+                self.goods_issues.insert(issued.package.clone(), issued.document.clone());
+            }
+            FulfillmentEvent::Sending(sending) => {
+                self.refused.remove(&sending.effect);
+                claim(&mut self.sendings, sending);
+            }
+            FulfillmentEvent::Faltered(faltered) => let_go(&mut self.sendings, faltered),
+            FulfillmentEvent::EffectRefused(refused) => {
+                self.sendings.remove(&refused.effect);
+                self.refused.insert(refused.effect.clone(), refused.rejection.clone());
+            }
+        }
+        self
+    }
+
+    fn package(&mut self, id: &PackageId) -> &mut Package {
+        self.packages.entry(id.clone()).or_default()
+    }
+
+    /// How we stand with the warehouse. What it ships it has accepted, whatever it said.
+    pub fn negotiation(&self) -> Negotiation {
+        let ships = self.packages.values().any(|package| !package.cancelled());
+        if ships {
+            return Negotiation::Accepted;
+        }
+        match (self.rejected.is_empty(), self.accepted.is_empty()) {
+            (false, _) => Negotiation::Rejected,
+            (true, false) => Negotiation::Accepted,
+            (true, true) => Negotiation::Requested,
+        }
+    }
+
+    /// Whether `lines` name only what was asked for: the same lines, products and units.
+    pub fn matches(&self, lines: &[Share]) -> bool {
+        lines.iter().all(|got| {
+            let asked = |share: &Share| {
+                share.line == got.line && share.sku == got.sku && share.quantity.uom() == got.quantity.uom()
+            };
+            self.opened.lines.iter().any(asked)
+        })
+    }
+
+    /// The standing that the order's stream should know, as of this stream's `version`.
+    ///
+    /// # Errors
+    /// Quantities of one line in two units; [`Known::matches`] keeps those out.
+    pub fn progress(&self, version: u64) -> Result<Progress, QuantityError> {
+        let live = || self.packages.iter().filter(|(_, package)| !package.cancelled());
+        let left = || live().filter(|(_, package)| package.has_left() && self.matches(package.lines()));
+        let delivered = left().filter(|(_, package)| package.is_delivered());
+        let summary = |(id, package): (&PackageId, &Package)| PackageSummary {
+            package: id.clone(),
+            carrier: package.leg().and_then(|leg| leg.carrier.clone()),
+            tracking: package.leg().map(|leg| leg.tracking.clone()),
+            status: package.status(),
+        };
+        Ok(Progress {
+            fulfillment: self.opened.fulfillment.clone(),
+            as_of: version,
+            standing: match self.negotiation() {
+                Negotiation::Requested => Standing::Requested,
+                Negotiation::Accepted => Standing::Accepted,
+                Negotiation::Rejected => Standing::Rejected,
+            },
+            shipped: by_line(left().map(|(_, package)| package))?,
+            delivered: by_line(delivered.map(|(_, package)| package))?,
+            packages: live().map(summary).collect(),
+            goods_issued: left().all(|(id, _)| self.goods_issues.contains_key(id)),
+        })
+    }
+
+    /// The decisions that people have to take, from the facts alone.
+    pub fn reviews(&self) -> Vec<Review> {
+        let mut reviews = Vec::new();
+        for (effect, why) in &self.refused {
+            reviews.push(Review { kind: ReviewKind::PartnerRefused, reason: format!("{effect:?}: {why}") });
+        }
+        for (id, package) in self.packages.iter().filter(|(_, package)| !package.cancelled()) {
+            if !self.matches(package.lines()) {
+                let reason = format!("package {id} holds what {} does not ask for", self.opened.fulfillment);
+                reviews.push(Review { kind: ReviewKind::ContentMismatch, reason });
+            }
+            for milestone in package.milestones.iter().filter(|m| m.milestone == MilestoneKind::Unknown) {
+                let code = milestone.code.as_deref().unwrap_or("(none)");
+                let reason = format!("package {id}: the registry does not map the status `{code}`");
+                reviews.push(Review { kind: ReviewKind::UnknownCode, reason });
+            }
+        }
+        reviews.sort();
+        reviews.dedup();
+        reviews
+    }
+}
+
+fn by_line<'a>(packages: impl Iterator<Item = &'a Package>) -> Result<BTreeMap<LineNo, Quantity>, QuantityError> {
+    let mut sums: BTreeMap<LineNo, Quantity> = BTreeMap::new();
+    for share in packages.flat_map(Package::lines) {
+        let sum = sums.entry(share.line).or_insert(Quantity::zero(share.quantity.uom()));
+        *sum = sum.plus(share.quantity)?;
+    }
+    Ok(sums)
+}

@@ -1,0 +1,206 @@
+//! What can happen to a fulfilment.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Carrier, DocumentNumber, ExternalId, FulfillmentId, OrderId, PackageId, PartnerId, SiteCode, Tracking};
+use crate::order::{ServiceLevel, Share};
+use crate::party::PartyRef;
+use crate::workflow::{EffectRefused, Faltered, Sending};
+
+/// A fulfilment's event. The name in `type` is the name on the bus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum FulfillmentEvent {
+    /// The share exists.
+    #[serde(rename = "fulfillment.opened")]
+    Opened(Opened),
+    /// The warehouse said that it will ship.
+    #[serde(rename = "fulfillment.accepted")]
+    Accepted(Accepted),
+    /// The warehouse said that it will not.
+    #[serde(rename = "fulfillment.rejected")]
+    Rejected(Rejected),
+    /// What is in a package, and who carries it.
+    #[serde(rename = "fulfillment.package_packed")]
+    PackagePacked(Packed),
+    /// A label was voided: the package never was.
+    #[serde(rename = "fulfillment.package_voided")]
+    PackageVoided(Voided),
+    /// A package came further.
+    #[serde(rename = "fulfillment.milestone_recorded")]
+    MilestoneRecorded(Milestone),
+    /// The ERP knows that the package left.
+    #[serde(rename = "fulfillment.goods_issued")]
+    GoodsIssued(GoodsIssued),
+    /// An effect is about to happen.
+    #[serde(rename = "fulfillment.sending")]
+    Sending(Sending),
+    /// A call ended without a usable answer.
+    #[serde(rename = "fulfillment.faltered")]
+    Faltered(Faltered),
+    /// A partner understood and said no.
+    #[serde(rename = "fulfillment.effect_refused")]
+    EffectRefused(EffectRefused),
+}
+
+/// The share, as it was assigned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Opened {
+    /// Which share.
+    pub fulfillment: FulfillmentId,
+    /// Whose.
+    pub order: OrderId,
+    /// The ERP's number of the order: a goods issue refers to it.
+    pub sales_order: DocumentNumber,
+    /// The 3PL.
+    pub warehouse: PartnerId,
+    /// Which of its sites.
+    pub site: SiteCode,
+    /// How fast.
+    pub service_level: ServiceLevel,
+    /// Who receives.
+    pub ship_to: PartyRef,
+    /// What, in stock-keeping units.
+    pub lines: Vec<Share>,
+}
+
+/// The warehouse's yes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Accepted {
+    /// What the warehouse calls the share.
+    pub reference: ExternalId,
+}
+
+/// The warehouse's no.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Rejected {
+    /// Its reason.
+    pub reason: String,
+}
+
+/// A package's content and label.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Packed {
+    /// The warehouse's name for it.
+    pub package: PackageId,
+    /// When; of two reports on one package the later counts.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// What is in it, by line.
+    pub lines: Vec<Share>,
+    /// Who carries it, where a label is made already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<Carrier>,
+    /// The carrier's number for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Tracking>,
+}
+
+/// A package that never was.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Voided {
+    /// Which one.
+    pub package: PackageId,
+    /// When.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+}
+
+/// A step of a package on its way.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Milestone {
+    /// Which package.
+    pub package: PackageId,
+    /// Which step.
+    pub milestone: MilestoneKind,
+    /// When it happened, never later than when we heard of it.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// The sender's own code, where ours does not say it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Whether the sender's clock was ahead of ours and its time was cut to ours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clock_ahead: bool,
+    /// Who carries it, where the report says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<Carrier>,
+    /// The carrier's number for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Tracking>,
+}
+
+/// The canonical steps of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MilestoneKind {
+    /// A code that the registry does not map; never guessed.
+    Unknown,
+    /// A label is printed: nothing has moved.
+    LabelCreated,
+    /// Held before it left, or on its way.
+    OnHold,
+    /// The carrier has it.
+    PickedUp,
+    /// Moving.
+    InTransit,
+    /// Later than promised.
+    DeliveryDelayed,
+    /// On the van.
+    OutForDelivery,
+    /// The receiver may fetch it.
+    ReadyForPickup,
+    /// Tried in vain.
+    DeliveryFailed,
+    /// There.
+    Delivered,
+    /// On its way back.
+    ReturnToSender,
+    /// The shipment was cancelled by whoever ships.
+    Cancelled,
+}
+
+impl MilestoneKind {
+    /// The name as it is written on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::LabelCreated => "label_created",
+            Self::OnHold => "on_hold",
+            Self::PickedUp => "picked_up",
+            Self::InTransit => "in_transit",
+            Self::DeliveryDelayed => "delivery_delayed",
+            Self::OutForDelivery => "out_for_delivery",
+            Self::ReadyForPickup => "ready_for_pickup",
+            Self::DeliveryFailed => "delivery_failed",
+            Self::Delivered => "delivered",
+            Self::ReturnToSender => "return_to_sender",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether a package with this milestone has left the warehouse.
+    pub fn means_left(self) -> bool {
+        match self {
+            Self::PickedUp
+            | Self::InTransit
+            | Self::OutForDelivery
+            | Self::ReadyForPickup
+            | Self::DeliveryFailed
+            | Self::Delivered
+            | Self::ReturnToSender => true,
+            Self::Unknown | Self::LabelCreated | Self::OnHold | Self::DeliveryDelayed | Self::Cancelled => false,
+        }
+    }
+}
+
+/// The ERP's word that a package's goods issue is posted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct GoodsIssued {
+    /// Which package.
+    pub package: PackageId,
+    /// The ERP's number for it.
+    pub document: DocumentNumber,
+}

@@ -1,0 +1,14 @@
+//! One warehouse's share of an order: asked for, packed, under way, arrived.
+//!
+//! Everything that a warehouse reports is kept as a set or as a latest-wins register, so that reports in any order, any
+//! number of times, end in the same state. Status is derived from them, never stored.
+
+mod decide;
+mod event;
+mod package;
+mod request;
+
+pub use decide::{Fulfillment, FulfillmentCommand, Known, Negotiation};
+pub use event::*;
+pub use package::{Contents, Leg, Package, PackageStatus};
+pub use request::{FulfillmentRequest, GoodsIssue};

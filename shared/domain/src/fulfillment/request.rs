@@ -1,0 +1,128 @@
+//! What a fulfilment asks of partners.
+
+use crate::fulfillment::decide::{Fulfillment, Negotiation};
+use crate::fulfillment::event::Opened;
+use crate::fulfillment::package::Contents;
+use crate::ids::{DocumentNumber, FulfillmentId, OrderId, PackageId, PartnerId, SiteCode};
+use crate::order::{Assignment, Known as KnownOrder, ServiceLevel, Share};
+use crate::party::PartyRef;
+use crate::workflow::{Effect, key};
+
+/// Ship this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FulfillmentRequest {
+    /// Our name for the share, the warehouse's reference.
+    pub fulfillment: FulfillmentId,
+    /// The 3PL.
+    pub warehouse: PartnerId,
+    /// Which of its sites.
+    pub site: SiteCode,
+    /// How fast.
+    pub service_level: ServiceLevel,
+    /// Who receives; the address is fetched from the party store when the request is sent.
+    pub ship_to: PartyRef,
+    /// What, in stock-keeping units.
+    pub lines: Vec<Share>,
+}
+
+impl FulfillmentRequest {
+    /// The same at every attempt.
+    pub fn key(&self) -> String {
+        self.fulfillment.to_string()
+    }
+}
+
+/// This package left; take it out of the stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoodsIssue {
+    /// Whose package.
+    pub fulfillment: FulfillmentId,
+    /// Which package.
+    pub package: PackageId,
+    /// The ERP's order.
+    pub sales_order: DocumentNumber,
+    /// Where it left.
+    pub site: SiteCode,
+    /// What was in it.
+    pub lines: Vec<Share>,
+}
+
+impl GoodsIssue {
+    /// The same at every attempt.
+    pub fn key(&self) -> String {
+        key("goods-issue", self.fulfillment.order(), &self.reference())
+    }
+
+    /// What the ERP knows it by: `<fulfillment>/<package>`.
+    pub fn reference(&self) -> String {
+        format!("{}/{}", self.fulfillment, self.package)
+    }
+}
+
+impl Opened {
+    /// The share that `assignment` makes of `order`.
+    pub fn of(order: &KnownOrder, assignment: &Assignment, sales_order: &DocumentNumber) -> Self {
+        Self {
+            fulfillment: assignment.fulfillment.clone(),
+            order: order.id().clone(),
+            sales_order: sales_order.clone(),
+            warehouse: assignment.warehouse.clone(),
+            site: assignment.site.clone(),
+            service_level: order.submission.service_level,
+            ship_to: order.submission.ship_to.clone(),
+            lines: assignment.lines.clone(),
+        }
+    }
+
+    /// The request that the warehouse gets for it.
+    pub fn request(&self) -> FulfillmentRequest {
+        FulfillmentRequest {
+            fulfillment: self.fulfillment.clone(),
+            warehouse: self.warehouse.clone(),
+            site: self.site.clone(),
+            service_level: self.service_level,
+            ship_to: self.ship_to.clone(),
+            lines: self.lines.clone(),
+        }
+    }
+
+    /// The order's id.
+    pub fn order(&self) -> &OrderId {
+        &self.order
+    }
+}
+
+impl Fulfillment {
+    /// Whether the warehouse still has to be asked.
+    pub fn is_to_be_requested(&self) -> bool {
+        match self {
+            Self::Absent => true,
+            Self::Known(known) => {
+                known.negotiation() == Negotiation::Requested
+                    && !known.refused.contains_key(&Effect::RequestFulfillment)
+            }
+        }
+    }
+
+    /// Whether the ERP has to be told that `package` left: it left, its content is known, and nothing is posted yet.
+    pub fn goods_issue(&self, package: &PackageId) -> Option<GoodsIssue> {
+        let known = self.known()?;
+        let effect = Effect::PostGoodsIssue { package: package.clone() };
+        if known.goods_issues.contains_key(package) || known.refused.contains_key(&effect) {
+            return None;
+        }
+        let parcel = known.packages.get(package).filter(|parcel| parcel.has_left())?;
+        let Contents::Told(_, lines) = &parcel.contents else { return None };
+        // Goods that were not asked for are somebody's decision, not a posting.
+        if !known.matches(lines) {
+            return None;
+        }
+        Some(GoodsIssue {
+            fulfillment: known.opened.fulfillment.clone(),
+            package: package.clone(),
+            sales_order: known.opened.sales_order.clone(),
+            site: known.opened.site.clone(),
+            lines: lines.clone(),
+        })
+    }
+}

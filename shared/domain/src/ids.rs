@@ -1,0 +1,298 @@
+//! Identifiers: parsed once at the edge, trusted everywhere inside.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Why a text is not the identifier that it was read as.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} {problem}")]
+pub struct IdError {
+    /// The identifier's name, such as `sku`.
+    pub kind: &'static str,
+    /// What is wrong with the text. Never repeats the text itself: it may be personal data.
+    pub problem: &'static str,
+}
+
+/// Printable ASCII without blanks at its ends, `1..=max` long: what every partner's reference survives.
+fn check(kind: &'static str, text: &str, max: usize) -> Result<(), IdError> {
+    let problem = if text.is_empty() {
+        "is empty"
+    } else if text.len() > max {
+        "is too long"
+    } else if text.starts_with(' ') || text.ends_with(' ') {
+        "begins or ends with a blank"
+    } else if !text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        "has a character outside printable ASCII"
+    } else {
+        return Ok(());
+    };
+    Err(IdError { kind, problem })
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $max:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        #[schemars(with = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text as it is written on the wire.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                check($kind, text, $max)?;
+                Ok(Self(text.to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                check($kind, &text, $max)?;
+                Ok(Self(text))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A stock-keeping unit, in the ERP's spelling.
+    Sku, "sku", 64
+);
+text_id!(
+    /// The sold-to customer, in the ERP's spelling.
+    CustomerId, "customer id", 64
+);
+text_id!(
+    /// The customer's own purchase order number.
+    PurchaseOrder, "customer purchase order", 64
+);
+text_id!(
+    /// An id that a partner gave to one of its own records.
+    ExternalId, "external id", 128
+);
+text_id!(
+    /// A document that the ERP made: sales order, goods issue, invoice, allocation.
+    DocumentNumber, "document number", 64
+);
+text_id!(
+    /// A partner, as its registry document names it.
+    PartnerId, "partner id", 48
+);
+text_id!(
+    /// A place that ships: a warehouse site and the ERP's stock location of the same name.
+    SiteCode, "site code", 32
+);
+text_id!(
+    /// A package, as the warehouse names it; unique within its fulfilment.
+    PackageId, "package id", 64
+);
+text_id!(
+    /// A carrier, in our spelling (the registry maps the partner's).
+    Carrier, "carrier", 48
+);
+text_id!(
+    /// A carrier's tracking number.
+    Tracking, "tracking number", 64
+);
+
+/// An order of ours. Derived from where it came from, so that the same order always has the same id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct OrderId(String);
+
+const ORDER_PREFIX: &str = "ord_";
+const ORDER_DIGITS: usize = 26;
+
+impl OrderId {
+    /// The id of the order that `source` knows as `external`.
+    ///
+    /// Deterministic: 130 bits of SHA-256 over both parts, length-prefixed so that no two pairs run together.
+    pub fn derive(source: &PartnerId, external: &ExternalId) -> Self {
+        let digest = fingerprint(&[source.as_str(), external.as_str()]);
+        Self(format!("{ORDER_PREFIX}{}", base32(&digest, ORDER_DIGITS)))
+    }
+
+    /// The text as it is written on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The order's `n`th fulfilment, counted from 1.
+    pub fn fulfillment(&self, n: u32) -> FulfillmentId {
+        FulfillmentId { order: self.clone(), n }
+    }
+}
+
+impl FromStr for OrderId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let digits = text.strip_prefix(ORDER_PREFIX).unwrap_or("");
+        if digits.len() == ORDER_DIGITS && digits.bytes().all(|b| BASE32.contains(&b)) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(IdError { kind: "order id", problem: "is not `ord_` and 26 digits" })
+    }
+}
+
+impl TryFrom<String> for OrderId {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<OrderId> for String {
+    fn from(id: OrderId) -> String {
+        id.0
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One warehouse's share of an order: `<order>-<n>`. It is the reference that the warehouse gets, too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct FulfillmentId {
+    order: OrderId,
+    n: u32,
+}
+
+impl FulfillmentId {
+    /// The order that this is a share of.
+    pub fn order(&self) -> &OrderId {
+        &self.order
+    }
+}
+
+impl FromStr for FulfillmentId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let bad = IdError { kind: "fulfillment id", problem: "is not an order id, `-` and a number" };
+        let (order, n) = text.rsplit_once('-').ok_or_else(|| bad.clone())?;
+        let n: u32 = n.parse().ok().filter(|n| *n > 0).ok_or_else(|| bad.clone())?;
+        let id = Self { order: order.parse().map_err(|_: IdError| bad.clone())?, n };
+        // `-07` would name the same share twice.
+        if id.to_string() == text { Ok(id) } else { Err(bad) }
+    }
+}
+
+impl TryFrom<String> for FulfillmentId {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<FulfillmentId> for String {
+    fn from(id: FulfillmentId) -> String {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for FulfillmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.order, self.n)
+    }
+}
+
+/// A line's number within its order, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct LineNo(pub std::num::NonZeroU32);
+
+impl LineNo {
+    /// Line `n`; `None` for zero.
+    pub fn new(n: u32) -> Option<Self> {
+        std::num::NonZeroU32::new(n).map(Self)
+    }
+}
+
+impl fmt::Display for LineNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// SHA-256 over length-prefixed parts.
+pub fn fingerprint(parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().into()
+}
+
+/// Crockford's alphabet in lower case: no letter that reads like a digit.
+const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// The first `digits` base-32 digits of `bytes`.
+pub fn base32(bytes: &[u8], digits: usize) -> String {
+    let bit = |i: usize| bytes.get(i / 8).map_or(0, |b| (b >> (7 - i % 8)) & 1);
+    (0..digits)
+        .map(|d| {
+            let value = (0..5).fold(0u8, |v, k| (v << 1) | bit(d * 5 + k));
+            char::from(BASE32[usize::from(value)])
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_same_order_has_the_same_id_and_neighbours_never_run_together() {
+        let id = |s: &str, e: &str| OrderId::derive(&s.parse().unwrap(), &e.parse().unwrap());
+        assert_eq!(id("crm", "1"), id("crm", "1"));
+        assert_ne!(id("crm", "11"), id("crm1", "1"));
+        assert_eq!(id("crm", "1").to_string().parse::<OrderId>().unwrap(), id("crm", "1"));
+    }
+
+    #[test]
+    fn a_fulfillment_id_reads_back_and_refuses_a_second_spelling() {
+        let id = OrderId::derive(&"crm".parse().unwrap(), &"1".parse().unwrap()).fulfillment(7);
+        assert_eq!(id.to_string().parse::<FulfillmentId>().unwrap(), id);
+        assert!(format!("{}-07", id.order()).parse::<FulfillmentId>().is_err());
+        assert!(format!("{}-0", id.order()).parse::<FulfillmentId>().is_err());
+        assert!("-1".parse::<FulfillmentId>().is_err());
+    }
+
+    #[test]
+    fn text_ids_refuse_what_a_partner_would_mangle() {
+        for bad in ["", " x", "x ", "a\nb", "ü", &"x".repeat(65)] {
+            assert!(bad.parse::<Sku>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The pure core of Crossdock: what an order and a fulfilment are, what may happen to them, and what follows.
+//!
+//! Everything here is a plain value or a plain function. There is no `async`, no clock, no environment and no random
+//! number: whatever a decision must know arrives in its command. That is what lets the laws in `tests/` try every
+//! permutation of an order's facts in milliseconds.
+//!
+//! Deliberately left out: partners' wire formats (`partners`), storage (`cloud`), retries and claims' timing (`engine`).
+
+pub mod fulfillment;
+pub mod ids;
+pub mod money;
+pub mod order;
+pub mod party;
+pub mod quantity;
+pub mod review;
+pub mod routing;
+pub mod workflow;
+
+pub use fulfillment::{Fulfillment, FulfillmentCommand, FulfillmentEvent};
+pub use ids::{
+    Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, IdError, LineNo, OrderId, PackageId, PartnerId,
+    PurchaseOrder, SiteCode, Sku, Tracking,
+};
+pub use money::{Currency, Money};
+pub use order::{Order, OrderCommand, OrderEvent};
+pub use quantity::{Conversion, Quantity, Uom};
+pub use workflow::{Effect, Rejection, Sending, Sendings, Workflow};

@@ -1,0 +1,350 @@
+//! What can happen to an order: the vocabulary that is stored, published and folded.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{
+    Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, PackageId, PartnerId, PurchaseOrder,
+    SiteCode, Sku, Tracking,
+};
+use crate::money::{Currency, Money};
+use crate::party::{Destination, PartyRef};
+use crate::quantity::{Conversion, Quantity};
+use crate::routing::Candidate;
+use crate::workflow::{EffectRefused, Faltered, Rejection, Sending};
+
+/// An order's event. The name in `type` is the name on the bus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum OrderEvent {
+    /// The customer's commitment came in.
+    #[serde(rename = "order.submitted")]
+    Submitted(Submission),
+    /// The same order came again with other content; the first one stands.
+    #[serde(rename = "order.submission_conflicted")]
+    SubmissionConflicted(Conflict),
+    /// The ERP named price and tax.
+    #[serde(rename = "order.priced")]
+    Priced(Price),
+    /// The ERP cannot price it, or a unit does not convert.
+    #[serde(rename = "order.unpriceable")]
+    Unpriceable(Rejection),
+    /// The ERP grants the credit.
+    #[serde(rename = "order.credit_approved")]
+    CreditApproved(CreditApproved),
+    /// The ERP refuses the credit.
+    #[serde(rename = "order.credit_refused")]
+    CreditRefused(CreditRefused),
+    /// The ERP set stock aside, all of it or a part.
+    #[serde(rename = "order.allocated")]
+    Allocated(Allocation),
+    /// The ERP has the sales order; the goods may go.
+    #[serde(rename = "order.released")]
+    Released(Released),
+    /// Which warehouses ship what, and why these.
+    #[serde(rename = "order.routed")]
+    Routed(Routed),
+    /// One warehouse's share; one of these for each beside the `Routed`.
+    #[serde(rename = "order.assigned")]
+    Assigned(Assignment),
+    /// No warehouse may or can ship it.
+    #[serde(rename = "order.unroutable")]
+    Unroutable(Routed),
+    /// How far one warehouse's share has come.
+    #[serde(rename = "order.fulfillment_progressed")]
+    FulfillmentProgressed(Progress),
+    /// The CRM knows this version.
+    #[serde(rename = "order.told")]
+    Told(Told),
+    /// The ERP invoiced; nothing is left to do.
+    #[serde(rename = "order.invoiced")]
+    Invoiced(Invoiced),
+    /// The customer or an operator asked to cancel.
+    #[serde(rename = "order.cancel_requested")]
+    CancelRequested(CancelRequested),
+    /// A request came that the order could not meet.
+    #[serde(rename = "order.request_rejected")]
+    RequestRejected(Rejection),
+    /// The order did not end by its deadline.
+    #[serde(rename = "order.overdue")]
+    Overdue(Overdue),
+    /// An effect is about to happen.
+    #[serde(rename = "order.sending")]
+    Sending(Sending),
+    /// A call ended without a usable answer.
+    #[serde(rename = "order.faltered")]
+    Faltered(Faltered),
+    /// The partner understood and said no; nothing was done.
+    #[serde(rename = "order.effect_refused")]
+    EffectRefused(EffectRefused),
+}
+
+/// What was ordered, by whom, where to: as it was submitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Submission {
+    /// Which system it came from.
+    pub source: PartnerId,
+    /// What that system calls it.
+    pub external_id: ExternalId,
+    /// The sold-to customer.
+    pub customer: CustomerId,
+    /// The customer's own number for it.
+    pub customer_po: PurchaseOrder,
+    /// The order's currency throughout.
+    pub currency: Currency,
+    /// How fast.
+    pub service_level: ServiceLevel,
+    /// Whether nothing may ship before everything can.
+    pub ship_complete: bool,
+    /// Who receives it.
+    pub ship_to: PartyRef,
+    /// Where that is, as far as tax and routing need it.
+    pub destination: Destination,
+    /// At least one, each number once.
+    pub lines: Vec<OrderLine>,
+    /// SHA-256 (hex) over all that the customer would call the order, the address included.
+    pub digest: String,
+    /// When the sender says it was ordered.
+    #[schemars(with = "String")]
+    pub ordered_at: Timestamp,
+    /// When all of it should be delivered and invoiced; later it is raised for review.
+    #[schemars(with = "String")]
+    pub deadline: Timestamp,
+}
+
+/// How fast the goods should travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceLevel {
+    /// The warehouse's usual.
+    Standard,
+    /// The faster one.
+    Expedited,
+}
+
+/// One line as ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderLine {
+    /// Its number.
+    pub line: LineNo,
+    /// What.
+    pub sku: Sku,
+    /// How much, in the customer's unit; more than nothing.
+    pub quantity: Quantity,
+}
+
+/// A second submission that does not agree with the first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Conflict {
+    /// Where the second came from.
+    pub source: PartnerId,
+    /// What that system calls it.
+    pub external_id: ExternalId,
+    /// The second's digest.
+    pub digest: String,
+}
+
+/// The ERP's price and tax.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Price {
+    /// One for each line of the order.
+    pub lines: Vec<PricedLine>,
+    /// Before tax.
+    pub subtotal: Money,
+    /// Tax.
+    pub tax: Money,
+    /// What the customer owes.
+    pub total: Money,
+}
+
+/// A line's price, and its quantity in the unit that stock is kept in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PricedLine {
+    /// Which line.
+    pub line: LineNo,
+    /// The ordered quantity in the stock-keeping unit: exact.
+    pub base: Quantity,
+    /// How one unit converts to the other, where they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<Conversion>,
+    /// Price of one ordered unit, in the order's currency.
+    #[schemars(with = "String")]
+    pub unit_price: Decimal,
+    /// The line's amount before tax, rounded once by the ERP's rule.
+    #[schemars(with = "String")]
+    pub amount: Decimal,
+    /// The line's tax.
+    #[schemars(with = "String")]
+    pub tax: Decimal,
+}
+
+/// Credit that was granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CreditApproved {
+    /// For how much.
+    pub amount: Money,
+    /// Until when it holds, where the ERP says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub valid_until: Option<Timestamp>,
+}
+
+/// Credit that was not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CreditRefused {
+    /// The ERP's reason.
+    pub reason: String,
+}
+
+/// Stock that the ERP set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Allocation {
+    /// The ERP's number for it.
+    pub number: DocumentNumber,
+    /// One for each line.
+    pub lines: Vec<AllocatedLine>,
+}
+
+/// Where a line's goods can come from. Allocation is tracked by line: two lines of one SKU never share a quantity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AllocatedLine {
+    /// Which line.
+    pub line: LineNo,
+    /// Locations and how much of this line each could give; together at least what is not short.
+    pub sources: Vec<Source>,
+    /// What no location has.
+    pub short: Quantity,
+}
+
+/// One location's part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Source {
+    /// Where.
+    pub location: SiteCode,
+    /// At most this much.
+    pub quantity: Quantity,
+}
+
+/// The ERP has the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Released {
+    /// The ERP's sales order.
+    pub sales_order: DocumentNumber,
+}
+
+/// A routing decision with everything that was weighed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Routed {
+    /// Every site that was looked at, best first, with its reasons.
+    pub candidates: Vec<Candidate>,
+}
+
+/// One warehouse's share of the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Assignment {
+    /// Our name for the share.
+    pub fulfillment: FulfillmentId,
+    /// The 3PL.
+    pub warehouse: PartnerId,
+    /// Which of its sites.
+    pub site: SiteCode,
+    /// The last day on which it can leave in time, at the site's clock.
+    #[schemars(with = "String")]
+    pub ship_by: jiff::civil::Date,
+    /// What, in stock-keeping units.
+    pub lines: Vec<Share>,
+}
+
+/// A part of one line.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Share {
+    /// Which line.
+    pub line: LineNo,
+    /// What.
+    pub sku: Sku,
+    /// How much, in the stock-keeping unit.
+    pub quantity: Quantity,
+}
+
+/// One share's standing, as its own stream told it at `as_of`. The newest report counts, in whatever order they come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Progress {
+    /// Whose.
+    pub fulfillment: FulfillmentId,
+    /// The version of the fulfilment's stream that this was read from.
+    pub as_of: u64,
+    /// What the warehouse says to the request.
+    pub standing: Standing,
+    /// Quantity that left the building, by line.
+    pub shipped: BTreeMap<LineNo, Quantity>,
+    /// Quantity that arrived, by line.
+    pub delivered: BTreeMap<LineNo, Quantity>,
+    /// Packages that are not void.
+    pub packages: Vec<PackageSummary>,
+    /// Whether every package that left has its goods issue.
+    pub goods_issued: bool,
+}
+
+/// The warehouse's word on a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// No answer yet.
+    Requested,
+    /// It will ship.
+    Accepted,
+    /// It will not.
+    Rejected,
+}
+
+/// What a customer would want to know of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PackageSummary {
+    /// The warehouse's name for it.
+    pub package: PackageId,
+    /// Who carries it; known once a label is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<Carrier>,
+    /// The carrier's number for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Tracking>,
+    /// Its status.
+    pub status: crate::fulfillment::PackageStatus,
+}
+
+/// What the CRM was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Told {
+    /// The order's version that the CRM now shows.
+    pub version: u64,
+    /// What it was told, as a digest: the same news is not told twice.
+    pub digest: String,
+}
+
+/// The ERP's invoice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Invoiced {
+    /// Its number.
+    pub invoice: DocumentNumber,
+    /// What it asks for.
+    pub total: Money,
+}
+
+/// A wish to cancel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CancelRequested {
+    /// Why, in the asker's words; no personal data.
+    pub reason: String,
+}
+
+/// The deadline that passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Overdue {
+    /// When it should have ended.
+    #[schemars(with = "String")]
+    pub deadline: Timestamp,
+}

@@ -1,0 +1,170 @@
+//! What every workflow has in common: how it decides, how it changes, and how it claims an effect before it acts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{OrderId, PackageId};
+
+/// A stream of events with a state that follows from them.
+pub trait Workflow: Default + Clone + fmt::Debug {
+    /// What one stream is called.
+    type Id: fmt::Display + Clone;
+    /// What happened.
+    type Event: Serialize + DeserializeOwned + Clone + fmt::Debug;
+    /// What is asked, answered or reported.
+    type Command: Clone + fmt::Debug;
+
+    /// The stream's prefix in the journal, such as `order`.
+    const KIND: &'static str;
+
+    /// What follows from `command` now. An empty list means that nothing new is known.
+    ///
+    /// # Errors
+    /// A request that cannot be met, with the reason. A partner's fact is never refused.
+    fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Rejection>;
+
+    /// The state after `event`.
+    fn evolve(self, event: &Self::Event) -> Self;
+
+    /// The effects that are announced and not yet answered.
+    fn sendings(&self) -> &Sendings;
+
+    /// The command that announces an effect.
+    fn announce(sending: Sending) -> Self::Command;
+
+    /// The command that records that a call ended without a usable answer.
+    fn falter(faltered: Faltered) -> Self::Command;
+
+    /// The command that records that the partner refused a call.
+    fn refuse(refused: EffectRefused) -> Self::Command;
+
+    /// Whether `event` is news for others. Claims are bookkeeping: they stay in the journal and are not published.
+    fn is_public(event: &Self::Event) -> bool;
+}
+
+/// Folds `events` over the empty state.
+pub fn fold<'a, W: Workflow>(events: impl IntoIterator<Item = &'a W::Event>) -> W
+where
+    W::Event: 'a,
+{
+    events.into_iter().fold(W::default(), W::evolve)
+}
+
+/// Why a request was not met: an answer to the one who asked, not an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
+#[error("{code}: {reason}")]
+pub struct Rejection {
+    /// Stable, for machines: `ORDER_UNKNOWN`.
+    pub code: String,
+    /// For people.
+    pub reason: String,
+}
+
+impl Rejection {
+    /// A rejection with its code and reason.
+    pub fn new(code: &str, reason: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), reason: reason.into() }
+    }
+}
+
+/// Something that a step makes or changes at a partner.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Stock is set aside at the ERP.
+    Allocate,
+    /// The sales order is created at the ERP.
+    CreateSalesOrder,
+    /// The warehouse is asked to ship.
+    RequestFulfillment,
+    /// A package's goods issue is posted at the ERP.
+    PostGoodsIssue {
+        /// Which package left.
+        package: PackageId,
+    },
+    /// The ERP is asked to invoice.
+    Invoice,
+}
+
+/// An effect's claim: it was announced at version `of_version`, and is possibly done until it is answered.
+///
+/// Another delivery of the same work keeps its hands off until `until`; after that it repeats with the same key, or looks
+/// the outcome up, as the partner's submission semantics say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sending {
+    /// What is about to be done.
+    #[serde(flatten)]
+    pub effect: Effect,
+    /// The idempotency key that the partner gets; made from the work, the same at every attempt.
+    pub key: String,
+    /// The stream's version that the request was made of.
+    pub of_version: u64,
+    /// Until when whoever announced it may still be at it.
+    #[schemars(with = "String")]
+    pub until: Timestamp,
+    /// 1 for the first; a repeat looks before it leaps where the partner needs it.
+    pub attempt: u32,
+}
+
+/// The open claims of one stream.
+pub type Sendings = BTreeMap<Effect, Claim>;
+
+/// How an open claim stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// Somebody may be at it until the sending's `until`.
+    Held(Sending),
+    /// The last attempt ended without a usable answer: anyone may try again at once.
+    Faltered(Sending),
+}
+
+impl Claim {
+    /// The announcement, whoever holds it.
+    pub fn sending(&self) -> &Sending {
+        match self {
+            Self::Held(sending) | Self::Faltered(sending) => sending,
+        }
+    }
+}
+
+/// A call that ended without a usable answer; the effect is possibly done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Faltered {
+    /// What was tried.
+    #[serde(flatten)]
+    pub effect: Effect,
+    /// The failure's code, such as `WHS_TIMEOUT`.
+    pub code: String,
+}
+
+/// A call that the partner refused for a reason of its own; nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EffectRefused {
+    /// What was refused.
+    #[serde(flatten)]
+    pub effect: Effect,
+    /// Why.
+    pub rejection: Rejection,
+}
+
+/// Opens a claim, or renews one.
+pub(crate) fn claim(sendings: &mut Sendings, sending: &Sending) {
+    sendings.insert(sending.effect.clone(), Claim::Held(sending.clone()));
+}
+
+/// Lets go of a claim without closing it.
+pub(crate) fn let_go(sendings: &mut Sendings, faltered: &Faltered) {
+    if let Some(claim) = sendings.get_mut(&faltered.effect) {
+        *claim = Claim::Faltered(claim.sending().clone());
+    }
+}
+
+/// `effect/order[/part]`, the idempotency key of an effect.
+pub(crate) fn key(effect: &str, order: &OrderId, part: &str) -> String {
+    if part.is_empty() { format!("{effect}/{order}") } else { format!("{effect}/{order}/{part}") }
+}
