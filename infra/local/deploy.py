@@ -15,6 +15,7 @@ import concurrent.futures
 import hashlib
 import io
 import json
+import platform
 import re
 import secrets
 import time
@@ -80,7 +81,9 @@ def deploy(asked, aws):
     documents = read_documents(asked.documents, asked.partners)
     functions = functions_of(template)
     packages = package(functions, asked.binaries)
-    parameters = parameters_for(template, read_json(asked.parameters, {}))
+    # The functions run on this very machine.
+    machine = {"Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"}
+    parameters = parameters_for(template, machine | read_json(asked.parameters, {}))
     fingerprint = fingerprint_of(template, parameters)
 
     stack = describe(aws)

@@ -7,9 +7,7 @@
 // A command-line tool speaks through its two streams.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod bench;
 mod demo;
-mod package;
 mod prerequisites;
 mod process;
 mod stack;
@@ -58,13 +56,6 @@ enum Command {
     Deploy,
     /// Fast checks while you work: format, lints, docs. The same as the first stages of `test`.
     Lint,
-    /// Measures cold start, CPU per message, memory and package size of two functions, in the release profile.
-    ///
-    /// Each runs alone on one core against a canned AWS endpoint over TLS. Compare the rows of one run with each other:
-    /// absolute times drift from run to run.
-    Bench(bench::Options),
-    /// Builds deployable packages (release profile) for Lambda's arm64 or x86_64.
-    Package(package::Options),
 }
 
 fn main() -> ExitCode {
@@ -102,7 +93,5 @@ fn run(command: Command) -> anyhow::Result<()> {
             stack::up(&workspace).map(|live| stack::print_urls(&live))
         }
         Command::Lint => test::lint(&workspace),
-        Command::Bench(options) => bench::run(&workspace, &options),
-        Command::Package(options) => package::run(&workspace, &options),
     }
 }

@@ -21,7 +21,10 @@ pub(crate) fn check() -> Result<()> {
     let mut missing = Vec::new();
     // Rust itself is at least what Cargo.toml asks for: cargo would not have built this tool with an older one.
     if process::probe("cc", &["--version"]).is_none() {
-        missing.push("a C compiler, `cc` (Debian and Ubuntu: apt-get install build-essential; macOS: xcode-select --install)".to_owned());
+        missing.push(
+            "a C compiler, `cc` (Debian and Ubuntu: apt-get install build-essential; macOS: xcode-select --install)"
+                .to_owned(),
+        );
     }
     if let Err(problem) = find_python() {
         missing.push(problem.to_string());
@@ -63,7 +66,8 @@ pub(crate) fn python(workspace: &Workspace) -> Result<()> {
     }
     let wanted = wanted.finish().to_string();
     let stamp = venv.join("crossdock-stamp");
-    let works = process::probe(&venv.join("bin/python").to_string_lossy(), &["-c", "import boto3, ministack"]).is_some();
+    let works =
+        process::probe(&venv.join("bin/python").to_string_lossy(), &["-c", "import boto3, ministack"]).is_some();
     if works && fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
         return Ok(());
     }

@@ -69,7 +69,8 @@ fn wait(child: &mut Child, limit: Duration) -> Result<ExitStatus> {
 
 /// Asks first: a test runner or a driver ends its own children when it is asked.
 fn end(child: &mut Child) -> Result<()> {
-    let asked = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", child.id())).stderr(Stdio::null()).status()?;
+    let asked =
+        Command::new("sh").arg("-c").arg(format!("kill -TERM {}", child.id())).stderr(Stdio::null()).status()?;
     let began = Instant::now();
     while asked.success() && began.elapsed() < Duration::from_secs(5) {
         if child.try_wait()?.is_some() {

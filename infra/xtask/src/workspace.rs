@@ -64,6 +64,15 @@ impl Workspace {
         self.cache.clone().unwrap_or_else(|| self.local()).join("tools")
     }
 
+    /// Where cargo-deny keeps its copy of the advisory database.
+    pub(crate) fn advisories(&self) -> Option<PathBuf> {
+        let home = env::var_os("CARGO_HOME")
+            .map(PathBuf::from)
+            .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))?;
+        let databases = home.join("advisory-dbs").read_dir().ok()?;
+        databases.filter_map(Result::ok).map(|entry| entry.path()).find(|path| path.join("crates").is_dir())
+    }
+
     /// Folder of the development profile's binaries.
     pub(crate) fn binaries(&self) -> PathBuf {
         self.target.join("debug")

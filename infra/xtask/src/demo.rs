@@ -1,0 +1,55 @@
+//! The demonstration: fifty orders through the whole system, and the comparison of what everybody says about them.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+use crate::{process, stack};
+
+/// What a person may choose about the demonstration.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Leaves the stack running and prints its URLs and a signed request to try. The next demo reuses it.
+    #[arg(long)]
+    keep: bool,
+    /// How many orders to send.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    orders: u32,
+}
+
+/// Runs the demonstration. Whatever happens, nothing stays running that was not running before or asked for.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let began = Instant::now();
+    let kept = stack::running(workspace)?;
+    let outcome = play(workspace, options);
+    if options.keep && !process::interrupted() {
+        if let Ok(live) = &outcome {
+            println!("\nThe stack stays up:");
+            stack::print_urls(live);
+            println!("\nStop it with: cargo xtask down");
+        }
+    } else if !kept {
+        stack::down(workspace)?;
+    }
+    outcome?;
+    println!("\ndemo done in {:.0} s", began.elapsed().as_secs_f32());
+    Ok(())
+}
+
+fn play(workspace: &Workspace, options: &Options) -> Result<stack::Live> {
+    let live = stack::up(workspace)?;
+    let mut driver = Command::new(workspace.binaries().join("demo"));
+    driver
+        .current_dir(&workspace.root)
+        .args(["--orders", &options.orders.to_string()])
+        .env("CROSSDOCK_LIVE", stack::live_file(workspace));
+    if options.keep {
+        // Its last words are then a signed request that a person can send.
+        driver.arg("--show-request");
+    }
+    // A minute and a half for the stack to wake up, and twelve seconds an order: more is a hang, not slowness.
+    process::run(&mut driver, Duration::from_secs(90 + 12 * u64::from(options.orders)))?;
+    Ok(live)
+}

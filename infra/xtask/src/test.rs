@@ -1,0 +1,213 @@
+//! All checks, in the order of what they cost. The first failure ends the run and says how to repeat it alone.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::workspace::Workspace;
+use crate::{prerequisites, process, stack};
+
+const NEXTEST: &str = "0.9.143";
+const DENY: &str = "0.20.2";
+
+/// What a person may leave out.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Leaves out the dependency check and the live tests on the local stack.
+    #[arg(long)]
+    quick: bool,
+    /// Runs this stage alone: format, lints, docs, dependencies, template, tests or live.
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<Stage>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Stage {
+    Format,
+    Lints,
+    Docs,
+    Dependencies,
+    Template,
+    Tests,
+    Live,
+}
+
+impl Stage {
+    const ALL: [Self; 7] =
+        [Self::Format, Self::Lints, Self::Docs, Self::Dependencies, Self::Template, Self::Tests, Self::Live];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Format => "format",
+            Self::Lints => "lints",
+            Self::Docs => "docs",
+            Self::Dependencies => "dependencies",
+            Self::Template => "template",
+            Self::Tests => "tests",
+            Self::Live => "live",
+        }
+    }
+
+    fn run(self, workspace: &Workspace) -> Result<()> {
+        match self {
+            Self::Format => format(workspace),
+            Self::Lints => lints(workspace),
+            Self::Docs => docs(workspace),
+            Self::Dependencies => dependencies(workspace),
+            Self::Template => template(workspace),
+            Self::Tests => tests(workspace),
+            Self::Live => live(workspace),
+        }
+    }
+}
+
+/// Runs the stages that were asked for and closes with their count.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    prerequisites::check()?;
+    let stages: Vec<Stage> = match options.stage {
+        Some(stage) => vec![stage],
+        None if options.quick => {
+            Stage::ALL.into_iter().filter(|stage| !matches!(stage, Stage::Dependencies | Stage::Live)).collect()
+        }
+        None => Stage::ALL.to_vec(),
+    };
+    run_stages(workspace, &stages)
+}
+
+/// The stages that a developer runs between two edits.
+pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
+    run_stages(workspace, &[Stage::Format, Stage::Lints, Stage::Docs])
+}
+
+fn run_stages(workspace: &Workspace, stages: &[Stage]) -> Result<()> {
+    println!("building into {}", workspace.target.display());
+    let began = Instant::now();
+    let mut taken = Vec::new();
+    for stage in stages {
+        println!("\n=== {}", stage.name());
+        let started = Instant::now();
+        if let Err(error) = stage.run(workspace) {
+            println!("\nstages: {} passed, 1 failed", taken.len());
+            return Err(error.context(format!(
+                "stage `{0}` failed\n  repeat it alone: cargo xtask test --stage {0}",
+                stage.name()
+            )));
+        }
+        taken.push((stage.name(), started.elapsed()));
+    }
+    println!();
+    for (name, time) in &taken {
+        println!("  {name:<14}{:>7.1} s", time.as_secs_f32());
+    }
+    println!("  {:<14}{:>7.1} s\n", "all", began.elapsed().as_secs_f32());
+    println!("stages: {} passed, 0 failed", taken.len());
+    Ok(())
+}
+
+fn format(workspace: &Workspace) -> Result<()> {
+    let mut fmt = workspace.cargo();
+    fmt.args(["fmt", "--all", "--check"]);
+    process::run(&mut fmt, minutes(2)).context("mend it with: cargo fmt --all")
+}
+
+fn lints(workspace: &Workspace) -> Result<()> {
+    let mut clippy = workspace.cargo();
+    clippy.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
+    process::run(&mut clippy, minutes(30))
+}
+
+fn docs(workspace: &Workspace) -> Result<()> {
+    let mut doc = workspace.cargo();
+    doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings");
+    process::run(&mut doc, minutes(20))
+}
+
+/// Licences, banned and doubled crates, sources; and known vulnerabilities where the advisory database can be had.
+fn dependencies(workspace: &Workspace) -> Result<()> {
+    let deny = prerequisites::cargo_tool(workspace, "deny", DENY).context("cargo-deny is not to be had")?;
+    let check = |options: &[&str], what: &[&str]| {
+        let mut check = Command::new(&deny);
+        check.current_dir(&workspace.root).arg("--locked").args(options).arg("check").args(what);
+        check
+    };
+    process::run(&mut check(&[], &["bans", "licenses", "sources"]), minutes(5))?;
+    let fetched = Command::new(&deny).current_dir(&workspace.root).args(["fetch", "db"]).output()?;
+    if fetched.status.success() {
+        return process::run(&mut check(&[], &["advisories"]), minutes(5));
+    }
+    if workspace.advisories().is_some() {
+        println!("advisories: a newer database cannot be fetched from here; checking against this machine's copy");
+        return process::run(&mut check(&["--offline"], &["advisories"]), minutes(5));
+    }
+    println!("advisories: NOT CHECKED: this machine has no copy of the database and cannot fetch one");
+    Ok(())
+}
+
+fn template(workspace: &Workspace) -> Result<()> {
+    prerequisites::python(workspace)?;
+    process::run(&mut workspace.python("infra/checks/check_template.py"), minutes(5))
+}
+
+fn tests(workspace: &Workspace) -> Result<()> {
+    let documented = |workspace: &Workspace| {
+        let mut doc = workspace.cargo();
+        doc.args(["test", "--workspace", "--doc", "--quiet"]);
+        process::run(&mut doc, minutes(20))
+    };
+    match prerequisites::cargo_tool(workspace, "nextest", NEXTEST) {
+        Some(nextest) => {
+            process::run(&mut with_nextest(workspace, nextest, &["--workspace"]), minutes(45))?;
+            documented(workspace)
+        }
+        None => {
+            println!("without cargo-nextest; `cargo test` runs the same tests, slower");
+            let mut test = workspace.cargo();
+            test.args(["test", "--workspace"]);
+            process::run(&mut test, minutes(45))
+        }
+    }
+}
+
+/// The live tests against this working tree on the local stack; a stack that ran before keeps running.
+fn live(workspace: &Workspace) -> Result<()> {
+    let kept = stack::running(workspace)?;
+    let outcome = live_on_stack(workspace);
+    if !kept {
+        stack::down(workspace)?;
+    }
+    outcome
+}
+
+fn live_on_stack(workspace: &Workspace) -> Result<()> {
+    stack::up(workspace)?;
+    let only = ["--package", "crossdock-tests", "--test", "live"];
+    let mut command = match prerequisites::cargo_tool(workspace, "nextest", NEXTEST) {
+        Some(nextest) => {
+            let mut command = with_nextest(workspace, nextest, &only);
+            command.args(["--run-ignored", "all"]);
+            command
+        }
+        None => {
+            let mut command = workspace.cargo();
+            command.arg("test").args(only).args(["--", "--include-ignored"]);
+            command
+        }
+    };
+    command.env("CROSSDOCK_LIVE", stack::live_file(workspace));
+    process::run(&mut command, minutes(20)).context("look on with `cargo xtask up`; logs are in .local/stack")
+}
+
+fn with_nextest(workspace: &Workspace, nextest: std::path::PathBuf, arguments: &[&str]) -> Command {
+    let mut command = Command::new(nextest);
+    command
+        .current_dir(&workspace.root)
+        .env("CARGO_TARGET_DIR", &workspace.target)
+        .args(["nextest", "run"])
+        .args(arguments);
+    command
+}
+
+fn minutes(count: u64) -> Duration {
+    Duration::from_secs(60 * count)
+}
