@@ -24,4 +24,4 @@ pub use ids::{
 pub use money::{Currency, Money};
 pub use order::{Order, OrderCommand, OrderEvent};
 pub use quantity::{Conversion, Quantity, Uom};
-pub use workflow::{Effect, Rejection, Sending, Sendings, Workflow};
+pub use workflow::{Effect, EffectRefused, EffectRequest, Faltered, Rejection, Sending, Sendings, Workflow};

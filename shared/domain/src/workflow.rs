@@ -13,7 +13,7 @@ use crate::ids::{OrderId, PackageId};
 /// A stream of events with a state that follows from them.
 pub trait Workflow: Default + Clone + fmt::Debug {
     /// What one stream is called.
-    type Id: fmt::Display + Clone;
+    type Id: fmt::Display + fmt::Debug + Clone;
     /// What happened.
     type Event: Serialize + DeserializeOwned + Clone + fmt::Debug;
     /// What is asked, answered or reported.
@@ -109,6 +109,14 @@ pub struct Sending {
     pub until: Timestamp,
     /// 1 for the first; a repeat looks before it leaps where the partner needs it.
     pub attempt: u32,
+}
+
+/// A request that makes or changes something at a partner. It builds its own key, so that none can be sent without one.
+pub trait EffectRequest {
+    /// What it does.
+    fn effect(&self) -> Effect;
+    /// The idempotency key: from the work, never from a message.
+    fn key(&self) -> String;
 }
 
 /// The open claims of one stream.

@@ -6,7 +6,7 @@ use crate::fulfillment::package::Contents;
 use crate::ids::{DocumentNumber, FulfillmentId, OrderId, PackageId, PartnerId, SiteCode};
 use crate::order::{Assignment, Known as KnownOrder, ServiceLevel, Share};
 use crate::party::PartyRef;
-use crate::workflow::{Effect, key};
+use crate::workflow::{Effect, EffectRequest, key};
 
 /// Ship this.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +25,12 @@ pub struct FulfillmentRequest {
     pub lines: Vec<Share>,
 }
 
-impl FulfillmentRequest {
-    /// The same at every attempt.
-    pub fn key(&self) -> String {
+impl EffectRequest for FulfillmentRequest {
+    fn effect(&self) -> Effect {
+        Effect::RequestFulfillment
+    }
+
+    fn key(&self) -> String {
         self.fulfillment.to_string()
     }
 }
@@ -47,12 +50,17 @@ pub struct GoodsIssue {
     pub lines: Vec<Share>,
 }
 
-impl GoodsIssue {
-    /// The same at every attempt.
-    pub fn key(&self) -> String {
-        key("goods-issue", self.fulfillment.order(), &self.reference())
+impl EffectRequest for GoodsIssue {
+    fn effect(&self) -> Effect {
+        Effect::PostGoodsIssue { package: self.package.clone() }
     }
 
+    fn key(&self) -> String {
+        key("goods-issue", self.fulfillment.order(), &self.reference())
+    }
+}
+
+impl GoodsIssue {
     /// What the ERP knows it by: `<fulfillment>/<package>`.
     pub fn reference(&self) -> String {
         format!("{}/{}", self.fulfillment, self.package)

@@ -12,7 +12,7 @@ use crate::order::state::{Credit, Knowledge, Known, Order, Stage, Stock};
 use crate::order::status::Status;
 use crate::party::Destination;
 use crate::quantity::Quantity;
-use crate::workflow::{Effect, key};
+use crate::workflow::{Effect, EffectRequest, key};
 
 /// What does it cost?
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +47,12 @@ pub struct AllocationRequest {
     pub lines: Vec<Share>,
 }
 
-impl AllocationRequest {
-    /// The same at every attempt.
-    pub fn key(&self) -> String {
+impl EffectRequest for AllocationRequest {
+    fn effect(&self) -> Effect {
+        Effect::Allocate
+    }
+
+    fn key(&self) -> String {
         key("allocate", &self.order, "")
     }
 }
@@ -88,9 +91,12 @@ pub struct LinePrice {
     pub tax: Decimal,
 }
 
-impl SalesOrder {
-    /// The same at every attempt.
-    pub fn key(&self) -> String {
+impl EffectRequest for SalesOrder {
+    fn effect(&self) -> Effect {
+        Effect::CreateSalesOrder
+    }
+
+    fn key(&self) -> String {
         key("sales-order", &self.order, "")
     }
 }
@@ -104,9 +110,12 @@ pub struct InvoiceRequest {
     pub sales_order: DocumentNumber,
 }
 
-impl InvoiceRequest {
-    /// The same at every attempt.
-    pub fn key(&self) -> String {
+impl EffectRequest for InvoiceRequest {
+    fn effect(&self) -> Effect {
+        Effect::Invoice
+    }
+
+    fn key(&self) -> String {
         key("invoice", &self.order, "")
     }
 }

@@ -1,0 +1,139 @@
+//! Requests and answers of our own API, without a framework's types; errors as RFC 9457 problem details.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+/// A request that API Gateway passed on. The body is what was signed: decoded from base64, nothing else.
+#[derive(Clone, Default)]
+pub struct Request {
+    /// Such as `POST`.
+    pub method: String,
+    /// The path as it was asked for.
+    pub path: String,
+    /// The path's variables, such as `partner`.
+    pub variables: BTreeMap<String, String>,
+    /// The query's parameters; of several with one name the last.
+    pub query: BTreeMap<String, String>,
+    /// Header names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The bytes.
+    pub body: Vec<u8>,
+    /// Who asks, as the authorizer says; empty where there is none.
+    pub client: String,
+    /// The gateway's id for the request.
+    pub request_id: String,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Request({} {} {} bytes)", self.method, self.path, self.body.len())
+    }
+}
+
+impl Request {
+    /// A header's value; the name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Such as `application/json`.
+    pub content_type: &'static str,
+    /// Beside the content type.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl Response {
+    /// `body` as JSON.
+    pub fn json(status: u16, body: &impl Serialize) -> Self {
+        match serde_json::to_string(body) {
+            Ok(body) => Self { status, content_type: "application/json", headers: vec![], body },
+            // None of our own types fails to serialise; if one did, the caller must not take it for an answer.
+            Err(_) => Problem::new(500, "INTERNAL", "The answer could not be written").into(),
+        }
+    }
+
+    /// The same with one header more.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+/// A refusal, as RFC 9457 has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// HTTP status.
+    pub status: u16,
+    /// Where the code is explained.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Stable, for machines.
+    pub code: &'static str,
+    /// One sentence for the code.
+    pub title: &'static str,
+    /// What is wrong in this case, and the way out. No personal data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The offending places, as JSON pointers with their reasons.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Offence>,
+}
+
+/// One offending place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Offence {
+    /// A JSON pointer, such as `/lines/0/quantity`.
+    pub pointer: String,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+impl Problem {
+    /// A problem without particulars.
+    pub fn new(status: u16, code: &'static str, title: &'static str) -> Self {
+        let kind = format!("urn:crossdock:problem:{}", code.to_ascii_lowercase().replace('_', "-"));
+        Self { status, kind, code, title, detail: None, errors: Vec::new() }
+    }
+
+    /// What is wrong in this case.
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Where it is wrong.
+    pub fn at(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.errors.push(Offence { pointer: pointer.into(), detail: detail.into() });
+        self
+    }
+}
+
+impl From<Problem> for Response {
+    fn from(problem: Problem) -> Self {
+        let body = serde_json::to_string(&problem).unwrap_or_default();
+        Self { status: problem.status, content_type: "application/problem+json", headers: vec![], body }
+    }
+}
+
+impl From<crate::Failure> for Problem {
+    fn from(failure: crate::Failure) -> Self {
+        match failure {
+            crate::Failure::Deferred { .. } | crate::Failure::Transient { .. } => {
+                Self::new(503, "BUSY", "Try again in a moment: nothing was stored")
+            }
+            crate::Failure::Permanent { code, .. } => {
+                Self::new(500, "INTERNAL", "The request could not be carried out").detail(format!("failure {code}"))
+            }
+        }
+    }
+}

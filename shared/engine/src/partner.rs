@@ -1,0 +1,176 @@
+//! The partner ports, in our words. `partners` speaks to real systems behind them, `testkit` plays them.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use domain::fulfillment::{Accepted, FulfillmentRequest, GoodsIssue, GoodsIssued, Rejected};
+use domain::order::{
+    Allocation, AllocationRequest, CreditApproved, CreditQuestion, CreditRefused, InvoiceRequest, Invoiced,
+    PriceQuestion, Quote, Released, SalesOrder, Telling,
+};
+use domain::party::Party;
+use domain::{PartnerId, Rejection};
+use jiff::Timestamp;
+
+use crate::failure::{Code, Failure, Wait};
+
+/// Whether a call is made for the first time. A repeat goes to a partner that may have done it already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// Nothing was sent before.
+    First,
+    /// Something may have been.
+    Repeat,
+}
+
+/// Why a call to a partner has no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallFailure {
+    /// The partner understood and said no. Nothing was done.
+    Refused(Rejection),
+    /// The partner said "later". Nothing was done.
+    Limited {
+        /// Who.
+        partner: PartnerId,
+        /// How much later.
+        retry_after: Duration,
+    },
+    /// It never left: no connection. Nothing was done.
+    NotSent {
+        /// What went wrong.
+        code: Code,
+        /// In words, redacted.
+        cause: Cow<'static, str>,
+    },
+    /// It was sent, and what became of it is not known: no answer in time, connection lost, 5xx, unreadable answer.
+    Unknown {
+        /// What went wrong.
+        code: Code,
+        /// In words, redacted.
+        cause: Cow<'static, str>,
+    },
+    /// Our own fault: configuration, credentials, a request that the partner cannot read. Nothing was done.
+    Ours {
+        /// What went wrong.
+        code: Code,
+        /// In words, redacted.
+        cause: Cow<'static, str>,
+    },
+}
+
+impl CallFailure {
+    /// The failure's code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Refused(_) => Code::PartnerRefused,
+            Self::Limited { .. } => Code::PartnerBusy,
+            Self::NotSent { code, .. } | Self::Unknown { code, .. } | Self::Ours { code, .. } => *code,
+        }
+    }
+
+    /// How the step ends, not before `earliest` where it waits.
+    pub fn into_failure(self, earliest: Timestamp) -> Failure {
+        match self {
+            Self::Refused(rejection) => Failure::permanent(Code::PartnerRefused, rejection.to_string()),
+            Self::Limited { partner, retry_after } => {
+                let until = earliest.checked_add(retry_after).unwrap_or(Timestamp::MAX);
+                Failure::Deferred { until, why: Wait::Limited(partner) }
+            }
+            Self::NotSent { code, cause } | Self::Unknown { code, cause } => Failure::Transient { code, cause },
+            Self::Ours { code, cause } => Failure::Permanent { code, cause },
+        }
+    }
+}
+
+/// The ERP's word on a price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PriceAnswer {
+    /// So much.
+    Quoted(Quote),
+    /// It cannot price that.
+    Unpriceable(Rejection),
+}
+
+/// The ERP's word on credit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreditAnswer {
+    /// Yes.
+    Approved(CreditApproved),
+    /// No.
+    Refused(CreditRefused),
+}
+
+/// The system that owns prices, credit, stock and documents.
+pub trait Erp {
+    /// Asks for price and tax. Changes nothing.
+    fn price(&self, question: &PriceQuestion) -> impl Future<Output = Result<PriceAnswer, CallFailure>>;
+
+    /// Asks for credit. Changes nothing.
+    fn credit(&self, question: &CreditQuestion) -> impl Future<Output = Result<CreditAnswer, CallFailure>>;
+
+    /// Sets stock aside.
+    fn allocate(
+        &self,
+        request: &AllocationRequest,
+        attempt: Attempt,
+    ) -> impl Future<Output = Result<Allocation, CallFailure>>;
+
+    /// Creates the sales order.
+    fn create_sales_order(
+        &self,
+        order: &SalesOrder,
+        attempt: Attempt,
+    ) -> impl Future<Output = Result<Released, CallFailure>>;
+
+    /// Posts a goods issue.
+    fn post_goods_issue(
+        &self,
+        issue: &GoodsIssue,
+        attempt: Attempt,
+    ) -> impl Future<Output = Result<GoodsIssued, CallFailure>>;
+
+    /// Invoices.
+    fn invoice(
+        &self,
+        request: &InvoiceRequest,
+        attempt: Attempt,
+    ) -> impl Future<Output = Result<Invoiced, CallFailure>>;
+}
+
+/// The system that the customer's people look at.
+pub trait Crm {
+    /// Shows `telling` as of `version`. A CRM that shows a newer version keeps it; that is no failure.
+    fn tell(&self, telling: &Telling, version: u64) -> impl Future<Output = Result<(), CallFailure>>;
+}
+
+/// The warehouse's word on a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WarehouseAnswer {
+    /// It will ship.
+    Accepted(Accepted),
+    /// It will not.
+    Rejected(Rejected),
+}
+
+/// A third party's warehouse.
+pub trait Warehouse {
+    /// Asks it to ship to `party`.
+    fn request(
+        &self,
+        request: &FulfillmentRequest,
+        party: &Party,
+        attempt: Attempt,
+    ) -> impl Future<Output = Result<WarehouseAnswer, CallFailure>>;
+}
+
+/// Where partners' documents come from.
+pub trait Documents {
+    /// Every partner's document, as JSON, newest version.
+    fn documents(&self) -> impl Future<Output = Result<Vec<String>, Failure>>;
+}
+
+/// Where secrets come from, by name.
+pub trait Secrets {
+    /// The secret `partner/<id>` or `api/tokens`, read from a cache of bounded age; `fresh` reads past the cache.
+    fn secret(&self, name: &str, fresh: bool) -> impl Future<Output = Result<secrecy::SecretString, Failure>>;
+}

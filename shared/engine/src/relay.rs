@@ -1,0 +1,116 @@
+//! From the journal to the bus: each event once per commit, under an id that is the same however often it is relayed.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::delivery::DeliveryReceived;
+use crate::failure::{Code, Failure};
+use crate::journal::Commit;
+
+/// One event for the bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The event's name: what rules filter by.
+    pub kind: String,
+    /// A CloudEvents 1.0 document.
+    pub detail: String,
+}
+
+/// Publishes entries.
+pub trait Bus {
+    /// Puts `entries` on the bus. Returns the places of those that it refused, whatever the status of the call.
+    ///
+    /// At most ten entries and 900 KiB at a time.
+    fn publish(&self, entries: &[Entry]) -> impl Future<Output = Result<Vec<usize>, Failure>>;
+}
+
+/// CloudEvents 1.0, JSON format, with the correlation, sampled-rate and tracing extensions that we use.
+#[derive(Serialize)]
+struct CloudEvent<'a, D> {
+    specversion: &'static str,
+    id: String,
+    source: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    subject: &'a str,
+    time: String,
+    datacontenttype: &'static str,
+    correlationid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<&'a str>,
+    data: D,
+}
+
+/// Whether the relay passes events of this name on. Claims and the CRM's bookkeeping stay in the journal: nothing
+/// subscribes to them, and each would cost an event.
+pub fn is_published(kind: &str) -> bool {
+    !(kind.ends_with(".sending") || kind.ends_with(".faltered") || kind.ends_with(".told"))
+}
+
+/// A commit's public events. `source` is the CloudEvents source, `/crossdock/<environment>`.
+///
+/// # Errors
+/// A commit that is not one: permanent.
+pub fn entries(commit: &Commit, source: &str) -> Result<Vec<Entry>, Failure> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    let corrupt = |e: &serde_json::Error| {
+        let place = format!("{} version {}: {}", commit.stream, commit.version, crate::redact::json_error(e));
+        Failure::permanent(Code::JournalCorrupt, place)
+    };
+    let events: Vec<Box<RawValue>> = serde_json::from_str(&commit.events).map_err(|e| corrupt(&e))?;
+    let mut entries = Vec::with_capacity(events.len());
+    for (n, event) in events.iter().enumerate() {
+        let Named { kind } = serde_json::from_str(event.get()).map_err(|e| corrupt(&e))?;
+        if !is_published(&kind) {
+            continue;
+        }
+        let detail = serde_json::to_string(&CloudEvent {
+            specversion: "1.0",
+            id: format!("{}/{}/{}/{n}", commit.epoch, commit.stream, commit.version),
+            source,
+            kind: &kind,
+            subject: &commit.stream,
+            time: commit.at.to_string(),
+            datacontenttype: "application/json",
+            correlationid: &commit.correlation,
+            traceparent: commit.traceparent.as_deref(),
+            data: event,
+        })
+        .map_err(|e| corrupt(&e))?;
+        entries.push(Entry { kind, detail });
+    }
+    Ok(entries)
+}
+
+/// A delivery's pointer.
+///
+/// # Errors
+/// A delivery that cannot be written as JSON: a fault of ours.
+pub fn delivery_entry(
+    received: &DeliveryReceived,
+    at: jiff::Timestamp,
+    correlation: &str,
+    traceparent: Option<&str>,
+    source: &str,
+) -> Result<Entry, Failure> {
+    let subject = format!("delivery/{}/{}", received.partner, received.delivery);
+    let kind = "delivery.received";
+    let detail = serde_json::to_string(&CloudEvent {
+        specversion: "1.0",
+        id: subject.clone(),
+        source,
+        kind,
+        subject: &subject,
+        time: at.to_string(),
+        datacontenttype: "application/json",
+        correlationid: correlation,
+        traceparent,
+        data: received,
+    })
+    .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
+    Ok(Entry { kind: kind.to_owned(), detail })
+}

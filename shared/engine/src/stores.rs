@@ -1,0 +1,89 @@
+//! The other stores' ports: deliveries, parties, due work, views.
+
+use std::fmt;
+
+use domain::PartnerId;
+use domain::party::{Party, PartyRef};
+use jiff::Timestamp;
+
+use crate::delivery::{Delivery, Kept};
+use crate::failure::Failure;
+
+/// Raw deliveries.
+pub trait Deliveries {
+    /// Keeps `delivery` unless its id is taken: one conditional write.
+    fn keep(&self, delivery: &Delivery) -> impl Future<Output = Result<Kept, Failure>>;
+
+    /// The delivery that `partner` calls `id`; `None` once it expired.
+    fn fetch(&self, partner: &PartnerId, id: &str) -> impl Future<Output = Result<Option<Delivery>, Failure>>;
+}
+
+/// Personal data.
+pub trait Parties {
+    /// Keeps an immutable record; the first one stands.
+    fn keep(&self, reference: &PartyRef, party: &Party) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Reads it; `None` once it was erased.
+    fn fetch(&self, reference: &PartyRef) -> impl Future<Output = Result<Option<Party>, Failure>>;
+}
+
+/// Work that waits outside its queue.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DueItem {
+    /// When it is due.
+    pub due: Timestamp,
+    /// Makes it unique; the same work deferred twice to one time is one item.
+    pub id: String,
+    /// Whose queue it goes back to.
+    pub function: String,
+    /// The message, as it came.
+    pub body: String,
+    /// What it waits for, in a word.
+    pub why: String,
+    /// Whose turn it is, where it is a partner's.
+    pub partner: Option<PartnerId>,
+}
+
+impl fmt::Debug for DueItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DueItem({} {} {} {})", self.due, self.function, self.why, self.id)
+    }
+}
+
+/// Over how many partitions due items are spread.
+pub const DUE_SHARDS: u32 = 8;
+
+impl DueItem {
+    /// Its partition.
+    pub fn shard(&self) -> u32 {
+        u32::from(domain::ids::fingerprint(&[&self.id])[0]) % DUE_SHARDS
+    }
+
+    /// Its place in the partition: `<RFC 3339, UTC, milliseconds>/<id>`, so that the text sorts as the time does.
+    pub fn sort_key(&self) -> String {
+        format!("{}/{}", sortable(self.due), self.id)
+    }
+}
+
+/// A time whose text sorts as the time does.
+pub fn sortable(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+/// Work that waits, by time.
+pub trait Due {
+    /// Keeps `item`.
+    fn defer(&self, item: &DueItem) -> impl Future<Output = Result<(), Failure>>;
+
+    /// At most `limit` items of `shard` that are due at `now`, oldest first.
+    fn ready(&self, shard: u32, now: Timestamp, limit: u32) -> impl Future<Output = Result<Vec<DueItem>, Failure>>;
+
+    /// Forgets `item`, once it is in its queue again.
+    fn done(&self, item: &DueItem) -> impl Future<Output = Result<(), Failure>>;
+}
+
+/// The queues of all steps, by function.
+pub trait Queues {
+    /// Puts `bodies` into the queue of `function`. Returns the places of those that were not taken.
+    fn send(&self, function: &str, bodies: &[String]) -> impl Future<Output = Result<Vec<usize>, Failure>>;
+}
