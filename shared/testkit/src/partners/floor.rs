@@ -1,0 +1,369 @@
+//! The floor of a warehouse: how a request becomes packages, and when each thing happens to them.
+//!
+//! Both 3PLs work alike and only speak differently, so that this is what they share. Nothing happens by itself: the
+//! driver asks for what is due, and time is an argument.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::exchange::{fnv, later, matches};
+
+/// What happens to a package unless a script says otherwise.
+const MILESTONES: [&str; 4] = ["label_created", "picked_up", "in_transit", "delivered"];
+
+/// How a warehouse works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pace {
+    /// Milliseconds between one step and the next.
+    pub pace_ms: u64,
+    /// Packages per request; by default one per line, at most three.
+    pub packages: Option<usize>,
+    /// Scripts; the first one that fits a request is played.
+    pub scripts: Vec<Script>,
+}
+
+/// How a certain request goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// Requests with this reference; `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Requests with a line of this SKU; `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// So many packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<usize>,
+    /// Refused in the answer, for this reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reject: Option<String>,
+    /// Taken, and refused by a message one step later, for this reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reject_later: Option<String>,
+    /// These milestones, in this order, instead of the usual ones; any text is sent as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milestones: Option<Vec<String>>,
+    /// The first package's label is voided and printed again with another number.
+    #[serde(default)]
+    pub void_first: bool,
+    /// So many units of the first line are never packed.
+    #[serde(default)]
+    pub short_by: u32,
+    /// Nothing is ever told, not even the acceptance.
+    #[serde(default)]
+    pub silent: bool,
+}
+
+/// One line of a request, as the warehouse sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// The line's number in the order.
+    pub line: i64,
+    /// The SKU.
+    pub sku: String,
+    /// How much, in `uom`.
+    pub quantity: Decimal,
+    /// The unit.
+    pub uom: String,
+}
+
+/// One request on the floor.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Job {
+    pub(crate) id: String,
+    pub(crate) reference: String,
+    pub(crate) status: Status,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) packages: Vec<Package>,
+}
+
+/// Where a request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    Accepted,
+    Rejected,
+    Cancelled,
+    Packing,
+    Completed,
+}
+
+/// One package of a request.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Package {
+    pub(crate) id: String,
+    pub(crate) carrier: String,
+    pub(crate) tracking: String,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) packed: bool,
+    pub(crate) voided: bool,
+    pub(crate) milestones: Vec<String>,
+}
+
+impl Package {
+    /// Whether it has left the building.
+    pub(crate) fn left(&self) -> bool {
+        let outside = ["picked_up", "in_transit", "out_for_delivery", "delivered"];
+        self.milestones.iter().any(|name| outside.contains(&name.as_str()))
+    }
+}
+
+/// Something that just happened on the floor; indexes into [`Floor::jobs`] and the job's packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Happening {
+    Accepted,
+    Rejected { reason: String },
+    Packed { package: usize },
+    Voided { package: usize },
+    Milestone { package: usize, name: String },
+}
+
+/// The floor itself.
+#[derive(Debug)]
+pub(crate) struct Floor {
+    pub(crate) pace: Pace,
+    pub(crate) jobs: Vec<Job>,
+    agenda: BTreeMap<(Timestamp, u64), (usize, Happening)>,
+    sequence: u64,
+}
+
+impl Floor {
+    pub(crate) fn new(pace: Pace) -> Self {
+        Self { pace, jobs: Vec::new(), agenda: BTreeMap::new(), sequence: 0 }
+    }
+
+    pub(crate) fn reset(&mut self) {
+        *self = Self::new(self.pace.clone());
+    }
+
+    /// The script for a request.
+    pub(crate) fn script(&self, reference: &str, lines: &[Line]) -> Script {
+        let fits = |script: &&Script| {
+            let named = script.reference.as_deref().is_none_or(|pattern| matches(pattern, reference));
+            let stocked =
+                script.sku.as_deref().is_none_or(|pattern| lines.iter().any(|line| matches(pattern, &line.sku)));
+            named && stocked
+        };
+        self.pace.scripts.iter().find(fits).cloned().unwrap_or_default()
+    }
+
+    /// Takes a request on and plans everything that will happen to it. `package_id` names each package.
+    pub(crate) fn take(
+        &mut self,
+        id: String,
+        reference: String,
+        lines: Vec<Line>,
+        script: &Script,
+        now: Timestamp,
+        mut package_id: impl FnMut() -> String,
+    ) -> usize {
+        let wanted = script.packages.or(self.pace.packages).unwrap_or_else(|| lines.len().clamp(1, 3));
+        let mut packages: Vec<Package> = split(&shortened(&lines, script.short_by), wanted)
+            .into_iter()
+            .map(|lines| package(package_id(), lines))
+            .collect();
+        if script.void_first
+            && let Some(first) = packages.first()
+        {
+            let again = package(package_id(), first.lines.clone());
+            packages.push(again);
+        }
+        let job = self.jobs.len();
+        self.jobs.push(Job { id, reference, status: Status::Accepted, lines, packages });
+        if !script.silent {
+            self.plan(job, script, now);
+        }
+        job
+    }
+
+    /// The next thing that has happened by now, with its time and job; `None` when nothing more has. One at a time, so
+    /// that whoever tells of it sees the floor as it was then.
+    pub(crate) fn step(&mut self, now: Timestamp) -> Option<(Timestamp, usize, Happening)> {
+        let entry = self.agenda.first_entry()?;
+        let (at, _) = *entry.key();
+        if at > now {
+            return None;
+        }
+        let (job, happening) = entry.remove();
+        self.apply(job, &happening);
+        Some((at, job, happening))
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.agenda.keys().next().map(|&(at, _)| at)
+    }
+
+    pub(crate) fn planned(&self) -> usize {
+        self.agenda.len()
+    }
+
+    /// Cancels a request of which nothing is packed yet; `false` when it is too late.
+    pub(crate) fn cancel(&mut self, job: usize) -> bool {
+        let Some(entry) = self.jobs.get_mut(job) else {
+            return false;
+        };
+        match entry.status {
+            Status::Cancelled => true,
+            Status::Accepted => {
+                entry.status = Status::Cancelled;
+                self.agenda.retain(|_, (planned, _)| *planned != job);
+                true
+            }
+            Status::Rejected | Status::Packing | Status::Completed => false,
+        }
+    }
+
+    fn plan(&mut self, job: usize, script: &Script, now: Timestamp) {
+        let pace = self.pace.pace_ms;
+        self.at(later(now, pace), job, Happening::Accepted);
+        if let Some(reason) = script.reject_later.clone() {
+            self.at(later(now, pace.saturating_mul(2)), job, Happening::Rejected { reason });
+            return;
+        }
+        let milestones = script.milestones.clone().unwrap_or_else(|| MILESTONES.map(str::to_owned).to_vec());
+        let count = self.jobs.get(job).map_or(0, |job| job.packages.len());
+        for package in 0..count {
+            // Packages leave one after the other, a quarter of a step apart.
+            let apart = (pace / 4).saturating_mul(package as u64);
+            let mut time = later(now, pace.saturating_mul(2).saturating_add(apart));
+            if script.void_first && package == 0 {
+                self.at(time, job, Happening::Packed { package });
+                self.at(time, job, Happening::Milestone { package, name: "label_created".to_owned() });
+                self.at(later(time, pace), job, Happening::Voided { package });
+                continue;
+            }
+            if script.void_first && package == count - 1 {
+                time = later(time, pace);
+            }
+            self.at(time, job, Happening::Packed { package });
+            for name in &milestones {
+                self.at(time, job, Happening::Milestone { package, name: name.clone() });
+                time = later(time, pace);
+            }
+        }
+    }
+
+    fn at(&mut self, time: Timestamp, job: usize, happening: Happening) {
+        self.sequence += 1;
+        self.agenda.insert((time, self.sequence), (job, happening));
+    }
+
+    fn apply(&mut self, job: usize, happening: &Happening) {
+        let Some(job) = self.jobs.get_mut(job) else {
+            return;
+        };
+        match happening {
+            Happening::Accepted => {}
+            Happening::Rejected { .. } => job.status = Status::Rejected,
+            Happening::Packed { package } => {
+                job.status = Status::Packing;
+                if let Some(package) = job.packages.get_mut(*package) {
+                    package.packed = true;
+                }
+            }
+            Happening::Voided { package } => {
+                if let Some(package) = job.packages.get_mut(*package) {
+                    package.voided = true;
+                }
+            }
+            Happening::Milestone { package, name } => {
+                if let Some(package) = job.packages.get_mut(*package) {
+                    package.milestones.push(name.clone());
+                }
+                if job.packages.iter().all(|package| package.voided || package.left()) {
+                    job.status = Status::Completed;
+                }
+            }
+        }
+    }
+}
+
+/// Takes units off the first line that are never packed.
+fn shortened(lines: &[Line], short_by: u32) -> Vec<Line> {
+    let mut lines = lines.to_vec();
+    if let Some(first) = lines.first_mut() {
+        first.quantity = (first.quantity - Decimal::from(short_by)).max(Decimal::ZERO);
+    }
+    lines.retain(|line| !line.quantity.is_zero());
+    lines
+}
+
+/// Distributes lines over packages: whole lines while there are enough of them, otherwise shares of every line.
+fn split(lines: &[Line], wanted: usize) -> Vec<Vec<Line>> {
+    let wanted = wanted.max(1);
+    let mut packages: Vec<Vec<Line>> = vec![Vec::new(); wanted];
+    if wanted <= lines.len() {
+        for (line, package) in lines.iter().zip((0..wanted).cycle()) {
+            if let Some(package) = packages.get_mut(package) {
+                package.push(line.clone());
+            }
+        }
+    } else {
+        let parts = Decimal::from(wanted);
+        for line in lines {
+            let share = (line.quantity / parts).floor();
+            let mut rest = line.quantity - share * parts;
+            for package in &mut packages {
+                let extra = rest.min(Decimal::ONE);
+                rest -= extra;
+                let quantity = share + extra;
+                if !quantity.is_zero() {
+                    package.push(Line { quantity, ..line.clone() });
+                }
+            }
+        }
+    }
+    packages.retain(|lines| !lines.is_empty());
+    packages
+}
+
+/// Carrier and tracking number follow from the package's id, so that a run repeats exactly.
+fn package(id: String, lines: Vec<Line>) -> Package {
+    let hash = fnv(&id);
+    let (carrier, tracking) = match hash % 3 {
+        0 => ("UPS", format!("1Z{:016}", hash % 10_000_000_000_000_000)),
+        1 => ("FedEx", format!("{:012}", hash % 1_000_000_000_000)),
+        _ => ("USPS", format!("94{:020}", hash)),
+    };
+    Package { id, carrier: carrier.to_owned(), tracking, lines, packed: false, voided: false, milestones: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rust_decimal::Decimal;
+
+    use super::{Line, split};
+
+    fn line(line: i64, quantity: i64) -> Line {
+        Line { line, sku: format!("SKU-{line}"), quantity: Decimal::from(quantity), uom: "EA".to_owned() }
+    }
+
+    #[test]
+    fn packages_hold_exactly_what_was_asked_for() {
+        for (lines, wanted) in [
+            (vec![line(1, 3)], 1),
+            (vec![line(1, 3)], 2),
+            (vec![line(1, 1)], 4),
+            (vec![line(1, 5), line(2, 1)], 3),
+            (vec![line(1, 5), line(2, 1), line(3, 7)], 2),
+        ] {
+            let packages = split(&lines, wanted);
+            assert!(packages.len() <= wanted && packages.iter().all(|package| !package.is_empty()));
+            for line in &lines {
+                let packed: Decimal = packages
+                    .iter()
+                    .flatten()
+                    .filter(|packed| packed.line == line.line)
+                    .map(|packed| packed.quantity)
+                    .sum();
+                assert_eq!(packed, line.quantity);
+            }
+        }
+    }
+}
