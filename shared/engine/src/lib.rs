@@ -10,6 +10,8 @@ pub mod delivery;
 pub mod effect;
 pub mod failure;
 pub mod http;
+pub mod inbound;
+pub mod intake;
 pub mod journal;
 pub mod partner;
 pub mod redact;

@@ -1,0 +1,111 @@
+//! What partners say to us: who may speak, and what their words mean. `partners` reads the wire formats behind these ports.
+
+use domain::order::Submission;
+use domain::party::Party;
+use domain::routing::Site;
+use domain::{FulfillmentCommand, FulfillmentId, PartnerId};
+use jiff::Timestamp;
+
+use crate::context::Context;
+use crate::delivery::{Delivery, Role};
+use crate::failure::{Code, Failure};
+use crate::http::{Offence, Request};
+
+/// An order as it came in, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOrder {
+    /// The order, without personal data.
+    pub submission: Submission,
+    /// Who receives it.
+    pub party: Party,
+}
+
+/// What a warehouse reported in one document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reported {
+    /// About which share.
+    pub fulfillment: FulfillmentId,
+    /// The facts, in the document's order.
+    pub commands: Vec<FulfillmentCommand>,
+}
+
+/// Why a delivery has no meaning for us yet. It stays stored, and is replayed once the registry or the code knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unmappable {
+    /// A topic that we do not act on by design: a test message, a notice.
+    Unrelated(&'static str),
+    /// A topic that the registry does not know.
+    UnknownTopic(String),
+    /// A body that is not what the topic promises.
+    Malformed(Vec<Offence>),
+}
+
+impl Unmappable {
+    /// How a step ends that cannot map its delivery; an unrelated one is an answer, not a failure.
+    pub fn into_failure(self) -> Failure {
+        match self {
+            Self::Unrelated(why) => Failure::permanent(Code::DeliveryUnmappable, why),
+            Self::UnknownTopic(topic) => {
+                Failure::permanent(Code::DeliveryUnmappable, format!("UNKNOWN_EVENT: topic {topic}"))
+            }
+            Self::Malformed(offences) => {
+                let places = offences.iter().map(|o| format!("{}: {}", o.pointer, o.detail)).collect::<Vec<_>>();
+                Failure::permanent(Code::DeliveryUnmappable, places.join("; "))
+            }
+        }
+    }
+}
+
+/// A sender that proved who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Who.
+    pub partner: PartnerId,
+    /// What it is to us.
+    pub role: Role,
+    /// Its id for the delivery.
+    pub delivery: String,
+    /// What the delivery is about, in its words.
+    pub topic: String,
+}
+
+/// Why a sender may not speak.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unverified {
+    /// No partner of that name, or none that sends webhooks.
+    UnknownPartner,
+    /// The signature, the timestamp or a header is missing or wrong. The reason is for the log and the sender alike: it
+    /// tells what was checked, never what would have been right.
+    BadSignature(&'static str),
+    /// It could not be checked now.
+    Unchecked(Failure),
+}
+
+/// Proves senders.
+pub trait Senders {
+    /// Checks `request`, which says that it comes from `partner`, over its raw bytes.
+    fn verify(
+        &self,
+        partner: &str,
+        request: &Request,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Verified, Unverified>>;
+}
+
+/// Reads orders.
+pub trait OrderReader {
+    /// What a CRM's delivery orders.
+    fn read_order(&self, delivery: &Delivery) -> impl Future<Output = Result<Result<NewOrder, Unmappable>, Failure>>;
+}
+
+/// Reads warehouses' reports.
+pub trait ReportReader {
+    /// What a warehouse's delivery reports.
+    fn read_report(&self, delivery: &Delivery) -> impl Future<Output = Result<Result<Reported, Unmappable>, Failure>>;
+}
+
+/// Knows where goods can leave.
+pub trait Sites {
+    /// Every site of every warehouse.
+    fn sites(&self, cx: &Context) -> impl Future<Output = Result<Vec<Site>, Failure>>;
+}

@@ -1,0 +1,86 @@
+//! How an order comes to exist: once, whichever way and however often it arrives.
+
+use domain::ids::{base32, fingerprint};
+use domain::{Order, OrderCommand, OrderId, Workflow};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::failure::{Code, Failure, Outcome};
+use crate::inbound::NewOrder;
+use crate::journal::{Found, Founding, Journal, Stream};
+use crate::stores::{DueItem, Parties};
+
+/// The step that looks at an order when its deadline has come.
+pub const DEADLINE_STEP: &str = "deadline-raise";
+
+/// Submits `new`. The order's own stream and its natural key (sold-to and customer PO) make it exist at most once; a second
+/// arrival under either is compared with the first, and recorded where it disagrees.
+///
+/// Returns the id under which the order is known: another than its own where another source submitted it first.
+///
+/// # Errors
+/// The stores'.
+pub async fn submit(
+    journal: &impl Journal,
+    parties: &impl Parties,
+    cx: &Context,
+    work_key: &str,
+    new: NewOrder,
+) -> Result<(OrderId, Outcome), Failure> {
+    let id = new.submission.ship_to.order.clone();
+    let mut stream = Stream::<Order>::load(journal, &id, cx).await?;
+    if stream.version == 0 {
+        parties.keep(&new.submission.ship_to, &new.party).await?;
+        match journal.found(&founding(&stream, cx, work_key, &new)?).await? {
+            Found::Committed => return Ok((id, Outcome::Applied)),
+            Found::Exists => stream = Stream::load(journal, &id, cx).await?,
+            Found::Taken { owner } => {
+                let owner: OrderId = owner.strip_prefix("order/").unwrap_or("").parse()?;
+                stream = Stream::load(journal, &owner, cx).await?;
+            }
+        }
+    }
+    let known_as = stream.id.clone();
+    let command = OrderCommand::Submit(new.submission);
+    let outcome = stream.commit(journal, cx, &cx.cause(work_key), command).await?;
+    Ok((known_as, outcome))
+}
+
+fn founding(stream: &Stream<Order>, cx: &Context, work_key: &str, new: &NewOrder) -> Result<Founding, Failure> {
+    let submission = &new.submission;
+    let command = OrderCommand::Submit(submission.clone());
+    let events = stream.state.decide(command).map_err(|e| Failure::permanent(Code::StateImpossible, e.to_string()))?;
+    let natural = fingerprint(&[submission.customer.as_str(), submission.customer_po.as_str()]);
+    let deadline = DueItem {
+        due: submission.deadline,
+        id: format!("{DEADLINE_STEP}-{}", stream.id),
+        function: DEADLINE_STEP.to_owned(),
+        body: deadline_message(&stream.id, cx, submission.deadline),
+        why: "deadline".to_owned(),
+        partner: None,
+    };
+    let commit = stream.next(cx, &cx.cause(work_key), &events)?;
+    Ok(Founding { commit, unique: vec![format!("po/{}", base32(&natural, 32))], deadline })
+}
+
+/// The message that the deadline's due item puts into its step's queue: shaped as the bus would deliver it.
+fn deadline_message(order: &OrderId, cx: &Context, deadline: jiff::Timestamp) -> String {
+    let kind = "order.deadline_passed";
+    json!({
+        "version": "0",
+        "source": "crossdock",
+        "detail-type": kind,
+        "detail": {
+            "specversion": "1.0",
+            "id": format!("deadline/{order}"),
+            "source": "/crossdock",
+            "type": kind,
+            "subject": format!("order/{order}"),
+            "time": deadline.to_string(),
+            "datacontenttype": "application/json",
+            "correlationid": cx.correlation,
+            "data": { "type": kind, "deadline": deadline.to_string() },
+        },
+    })
+    .to_string()
+}
