@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod demo;
+mod package;
 mod prerequisites;
 mod process;
 mod stack;
@@ -56,6 +57,12 @@ enum Command {
     Deploy,
     /// Fast checks while you work: format, lints, docs. The same as the first stages of `test`.
     Lint,
+    /// Builds deployable packages (release profile) for Lambda's arm64 or x86_64 and prints their sizes.
+    ///
+    /// Cross-compiles with cargo-lambda, the builder behind `sam build`. Where this machine's Rust lacks the other
+    /// processor's standard library, it is fetched: by rustup, or from Debian's packages. `--sam` runs `sam build` itself
+    /// in the same environment and leaves what `sam deploy` takes in .aws-sam/build.
+    Package(package::Options),
 }
 
 fn main() -> ExitCode {
@@ -93,5 +100,6 @@ fn run(command: Command) -> anyhow::Result<()> {
             stack::up(&workspace).map(|live| stack::print_urls(&live))
         }
         Command::Lint => test::lint(&workspace),
+        Command::Package(options) => package::run(&workspace, &options),
     }
 }

@@ -1,9 +1,7 @@
 //! What must be on the machine, named with the way to get it, and what we install ourselves.
 
-use std::collections::hash_map::DefaultHasher;
 use std::fs;
-use std::hash::{Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -54,36 +52,39 @@ fn find_python() -> Result<String> {
 
 /// Makes or mends `.local/venv`, with everything that infra/local and infra/checks ask for in one pip command.
 pub(crate) fn python(workspace: &Workspace) -> Result<()> {
-    let venv = workspace.local().join("venv");
-    let lists: Vec<PathBuf> = ["infra/local/requirements.txt", "infra/checks/requirements.txt"]
-        .iter()
-        .map(|list| workspace.root.join(list))
-        .filter(|list| list.exists())
-        .collect();
-    let mut wanted = DefaultHasher::new();
+    let lists = ["infra/local/requirements.txt", "infra/checks/requirements.txt"];
+    environment(workspace, &workspace.local().join("venv"), &lists)
+}
+
+/// Makes or mends a Python environment that holds what the lists ask for. Quick where it is there already.
+pub(crate) fn environment(workspace: &Workspace, folder: &Path, lists: &[&str]) -> Result<()> {
+    let lists: Vec<PathBuf> = lists.iter().map(|list| workspace.root.join(list)).filter(|list| list.exists()).collect();
+    let mut wanted = String::new();
     for list in &lists {
-        fs::read_to_string(list).with_context(|| format!("cannot read {}", list.display()))?.hash(&mut wanted);
+        wanted += &fs::read_to_string(list).with_context(|| format!("cannot read {}", list.display()))?;
     }
-    let wanted = wanted.finish().to_string();
-    let stamp = venv.join("crossdock-stamp");
-    let works =
-        process::probe(&venv.join("bin/python").to_string_lossy(), &["-c", "import boto3, ministack"]).is_some();
+    // Written last: an environment without it was left half made.
+    let stamp = folder.join("crossdock-stamp");
+    let python = folder.join("bin/python");
+    // A Python that was upgraded under its environment leaves one that no longer starts.
+    let works = process::probe(&python.to_string_lossy(), &["-c", ""]).is_some();
     if works && fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
         return Ok(());
     }
-    println!("preparing the Python environment in .local/venv");
+    println!("preparing the Python environment {}", folder.display());
     if !works {
         let mut make = Command::new(find_python()?);
-        make.args(["-m", "venv", "--clear"]).arg(&venv);
+        make.args(["-m", "venv", "--clear"]).arg(folder);
         process::run(&mut make, Duration::from_secs(120))?;
     }
-    let mut install = Command::new(venv.join("bin/python"));
+    let mut install = Command::new(python);
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "30"]);
     for list in &lists {
         install.arg("-r").arg(list);
     }
-    process::run(&mut install, Duration::from_secs(900))
-        .context("pip could not install the Python tools\n  try: check the network or PIP_INDEX_URL, then run this command again")?;
+    process::run(&mut install, Duration::from_secs(900)).context(
+        "pip could not install the Python tools\n  try: check the network or PIP_INDEX_URL, then run this command again",
+    )?;
     fs::write(&stamp, wanted).context("cannot write the environment's stamp")
 }
 
