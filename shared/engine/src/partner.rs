@@ -1,4 +1,5 @@
 //! The partner ports, in our words. `partners` speaks to real systems behind them, `testkit` plays them.
+//! Every call carries its step's context: correlation and trace go with it to the partner.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use domain::party::Party;
 use domain::{PartnerId, Rejection};
 use jiff::Timestamp;
 
+use crate::context::Context;
 use crate::failure::{Code, Failure, Wait};
 
 /// Whether a call is made for the first time. A repeat goes to a partner that may have done it already.
@@ -103,14 +105,15 @@ pub enum CreditAnswer {
 /// The system that owns prices, credit, stock and documents.
 pub trait Erp {
     /// Asks for price and tax. Changes nothing.
-    fn price(&self, question: &PriceQuestion) -> impl Future<Output = Result<PriceAnswer, CallFailure>>;
+    fn price(&self, cx: &Context, question: &PriceQuestion) -> impl Future<Output = Result<PriceAnswer, CallFailure>>;
 
     /// Asks for credit. Changes nothing.
-    fn credit(&self, question: &CreditQuestion) -> impl Future<Output = Result<CreditAnswer, CallFailure>>;
+    fn credit(&self, cx: &Context, question: &CreditQuestion) -> impl Future<Output = Result<CreditAnswer, CallFailure>>;
 
     /// Sets stock aside.
     fn allocate(
         &self,
+        cx: &Context,
         request: &AllocationRequest,
         attempt: Attempt,
     ) -> impl Future<Output = Result<Allocation, CallFailure>>;
@@ -118,6 +121,7 @@ pub trait Erp {
     /// Creates the sales order.
     fn create_sales_order(
         &self,
+        cx: &Context,
         order: &SalesOrder,
         attempt: Attempt,
     ) -> impl Future<Output = Result<Released, CallFailure>>;
@@ -125,6 +129,7 @@ pub trait Erp {
     /// Posts a goods issue.
     fn post_goods_issue(
         &self,
+        cx: &Context,
         issue: &GoodsIssue,
         attempt: Attempt,
     ) -> impl Future<Output = Result<GoodsIssued, CallFailure>>;
@@ -132,6 +137,7 @@ pub trait Erp {
     /// Invoices.
     fn invoice(
         &self,
+        cx: &Context,
         request: &InvoiceRequest,
         attempt: Attempt,
     ) -> impl Future<Output = Result<Invoiced, CallFailure>>;
@@ -140,7 +146,12 @@ pub trait Erp {
 /// The system that the customer's people look at.
 pub trait Crm {
     /// Shows `telling` as of `version`. A CRM that shows a newer version keeps it; that is no failure.
-    fn tell(&self, telling: &Telling, version: u64) -> impl Future<Output = Result<(), CallFailure>>;
+    fn tell(
+        &self,
+        cx: &Context,
+        telling: &Telling,
+        version: u64,
+    ) -> impl Future<Output = Result<(), CallFailure>>;
 }
 
 /// The warehouse's word on a request.
@@ -157,6 +168,7 @@ pub trait Warehouse {
     /// Asks it to ship to `party`.
     fn request(
         &self,
+        cx: &Context,
         request: &FulfillmentRequest,
         party: &Party,
         attempt: Attempt,
