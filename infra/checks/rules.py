@@ -1,0 +1,806 @@
+"""What the template must hold beyond what a linter knows, one function per subject.
+
+A rule gets a `Stack` (template.py), already resolved for one set of parameters, and yields findings. It says which
+resource, what is wrong, and the way out. Most of these are things that AWS would only show in production, and that the
+local emulator accepts without a word.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+MOST_RESOURCES = 400
+DAY = 86_400
+MEBIBYTE = 1_048_576
+STREAM_LIVES_SECONDS = DAY
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing that is wrong."""
+
+    check: str
+    resource: str
+    problem: str
+    remedy: str
+
+
+@dataclass
+class House:
+    """What the repository says beside the template."""
+
+    functions: list  # Folder names under functions/.
+    ports: dict  # ports.toml
+    fields: dict  # Function -> the fields of its Ports; None where it has no Ports yet.
+    events: set  # Names that can stand on the bus; empty where they are not known.
+
+
+def all_rules():
+    """Every rule, as (stack, house) -> findings."""
+    return [
+        resource_count,
+        functions_and_folders,
+        function_settings,
+        logs,
+        queues,
+        dead_letter_queues,
+        rules_and_targets,
+        queue_policies,
+        schedules,
+        queue_sources,
+        stream_sources,
+        alarms,
+        tables,
+        api,
+        trust,
+        wildcards,
+        least_privilege,
+        environment,
+    ]
+
+
+def pascal(name):
+    """`order-price` as a logical name: `OrderPrice`."""
+    return "".join(part.capitalize() for part in name.split("-"))
+
+
+def name_of(reference):
+    """The resource that `${Name}` or `${Name.Arn}` refers to; None for anything else."""
+    found = re.fullmatch(r"\$\{(\w+)(?:\.\w+)?\}", str(reference))
+    return found[1] if found else None
+
+
+def is_dlq(name):
+    """Whether the queue is some other's dead-letter queue, or a source's or a target's destination."""
+    return name.endswith("Dlq")
+
+
+def functions(stack):
+    """Deployed functions: short name -> (logical name, properties)."""
+    found = {}
+    for name, properties in stack.of_type("AWS::Lambda::Function"):
+        full = str(properties.get("FunctionName", ""))
+        found[full.removeprefix("${AWS::StackName}-")] = (name, properties)
+    return found
+
+
+def mappings_of(stack, logical):
+    """Event source mappings of a function, as (name, properties)."""
+    return [
+        (name, p)
+        for name, p in stack.of_type("AWS::Lambda::EventSourceMapping")
+        if name_of(p.get("FunctionName")) == logical
+    ]
+
+
+def number(value):
+    """A number; None where it is none, so that a comparison with it can fail by name."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+# The whole
+
+
+def resource_count(stack, _house):
+    """CloudFormation allows 500; beyond 400 a stack is to be split."""
+    count = len(stack.resources)
+    if count > MOST_RESOURCES:
+        yield Finding(
+            "resource-count",
+            "template",
+            f"{count} resources after the transform, {MOST_RESOURCES} at most",
+            "move a workflow into a nested stack",
+        )
+
+
+# Functions
+
+
+def functions_and_folders(stack, house):
+    """Folder, binary, function, queue and log group share one name."""
+    deployed = functions(stack)
+    for folder in house.functions:
+        if folder not in deployed:
+            yield Finding(
+                "function-missing",
+                pascal(folder),
+                f"functions/{folder} has no function in the template",
+                f"add {pascal(folder)} with FunctionName ${{AWS::StackName}}-{folder}, or remove the folder",
+            )
+    for name, (logical, properties) in deployed.items():
+        if name not in house.functions:
+            yield Finding(
+                "function-unknown", logical, f"there is no functions/{name}", "add the folder, or remove the function"
+            )
+        if logical != pascal(name):
+            yield Finding(
+                "function-name",
+                logical,
+                f"FunctionName is {properties.get('FunctionName')}, which belongs to {pascal(name)}",
+                "name the resource after its function",
+            )
+        metadata = stack.resources[logical].get("Metadata", {})
+        binary = metadata.get("BuildProperties", {}).get("Binary")
+        if metadata.get("BuildMethod") != "rust-cargolambda" or binary != name:
+            yield Finding(
+                "function-build",
+                logical,
+                f"`sam build` would build {binary!r} by {metadata.get('BuildMethod')!r}",
+                f"Metadata: {{BuildMethod: rust-cargolambda, BuildProperties: {{Binary: {name}}}}}",
+            )
+    for name, properties in stack.of_type("AWS::SQS::Queue"):
+        stem = name.removesuffix("Dlq").removesuffix("Queue")
+        suffix = "-dlq" if is_dlq(name) else ""
+        wanted = [f"${{AWS::StackName}}-{function}{suffix}" for function in deployed if pascal(function) == stem]
+        if [properties.get("QueueName")] != wanted:
+            yield Finding(
+                "queue-name",
+                name,
+                f"QueueName is {properties.get('QueueName')!r}",
+                f"name it {wanted[0]}" if wanted else "name queue and resource after a function",
+            )
+
+
+def function_settings(stack, _house):
+    """Runtime, processor, format of logs, tracing."""
+    if stack.template["Parameters"].get("Architecture", {}).get("Default") != "arm64":
+        yield Finding("arm64", "Architecture", "arm64 is not the default", "set the parameter's Default to arm64")
+    for name, p in stack.of_type("AWS::Lambda::Function"):
+        wanted = {
+            "Runtime": "provided.al2023",
+            "Handler": "bootstrap",
+            "Architectures": [stack.parameters.get("Architecture")],
+            "Timeout": stack.parameters.get("FunctionTimeoutSeconds"),
+        }
+        for key, value in wanted.items():
+            if p.get(key) != value:
+                yield Finding(
+                    "function-settings", name, f"{key} is {p.get(key)!r}, not {value!r}", "leave it to Globals"
+                )
+        if p.get("TracingConfig", {}).get("Mode", "PassThrough") != "PassThrough":
+            yield Finding("tracing-off", name, "X-Ray is on", "Tracing: PassThrough; trace context is in our events")
+
+
+def logs(stack, _house):
+    """Every function logs JSON into a group of its own that forgets."""
+    for name, p in stack.of_type("AWS::Lambda::Function"):
+        config = p.get("LoggingConfig", {})
+        group = stack.properties(name_of(config.get("LogGroup")), "AWS::Logs::LogGroup")
+        if config.get("LogFormat") != "JSON":
+            yield Finding("log-format", name, "it does not log JSON", "LoggingConfig.LogFormat: JSON, in Globals")
+        if group is None:
+            yield Finding(
+                "log-group",
+                name,
+                "it has no log group in the template: Lambda would make one that never forgets",
+                f"add {name}Logs and LoggingConfig: {{LogGroup: !Ref {name}Logs}}",
+            )
+        elif group.get("LogGroupName") != f"/aws/lambda/{p.get('FunctionName')}":
+            yield Finding(
+                "log-group", f"{name}Logs", "it is not named after its function", f"/aws/lambda/{p.get('FunctionName')}"
+            )
+    for name, p in stack.of_type("AWS::Logs::LogGroup"):
+        if not p.get("RetentionInDays"):
+            yield Finding("log-retention", name, "it never forgets", "RetentionInDays: !Ref LogRetentionDays")
+
+
+# Queues
+
+
+def queues(stack, _house):
+    """Visibility, attempts, size, encryption and the dead-letter queue of every queue that feeds a function."""
+    for name, p in stack.of_type("AWS::SQS::Queue"):
+        if p.get("MaximumMessageSize") != MEBIBYTE:
+            yield Finding(
+                "queue-size", name, "its message size is not explicit, or not 1 MiB", f"MaximumMessageSize: {MEBIBYTE}"
+            )
+        if p.get("SqsManagedSseEnabled") is not True and not p.get("KmsMasterKeyId"):
+            yield Finding("queue-encryption", name, "it is not encrypted at rest", "SqsManagedSseEnabled: true")
+        if is_dlq(name):
+            continue
+        redrive = p.get("RedrivePolicy") or {}
+        if stack.properties(name_of(redrive.get("deadLetterTargetArn")), "AWS::SQS::Queue") is None:
+            yield Finding(
+                "queue-dlq",
+                name,
+                "it has no dead-letter queue: what always fails would go round until it expires",
+                f"RedrivePolicy: {{deadLetterTargetArn: !GetAtt {name.removesuffix('Queue')}Dlq.Arn, maxReceiveCount: 6}}",
+            )
+        elif (number(redrive.get("maxReceiveCount")) or 0) < 5:
+            yield Finding(
+                "queue-receive-count",
+                name,
+                f"maxReceiveCount is {redrive.get('maxReceiveCount')}: throttling would dead-letter what nobody saw",
+                "5 or more",
+            )
+    for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
+        queue = name_of(p.get("EventSourceArn"))
+        queue_properties = stack.properties(queue, "AWS::SQS::Queue")
+        function = stack.properties(name_of(p.get("FunctionName")), "AWS::Lambda::Function")
+        if queue_properties is None or function is None:
+            continue
+        visible, timeout = number(queue_properties.get("VisibilityTimeout")), number(function.get("Timeout"))
+        if visible is None or timeout is None or visible < 6 * timeout:
+            yield Finding(
+                "queue-visibility",
+                queue,
+                f"hidden for {visible} s, six times the function's {timeout} s are needed: a batch would be worked on twice",
+                "give QueueVisibility a row with six times FunctionTimeoutSeconds, and use it",
+            )
+
+
+def dead_letter_queues(stack, _house):
+    """A dead-letter queue outlives its source: a message keeps its age when it moves."""
+    for name, p in stack.of_type("AWS::SQS::Queue"):
+        target = name_of((p.get("RedrivePolicy") or {}).get("deadLetterTargetArn"))
+        dlq = stack.properties(target, "AWS::SQS::Queue")
+        if dlq is None:
+            continue
+        if target != name.removesuffix("Queue") + "Dlq":
+            yield Finding("queue-dlq", name, f"it parks in {target}, another's", "park in the function's own DLQ")
+        kept, source = number(dlq.get("MessageRetentionPeriod")), number(p.get("MessageRetentionPeriod"))
+        if kept is None or source is None or kept <= source:
+            yield Finding(
+                "dlq-retention",
+                target,
+                f"it keeps messages for {kept} s, {name} for {source} s: what moved late would vanish at once",
+                "DLQ 1209600 (14 days), its source 345600 (4 days)",
+            )
+    for name, p in stack.of_type("AWS::SQS::Queue"):
+        if is_dlq(name) and (number(p.get("MessageRetentionPeriod")) or 0) < 14 * DAY:
+            yield Finding("dlq-retention", name, "it keeps messages for less than 14 days", "MessageRetentionPeriod: 1209600")
+
+
+# Rules and schedules
+
+
+def rules_and_targets(stack, house):
+    """bus -> rule -> queue, with an explicit retry policy and a dead-letter queue at the target."""
+    for name, p in stack.of_type("AWS::Events::Rule"):
+        if name_of(p.get("EventBusName")) != "Bus":
+            yield Finding("rule-bus", name, "it does not listen to our bus", "EventBusName: !Ref Bus")
+        pattern = p.get("EventPattern") or {}
+        if pattern.get("source") != ["crossdock"]:
+            yield Finding("rule-source", name, "it takes events of any source", "EventPattern.source: [crossdock]")
+        if not pattern.get("detail-type"):
+            yield Finding("rule-event", name, "it takes events of any type", "name them in EventPattern.detail-type")
+        for kind in pattern.get("detail-type", []):
+            if house.events and kind not in house.events:
+                yield Finding(
+                    "rule-event", name, f"nothing emits {kind!r}", "use an event's name as shared/domain spells it"
+                )
+        targets = p.get("Targets", [])
+        stem = name.removesuffix("Rule")
+        if len(targets) != 1:
+            yield Finding("rule-target", name, f"it has {len(targets)} targets", "one rule, one queue, one function")
+        for target in targets:
+            if name_of(target.get("Arn")) != f"{stem}Queue":
+                yield Finding(
+                    "rule-target",
+                    name,
+                    f"its target is {target.get('Arn')}",
+                    f"always rule -> queue -> function: !GetAtt {stem}Queue.Arn",
+                )
+            yield from target_policies(stack, name, target, f"{stem}Dlq")
+
+
+def schedules(stack, _house):
+    """A schedule's target has a dead-letter queue and a retry policy as well."""
+    for name, p in stack.of_type("AWS::Scheduler::Schedule"):
+        target = p.get("Target", {})
+        yield from target_policies(stack, name, target, f"{name.removesuffix('Schedule')}Dlq")
+        if stack.properties(name_of(target.get("Arn")), "AWS::Lambda::Function") is None:
+            yield Finding("schedule-target", name, "its target is no function of ours", "the emulator fires only Lambda")
+
+
+def target_policies(stack, name, target, own_dlq):
+    dlq = name_of((target.get("DeadLetterConfig") or {}).get("Arn"))
+    if stack.properties(dlq, "AWS::SQS::Queue") is None or dlq != own_dlq:
+        yield Finding(
+            "target-dlq",
+            name,
+            "what cannot be delivered to its target would be lost",
+            f"DeadLetterConfig: {{Arn: !GetAtt {own_dlq}.Arn}}",
+        )
+    retry = target.get("RetryPolicy") or {}
+    if not {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= retry.keys():
+        yield Finding(
+            "target-retry",
+            name,
+            "its target's retry policy is not explicit",
+            "RetryPolicy: {MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 86400}",
+        )
+
+
+def queue_policies(stack, _house):
+    """A queue accepts EventBridge's messages from exactly the rule that feeds it, and from nobody else."""
+    feeds = {}  # Queue -> rules that send to it, as a target or as a dead-letter queue.
+    for name, p in stack.of_type("AWS::Events::Rule"):
+        for target in p.get("Targets", []):
+            for queue in (target.get("Arn"), (target.get("DeadLetterConfig") or {}).get("Arn")):
+                if stack.properties(name_of(queue), "AWS::SQS::Queue") is not None:
+                    feeds.setdefault(name_of(queue), []).append(name)
+    policies = {}
+    for name, p in stack.of_type("AWS::SQS::QueuePolicy"):
+        for queue in p.get("Queues", []):
+            policies.setdefault(name_of(queue), []).append((name, p["PolicyDocument"]["Statement"]))
+    for queue, rules in feeds.items():
+        if len(rules) > 1:
+            yield Finding("queue-policy", queue, f"{' and '.join(rules)} feed it", "one rule per queue")
+        if queue not in policies:
+            yield Finding(
+                "queue-policy",
+                queue,
+                f"{rules[0]} may not send to it: every event would go to the rule's dead-letter queue, or nowhere",
+                f"add {queue}Policy with aws:SourceArn = !GetAtt {rules[0]}.Arn",
+            )
+    for queue, found in policies.items():
+        rules = feeds.get(queue, [])
+        if len(found) > 1:
+            names = ", ".join(name for name, _ in found)
+            yield Finding("queue-policy", queue, f"several policies ({names}): the last one wins", "keep one")
+        for name, statements in found:
+            wanted = {
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": f"${{{queue}.Arn}}",
+                "Condition": {"ArnEquals": {"aws:SourceArn": f"${{{rules[0]}.Arn}}"}} if rules else None,
+            }
+            if len(statements) != 1 or not rules:
+                yield Finding(
+                    "queue-policy",
+                    name,
+                    "it lets in more than the one rule that feeds the queue" if rules else f"no rule feeds {queue}",
+                    "one statement for the one rule" if rules else "remove the policy",
+                )
+                continue
+            for key, value in wanted.items():
+                if statements[0].get(key) != value:
+                    yield Finding(
+                        "queue-policy",
+                        name,
+                        f"{key} is {json.dumps(statements[0].get(key))}",
+                        f"{json.dumps(value)}: exactly {rules[0]}, which feeds {queue}",
+                    )
+
+
+# Event source mappings
+
+
+def queue_sources(stack, _house):
+    """Partial batch answers, batches of ten, and a ceiling on concurrency that Lambda accepts."""
+    for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
+        if stack.properties(name_of(p.get("EventSourceArn")), "AWS::SQS::Queue") is None:
+            continue
+        yield from partial_batches(name, p)
+        if name_of(p.get("EventSourceArn")) != f"{name_of(p.get('FunctionName'))}Queue":
+            yield Finding("source-queue", name, "it reads another function's queue", "one queue, one function")
+        if p.get("BatchSize") != 10:
+            yield Finding("source-batch", name, f"BatchSize is {p.get('BatchSize')}", "BatchSize: 10")
+        concurrency = number((p.get("ScalingConfig") or {}).get("MaximumConcurrency"))
+        if concurrency is None or concurrency < 2:
+            yield Finding(
+                "source-concurrency",
+                name,
+                f"MaximumConcurrency is {concurrency}; Lambda wants 2 at least, and none lets one step take all",
+                "ScalingConfig: {MaximumConcurrency: !FindInMap [StepConcurrency, !Ref StepConcurrency, Instances]}",
+            )
+
+
+def stream_sources(stack, _house):
+    """A stream's retries are bounded, its batches bisected, and what is given up leaves a trace."""
+    for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
+        table = name_of(p.get("EventSourceArn"))
+        if stack.properties(table, "AWS::DynamoDB::Table") is None:
+            if stack.properties(table, "AWS::SQS::Queue") is None:
+                yield Finding("source-unknown", name, f"it reads {p.get('EventSourceArn')}", "a queue, or a table's stream")
+            continue
+        yield from partial_batches(name, p)
+        function = name_of(p.get("FunctionName"))
+        dlq = name_of(((p.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination"))
+        if dlq != f"{function}Dlq" or stack.properties(dlq, "AWS::SQS::Queue") is None:
+            yield Finding(
+                "source-on-failure",
+                name,
+                "records that were given up leave no trace",
+                f"DestinationConfig: {{OnFailure: {{Type: SQS, Destination: !GetAtt {function}Dlq.Arn}}}}",
+            )
+        age = number(p.get("MaximumRecordAgeInSeconds"))
+        if age is None or not 0 < age < STREAM_LIVES_SECONDS:
+            yield Finding(
+                "stream-age",
+                name,
+                f"records are given up after {age} s; the stream forgets them at {STREAM_LIVES_SECONDS}, without a trace",
+                "MaximumRecordAgeInSeconds: 21600",
+            )
+        if number(p.get("MaximumRetryAttempts")) in (None, -1):
+            yield Finding("stream-attempts", name, "a poison record would block its shard", "set MaximumRetryAttempts")
+        if p.get("BisectBatchOnFunctionError") is not True:
+            yield Finding(
+                "stream-bisect", name, "one crash would give up the whole batch", "BisectBatchOnFunctionError: true"
+            )
+        if not p.get("ParallelizationFactor"):
+            yield Finding("stream-parallel", name, "its parallelism is not explicit", "ParallelizationFactor: 2")
+
+
+def partial_batches(name, properties):
+    if "ReportBatchItemFailures" not in properties.get("FunctionResponseTypes", []):
+        yield Finding(
+            "source-partial",
+            name,
+            "one bad record would fail its neighbours",
+            "FunctionResponseTypes: [ReportBatchItemFailures]",
+        )
+
+
+# Alarms
+
+
+def alarms(stack, _house):
+    """Every queue, dead-letter queue and stream has somebody who notices."""
+    found = {}
+    for name, p in stack.of_type("AWS::CloudWatch::Alarm"):
+        for dimension in p.get("Dimensions", []):
+            found[(p.get("MetricName"), name_of(dimension.get("Value")))] = (name, p)
+        if "TreatMissingData" not in p:
+            yield Finding("alarm-missing", name, "missing data leaves it undecided", "TreatMissingData: notBreaching")
+
+    def wanted(metric, resource, most, statistic, why):
+        name, p = found.get((metric, resource), (None, {}))
+        if name is None:
+            yield Finding("alarm-missing", resource, f"nobody would notice {why}", f"add an alarm on {metric}")
+            return
+        threshold = number(p.get("Threshold"))
+        if threshold is None or (most is not None and threshold > most) or p.get("Statistic") != statistic:
+            yield Finding(
+                "alarm-threshold",
+                name,
+                f"{p.get('Statistic')} from {threshold}",
+                f"{statistic} from {most}" if most is not None else f"{statistic} from a threshold",
+            )
+        if p.get("ComparisonOperator") != "GreaterThanOrEqualToThreshold" or p.get("TreatMissingData") != "notBreaching":
+            yield Finding(
+                "alarm-threshold",
+                name,
+                "it rings when nothing is there, or not when something is",
+                "GreaterThanOrEqualToThreshold, TreatMissingData: notBreaching",
+            )
+
+    for name, _ in stack.of_type("AWS::SQS::Queue"):
+        if is_dlq(name):
+            yield from wanted("ApproximateNumberOfMessagesVisible", name, 1, "Maximum", "what is parked")
+        else:
+            yield from wanted("ApproximateAgeOfOldestMessage", name, None, "Maximum", "that work is late")
+    for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
+        if stack.properties(name_of(p.get("EventSourceArn")), "AWS::DynamoDB::Table") is not None:
+            function = name_of(p.get("FunctionName"))
+            yield from wanted("IteratorAge", function, 600_000, "Maximum", "that the stream runs ahead")
+
+
+# Tables
+
+
+def tables(stack, _house):
+    """On demand, encrypted, restorable, and never deleted with the stack."""
+    for name, p in stack.of_type("AWS::DynamoDB::Table"):
+        resource = stack.resources[name]
+        checks = {
+            "table-billing": (p.get("BillingMode") == "PAY_PER_REQUEST", "BillingMode: PAY_PER_REQUEST"),
+            "table-encryption": (
+                (p.get("SSESpecification") or {}).get("SSEEnabled") is True,
+                "SSESpecification: {SSEEnabled: true}",
+            ),
+            "table-restore": (
+                (p.get("PointInTimeRecoverySpecification") or {}).get("PointInTimeRecoveryEnabled") is True,
+                "PointInTimeRecoverySpecification: {PointInTimeRecoveryEnabled: true}",
+            ),
+            "table-retain": (
+                str(resource.get("DeletionPolicy", "")).startswith("Retain")
+                and resource.get("UpdateReplacePolicy") == "Retain",
+                "DeletionPolicy: RetainExceptOnCreate, UpdateReplacePolicy: Retain",
+            ),
+            "table-name": ("TableName" not in p, "no TableName: a retained table would be in the next deployment's way"),
+        }
+        for check, (holds, remedy) in checks.items():
+            if not holds:
+                yield Finding(check, name, "not so", remedy)
+    for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
+        table = name_of(p.get("EventSourceArn"))
+        properties = stack.properties(table, "AWS::DynamoDB::Table")
+        if properties is not None:
+            view = (properties.get("StreamSpecification") or {}).get("StreamViewType")
+            if view != "NEW_IMAGE":
+                yield Finding("table-stream", table, f"its stream carries {view}", "StreamSpecification: NEW_IMAGE")
+    deliveries = stack.properties("DeliveriesTable") or {}
+    if (deliveries.get("TimeToLiveSpecification") or {}) != {"AttributeName": "expires", "Enabled": True}:
+        yield Finding("table-expiry", "DeliveriesTable", "raw deliveries would never expire", "TTL on `expires`")
+
+
+# API
+
+
+SAID_BY_SENDERS = ("header", "body", "sourceIp", "path", "querystring", "userAgent")
+
+
+def api(stack, _house):
+    """Every route reaches a function that lets it in, asks for a token unless a signature does, and logs no content."""
+    for name, p in stack.of_type("AWS::ApiGatewayV2::Route"):
+        key = str(p.get("RouteKey"))
+        integration = name_of(str(p.get("Target", "")).removeprefix("integrations/"))
+        properties = stack.properties(integration, "AWS::ApiGatewayV2::Integration") or {}
+        function = name_of(properties.get("IntegrationUri"))
+        if stack.properties(function, "AWS::Lambda::Function") is None:
+            yield Finding("route-target", name, f"{key} reaches no function", "Target: integrations/<integration>")
+            continue
+        if properties.get("PayloadFormatVersion") != "2.0":
+            yield Finding("route-payload", integration, "not payload format 2.0", 'PayloadFormatVersion: "2.0"')
+        method, _, path = key.partition(" ")
+        if not allows(stack, function, f"${{Api}}/*/{method}{path}"):
+            yield Finding(
+                "route-permission",
+                name,
+                f"the API may not invoke {function} for {key}: callers would get a 500",
+                f"add a Permission with SourceArn …:${{Api}}/*/{method}{path}",
+            )
+        signed = key.startswith("POST /v1/webhooks/")
+        wanted = "NONE" if signed else "CUSTOM"
+        if p.get("AuthorizationType") != wanted or (not signed and name_of(p.get("AuthorizerId")) != "ApiAuthorizer"):
+            yield Finding(
+                "route-authorizer",
+                name,
+                f"AuthorizationType is {p.get('AuthorizationType')}",
+                "NONE: the signature is the authority" if signed else "CUSTOM with ApiAuthorizer",
+            )
+    for name, p in stack.of_type("AWS::ApiGatewayV2::Authorizer"):
+        function = name_of(re.search(r"\$\{\w+\.Arn\}", str(p.get("AuthorizerUri", "${}")) or "")[0])
+        if not allows(stack, function, f"${{Api}}/authorizers/${{{name}}}"):
+            yield Finding(
+                "route-permission", name, f"the API may not invoke {function}", "add a Permission for the authorizer"
+            )
+        sources = p.get("IdentitySource", [])
+        if not {"$request.header.Authorization", "$context.routeKey"} <= set(sources):
+            yield Finding(
+                "authorizer-cache",
+                name,
+                f"answers are cached by {sources}: one route's answer would open another",
+                "IdentitySource: [$request.header.Authorization, $context.routeKey]",
+            )
+    for name, p in stack.of_type("AWS::Lambda::Permission"):
+        if not p.get("SourceArn"):
+            yield Finding("permission-source", name, "anybody's API may invoke it", "set SourceArn")
+    for name, p in stack.of_type("AWS::ApiGatewayV2::Stage"):
+        settings, access = p.get("DefaultRouteSettings") or {}, p.get("AccessLogSettings") or {}
+        if not settings.get("ThrottlingRateLimit") or not settings.get("ThrottlingBurstLimit"):
+            yield Finding("api-throttle", name, "nothing limits it", "DefaultRouteSettings: ThrottlingRateLimit, …BurstLimit")
+        log = str(access.get("Format", ""))
+        if stack.properties(name_of(access.get("DestinationArn")), "AWS::Logs::LogGroup") is None:
+            yield Finding("api-log", name, "requests leave no trace", "AccessLogSettings.DestinationArn")
+        said = [word for word in SAID_BY_SENDERS if word.lower() in log.lower()]
+        if said:
+            yield Finding("api-log", name, f"its access log would hold personal data ({', '.join(said)})", "remove it")
+
+
+def allows(stack, function, source):
+    """Whether a permission lets API Gateway invoke `function` for `source`."""
+    return any(
+        name_of(p.get("FunctionName")) == function
+        and p.get("Principal") == "apigateway.amazonaws.com"
+        and str(p.get("SourceArn", "")).endswith(":" + source)
+        for _, p in stack.of_type("AWS::Lambda::Permission")
+    )
+
+
+# Policies
+
+
+def statements_of(stack, role):
+    """Every statement of a role's policies: each with lists of actions and resources."""
+    properties = stack.properties(role, "AWS::IAM::Role") or {}
+    for policy in properties.get("Policies", []):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield {
+                **statement,
+                "Action": as_list(statement.get("Action")),
+                "Resource": as_list(statement.get("Resource")),
+            }
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def trust(stack, _house):
+    """One role per function, assumed by one service; nothing that SAM or AWS would add to it."""
+    users = {}
+    for name, p in stack.of_type("AWS::Lambda::Function"):
+        users.setdefault(name_of(p.get("Role")), []).append(name)
+    for role, names in users.items():
+        if len(names) > 1 or role != f"{names[0]}Role":
+            yield Finding("role-own", str(role), f"it is the role of {', '.join(names)}", "one role per function")
+    for name, p in stack.of_type("AWS::IAM::Role"):
+        if p.get("ManagedPolicyArns"):
+            yield Finding("role-managed", name, "managed policies allow more than is needed", "name actions and resources")
+        service = "scheduler.amazonaws.com" if name.endswith("ScheduleRole") else "lambda.amazonaws.com"
+        trusted = [s.get("Principal") for s in p["AssumeRolePolicyDocument"]["Statement"]]
+        if trusted != [{"Service": service}]:
+            yield Finding("role-trust", name, f"{json.dumps(trusted)} may assume it", f"only {service}")
+
+
+def wildcards(stack, house):
+    """No wildcard in a policy, but where ports.toml says why AWS demands it."""
+    allowed = [with_parameters(entry["on"], stack) for entry in house.ports.get("wildcard", [])]
+    for role, _ in stack.of_type("AWS::IAM::Role"):
+        for statement in statements_of(stack, role):
+            sid = statement.get("Sid", "a statement")
+            for action in statement["Action"]:
+                if "*" in str(action) or "?" in str(action):
+                    yield Finding("wildcard", role, f"{sid} allows {action}", "name the actions")
+            for resource in statement["Resource"]:
+                text = str(resource)
+                if ("*" in text or "?" in text) and not any(text.endswith(":" + end) for end in allowed):
+                    yield Finding(
+                        "wildcard", role, f"{sid} is on {text}", "name the resource, or say under [[wildcard]] in ports.toml why not"
+                    )
+            if "NotAction" in statement or "NotResource" in statement:
+                yield Finding("wildcard", role, f"{sid} says what is not meant", "Action and Resource")
+    for name, p in stack.of_type("AWS::SQS::QueuePolicy"):
+        for statement in p["PolicyDocument"]["Statement"]:
+            if "*" in json.dumps(statement):
+                yield Finding("wildcard", name, "its statement holds a wildcard", "name principal, action and resource")
+
+
+def with_parameters(text, stack):
+    """`<Name>` replaced by the parameter of that name."""
+    return re.sub(r"<(\w+)>", lambda found: stack.parameters.get(found[1], found[0]), text)
+
+
+def fed_by(stack, logical):
+    """How a function gets its work: queue, stream, schedule or api; and its stream, if it has one."""
+    for _, p in mappings_of(stack, logical):
+        table = name_of(p.get("EventSourceArn"))
+        if stack.properties(table, "AWS::DynamoDB::Table") is not None:
+            return "stream", p["EventSourceArn"]
+        return "queue", None
+    if any(name_of(p.get("Target", {}).get("Arn")) == logical for _, p in stack.of_type("AWS::Scheduler::Schedule")):
+        return "schedule", None
+    return "api", None
+
+
+def wanted_of(stack, house, name, logical):
+    """What a function's role has to allow: (action, resource) pairs. None while it has no Ports."""
+    fields = house.fields.get(name)
+    if fields is None:
+        return None
+    about = house.ports.get("function", {}).get(name, {})
+    words = [about.get("means", {}).get(field, field) for field in fields] + about.get("also", [])
+    feed, stream = fed_by(stack, logical)
+    pairs, unknown = set(), []
+
+    def add(entry):
+        for permit in entry.get("allow", []):
+            if permit.get("platform", stack.parameters.get("Platform")) != stack.parameters.get("Platform"):
+                continue
+            for on in permit["on"]:
+                if on == "every step's queue":
+                    places = [f"${{{q}.Arn}}" for q, _ in stack.of_type("AWS::SQS::Queue") if not is_dlq(q)]
+                elif on == "its stream":
+                    places = [stream]
+                else:
+                    places = [with_parameters(on.replace("<Function>", logical), stack)]
+                pairs.update((action, place) for action in permit["actions"] for place in places)
+        for other in entry.get("includes", []):
+            add(house.ports["port"][other])
+
+    for word in words:
+        if word in house.ports["port"]:
+            add(house.ports["port"][word])
+        else:
+            unknown.append(word)
+    add(house.ports["feed"][feed])
+    add(house.ports["feed"]["any"])
+    return pairs, unknown
+
+
+def least_privilege(stack, house):
+    """A role allows what its function's Ports hold and what its runner needs: no more, no less."""
+    for name, (logical, p) in functions(stack).items():
+        wanted = wanted_of(stack, house, name, logical)
+        if wanted is None:
+            continue
+        pairs, unknown = wanted
+        role = name_of(p.get("Role"))
+        for word in unknown:
+            yield Finding(
+                "ports-word",
+                logical,
+                f"its Ports have a field {word!r} that ports.toml does not know",
+                f"add [port.{word}], or say under [function.{name}] what it means",
+            )
+        allowed = set()
+        for statement in statements_of(stack, role):
+            if statement.get("Effect") == "Allow":
+                allowed |= {(action, place) for action in statement["Action"] for place in statement["Resource"]}
+        for action, place in sorted(allowed - pairs, key=str):
+            yield Finding(
+                "policy-more",
+                str(role),
+                f"it allows {action} on {place}, which no port of functions/{name} holds",
+                "remove it, or add the port to Ports",
+            )
+        for action, place in sorted(pairs - allowed, key=str):
+            yield Finding(
+                "policy-less",
+                str(role),
+                f"it does not allow {action} on {place}, which a port of functions/{name} needs",
+                "add it, or remove the port from Ports",
+            )
+
+
+TABLE_VARIABLES = {
+    "JOURNAL_TABLE": "JournalTable",
+    "DELIVERIES_TABLE": "DeliveriesTable",
+    "PARTIES_TABLE": "PartiesTable",
+    "VIEWS_TABLE": "ViewsTable",
+    "DUE_TABLE": "DueTable",
+    "REGISTRY_TABLE": "RegistryTable",
+    "EVENT_BUS": "Bus",
+}
+
+
+def environment(stack, _house):
+    """A function is told the name of what it may touch, and of nothing else."""
+    for logical, p in stack.of_type("AWS::Lambda::Function"):
+        told = (p.get("Environment") or {}).get("Variables", {})
+        places = [
+            str(place)
+            for statement in statements_of(stack, name_of(p.get("Role")))
+            if not any(fnmatchcase(str(action), "dynamodb:*Stream*") for action in statement["Action"])
+            for place in statement["Resource"]
+        ]
+        wanted = {
+            variable: "${" + resource + "}"
+            for variable, resource in TABLE_VARIABLES.items()
+            if any(place.startswith("${" + resource + ".Arn}") for place in places)
+        }
+        if any(":secret:" in place for place in places):
+            wanted["SECRETS_PREFIX"] = stack.parameters.get("SecretsPrefix")
+        if stack.properties(f"{logical}Queue") is not None:
+            wanted["QUEUE_URL"] = "${" + logical + "Queue}"
+        if stack.properties(f"{logical}Dlq") is not None and fed_by(stack, logical)[0] != "schedule":
+            wanted["DLQ_URL"] = "${" + logical + "Dlq}"
+        for variable in sorted({*TABLE_VARIABLES, "SECRETS_PREFIX", "QUEUE_URL", "DLQ_URL"}):
+            if told.get(variable) != wanted.get(variable):
+                yield Finding(
+                    "environment",
+                    logical,
+                    f"{variable} is {told.get(variable)!r}, its role says {wanted.get(variable)!r}",
+                    "tell a function exactly what its role lets it touch",
+                )
+        for variable in ("ENVIRONMENT", "FUNCTION_TIMEOUT_SECONDS", "JOURNAL_EPOCH", "RUST_LOG"):
+            if variable not in told:
+                yield Finding("environment", logical, f"{variable} is missing", "leave it in Globals")

@@ -1,0 +1,432 @@
+"""Breaks the good template in memory, one way at a time: each break is caught by name.
+
+Without these, a check that silently stopped looking would pass for years.
+"""
+
+import copy
+import tempfile
+import unittest
+from pathlib import Path
+
+import check_template
+import rules
+import template as reading
+
+SAM = reading.read(check_template.ROOT / "infra" / "template.yaml")
+HOUSE = check_template.read_house(
+    check_template.ROOT / "functions",
+    check_template.ROOT / "shared" / "domain" / "src",
+    check_template.HERE / "ports.toml",
+)
+
+
+def findings(change=None, house=HOUSE, lint=False, strict=False):
+    """What is found in the template after `change`, which gets the resources (and the whole template)."""
+    sam = copy.deepcopy(SAM)
+    if change:
+        change(sam["Resources"], sam)
+    return check_template.check(reading.transformed(sam), house, strict=strict, lint=lint)
+
+
+class Template(unittest.TestCase):
+    def caught(self, check, resource, change, **how):
+        found = findings(change, **how)
+        names = {(finding.check, finding.resource) for finding in found}
+        self.assertIn((check, resource), names, f"found instead: {sorted(names)}")
+        for finding in found:
+            self.assertTrue(finding.problem and finding.remedy, finding)
+
+    def test_the_template_as_it_stands_is_well(self):
+        self.assertEqual(findings(lint=True), [])
+
+    # Queues
+
+    def test_a_visibility_below_six_timeouts_is_caught(self):
+        def change(resources, sam):
+            sam["Mappings"]["QueueVisibility"]["10"]["Seconds"] = 59
+
+        self.caught("queue-visibility", "OrderPriceQueue", change)
+
+    def test_a_visibility_that_is_too_short_for_another_timeout_only_is_caught(self):
+        def change(resources, sam):
+            sam["Mappings"]["QueueVisibility"]["29"]["Seconds"] = 170
+
+        self.caught("queue-visibility", "OrderPriceQueue", change)
+
+    def test_a_fixed_visibility_is_caught_for_longer_timeouts(self):
+        def change(resources, sam):
+            resources["OrderPriceQueue"]["Properties"]["VisibilityTimeout"] = 60
+
+        self.caught("queue-visibility", "OrderPriceQueue", change)
+
+    def test_a_timeout_without_its_row_is_caught(self):
+        def change(resources, sam):
+            sam["Parameters"]["FunctionTimeoutSeconds"]["AllowedValues"].append("25")
+
+        self.caught("unresolvable", next(n for n in SAM["Resources"] if n.endswith("Queue")), change)
+
+    def test_a_queue_without_its_dead_letter_queue_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderPriceQueue"]["Properties"]["RedrivePolicy"]
+
+        self.caught("queue-dlq", "OrderPriceQueue", change)
+
+    def test_a_queue_that_parks_in_anothers_dead_letter_queue_is_caught(self):
+        def change(resources, sam):
+            policy = resources["OrderPriceQueue"]["Properties"]["RedrivePolicy"]
+            policy["deadLetterTargetArn"] = {"Fn::GetAtt": ["OrderRouteDlq", "Arn"]}
+
+        self.caught("queue-dlq", "OrderPriceQueue", change)
+
+    def test_too_few_attempts_are_caught(self):
+        def change(resources, sam):
+            resources["OrderPriceQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] = 4
+
+        self.caught("queue-receive-count", "OrderPriceQueue", change)
+
+    def test_a_dead_letter_queue_that_forgets_before_its_source_is_caught(self):
+        def change(resources, sam):
+            resources["OrderPriceDlq"]["Properties"]["MessageRetentionPeriod"] = 345600
+
+        self.caught("dlq-retention", "OrderPriceDlq", change)
+
+    def test_an_implicit_size_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderPriceDlq"]["Properties"]["MaximumMessageSize"]
+
+        self.caught("queue-size", "OrderPriceDlq", change)
+
+    def test_an_unencrypted_queue_is_caught(self):
+        def change(resources, sam):
+            resources["OrderPriceQueue"]["Properties"]["SqsManagedSseEnabled"] = False
+
+        self.caught("queue-encryption", "OrderPriceQueue", change)
+
+    # Rules, policies of queues, schedules
+
+    def test_a_queue_policy_for_a_wrong_rule_is_caught(self):
+        def change(resources, sam):
+            statement = resources["OrderPriceQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
+            statement["Condition"]["ArnEquals"]["aws:SourceArn"] = {"Fn::GetAtt": ["OrderRouteRule", "Arn"]}
+
+        self.caught("queue-policy", "OrderPriceQueuePolicy", change)
+
+    def test_a_queue_policy_without_a_condition_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderPriceQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"][0]["Condition"]
+
+        self.caught("queue-policy", "OrderPriceQueuePolicy", change)
+
+    def test_a_second_sender_is_caught(self):
+        def change(resources, sam):
+            statements = resources["OrderPriceQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+            statements.append(copy.deepcopy(statements[0]))
+
+        self.caught("queue-policy", "OrderPriceQueuePolicy", change)
+
+    def test_a_missing_queue_policy_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderPriceQueuePolicy"]
+
+        self.caught("queue-policy", "OrderPriceQueue", change)
+
+    def test_a_policy_on_a_queue_that_no_rule_feeds_is_caught(self):
+        def change(resources, sam):
+            policy = copy.deepcopy(resources["OrderPriceQueuePolicy"])
+            policy["Properties"]["Queues"] = [{"Ref": "DeadlineRaiseQueue"}]
+            resources["DeadlineRaiseQueuePolicy"] = policy
+
+        self.caught("queue-policy", "DeadlineRaiseQueuePolicy", change)
+
+    def test_a_target_without_a_retry_policy_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderPriceRule"]["Properties"]["Targets"][0]["RetryPolicy"]
+
+        self.caught("target-retry", "OrderPriceRule", change)
+
+    def test_a_target_without_a_dead_letter_queue_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderPriceRule"]["Properties"]["Targets"][0]["DeadLetterConfig"]
+
+        self.caught("target-dlq", "OrderPriceRule", change)
+
+    def test_a_schedule_without_a_dead_letter_queue_is_caught(self):
+        def change(resources, sam):
+            del resources["DueFireSchedule"]["Properties"]["Target"]["DeadLetterConfig"]
+
+        self.caught("target-dlq", "DueFireSchedule", change)
+
+    def test_a_rule_that_calls_a_function_itself_is_caught(self):
+        def change(resources, sam):
+            resources["OrderPriceRule"]["Properties"]["Targets"][0]["Arn"] = {"Fn::GetAtt": ["OrderPrice", "Arn"]}
+
+        self.caught("rule-target", "OrderPriceRule", change)
+
+    def test_a_rule_for_an_event_that_nothing_emits_is_caught(self):
+        def change(resources, sam):
+            resources["OrderPriceRule"]["Properties"]["EventPattern"]["detail-type"] = ["order.submited"]
+
+        self.caught("rule-event", "OrderPriceRule", change)
+
+    # Event source mappings
+
+    def test_a_concurrency_of_one_is_caught(self):
+        def change(resources, sam):
+            events = resources["OrderPrice"]["Properties"]["Events"]
+            events["Messages"]["Properties"]["ScalingConfig"]["MaximumConcurrency"] = 1
+
+        self.caught("source-concurrency", "OrderPriceMessages", change)
+
+    def test_answers_for_the_whole_batch_are_caught(self):
+        def change(resources, sam):
+            del resources["OrderPrice"]["Properties"]["Events"]["Messages"]["Properties"]["FunctionResponseTypes"]
+
+        self.caught("source-partial", "OrderPriceMessages", change)
+
+    def test_a_stream_without_a_failure_destination_is_caught(self):
+        def change(resources, sam):
+            del resources["JournalRelay"]["Properties"]["Events"]["Records"]["Properties"]["DestinationConfig"]
+
+        self.caught("source-on-failure", "JournalRelayRecords", change)
+
+    def test_a_stream_that_retries_for_ever_is_caught(self):
+        def change(resources, sam):
+            del resources["JournalRelay"]["Properties"]["Events"]["Records"]["Properties"]["MaximumRetryAttempts"]
+
+        self.caught("stream-attempts", "JournalRelayRecords", change)
+
+    def test_a_stream_record_that_outlives_the_stream_is_caught(self):
+        def change(resources, sam):
+            records = resources["ViewProject"]["Properties"]["Events"]["Records"]["Properties"]
+            records["MaximumRecordAgeInSeconds"] = 86400
+
+        self.caught("stream-age", "ViewProjectRecords", change)
+
+    def test_a_batch_that_is_not_bisected_is_caught(self):
+        def change(resources, sam):
+            del resources["ViewProject"]["Properties"]["Events"]["Records"]["Properties"]["BisectBatchOnFunctionError"]
+
+        self.caught("stream-bisect", "ViewProjectRecords", change)
+
+    # Alarms, logs, tables, settings
+
+    def test_a_dead_letter_queue_that_nobody_watches_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderPriceDlqAlarm"]
+
+        self.caught("alarm-missing", "OrderPriceDlq", change)
+
+    def test_a_queue_that_nobody_watches_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderPriceLateAlarm"]
+
+        self.caught("alarm-missing", "OrderPriceQueue", change)
+
+    def test_an_iterator_age_that_rings_too_late_is_caught(self):
+        def change(resources, sam):
+            resources["JournalRelayLateAlarm"]["Properties"]["Threshold"] = 3_600_000
+
+        self.caught("alarm-threshold", "JournalRelayLateAlarm", change)
+
+    def test_an_alarm_that_rings_when_nothing_is_there_is_caught(self):
+        def change(resources, sam):
+            resources["OrderPriceDlqAlarm"]["Properties"]["TreatMissingData"] = "breaching"
+
+        self.caught("alarm-threshold", "OrderPriceDlqAlarm", change)
+
+    def test_logs_that_are_kept_for_ever_are_caught(self):
+        def change(resources, sam):
+            del resources["OrderPriceLogs"]["Properties"]["RetentionInDays"]
+
+        self.caught("log-retention", "OrderPriceLogs", change)
+
+    def test_a_function_without_a_log_group_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderPrice"]["Properties"]["LoggingConfig"]
+
+        self.caught("log-group", "OrderPrice", change)
+
+    def test_a_table_that_goes_with_the_stack_is_caught(self):
+        def change(resources, sam):
+            del resources["JournalTable"]["DeletionPolicy"]
+
+        self.caught("table-retain", "JournalTable", change)
+
+    def test_another_default_processor_is_caught(self):
+        def change(resources, sam):
+            sam["Parameters"]["Architecture"]["Default"] = "x86_64"
+
+        self.caught("arm64", "Architecture", change)
+
+    def test_a_parameter_without_a_description_is_caught(self):
+        def change(resources, sam):
+            del sam["Parameters"]["JournalEpoch"]["Description"]
+
+        self.caught("description", "JournalEpoch", change)
+
+    def test_more_than_four_hundred_resources_are_caught(self):
+        def change(resources, sam):
+            for n in range(200):
+                resources[f"Extra{n}"] = {"Type": "AWS::SNS::Topic"}
+
+        self.caught("resource-count", "template", change)
+
+    # The API
+
+    def test_a_route_without_a_token_is_caught(self):
+        def change(resources, sam):
+            resources["OrderListRoute"]["Properties"]["AuthorizationType"] = "NONE"
+
+        self.caught("route-authorizer", "OrderListRoute", change)
+
+    def test_a_route_that_may_not_call_its_function_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderReadTimelinePermission"]
+
+        self.caught("route-permission", "OrderReadTimelineRoute", change)
+
+    def test_an_answer_that_is_cached_across_routes_is_caught(self):
+        def change(resources, sam):
+            resources["ApiAuthorizer"]["Properties"]["IdentitySource"] = ["$request.header.Authorization"]
+
+        self.caught("authorizer-cache", "ApiAuthorizer", change)
+
+    def test_an_address_in_the_access_log_is_caught(self):
+        def change(resources, sam):
+            resources["ApiStage"]["Properties"]["AccessLogSettings"]["Format"] = '{"ip":"$context.identity.sourceIp"}'
+
+        self.caught("api-log", "ApiStage", change)
+
+    # Policies
+
+    def test_a_wildcard_resource_is_caught(self):
+        self.caught("wildcard", "OrderPriceRole", allow("OrderPriceRole", ["dynamodb:PutItem"], "*"))
+
+    def test_a_wildcard_at_the_end_of_a_resource_is_caught(self):
+        where = {"Fn::Sub": "${JournalTable.Arn}/*"}
+        self.caught("wildcard", "OrderPriceRole", allow("OrderPriceRole", ["dynamodb:Query"], where))
+
+    def test_a_wildcard_action_is_caught(self):
+        where = {"Fn::GetAtt": ["JournalTable", "Arn"]}
+        self.caught("wildcard", "OrderPriceRole", allow("OrderPriceRole", ["dynamodb:*"], where))
+
+    def test_an_action_that_iam_does_not_know_is_caught(self):
+        where = {"Fn::GetAtt": ["JournalTable", "Arn"]}
+        self.caught("lint", "OrderPriceRole", allow("OrderPriceRole", ["dynamodb:PutItems"], where), lint=True)
+
+    def test_a_managed_policy_is_caught(self):
+        def change(resources, sam):
+            arn = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+            resources["OrderPriceRole"]["Properties"]["ManagedPolicyArns"] = [arn]
+
+        self.caught("role-managed", "OrderPriceRole", change)
+
+    def test_a_shared_role_is_caught(self):
+        def change(resources, sam):
+            resources["OrderPrice"]["Properties"]["Role"] = {"Fn::GetAtt": ["OrderRouteRole", "Arn"]}
+
+        self.caught("role-own", "OrderRouteRole", change)
+
+    def test_a_table_that_the_role_forbids_is_not_in_the_environment(self):
+        def change(resources, sam):
+            resources["OrderTrack"]["Properties"]["Environment"]["Variables"]["PARTIES_TABLE"] = {"Ref": "PartiesTable"}
+
+        self.caught("environment", "OrderTrack", change)
+
+    # Functions and their Ports
+
+    def test_a_function_without_a_folder_is_caught(self):
+        def change(resources, sam):
+            stranger = copy.deepcopy(resources["OrderTrack"])
+            stranger["Properties"]["FunctionName"] = {"Fn::Sub": "${AWS::StackName}-order-lose"}
+            del stranger["Properties"]["Events"]
+            resources["OrderLose"] = stranger
+
+        self.caught("function-unknown", "OrderLose", change)
+
+    def test_a_folder_without_a_function_is_caught(self):
+        house = with_house(functions=[*HOUSE.functions, "order-dream"])
+        self.caught("function-missing", "OrderDream", None, house=house)
+
+    def test_a_function_under_anothers_name_is_caught(self):
+        def change(resources, sam):
+            resources["OrderPrice"]["Properties"]["FunctionName"] = {"Fn::Sub": "${AWS::StackName}-order-track"}
+
+        self.caught("function-missing", "OrderPrice", change)
+
+    def test_another_binary_is_caught(self):
+        def change(resources, sam):
+            resources["OrderPrice"]["Metadata"]["BuildProperties"]["Binary"] = "order-track"
+
+        self.caught("function-build", "OrderPrice", change)
+
+    def test_a_queue_under_another_name_is_caught(self):
+        def change(resources, sam):
+            resources["OrderPriceQueue"]["Properties"]["QueueName"] = {"Fn::Sub": "${AWS::StackName}-pricing"}
+
+        self.caught("queue-name", "OrderPriceQueue", change)
+
+    def test_a_role_that_allows_more_than_the_ports_is_caught(self):
+        house = with_house(fields={**NO_FIELDS, "order-track": ["journal"]})
+        where = {"Fn::GetAtt": ["PartiesTable", "Arn"]}
+        self.caught("policy-more", "OrderTrackRole", allow("OrderTrackRole", ["dynamodb:GetItem"], where), house=house)
+
+    def test_a_role_that_allows_less_than_the_ports_is_caught(self):
+        house = with_house(fields={**NO_FIELDS, "order-track": ["journal", "erp"]})
+        self.caught("policy-less", "OrderTrackRole", None, house=house)
+
+    def test_a_port_that_nobody_explained_is_caught(self):
+        house = with_house(fields={**NO_FIELDS, "order-track": ["journal", "telepathy"]})
+        self.caught("ports-word", "OrderTrack", None, house=house)
+
+    def test_a_role_that_allows_what_the_ports_hold_is_well(self):
+        house = with_house(fields={**NO_FIELDS, "order-track": ["journal", "clock"]})
+        self.assertEqual(findings(house=house), [])
+
+    def test_a_function_without_ports_fails_only_when_asked(self):
+        house = with_house(fields=NO_FIELDS)
+        self.assertEqual(findings(house=house), [])
+        self.caught("no-ports", "OrderTrack", None, house=house, strict=True)
+
+
+class Ports(unittest.TestCase):
+    def fields(self, source):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "lib.rs"
+            path.write_text(source, encoding="utf-8")
+            return check_template.fields_of_ports(path)
+
+    def test_plain_fields_are_read(self):
+        self.assertEqual(self.fields("pub struct Ports {\n    pub journal: Journal,\n    pub erp: Erp,\n}\n"), ["journal", "erp"])
+
+    def test_generic_fields_with_comments_are_read(self):
+        source = "/// pub struct Ports { pub no: No }\npub struct Ports<J, E = Rest<Http>>\nwhere\n    J: Journal,\n{\n    /// pub mail: not this.\n    pub journal: J,\n    pub(crate) erp: E,\n}\n"
+        self.assertEqual(self.fields(source), ["journal", "erp"])
+
+    def test_fields_on_one_line_are_read(self):
+        self.assertEqual(self.fields("pub struct Ports { pub journal: A<B>, pub bus: C }"), ["journal", "bus"])
+
+    def test_a_function_may_touch_nothing(self):
+        self.assertEqual(self.fields("pub struct Ports;"), [])
+
+    def test_no_ports_is_not_the_same_as_none(self):
+        self.assertIsNone(self.fields("//! order-price.\n"))
+
+
+NO_FIELDS = dict.fromkeys(HOUSE.functions)
+
+
+def with_house(**changes):
+    return rules.House(**{**vars(HOUSE), **changes})
+
+
+def allow(role, actions, where):
+    def change(resources, sam):
+        statements = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        statements.append({"Sid": "Extra", "Effect": "Allow", "Action": actions, "Resource": where})
+
+    return change
+
+
+if __name__ == "__main__":
+    unittest.main()
