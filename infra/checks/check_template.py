@@ -137,7 +137,8 @@ def read_house(functions, domain, ports):
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise reading.Unreadable(f"{ports}: {error}") from error
     fields = {name: fields_of_ports(functions / name / "src" / "lib.rs") for name in names}
-    return House(names, table, fields, events_of(domain))
+    heard = {name: events_of_header(functions / name / "src" / "lib.rs") for name in names}
+    return House(names, table, fields, events_of(domain), heard)
 
 
 def fields_of_ports(path):
@@ -151,6 +152,17 @@ def fields_of_ports(path):
     if not found:
         return [] if re.search(r"\bpub struct Ports\b[^{]*;", text) else None
     return re.findall(r"(?:^|[,\s])pub(?:\([^)]*\))?\s+(\w+)\s*:", found[1] or found[2] or "")
+
+
+def events_of_header(path):
+    """The events that a function's header names under `- On:`."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    header = "\n".join(line.removeprefix("//!") for line in lines if line.startswith("//!"))
+    found = re.search(r"^ *- On:(.*?)(?=^ *- |\Z)", header, re.DOTALL | re.MULTILINE)
+    return set(re.findall(r"`([a-z_]+\.[a-z_]+)`", found[1])) if found else set()
 
 
 def events_of(domain):

@@ -34,6 +34,7 @@ class House:
     ports: dict  # ports.toml
     fields: dict  # Function -> the fields of its Ports; None where it has no Ports yet.
     events: set  # Names that can stand on the bus; empty where they are not known.
+    heard: dict  # Function -> the events that its header says it is on; empty where it names none.
 
 
 def all_rules():
@@ -63,6 +64,11 @@ def all_rules():
 def pascal(name):
     """`order-price` as a logical name: `OrderPrice`."""
     return "".join(part.capitalize() for part in name.split("-"))
+
+
+def dashed(logical):
+    """The other way: `OrderPrice` as `order-price`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", logical).lower()
 
 
 def name_of(reference):
@@ -286,13 +292,22 @@ def rules_and_targets(stack, house):
         pattern = p.get("EventPattern") or {}
         if pattern.get("source") != ["crossdock"]:
             yield Finding("rule-source", name, "it takes events of any source", "EventPattern.source: [crossdock]")
-        if not pattern.get("detail-type"):
+        branches = [pattern | branch for branch in pattern.get("$or", [{}])]
+        kinds = {kind for branch in branches for kind in branch.get("detail-type", [])}
+        if not all(branch.get("detail-type") for branch in branches):
             yield Finding("rule-event", name, "it takes events of any type", "name them in EventPattern.detail-type")
-        for kind in pattern.get("detail-type", []):
-            if house.events and kind not in house.events:
-                yield Finding(
-                    "rule-event", name, f"nothing emits {kind!r}", "use an event's name as shared/domain spells it"
-                )
+        for kind in sorted(kinds - house.events) if house.events else []:
+            yield Finding("rule-event", name, f"nothing emits {kind!r}", "use an event's name as shared/domain spells it")
+        heard = house.heard.get(dashed(name.removesuffix("Rule")))
+        if heard and heard != kinds:
+            yield Finding(
+                "rule-header",
+                name,
+                f"it takes {', '.join(sorted(kinds))}; the function's header says {', '.join(sorted(heard))}",
+                "make rule and header (`- On:` in src/lib.rs) say the same",
+            )
+        if "delivery.received" in kinds and not pattern.get("detail", {}).get("data", {}).get("role"):
+            yield Finding("rule-filter", name, "it takes every partner's deliveries", "filter by detail.data.role")
         targets = p.get("Targets", [])
         stem = name.removesuffix("Rule")
         if len(targets) != 1:
@@ -734,6 +749,14 @@ def least_privilege(stack, house):
             continue
         pairs, unknown = wanted
         role = name_of(p.get("Role"))
+        about = house.ports.get("function", {}).get(name, {})
+        for field in sorted(about.get("means", {}).keys() - set(house.fields[name])):
+            yield Finding(
+                "ports-word",
+                logical,
+                f"ports.toml says what its field {field!r} means, but its Ports have none",
+                f"correct [function.{name}] in ports.toml",
+            )
         for word in unknown:
             yield Finding(
                 "ports-word",

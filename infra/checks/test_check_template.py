@@ -168,6 +168,25 @@ class Template(unittest.TestCase):
 
         self.caught("rule-event", "OrderPriceRule", change)
 
+    def test_a_rule_that_hears_less_than_the_functions_header_says_is_caught(self):
+        def change(resources, sam):
+            resources["OrderReleaseRule"]["Properties"]["EventPattern"]["detail-type"].remove("order.allocated")
+
+        house = with_house(heard={"order-release": {"order.credit_approved", "order.allocated"}})
+        self.caught("rule-header", "OrderReleaseRule", change, house=house)
+
+    def test_a_branch_without_an_event_is_caught(self):
+        def change(resources, sam):
+            resources["CrmTellRule"]["Properties"]["EventPattern"]["$or"].append({"detail": {"data": {"x": ["y"]}}})
+
+        self.caught("rule-event", "CrmTellRule", change)
+
+    def test_a_rule_for_every_partners_deliveries_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderSubmitRule"]["Properties"]["EventPattern"]["detail"]
+
+        self.caught("rule-filter", "OrderSubmitRule", change)
+
     # Event source mappings
 
     def test_a_concurrency_of_one_is_caught(self):
@@ -408,6 +427,17 @@ class Ports(unittest.TestCase):
 
     def test_a_function_may_touch_nothing(self):
         self.assertEqual(self.fields("pub struct Ports;"), [])
+
+    def test_the_header_says_what_a_function_is_on(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "lib.rs"
+            path.write_text(
+                "//! Releases.\n//!\n//! - On: `order.credit_approved` and\n//!   `order.allocated`.\n//! - Does: `Erp::x`.\n"
+                "//! - Then: `order.released`.\n",
+                encoding="utf-8",
+            )
+            heard = check_template.events_of_header(path)
+        self.assertEqual(heard, {"order.credit_approved", "order.allocated"})
 
     def test_no_ports_is_not_the_same_as_none(self):
         self.assertIsNone(self.fields("//! order-price.\n"))
