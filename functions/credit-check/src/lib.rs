@@ -1,1 +1,41 @@
-//! credit-check.
+//! Asks the ERP whether the customer may have an order on credit.
+//!
+//! - On: `order.priced`, through its own queue; beside `stock-allocate`.
+//! - Does: `Erp::credit`, which changes nothing.
+//! - Then: `order.credit_approved`, or `order.credit_refused` for somebody to decide.
+//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+
+use domain::{Order, OrderCommand};
+use engine::context::OrderWork;
+use engine::partner::{CreditAnswer, Erp};
+use engine::{Context, Failure, Journal, Outcome, Stream};
+
+/// All that this step may touch.
+#[derive(Debug)]
+pub struct Ports<J, E> {
+    /// Orders' streams.
+    pub journal: J,
+    /// Credit limits.
+    pub erp: E,
+}
+
+/// Carries out the step.
+///
+/// # Errors
+/// See the module's header.
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Erp>,
+    work: OrderWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
+    let Some(question) = order.state.credit_question() else {
+        return Ok(Outcome::AlreadyDone);
+    };
+    let answer = ports.erp.credit(cx, &question).await.map_err(|e| e.into_failure(cx.now))?;
+    let command = match answer {
+        CreditAnswer::Approved(approved) => OrderCommand::RecordCreditApproved(approved),
+        CreditAnswer::Refused(refused) => OrderCommand::RecordCreditRefused(refused),
+    };
+    order.commit(&ports.journal, cx, &cx.cause("credit"), command).await
+}

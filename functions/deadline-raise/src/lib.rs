@@ -1,1 +1,32 @@
-//! deadline-raise.
+//! Raises an order that did not end by its deadline.
+//!
+//! - On: the order's deadline, a due item that was written with its first commit; through its own queue.
+//! - Does: nothing outside.
+//! - Then: `order.overdue`, a review item, unless the order has ended.
+//! - Fails: MSG-002 (unreadable id), STO-… (the journal).
+
+use domain::order::Overdue;
+use domain::{Order, OrderCommand};
+use engine::context::OrderWork;
+use engine::{Context, Failure, Journal, Outcome, Stream};
+
+/// All that this step may touch.
+#[derive(Debug)]
+pub struct Ports<J> {
+    /// Orders' streams.
+    pub journal: J,
+}
+
+/// Carries out the step.
+///
+/// # Errors
+/// See the module's header.
+pub async fn handle(ports: &Ports<impl Journal>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
+    let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
+    let Some(known) = order.state.known() else {
+        return Ok(Outcome::Ignored("there is no such order"));
+    };
+    let deadline = known.submission.deadline;
+    let command = OrderCommand::RaiseOverdue(Overdue { deadline });
+    order.commit(&ports.journal, cx, &cx.cause(&deadline.to_string()), command).await
+}

@@ -1,1 +1,55 @@
-//! fulfillment-request.
+//! Asks a warehouse to ship its share of an order.
+//!
+//! - On: `order.assigned`, through its own queue.
+//! - Does: `Warehouse::request`, keyed by the share; announced first, in the commit that opens the share's stream.
+//! - Then: `fulfillment.accepted` or `fulfillment.rejected`.
+//! - Fails: MSG-002 (unreadable id), MSG-005 (no such share), PRT-… (the 3PL), STO-… (the stores).
+
+use domain::fulfillment::Opened;
+use domain::{Fulfillment, FulfillmentCommand, Order};
+use engine::context::ShareWork;
+use engine::effect::{Claimed, claim_with};
+use engine::partner::{Warehouse, WarehouseAnswer};
+use engine::stores::Parties;
+use engine::{Code, Context, Failure, Journal, Outcome, Stream};
+
+/// All that this step may touch.
+#[derive(Debug)]
+pub struct Ports<J, P, W> {
+    /// Orders' and fulfilments' streams.
+    pub journal: J,
+    /// Personal data: the warehouse needs the address.
+    pub parties: P,
+    /// The 3PLs.
+    pub warehouse: W,
+}
+
+/// Carries out the step.
+///
+/// # Errors
+/// See the module's header.
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Parties, impl Warehouse>,
+    work: ShareWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    let order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
+    let Some(share) = Opened::of(&order.state, &work.fulfillment) else {
+        return Ok(Outcome::Ignored("the share is not wanted (any more)"));
+    };
+    let erased = || Failure::permanent(Code::ParentMissing, "the receiver's record was erased");
+    let party = ports.parties.fetch(&share.ship_to).await?.ok_or_else(erased)?;
+    let guard = |fulfillment: &Fulfillment| fulfillment.request(&share);
+    let open = |sending| FulfillmentCommand::Open(share.clone(), sending);
+    match claim_with(&ports.journal, &work.fulfillment, cx, guard, open).await? {
+        Claimed::Nothing => Ok(Outcome::AlreadyDone),
+        Claimed::Mine(claim, request) => {
+            let answer = ports.warehouse.request(cx, &request, &party, claim.attempt()).await;
+            let command = answer.map(|answer| match answer {
+                WarehouseAnswer::Accepted(accepted) => FulfillmentCommand::RecordAccepted(accepted),
+                WarehouseAnswer::Rejected(rejected) => FulfillmentCommand::RecordRejected(rejected),
+            });
+            claim.settle(&ports.journal, cx, command).await
+        }
+    }
+}

@@ -1,1 +1,54 @@
-//! milestone-record.
+//! Records what a warehouse reports of a share and its packages.
+//!
+//! - On: `delivery.received` from a warehouse, through its own queue.
+//! - Does: nothing outside; one document is one commit.
+//! - Then: `fulfillment.accepted`, `.package_packed`, `.package_voided`, `.milestone_recorded`, as the document says.
+//! - Fails: MSG-003 (delivery expired), MSG-004 (not a report), MSG-005 (the share never appeared), STO-… (the stores).
+
+use std::time::Duration;
+
+use domain::{Fulfillment, FulfillmentCommand};
+use engine::context::DeliveryWork;
+use engine::inbound::{ReportReader, Unmappable};
+use engine::stores::Deliveries;
+use engine::{Code, Context, Failure, Journal, Outcome, Stream};
+
+/// All that this step may touch.
+#[derive(Debug)]
+pub struct Ports<J, D, R> {
+    /// Fulfilments' streams.
+    pub journal: J,
+    /// Raw deliveries.
+    pub deliveries: D,
+    /// Partners' documents.
+    pub registry: R,
+}
+
+/// How long a report may wait for its share to appear: a warehouse can be faster than our own record of having asked it.
+const PATIENCE: Duration = Duration::from_secs(24 * 3_600);
+
+/// Carries out the step.
+///
+/// # Errors
+/// See the module's header.
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Deliveries, impl ReportReader>,
+    work: DeliveryWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    let gone = || Failure::permanent(Code::DeliveryMissing, "the raw delivery has expired or was erased");
+    let delivery = ports.deliveries.fetch(&work.partner, &work.delivery).await?.ok_or_else(gone)?;
+    let report = match ports.registry.read_report(&delivery).await? {
+        Ok(report) => report,
+        Err(Unmappable::Unrelated(why)) => return Ok(Outcome::Ignored(why)),
+        Err(unmappable @ (Unmappable::UnknownTopic(_) | Unmappable::Malformed(_))) => {
+            return Err(unmappable.into_failure());
+        }
+    };
+    let mut share = Stream::<Fulfillment>::load(&ports.journal, &report.fulfillment, cx).await?;
+    if share.version == 0 {
+        return Err(cx.wait_for_parent(PATIENCE));
+    }
+    let command = FulfillmentCommand::RecordAll(report.commands);
+    share.commit(&ports.journal, cx, &cx.cause(&delivery.key()), command).await
+}

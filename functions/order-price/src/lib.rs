@@ -1,1 +1,41 @@
-//! order-price.
+//! Asks the ERP what an order costs, tax included.
+//!
+//! - On: `order.submitted`, through its own queue.
+//! - Does: `Erp::price`, which changes nothing.
+//! - Then: `order.priced`, or `order.unpriceable` for somebody to decide.
+//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+
+use domain::{Order, OrderCommand};
+use engine::context::OrderWork;
+use engine::partner::{Erp, PriceAnswer};
+use engine::{Context, Failure, Journal, Outcome, Stream};
+
+/// All that this step may touch.
+#[derive(Debug)]
+pub struct Ports<J, E> {
+    /// Orders' streams.
+    pub journal: J,
+    /// Prices and taxes.
+    pub erp: E,
+}
+
+/// Carries out the step.
+///
+/// # Errors
+/// See the module's header.
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Erp>,
+    work: OrderWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
+    let Some(question) = order.state.price_question() else {
+        return Ok(Outcome::AlreadyDone);
+    };
+    let answer = ports.erp.price(cx, &question).await.map_err(|e| e.into_failure(cx.now))?;
+    let command = match answer {
+        PriceAnswer::Quoted(quote) => OrderCommand::RecordQuote(quote),
+        PriceAnswer::Unpriceable(why) => OrderCommand::RecordUnpriceable(why),
+    };
+    order.commit(&ports.journal, cx, &cx.cause("price"), command).await
+}

@@ -1,1 +1,37 @@
-//! order-route.
+//! Decides which warehouses ship what.
+//!
+//! - On: `order.released`, through its own queue.
+//! - Does: nothing outside; weighs the registry's sites.
+//! - Then: `order.routed` with the reasons and an `order.assigned` for each share, or `order.unroutable`.
+//! - Fails: MSG-002 (unreadable id), CFG-… (the registry), STO-… (the journal).
+
+use domain::Order;
+use engine::context::OrderWork;
+use engine::inbound::Sites;
+use engine::{Context, Failure, Journal, Outcome, Stream};
+
+/// All that this step may touch.
+#[derive(Debug)]
+pub struct Ports<J, R> {
+    /// Orders' streams.
+    pub journal: J,
+    /// The warehouses' sites.
+    pub registry: R,
+}
+
+/// Carries out the step.
+///
+/// # Errors
+/// See the module's header.
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Sites>,
+    work: OrderWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
+    let Some(question) = order.state.routing_question() else {
+        return Ok(Outcome::AlreadyDone);
+    };
+    let command = question.decide(&ports.registry.sites(cx).await?, cx.now);
+    order.commit(&ports.journal, cx, &cx.cause("route"), command).await
+}

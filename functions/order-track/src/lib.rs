@@ -1,1 +1,33 @@
-//! order-track.
+//! Tells an order how far one of its shares has come.
+//!
+//! - On: what happens to a fulfilment, through its own queue.
+//! - Does: nothing outside; folds the share's stream and records its standing on the order's.
+//! - Then: `order.fulfillment_progressed`, where it is news.
+//! - Fails: MSG-002 (unreadable id), STO-… (the journal).
+
+use domain::{Fulfillment, Order, OrderCommand};
+use engine::context::FulfillmentWork;
+use engine::{Code, Context, Failure, Journal, Outcome, Stream};
+
+/// All that this step may touch.
+#[derive(Debug)]
+pub struct Ports<J> {
+    /// Orders' and fulfilments' streams.
+    pub journal: J,
+}
+
+/// Carries out the step.
+///
+/// # Errors
+/// See the module's header.
+pub async fn handle(ports: &Ports<impl Journal>, work: FulfillmentWork, cx: &Context) -> Result<Outcome, Failure> {
+    let share = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
+    let Some(known) = share.state.known() else {
+        return Ok(Outcome::Ignored("the share was never opened"));
+    };
+    let mixed = |e: domain::quantity::QuantityError| Failure::permanent(Code::StateImpossible, e.to_string());
+    let progress = known.progress(share.version).map_err(mixed)?;
+    let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
+    let cause = cx.cause(&format!("{}@{}", work.fulfillment, share.version));
+    order.commit(&ports.journal, cx, &cause, OrderCommand::RecordProgress(progress)).await
+}

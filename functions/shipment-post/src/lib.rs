@@ -1,1 +1,41 @@
-//! shipment-post.
+//! Tells the ERP that a package left, so that it leaves the stock.
+//!
+//! - On: `fulfillment.package_packed` and `fulfillment.milestone_recorded`, through its own queue; whichever comes last
+//!   finds both the content and the departure.
+//! - Does: `Erp::post_goods_issue`, keyed by share and package; announced first.
+//! - Then: `fulfillment.goods_issued`.
+//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+
+use domain::{Fulfillment, FulfillmentCommand};
+use engine::context::PackageWork;
+use engine::effect::{Claimed, claim};
+use engine::partner::Erp;
+use engine::{Context, Failure, Journal, Outcome};
+
+/// All that this step may touch.
+#[derive(Debug)]
+pub struct Ports<J, E> {
+    /// Fulfilments' streams.
+    pub journal: J,
+    /// Goods issues.
+    pub erp: E,
+}
+
+/// Carries out the step.
+///
+/// # Errors
+/// See the module's header.
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Erp>,
+    work: PackageWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    let guard = |fulfillment: &Fulfillment| fulfillment.goods_issue(&work.package);
+    match claim(&ports.journal, &work.fulfillment, cx, guard).await? {
+        Claimed::Nothing => Ok(Outcome::Ignored("nothing to post now, or posted before")),
+        Claimed::Mine(claim, issue) => {
+            let answer = ports.erp.post_goods_issue(cx, &issue, claim.attempt()).await;
+            claim.settle(&ports.journal, cx, answer.map(FulfillmentCommand::RecordGoodsIssued)).await
+        }
+    }
+}

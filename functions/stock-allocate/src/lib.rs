@@ -1,1 +1,39 @@
-//! stock-allocate.
+//! Has the ERP set an order's stock aside.
+//!
+//! - On: `order.priced`, through its own queue; beside `credit-check`.
+//! - Does: `Erp::allocate`, keyed by the order; announced first.
+//! - Then: `order.allocated`, with what is short.
+//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+
+use domain::{Order, OrderCommand};
+use engine::context::OrderWork;
+use engine::effect::{Claimed, claim};
+use engine::partner::Erp;
+use engine::{Context, Failure, Journal, Outcome};
+
+/// All that this step may touch.
+#[derive(Debug)]
+pub struct Ports<J, E> {
+    /// Orders' streams.
+    pub journal: J,
+    /// Stock.
+    pub erp: E,
+}
+
+/// Carries out the step.
+///
+/// # Errors
+/// See the module's header.
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Erp>,
+    work: OrderWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    match claim(&ports.journal, &work.order, cx, Order::allocation_request).await? {
+        Claimed::Nothing => Ok(Outcome::AlreadyDone),
+        Claimed::Mine(claim, request) => {
+            let answer = ports.erp.allocate(cx, &request, claim.attempt()).await;
+            claim.settle(&ports.journal, cx, answer.map(OrderCommand::RecordAllocation)).await
+        }
+    }
+}

@@ -3,8 +3,8 @@
 use crate::fulfillment::decide::{Fulfillment, Negotiation};
 use crate::fulfillment::event::Opened;
 use crate::fulfillment::package::Contents;
-use crate::ids::{DocumentNumber, FulfillmentId, OrderId, PackageId, PartnerId, SiteCode};
-use crate::order::{Assignment, Known as KnownOrder, ServiceLevel, Share};
+use crate::ids::{DocumentNumber, FulfillmentId, PackageId, PartnerId, SiteCode};
+use crate::order::{Order, ServiceLevel, Share};
 use crate::party::PartyRef;
 use crate::workflow::{Effect, EffectRequest, key};
 
@@ -68,48 +68,41 @@ impl GoodsIssue {
 }
 
 impl Opened {
-    /// The share that `assignment` makes of `order`.
-    pub fn of(order: &KnownOrder, assignment: &Assignment, sales_order: &DocumentNumber) -> Self {
-        Self {
+    /// The share `id` of `order`, as it was assigned; `None` where it is not (or no longer) wanted.
+    pub fn of(order: &Order, id: &FulfillmentId) -> Option<Self> {
+        let assignment = order.assignment(id)?;
+        let known = order.known()?;
+        Some(Self {
             fulfillment: assignment.fulfillment.clone(),
-            order: order.id().clone(),
-            sales_order: sales_order.clone(),
+            order: known.id().clone(),
+            sales_order: known.sales_order()?.clone(),
             warehouse: assignment.warehouse.clone(),
             site: assignment.site.clone(),
-            service_level: order.submission.service_level,
-            ship_to: order.submission.ship_to.clone(),
+            service_level: known.submission.service_level,
+            ship_to: known.submission.ship_to.clone(),
             lines: assignment.lines.clone(),
-        }
-    }
-
-    /// The request that the warehouse gets for it.
-    pub fn request(&self) -> FulfillmentRequest {
-        FulfillmentRequest {
-            fulfillment: self.fulfillment.clone(),
-            warehouse: self.warehouse.clone(),
-            site: self.site.clone(),
-            service_level: self.service_level,
-            ship_to: self.ship_to.clone(),
-            lines: self.lines.clone(),
-        }
-    }
-
-    /// The order's id.
-    pub fn order(&self) -> &OrderId {
-        &self.order
+        })
     }
 }
 
 impl Fulfillment {
-    /// Whether the warehouse still has to be asked.
-    pub fn is_to_be_requested(&self) -> bool {
-        match self {
+    /// What the warehouse has to be asked for `share`; `None` once it answered.
+    pub fn request(&self, share: &Opened) -> Option<FulfillmentRequest> {
+        let open = match self {
             Self::Absent => true,
             Self::Known(known) => {
                 known.negotiation() == Negotiation::Requested
                     && !known.refused.contains_key(&Effect::RequestFulfillment)
             }
-        }
+        };
+        open.then(|| FulfillmentRequest {
+            fulfillment: share.fulfillment.clone(),
+            warehouse: share.warehouse.clone(),
+            site: share.site.clone(),
+            service_level: share.service_level,
+            ship_to: share.ship_to.clone(),
+            lines: share.lines.clone(),
+        })
     }
 
     /// Whether the ERP has to be told that `package` left: it left, its content is known, and nothing is posted yet.

@@ -251,6 +251,11 @@ impl Order {
         Some(InvoiceRequest { order: known.id().clone(), sales_order: cleared.sales_order.clone() })
     }
 
+    /// Whether an older telling landed at the CRM after a newer one.
+    pub fn was_overtaken(&self) -> bool {
+        self.known().is_some_and(|known| matches!(known.told, Knowledge::Overtaken(_)))
+    }
+
     /// What the CRM does not show yet.
     pub fn telling(&self) -> Option<Telling> {
         let known = self.known()?;
