@@ -877,24 +877,35 @@ fn in_memory_a_run_repeats_exactly() {
     assert_eq!(run(), run());
 }
 
-#[test]
-fn the_binary_teaches_itself_and_prints_where_it_is() {
+#[tokio::test]
+async fn the_binary_teaches_itself_and_prints_where_it_is() {
+    drop(rustls::crypto::ring::default_provider().install_default());
     let binary = env!("CARGO_BIN_EXE_partners");
     let help = Command::new(binary).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     for word in ["--gateway", "--pace-ms", "POST   /control/{partner}/faults", "timeout_after"] {
         assert!(help.contains(word), "{word}");
     }
+    let secrets = std::env::temp_dir().join(format!("partners-{}.json", std::process::id()));
+    let known = json!({"partners": {"eastco": {"token": "from the file", "signing": ["whsec_BBBB"]}}, "api": []});
+    std::fs::write(&secrets, known.to_string()).unwrap();
     let mut child = Command::new(binary)
-        .args(["--port", "0", "--run", "t", "--token", "erp=secret", "--signing", "acme-crm=whsec_AAAA"])
+        .args(["--port", "0", "--token", "erp=secret", "--signing", "acme-crm=whsec_AAAA", "--secrets"])
+        .arg(&secrets)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let url = lines.next().unwrap().unwrap();
-    let partners: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    let client = Client::new();
+    let health = client.get(format!("{url}/healthz")).send().await.unwrap().status();
+    let (_, answer) = read(client.get(format!("{url}/control/partners")).send().await.unwrap()).await;
     child.kill().unwrap();
     child.wait().unwrap();
+    std::fs::remove_file(secrets).unwrap();
+    assert_eq!(health, 200);
+    let partners = &answer["partners"];
+    assert_eq!((&partners[2]["token"], &partners[2]["signing"]), (&json!("from the file"), &json!(["whsec_BBBB"])));
     assert!(url.starts_with("http://127.0.0.1:"));
     assert_eq!(partners[0]["signing"], json!(["whsec_AAAA"]));
     assert_eq!(partners[1]["token"], "secret");

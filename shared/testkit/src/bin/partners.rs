@@ -1,17 +1,20 @@
 //! `partners`: a CRM, an ERP and two 3PLs over HTTP, for demonstrations and tests.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use jiff::Timestamp;
+use serde::Deserialize;
 use testkit::partners::control::HELP;
 use testkit::partners::outbox::Patience;
 use testkit::partners::{Settings, World, serve};
 use tokio::net::TcpListener;
 
 /// Simulates the four local partners over HTTP: /crm (acme-crm), /erp (acme-erp), /eastco (our REST protocol) and /shipwest
-/// (ShipBob's shapes). Prints its URL, then one line with ids, tokens and signing secrets, and runs until it is stopped.
+/// (ShipBob's shapes). Prints its URL and runs until it is stopped; GET /control/partners has ids, tokens and signing secrets.
 ///
 /// The partners' own words about an SKU: …-C12 comes in cases of 12 (CS), …-W and …-E are stocked in WEST or EAST only, …-SPLIT
 /// is allocated half and half, …-SHORT is nearly out; an SKU that does not begin with SKU- is unknown. Customers: C-POOR… gets
@@ -41,11 +44,15 @@ struct Arguments {
     /// time by default.
     #[arg(long)]
     run: Option<String>,
-    /// A partner's bearer token, as <partner>=<token>; a public one for local use by default. Repeatable.
+    /// A JSON file with tokens and signing secrets: {"partners": {"<partner>": {"token": "…", "signing": ["whsec_…"]}}}.
+    /// Partners that are not in it keep public ones for local use.
+    #[arg(long, value_name = "FILE")]
+    secrets: Option<PathBuf>,
+    /// A partner's bearer token, as <partner>=<token>, before what the file says. Repeatable.
     #[arg(long, value_name = "PARTNER=TOKEN")]
     token: Vec<String>,
-    /// A partner's signing secret, as <partner>=whsec_<base64>; a public one for local use by default. Repeat it for one
-    /// partner to sign with several (rotation).
+    /// A partner's signing secret, as <partner>=whsec_<base64>, before what the file says. Repeat it for one partner to sign
+    /// with several (rotation).
     #[arg(long, value_name = "PARTNER=SECRET")]
     signing: Vec<String>,
 }
@@ -58,10 +65,8 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("port {} is not to be had", arguments.port))?;
     let address = listener.local_addr()?;
-    let described: Vec<_> = world.partners.iter().map(|partner| partner.described()).collect();
     let mut out = std::io::stdout();
     writeln!(out, "http://{address}")?;
-    writeln!(out, "{}", serde_json::Value::from(described))?;
     out.flush()?;
     serve(listener, world, arguments.gateway).await?;
     Ok(())
@@ -75,6 +80,15 @@ fn world(arguments: &Arguments) -> anyhow::Result<World> {
         packages: arguments.packages,
         patience: Patience { attempts: arguments.attempts, first_wait_ms: arguments.retry_ms },
     });
+    if let Some(path) = &arguments.secrets {
+        for (name, secrets) in read_secrets(path)?.partners {
+            // The file is the whole deployment's: it may know partners that are not simulated.
+            if let Some(partner) = world.partner_mut(&name) {
+                partner.token = secrets.token;
+                partner.signing = secrets.signing;
+            }
+        }
+    }
     for (name, token) in pairs(&arguments.token)? {
         match world.partner_mut(name) {
             Some(partner) => partner.token = token.to_owned(),
@@ -93,6 +107,25 @@ fn world(arguments: &Arguments) -> anyhow::Result<World> {
         }
     }
     Ok(world)
+}
+
+/// The file of [`Arguments::secrets`]; what else is in it concerns others.
+#[derive(Deserialize)]
+struct Secrets {
+    partners: BTreeMap<String, PartnerSecrets>,
+}
+
+#[derive(Deserialize)]
+struct PartnerSecrets {
+    token: String,
+    signing: Vec<String>,
+}
+
+fn read_secrets(path: &Path) -> anyhow::Result<Secrets> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    // The parser's own words could quote a secret.
+    let read = serde_json::from_str(&text);
+    read.map_err(|_| anyhow::anyhow!("{} is not of the form that --help shows", path.display()))
 }
 
 fn pairs(arguments: &[String]) -> anyhow::Result<Vec<(&str, &str)>> {

@@ -142,6 +142,9 @@ fn route(town: &Town, mut request: Request) -> Outcome {
         request.path = format!("/{prefix}/{below}");
         return told(control::handle(world, place, &request, now));
     }
+    if path == "/healthz" {
+        return told(Reply::json(200, &serde_json::json!({"status": "ok"})));
+    }
     match world.partner_mut(prefix) {
         Some(partner) => {
             request.path = format!("/{rest}");
