@@ -4,9 +4,19 @@
 
 What is deployed is the template as it stands; only each function's CodeUri is replaced by its package, the binary as
 `bootstrap` in a zip. A second run compares digests: an unchanged template is left alone and only functions whose
-binary changed are updated. Afterwards come what a deploying team keeps outside the template: the partners' secrets and
-the API's tokens (made once for this checkout, in .local/secrets.json) and the partners' documents. The answer, on stdout
-and in .local/stack/live.json, is everything that a client of the stack has to know.
+binary changed are updated. Afterwards comes what a deploying team keeps outside the template: the partners' secrets, as
+the running simulators tell them, the API's tokens (random, made once for this clone, in .local/secrets.json), and the
+partners' documents. The simulators are told where the API is. The answer, on stdout and in .local/stack/live.json, is
+everything that a client of the stack has to know:
+
+    endpoint, region, stack      the emulator, and the stack's name
+    gateway                      base URL of the HTTP API, e.g. <gateway>/v1/orders
+    partners                     base URL of the simulators, e.g. <partners>/control
+    outputs, parameters          the template's
+    resources                    physical ids by the template's logical ids
+    functions                    deployed names by binary, e.g. order-price
+    secrets.partners.<id>        {"token": …, "signing": [whsec_…]}
+    secrets.api                  [{"client": "portal", "token": …, "scopes": […]}, {"client": "reader", …}]
 """
 
 import argparse
@@ -20,6 +30,7 @@ import re
 import secrets
 import time
 import urllib.parse
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -110,14 +121,16 @@ def deploy(asked, aws):
     resources = resources_of(aws)
     stack = describe(aws)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    known = own_secrets(documents)
+    known = {"partners": partners_secrets(asked.partners), "api": api_tokens()}
     put_secrets(aws, parameters, known)
     put_documents(aws, resources, documents)
+    gateway = gateway_of(aws, resources)
+    tell_simulators(asked.partners, gateway)
     live = {
         "stack": STACK,
         "region": REGION,
         "endpoint": aws.url,
-        "gateway": gateway_of(aws, resources),
+        "gateway": gateway,
         "partners": asked.partners,
         "parameters": parameters,
         "outputs": outputs,
@@ -367,20 +380,40 @@ def checked_documents(folder):
             raise Problem(f"{path}: {error}") from None
 
 
-def own_secrets(documents):
-    """This checkout's throw-away secrets: made once, random, kept with a mode that other users cannot read."""
+def partners_secrets(partners):
+    """What each simulated partner signs with and expects to be called with."""
+    described = call(f"{partners}/control/partners")
+    listed = described.get("partners", []) if isinstance(described, dict) else described
+    return {partner["id"]: {"token": partner["token"], "signing": partner["signing"]} for partner in listed}
+
+
+def tell_simulators(partners, gateway):
+    if gateway:
+        call(f"{partners}/control/gateway", {"url": gateway})
+
+
+def call(url, body=None):
+    request = urllib.request.Request(url, method="POST" if body else "GET")
+    if body:
+        request.data = json.dumps(body).encode()
+        request.add_header("content-type", "application/json")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+    except OSError as error:
+        raise Problem(f"the partner simulators do not answer at {url}: {error}", "cargo xtask up") from None
+
+
+def api_tokens():
+    """This clone's throw-away API tokens: made once, random, in a file that other users cannot read."""
     path = LOCAL / "secrets.json"
-    known = read_json(path, {"partners": {}, "api": []})
-    for partner in documents:
-        if partner not in known["partners"]:
-            signing = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-            known["partners"][partner] = {"token": secrets.token_urlsafe(24), "signing": [signing]}
+    known = read_json(path, {}).get("api", [])
     wanted = {"portal": ["orders:read", "orders:write"], "reader": ["orders:read"]}
-    have = {entry["client"] for entry in known["api"]}
+    have = {entry["client"] for entry in known}
     for client, scopes in wanted.items():
         if client not in have:
-            known["api"].append({"client": client, "token": secrets.token_urlsafe(24), "scopes": scopes})
-    write_json(path, known, private=True)
+            known.append({"client": client, "token": secrets.token_urlsafe(24), "scopes": scopes})
+    write_json(path, {"api": known}, private=True)
     return known
 
 

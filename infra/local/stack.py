@@ -1,7 +1,7 @@
 """Starts, watches and stops the processes of the local stack: the AWS emulator and the partner simulators.
 
     stack.py up                          the emulator, unless it runs already
-    stack.py partners --binary … --gateway …   the simulators; started anew when they or the gateway changed
+    stack.py partners --binary …         the simulators; started anew when their binary changed
     stack.py status                      what runs, as JSON; exit code 3 when nothing does
     stack.py down                        everything, in reverse order
 
@@ -35,8 +35,6 @@ def main():
     partners = commands.add_parser("partners", help="start the partner simulators")
     partners.add_argument("--binary", type=Path, required=True)
     partners.add_argument("--port", type=int, default=4580)
-    partners.add_argument("--gateway", required=True, help="base URL that webhooks go to")
-    partners.add_argument("--secrets", type=Path, help="file of the partners' tokens and signing secrets")
     commands.add_parser("status", help="what runs, as JSON")
     commands.add_parser("down", help="stop everything")
     asked = parser.parse_args()
@@ -103,13 +101,11 @@ def start_emulator(port):
 def start_partners(asked):
     if not asked.binary.exists():
         raise Problem(f"no simulators at {asked.binary}", "cargo build --package testkit --bin partners")
-    wanted = {"port": asked.port, "gateway": asked.gateway, "digest": digest_of(asked.binary)}
-    if asked.secrets:
-        wanted["secrets"] = digest_of(asked.secrets)
+    wanted = {"port": asked.port, "digest": digest_of(asked.binary)}
     url = f"http://127.0.0.1:{asked.port}"
     record = alive("partners")
     if record and all(record.get(key) == value for key, value in wanted.items()):
-        wait_until_healthy("partners", f"{url}/healthz", 10)
+        wait_until_healthy("partners", f"{url}/control", 10)
         return {"url": url, "started": False}
     stop("partners")
     if answers(url):
@@ -117,12 +113,11 @@ def start_partners(asked):
             f"port {asked.port} is taken by another program",
             f"stop it, or choose another port: CROSSDOCK_PARTNERS_PORT={asked.port + 10} cargo xtask up",
         )
-    command = [str(asked.binary), "--port", str(asked.port), "--gateway", asked.gateway]
-    if asked.secrets:
-        command += ["--secrets", str(asked.secrets)]
+    # Webhooks wait inside until deploy.py says where the API is.
+    command = [str(asked.binary), "--port", str(asked.port)]
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "RUST_LOG": os.environ.get("RUST_LOG", "info")}
     start("partners", command, environment, wanted)
-    wait_until_healthy("partners", f"{url}/healthz", 15)
+    wait_until_healthy("partners", f"{url}/control", 15)
     return {"url": url, "started": True}
 
 

@@ -45,21 +45,16 @@ pub(crate) fn up(workspace: &Workspace) -> Result<Live> {
     start.args(["up", "--port", &port]);
     process::answer(&mut start, Duration::from_secs(60))?;
 
+    let mut simulators = workspace.python("infra/local/stack.py");
+    simulators.arg("partners").arg("--binary").arg(workspace.binaries().join("partners"));
+    simulators.args(["--port", &partners_port]);
+    process::answer(&mut simulators, Duration::from_secs(60))?;
+
     let partners = format!("http://127.0.0.1:{partners_port}");
     let mut deploy = workspace.python("infra/local/deploy.py");
     deploy.arg("--binaries").arg(workspace.binaries()).args(["--port", &port, "--partners", &partners]);
     process::answer(&mut deploy, Duration::from_secs(300))?;
     let live = read(workspace)?;
-
-    let mut simulators = workspace.python("infra/local/stack.py");
-    simulators
-        .arg("partners")
-        .arg("--binary")
-        .arg(workspace.binaries().join("partners"))
-        .args(["--port", &partners_port, "--gateway", live.text("/gateway")])
-        .arg("--secrets")
-        .arg(workspace.local().join("secrets.json"));
-    process::answer(&mut simulators, Duration::from_secs(60))?;
     println!("the local stack is up after {:.0} s", began.elapsed().as_secs_f32());
     Ok(live)
 }
@@ -113,7 +108,7 @@ pub(crate) fn print_urls(live: &Live) {
     println!("  partners   {}", live.text("/partners"));
     println!("  AWS        {} (region us-east-1, key and secret: test)", live.text("/endpoint"));
     println!("  logs       .local/stack/emulator.log, .local/stack/partners.log");
-    println!("  secrets    .local/secrets.json (random, of this clone)");
+    println!("  secrets    .local/stack/live.json (throw-away: simulators', and tokens of this clone)");
     println!(
         "\nRead the orders:\n  curl -s -H 'authorization: Bearer {}' '{}/v1/orders'",
         live.token("reader"),
