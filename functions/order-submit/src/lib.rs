@@ -42,6 +42,6 @@ pub async fn handle(
             return Err(unmappable.into_failure());
         }
     };
-    let (_, outcome) = intake::submit(&ports.journal, &ports.parties, cx, &delivery.key(), new).await?;
-    Ok(outcome)
+    let (_, submitted) = intake::submit(&ports.journal, &ports.parties, cx, &delivery.key(), new, None).await?;
+    Ok(submitted.into())
 }

@@ -22,13 +22,15 @@ pub struct Request {
     pub body: Vec<u8>,
     /// Who asks, as the authorizer says; empty where there is none.
     pub client: String,
+    /// What they may do, as the authorizer says (`scopes` in its context, separated by blanks).
+    pub scopes: Vec<String>,
     /// The gateway's id for the request.
     pub request_id: String,
 }
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Request({} {} {} bytes)", self.method, self.path, self.body.len())
+        write!(f, "Request({} {} bytes)", self.method, self.body.len())
     }
 }
 
@@ -36,6 +38,17 @@ impl Request {
     /// A header's value; the name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
+    }
+
+    /// Whether the caller may do what needs `scope`.
+    ///
+    /// # Errors
+    /// The refusal to answer with.
+    pub fn allow(&self, scope: &str) -> Result<(), Problem> {
+        if self.scopes.iter().any(|held| held == scope) {
+            return Ok(());
+        }
+        Err(Problem::new(403, "SCOPE_MISSING", "The token may not do this").detail(format!("it needs the scope {scope}")))
     }
 }
 

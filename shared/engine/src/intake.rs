@@ -13,8 +13,32 @@ use crate::stores::{DueItem, Parties};
 /// The step that looks at an order when its deadline has come.
 pub const DEADLINE_STEP: &str = "deadline-raise";
 
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Submitted {
+    /// The order exists now.
+    Created,
+    /// It existed, with the same content.
+    Same,
+    /// It existed, with other content: the first stands, the disagreement is recorded and reviewed.
+    Conflicting,
+    /// The sender used this idempotency key for another order. Nothing was stored.
+    KeyReused,
+}
+
+impl From<Submitted> for Outcome {
+    fn from(submitted: Submitted) -> Self {
+        match submitted {
+            Submitted::Created => Self::Applied,
+            Submitted::Same => Self::AlreadyDone,
+            Submitted::Conflicting => Self::Rejected("the order exists with other content".to_owned()),
+            Submitted::KeyReused => Self::Rejected("the idempotency key belongs to another order".to_owned()),
+        }
+    }
+}
+
 /// Submits `new`. The order's own stream and its natural key (sold-to and customer PO) make it exist at most once; a second
-/// arrival under either is compared with the first, and recorded where it disagrees.
+/// arrival under either is compared with the first, and recorded where it disagrees. `idempotency` is a sender's own key.
 ///
 /// Returns the id under which the order is known: another than its own where another source submitted it first.
 ///
@@ -26,25 +50,36 @@ pub async fn submit(
     cx: &Context,
     work_key: &str,
     new: NewOrder,
-) -> Result<(OrderId, Outcome), Failure> {
+    idempotency: Option<&str>,
+) -> Result<(OrderId, Submitted), Failure> {
     let id = new.submission.ship_to.order.clone();
     let mut stream = Stream::<Order>::load(journal, &id, cx).await?;
     if stream.version == 0 {
         parties.keep(&new.submission.ship_to, &new.party).await?;
-        match journal.found(&founding(&stream, cx, work_key, &new)?).await? {
-            Found::Committed => return Ok((id, Outcome::Applied)),
+        let mut founding = founding(&stream, cx, work_key, &new)?;
+        founding.unique.extend(idempotency.map(|key| format!("{IDEMPOTENCY}{key}")));
+        match journal.found(&founding).await? {
+            Found::Committed => return Ok((id, Submitted::Created)),
             Found::Exists => stream = Stream::load(journal, &id, cx).await?,
-            Found::Taken { owner } => {
+            Found::Taken { key, owner } => {
                 let owner: OrderId = owner.strip_prefix("order/").unwrap_or("").parse()?;
+                if key.starts_with(IDEMPOTENCY) {
+                    return Ok((owner, Submitted::KeyReused));
+                }
                 stream = Stream::load(journal, &owner, cx).await?;
             }
         }
     }
     let known_as = stream.id.clone();
-    let command = OrderCommand::Submit(new.submission);
-    let outcome = stream.commit(journal, cx, &cx.cause(work_key), command).await?;
-    Ok((known_as, outcome))
+    let same = stream.state.known().is_some_and(|known| known.submission.digest == new.submission.digest);
+    if same {
+        return Ok((known_as, Submitted::Same));
+    }
+    stream.commit(journal, cx, &cx.cause(work_key), OrderCommand::Submit(new.submission)).await?;
+    Ok((known_as, Submitted::Conflicting))
 }
+
+const IDEMPOTENCY: &str = "idempotency/";
 
 fn founding(stream: &Stream<Order>, cx: &Context, work_key: &str, new: &NewOrder) -> Result<Founding, Failure> {
     let submission = &new.submission;

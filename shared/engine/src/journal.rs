@@ -64,6 +64,8 @@ pub enum Found {
     Exists,
     /// Another stream has one of the natural keys.
     Taken {
+        /// Which key, as in [`Founding::unique`].
+        key: String,
         /// That stream.
         owner: String,
     },

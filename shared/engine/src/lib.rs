@@ -17,6 +17,7 @@ pub mod partner;
 pub mod redact;
 pub mod relay;
 pub mod stores;
+pub mod view;
 
 pub use context::{Clock, Context, Notice, Work};
 pub use failure::{Code, Failure, Outcome, Wait};

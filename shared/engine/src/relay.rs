@@ -24,6 +24,31 @@ pub trait Bus {
     fn publish(&self, entries: &[Entry]) -> impl Future<Output = Result<Vec<usize>, Failure>>;
 }
 
+/// How often refused entries are sent again before the records go back to their stream.
+const ROUNDS: usize = 3;
+
+/// Publishes what every record asks for, resending exactly what the bus refused.
+///
+/// Returns the place of the first record with an entry that stayed refused: from there on the stream delivers again.
+///
+/// # Errors
+/// The bus's, where nothing is known of any entry.
+pub async fn publish(bus: &impl Bus, records: &[Vec<Entry>]) -> Result<Option<usize>, Failure> {
+    let mut left: Vec<(usize, Entry)> = Vec::new();
+    for (place, entries) in records.iter().enumerate() {
+        left.extend(entries.iter().map(|entry| (place, entry.clone())));
+    }
+    for _ in 0..ROUNDS {
+        if left.is_empty() {
+            return Ok(None);
+        }
+        let entries: Vec<Entry> = left.iter().map(|(_, entry)| entry.clone()).collect();
+        let refused = bus.publish(&entries).await?;
+        left = refused.into_iter().filter_map(|i| left.get(i).cloned()).collect();
+    }
+    Ok(left.iter().map(|(place, _)| *place).min())
+}
+
 /// CloudEvents 1.0, JSON format, with the correlation, sampled-rate and tracing extensions that we use.
 #[derive(Serialize)]
 struct CloudEvent<'a, D> {

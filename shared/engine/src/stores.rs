@@ -87,3 +87,44 @@ pub trait Queues {
     /// Puts `bodies` into the queue of `function`. Returns the places of those that were not taken.
     fn send(&self, function: &str, bodies: &[String]) -> impl Future<Output = Result<Vec<usize>, Failure>>;
 }
+
+/// A row of a read model: derived, replaceable, never the truth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewRow {
+    /// Such as `order/ord_…`.
+    pub key: String,
+    /// Such as `summary`; one key may have several rows.
+    pub part: String,
+    /// The stream's version that it was folded from. An older one never replaces a newer one.
+    pub version: u64,
+    /// What lists find it by, such as `order/shipped`; empty where no list shows it.
+    pub list: String,
+    /// Its place in the list: newest last.
+    pub rank: String,
+    /// The row, as JSON.
+    pub document: String,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// At most as many as were asked for.
+    pub rows: Vec<ViewRow>,
+    /// Where the next part begins; opaque.
+    pub next: Option<String>,
+}
+
+/// Read models.
+pub trait Views {
+    /// Writes `row` unless a newer one is there. Returns whether it was written.
+    fn put(&self, row: &ViewRow) -> impl Future<Output = Result<bool, Failure>>;
+
+    /// Reads a row.
+    fn get(&self, key: &str, part: &str) -> impl Future<Output = Result<Option<ViewRow>, Failure>>;
+
+    /// A list's rows, newest first, from `cursor` on.
+    ///
+    /// # Errors
+    /// A cursor that is not one of ours: permanent.
+    fn list(&self, list: &str, limit: u32, cursor: Option<&str>) -> impl Future<Output = Result<Page, Failure>>;
+}

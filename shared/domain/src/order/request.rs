@@ -268,15 +268,7 @@ impl Order {
             lines: known.ladders().unwrap_or_default().iter().map(line).collect(),
             packages: known.progress.values().flat_map(|progress| progress.packages.clone()).collect(),
             sales_order: known.sales_order().cloned(),
-            invoice: match &known.stage {
-                Stage::Invoiced(_, invoiced) => Some(invoiced.invoice.clone()),
-                Stage::Submitted
-                | Stage::Unpriceable(_)
-                | Stage::Priced { .. }
-                | Stage::Released(_)
-                | Stage::Unroutable(..)
-                | Stage::Routed(_) => None,
-            },
+            invoice: known.invoice().map(|invoiced| invoiced.invoice.clone()),
         };
         match &known.told {
             Knowledge::Newest(told) if told.digest == telling.digest() => None,

@@ -183,6 +183,19 @@ impl Known {
         }
     }
 
+    /// The ERP's invoice, once there is one.
+    pub fn invoice(&self) -> Option<&Invoiced> {
+        match &self.stage {
+            Stage::Invoiced(_, invoiced) => Some(invoiced),
+            Stage::Submitted
+            | Stage::Unpriceable(_)
+            | Stage::Priced { .. }
+            | Stage::Released(_)
+            | Stage::Unroutable(..)
+            | Stage::Routed(_) => None,
+        }
+    }
+
     fn apply(mut self, event: &OrderEvent) -> Self {
         match event {
             // The first submission stands; `decide` turns a second one into a conflict.
