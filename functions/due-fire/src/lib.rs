@@ -1,1 +1,65 @@
-//! due-fire.
+//! Puts deferred work back into its queue when its time has come.
+//!
+//! - On: a schedule, each minute.
+//! - Does: sends what is due to its step's queue, then forgets it; killed in between, it is sent twice, which steps bear.
+//! - Fails: STO-… (the stores): the next minute tries again.
+
+use std::collections::BTreeMap;
+
+use engine::stores::{DUE_SHARDS, Due, DueItem, Queues};
+use engine::{Context, Failure};
+use futures::future::{join_all, try_join_all};
+
+/// All that this function may touch.
+#[derive(Debug)]
+pub struct Ports<D, Q> {
+    /// Deferred work.
+    pub due: D,
+    /// Every step's queue.
+    pub queues: Q,
+}
+
+/// How many items of one shard are taken at once.
+const PAGE: u32 = 100;
+
+/// How many pages of one shard are taken in one minute: the rest waits for the next, oldest first.
+const PAGES: u32 = 20;
+
+/// Fires what is due. Returns how many items went back to their queues.
+///
+/// # Errors
+/// The stores'.
+pub async fn handle(ports: &Ports<impl Due, impl Queues>, cx: &Context) -> Result<usize, Failure> {
+    let fired = join_all((0..DUE_SHARDS).map(|shard| fire_shard(ports, shard, cx))).await;
+    fired.into_iter().sum()
+}
+
+async fn fire_shard(ports: &Ports<impl Due, impl Queues>, shard: u32, cx: &Context) -> Result<usize, Failure> {
+    let mut fired = 0;
+    for _ in 0..PAGES {
+        let ready = ports.due.ready(shard, cx.now, PAGE).await?;
+        let full = ready.len() >= PAGE as usize;
+        let sent = fire(ports, ready).await?;
+        fired += sent;
+        if !full || sent == 0 {
+            break;
+        }
+    }
+    Ok(fired)
+}
+
+async fn fire(ports: &Ports<impl Due, impl Queues>, ready: Vec<DueItem>) -> Result<usize, Failure> {
+    let mut by_function: BTreeMap<String, Vec<DueItem>> = BTreeMap::new();
+    for item in ready {
+        by_function.entry(item.function.clone()).or_default().push(item);
+    }
+    let mut sent = 0;
+    for (function, items) in by_function {
+        let bodies: Vec<String> = items.iter().map(|item| item.body.clone()).collect();
+        let refused = ports.queues.send(&function, &bodies).await?;
+        let taken: Vec<&DueItem> = (0..).zip(&items).filter(|(i, _)| !refused.contains(i)).map(|(_, item)| item).collect();
+        try_join_all(taken.iter().map(|item| ports.due.done(item))).await?;
+        sent += taken.len();
+    }
+    Ok(sent)
+}

@@ -1,1 +1,49 @@
-//! order-read.
+//! Tells where one order is, and what happened to it, by folding the journal: an accepted order is never "not found".
+//!
+//! - On: `GET /v1/orders/{id}` and `GET /v1/orders/{id}/timeline`, with the scope `orders:read`.
+//! - Does: reads.
+//! - Fails: 400 (not an order's id), 403, 404 (no such order).
+
+use domain::{Fulfillment, Order, OrderId};
+use engine::http::{Problem, Request, Response};
+use engine::journal::stream_name;
+use engine::{Commit, Context, Failure, Journal, Stream, view};
+use futures::future::try_join_all;
+use serde_json::json;
+
+/// All that this function may touch.
+#[derive(Debug)]
+pub struct Ports<J> {
+    /// Orders' and fulfilments' streams.
+    pub journal: J,
+}
+
+/// Answers the client.
+///
+/// # Errors
+/// The journal's.
+pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context) -> Result<Response, Failure> {
+    if let Err(problem) = request.allow("orders:read") {
+        return Ok(problem.into());
+    }
+    let Ok(id) = request.variables.get("id").map_or("", String::as_str).parse::<OrderId>() else {
+        let problem = Problem::new(400, "ID_INVALID", "This is not an order's id");
+        return Ok(problem.detail("an id is `ord_` and 26 letters and digits").into());
+    };
+    let commits = ports.journal.read(&stream_name::<Order>(&id)).await?;
+    let Some(changed) = commits.last().map(|commit| commit.at) else {
+        return Ok(Problem::new(404, "ORDER_UNKNOWN", "There is no such order").into());
+    };
+    let order = Stream::<Order>::of(&id, commits.clone(), cx.now)?;
+    let names = order.state.known().map(|known| known.assignments.keys().cloned().collect::<Vec<_>>());
+    let names = names.unwrap_or_default();
+    let shares: Vec<Vec<Commit>> =
+        try_join_all(names.iter().map(async |id| ports.journal.read(&stream_name::<Fulfillment>(id)).await)).await?;
+    if request.path.ends_with("/timeline") {
+        let entries = view::timeline(&commits, &shares, cx.now)?;
+        return Ok(Response::json(200, &json!({ "order": id, "version": order.version, "entries": entries })));
+    }
+    let folded = names.iter().zip(shares).map(|(id, commits)| Ok(Stream::of(id, commits, cx.now)?.state));
+    let folded = folded.collect::<Result<Vec<Fulfillment>, Failure>>()?;
+    Ok(Response::json(200, &view::detail(&order.state, order.version, changed, &folded)))
+}

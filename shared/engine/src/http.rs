@@ -150,3 +150,19 @@ impl From<crate::Failure> for Problem {
         }
     }
 }
+
+/// A body as JSON text: UTF-8, a byte order mark allowed, one complete JSON value.
+///
+/// # Errors
+/// The refusal to answer with, and where the text stops being JSON.
+pub fn json_text(body: &[u8]) -> Result<&str, Problem> {
+    let bytes = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        let place = format!("byte {} is not UTF-8", e.valid_up_to());
+        Problem::new(400, "BODY_NOT_UTF8", "The body is not UTF-8 text").detail(place)
+    })?;
+    serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|e| {
+        Problem::new(400, "BODY_NOT_JSON", "The body is not JSON").detail(crate::redact::json_error(&e))
+    })?;
+    Ok(text)
+}

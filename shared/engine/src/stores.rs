@@ -128,3 +128,65 @@ pub trait Views {
     /// A cursor that is not one of ours: permanent.
     fn list(&self, list: &str, limit: u32, cursor: Option<&str>) -> impl Future<Output = Result<Page, Failure>>;
 }
+
+/// A row of a read model: what a list shows, and what it is sorted by.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ViewRow {
+    /// Which model, such as `order`.
+    pub pk: String,
+    /// Which row of it.
+    pub sk: String,
+    /// The version of the stream that it was folded from: an older fold never replaces a newer one.
+    pub version: u64,
+    /// Which list it stands on; `None` takes it off all lists.
+    pub status: Option<String>,
+    /// Its place in that list: text that sorts, such as a [`sortable`] time with the row's id behind it.
+    pub status_sort: String,
+    /// What readers get, as JSON.
+    pub document: String,
+}
+
+impl fmt::Debug for ViewRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ViewRow({} {} version {})", self.pk, self.sk, self.version)
+    }
+}
+
+/// What became of a row that was to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// It is what readers see now.
+    Written,
+    /// Readers see this version or a newer one already.
+    Outdated,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// The rows, in the list's order.
+    pub rows: Vec<ViewRow>,
+    /// What to ask for to get the next page, opaque and fit for a URL; `None` after the last one.
+    pub next: Option<String>,
+}
+
+/// Read models.
+pub trait Views {
+    /// Writes `row` over an older version of it, or over nothing.
+    fn show(&self, row: &ViewRow) -> impl Future<Output = Result<Shown, Failure>>;
+
+    /// One row.
+    fn look_up(&self, pk: &str, sk: &str) -> impl Future<Output = Result<Option<ViewRow>, Failure>>;
+
+    /// Takes a row out, whatever its version.
+    fn remove(&self, pk: &str, sk: &str) -> impl Future<Output = Result<(), Failure>>;
+
+    /// At most `limit` rows whose status is `status`, by descending `status_sort`, from where `after` ended. `None` where
+    /// `after` is not a place that an earlier page named.
+    fn list(
+        &self,
+        status: &str,
+        limit: u32,
+        after: Option<&str>,
+    ) -> impl Future<Output = Result<Option<Page>, Failure>>;
+}
