@@ -83,19 +83,6 @@ pub struct DeliveryReceived {
     pub topic: String,
 }
 
-/// A kept delivery's pointer with its surroundings, as its store's stream tells of it: everything but the body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
-    /// The event to publish.
-    pub event: DeliveryReceived,
-    /// When it came.
-    pub at: Timestamp,
-    /// See [`crate::Context::correlation`].
-    pub correlation: String,
-    /// W3C trace context, where the sender gave one.
-    pub traceparent: Option<String>,
-}
-
 /// What became of a delivery that was to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kept {

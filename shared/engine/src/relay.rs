@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::delivery::DeliveryReceived;
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::{Code, Failure};
 use crate::journal::Commit;
 
 /// One event for the bus.
@@ -47,55 +47,6 @@ pub async fn publish(bus: &impl Bus, records: &[Vec<Entry>]) -> Result<Option<us
         left = refused.into_iter().filter_map(|i| left.get(i).cloned()).collect();
     }
     Ok(left.iter().map(|(place, _)| *place).min())
-}
-
-/// How often entries that the bus refused are sent again before the records that they come from are left to the stream.
-const ROUNDS: usize = 4;
-
-/// Publishes the entries of several records in order, and sends again exactly what the bus refused.
-///
-/// Returns how each record ended, in order: a record is applied once the bus has all of its entries. A record that could not
-/// be read (`Err`) ends with that failure and keeps nobody waiting.
-pub async fn publish(bus: &impl Bus, records: Vec<Result<Vec<Entry>, Failure>>) -> Vec<Result<Outcome, Failure>> {
-    let mut ends = Vec::with_capacity(records.len());
-    let mut open: Vec<(usize, Entry)> = Vec::new();
-    for (record, entries) in records.into_iter().enumerate() {
-        match entries {
-            Ok(entries) if entries.is_empty() => ends.push(Ok(Outcome::Ignored("nothing to publish"))),
-            Ok(entries) => {
-                ends.push(Ok(Outcome::Applied));
-                open.extend(entries.into_iter().map(|entry| (record, entry)));
-            }
-            Err(failure) => ends.push(Err(failure)),
-        }
-    }
-    let mut failure = Failure::transient(Code::BusRefused, "the bus refused it several times in a row");
-    for _ in 0..ROUNDS {
-        if open.is_empty() {
-            return ends;
-        }
-        let (owners, entries): (Vec<usize>, Vec<Entry>) = open.into_iter().unzip();
-        let refused = match bus.publish(&entries).await {
-            Ok(refused) => refused,
-            Err(error) => {
-                failure = error;
-                (0..entries.len()).collect()
-            }
-        };
-        let refused: std::collections::BTreeSet<usize> = refused.into_iter().collect();
-        let sent = owners.into_iter().zip(entries).enumerate();
-        open = sent.filter(|(place, _)| refused.contains(place)).map(|(_, left)| left).collect();
-        // The adapter has repeated a call that failed as a whole; what no repetition helps, ends here.
-        if matches!(failure, Failure::Permanent { .. }) {
-            break;
-        }
-    }
-    for (record, _) in open {
-        if let Some(end) = ends.get_mut(record) {
-            *end = Err(failure.clone());
-        }
-    }
-    ends
 }
 
 /// CloudEvents 1.0, JSON format, with the correlation, sampled-rate and tracing extensions that we use.
@@ -187,65 +138,4 @@ pub fn delivery_entry(
     })
     .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
     Ok(Entry { kind: kind.to_owned(), detail })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-
-    use futures::executor::block_on;
-
-    use super::*;
-
-    /// Refuses the kinds that it is told to, once each time they are listed, and keeps a ledger.
-    #[derive(Default)]
-    struct Moody {
-        refuse: RefCell<Vec<&'static str>>,
-        ledger: RefCell<Vec<String>>,
-    }
-
-    impl Bus for Moody {
-        async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
-            let mut refused = Vec::new();
-            for (place, entry) in entries.iter().enumerate() {
-                let listed = self.refuse.borrow().iter().position(|kind| *kind == entry.kind);
-                if let Some(listed) = listed {
-                    self.refuse.borrow_mut().remove(listed);
-                    refused.push(place);
-                } else {
-                    self.ledger.borrow_mut().push(entry.kind.clone());
-                }
-            }
-            Ok(refused)
-        }
-    }
-
-    fn entry(kind: &str) -> Entry {
-        Entry { kind: kind.to_owned(), detail: "{}".to_owned() }
-    }
-
-    fn poison() -> Failure {
-        Failure::permanent(Code::JournalCorrupt, "poison")
-    }
-
-    #[test]
-    fn exactly_the_refused_entries_are_sent_again() {
-        let bus = Moody { refuse: vec!["b", "b"].into(), ledger: RefCell::default() };
-        let records = vec![Ok(vec![entry("a"), entry("b")]), Ok(vec![entry("c")])];
-        let ends = block_on(publish(&bus, records));
-        assert_eq!(ends, vec![Ok(Outcome::Applied), Ok(Outcome::Applied)]);
-        assert_eq!(*bus.ledger.borrow(), ["a", "c", "b"]);
-    }
-
-    #[test]
-    fn a_poison_record_and_a_stubborn_refusal_end_alone() {
-        let bus = Moody { refuse: vec!["b"; ROUNDS].into(), ledger: RefCell::default() };
-        let records = vec![Ok(vec![entry("a")]), Err(poison()), Ok(vec![entry("b")]), Ok(vec![])];
-        let ends = block_on(publish(&bus, records));
-        assert!(matches!(ends[0], Ok(Outcome::Applied)));
-        assert_eq!(ends[1], Err(poison()));
-        assert!(matches!(ends[2], Err(Failure::Transient { code: Code::BusRefused, .. })));
-        assert!(matches!(ends[3], Ok(Outcome::Ignored(_))));
-        assert_eq!(*bus.ledger.borrow(), ["a"]);
-    }
 }
