@@ -7,6 +7,7 @@
 // A command-line tool speaks through its two streams.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod demo;
 mod package;
 mod prerequisites;
@@ -63,6 +64,11 @@ enum Command {
     /// processor's standard library, it is fetched: by rustup, or from Debian's packages. `--sam` runs `sam build` itself
     /// in the same environment and leaves what `sam deploy` takes in .aws-sam/build.
     Package(package::Options),
+    /// Measures cold start, CPU per message, memory, package size and write units of two functions, release profile.
+    ///
+    /// Each runs alone on one core against a canned AWS endpoint over TLS. CROSSDOCK_BENCH_HOME (or --peers) names the
+    /// folder of a harness that measures other runtimes on comparable work; their rows then stand beside ours.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -100,6 +106,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             stack::up(&workspace).map(|live| stack::print_urls(&live))
         }
         Command::Lint => test::lint(&workspace),
+        Command::Bench(options) => bench::run(&workspace, &options),
         Command::Package(options) => package::run(&workspace, &options),
     }
 }

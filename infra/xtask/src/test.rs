@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use crate::workspace::Workspace;
 use crate::{prerequisites, process, stack};
@@ -89,10 +89,10 @@ fn run_stages(workspace: &Workspace, stages: &[Stage]) -> Result<()> {
         let started = Instant::now();
         if let Err(error) = stage.run(workspace) {
             println!("\nstages: {} passed, 1 failed", taken.len());
-            return Err(error.context(format!(
-                "stage `{0}` failed\n  repeat it alone: cargo xtask test --stage {0}",
+            return Err(anyhow!(
+                "stage `{0}` failed: {error:#}\n  repeat it alone: cargo xtask test --stage {0}",
                 stage.name()
-            )));
+            ));
         }
         taken.push((stage.name(), started.elapsed()));
     }

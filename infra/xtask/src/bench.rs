@@ -1,0 +1,155 @@
+//! The measured budgets: two functions in the release profile, beside other runtimes' figures where their harness is here.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::workspace::Workspace;
+use crate::{prerequisites, process};
+
+/// Intake, and a step that reads, decides and commits.
+const FUNCTIONS: [&str; 2] = ["webhook-receive", "order-route"];
+
+/// What to measure beside our own functions.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Folder of a harness with bench.py that measures other runtimes on the same work (py, py-powertools, node, …).
+    #[arg(long, env = "CROSSDOCK_BENCH_HOME", value_name = "FOLDER")]
+    peers: Option<PathBuf>,
+    /// Starts per row; the medians are printed.
+    #[arg(long, default_value_t = 9)]
+    starts: u32,
+    /// Microseconds until the canned endpoint answers, as a network would make it.
+    #[arg(long, default_value_t = 0)]
+    delay_us: u32,
+}
+
+/// One line of the table.
+struct Row {
+    name: String,
+    measured: Value,
+}
+
+/// Builds, measures, prints the table. Slow figures are told, not failed: a timed test is a test that lies.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("the bench reads another process's CPU time the Linux way; run it on Linux");
+    }
+    prerequisites::check()?;
+    prerequisites::python(workspace)?;
+    let mut build = workspace.cargo();
+    build.args(["build", "--release"]);
+    for function in FUNCTIONS {
+        build.args(["--package", function]);
+    }
+    process::run(&mut build, Duration::from_secs(40 * 60))?;
+
+    let mut rows = Vec::new();
+    for function in FUNCTIONS {
+        // A webhook comes alone; messages come in batches, too.
+        let batches: &[u32] = if function == "webhook-receive" { &[1] } else { &[1, 10] };
+        for &batch in batches {
+            rows.push(ours(workspace, options, function, batch)?);
+        }
+    }
+    match &options.peers {
+        Some(folder) => rows.extend(peers(folder, options)?),
+        None => println!("\nWithout other runtimes beside it: name their harness by --peers or CROSSDOCK_BENCH_HOME."),
+    }
+    print(&rows);
+    Ok(())
+}
+
+fn ours(workspace: &Workspace, options: &Options, function: &str, batch: u32) -> Result<Row> {
+    let mut measure = workspace.python("infra/bench/bench.py");
+    measure
+        .arg("--binary")
+        .arg(workspace.target.join("release").join(function))
+        .arg("--case")
+        .arg(workspace.root.join(format!("infra/bench/cases/{function}.json")))
+        .args(["--batch", &batch.to_string(), "--starts", &options.starts.to_string()])
+        .args(["--delay-us", &options.delay_us.to_string()]);
+    let text = process::answer(&mut measure, Duration::from_secs(600))?;
+    let name = if batch == 1 { function.to_owned() } else { format!("{function} x{batch}") };
+    Ok(Row { name, measured: serde_json::from_str(&text).context("the bench printed no JSON")? })
+}
+
+/// Rows of another harness. One that is not set up is said so and left out.
+fn peers(folder: &Path, options: &Options) -> Result<Vec<Row>> {
+    let script = folder.join("bench.py");
+    if !script.exists() {
+        bail!("no bench.py in {}\n  try: --peers with the harness's folder, or without", folder.display());
+    }
+    let mut rows = Vec::new();
+    for peer in ["py", "py-powertools", "node", "node-powertools"] {
+        for (event, batch) in [("sqs", 1.0), ("sqs10", 10.0)] {
+            let mut measure = Command::new("python3");
+            measure.arg(&script).args(["--peer", peer, "--https", "--event", event, "--spawns", "5", "--warm", "300"]);
+            measure.args(["--delay-us", &options.delay_us.to_string()]);
+            match process::answer(&mut measure, Duration::from_secs(600)) {
+                Ok(text) => {
+                    let told: Value = serde_json::from_str(&text).context("the peers' bench printed no JSON")?;
+                    rows.push(Row { name: name_of(peer, batch), measured: translated(&told, batch) });
+                }
+                Err(error) if process::interrupted() => return Err(error),
+                Err(error) => {
+                    println!("{peer} left out: {error:#}\n  try: bash {}", folder.join("setup.sh").display());
+                    break;
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn name_of(peer: &str, batch: f64) -> String {
+    if batch > 1.0 { format!("{peer} x{batch}") } else { peer.to_owned() }
+}
+
+/// The other harness counts CPU per invocation and memory in kilobytes.
+#[expect(clippy::float_arithmetic, reason = "measurements, not money")]
+fn translated(told: &Value, batch: f64) -> Value {
+    let number = |key: &str| told[key].as_f64();
+    serde_json::json!({
+        "cold_ms": number("cold_ms"),
+        "cold_cpu_ms": number("cold_cpu_ms"),
+        "warm_us": number("warm_p50_us"),
+        "cpu_us": number("cpu_us").map(|micros| micros / batch),
+        "rss_mb": number("hwm_kb").map(|kilobytes| kilobytes / 1024.0),
+    })
+}
+
+fn print(rows: &[Row]) {
+    println!(
+        "\n{:<20}{:>10}{:>13}{:>10}{:>14}{:>9}{:>9}{:>8}",
+        "", "cold ms", "cold CPU ms", "warm µs", "CPU µs/msg", "RSS MB", "zip KB", "units"
+    );
+    for Row { name, measured } in rows {
+        let cell = |key: &str, digits: usize| {
+            measured[key].as_f64().map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+        };
+        println!(
+            "{name:<20}{:>10}{:>13}{:>10}{:>14}{:>9}{:>9}{:>8}",
+            cell("cold_ms", 1),
+            cell("cold_cpu_ms", 1),
+            cell("warm_us", 0),
+            cell("cpu_us", 0),
+            cell("rss_mb", 1),
+            cell("zip_kb", 0),
+            cell("write_units", 2),
+        );
+    }
+    println!(
+        "{:<20}{:>10}{:>13}{:>10}{:>14}{:>9}{:>9}{:>8}",
+        "budget, alone", "", "5.0", "", "300", "10.0", "2300", "1"
+    );
+    println!("{:<20}{:>10}{:>13}{:>10}{:>14}{:>9}{:>9}{:>8}", "budget, batch of 10", "", "", "", "90", "", "", "1");
+    println!(
+        "\ncold: from start to the first answer, connections and settings included; warm: an invocation, alone on one core.\n\
+         Medians of this run against a canned endpoint over TLS; compare rows with each other, not with other days."
+    );
+}
