@@ -1,6 +1,5 @@
 //! The measured budgets: two functions in the release profile, beside other runtimes' figures where their harness is here.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
