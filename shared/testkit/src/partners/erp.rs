@@ -59,8 +59,12 @@ struct AllocatedLine {
     sku: String,
     quantity: Decimal,
     uom: String,
+    /// Every location that could give some of it, and how much: the warehouse is chosen by whoever routes.
     sources: Vec<Source>,
     short: Decimal,
+    /// Where the ERP set it aside in its own books.
+    #[serde(skip)]
+    reserved: Vec<Source>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -277,17 +281,22 @@ impl Erp {
         let mut open = line.quantity;
         // Half and half: the first location may give no more than the rounded-up half.
         let most = if parse::has_part(&line.sku, "SPLIT") { (open / Decimal::TWO).ceil() } else { open };
-        let mut sources = Vec::new();
+        let (mut sources, mut reserved) = (Vec::new(), Vec::new());
         for location in order {
             let on_hand = self.on_hand(&line.sku, location);
-            let units = (*on_hand / factor).floor().min(open).min(most).max(Decimal::ZERO);
+            let could = (*on_hand / factor).floor().min(line.quantity).min(most).max(Decimal::ZERO);
+            if !could.is_zero() {
+                sources.push(Source { location, quantity: could });
+            }
+            let units = could.min(open);
             if !units.is_zero() {
                 *on_hand -= units * factor;
                 open -= units;
-                sources.push(Source { location, quantity: units });
+                reserved.push(Source { location, quantity: units });
             }
         }
-        AllocatedLine { line: line.line, sku: line.sku, quantity: line.quantity, uom: line.uom, sources, short: open }
+        let Line { line, sku, quantity, uom, .. } = line;
+        AllocatedLine { line, sku, quantity, uom, sources, short: open, reserved }
     }
 
     fn release(&mut self, id: &str, key: &str) -> Booked {
@@ -302,7 +311,7 @@ impl Erp {
         allocation.status = "released";
         for line in &lines {
             let factor = Decimal::from(parse::eaches(&line.sku, &line.uom).unwrap_or(1));
-            for source in &line.sources {
+            for source in &line.reserved {
                 *self.on_hand(&line.sku, source.location) += source.quantity * factor;
             }
         }
@@ -650,7 +659,7 @@ mod tests {
         assert_eq!(sources("SKU-1-E", "3", "EA"), (json!([{"location": "EAST", "quantity": "3"}]), json!("0")));
         assert_eq!(
             sources("SKU-1-SPLIT", "5", "EA"),
-            (json!([{"location": "EAST", "quantity": "3"}, {"location": "WEST", "quantity": "2"}]), json!("0"))
+            (json!([{"location": "EAST", "quantity": "3"}, {"location": "WEST", "quantity": "3"}]), json!("0"))
         );
         assert_eq!(sources("SKU-1-SHORT", "3", "EA"), (json!([{"location": "EAST", "quantity": "1"}]), json!("2")));
         assert_eq!(sources("SKU-1-SHORT-C12", "1", "CS"), (json!([]), json!("1")));

@@ -1,0 +1,291 @@
+//! The stores.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use domain::PartnerId;
+use domain::party::{Party, PartyRef};
+use engine::batch::{Parked, Queue};
+use engine::delivery::{Delivery, Kept};
+use engine::journal::{Append, Found, Founding};
+use engine::relay::{Bus, Entry};
+use engine::stores::{Deliveries, Due, DueItem, Page, Parties, Queues, ViewRow, Views};
+use engine::{Code, Commit, Failure, Journal};
+use jiff::Timestamp;
+
+/// The journal, its uniqueness items, and the tape that its stream would carry.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryJournal {
+    streams: Rc<RefCell<BTreeMap<String, Vec<Commit>>>>,
+    unique: Rc<RefCell<BTreeMap<String, String>>>,
+    tape: Rc<RefCell<VecDeque<Commit>>>,
+    due: MemoryDue,
+}
+
+impl MemoryJournal {
+    /// An empty journal whose foundings write their deadlines to `due`.
+    pub fn new(due: MemoryDue) -> Self {
+        Self { due, ..Self::default() }
+    }
+
+    /// Every stream's name.
+    pub fn streams(&self) -> Vec<String> {
+        self.streams.borrow().keys().cloned().collect()
+    }
+
+    /// A stream's commits.
+    pub fn commits(&self, stream: &str) -> Vec<Commit> {
+        self.streams.borrow().get(stream).cloned().unwrap_or_default()
+    }
+
+    /// Takes what was written since the last call: the table's stream.
+    pub fn take_tape(&self) -> Vec<Commit> {
+        self.tape.borrow_mut().drain(..).collect()
+    }
+
+    fn write(&self, commit: &Commit) -> bool {
+        let mut streams = self.streams.borrow_mut();
+        let commits = streams.entry(commit.stream.clone()).or_default();
+        let free = commits.iter().all(|known| known.version != commit.version);
+        if free {
+            commits.push(commit.clone());
+            commits.sort_by_key(|commit| commit.version);
+            self.tape.borrow_mut().push_back(commit.clone());
+        }
+        free
+    }
+}
+
+impl Journal for MemoryJournal {
+    async fn read(&self, stream: &str) -> Result<Vec<Commit>, Failure> {
+        Ok(self.commits(stream))
+    }
+
+    async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
+        Ok(if self.write(commit) { Append::Committed } else { Append::Raced })
+    }
+
+    async fn found(&self, founding: &Founding) -> Result<Found, Failure> {
+        if !self.commits(&founding.commit.stream).is_empty() {
+            return Ok(Found::Exists);
+        }
+        let mut unique = self.unique.borrow_mut();
+        if let Some((key, owner)) = founding.unique.iter().find_map(|key| Some((key, unique.get(key)?))) {
+            return Ok(Found::Taken { key: key.clone(), owner: owner.clone() });
+        }
+        for key in &founding.unique {
+            unique.insert(key.clone(), founding.commit.stream.clone());
+        }
+        self.write(&founding.commit);
+        self.due.put(&founding.deadline);
+        Ok(Found::Committed)
+    }
+}
+
+/// Raw deliveries, and the tape of their table's stream.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryDeliveries {
+    kept: Rc<RefCell<BTreeMap<String, Delivery>>>,
+    tape: Rc<RefCell<VecDeque<Delivery>>>,
+}
+
+impl MemoryDeliveries {
+    /// Takes what was written since the last call.
+    pub fn take_tape(&self) -> Vec<Delivery> {
+        self.tape.borrow_mut().drain(..).collect()
+    }
+
+    /// How many are kept.
+    pub fn len(&self) -> usize {
+        self.kept.borrow().len()
+    }
+
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Deliveries for MemoryDeliveries {
+    async fn keep(&self, delivery: &Delivery) -> Result<Kept, Failure> {
+        let mut kept = self.kept.borrow_mut();
+        if let Some(known) = kept.get(&delivery.key()) {
+            let digest = known.digest();
+            return Ok(if digest == delivery.digest() { Kept::Same } else { Kept::Conflict { kept: digest } });
+        }
+        kept.insert(delivery.key(), delivery.clone());
+        self.tape.borrow_mut().push_back(delivery.clone());
+        Ok(Kept::New)
+    }
+
+    async fn fetch(&self, partner: &PartnerId, id: &str) -> Result<Option<Delivery>, Failure> {
+        Ok(self.kept.borrow().get(&format!("{partner}/{id}")).cloned())
+    }
+}
+
+/// Personal data.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryParties(Rc<RefCell<BTreeMap<PartyRef, Party>>>);
+
+impl Parties for MemoryParties {
+    async fn keep(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
+        self.0.borrow_mut().entry(reference.clone()).or_insert_with(|| party.clone());
+        Ok(())
+    }
+
+    async fn fetch(&self, reference: &PartyRef) -> Result<Option<Party>, Failure> {
+        Ok(self.0.borrow().get(reference).cloned())
+    }
+}
+
+/// Deferred work.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryDue(Rc<RefCell<BTreeMap<(u32, String), DueItem>>>);
+
+impl MemoryDue {
+    fn put(&self, item: &DueItem) {
+        self.0.borrow_mut().insert((item.shard(), item.sort_key()), item.clone());
+    }
+
+    /// Everything that waits, oldest first.
+    pub fn waiting(&self) -> Vec<DueItem> {
+        let mut items: Vec<DueItem> = self.0.borrow().values().cloned().collect();
+        items.sort_by_key(|item| item.due);
+        items
+    }
+}
+
+impl Due for MemoryDue {
+    async fn defer(&self, item: &DueItem) -> Result<(), Failure> {
+        self.put(item);
+        Ok(())
+    }
+
+    async fn ready(&self, shard: u32, now: Timestamp, limit: u32) -> Result<Vec<DueItem>, Failure> {
+        let due = |item: &&DueItem| item.shard() == shard && item.due <= now;
+        Ok(self.0.borrow().values().filter(due).take(limit as usize).cloned().collect())
+    }
+
+    async fn done(&self, item: &DueItem) -> Result<(), Failure> {
+        self.0.borrow_mut().remove(&(item.shard(), item.sort_key()));
+        Ok(())
+    }
+}
+
+/// What one step's runner does with its queue: noted, for the test to read.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryQueue {
+    parked: Rc<RefCell<Vec<Parked>>>,
+    delays: Rc<RefCell<BTreeMap<String, Duration>>>,
+}
+
+impl MemoryQueue {
+    /// The dead-letter queue.
+    pub fn parked(&self) -> Vec<Parked> {
+        self.parked.borrow().clone()
+    }
+
+    /// Takes the dead-letter queue's messages: a redrive.
+    pub fn take_parked(&self) -> Vec<Parked> {
+        self.parked.borrow_mut().drain(..).collect()
+    }
+
+    /// The pause that was asked for a delivery.
+    pub fn take_delay(&self, receipt: &str) -> Option<Duration> {
+        self.delays.borrow_mut().remove(receipt)
+    }
+}
+
+impl Queue for MemoryQueue {
+    async fn delay(&self, receipt: &str, pause: Duration) -> Result<(), Failure> {
+        self.delays.borrow_mut().insert(receipt.to_owned(), pause);
+        Ok(())
+    }
+
+    async fn park(&self, parked: &Parked) -> Result<(), Failure> {
+        self.parked.borrow_mut().push(parked.clone());
+        Ok(())
+    }
+}
+
+/// The queues of all steps, as `due-fire` sees them.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryQueues(Rc<RefCell<VecDeque<(String, String)>>>);
+
+impl MemoryQueues {
+    /// Takes what was sent: function and body.
+    pub fn take(&self) -> Vec<(String, String)> {
+        self.0.borrow_mut().drain(..).collect()
+    }
+}
+
+impl Queues for MemoryQueues {
+    async fn send(&self, function: &str, bodies: &[String]) -> Result<Vec<usize>, Failure> {
+        self.0.borrow_mut().extend(bodies.iter().map(|body| (function.to_owned(), body.clone())));
+        Ok(vec![])
+    }
+}
+
+/// The bus: entries as published, and a switch that makes it refuse some.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryBus {
+    published: Rc<RefCell<VecDeque<Entry>>>,
+    refuse: Rc<Cell<u32>>,
+}
+
+impl MemoryBus {
+    /// Refuses every second entry of the next `calls` calls.
+    pub fn refuse_some(&self, calls: u32) {
+        self.refuse.set(calls);
+    }
+
+    /// Takes what was published.
+    pub fn take(&self) -> Vec<Entry> {
+        self.published.borrow_mut().drain(..).collect()
+    }
+}
+
+impl Bus for MemoryBus {
+    async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
+        let refusing = self.refuse.get() > 0;
+        self.refuse.set(self.refuse.get().saturating_sub(1));
+        let (refused, taken): (Vec<_>, Vec<_>) = (0..).zip(entries).partition(|(i, _)| refusing && i % 2 == 0);
+        self.published.borrow_mut().extend(taken.into_iter().map(|(_, entry): (usize, &Entry)| entry.clone()));
+        Ok(refused.into_iter().map(|(i, _)| i).collect())
+    }
+}
+
+/// Read models.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryViews(Rc<RefCell<BTreeMap<(String, String), ViewRow>>>);
+
+impl Views for MemoryViews {
+    async fn put(&self, row: &ViewRow) -> Result<bool, Failure> {
+        let mut rows = self.0.borrow_mut();
+        let place = (row.key.clone(), row.part.clone());
+        let newer = rows.get(&place).is_none_or(|known| known.version < row.version);
+        if newer {
+            rows.insert(place, row.clone());
+        }
+        Ok(newer)
+    }
+
+    async fn get(&self, key: &str, part: &str) -> Result<Option<ViewRow>, Failure> {
+        Ok(self.0.borrow().get(&(key.to_owned(), part.to_owned())).cloned())
+    }
+
+    async fn list(&self, list: &str, limit: u32, cursor: Option<&str>) -> Result<Page, Failure> {
+        let rows = self.0.borrow();
+        let mut found: Vec<&ViewRow> = rows.values().filter(|row| row.list == list).collect();
+        found.sort_by(|a, b| b.rank.cmp(&a.rank));
+        if cursor.is_some_and(|cursor| !cursor.contains('/')) {
+            return Err(Failure::permanent(Code::StoreRefused, "no cursor of this list"));
+        }
+        let mut after = found.into_iter().filter(|row| cursor.is_none_or(|cursor| row.rank.as_str() < cursor));
+        let page: Vec<ViewRow> = after.by_ref().take(limit as usize).cloned().collect();
+        let next = after.next().and_then(|_more| page.last().map(|row| row.rank.clone()));
+        Ok(Page { rows: page, next })
+    }
+}
