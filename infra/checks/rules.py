@@ -249,6 +249,15 @@ def queues(stack, _house):
         function = stack.properties(name_of(p.get("FunctionName")), "AWS::Lambda::Function")
         if queue_properties is None or function is None:
             continue
+        receives = number((queue_properties.get("RedrivePolicy") or {}).get("maxReceiveCount"))
+        attempts = number(function.get("Environment", {}).get("Variables", {}).get("MAX_ATTEMPTS"))
+        if receives is not None and (attempts is None or attempts >= receives):
+            yield Finding(
+                "queue-attempts",
+                queue,
+                f"the step parks at attempt {attempts}, its queue after {receives}: the cause would be missing",
+                "MAX_ATTEMPTS, in Globals, below maxReceiveCount",
+            )
         visible, timeout = number(queue_properties.get("VisibilityTimeout")), number(function.get("Timeout"))
         if visible is None or timeout is None or visible < 6 * timeout:
             yield Finding(

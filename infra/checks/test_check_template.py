@@ -84,6 +84,12 @@ class Template(unittest.TestCase):
 
         self.caught("queue-receive-count", "OrderPriceQueue", change)
 
+    def test_a_queue_that_parks_before_its_step_does_is_caught(self):
+        def change(resources, sam):
+            sam["Globals"]["Function"]["Environment"]["Variables"]["MAX_ATTEMPTS"] = "6"
+
+        self.caught("queue-attempts", "OrderPriceQueue", change)
+
     def test_a_dead_letter_queue_that_forgets_before_its_source_is_caught(self):
         def change(resources, sam):
             resources["OrderPriceDlq"]["Properties"]["MessageRetentionPeriod"] = 345600
