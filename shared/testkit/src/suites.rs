@@ -1,0 +1,221 @@
+//! One suite per port: what every implementation has to keep, the one in memory and the one on AWS alike.
+
+use domain::OrderId;
+use engine::journal::{Append, Found, Founding};
+use engine::stores::{Deliveries, Due, DueItem, Parties, ViewRow, Views};
+use engine::{Commit, Journal};
+use futures::future::join_all;
+use jiff::Timestamp;
+
+use engine::delivery::{Delivery, Kept, Role};
+
+/// A name that no other run uses.
+fn fresh(kind: &str) -> String {
+    format!("{kind}-{:016x}", fastrand::u64(..))
+}
+
+fn at() -> Timestamp {
+    Timestamp::from_second(1_795_000_000).unwrap_or_default()
+}
+
+/// A commit of `stream` at `version`, told apart from others by `mark`.
+fn commit(stream: &str, version: u64, mark: &str) -> Commit {
+    Commit {
+        stream: stream.to_owned(),
+        version,
+        cause: format!("suite/{mark}"),
+        correlation: "c-1".to_owned(),
+        actor: "suite".to_owned(),
+        at: at(),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        epoch: "e1".to_owned(),
+        events: format!(r#"[{{"type":"order.overdue","deadline":"2026-11-23T00:00:00Z","mark":"{mark}"}}]"#),
+    }
+}
+
+fn founding(stream: &str, unique: &[&str]) -> Founding {
+    let deadline = DueItem {
+        due: at(),
+        id: fresh("deadline"),
+        function: "deadline-raise".to_owned(),
+        body: "{}".to_owned(),
+        why: "deadline".to_owned(),
+        partner: None,
+    };
+    let unique = unique.iter().map(|key| (*key).to_owned()).collect();
+    Founding { commit: commit(stream, 1, stream), unique, deadline }
+}
+
+/// The journal's promises.
+///
+/// # Panics
+/// Where one is broken.
+#[allow(clippy::unwrap_used)] // A suite is a test.
+pub async fn journal(journal: &impl Journal) {
+    let stream = fresh("order/suite");
+    assert_eq!(journal.read(&stream).await.unwrap(), vec![], "an unknown stream is empty");
+    assert_eq!(journal.append(&commit(&stream, 1, "a")).await.unwrap(), Append::Committed);
+    assert_eq!(journal.append(&commit(&stream, 1, "b")).await.unwrap(), Append::Raced, "one winner a version");
+    assert_eq!(journal.append(&commit(&stream, 1, "a")).await.unwrap(), Append::Raced, "not even the same twice");
+    for version in 2..=12 {
+        assert_eq!(journal.append(&commit(&stream, version, "c")).await.unwrap(), Append::Committed);
+    }
+    let read = journal.read(&stream).await.unwrap();
+    assert_eq!(read.iter().map(|commit| commit.version).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>(), "in order");
+    assert_eq!(read.first(), Some(&commit(&stream, 1, "a")), "a commit reads back as it was written");
+
+    let (first, second) = (fresh("order/suite"), fresh("order/suite"));
+    let (po, other) = (fresh("po"), fresh("po"));
+    assert_eq!(journal.found(&founding(&first, &[&po])).await.unwrap(), Found::Committed);
+    assert_eq!(journal.found(&founding(&first, &[&other])).await.unwrap(), Found::Exists, "a stream is founded once");
+    let taken = Found::Taken { key: po.clone(), owner: first.clone() };
+    assert_eq!(journal.found(&founding(&second, &[&other, &po])).await.unwrap(), taken, "a natural key has one owner");
+    assert_eq!(journal.read(&second).await.unwrap(), vec![], "all of a founding or none of it");
+    assert_eq!(journal.found(&founding(&second, &[&other])).await.unwrap(), Found::Committed, "the other key was free");
+    assert_eq!(journal.read(&first).await.unwrap(), vec![commit(&first, 1, &first)]);
+}
+
+/// Two hundred commits at one version at the same time make one winner.
+///
+/// # Panics
+/// Where they make none or several.
+#[allow(clippy::unwrap_used)] // A suite is a test.
+pub async fn journal_race(journal: &impl Journal) {
+    let stream = fresh("order/race");
+    let marks: Vec<String> = (0..200).map(|n| n.to_string()).collect();
+    let all = join_all(marks.iter().map(async |mark| {
+        // A throttled call is told apart from a lost race, and repeated.
+        loop {
+            match journal.append(&commit(&stream, 1, mark)).await {
+                Ok(append) => return append,
+                Err(engine::Failure::Transient { .. }) => {}
+                Err(failure) => panic!("{failure:?}"),
+            }
+        }
+    }))
+    .await;
+    let winners = all.iter().filter(|append| **append == Append::Committed).count();
+    assert_eq!(winners, 1, "one version has one winner");
+    let read = journal.read(&stream).await.unwrap();
+    assert_eq!(read.len(), 1);
+    let winner = all.iter().position(|append| *append == Append::Committed).unwrap();
+    assert_eq!(read.first().unwrap().cause, format!("suite/{winner}"), "what was written is the winner's");
+}
+
+/// The delivery store's promises.
+///
+/// # Panics
+/// Where one is broken.
+#[allow(clippy::unwrap_used)] // A suite is a test.
+pub async fn deliveries(store: &impl Deliveries) {
+    let id = fresh("msg");
+    let delivery = |body: &[u8]| Delivery {
+        partner: "acme-crm".parse().unwrap(),
+        role: Role::Crm,
+        id: id.clone(),
+        topic: "order.created".to_owned(),
+        body: body.to_vec(),
+        received_at: at(),
+        correlation: "c-1".to_owned(),
+        traceparent: None,
+    };
+    let (first, second) = (delivery(b"\xEF\xBB\xBF{}"), delivery(b"{ }"));
+    assert_eq!(store.fetch(&first.partner, &id).await.unwrap(), None);
+    assert_eq!(store.keep(&first).await.unwrap(), Kept::New);
+    assert_eq!(store.keep(&first).await.unwrap(), Kept::Same);
+    assert_eq!(store.keep(&second).await.unwrap(), Kept::Conflict { kept: first.digest() }, "the first one stands");
+    assert_eq!(store.fetch(&first.partner, &id).await.unwrap(), Some(first), "byte for byte");
+}
+
+/// The party store's promises.
+///
+/// # Panics
+/// Where one is broken.
+#[allow(clippy::unwrap_used)] // A suite is a test.
+pub async fn parties(store: &impl Parties) {
+    let order = OrderId::derive(&"suite".parse().unwrap(), &fresh("x").parse().unwrap());
+    let reference = domain::party::PartyRef { order, n: 1 };
+    let party = |name: &str| domain::party::Party {
+        name: name.to_owned(),
+        company: None,
+        line1: "1 Sample Street".to_owned(),
+        line2: None,
+        city: "Berlin".to_owned(),
+        region: None,
+        postal_code: "10115".to_owned(),
+        country: "DE".to_owned(),
+        phone: None,
+        email: None,
+    };
+    assert_eq!(store.fetch(&reference).await.unwrap(), None);
+    store.keep(&reference, &party("Ada Example")).await.unwrap();
+    store.keep(&reference, &party("Somebody Else")).await.unwrap();
+    let kept = store.fetch(&reference).await.unwrap().unwrap();
+    assert_eq!(kept.name, "Ada Example", "a record is immutable");
+}
+
+/// The due store's promises.
+///
+/// # Panics
+/// Where one is broken.
+#[allow(clippy::unwrap_used)] // A suite is a test.
+pub async fn due(store: &impl Due) {
+    let id = fresh("due");
+    let item = |seconds: i64| DueItem {
+        due: at().checked_add(std::time::Duration::from_secs(seconds.unsigned_abs())).unwrap(),
+        id: id.clone(),
+        function: "order-price".to_owned(),
+        body: r#"{"detail":{}}"#.to_owned(),
+        why: "claimed".to_owned(),
+        partner: Some("eastco".parse().unwrap()),
+    };
+    let (early, late) = (item(1), item(2));
+    let shard = early.shard();
+    let mine = async |now: Timestamp| {
+        let ready = store.ready(shard, now, 1_000).await.unwrap();
+        ready.into_iter().filter(|found| found.id == id).collect::<Vec<_>>()
+    };
+    store.defer(&late).await.unwrap();
+    store.defer(&early).await.unwrap();
+    store.defer(&early).await.unwrap();
+    assert_eq!(mine(at()).await, vec![], "nothing is due yet");
+    assert_eq!(mine(early.due).await, vec![early.clone()], "due to the moment, once");
+    assert_eq!(mine(late.due).await, vec![early.clone(), late.clone()], "oldest first");
+    store.done(&early).await.unwrap();
+    store.done(&early).await.unwrap();
+    assert_eq!(mine(late.due).await, vec![late.clone()]);
+    store.done(&late).await.unwrap();
+}
+
+/// The read models' promises.
+///
+/// # Panics
+/// Where one is broken.
+#[allow(clippy::unwrap_used)] // A suite is a test.
+pub async fn views(store: &impl Views) {
+    let list = fresh("order/suite");
+    let row = |n: u32, version: u64, list: &str| ViewRow {
+        key: format!("{list}-{n}"),
+        part: "summary".to_owned(),
+        version,
+        list: list.to_owned(),
+        rank: format!("2026-11-23T00:00:{n:02}.000Z/{n}"),
+        document: format!(r#"{{"version":{version}}}"#),
+    };
+    for n in 0..5 {
+        assert!(store.put(&row(n, 2, &list)).await.unwrap());
+    }
+    assert!(!store.put(&row(0, 1, &list)).await.unwrap(), "an older row never replaces a newer one");
+    assert!(!store.put(&row(0, 2, &list)).await.unwrap(), "nor an equal one");
+    assert_eq!(store.get(&row(0, 2, &list).key, "summary").await.unwrap(), Some(row(0, 2, &list)));
+    let first = store.list(&list, 3, None).await.unwrap();
+    let second = store.list(&list, 3, first.next.as_deref()).await.unwrap();
+    let keys = |rows: &[ViewRow]| rows.iter().map(|row| row.key.clone()).collect::<Vec<_>>();
+    let expected: Vec<String> = (0..5).rev().map(|n| row(n, 2, &list).key).collect();
+    assert_eq!([keys(&first.rows), keys(&second.rows)].concat(), expected, "newest first, each once");
+    assert_eq!(second.next, None);
+    let mut moved = row(4, 3, &list);
+    moved.list = format!("{list}-elsewhere");
+    assert!(store.put(&moved).await.unwrap());
+    assert_eq!(keys(&store.list(&list, 10, None).await.unwrap().rows).len(), 4, "a row stands in one list");
+}
