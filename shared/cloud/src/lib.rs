@@ -1,1 +1,62 @@
-//! cloud.
+//! Crossdock on AWS: the engine's ports on DynamoDB, SQS, EventBridge and Secrets Manager, and the loops that feed handlers.
+//!
+//! A function's `main.rs` names its step, its ports and its handler, and nothing of AWS:
+//!
+//! ```no_run
+//! # mod order_track {
+//! #     use engine::{Context, Failure, Journal, Outcome, context::FulfillmentWork};
+//! #     pub struct Ports<J> { pub journal: J }
+//! #     pub async fn handle(_: &Ports<impl Journal>, _: FulfillmentWork, _: &Context) -> Result<Outcome, Failure> {
+//! #         Ok(Outcome::Applied)
+//! #     }
+//! # }
+//! use cloud::Exit;
+//! use order_track::{Ports, handle};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Exit {
+//!     cloud::step("order-track", async |start| Ok(Ports { journal: start.journal()? }), handle).await
+//! }
+//! ```
+//!
+//! This is the only crate that names an AWS crate, and none of its public types shows one. It leaves out what a message
+//! means: that is the engine's (batches, retries, parking) and the functions'.
+
+mod authorizer;
+mod aws;
+mod bus;
+mod deliveries;
+mod due;
+mod errors;
+mod http;
+mod items;
+mod journal;
+mod logs;
+mod parties;
+mod queues;
+mod registry;
+mod runtime;
+mod schedule;
+mod secrets;
+mod settings;
+mod sqs;
+mod start;
+mod stream;
+mod views;
+
+pub use authorizer::{Caller, authorizer};
+pub use bus::EventBus;
+pub use deliveries::DeliveriesTable;
+pub use due::DueTable;
+pub use http::http;
+pub use journal::JournalTable;
+pub use parties::PartiesTable;
+pub use queues::{OwnQueue, StepQueues};
+pub use registry::RegistryTable;
+pub use runtime::Exit;
+pub use schedule::schedule;
+pub use secrets::SecretStore;
+pub use sqs::step;
+pub use start::{Start, StartError, SystemClock};
+pub use stream::{Image, Streamed, stream};
+pub use views::ViewsTable;

@@ -1,0 +1,86 @@
+//! Deferred work in DynamoDB, by time, spread over a few partitions.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use engine::Failure;
+use engine::stores::{Due, DueItem, sortable};
+use jiff::Timestamp;
+
+use crate::errors::failure;
+use crate::items::{Item, Reader, item, text};
+
+/// The table of due items.
+#[derive(Debug, Clone)]
+pub struct DueTable {
+    client: Client,
+    table: String,
+}
+
+impl DueTable {
+    pub(crate) fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+}
+
+impl Due for DueTable {
+    async fn defer(&self, item: &DueItem) -> Result<(), Failure> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item_of(item)));
+        put.send().await.map(|_| ()).map_err(|e| failure("PutItem in due", &e))
+    }
+
+    async fn ready(&self, shard: u32, now: Timestamp, limit: u32) -> Result<Vec<DueItem>, Failure> {
+        // Keys go on behind the time with the item's id, so that "up to now" is "before the next millisecond".
+        let end = sortable(now.checked_add(Duration::from_millis(1)).unwrap_or(Timestamp::MAX));
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("#s = :s AND #d < :end")
+            .expression_attribute_names("#s", "shard")
+            .expression_attribute_names("#d", "due")
+            .expression_attribute_values(":s", text(shard.to_string()))
+            .expression_attribute_values(":end", text(end))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|e| failure("Query of due", &e))?;
+        answer.items.unwrap_or_default().into_iter().map(due_item_of).collect()
+    }
+
+    async fn done(&self, item: &DueItem) -> Result<(), Failure> {
+        let delete = self.client.delete_item().table_name(&self.table);
+        let delete = delete.key("shard", text(item.shard().to_string())).key("due", text(item.sort_key()));
+        delete.send().await.map(|_| ()).map_err(|e| failure("DeleteItem from due", &e))
+    }
+}
+
+/// The item of a due item; the journal writes one in its founding transaction, too.
+pub(crate) fn item_of(due: &DueItem) -> Item {
+    item([
+        ("shard", Some(text(due.shard().to_string()))),
+        ("due", Some(text(due.sort_key()))),
+        ("function", Some(text(&due.function))),
+        ("body", Some(text(&due.body))),
+        ("why", Some(text(&due.why))),
+        ("partner", due.partner.as_ref().map(|partner| text(partner.as_str()))),
+    ])
+}
+
+fn due_item_of(item: Item) -> Result<DueItem, Failure> {
+    let mut item = Reader::new(item, "due item");
+    let key = item.text("due")?;
+    let (due, id) = key.split_once('/').ok_or_else(|| item.unreadable("due"))?;
+    Ok(DueItem {
+        due: due.parse().map_err(|_not_shown| item.unreadable("due"))?,
+        id: id.to_owned(),
+        function: item.text("function")?,
+        body: item.text("body")?,
+        why: item.text("why")?,
+        partner: match item.optional_text("partner") {
+            Some(partner) => Some(partner.parse().map_err(|_not_shown| item.unreadable("partner"))?),
+            None => None,
+        },
+    })
+}

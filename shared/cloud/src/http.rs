@@ -1,0 +1,288 @@
+//! Functions behind the HTTP API: payload format 2.0 in and out.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use engine::http::{Problem, Request, Response};
+use engine::{Context, Failure};
+use serde::{Deserialize, Serialize};
+
+use crate::runtime::{self, Answer, Exit, Payload, Unanswered};
+use crate::start::{Start, StartError};
+
+/// Runs an API's function until Lambda ends the process.
+///
+/// A failure of the handler is answered with a problem document: 503 where trying again may help, else 500.
+pub async fn http<P: 'static>(
+    function: &'static str,
+    ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
+    handle: impl AsyncFn(&P, Request, &Context) -> Result<Response, Failure> + 'static,
+) -> Exit {
+    let answer = |start: Start, ports: P| -> Result<Answer, StartError> {
+        let shared = Rc::new((ports, handle, start));
+        Ok(Box::new(move |payload| {
+            let shared = shared.clone();
+            Box::pin(async move {
+                let (ports, handle, start) = &*shared;
+                let asked = Asked::read(&payload)?;
+                let cx = asked.context(start);
+                let route = asked.route.clone();
+                let response = match asked.request {
+                    Ok(request) => handle(ports, request, &cx).await,
+                    Err(problem) => Ok(problem.into()),
+                };
+                written(&cx, &route, response)
+            })
+        }))
+    };
+    runtime::run(function, ports, answer).await
+}
+
+/// A request with what the log says of it.
+pub(crate) struct Asked {
+    pub(crate) route: String,
+    correlation: String,
+    traceparent: Option<String>,
+    /// The request, or what is wrong with it before any handler sees it.
+    pub(crate) request: Result<Request, Problem>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct Event {
+    route_key: String,
+    raw_path: String,
+    raw_query_string: String,
+    headers: BTreeMap<String, String>,
+    path_parameters: Option<BTreeMap<String, String>>,
+    request_context: RequestContext,
+    body: Option<String>,
+    is_base64_encoded: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RequestContext {
+    request_id: String,
+    http: Http,
+    authorizer: Option<Authorizer>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Http {
+    method: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Authorizer {
+    lambda: Option<Authorized>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Authorized {
+    client: String,
+    scopes: String,
+}
+
+impl Asked {
+    pub(crate) fn read(payload: &Payload) -> Result<Self, Unanswered> {
+        let unread = |e: serde_json::Error| Unanswered(format!("not a request: {}", engine::redact::json_error(&e)));
+        let event: Event = serde_json::from_str(payload.get()).map_err(unread)?;
+        let headers: BTreeMap<String, String> =
+            event.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        let request_id = event.request_context.request_id;
+        let given = headers.get("x-correlation-id").filter(|id| is_correlation(id));
+        let correlation = given.unwrap_or(&request_id).clone();
+        let traceparent = headers.get("traceparent").filter(|trace| is_traceparent(trace)).cloned();
+        let authorized = event.request_context.authorizer.and_then(|authorizer| authorizer.lambda).unwrap_or_default();
+        let body = match (event.body, event.is_base64_encoded) {
+            (Some(text), true) => BASE64_STANDARD
+                .decode(text)
+                .map_err(|_not_shown| Problem::new(400, "BODY_UNREADABLE", "The body did not arrive as it was sent")),
+            (Some(text), false) => Ok(text.into_bytes()),
+            (None, _) => Ok(Vec::new()),
+        };
+        let request = body.map(|body| Request {
+            method: event.request_context.http.method,
+            path: event.raw_path,
+            variables: event.path_parameters.unwrap_or_default(),
+            query: parameters(&event.raw_query_string),
+            headers,
+            body,
+            client: authorized.client,
+            scopes: authorized.scopes.split_whitespace().map(str::to_owned).collect(),
+            request_id,
+        });
+        Ok(Self { route: event.route_key, correlation, traceparent, request })
+    }
+
+    pub(crate) fn context(&self, start: &Start) -> Context {
+        start.context(self.correlation.clone(), self.traceparent.clone())
+    }
+}
+
+/// What a caller may choose as its correlation id: it goes into logs, events and headers as it is.
+fn is_correlation(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b))
+}
+
+/// `00-<32 hex>-<16 hex>-<2 hex>`.
+fn is_traceparent(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([2, 32, 16, 2]) && text.bytes().all(|b| b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// A query string's parameters, decoded; of several with one name the last.
+fn parameters(query: &str) -> BTreeMap<String, String> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
+}
+
+/// Percent-decoded, `+` as a blank; what is not UTF-8 then is replaced, and an incomplete escape stays as it is.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let escape = match tail {
+            [high, low, ..] if *first == b'%' => hex_digit(*high).zip(hex_digit(*low)),
+            _ => None,
+        };
+        match escape {
+            Some((high, low)) => {
+                bytes.push(high * 16 + low);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(if *first == b'+' { b' ' } else { *first });
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// The answer, and its line in the log.
+fn written(cx: &Context, route: &str, response: Result<Response, Failure>) -> Result<Payload, Unanswered> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Written<'a> {
+        status_code: u16,
+        headers: BTreeMap<&'a str, &'a str>,
+        body: &'a str,
+        is_base64_encoded: bool,
+    }
+    let (function, correlation) = (cx.function, cx.correlation.as_str());
+    let response = response.unwrap_or_else(|failure| failed(cx, route, failure));
+    let status = response.status;
+    tracing::info!(function, correlation, route, status, outcome = "answered", "{route}: {status}");
+    let mut headers: BTreeMap<&str, &str> =
+        response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    headers.insert("content-type", response.content_type);
+    headers.insert("x-correlation-id", correlation);
+    runtime::json(&Written { status_code: status, headers, body: &response.body, is_base64_encoded: false })
+}
+
+/// A failure as the client sees it; its cause is for the log alone.
+fn failed(cx: &Context, route: &str, failure: Failure) -> Response {
+    let (function, correlation) = (cx.function, cx.correlation.as_str());
+    let (code, cause) = match &failure {
+        Failure::Deferred { why, .. } => ("deferred", why.as_str()),
+        Failure::Transient { code, cause } | Failure::Permanent { code, cause } => (code.as_str(), cause.as_ref()),
+    };
+    let cause = engine::redact::text(cause);
+    tracing::error!(function, correlation, route, outcome = "failed", code, cause, "{route}: {code}: {cause}");
+    let response = Response::from(Problem::from(failure));
+    if response.status == 503 { response.with("retry-after", "1") } else { response }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use engine::Code;
+
+    use super::*;
+
+    fn asked(json: &str) -> Asked {
+        Asked::read(&serde_json::from_str(json).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_request_arrives_as_its_sender_signed_it() {
+        let asked = asked(
+            r#"{"version":"2.0","routeKey":"POST /v1/webhooks/{partner}","rawPath":"/v1/webhooks/eastco",
+            "rawQueryString":"a=1&b=x%20y&b=%C3%A9+z&c","headers":{"Webhook-Id":"msg_1","traceparent":
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},"pathParameters":{"partner":"eastco"},
+            "requestContext":{"requestId":"req-1","http":{"method":"POST","path":"/v1/webhooks/eastco"}},
+            "body":"eyJhIjoxfQ==","isBase64Encoded":true}"#,
+        );
+        let request = asked.request.unwrap();
+        assert_eq!(request.body, br#"{"a":1}"#);
+        assert_eq!(request.header("webhook-id"), Some("msg_1"));
+        assert_eq!(request.variables["partner"], "eastco");
+        assert_eq!(
+            (request.query["a"].as_str(), request.query["b"].as_str(), request.query["c"].as_str()),
+            ("1", "é z", "")
+        );
+        assert_eq!((request.method.as_str(), request.client.as_str()), ("POST", ""));
+        assert_eq!(asked.correlation, "req-1");
+        assert!(asked.traceparent.is_some());
+    }
+
+    #[test]
+    fn the_authorizers_word_and_a_decent_correlation_id_are_taken_over() {
+        let event = |id: &str| {
+            asked(&format!(
+                r#"{{"headers":{{"x-correlation-id":"{id}"}},"requestContext":{{"requestId":"req-1","http":{{"method":"GET"}},
+                "authorizer":{{"lambda":{{"client":"portal","scopes":"orders:read orders:write"}}}}}}}}"#
+            ))
+        };
+        let decent = event("corr-7");
+        assert_eq!(decent.correlation, "corr-7");
+        let request = decent.request.unwrap();
+        assert_eq!(request.client, "portal");
+        assert!(request.allow("orders:write").is_ok());
+        assert!(request.body.is_empty());
+        assert_eq!(event("ada@example.com {}").correlation, "req-1");
+    }
+
+    #[test]
+    fn a_body_that_is_not_what_it_says_is_refused_before_the_handler() {
+        let asked = asked(r#"{"body":"%%%","isBase64Encoded":true}"#);
+        assert_eq!(asked.request.unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn a_failure_becomes_a_problem_document_without_its_cause() {
+        let cx = Context {
+            function: "order-accept",
+            correlation: "c-1".to_owned(),
+            traceparent: None,
+            now: jiff::Timestamp::UNIX_EPOCH,
+            event_time: jiff::Timestamp::UNIX_EPOCH,
+            lease: std::time::Duration::ZERO,
+            epoch: "1".to_owned(),
+        };
+        let answer = |failure| {
+            let payload = written(&cx, "POST /v1/orders", Err(failure)).unwrap();
+            serde_json::from_str::<serde_json::Value>(payload.get()).unwrap()
+        };
+        let busy = answer(Failure::transient(Code::StoreBusy, "secret words"));
+        assert_eq!((busy["statusCode"].as_u64(), busy["headers"]["retry-after"].as_str()), (Some(503), Some("1")));
+        assert_eq!(busy["headers"]["content-type"], "application/problem+json");
+        assert_eq!(busy["headers"]["x-correlation-id"], "c-1");
+        let broken = answer(Failure::permanent(Code::StoreRefused, "secret words"));
+        assert_eq!(broken["statusCode"], 500);
+        assert!(!broken.to_string().contains("secret words") && !busy.to_string().contains("secret words"));
+    }
+}

@@ -1,0 +1,149 @@
+//! Logs: one JSON object a line on standard output, fields beside the message.
+//!
+//! A subscriber of our own: the usual one brings registries, filters and formats that a function never uses and pays for at
+//! every start and in every package. Spans are accepted and not shown; the correlation id is a field of each line.
+
+use std::fmt;
+use std::io::Write as _;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Begins to log at the level of `RUST_LOG` (`error`, `warn`, `info`, `debug`, `trace`; info where it says none of these).
+pub(crate) fn begin() {
+    let level = std::env::var("RUST_LOG").ok().and_then(|text| text.trim().parse().ok()).unwrap_or(Level::INFO);
+    // A second beginning in one process (tests) leaves the first subscriber in place, which is what is wanted.
+    if tracing::subscriber::set_global_default(JsonLines { level }).is_err() {
+        tracing::debug!("logging had begun before");
+    }
+}
+
+struct JsonLines {
+    level: Level,
+}
+
+impl Subscriber for JsonLines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() <= self.level
+    }
+
+    fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
+        Some(self.level.into())
+    }
+
+    fn new_span(&self, _span: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &Id, _values: &Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = line(event, Timestamp::now());
+        line.push(b'\n');
+        // Nobody is left to be told when standard output is gone.
+        if std::io::stdout().lock().write_all(&line).is_err() {}
+    }
+
+    fn enter(&self, _span: &Id) {}
+
+    fn exit(&self, _span: &Id) {}
+}
+
+fn line(event: &Event<'_>, now: Timestamp) -> Vec<u8> {
+    let mut fields = Fields(Map::new());
+    let metadata = event.metadata();
+    fields.0.insert("timestamp".to_owned(), format!("{now:.3}").into());
+    fields.0.insert("level".to_owned(), metadata.level().as_str().into());
+    fields.0.insert("target".to_owned(), metadata.target().into());
+    event.record(&mut fields);
+    // A map of texts and numbers is always JSON.
+    serde_json::to_vec(&fields.0).unwrap_or_default()
+}
+
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn put(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}
+
+impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        match u64::try_from(value) {
+            Ok(value) => self.put(field, value),
+            Err(_) => self.put(field, value.to_string()),
+        }
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    struct Kept(Arc<Mutex<Vec<Value>>>);
+
+    impl Subscriber for Kept {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            self.0.lock().unwrap().push(serde_json::from_slice(&line(event, Timestamp::UNIX_EPOCH)).unwrap());
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn a_line_is_json_with_the_fields_beside_the_message() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        tracing::subscriber::with_default(Kept(lines.clone()), || {
+            let pause_ms = 1_500u128;
+            tracing::warn!(code = "STO-001", pause_ms, stream = %"order/ord_1", "again in {pause_ms} ms \"soon\"");
+        });
+        let line = lines.lock().unwrap().remove(0);
+        assert_eq!(line["message"], "again in 1500 ms \"soon\"");
+        assert_eq!(line["pause_ms"], 1500);
+        assert_eq!(line["code"], "STO-001");
+        assert_eq!(line["stream"], "order/ord_1");
+        assert_eq!(line["level"], "WARN");
+        assert_eq!(line["timestamp"], "1970-01-01T00:00:00.000Z");
+    }
+}

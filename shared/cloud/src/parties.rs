@@ -1,0 +1,67 @@
+//! Personal data in a DynamoDB table of its own.
+
+use aws_sdk_dynamodb::Client;
+use domain::party::{Party, PartyRef};
+use engine::stores::Parties;
+use engine::{Code, Failure};
+
+use crate::errors::failure;
+use crate::items::{Reader, item, number, text};
+use crate::journal::condition_failed;
+
+/// The parties' table.
+#[derive(Debug, Clone)]
+pub struct PartiesTable {
+    client: Client,
+    table: String,
+}
+
+impl PartiesTable {
+    pub(crate) fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+}
+
+impl Parties for PartiesTable {
+    async fn keep(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
+        let unwritable = |e: serde_json::Error| {
+            Failure::permanent(Code::StateImpossible, format!("a party: {}", engine::redact::json_error(&e)))
+        };
+        let record = item([
+            ("party", Some(text(reference.key()))),
+            ("n", Some(number(reference.n))),
+            ("document", Some(text(serde_json::to_string(party).map_err(unwritable)?))),
+        ]);
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(record))
+            .condition_expression("attribute_not_exists(#p)")
+            .expression_attribute_names("#p", "party")
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(()),
+            Err(error) if condition_failed(&error).is_some() => Ok(()),
+            Err(error) => Err(failure("PutItem in parties", &error)),
+        }
+    }
+
+    async fn fetch(&self, reference: &PartyRef) -> Result<Option<Party>, Failure> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("party", text(reference.key()))
+            .key("n", number(reference.n))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| failure("GetItem from parties", &e))?;
+        let Some(item) = answer.item else { return Ok(None) };
+        let mut item = Reader::new(item, "party");
+        let document = item.text("document")?;
+        serde_json::from_str(&document).map(Some).map_err(|_personal| item.unreadable("document"))
+    }
+}

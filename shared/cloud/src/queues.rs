@@ -1,0 +1,171 @@
+//! Queues: a step's own with its dead-letter queue, and those of all steps for work that has become due.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use engine::batch::{Parked, Queue};
+use engine::stores::Queues;
+use engine::{Code, Failure};
+
+use crate::errors::failure;
+
+/// A step's own queue and its dead-letter queue.
+#[derive(Debug, Clone)]
+pub struct OwnQueue {
+    client: Client,
+    queue: String,
+    dlq: String,
+}
+
+impl OwnQueue {
+    /// `queue` is empty for a function that a stream feeds.
+    pub(crate) fn new(client: Client, queue: String, dlq: String) -> Self {
+        Self { client, queue, dlq }
+    }
+}
+
+impl Queue for OwnQueue {
+    async fn delay(&self, receipt: &str, pause: Duration) -> Result<(), Failure> {
+        let change = self.client.change_message_visibility().queue_url(&self.queue).receipt_handle(receipt);
+        // Whole seconds, no less than asked for, and no more than the service's twelve hours.
+        let seconds = pause.as_millis().div_ceil(1_000).min(43_200);
+        let change = change.visibility_timeout(i32::try_from(seconds).unwrap_or(43_200));
+        change.send().await.map(|_| ()).map_err(|e| failure("ChangeMessageVisibility", &e))
+    }
+
+    async fn park(&self, parked: &Parked) -> Result<(), Failure> {
+        let mut send = self.client.send_message().queue_url(&self.dlq).message_body(sendable(&parked.body));
+        let attempts = parked.attempts.to_string();
+        let first_received = parked.first_received.to_string();
+        for (name, kind, value) in [
+            ("code", "String", parked.code.as_str()),
+            ("function", "String", parked.function),
+            ("correlation_id", "String", &parked.correlation),
+            ("stream", "String", &parked.stream),
+            ("attempts", "Number", &attempts),
+            ("first_received", "String", &first_received),
+            ("cause", "String", &parked.cause),
+        ] {
+            // The service refuses an attribute without a value.
+            if !value.is_empty() {
+                send = send.message_attributes(name, attribute(kind, &sendable(value))?);
+            }
+        }
+        send.send().await.map(|_| ()).map_err(|e| failure("SendMessage to the dead-letter queue", &e))
+    }
+}
+
+/// The queues of all steps: a queue's address is the prefix and the function's name.
+#[derive(Debug, Clone)]
+pub struct StepQueues {
+    client: Client,
+    prefix: String,
+}
+
+/// The most entries of one call.
+const MOST_ENTRIES: usize = 10;
+
+/// The most bytes of one call: below the service's 1 MiB.
+const MOST_BYTES: usize = 900 * 1_024;
+
+impl StepQueues {
+    pub(crate) fn new(client: Client, prefix: String) -> Self {
+        Self { client, prefix }
+    }
+
+    /// One call. Returns the places of those that were not taken.
+    async fn send_chunk(&self, function: &str, bodies: &[Cow<'_, str>]) -> Result<Vec<usize>, Failure> {
+        let mut batch = self.client.send_message_batch().queue_url(format!("{}{function}", self.prefix));
+        for (place, body) in bodies.iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(body.as_ref());
+            batch = batch.entries(entry.build().map_err(unbuilt)?);
+        }
+        let answer = batch.send().await.map_err(|e| failure("SendMessageBatch", &e))?;
+        for refused in answer.failed() {
+            let (code, ours) = (refused.code(), refused.sender_fault());
+            tracing::warn!(function, code, ours, "the queue of {function} refused a message: {code}");
+        }
+        let taken = answer.successful();
+        let missing = |place: &usize| !taken.iter().any(|entry| entry.id() == place.to_string());
+        Ok((0..bodies.len()).filter(missing).collect())
+    }
+}
+
+impl Queues for StepQueues {
+    async fn send(&self, function: &str, bodies: &[String]) -> Result<Vec<usize>, Failure> {
+        let bodies: Vec<Cow<'_, str>> = bodies.iter().map(|body| sendable(body)).collect();
+        let mut refused = Vec::new();
+        let mut sent = 0;
+        while let Some(rest) = bodies.get(sent..).filter(|rest| !rest.is_empty()) {
+            let (chunk, _) = rest.split_at(chunk_length(rest));
+            match self.send_chunk(function, chunk).await {
+                Ok(places) => refused.extend(places.into_iter().map(|place| sent + place)),
+                // What was taken before has to be told, or it would be sent once more.
+                Err(Failure::Transient { code, cause }) if sent > 0 => {
+                    tracing::warn!(function, code = code.as_str(), %cause, "the queue of {function} took {sent} messages");
+                    refused.extend(sent..bodies.len());
+                    break;
+                }
+                Err(failure) => return Err(failure),
+            }
+            sent += chunk.len();
+        }
+        Ok(refused)
+    }
+}
+
+fn chunk_length(bodies: &[Cow<'_, str>]) -> usize {
+    let mut bytes = 0;
+    let fits = |body: &&Cow<'_, str>| {
+        bytes += body.len();
+        bytes <= MOST_BYTES
+    };
+    bodies.iter().take(MOST_ENTRIES).take_while(fits).count().max(1)
+}
+
+fn unbuilt(error: impl std::fmt::Display) -> Failure {
+    Failure::permanent(Code::StoreRefused, format!("the message could not be built: {error}"))
+}
+
+fn attribute(kind: &str, value: &str) -> Result<MessageAttributeValue, Failure> {
+    MessageAttributeValue::builder().data_type(kind).string_value(value).build().map_err(unbuilt)
+}
+
+/// `body` with every character that SQS would replace or refuse (outside XML's set) written as JSON's `\u` escape: in JSON
+/// it means the same.
+pub(crate) fn sendable(body: &str) -> Cow<'_, str> {
+    let foreign =
+        |c: char| matches!(c, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    if !body.contains(foreign) {
+        return Cow::Borrowed(body);
+    }
+    let mut escaped = String::with_capacity(body.len() + 16);
+    for c in body.chars() {
+        if foreign(c) {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_sqs_would_replace_is_escaped_and_means_the_same() {
+        let body = "{\"a\":\"\u{ffff}\u{fffe} \u{10ffff} \u{e9}\t\"}";
+        let sent = sendable(body);
+        assert_eq!(sent, "{\"a\":\"\\uffff\\ufffe \u{10ffff} \u{e9}\t\"}");
+        assert!(matches!(sendable("{\"a\":\"plain\"}"), Cow::Borrowed(_)));
+        let json = "{\"a\":\"\u{ffff}\"}";
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(json), read(&sendable(json)));
+        assert_eq!(sendable("\u{1}x"), "\\u0001x");
+    }
+}

@@ -1,0 +1,281 @@
+//! What happens once, before the first message: settings, logs, TLS, clients, a first connection.
+
+use std::fmt;
+use std::time::Duration;
+
+use engine::batch::Step;
+use engine::{Clock, Failure};
+use jiff::Timestamp;
+
+use crate::aws::Aws;
+use crate::bus::EventBus;
+use crate::deliveries::DeliveriesTable;
+use crate::due::DueTable;
+use crate::items::{number, text};
+use crate::journal::JournalTable;
+use crate::parties::PartiesTable;
+use crate::queues::{OwnQueue, StepQueues};
+use crate::registry::RegistryTable;
+use crate::secrets::SecretStore;
+use crate::settings::{Settings, Unusable};
+use crate::views::ViewsTable;
+
+/// Why a function cannot start. It is told to Lambda and to the log, and ends the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartError {
+    why: String,
+}
+
+impl StartError {
+    /// For what `main` itself cannot set up.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into() }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<Unusable> for StartError {
+    fn from(unusable: Unusable) -> Self {
+        Self::new(unusable.to_string())
+    }
+}
+
+impl From<Failure> for StartError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Deferred { why, .. } => Self::new(why.as_str()),
+            Failure::Transient { code, cause } | Failure::Permanent { code, cause } => {
+                Self::new(format!("{code}: {cause}"))
+            }
+        }
+    }
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// A function that is starting: gives `main` the ports that its settings name.
+///
+/// Each port that is asked for without its setting is a [`StartError`] that names the setting.
+pub struct Start {
+    function: &'static str,
+    settings: Settings,
+    aws: Aws,
+}
+
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Start({} in {})", self.function, self.settings.environment)
+    }
+}
+
+impl Start {
+    /// Reads the environment.
+    pub(crate) fn read(function: &'static str) -> Result<Self, StartError> {
+        // The one TLS provider of the process. Should another one be installed already (tests), that one serves as well.
+        if rustls::crypto::ring::default_provider().install_default().is_err() {
+            tracing::debug!("a TLS provider had been installed before");
+        }
+        let settings = Settings::read(|name| std::env::var(name).ok())?;
+        let aws = Aws::new(&settings)?;
+        Ok(Self { function, settings, aws })
+    }
+
+    /// For tests of the adapters: settings and transport by hand.
+    #[cfg(test)]
+    pub(crate) fn with(function: &'static str, settings: Settings, aws: Aws) -> Self {
+        Self { function, settings, aws }
+    }
+
+    /// Streams: needs `JOURNAL_TABLE`, and `DUE_TABLE` to found any.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn journal(&self) -> Result<JournalTable, StartError> {
+        let table = need(&self.settings.names.journal, "JOURNAL_TABLE")?;
+        Ok(JournalTable::new(self.aws.dynamodb(), table, self.settings.names.due.clone()))
+    }
+
+    /// Raw deliveries: needs `DELIVERIES_TABLE`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn deliveries(&self) -> Result<DeliveriesTable, StartError> {
+        Ok(DeliveriesTable::new(self.aws.dynamodb(), need(&self.settings.names.deliveries, "DELIVERIES_TABLE")?))
+    }
+
+    /// Personal data: needs `PARTIES_TABLE`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn parties(&self) -> Result<PartiesTable, StartError> {
+        Ok(PartiesTable::new(self.aws.dynamodb(), need(&self.settings.names.parties, "PARTIES_TABLE")?))
+    }
+
+    /// Deferred work: needs `DUE_TABLE`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn due(&self) -> Result<DueTable, StartError> {
+        Ok(DueTable::new(self.aws.dynamodb(), need(&self.settings.names.due, "DUE_TABLE")?))
+    }
+
+    /// Read models: needs `VIEWS_TABLE`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn views(&self) -> Result<ViewsTable, StartError> {
+        Ok(ViewsTable::new(self.aws.dynamodb(), need(&self.settings.names.views, "VIEWS_TABLE")?))
+    }
+
+    /// Partners' documents: needs `REGISTRY_TABLE`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn registry(&self) -> Result<RegistryTable, StartError> {
+        Ok(RegistryTable::new(self.aws.dynamodb(), need(&self.settings.names.registry, "REGISTRY_TABLE")?))
+    }
+
+    /// Secrets: needs `SECRETS_PREFIX`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn secrets(&self) -> Result<SecretStore, StartError> {
+        Ok(SecretStore::new(self.aws.secretsmanager(), need(&self.settings.names.secrets_prefix, "SECRETS_PREFIX")?))
+    }
+
+    /// The bus: needs `EVENT_BUS`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn bus(&self) -> Result<EventBus, StartError> {
+        Ok(EventBus::new(self.aws.eventbridge(), need(&self.settings.names.bus, "EVENT_BUS")?))
+    }
+
+    /// All steps' queues: needs `QUEUE_URL_PREFIX`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn queues(&self) -> Result<StepQueues, StartError> {
+        Ok(StepQueues::new(self.aws.sqs(), need(&self.settings.names.queue_prefix, "QUEUE_URL_PREFIX")?))
+    }
+
+    /// The function's own queue and dead-letter queue: needs `DLQ_URL`; `QUEUE_URL` where a queue feeds it.
+    pub(crate) fn own_queue(&self, fed_by_queue: bool) -> Result<OwnQueue, StartError> {
+        let dlq = need(&self.settings.names.dlq, "DLQ_URL")?;
+        let queue = if fed_by_queue { need(&self.settings.names.queue, "QUEUE_URL")? } else { String::new() };
+        Ok(OwnQueue::new(self.aws.sqs(), queue, dlq))
+    }
+
+    /// The machine's clock.
+    pub fn clock(&self) -> SystemClock {
+        SystemClock
+    }
+
+    /// The name of this deployment.
+    pub fn environment(&self) -> &str {
+        &self.settings.environment
+    }
+
+    /// The CloudEvents source of this deployment's events: `/crossdock/<environment>`.
+    pub fn source(&self) -> String {
+        format!("/crossdock/{}", self.settings.environment)
+    }
+
+    /// The journal's epoch.
+    pub fn epoch(&self) -> &str {
+        &self.settings.epoch
+    }
+
+    /// How long one delivery can be at work, at most: the function's timeout, and two seconds for clocks that differ.
+    pub fn lease(&self) -> Duration {
+        self.settings.timeout + Duration::from_secs(2)
+    }
+
+    /// The function's timeout.
+    pub fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
+    /// Whether partners' addresses may be loopback or private ones: on the local stack only.
+    pub fn partners_may_be_private(&self) -> bool {
+        self.settings.partners_may_be_private
+    }
+
+    /// What the messages of this function have in common.
+    pub(crate) fn step(&self) -> Step {
+        Step {
+            function: self.function,
+            attempts: self.settings.attempts,
+            lease: self.lease(),
+            epoch: self.settings.epoch.clone(),
+        }
+    }
+
+    /// The surroundings of an invocation that no message of ours began.
+    pub(crate) fn context(&self, correlation: String, traceparent: Option<String>) -> engine::Context {
+        let now = Timestamp::now();
+        engine::Context {
+            function: self.function,
+            correlation,
+            traceparent,
+            now,
+            event_time: now,
+            lease: self.lease(),
+            epoch: self.settings.epoch.clone(),
+        }
+    }
+
+    /// Connects to DynamoDB before the first message does: one read of nothing, of a table that the function may read.
+    ///
+    /// The functions without a table (relays, the authorizer) connect with their first call.
+    pub(crate) async fn connect(&self) {
+        let names = &self.settings.names;
+        let query = |table: &str, key: &str, value: &str| {
+            let read = self.aws.dynamodb().query().table_name(table).key_condition_expression("#k = :k");
+            read.expression_attribute_names("#k", key).expression_attribute_values(":k", text(value)).limit(1)
+        };
+        let get = |table: &str| self.aws.dynamodb().get_item().table_name(table);
+        let nothing = "nothing";
+        let outcome = if let Some(table) = &names.journal {
+            query(table, "stream", nothing).send().await.err().map(|e| crate::errors::failure("Query", &e))
+        } else if let Some(table) = &names.registry {
+            query(table, "kind", nothing).send().await.err().map(|e| crate::errors::failure("Query", &e))
+        } else if let Some(table) = &names.due {
+            query(table, "shard", nothing).send().await.err().map(|e| crate::errors::failure("Query", &e))
+        } else if let Some(table) = &names.deliveries {
+            let read = get(table).key("delivery", text(nothing)).send().await;
+            read.err().map(|e| crate::errors::failure("GetItem", &e))
+        } else if let Some(table) = &names.views {
+            let read = get(table).key("pk", text(nothing)).key("sk", text(nothing)).send().await;
+            read.err().map(|e| crate::errors::failure("GetItem", &e))
+        } else if let Some(table) = &names.parties {
+            let read = get(table).key("party", text(nothing)).key("n", number(0)).send().await;
+            read.err().map(|e| crate::errors::failure("GetItem", &e))
+        } else {
+            None
+        };
+        // The first message will meet the same trouble, with its own retries.
+        if let Some(failure) = outcome {
+            tracing::debug!(?failure, "the first connection failed");
+        }
+    }
+}
+
+fn need(setting: &Option<String>, name: &'static str) -> Result<String, StartError> {
+    setting.clone().ok_or_else(|| Unusable::Missing(name).into())
+}

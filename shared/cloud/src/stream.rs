@@ -1,0 +1,359 @@
+//! Functions that a table's stream feeds.
+//!
+//! A record that nobody can read is parked with its cause and passed over. When something has to be done again, the whole
+//! invocation fails and the batch comes again: its records bear that (ids are deterministic, folds are idempotent), and it
+//! is what both AWS, which then halves the batch, and the emulator, which ignores partial answers, keep.
+
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use engine::batch::{Parked, Queue};
+use engine::delivery::{Delivery, Role};
+use engine::{Code, Commit, Context, Failure};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::runtime::{self, Answer, Exit, Payload, Unanswered};
+use crate::start::{Start, StartError};
+
+/// What became of a batch of images.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Streamed {
+    /// The place from which on the stream has to deliver again, if it has to.
+    pub again_from: Option<usize>,
+    /// Images that no repetition helps, with the reason: they are parked. A failure here that a repetition may help makes
+    /// the stream deliver again.
+    pub poison: Vec<(usize, Failure)>,
+}
+
+impl Streamed {
+    /// For a handler that only ever stops somewhere.
+    pub fn again_from(place: Option<usize>) -> Self {
+        Self { again_from: place, poison: Vec::new() }
+    }
+
+    /// For a handler that fails by stream: the last commit of each failed stream stands for it.
+    pub fn by_stream(commits: &[Commit], failures: Vec<(String, Failure)>) -> Self {
+        let place = |stream: &str| commits.iter().rposition(|commit| commit.stream == stream);
+        let poison = failures.into_iter().filter_map(|(stream, failure)| Some((place(&stream)?, failure)));
+        Self { again_from: None, poison: poison.collect() }
+    }
+}
+
+/// What a stream's records show: new items of one table.
+pub trait Image: Sized {
+    /// Reads one; `None` for an item that is no concern of the stream's functions.
+    ///
+    /// # Errors
+    /// An item that is not what it should be: permanent.
+    #[doc(hidden)]
+    fn read(image: &RawImage<'_>) -> Result<Option<Self>, Failure>;
+}
+
+/// A record's item, still in DynamoDB's JSON.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct RawImage<'a>(&'a RawValue);
+
+/// Runs a stream's function until Lambda ends the process.
+///
+/// `handle` gets the batch's images in order, and its surroundings without a correlation: each image has its own.
+pub async fn stream<P: 'static, T: Image + 'static>(
+    function: &'static str,
+    ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
+    handle: impl AsyncFn(&P, &[T], &Context) -> Result<Streamed, Failure> + 'static,
+) -> Exit {
+    let answer = |start: Start, ports: P| -> Result<Answer, StartError> {
+        let shared = Rc::new((ports, handle, start.own_queue(false)?, start));
+        Ok(Box::new(move |payload| {
+            let shared = shared.clone();
+            Box::pin(async move {
+                let (ports, handle, dlq, start) = &*shared;
+                let cx = start.context(String::new(), None);
+                let mut batch = Batch::<T>::read(&payload)?;
+                let streamed = handle(ports, &batch.images, &cx).await;
+                let streamed = streamed.map_err(|failure| again(cx.function, batch.records.len(), &failure))?;
+                batch.poison.extend(
+                    streamed
+                        .poison
+                        .into_iter()
+                        .filter_map(|(place, failure)| Some((*batch.places.get(place)?, failure))),
+                );
+                settle(&cx, dlq, &batch.records, streamed.again_from, batch.poison).await
+            })
+        }))
+    };
+    runtime::run(function, ports, answer).await
+}
+
+/// A batch, read as far as it can be.
+struct Batch<T> {
+    /// What can be read and concerns us.
+    images: Vec<T>,
+    /// Each image's place among the records.
+    places: Vec<usize>,
+    records: Vec<Pointer>,
+    poison: Vec<(usize, Failure)>,
+}
+
+/// What a parked record is found by again. Its item may hold personal data and stays in its table.
+struct Pointer {
+    keys: String,
+    sequence: String,
+    at: Timestamp,
+}
+
+impl<T: Image> Batch<T> {
+    fn read(payload: &Payload) -> Result<Self, Unanswered> {
+        let unread =
+            |e: serde_json::Error| Unanswered(format!("not records of a stream: {}", engine::redact::json_error(&e)));
+        let event: Records<'_> = serde_json::from_str(payload.get()).map_err(unread)?;
+        let mut batch = Self { images: vec![], places: vec![], records: vec![], poison: vec![] };
+        for (place, record) in event.records.iter().enumerate() {
+            batch.records.push(record.pointer());
+            // Changes and removals are no news: items of these tables are written once.
+            let Some(image) = record.dynamodb.new_image.filter(|_| record.event_name == "INSERT") else { continue };
+            match T::read(&RawImage(image)) {
+                Ok(Some(image)) => {
+                    batch.images.push(image);
+                    batch.places.push(place);
+                }
+                Ok(None) => {}
+                Err(failure) => batch.poison.push((place, failure)),
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// Parks the poison once the rest is done: before, it would be parked again with every repetition.
+async fn settle(
+    cx: &Context,
+    dlq: &impl Queue,
+    records: &[Pointer],
+    again_from: Option<usize>,
+    poison: Vec<(usize, Failure)>,
+) -> Result<Payload, Unanswered> {
+    let function = cx.function;
+    if again_from.is_some() {
+        let busy = Failure::transient(Code::BusRefused, "some entries were refused several times in a row");
+        return Err(again(function, records.len(), &busy));
+    }
+    let mut parked = Vec::with_capacity(poison.len());
+    for (place, failure) in &poison {
+        match failure {
+            Failure::Deferred { .. } | Failure::Transient { .. } => {
+                return Err(again(function, records.len(), failure));
+            }
+            Failure::Permanent { code, cause } => {
+                if let Some(record) = records.get(*place) {
+                    parked.push(record.parked(function, *code, cause));
+                }
+            }
+        }
+    }
+    for parked in &parked {
+        let (code, stream) = (parked.code.as_str(), parked.stream.as_str());
+        match dlq.park(parked).await {
+            Ok(()) => {
+                let cause = parked.cause.as_str();
+                tracing::error!(
+                    function,
+                    stream,
+                    outcome = "parked",
+                    code,
+                    cause,
+                    "{stream}: parked with {code}: {cause}"
+                );
+            }
+            Err(failure) => return Err(again(function, records.len(), &failure)),
+        }
+    }
+    tracing::info!(function, records = records.len(), parked = parked.len(), outcome = "applied", "passed records on");
+    runtime::json(&serde_json::json!({ "batchItemFailures": [] }))
+}
+
+/// The invocation's failure, told once here.
+fn again(function: &'static str, records: usize, failure: &Failure) -> Unanswered {
+    let (code, cause) = match failure {
+        Failure::Deferred { why, .. } => ("deferred", why.as_str()),
+        Failure::Transient { code, cause } | Failure::Permanent { code, cause } => (code.as_str(), cause.as_ref()),
+    };
+    tracing::warn!(
+        function,
+        records,
+        outcome = "retried",
+        code,
+        cause,
+        "{records} records come again: {code}: {cause}"
+    );
+    Unanswered(format!("{code}: {cause}"))
+}
+
+#[derive(Deserialize)]
+struct Records<'a> {
+    #[serde(rename = "Records", borrow)]
+    records: Vec<Record<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Record<'a> {
+    #[serde(rename = "eventName", default)]
+    event_name: String,
+    #[serde(borrow)]
+    dynamodb: Change<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Change<'a> {
+    #[serde(borrow)]
+    keys: &'a RawValue,
+    #[serde(borrow, default)]
+    new_image: Option<&'a RawValue>,
+    #[serde(default)]
+    sequence_number: String,
+    /// Seconds since 1970, as a JSON number: whole on AWS, with a fraction on the emulator.
+    #[serde(borrow, default)]
+    approximate_creation_date_time: Option<&'a RawValue>,
+}
+
+impl Record<'_> {
+    fn pointer(&self) -> Pointer {
+        let seconds = self.dynamodb.approximate_creation_date_time.map_or("", RawValue::get);
+        let seconds = seconds.split('.').next().and_then(|whole| whole.parse().ok());
+        Pointer {
+            keys: self.dynamodb.keys.get().to_owned(),
+            sequence: self.dynamodb.sequence_number.clone(),
+            at: seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::UNIX_EPOCH),
+        }
+    }
+}
+
+impl Pointer {
+    fn parked(&self, function: &'static str, code: Code, cause: &str) -> Parked {
+        #[derive(Deserialize)]
+        struct Key {
+            stream: Option<S>,
+            delivery: Option<S>,
+        }
+        let key: Option<Key> = serde_json::from_str(&self.keys).ok();
+        let key = key.and_then(|key| key.stream.or(key.delivery));
+        Parked {
+            body: format!(r#"{{"keys":{},"sequence_number":"{}"}}"#, self.keys, self.sequence),
+            code,
+            function,
+            correlation: String::new(),
+            stream: key.map(|key| key.s).unwrap_or_default(),
+            attempts: 1,
+            first_received: self.at,
+            cause: engine::redact::text(cause),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct S {
+    #[serde(rename = "S")]
+    s: String,
+}
+
+#[derive(Deserialize)]
+struct N {
+    #[serde(rename = "N")]
+    n: String,
+}
+
+#[derive(Deserialize)]
+struct B {
+    #[serde(rename = "B")]
+    b: String,
+}
+
+fn unreadable(what: &str, why: &str) -> Failure {
+    Failure::permanent(Code::JournalCorrupt, format!("{what}: {why}"))
+}
+
+fn parse<T: std::str::FromStr>(what: &str, attribute: &str, text: &str) -> Result<T, Failure> {
+    text.parse().map_err(|_not_shown| unreadable(what, &format!("attribute `{attribute}` is unreadable")))
+}
+
+impl Image for Commit {
+    fn read(image: &RawImage<'_>) -> Result<Option<Self>, Failure> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: N,
+        }
+        #[derive(Deserialize)]
+        struct Stored {
+            stream: S,
+            version: N,
+            cause: S,
+            correlation_id: S,
+            actor: S,
+            at: S,
+            traceparent: Option<S>,
+            epoch: S,
+            events: S,
+        }
+        let what = "a commit";
+        let unread = |e: serde_json::Error| unreadable(what, &engine::redact::json_error(&e));
+        let Version { version } = serde_json::from_str(image.0.get()).map_err(unread)?;
+        // A natural key's item.
+        if version.n == "0" {
+            return Ok(None);
+        }
+        let stored: Stored = serde_json::from_str(image.0.get()).map_err(unread)?;
+        Ok(Some(Self {
+            version: parse(what, "version", &stored.version.n)?,
+            at: parse(what, "at", &stored.at.s)?,
+            stream: stored.stream.s,
+            cause: stored.cause.s,
+            correlation: stored.correlation_id.s,
+            actor: stored.actor.s,
+            traceparent: stored.traceparent.map(|text| text.s),
+            epoch: stored.epoch.s,
+            events: stored.events.s,
+        }))
+    }
+}
+
+impl Image for Delivery {
+    fn read(image: &RawImage<'_>) -> Result<Option<Self>, Failure> {
+        #[derive(Deserialize)]
+        struct Stored {
+            delivery: S,
+            partner: S,
+            role: S,
+            topic: S,
+            body: B,
+            received_at: S,
+            correlation_id: S,
+            traceparent: Option<S>,
+        }
+        let what = "a delivery";
+        let unread = |e: serde_json::Error| unreadable(what, &engine::redact::json_error(&e));
+        let stored: Stored = serde_json::from_str(image.0.get()).map_err(unread)?;
+        let role = match stored.role.s.as_str() {
+            "crm" => Role::Crm,
+            "erp" => Role::Erp,
+            "warehouse" => Role::Warehouse,
+            _ => return Err(unreadable(what, "attribute `role` is unreadable")),
+        };
+        let id = stored.delivery.s.strip_prefix(&stored.partner.s).and_then(|rest| rest.strip_prefix('/'));
+        Ok(Some(Self {
+            id: id.ok_or_else(|| unreadable(what, "its key is not its partner's"))?.to_owned(),
+            partner: parse(what, "partner", &stored.partner.s)?,
+            role,
+            topic: stored.topic.s,
+            body: BASE64_STANDARD
+                .decode(stored.body.b)
+                .map_err(|_not_shown| unreadable(what, "attribute `body` is not base64"))?,
+            received_at: parse(what, "received_at", &stored.received_at.s)?,
+            correlation: stored.correlation_id.s,
+            traceparent: stored.traceparent.map(|text| text.s),
+        }))
+    }
+}

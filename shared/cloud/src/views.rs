@@ -1,0 +1,154 @@
+//! Read models in DynamoDB: rows that only a newer fold replaces, and lists over them by an index.
+
+use aws_sdk_dynamodb::Client;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use engine::stores::{Page, ViewRow, Views};
+use engine::{Code, Failure};
+use serde::{Deserialize, Serialize};
+
+use crate::errors::failure;
+use crate::items::{Item, Reader, item, number, text};
+use crate::journal::condition_failed;
+
+/// The views' table.
+#[derive(Debug, Clone)]
+pub struct ViewsTable {
+    client: Client,
+    table: String,
+}
+
+/// The index that lists are read from.
+const INDEX: &str = "by_status";
+
+impl ViewsTable {
+    pub(crate) fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+}
+
+impl Views for ViewsTable {
+    async fn put(&self, row: &ViewRow) -> Result<bool, Failure> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item_of(row)))
+            .condition_expression("attribute_not_exists(#pk) OR #version < :version")
+            .expression_attribute_names("#pk", "pk")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", number(row.version))
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(true),
+            Err(error) if condition_failed(&error).is_some() => Ok(false),
+            Err(error) => Err(failure("PutItem in views", &error)),
+        }
+    }
+
+    async fn get(&self, key: &str, part: &str) -> Result<Option<ViewRow>, Failure> {
+        let get = self.client.get_item().table_name(&self.table).key("pk", text(key)).key("sk", text(part));
+        let answer = get.send().await.map_err(|e| failure("GetItem from views", &e))?;
+        answer.item.map(row_of).transpose()
+    }
+
+    async fn list(&self, list: &str, limit: u32, cursor: Option<&str>) -> Result<Page, Failure> {
+        let start = cursor.map(|cursor| Place::read(cursor).map(|place| place.key(list))).transpose()?;
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(INDEX)
+            .key_condition_expression("#l = :l")
+            .expression_attribute_names("#l", "status")
+            .expression_attribute_values(":l", text(list))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|e| failure("Query of views", &e))?;
+        let next = answer.last_evaluated_key.filter(|key| !key.is_empty()).map(Place::write).transpose()?;
+        let rows = answer.items.unwrap_or_default().into_iter().map(row_of).collect::<Result<_, _>>()?;
+        Ok(Page { rows, next })
+    }
+}
+
+/// Where a page ended. It names no list: a cursor of another list leads nowhere else than its reader may go.
+#[derive(Serialize, Deserialize)]
+struct Place(String, String, String);
+
+impl Place {
+    fn read(cursor: &str) -> Result<Self, Failure> {
+        let foreign = || Failure::permanent(Code::StoreRefused, "the cursor is none of ours");
+        let json = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_not_base64| foreign())?;
+        let place: Self = serde_json::from_slice(&json).map_err(|_not_ours| foreign())?;
+        // The store refuses empty keys with an error that would look like ours.
+        if [&place.0, &place.1, &place.2].iter().any(|part| part.is_empty()) { Err(foreign()) } else { Ok(place) }
+    }
+
+    fn key(self, list: &str) -> Item {
+        item([
+            ("status", Some(text(list))),
+            ("status_sort", Some(text(self.0))),
+            ("pk", Some(text(self.1))),
+            ("sk", Some(text(self.2))),
+        ])
+    }
+
+    fn write(key: Item) -> Result<String, Failure> {
+        let mut key = Reader::new(key, "view row");
+        let place = Self(key.text("status_sort")?, key.text("pk")?, key.text("sk")?);
+        let json = serde_json::to_vec(&place)
+            .map_err(|e| Failure::permanent(Code::StateImpossible, engine::redact::json_error(&e)))?;
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(json))
+    }
+}
+
+fn item_of(row: &ViewRow) -> Item {
+    // Without these two the index does not hold the row.
+    let listed = |value: &String| (!row.list.is_empty()).then(|| text(value));
+    item([
+        ("pk", Some(text(&row.key))),
+        ("sk", Some(text(&row.part))),
+        ("version", Some(number(row.version))),
+        ("status", listed(&row.list)),
+        ("status_sort", listed(&row.rank)),
+        ("document", Some(text(&row.document))),
+    ])
+}
+
+fn row_of(item: Item) -> Result<ViewRow, Failure> {
+    let mut item = Reader::new(item, "view row");
+    Ok(ViewRow {
+        key: item.text("pk")?,
+        part: item.text("sk")?,
+        version: item.number("version")?,
+        list: item.optional_text("status").unwrap_or_default(),
+        rank: item.optional_text("status_sort").unwrap_or_default(),
+        document: item.text("document")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_the_round_trip_and_nothing_else_is_one() {
+        let key = item([
+            ("status", Some(text("order/shipped"))),
+            ("status_sort", Some(text("2026-11-23T10:00:00.000Z/ord_1"))),
+            ("pk", Some(text("order/ord_1"))),
+            ("sk", Some(text("summary"))),
+        ]);
+        let cursor = Place::write(key.clone()).unwrap();
+        assert_eq!(Place::read(&cursor).unwrap().key("order/shipped"), key);
+        let empty = BASE64_URL_SAFE_NO_PAD.encode(r#"["","",""]"#);
+        for foreign in ["", "?", "bm9uZQ", empty.as_str()] {
+            assert!(matches!(Place::read(foreign), Err(Failure::Permanent { .. })), "{foreign}");
+        }
+    }
+}
