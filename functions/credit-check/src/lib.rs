@@ -23,11 +23,7 @@ pub struct Ports<J, E> {
 ///
 /// # Errors
 /// See the module's header.
-pub async fn handle(
-    ports: &Ports<impl Journal, impl Erp>,
-    work: OrderWork,
-    cx: &Context,
-) -> Result<Outcome, Failure> {
+pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
     let Some(question) = order.state.credit_question() else {
         return Ok(Outcome::AlreadyDone);

@@ -24,11 +24,7 @@ pub struct Ports<J, C> {
 ///
 /// # Errors
 /// See the module's header.
-pub async fn handle(
-    ports: &Ports<impl Journal, impl Crm>,
-    work: OrderWork,
-    cx: &Context,
-) -> Result<Outcome, Failure> {
+pub async fn handle(ports: &Ports<impl Journal, impl Crm>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
     let Some(telling) = order.state.telling() else {
         return Ok(Outcome::Ignored("the CRM shows it already"));

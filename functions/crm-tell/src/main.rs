@@ -1,2 +1,24 @@
 //! Starts `crm-tell`.
-fn main() {}
+
+use cloud::Exit;
+use crm_tell::{Ports, handle};
+use partners::Partners;
+use partners::http::HttpTransport;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    cloud::step(
+        "crm-tell",
+        async |start| {
+            Ok(Ports {
+                journal: start.journal()?,
+                crm: Partners::new(
+                    (start.registry()?, start.secrets()?),
+                    HttpTransport::new(start.partners_may_be_private())?,
+                ),
+            })
+        },
+        handle,
+    )
+    .await
+}

@@ -5,9 +5,9 @@
 //! - Then: `delivery.received`.
 //! - Fails: a refusing bus stops the batch there.
 
+use engine::Failure;
 use engine::delivery::{Delivery, DeliveryReceived};
 use engine::relay::{Bus, delivery_entry, publish};
-use engine::Failure;
 
 /// All that this function may touch.
 #[derive(Debug)]

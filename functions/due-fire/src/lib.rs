@@ -57,7 +57,8 @@ async fn fire(ports: &Ports<impl Due, impl Queues>, ready: Vec<DueItem>) -> Resu
     for (function, items) in by_function {
         let bodies: Vec<String> = items.iter().map(|item| item.body.clone()).collect();
         let refused = ports.queues.send(&function, &bodies).await?;
-        let taken: Vec<&DueItem> = (0..).zip(&items).filter(|(i, _)| !refused.contains(i)).map(|(_, item)| item).collect();
+        let taken: Vec<&DueItem> =
+            (0..).zip(&items).filter(|(i, _)| !refused.contains(i)).map(|(_, item)| item).collect();
         try_join_all(taken.iter().map(|item| ports.due.done(item))).await?;
         sent += taken.len();
     }

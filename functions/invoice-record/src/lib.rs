@@ -24,11 +24,7 @@ pub struct Ports<J, E> {
 ///
 /// # Errors
 /// See the module's header.
-pub async fn handle(
-    ports: &Ports<impl Journal, impl Erp>,
-    work: OrderWork,
-    cx: &Context,
-) -> Result<Outcome, Failure> {
+pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     match claim(&ports.journal, &work.order, cx, Order::invoice_request).await? {
         Claimed::Nothing => Ok(Outcome::Ignored("not to be invoiced yet, or invoiced before")),
         Claimed::Mine(claim, request) => {

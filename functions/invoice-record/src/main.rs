@@ -1,2 +1,24 @@
 //! Starts `invoice-record`.
-fn main() {}
+
+use cloud::Exit;
+use invoice_record::{Ports, handle};
+use partners::Partners;
+use partners::http::HttpTransport;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    cloud::step(
+        "invoice-record",
+        async |start| {
+            Ok(Ports {
+                journal: start.journal()?,
+                erp: Partners::new(
+                    (start.registry()?, start.secrets()?),
+                    HttpTransport::new(start.partners_may_be_private())?,
+                ),
+            })
+        },
+        handle,
+    )
+    .await
+}

@@ -1,2 +1,14 @@
 //! Starts `journal-relay`.
-fn main() {}
+
+use cloud::{Exit, Streamed};
+use engine::Commit;
+use journal_relay::{Ports, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    let relay = async |ports: &Ports<_>, commits: &[Commit], _cx: &engine::Context| {
+        let relayed = handle(ports, commits).await?;
+        Ok(Streamed { again_from: relayed.again_from, poison: relayed.poison })
+    };
+    cloud::stream("journal-relay", async |start| Ok(Ports { bus: start.bus()?, source: start.source() }), relay).await
+}

@@ -53,8 +53,7 @@ where
         Err(offences) => return Ok(not_an_order(offences).into()),
     };
     let own_key = format!("{}/{key}", request.client);
-    let (order, submitted) =
-        intake::submit(&ports.journal, &ports.parties, cx, &own_key, new, Some(&own_key)).await?;
+    let (order, submitted) = intake::submit(&ports.journal, &ports.parties, cx, &own_key, new, Some(&own_key)).await?;
     let location = format!("/v1/orders/{order}");
     Ok(match submitted {
         Submitted::Created | Submitted::Same => {

@@ -1,2 +1,16 @@
 //! Starts `order-accept`.
-fn main() {}
+
+use cloud::Exit;
+use order_accept::{Ports, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    cloud::http(
+        "order-accept",
+        async |start| {
+            Ok(Ports { journal: start.journal()?, parties: start.parties()?, read: partners::crm::read_order_body })
+        },
+        handle,
+    )
+    .await
+}

@@ -1,2 +1,24 @@
 //! Starts `shipment-post`.
-fn main() {}
+
+use cloud::Exit;
+use partners::Partners;
+use partners::http::HttpTransport;
+use shipment_post::{Ports, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    cloud::step(
+        "shipment-post",
+        async |start| {
+            Ok(Ports {
+                journal: start.journal()?,
+                erp: Partners::new(
+                    (start.registry()?, start.secrets()?),
+                    HttpTransport::new(start.partners_may_be_private())?,
+                ),
+            })
+        },
+        handle,
+    )
+    .await
+}

@@ -1,2 +1,13 @@
 //! Starts `token-authorize`.
-fn main() {}
+
+use cloud::{Caller, Exit};
+use token_authorize::{Ports, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    let authorize = async |ports: &Ports<_>, header: Option<&str>, cx: &engine::Context| {
+        let client = handle(ports, header, cx).await?;
+        Ok(client.map(|client| Caller { client: client.client, scopes: client.scopes }))
+    };
+    cloud::authorizer("token-authorize", async |start| Ok(Ports { secrets: start.secrets()? }), authorize).await
+}

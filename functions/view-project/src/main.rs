@@ -1,2 +1,14 @@
 //! Starts `view-project`.
-fn main() {}
+
+use cloud::{Exit, Streamed};
+use engine::Commit;
+use view_project::{Ports, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    let project = async |ports: &Ports<_, _>, commits: &[Commit], cx: &engine::Context| {
+        Ok(Streamed::by_stream(commits, handle(ports, commits, cx).await))
+    };
+    let ports = async |start: &cloud::Start| Ok(Ports { journal: start.journal()?, views: start.views()? });
+    cloud::stream("view-project", ports, project).await
+}

@@ -85,7 +85,13 @@ fn refuse(unverified: Unverified, partner: &str, cx: &Context) -> Result<Respons
             Ok(Problem::new(404, "PARTNER_UNKNOWN", "No partner of this name sends webhooks here").into())
         }
         Unverified::BadSignature(why) => {
-            tracing::warn!(partner, correlation, reason = "bad_signature", why, "refused a webhook of {partner}: {why}");
+            tracing::warn!(
+                partner,
+                correlation,
+                reason = "bad_signature",
+                why,
+                "refused a webhook of {partner}: {why}"
+            );
             Ok(Problem::new(401, "SIGNATURE_INVALID", "The sender could not be verified").detail(why).into())
         }
         Unverified::Unchecked(failure) => Err(failure),

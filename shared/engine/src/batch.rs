@@ -193,7 +193,11 @@ async fn dispose(
             let item = DueItem {
                 due: until,
                 // The body names the event, so the same event deferred twice to one time is one item.
-                id: format!("{}-{}", step.function, domain::ids::base32(&domain::ids::fingerprint(&[&record.body]), 16)),
+                id: format!(
+                    "{}-{}",
+                    step.function,
+                    domain::ids::base32(&domain::ids::fingerprint(&[&record.body]), 16)
+                ),
                 function: step.function.to_owned(),
                 body: record.body.clone(),
                 why: why.as_str().to_owned(),
@@ -261,11 +265,28 @@ fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &
         }
         Settled::Retried { code, pause } => {
             let (code, pause_ms) = (code.as_str(), pause.as_millis());
-            tracing::warn!(function, correlation, stream, attempt, outcome = "retried", code, pause_ms, "{stream}: {code}, again in {pause_ms} ms");
+            tracing::warn!(
+                function,
+                correlation,
+                stream,
+                attempt,
+                outcome = "retried",
+                code,
+                pause_ms,
+                "{stream}: {code}, again in {pause_ms} ms"
+            );
         }
         Settled::Parked(code) => {
             let code = code.as_str();
-            tracing::error!(function, correlation, stream, attempt, outcome = "parked", code, "{stream}: parked with {code}");
+            tracing::error!(
+                function,
+                correlation,
+                stream,
+                attempt,
+                outcome = "parked",
+                code,
+                "{stream}: parked with {code}"
+            );
         }
     }
 }

@@ -119,9 +119,7 @@ impl<W: Workflow> Claim<W> {
                 Ok(Outcome::Rejected(rejection.to_string()))
             }
             // Certainly not done: the claim lapses by itself before the work is due again.
-            Err(failure @ CallFailure::Limited { .. }) => {
-                Err(failure.into_failure(self.sending.until))
-            }
+            Err(failure @ CallFailure::Limited { .. }) => Err(failure.into_failure(self.sending.until)),
             Err(failure @ (CallFailure::Unknown { .. } | CallFailure::NotSent { .. } | CallFailure::Ours { .. })) => {
                 let code = failure.code().as_str().to_owned();
                 let cause = cx.cause(&format!("{key}#faltered-{}", self.sending.attempt));

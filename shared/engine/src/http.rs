@@ -48,7 +48,8 @@ impl Request {
         if self.scopes.iter().any(|held| held == scope) {
             return Ok(());
         }
-        Err(Problem::new(403, "SCOPE_MISSING", "The token may not do this").detail(format!("it needs the scope {scope}")))
+        Err(Problem::new(403, "SCOPE_MISSING", "The token may not do this")
+            .detail(format!("it needs the scope {scope}")))
     }
 }
 

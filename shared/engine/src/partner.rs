@@ -108,7 +108,11 @@ pub trait Erp {
     fn price(&self, cx: &Context, question: &PriceQuestion) -> impl Future<Output = Result<PriceAnswer, CallFailure>>;
 
     /// Asks for credit. Changes nothing.
-    fn credit(&self, cx: &Context, question: &CreditQuestion) -> impl Future<Output = Result<CreditAnswer, CallFailure>>;
+    fn credit(
+        &self,
+        cx: &Context,
+        question: &CreditQuestion,
+    ) -> impl Future<Output = Result<CreditAnswer, CallFailure>>;
 
     /// Sets stock aside.
     fn allocate(
@@ -146,12 +150,7 @@ pub trait Erp {
 /// The system that the customer's people look at.
 pub trait Crm {
     /// Shows `telling` as of `version`. A CRM that shows a newer version keeps it; that is no failure.
-    fn tell(
-        &self,
-        cx: &Context,
-        telling: &Telling,
-        version: u64,
-    ) -> impl Future<Output = Result<(), CallFailure>>;
+    fn tell(&self, cx: &Context, telling: &Telling, version: u64) -> impl Future<Output = Result<(), CallFailure>>;
 }
 
 /// The warehouse's word on a request.
@@ -185,4 +184,17 @@ pub trait Documents {
 pub trait Secrets {
     /// The secret `partner/<id>` or `api/tokens`, read from a cache of bounded age; `fresh` reads past the cache.
     fn secret(&self, name: &str, fresh: bool) -> impl Future<Output = Result<secrecy::SecretString, Failure>>;
+}
+
+/// Documents from one place, secrets from another.
+impl<D: Documents, S> Documents for (D, S) {
+    fn documents(&self) -> impl Future<Output = Result<Vec<String>, Failure>> {
+        self.0.documents()
+    }
+}
+
+impl<D, S: Secrets> Secrets for (D, S) {
+    fn secret(&self, name: &str, fresh: bool) -> impl Future<Output = Result<secrecy::SecretString, Failure>> {
+        self.1.secret(name, fresh)
+    }
 }

@@ -244,7 +244,8 @@ fn tell_order<'a>(event: &OrderEvent, order: &'a Order) -> (&'a str, String) {
             (ours, format!("{} goes to {} {}, to leave by {}", a.fulfillment, a.warehouse, a.site, a.ship_by))
         }
         OrderEvent::FulfillmentProgressed(progress) => {
-            let standing = if progress.shipped.is_empty() { format!("{:?}", progress.standing) } else { sums(progress) };
+            let standing =
+                if progress.shipped.is_empty() { format!("{:?}", progress.standing) } else { sums(progress) };
             (ours, format!("{}: {}", progress.fulfillment, standing.to_lowercase()))
         }
         OrderEvent::Told(told) => ("crm", format!("shows version {}", told.version)),
