@@ -1,0 +1,301 @@
+//! An order as a customer's system writes it, read strictly: the CRM's webhook carries it, and `POST /v1/orders` takes it.
+
+use std::collections::BTreeSet;
+
+use domain::order::{OrderLine, ServiceLevel, Submission};
+use domain::party::{Party, PartyRef};
+use domain::{Currency, ExternalId, LineNo, OrderId, PartnerId, Quantity};
+use engine::http::Offence;
+use engine::inbound::NewOrder;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::countries;
+use crate::fields::{self, Place, Report};
+use crate::registry::{DEADLINE_DAYS, Maps};
+use crate::times;
+
+/// More lines than this are no order but an import, and would not fit into a commit.
+const MOST_LINES: usize = 500;
+
+/// What surrounds an order.
+pub(crate) struct Terms<'a> {
+    pub(crate) source: &'a PartnerId,
+    pub(crate) maps: &'a Maps,
+    pub(crate) ordered_at: Timestamp,
+    pub(crate) received_at: Timestamp,
+    pub(crate) deadline_days: u32,
+    /// Whether members that nobody reads are refused.
+    pub(crate) strict: bool,
+}
+
+impl Terms<'_> {
+    fn only(&self, place: &Place<'_>, known: &[&str]) {
+        if self.strict {
+            place.only(known);
+        }
+    }
+}
+
+/// Reads the body of `POST /v1/orders`: the order as it stands in `data` of the CRM's webhook, with an optional `ordered_at`.
+/// Members that nobody reads are refused: a misspelt one would be an order that says something else.
+///
+/// # Errors
+/// Every offending place.
+pub fn read_order_body(source: &PartnerId, body: &[u8], now: Timestamp) -> Result<NewOrder, Vec<Offence>> {
+    let value = fields::json(body)?;
+    let report = Report::default();
+    let root = report.root(&value);
+    let maps = Maps::default();
+    let ordered_at = times::first(&[root.at("ordered_at")], &TimeZone::UTC, now);
+    let order = ordered_at.and_then(|ordered| {
+        let terms = Terms {
+            source,
+            maps: &maps,
+            ordered_at: ordered.at,
+            received_at: now,
+            deadline_days: DEADLINE_DAYS,
+            strict: true,
+        };
+        read(&root, &terms)
+    });
+    report.unless_wrong(order)
+}
+
+/// Reads an order. `None` where a place was refused.
+pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
+    place.object()?;
+    let members = [
+        "id",
+        "customer",
+        "customer_po",
+        "currency",
+        "service_level",
+        "requested_by",
+        "ship_complete",
+        "ship_to",
+        "lines",
+        "expected_total",
+        "ordered_at",
+    ];
+    terms.only(place, &members);
+    let external_id = external_id(&place.at("id"));
+    let customer_place = place.at("customer");
+    customer_place.object();
+    terms.only(&customer_place, &["id", "name"]);
+    let customer = customer_place.at("id").parse();
+    let customer_po = place.at("customer_po").parse();
+    let currency: Option<Currency> = place.at("currency").parse();
+    let service_level = service_level(&place.at("service_level"), terms.maps);
+    let requested_by = requested_by(&place.at("requested_by"));
+    let ship_complete = place.at("ship_complete").flag(false);
+    let party = party(&place.at("ship_to"), terms);
+    let lines = lines(&place.at("lines"), terms);
+    let expected_total = expected_total(&place.at("expected_total"), currency, terms);
+    let (external_id, party, lines) = (external_id?, party?, lines?);
+    let mut submission = Submission {
+        ship_to: PartyRef { order: OrderId::derive(terms.source, &external_id), n: 1 },
+        source: terms.source.clone(),
+        external_id,
+        customer: customer?,
+        customer_po: customer_po?,
+        currency: currency?,
+        service_level: service_level?,
+        ship_complete,
+        destination: party.destination(),
+        lines,
+        digest: String::new(),
+        ordered_at: terms.ordered_at,
+        deadline: deadline(terms),
+    };
+    submission.digest = digest(&submission, &party, requested_by, expected_total);
+    Some(NewOrder { submission, party })
+}
+
+/// So many days after we were asked; an order that was kept elsewhere for a while does not come in overdue.
+fn deadline(terms: &Terms<'_>) -> Timestamp {
+    let from = terms.ordered_at.max(terms.received_at);
+    from.checked_add(SignedDuration::from_hours(i64::from(terms.deadline_days) * 24)).unwrap_or(Timestamp::MAX)
+}
+
+/// The id comes back in the URL of every status that the CRM is told.
+fn external_id(place: &Place<'_>) -> Option<ExternalId> {
+    let id: ExternalId = place.parse()?;
+    if matches!(id.as_str(), "." | "..") {
+        place.refuse("cannot stand in a URL");
+        return None;
+    }
+    Some(id)
+}
+
+fn service_level(place: &Place<'_>, maps: &Maps) -> Option<ServiceLevel> {
+    let Some(text) = place.clone().optional_text() else {
+        return place.is_absent().then_some(ServiceLevel::Standard);
+    };
+    let own = match text {
+        "standard" => Some(ServiceLevel::Standard),
+        "expedited" => Some(ServiceLevel::Expedited),
+        _ => None,
+    };
+    let level = maps.service_level(text).or(own);
+    if level.is_none() {
+        place.refuse("must be standard or expedited");
+    }
+    level
+}
+
+/// A date, or nothing.
+fn requested_by(place: &Place<'_>) -> Option<Date> {
+    let text = place.optional_text()?;
+    let date = text.parse().ok();
+    if date.is_none() {
+        place.refuse("must be a date, such as \"2026-03-02\"");
+    }
+    date
+}
+
+fn party(place: &Place<'_>, terms: &Terms<'_>) -> Option<Party> {
+    place.object()?;
+    let members = ["name", "company", "line1", "line2", "city", "region", "postal_code", "country", "phone", "email"];
+    terms.only(place, &members);
+    let country = place.at("country");
+    let code = country.text().filter(|code| {
+        let known = countries::is_known(code);
+        if !known {
+            country.refuse("is not an ISO 3166-1 alpha-2 code, such as \"DE\"");
+        }
+        known
+    });
+    let email_place = place.at("email");
+    let email = email_place.optional_words(254);
+    if email.as_ref().is_some_and(|email| !email.contains('@') || email.contains(' ')) {
+        email_place.refuse("is not an e-mail address");
+    }
+    let (name, line1) = (place.at("name").words(100), place.at("line1").words(100));
+    let (city, postal_code) = (place.at("city").words(100), place.at("postal_code").words(20));
+    let company = place.at("company").optional_words(100);
+    let line2 = place.at("line2").optional_words(100);
+    let region = place.at("region").optional_words(50);
+    let phone = place.at("phone").optional_words(40);
+    Some(Party {
+        name: name?,
+        company,
+        line1: line1?,
+        line2,
+        city: city?,
+        region,
+        postal_code: postal_code?,
+        country: code?.to_owned(),
+        phone,
+        email,
+    })
+}
+
+fn lines(place: &Place<'_>, terms: &Terms<'_>) -> Option<Vec<OrderLine>> {
+    if place.is_absent() {
+        place.refuse("is missing");
+        return None;
+    }
+    let items = place.items();
+    if items.is_empty() {
+        place.refuse("needs at least one line");
+        return None;
+    }
+    if items.len() > MOST_LINES {
+        place.refuse(format_args!("has more than {MOST_LINES} lines"));
+        return None;
+    }
+    let mut seen = BTreeSet::new();
+    let mut all = Some(Vec::with_capacity(items.len()));
+    for item in &items {
+        let line = line(item, terms);
+        if let Some(line) = &line
+            && !seen.insert(line.line)
+        {
+            item.at("line").refuse("is the number of another line, too");
+        }
+        all = all.zip(line).map(|(mut all, line)| {
+            all.push(line);
+            all
+        });
+    }
+    all
+}
+
+fn line(place: &Place<'_>, terms: &Terms<'_>) -> Option<OrderLine> {
+    let maps = terms.maps;
+    place.object()?;
+    terms.only(place, &["line", "sku", "quantity", "uom"]);
+    let number = place.at("line").whole(1..=999_999).and_then(|n| u32::try_from(n).ok()).and_then(LineNo::new);
+    let sku_place = place.at("sku");
+    let sku = sku_place.text().and_then(|text| sku_place.take(maps.sku(text)));
+    let uom_place = place.at("uom");
+    let uom = uom_place.text().and_then(|text| uom_place.take(maps.unit(text)));
+    let quantity_place = place.at("quantity");
+    let amount = quantity_place.decimal();
+    let quantity = quantity_place.take(Quantity::new(amount?, uom?))?;
+    if quantity.is_zero() {
+        quantity_place.refuse("must be more than nothing");
+        return None;
+    }
+    Some(OrderLine { line: number?, sku: sku?, quantity })
+}
+
+/// What the customer believes to owe; in the order's currency, or it is a mistake.
+fn expected_total(place: &Place<'_>, currency: Option<Currency>, terms: &Terms<'_>) -> Option<Decimal> {
+    if place.is_absent() {
+        return None;
+    }
+    place.object()?;
+    terms.only(place, &["amount", "currency"]);
+    let theirs: Option<Currency> = place.at("currency").parse();
+    let amount = place.at("amount").decimal();
+    if let (Some(theirs), Some(ours)) = (theirs, currency)
+        && theirs != ours
+    {
+        place.at("currency").refuse("is not the order's currency");
+    }
+    amount
+}
+
+/// All that the customer would call the order, in one form: who sent it, under which id and when are left out, so that the
+/// same order from two systems has the same digest.
+#[derive(Serialize)]
+struct Canonical<'a> {
+    customer: &'a str,
+    customer_po: &'a str,
+    currency: String,
+    service_level: ServiceLevel,
+    requested_by: Option<String>,
+    ship_complete: bool,
+    ship_to: &'a Party,
+    lines: Vec<(u32, &'a str, String, String)>,
+    expected_total: Option<String>,
+}
+
+fn digest(order: &Submission, party: &Party, requested_by: Option<Date>, expected_total: Option<Decimal>) -> String {
+    let mut lines: Vec<(u32, &str, String, String)> = Vec::with_capacity(order.lines.len());
+    for line in &order.lines {
+        let quantity = line.quantity;
+        lines.push((line.line.0.get(), line.sku.as_str(), quantity.amount().to_string(), quantity.uom().to_string()));
+    }
+    lines.sort();
+    let canonical = Canonical {
+        customer: order.customer.as_str(),
+        customer_po: order.customer_po.as_str(),
+        currency: order.currency.to_string(),
+        service_level: order.service_level,
+        requested_by: requested_by.map(|date| date.to_string()),
+        ship_complete: order.ship_complete,
+        ship_to: party,
+        lines,
+        expected_total: expected_total.map(|total| total.normalize().to_string()),
+    };
+    // None of these types fails to serialise.
+    let text = serde_json::to_vec(&canonical).unwrap_or_default();
+    hex::encode(Sha256::digest(text))
+}

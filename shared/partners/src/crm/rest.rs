@@ -1,0 +1,157 @@
+//! A CRM that speaks our REST protocol: `docs/partners/rest.md`.
+
+use domain::PartnerId;
+use domain::order::Telling;
+use engine::delivery::Delivery;
+use engine::inbound::{NewOrder, Unmappable};
+use engine::partner::{CallFailure, Secrets};
+use serde::{Deserialize, Serialize};
+
+use super::order;
+use crate::exact::Exact;
+use crate::exchange::{Answer, Desk, Told};
+use crate::fields::{self, Report};
+use crate::registry::Partner;
+use crate::times;
+use crate::transport::{Method, Transport};
+
+/// PUT /orders/{id}/status
+#[derive(Serialize)]
+struct Status<'a> {
+    order: &'a str,
+    /// The sender's own id and name, where the order did not come from this CRM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin<'a>>,
+    status: &'a str,
+    version: u64,
+    at: String,
+    lines: Vec<LineStatus<'a>>,
+    packages: Vec<PackageStatus<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erp_order: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoice: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Origin<'a> {
+    source: &'a str,
+    id: &'a str,
+}
+
+#[derive(Serialize)]
+struct LineStatus<'a> {
+    line: u32,
+    ordered: Exact,
+    shipped: Exact,
+    delivered: Exact,
+    uom: &'a str,
+}
+
+#[derive(Serialize)]
+struct PackageStatus<'a> {
+    package: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<&'a str>,
+    status: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+/// Tells the CRM how an order stands. One that came from elsewhere is told under our own id: the CRM may have an order of
+/// its own under the other's.
+pub(crate) async fn tell<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    telling: &Telling,
+    version: u64,
+) -> Result<(), CallFailure> {
+    let own = telling.source == desk.partner.id;
+    let id = if own { telling.external_id.as_str() } else { telling.order.as_str() };
+    let origin = Origin { source: telling.source.as_str(), id: telling.external_id.as_str() };
+    let maps = &desk.partner.maps;
+    // Units are values here and texts on the wire; something has to hold them meanwhile.
+    let uoms: Vec<domain::Uom> = telling.lines.iter().map(|line| line.ordered.uom()).collect();
+    let lines = telling.lines.iter().zip(&uoms).map(|(line, uom)| LineStatus {
+        line: line.line.0.get(),
+        ordered: Exact(line.ordered.amount()),
+        shipped: Exact(line.shipped.amount()),
+        delivered: Exact(line.delivered.amount()),
+        uom: maps.their_unit(uom),
+    });
+    let status = Status {
+        order: telling.order.as_str(),
+        origin: (!own).then_some(origin),
+        status: telling.status.as_str(),
+        version,
+        at: desk.cx.event_time.to_string(),
+        lines: lines.collect(),
+        packages: telling.packages.iter().map(|p| package(p, maps)).collect(),
+        erp_order: telling.sales_order.as_ref().map(domain::DocumentNumber::as_str),
+        invoice: telling.invoice.as_ref().map(domain::DocumentNumber::as_str),
+    };
+    let key = format!("tell/{}/{version}", telling.order);
+    let ask = desk.write(Method::Put, desk.url(&["orders", id, "status"])?, Some(key), &status)?;
+    match desk.ask(&ask).await? {
+        Answer::Done(_) => Ok(()),
+        // It shows a newer version, and keeps it.
+        Answer::Conflict(reply) => match serde_json::from_slice::<Version>(&reply.body) {
+            Ok(kept) if kept.version >= version => Ok(()),
+            Ok(_) | Err(_) => Err(refused(&reply)),
+        },
+        Answer::Absent(reply) | Answer::Unprocessable(reply) => Err(refused(&reply)),
+    }
+}
+
+fn package<'a>(package: &'a domain::order::PackageSummary, maps: &'a crate::registry::Maps) -> PackageStatus<'a> {
+    PackageStatus {
+        package: package.package.as_str(),
+        tracking: package.tracking.as_ref().map(domain::Tracking::as_str),
+        carrier: package.carrier.as_ref().map(|carrier| maps.their_carrier(carrier)),
+        status: package.status.as_str(),
+    }
+}
+
+fn refused(reply: &crate::transport::Reply) -> CallFailure {
+    CallFailure::Refused(Told::of(reply).into_rejection())
+}
+
+/// Reads an order out of a delivery.
+pub(crate) fn read_order(partner: &Partner, delivery: &Delivery) -> Result<NewOrder, Unmappable> {
+    let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
+    let report = Report::default();
+    let root = report.root(&body);
+    match root.at("type").optional_text() {
+        Some("order.created") => {}
+        Some("test" | "ping") => return Err(Unmappable::Unrelated("a test message")),
+        Some(other) => return Err(Unmappable::UnknownTopic(topic(other))),
+        None => {
+            root.at("type").refuse("is missing or no text");
+            return report.unless_wrong(None).map_err(Unmappable::Malformed);
+        }
+    }
+    let source: &PartnerId = &partner.id;
+    let sent = times::read(&root.at("timestamp"), &partner.time_zone, delivery.received_at);
+    let read = sent.and_then(|sent| {
+        let terms = order::Terms {
+            source,
+            maps: &partner.maps,
+            ordered_at: sent.at,
+            received_at: delivery.received_at,
+            deadline_days: partner.deadline_days,
+            // A partner may send more than we read: contracts grow.
+            strict: false,
+        };
+        order::read(&root.at("data"), &terms)
+    });
+    report.unless_wrong(read).map_err(Unmappable::Malformed)
+}
+
+/// A sender's word for a topic, cut to what a log can take.
+pub(crate) fn topic(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || "._-/".contains(*c)).take(64).collect()
+}

@@ -1,0 +1,3 @@
+//! ERPs: they own prices, credit, stock and documents.
+
+pub(crate) mod rest;

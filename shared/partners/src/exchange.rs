@@ -1,0 +1,276 @@
+//! One exchange with a partner: authorised, correlated, bounded in time, and with every status given its meaning.
+//!
+//! What all adapters share stands here, so that a 429 or a lost answer means the same whoever is called. What an answer
+//! says of the business (409, 422, a body) is the adapter's to read.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use domain::Rejection;
+use engine::partner::{Attempt, CallFailure, Secrets};
+use engine::{Code, Context, Failure};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::registry::{Partner, Submissions};
+use crate::retry_after;
+use crate::transport::{Call, Method, Reply, Transport, TransportFailure};
+
+/// Where one partner is spoken to on behalf of one step.
+pub(crate) struct Desk<'a, S, T> {
+    pub(crate) partner: &'a Partner,
+    pub(crate) secrets: &'a S,
+    pub(crate) transport: &'a T,
+    pub(crate) cx: &'a Context,
+}
+
+/// What is to be asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    /// The idempotency key of a write.
+    pub(crate) key: Option<String>,
+    /// Headers of the protocol's own.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// An answer that the adapter has to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// 2xx.
+    Done(Reply),
+    /// 409.
+    Conflict(Reply),
+    /// 404.
+    Absent(Reply),
+    /// 422.
+    Unprocessable(Reply),
+}
+
+impl<S: Secrets, T: Transport> Desk<'_, S, T> {
+    /// The partner's URL with `segments` behind it.
+    pub(crate) fn url(&self, segments: &[&str]) -> Result<Url, CallFailure> {
+        let mut url = self.partner.base_url.clone();
+        // `.` and `..` would walk out of the partner's API.
+        if segments.iter().any(|segment| matches!(*segment, "" | "." | "..")) {
+            return Err(ours(Code::PartnerRefused, "an id in the request cannot stand in a URL"));
+        }
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        Ok(url)
+    }
+
+    /// Reads.
+    pub(crate) fn get(&self, url: Url) -> Ask {
+        Ask { method: Method::Get, url, key: None, headers: vec![], body: vec![] }
+    }
+
+    /// Writes `body` as JSON.
+    pub(crate) fn write(
+        &self,
+        method: Method,
+        url: Url,
+        key: Option<String>,
+        body: &impl Serialize,
+    ) -> Result<Ask, CallFailure> {
+        let body = serde_json::to_vec(body).map_err(|_| ours(Code::PartnerRefused, "the request cannot be written"))?;
+        Ok(Ask { method, url, key, headers: vec![], body })
+    }
+
+    /// Asks. A token that the partner does not accept is read anew, once: it may have been changed a moment ago.
+    pub(crate) async fn ask(&self, ask: &Ask) -> Result<Answer, CallFailure> {
+        let mut reply = self.send(ask, false).await?;
+        if matches!(reply.status, 401 | 403) {
+            reply = self.send(ask, true).await?;
+        }
+        self.meaning(reply)
+    }
+
+    async fn send(&self, ask: &Ask, fresh: bool) -> Result<Reply, CallFailure> {
+        let token = self.token(fresh).await?;
+        let mut headers = vec![
+            ("authorization", format!("Bearer {}", token.expose_secret())),
+            ("accept", "application/json".to_owned()),
+            ("x-correlation-id", self.cx.correlation.clone()),
+        ];
+        headers.extend(self.cx.traceparent.clone().map(|parent| ("traceparent", parent)));
+        headers.extend(ask.key.clone().map(|key| ("idempotency-key", key)));
+        headers.extend(ask.headers.iter().cloned());
+        let (method, url, body) = (ask.method, ask.url.clone(), ask.body.clone());
+        let call = Call { method, url, headers, body, timeout: self.timeout() };
+        self.transport.send(call).await.map_err(|failure| match failure {
+            TransportFailure::NotSent(why) => {
+                CallFailure::NotSent { code: Code::PartnerBusy, cause: self.cause("cannot be reached", &why) }
+            }
+            TransportFailure::Forbidden(why) => ours(Code::PartnerUnknown, self.cause("cannot be called", why)),
+            TransportFailure::TimedOut => {
+                CallFailure::Unknown { code: Code::PartnerTimeout, cause: self.cause("did not answer in time", "") }
+            }
+            TransportFailure::Lost(why) => {
+                CallFailure::Unknown { code: Code::PartnerBusy, cause: self.cause("answered and was not heard", &why) }
+            }
+        })
+    }
+
+    /// As long as the document allows, and short enough that the step lives to record the outcome: it may have to call
+    /// twice, to look and to send.
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.partner.timeout_ms).min(self.cx.lease * 2 / 5)
+    }
+
+    async fn token(&self, fresh: bool) -> Result<SecretString, CallFailure> {
+        let secret = self.secrets.secret(&self.partner.secret, fresh).await.map_err(unsent)?;
+        match serde_json::from_str::<PartnerSecret>(secret.expose_secret()) {
+            Ok(PartnerSecret { token, .. }) if !token.is_empty() => Ok(SecretString::from(token)),
+            Ok(_) | Err(_) => {
+                Err(ours(Code::SecretMissing, format!("the secret {} has no token", self.partner.secret)))
+            }
+        }
+    }
+
+    /// What a status means, whatever was asked.
+    fn meaning(&self, reply: Reply) -> Result<Answer, CallFailure> {
+        let status = reply.status;
+        match status {
+            200..=299 => Ok(Answer::Done(reply)),
+            404 => Ok(Answer::Absent(reply)),
+            409 => Ok(Answer::Conflict(reply)),
+            422 => Ok(Answer::Unprocessable(reply)),
+            401 | 403 => {
+                Err(ours(Code::PartnerUnauthorized, self.cause("does not accept our credentials", &said(status))))
+            }
+            429 => {
+                let retry_after = retry_after::read(&reply, self.cx.now);
+                Err(CallFailure::Limited { partner: self.partner.id.clone(), retry_after })
+            }
+            // It gave up on our request, or its own gateway gave up on it.
+            408 | 504 => {
+                let cause = self.cause("gave up", &said(status));
+                Err(CallFailure::Unknown { code: Code::PartnerTimeout, cause })
+            }
+            500..=599 => {
+                let cause = self.cause("is out of order", &said(status));
+                Err(CallFailure::Unknown { code: Code::PartnerBusy, cause })
+            }
+            300..=399 => {
+                let cause = self.cause("redirects, which is not followed: correct its base_url", &said(status));
+                Err(ours(Code::PartnerRefused, cause))
+            }
+            400..=499 => {
+                let told = Told::of(&reply);
+                Err(ours(
+                    Code::PartnerRefused,
+                    self.cause("cannot use our request", &format!("{status} {}", told.code)),
+                ))
+            }
+            // 1xx is never an answer, and 600 and beyond are nobody's.
+            _ => Err(self.garbage("a status that is none")),
+        }
+    }
+
+    /// Reads a 2xx answer; one that cannot be read leaves the outcome unknown.
+    pub(crate) fn read<D: DeserializeOwned>(&self, reply: &Reply) -> Result<D, CallFailure> {
+        serde_json::from_slice(&reply.body).map_err(|error| self.garbage(&engine::redact::json_error(&error)))
+    }
+
+    /// The partner's answer makes no sense: what was asked may have been done.
+    pub(crate) fn garbage(&self, why: &str) -> CallFailure {
+        CallFailure::Unknown { code: Code::PartnerGarbage, cause: self.cause("answered what cannot be read", why) }
+    }
+
+    /// What a repeat has to do first.
+    pub(crate) fn first_step(&self, attempt: Attempt) -> Result<FirstStep, CallFailure> {
+        match (attempt, self.partner.submission) {
+            (Attempt::First, _) | (Attempt::Repeat, Submissions::Keyed) => Ok(FirstStep::Send),
+            (Attempt::Repeat, Submissions::Lookup { .. }) => Ok(FirstStep::Look),
+            (Attempt::Repeat, Submissions::Neither) => Err(CallFailure::Refused(Rejection::new(
+                "OUTCOME_UNKNOWN",
+                format!("{} may have done it and cannot be asked; somebody has to look there", self.partner.id),
+            ))),
+        }
+    }
+
+    fn cause(&self, what: &str, why: &str) -> Cow<'static, str> {
+        let gap = if why.is_empty() { "" } else { ": " };
+        Cow::Owned(engine::redact::text(&format!("{} {what}{gap}{why}", self.partner.id)))
+    }
+}
+
+/// How an attempt begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FirstStep {
+    /// Nothing was sent, or sending again is harmless.
+    Send,
+    /// Something may have been sent.
+    Look,
+}
+
+/// A partner's secret.
+#[derive(Deserialize)]
+pub(crate) struct PartnerSecret {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    signing: Vec<String>,
+}
+
+impl PartnerSecret {
+    /// The signing secrets of `text`; none where it cannot be read.
+    pub(crate) fn signing(text: &SecretString) -> Vec<SecretString> {
+        let secret = serde_json::from_str::<Self>(text.expose_secret());
+        secret.map(|secret| secret.signing.into_iter().map(SecretString::from).collect()).unwrap_or_default()
+    }
+}
+
+/// A refusal's body: a code for machines, words for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) code: String,
+    pub(crate) reason: String,
+}
+
+impl Told {
+    /// Reads `{"code", "reason"|"message", "line"?}`, as far as it is there. Codes are capital letters; anything else in
+    /// their place is not repeated. Words are redacted: a partner may quote an address.
+    pub(crate) fn of(reply: &Reply) -> Self {
+        let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
+        let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+        let code = text("code").filter(|code| (1..=40).contains(&code.len()) && code.bytes().all(plain));
+        let code = code.map_or_else(|| format!("HTTP_{}", reply.status), str::to_owned);
+        let words = text("reason").or_else(|| text("message")).map(engine::redact::text).unwrap_or_default();
+        let line = body.get("line").and_then(serde_json::Value::as_u64).map(|line| format!("line {line}"));
+        let parts: Vec<String> = line.into_iter().chain((!words.is_empty()).then_some(words)).collect();
+        let reason = if parts.is_empty() { "the partner named no reason".to_owned() } else { parts.join(": ") };
+        Self { code, reason }
+    }
+
+    pub(crate) fn into_rejection(self) -> Rejection {
+        Rejection { code: self.code, reason: self.reason }
+    }
+}
+
+/// Our own fault.
+pub(crate) fn ours(code: Code, cause: impl Into<Cow<'static, str>>) -> CallFailure {
+    CallFailure::Ours { code, cause: cause.into() }
+}
+
+/// A store failed before anything was sent.
+pub(crate) fn unsent(failure: Failure) -> CallFailure {
+    match failure {
+        Failure::Deferred { .. } => {
+            CallFailure::NotSent { code: Code::StoreBusy, cause: Cow::Borrowed("a store asked to wait") }
+        }
+        Failure::Transient { code, cause } => CallFailure::NotSent { code, cause },
+        Failure::Permanent { code, cause } => CallFailure::Ours { code, cause },
+    }
+}
+
+fn said(status: u16) -> String {
+    format!("status {status}")
+}

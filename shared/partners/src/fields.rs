@@ -1,0 +1,305 @@
+//! Reads JSON by hand: every offending place is told, with a JSON pointer, instead of the first one only. Numbers are read
+//! as texts or whole numbers; nothing passes through a float. What a sender wrote is never repeated in an offence.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use engine::http::Offence;
+use rust_decimal::Decimal;
+use serde_json::{Map, Value};
+
+/// What was found wrong so far.
+#[derive(Default)]
+pub(crate) struct Report(RefCell<Vec<Offence>>);
+
+impl Report {
+    /// The root of `value`.
+    pub(crate) fn root<'v>(&'v self, value: &'v Value) -> Place<'v> {
+        Place { value: Some(value), pointer: String::new(), report: self }
+    }
+
+    /// What was built, if nothing is wrong with it.
+    pub(crate) fn unless_wrong<T>(self, built: Option<T>) -> Result<T, Vec<Offence>> {
+        let offences = self.0.into_inner();
+        match built {
+            Some(built) if offences.is_empty() => Ok(built),
+            Some(_) | None if !offences.is_empty() => Err(offences),
+            // A reader that gives up has said why; this keeps a silent one from looking like success.
+            Some(_) | None => Err(vec![offence("", "cannot be read")]),
+        }
+    }
+
+    fn add(&self, pointer: &str, detail: impl Display) {
+        self.0.borrow_mut().push(offence(pointer, detail));
+    }
+}
+
+/// An offence at `pointer`.
+pub(crate) fn offence(pointer: &str, detail: impl Display) -> Offence {
+    Offence { pointer: pointer.to_owned(), detail: detail.to_string() }
+}
+
+/// A place in a document, filled or not.
+#[derive(Clone)]
+pub(crate) struct Place<'v> {
+    value: Option<&'v Value>,
+    pointer: String,
+    report: &'v Report,
+}
+
+impl<'v> Place<'v> {
+    /// The member `name`; an absent one and `null` are alike.
+    pub(crate) fn at(&self, name: &str) -> Self {
+        let value = self.value.and_then(|value| value.get(name)).filter(|value| !value.is_null());
+        Self { value, pointer: format!("{}/{}", self.pointer, escape(name)), report: self.report }
+    }
+
+    /// Whether there is nothing.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.value.is_none()
+    }
+
+    /// This place, if something is there.
+    pub(crate) fn present(self) -> Option<Self> {
+        self.value.is_some().then_some(self)
+    }
+
+    /// Says what is wrong here.
+    pub(crate) fn refuse(&self, why: impl Display) {
+        self.report.add(&self.pointer, why);
+    }
+
+    /// Refuses members other than `known`.
+    pub(crate) fn only(&self, known: &[&str]) {
+        let Some(Value::Object(members)) = self.value else { return };
+        for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
+            let pointer = format!("{}/{}", self.pointer, escape(name));
+            self.report.add(&pointer, format_args!("is not known here; known are {}", known.join(", ")));
+        }
+    }
+
+    /// The members of an object, in the document's order; nothing where there is none.
+    pub(crate) fn members(&self) -> Vec<(&'v str, Self)> {
+        match self.value {
+            None => vec![],
+            Some(Value::Object(members)) => members.keys().map(|name| (name.as_str(), self.at(name))).collect(),
+            Some(_) => {
+                self.refuse("must be an object");
+                vec![]
+            }
+        }
+    }
+
+    /// Refuses what is not an object; an absent one, too.
+    pub(crate) fn object(&self) -> Option<&'v Map<String, Value>> {
+        match self.value {
+            Some(Value::Object(members)) => Some(members),
+            Some(_) => self.none("must be an object"),
+            None => self.none("is missing"),
+        }
+    }
+
+    /// The elements of a list; an absent one has none.
+    pub(crate) fn items(&self) -> Vec<Self> {
+        match self.value {
+            None => vec![],
+            Some(Value::Array(items)) => {
+                let item = |(i, value)| Self {
+                    value: Some(value).filter(|value: &&Value| !value.is_null()),
+                    pointer: format!("{}/{i}", self.pointer),
+                    report: self.report,
+                };
+                items.iter().enumerate().map(item).collect()
+            }
+            Some(_) => {
+                self.refuse("must be a list");
+                vec![]
+            }
+        }
+    }
+
+    /// A text that must be there.
+    pub(crate) fn text(&self) -> Option<&'v str> {
+        match self.value {
+            Some(Value::String(text)) => Some(text),
+            Some(_) => self.none("must be a text"),
+            None => self.none("is missing"),
+        }
+    }
+
+    /// A text that may be absent.
+    pub(crate) fn optional_text(&self) -> Option<&'v str> {
+        if self.is_absent() { None } else { self.text() }
+    }
+
+    /// A text that reads as a `T`. The error's own words are told: they never repeat the text.
+    pub(crate) fn parse<T>(&self) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        match self.text()?.parse() {
+            Ok(parsed) => Some(parsed),
+            Err(error) => self.none(error),
+        }
+    }
+
+    /// The same; an absent one is fine.
+    pub(crate) fn optional_parse<T>(&self) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        if self.is_absent() { None } else { self.parse() }
+    }
+
+    /// A text for people: no control characters, blanks at its ends cut, `1..=max` characters.
+    pub(crate) fn words(&self, max: usize) -> Option<String> {
+        let text = self.text()?.trim();
+        if text.is_empty() {
+            return self.none("is empty");
+        }
+        if text.chars().count() > max {
+            return self.none(format_args!("is longer than {max} characters"));
+        }
+        if text.chars().any(char::is_control) {
+            return self.none("has a control character");
+        }
+        Some(text.to_owned())
+    }
+
+    /// The same; an absent or empty one is none.
+    pub(crate) fn optional_words(&self, max: usize) -> Option<String> {
+        match self.value {
+            None => None,
+            Some(Value::String(text)) if text.trim().is_empty() => None,
+            Some(_) => self.words(max),
+        }
+    }
+
+    /// `true` or `false`; `absent` where there is none.
+    pub(crate) fn flag(&self, absent: bool) -> bool {
+        match self.value {
+            None => absent,
+            Some(Value::Bool(flag)) => *flag,
+            Some(_) => {
+                self.refuse("must be true or false");
+                absent
+            }
+        }
+    }
+
+    /// A whole number in `range`, written as a number.
+    pub(crate) fn whole(&self, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
+        let Some(value) = self.value else { return self.none("is missing") };
+        match value.as_u64().filter(|number| range.contains(number)) {
+            Some(number) => Some(number),
+            None => self.none(format_args!("must be a whole number from {} to {}", range.start(), range.end())),
+        }
+    }
+
+    /// An exact number: a decimal as text, or a whole number. A JSON number with a fraction is refused: most senders made
+    /// it of a float, and what it was meant to be cannot be told.
+    pub(crate) fn decimal(&self) -> Option<Decimal> {
+        const DECIMAL: &str = "must be a decimal number written as text, such as \"1.50\"";
+        match self.value {
+            None => self.none("is missing"),
+            Some(Value::String(text)) if plain_decimal(text) => match Decimal::from_str_exact(text) {
+                Ok(number) => Some(number),
+                Err(_) => self.none("has too many digits"),
+            },
+            Some(Value::Number(number)) => match number.as_i64() {
+                Some(number) => Some(Decimal::from(number)),
+                None => self.none(DECIMAL),
+            },
+            Some(_) => self.none(DECIMAL),
+        }
+    }
+
+    /// What was `read` of the text here, or why not.
+    pub(crate) fn take<T, E: Display>(&self, read: Result<T, E>) -> Option<T> {
+        match read {
+            Ok(read) => Some(read),
+            Err(error) => self.none(error),
+        }
+    }
+
+    fn none<T>(&self, why: impl Display) -> Option<T> {
+        self.refuse(why);
+        None
+    }
+}
+
+/// `-?digits[.digits]`: no exponent, no plus sign, no underscore, no blank.
+pub(crate) fn plain_decimal(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    match unsigned.split_once('.') {
+        None => digits(unsigned),
+        Some((whole, fraction)) => digits(whole) && digits(fraction),
+    }
+}
+
+/// RFC 6901.
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// A body as JSON, whatever a careful or careless sender wrapped it in: a byte-order mark is skipped, gzip is undone up to
+/// `limit` bytes. What was signed are the bytes as they came, not these.
+pub(crate) fn json(body: &[u8]) -> Result<Value, Vec<Offence>> {
+    let plain = crate::gzip::plain(body).map_err(|why| vec![offence("", why)])?;
+    let text = plain.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&plain);
+    serde_json::from_slice(text).map_err(|error| vec![offence("", engine::redact::json_error(&error))])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn b20_numbers_are_exact_or_refused() {
+        for (value, read) in [
+            (json!("0.10"), Some("0.10")),
+            (json!("-3"), Some("-3")),
+            (json!(3), Some("3")),
+            (json!(0.1), None),
+            (json!(3.0), None),
+            (json!(1e3), None),
+            (json!("1e3"), None),
+            (json!("+1"), None),
+            (json!("1_000"), None),
+            (json!(" 1"), None),
+            (json!("1."), None),
+            (json!(".5"), None),
+            (json!(""), None),
+            (json!("NaN"), None),
+            (json!("0.00000000000000000000000000001"), None),
+            (json!("99999999999999999999999999999999999"), None),
+            (json!(true), None),
+            (json!(null), None),
+        ] {
+            let report = Report::default();
+            let number = report.root(&json!({ "n": value })).at("n").decimal();
+            assert_eq!(number.map(|n| n.to_string()).as_deref(), read, "{value}");
+            assert_eq!(report.unless_wrong(Some(())).is_ok(), read.is_some(), "{value}");
+        }
+    }
+
+    #[test]
+    fn every_offending_place_is_told_by_its_pointer() {
+        let value = json!({"a": {"b/c": 1}, "list": [1, "x"], "extra": 1});
+        let report = Report::default();
+        let root = report.root(&value);
+        root.only(&["a", "list"]);
+        assert_eq!(root.at("a").at("b/c").text(), None);
+        assert_eq!(root.at("list").items()[0].text(), None);
+        assert_eq!(root.at("none").text(), None);
+        let places: Vec<_> = report.unless_wrong(Some(())).unwrap_err().into_iter().map(|o| o.pointer).collect();
+        assert_eq!(places, ["/extra", "/a/b~1c", "/list/0", "/none"]);
+    }
+}

@@ -1,0 +1,298 @@
+//! The ports: finds the partner, and has the adapter speak that its document asks for.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::PartnerId;
+use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued};
+use domain::order::{
+    Allocation, AllocationRequest, CreditQuestion, InvoiceRequest, Invoiced, PriceQuestion, Released, SalesOrder,
+    Telling,
+};
+use domain::party::Party;
+use domain::routing::Site;
+use engine::delivery::{Delivery, Role};
+use engine::http::Request;
+use engine::inbound::{
+    NewOrder, OrderReader, ReportReader, Reported, Senders, Sites, Unmappable, Unverified, Verified,
+};
+use engine::partner::{
+    Attempt, CallFailure, CreditAnswer, Crm, Documents, Erp, PriceAnswer, Secrets, Warehouse, WarehouseAnswer,
+};
+use engine::{Clock, Code, Context, Failure};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::crm;
+use crate::erp;
+use crate::exchange::{Desk, PartnerSecret, unsent};
+use crate::registry::{Partner, Protocol, Registry};
+use crate::signature::{self, Signed, Unsigned};
+use crate::threepl;
+use crate::transport::Transport;
+
+/// How long the registry's documents are believed without another look.
+const AGE: SignedDuration = SignedDuration::from_secs(60);
+/// How often an unknown name or a wrong signature may make us look again, at most: senders must not command our stores.
+const IMPATIENCE: SignedDuration = SignedDuration::from_secs(5);
+
+/// Every partner of the deployment, behind the engine's ports. `S` reads documents and secrets, `T` carries calls.
+#[derive(Debug)]
+pub struct Partners<S, T, C> {
+    store: S,
+    transport: T,
+    clock: C,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    registry: Option<(Timestamp, Arc<Registry>)>,
+    /// When secrets were last read past their cache because a signature was wrong.
+    secrets_read: Option<Timestamp>,
+}
+
+impl<S: Documents + Secrets, T: Transport, C: Clock> Partners<S, T, C> {
+    /// Partners that are read from `store` and called through `transport`.
+    pub fn new(store: S, transport: T, clock: C) -> Self {
+        Self { store, transport, clock, cache: Mutex::default() }
+    }
+
+    /// The registry, at most a minute old.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn registry(&self) -> Result<Arc<Registry>, Failure> {
+        self.registry_within(AGE).await
+    }
+
+    /// The partner of that name. One that the registry does not know is looked for again: it may be new.
+    ///
+    /// # Errors
+    /// The store's; `CFG-001` where there is none, or where its document cannot be read.
+    pub async fn partner(&self, id: &PartnerId) -> Result<Partner, Failure> {
+        match self.find(id.as_str()).await? {
+            Ok(partner) => Ok(partner),
+            Err(why) => Err(Failure::permanent(Code::PartnerUnknown, why)),
+        }
+    }
+
+    async fn find(&self, id: &str) -> Result<Result<Partner, String>, Failure> {
+        let mut registry = self.registry().await?;
+        if registry.partner(id).is_none() {
+            registry = self.registry_within(IMPATIENCE).await?;
+        }
+        Ok(match (registry.partner(id), registry.broken(id)) {
+            (Some(partner), _) => Ok(partner.clone()),
+            (None, Some(broken)) => Err(broken.to_string()),
+            (None, None) => Err(format!("the registry has no partner {}", engine::redact::text(id))),
+        })
+    }
+
+    async fn registry_within(&self, age: SignedDuration) -> Result<Arc<Registry>, Failure> {
+        let now = self.clock.now();
+        if let Some((read_at, registry)) = &self.cache().registry
+            && now.duration_since(*read_at).abs() < age
+        {
+            return Ok(Arc::clone(registry));
+        }
+        // Not under the lock: two that ask at once read twice, which costs less than one that waits for the other's call.
+        let registry = Arc::new(Registry::read(&self.store.documents().await?));
+        self.cache().registry = Some((now, Arc::clone(&registry)));
+        Ok(registry)
+    }
+
+    /// A panic elsewhere leaves nothing half done in here.
+    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ERP: there is one.
+    async fn erp(&self) -> Result<Partner, CallFailure> {
+        let registry = self.registry().await.map_err(unsent)?;
+        let mut erps = registry.partners().filter(|partner| partner.role == Role::Erp);
+        match (erps.next(), erps.next()) {
+            (Some(erp), None) => Ok(erp.clone()),
+            (None, _) => Err(misconfigured("the registry has no ERP")),
+            (Some(_), Some(_)) => Err(misconfigured("the registry has more than one ERP")),
+        }
+    }
+
+    /// The CRM that an order came from; one that came another way is told to the only CRM there is.
+    async fn crm(&self, source: &PartnerId) -> Result<Partner, CallFailure> {
+        let registry = self.registry().await.map_err(unsent)?;
+        let crms: Vec<&Partner> = registry.partners().filter(|partner| partner.role == Role::Crm).collect();
+        match (crms.iter().find(|crm| crm.id == *source), crms.as_slice()) {
+            (Some(crm), _) => Ok((*crm).clone()),
+            (None, [only]) => Ok((*only).clone()),
+            (None, _) => Err(misconfigured("the registry does not say which CRM is told of this order")),
+        }
+    }
+
+    async fn warehouse(&self, id: &PartnerId) -> Result<Partner, CallFailure> {
+        let partner = self.partner(id).await.map_err(unsent)?;
+        if partner.role == Role::Warehouse { Ok(partner) } else { Err(misconfigured("this partner is no warehouse")) }
+    }
+
+    fn desk<'a>(&'a self, partner: &'a Partner, cx: &'a Context) -> Desk<'a, S, T> {
+        Desk { partner, secrets: &self.store, transport: &self.transport, cx }
+    }
+
+    async fn signing(&self, partner: &Partner, fresh: bool) -> Result<Vec<secrecy::SecretString>, Failure> {
+        Ok(PartnerSecret::signing(&self.store.secret(&partner.secret, fresh).await?))
+    }
+
+    /// Whether secrets may be read past their cache now; remembers that they are.
+    fn may_refresh_secrets(&self) -> bool {
+        let now = self.clock.now();
+        let mut cache = self.cache();
+        let due = cache.secrets_read.is_none_or(|last| now.duration_since(last).abs() >= IMPATIENCE);
+        if due {
+            cache.secrets_read = Some(now);
+        }
+        due
+    }
+}
+
+fn misconfigured(why: &'static str) -> CallFailure {
+    CallFailure::Ours { code: Code::PartnerUnknown, cause: why.into() }
+}
+
+impl<S: Documents + Secrets, T: Transport, C: Clock> Erp for Partners<S, T, C> {
+    async fn price(&self, cx: &Context, question: &PriceQuestion) -> Result<PriceAnswer, CallFailure> {
+        let erp = self.erp().await?;
+        erp::rest::price(&self.desk(&erp, cx), question).await
+    }
+
+    async fn credit(&self, cx: &Context, question: &CreditQuestion) -> Result<CreditAnswer, CallFailure> {
+        let erp = self.erp().await?;
+        erp::rest::credit(&self.desk(&erp, cx), question).await
+    }
+
+    async fn allocate(
+        &self,
+        cx: &Context,
+        request: &AllocationRequest,
+        attempt: Attempt,
+    ) -> Result<Allocation, CallFailure> {
+        let erp = self.erp().await?;
+        erp::rest::allocate(&self.desk(&erp, cx), request, attempt).await
+    }
+
+    async fn create_sales_order(
+        &self,
+        cx: &Context,
+        order: &SalesOrder,
+        attempt: Attempt,
+    ) -> Result<Released, CallFailure> {
+        let erp = self.erp().await?;
+        erp::rest::create_sales_order(&self.desk(&erp, cx), order, attempt).await
+    }
+
+    async fn post_goods_issue(
+        &self,
+        cx: &Context,
+        issue: &GoodsIssue,
+        attempt: Attempt,
+    ) -> Result<GoodsIssued, CallFailure> {
+        let erp = self.erp().await?;
+        erp::rest::post_goods_issue(&self.desk(&erp, cx), issue, attempt).await
+    }
+
+    async fn invoice(&self, cx: &Context, request: &InvoiceRequest, attempt: Attempt) -> Result<Invoiced, CallFailure> {
+        let erp = self.erp().await?;
+        erp::rest::invoice(&self.desk(&erp, cx), request, attempt).await
+    }
+}
+
+impl<S: Documents + Secrets, T: Transport, C: Clock> Crm for Partners<S, T, C> {
+    async fn tell(&self, cx: &Context, telling: &Telling, version: u64) -> Result<(), CallFailure> {
+        let crm = self.crm(&telling.source).await?;
+        crm::rest::tell(&self.desk(&crm, cx), telling, version).await
+    }
+}
+
+impl<S: Documents + Secrets, T: Transport, C: Clock> Warehouse for Partners<S, T, C> {
+    async fn request(
+        &self,
+        cx: &Context,
+        request: &FulfillmentRequest,
+        party: &Party,
+        attempt: Attempt,
+    ) -> Result<WarehouseAnswer, CallFailure> {
+        let warehouse = self.warehouse(&request.warehouse).await?;
+        let desk = self.desk(&warehouse, cx);
+        match warehouse.protocol {
+            Protocol::Rest => threepl::rest::request(&desk, request, party, attempt).await,
+            Protocol::Shipbob { channel } => threepl::shipbob::request(&desk, channel, request, party, attempt).await,
+        }
+    }
+}
+
+impl<S: Documents + Secrets, T: Transport, C: Clock> Senders for Partners<S, T, C> {
+    async fn verify(&self, partner: &str, request: &Request, now: Timestamp) -> Result<Verified, Unverified> {
+        let found = self.find(partner).await.map_err(Unverified::Unchecked)?;
+        let partner = found.map_err(|_| Unverified::UnknownPartner)?;
+        let scheme = partner.webhook.ok_or(Unverified::UnknownPartner)?;
+        let header = |name| request.header(name).unwrap_or_default();
+        let signed = Signed {
+            id: header("webhook-id"),
+            timestamp: header("webhook-timestamp"),
+            signatures: header("webhook-signature"),
+        };
+        let check = |secrets: Vec<secrecy::SecretString>| {
+            signature::verify(&secrets, scheme.tolerance_seconds, &signed, &request.body, now)
+        };
+        let mut checked = check(self.signing(&partner, false).await.map_err(Unverified::Unchecked)?);
+        // The secret may have been changed a moment ago, on the sender's side first.
+        if checked.is_err() && self.may_refresh_secrets() {
+            checked = check(self.signing(&partner, true).await.map_err(Unverified::Unchecked)?);
+        }
+        match checked {
+            Ok(()) => Ok(Verified {
+                delivery: signed.id.to_owned(),
+                topic: topic(&partner, request),
+                partner: partner.id,
+                role: partner.role,
+            }),
+            Err(Unsigned::Refused(why)) => Err(Unverified::BadSignature(why)),
+            Err(Unsigned::NoSecret) => {
+                let why = format!("the secret {} has no usable signing secret", partner.secret);
+                Err(Unverified::Unchecked(Failure::permanent(Code::SecretMissing, why)))
+            }
+        }
+    }
+}
+
+/// What a delivery is about, in the sender's words.
+fn topic(partner: &Partner, request: &Request) -> String {
+    match partner.protocol {
+        Protocol::Shipbob { .. } => crm::rest::topic(request.header("x-webhook-topic").unwrap_or("unnamed")),
+        Protocol::Rest => {
+            let body = crate::fields::json(&request.body).unwrap_or_default();
+            crm::rest::topic(body.get("type").and_then(serde_json::Value::as_str).unwrap_or("unnamed"))
+        }
+    }
+}
+
+impl<S: Documents + Secrets, T: Transport, C: Clock> OrderReader for Partners<S, T, C> {
+    async fn read_order(&self, delivery: &Delivery) -> Result<Result<NewOrder, Unmappable>, Failure> {
+        let partner = self.partner(&delivery.partner).await?;
+        Ok(crm::rest::read_order(&partner, delivery))
+    }
+}
+
+impl<S: Documents + Secrets, T: Transport, C: Clock> ReportReader for Partners<S, T, C> {
+    async fn read_report(&self, delivery: &Delivery) -> Result<Result<Reported, Unmappable>, Failure> {
+        let partner = self.partner(&delivery.partner).await?;
+        Ok(match partner.protocol {
+            Protocol::Rest => threepl::rest::read_report(&partner, delivery),
+            Protocol::Shipbob { .. } => threepl::shipbob::read_report(&partner, delivery),
+        })
+    }
+}
+
+impl<S: Documents + Secrets, T: Transport, C: Clock> Sites for Partners<S, T, C> {
+    async fn sites(&self, _cx: &Context) -> Result<Vec<Site>, Failure> {
+        let registry = self.registry().await?;
+        Ok(registry.partners().flat_map(|partner| partner.sites.iter().cloned()).collect())
+    }
+}

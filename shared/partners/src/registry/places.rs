@@ -1,0 +1,57 @@
+//! Offending places in a document, as a person would write them: `warehouse.sites[0].cut_off`.
+
+use std::fmt;
+
+/// Everything that is wrong with a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offences(pub Vec<Offence>);
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offence {
+    /// Where, such as `warehouse.sites[0].cut_off`; empty for the document as a whole.
+    pub place: String,
+    /// What.
+    pub problem: String,
+}
+
+impl From<Vec<engine::http::Offence>> for Offences {
+    fn from(offences: Vec<engine::http::Offence>) -> Self {
+        let own = |offence: engine::http::Offence| Offence { place: dotted(&offence.pointer), problem: offence.detail };
+        Self(offences.into_iter().map(own).collect())
+    }
+}
+
+impl fmt::Display for Offence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.place.is_empty() { f.write_str(&self.problem) } else { write!(f, "{}: {}", self.place, self.problem) }
+    }
+}
+
+impl fmt::Display for Offences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, offence) in self.0.iter().enumerate() {
+            let gap = if i == 0 { "" } else { "; " };
+            write!(f, "{gap}{offence}")?;
+        }
+        Ok(())
+    }
+}
+
+/// `/warehouse/sites/0/cut_off` as `warehouse.sites[0].cut_off`; what is no bare word is quoted.
+fn dotted(pointer: &str) -> String {
+    let mut place = String::new();
+    for part in pointer.split('/').skip(1) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        let bare = !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+        if part.bytes().all(|b| b.is_ascii_digit()) && !part.is_empty() {
+            place.push_str(&format!("[{part}]"));
+            continue;
+        }
+        if !place.is_empty() {
+            place.push('.');
+        }
+        place.push_str(&if bare { part } else { format!("{part:?}") });
+    }
+    place
+}

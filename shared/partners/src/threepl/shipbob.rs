@@ -1,0 +1,402 @@
+//! A warehouse with the shapes of ShipBob's public API 1.0: `docs/partners/shipbob.md`.
+//!
+//! There is no idempotency key; a second order with the same `reference_id` is refused with 422 and is found by it. A message
+//! is the shipment itself, its topic in `x-webhook-topic`. `LabeledCreated` ("shipped" in the vendor's words) means that a
+//! label is printed; `Completed` means that the shipment left the building. Neither is more than that.
+
+use domain::fulfillment::{Accepted, FulfillmentRequest, Milestone, MilestoneKind, Packed, Rejected};
+use domain::order::{ServiceLevel, Share};
+use domain::party::Party;
+use domain::{EffectRequest as _, FulfillmentCommand, LineNo, PackageId, Quantity, Rejection};
+use engine::Code;
+use engine::delivery::Delivery;
+use engine::inbound::{Reported, Unmappable};
+use engine::partner::{Attempt, CallFailure, Secrets, WarehouseAnswer};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
+use serde::{Deserialize, Serialize};
+
+use crate::crm::rest::topic;
+use crate::exchange::{Answer, Ask, Desk, FirstStep, ours};
+use crate::fields::{self, Place, Report};
+use crate::registry::{Maps, Meaning, Partner};
+use crate::times;
+use crate::transport::{Method, Reply, Transport};
+
+/// POST /1.0/order
+#[derive(Serialize)]
+struct NewOrder<'a> {
+    reference_id: String,
+    order_number: String,
+    shipping_method: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location_id: Option<u64>,
+    recipient: Recipient,
+    products: Vec<Product>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Recipient {
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phone_number: Option<String>,
+    address: Address,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Address {
+    address1: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address2: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    company_name: Option<String>,
+    city: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    zip_code: Option<String>,
+    country: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Product {
+    reference_id: String,
+    quantity: u64,
+    external_line_id: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quantity_unit_of_measure_code: Option<String>,
+}
+
+/// An order as the API shows it.
+#[derive(Deserialize)]
+struct Kept {
+    id: u64,
+    #[serde(default)]
+    reference_id: Option<String>,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    recipient: Option<Recipient>,
+    #[serde(default)]
+    products: Vec<Product>,
+}
+
+/// Asks the warehouse to ship.
+pub(crate) async fn request<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    channel: u64,
+    request: &FulfillmentRequest,
+    party: &Party,
+    attempt: Attempt,
+) -> Result<WarehouseAnswer, CallFailure> {
+    let order = new_order(request, party, &desk.partner.maps)?;
+    if desk.first_step(attempt)? == FirstStep::Look
+        && let Some(found) = look(desk, channel, &order).await?
+    {
+        return Ok(found);
+    }
+    let ask = desk.write(Method::Post, desk.url(&["1.0", "order"])?, Some(request.key()), &order)?;
+    match desk.ask(&in_channel(ask, channel)).await? {
+        Answer::Done(reply) => {
+            let Kept { id, .. } = desk.read(&reply)?;
+            accepted(desk, id)
+        }
+        // A duplicate and a refusal have the same status; what stands under the reference tells which it is.
+        Answer::Unprocessable(reply) => match look(desk, channel, &order).await? {
+            Some(found) => Ok(found),
+            None if names(&reply, "reference_id") => {
+                let code = Code::PartnerBusy;
+                Err(CallFailure::Unknown { code, cause: "a duplicate, it says, and does not show it yet".into() })
+            }
+            None => Ok(WarehouseAnswer::Rejected(Rejected { reason: reasons(&reply) })),
+        },
+        Answer::Conflict(reply) | Answer::Absent(reply) => Err(refused(&reply)),
+    }
+}
+
+fn new_order<'a>(request: &FulfillmentRequest, party: &Party, maps: &'a Maps) -> Result<NewOrder<'a>, CallFailure> {
+    let level = match request.service_level {
+        ServiceLevel::Standard => "Standard",
+        ServiceLevel::Expedited => "Expedited",
+    };
+    let product = |share: &Share| {
+        let amount = share.quantity.amount();
+        let quantity = amount.to_u64().filter(|whole| Decimal::from(*whole) == amount);
+        let Some(quantity) = quantity else {
+            let why = format!("line {}: this warehouse counts whole units only", share.line);
+            return Err(CallFailure::Refused(Rejection::new("FRACTION", why)));
+        };
+        Ok(Product {
+            reference_id: maps.their_sku(&share.sku).to_owned(),
+            quantity,
+            external_line_id: Some(share.line.0.get()),
+            quantity_unit_of_measure_code: Some(maps.their_unit(&share.quantity.uom()).to_owned()),
+        })
+    };
+    let Party { name, company, line1, line2, city, region, postal_code, country, phone, email } = party.clone();
+    let address = Address {
+        address1: line1,
+        address2: line2,
+        company_name: company,
+        city,
+        state: region,
+        zip_code: Some(postal_code),
+        country,
+    };
+    Ok(NewOrder {
+        reference_id: request.fulfillment.to_string(),
+        order_number: request.fulfillment.to_string(),
+        shipping_method: maps.their_service_level(request.service_level).unwrap_or(level),
+        kind: "DTC",
+        // The vendor's sites are numbers; a site that is not mapped to one is left to the vendor to choose.
+        location_id: maps.their_site(&request.site).parse().ok(),
+        recipient: Recipient { name, email, phone_number: phone, address },
+        products: request.lines.iter().map(product).collect::<Result<_, _>>()?,
+    })
+}
+
+/// What stands under our reference.
+async fn look<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    channel: u64,
+    order: &NewOrder<'_>,
+) -> Result<Option<WarehouseAnswer>, CallFailure> {
+    let mut url = desk.url(&["1.0", "order"])?;
+    url.query_pairs_mut().append_pair("ReferenceIds", &order.reference_id);
+    let reply = match desk.ask(&in_channel(desk.get(url), channel)).await? {
+        Answer::Done(reply) => reply,
+        Answer::Absent(_) => return Ok(None),
+        Answer::Conflict(reply) | Answer::Unprocessable(reply) => return Err(refused(&reply)),
+    };
+    let mut kept: Vec<Kept> = desk.read(&reply)?;
+    // A filter that the vendor ignores would show every order there is. A cancelled order keeps its reference taken, so that
+    // it is looked at, too.
+    kept.retain(|kept| kept.reference_id.as_ref() == Some(&order.reference_id));
+    let Some(first) = kept.first() else { return Ok(None) };
+    let differs = |why: &str| {
+        let why = format!("the order of {} {why}", order.reference_id);
+        Err(CallFailure::Refused(Rejection::new("DUPLICATE_DIFFERS", why)))
+    };
+    match kept.iter().find(|kept| same(kept, order)) {
+        Some(kept) if kept.status.as_deref() == Some("Cancelled") => differs("was cancelled there"),
+        Some(kept) => accepted(desk, kept.id).map(Some),
+        None => differs(&format!("says something else than ours (its number there is {})", first.id)),
+    }
+}
+
+/// Whether an order that the vendor shows is the one that we send; what it does not show is not held against it.
+fn same(kept: &Kept, order: &NewOrder<'_>) -> bool {
+    let sorted = |products: &[Product]| {
+        let mut products = products.to_vec();
+        products.sort();
+        products
+    };
+    let bare =
+        |product: &Product| Product { external_line_id: None, quantity_unit_of_measure_code: None, ..product.clone() };
+    let shown = kept.products.iter().all(|product| product.external_line_id.is_some());
+    let products = |products: &[Product]| -> Vec<Product> {
+        if shown {
+            let unit = |p: &Product| Product { quantity_unit_of_measure_code: None, ..p.clone() };
+            sorted(&products.iter().map(unit).collect::<Vec<_>>())
+        } else {
+            sorted(&products.iter().map(bare).collect::<Vec<_>>())
+        }
+    };
+    products(&kept.products) == products(&order.products)
+        && kept.recipient.as_ref().is_none_or(|recipient| *recipient == order.recipient)
+}
+
+fn accepted<S: Secrets, T: Transport>(desk: &Desk<'_, S, T>, id: u64) -> Result<WarehouseAnswer, CallFailure> {
+    let reference = id.to_string().parse().map_err(|_| desk.garbage("an order without a usable id"))?;
+    Ok(WarehouseAnswer::Accepted(Accepted { reference }))
+}
+
+fn in_channel(mut ask: Ask, channel: u64) -> Ask {
+    ask.headers.push(("shipbob_channel_id", channel.to_string()));
+    ask
+}
+
+/// Whether a refusal, a map from fields to what is wrong with them, names `field`.
+fn names(reply: &Reply, field: &str) -> bool {
+    let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    body.get(field).is_some() || body.get("errors").is_some_and(|errors| errors.get(field).is_some())
+}
+
+/// The vendor's reasons as one line.
+fn reasons(reply: &Reply) -> String {
+    let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let mut reasons = Vec::new();
+    for (field, why) in body.as_object().into_iter().flatten() {
+        let texts = why.as_array().into_iter().flatten().chain([why]).filter_map(serde_json::Value::as_str);
+        reasons.extend(texts.map(|text| format!("{field}: {text}")));
+    }
+    if reasons.is_empty() {
+        "the warehouse named no reason".to_owned()
+    } else {
+        engine::redact::text(&reasons.join("; "))
+    }
+}
+
+fn refused(reply: &Reply) -> CallFailure {
+    let (code, reason) = (format!("HTTP_{}", reply.status), reasons(reply));
+    if reply.status == 404 {
+        ours(Code::PartnerRefused, "the base_url leads nowhere")
+    } else {
+        CallFailure::Refused(Rejection { code, reason })
+    }
+}
+
+/// What the vendor's statuses mean, the same for all of its customers; a document may say otherwise. A detail makes a status
+/// another one: `Completed` has left, `Completed/Delivered` has arrived, and `Completed` with a detail that nobody knows is
+/// unknown.
+const MEANINGS: [(&str, Meaning); 17] = [
+    ("None", Meaning::Nothing),
+    ("Processing", Meaning::Nothing),
+    ("ImportReview", Meaning::Nothing),
+    ("Exception", Meaning::Milestone(MilestoneKind::OnHold)),
+    ("OnHold", Meaning::Milestone(MilestoneKind::OnHold)),
+    ("LabeledCreated", Meaning::Milestone(MilestoneKind::LabelCreated)),
+    ("Completed", Meaning::Milestone(MilestoneKind::PickedUp)),
+    ("Completed/InTransit", Meaning::Milestone(MilestoneKind::InTransit)),
+    ("Completed/OutForDelivery", Meaning::Milestone(MilestoneKind::OutForDelivery)),
+    ("Completed/AvailableForPickup", Meaning::Milestone(MilestoneKind::ReadyForPickup)),
+    ("Completed/Delivered", Meaning::Milestone(MilestoneKind::Delivered)),
+    ("Completed/DeliveryException", Meaning::Milestone(MilestoneKind::DeliveryDelayed)),
+    ("Completed/DeliveryAttemptFailed", Meaning::Milestone(MilestoneKind::DeliveryFailed)),
+    ("Completed/ReturnedToSender", Meaning::Milestone(MilestoneKind::ReturnToSender)),
+    ("Cancelled", Meaning::Milestone(MilestoneKind::Cancelled)),
+    ("Cancelled/Cancelled", Meaning::Milestone(MilestoneKind::Cancelled)),
+    ("Completed/Processing", Meaning::Milestone(MilestoneKind::PickedUp)),
+];
+
+/// Reads what the warehouse reports.
+pub(crate) fn read_report(partner: &Partner, delivery: &Delivery) -> Result<Reported, Unmappable> {
+    match delivery.topic.as_str() {
+        "order.shipped"
+        | "order.shipment.tracking.updated"
+        | "order.shipment.tracking_received"
+        | "order.shipment.delivered"
+        | "order.shipment.exception"
+        | "order.shipment.on_hold"
+        | "order.shipment.cancelled" => {}
+        other => return Err(Unmappable::UnknownTopic(topic(other))),
+    }
+    let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
+    let report = Report::default();
+    let root = report.root(&body);
+    let reported = root.object().and_then(|_| {
+        let fulfillment = root.at("reference_id").parse();
+        // One shipment, or an order with all of its own.
+        let several = root.at("shipments").present();
+        let shipments = several.as_ref().map_or_else(|| vec![root.clone()], Place::items);
+        let order = if several.is_some() { root.at("id") } else { root.at("order_id") };
+        let accepted = FulfillmentCommand::RecordAccepted(Accepted { reference: number(&order)?.parse().ok()? });
+        let mut commands = vec![accepted];
+        for shipment in &shipments {
+            commands.extend(read_shipment(shipment, partner, delivery)?);
+        }
+        Some(Reported { fulfillment: fulfillment?, commands })
+    });
+    report.unless_wrong(reported).map_err(Unmappable::Malformed)
+}
+
+/// What one shipment, which is one package, says: its content and its status.
+fn read_shipment(place: &Place<'_>, partner: &Partner, delivery: &Delivery) -> Option<Vec<FulfillmentCommand>> {
+    place.object()?;
+    let maps = &partner.maps;
+    let id_place = place.at("id");
+    let package: Option<PackageId> = number(&id_place).and_then(|id| id_place.take(id.parse()));
+    let status = place.at("status").words(64)?;
+    let detail = place.at("status_details").items().first().and_then(|detail| detail.at("name").optional_words(64));
+    let said = detail.map_or_else(|| status.clone(), |detail| format!("{status}/{detail}"));
+    let known = MEANINGS.iter().find(|(known, _)| *known == said).map(|(_, meaning)| *meaning);
+    // An exception's or a hold's detail is its reason, not another status.
+    let by_reason =
+        || matches!(status.as_str(), "Exception" | "OnHold").then_some(Meaning::Milestone(MilestoneKind::OnHold));
+    let meaning = maps.status(&said).or(known).or_else(by_reason);
+    let milestone = match meaning {
+        Some(Meaning::Nothing) => return Some(vec![]),
+        Some(Meaning::Rejected) => {
+            let reason =
+                place.at("status_details").items().first().and_then(|d| d.at("description").optional_words(200));
+            let reason = reason.map_or(said.clone(), |reason| format!("{said}: {}", engine::redact::text(&reason)));
+            return Some(vec![FulfillmentCommand::RecordRejected(Rejected { reason })]);
+        }
+        Some(Meaning::Milestone(kind)) => kind,
+        None => MilestoneKind::Unknown,
+    };
+    let moment = times::first(&times_of(milestone, place), &partner.time_zone, delivery.received_at);
+    let made = times::first(&[place.at("created_date")], &partner.time_zone, delivery.received_at);
+    let tracking_place = place.at("tracking");
+    let carrier_place = tracking_place.at("carrier");
+    let carrier = carrier_place.clone().optional_text().and_then(|text| carrier_place.take(maps.carrier(text)));
+    let tracking = tracking_place.at("tracking_number").optional_parse();
+    let lines = products(&place.at("products"), maps)?;
+    let (package, moment) = (package?, moment?);
+    let mut commands = Vec::new();
+    // Every message repeats the content. It is told as of the shipment's making, so that a repetition is nothing new, and it
+    // is told by each, so that none has to come first.
+    if !lines.is_empty() && milestone != MilestoneKind::Cancelled {
+        let (package, at) = (package.clone(), made?.at);
+        commands.push(FulfillmentCommand::RecordPacked(Packed { package, at, lines, carrier: None, tracking: None }));
+    }
+    commands.push(FulfillmentCommand::RecordMilestone(Milestone {
+        package,
+        milestone,
+        at: moment.at,
+        code: Some(said),
+        clock_ahead: moment.clock_ahead,
+        carrier,
+        tracking,
+    }));
+    Some(commands)
+}
+
+/// Where the time of a milestone stands; the general ones last.
+fn times_of<'v>(kind: MilestoneKind, place: &Place<'v>) -> [Place<'v>; 3] {
+    let own = match kind {
+        MilestoneKind::PickedUp => "actual_fulfillment_date",
+        MilestoneKind::Delivered => "delivery_date",
+        MilestoneKind::LabelCreated | MilestoneKind::OnHold | MilestoneKind::Cancelled | MilestoneKind::Unknown => {
+            "last_update_at"
+        }
+        MilestoneKind::InTransit
+        | MilestoneKind::DeliveryDelayed
+        | MilestoneKind::OutForDelivery
+        | MilestoneKind::ReadyForPickup
+        | MilestoneKind::DeliveryFailed
+        | MilestoneKind::ReturnToSender => "last_tracking_update_at",
+    };
+    [place.at(own), place.at("last_update_at"), place.at("created_date")]
+}
+
+fn products(place: &Place<'_>, maps: &Maps) -> Option<Vec<Share>> {
+    place.items().iter().map(|product| share(product, maps)).collect()
+}
+
+fn share(place: &Place<'_>, maps: &Maps) -> Option<Share> {
+    place.object()?;
+    let number = place.at("external_line_id").whole(1..=u64::from(u32::MAX));
+    let line = number.and_then(|n| u32::try_from(n).ok()).and_then(LineNo::new);
+    let own = place.at("reference_id");
+    let sku_place = if own.is_absent() { place.at("sku") } else { own };
+    let sku = sku_place.text().and_then(|text| sku_place.take(maps.sku(text)));
+    let uom_place = place.at("quantity_unit_of_measure_code");
+    let uom = match uom_place.clone().optional_words(10) {
+        Some(text) => uom_place.take(maps.unit(&text)),
+        None => Some(domain::Uom::EACH),
+    };
+    let quantity_place = place.at("quantity");
+    let whole = quantity_place.whole(1..=1_000_000_000_000)?;
+    let quantity = quantity_place.take(Quantity::new(Decimal::from(whole), uom?));
+    Some(Share { line: line?, sku: sku?, quantity: quantity? })
+}
+
+/// An id that is a number on the wire.
+fn number(place: &Place<'_>) -> Option<String> {
+    place.whole(1..=u64::MAX).map(|id| id.to_string())
+}
