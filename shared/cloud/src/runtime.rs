@@ -53,7 +53,7 @@ pub(crate) async fn run<P>(
 
 fn begin(function: &'static str) -> Result<Start, StartError> {
     logs::begin();
-    Start::read(function)
+    Start::with_settings(function, |name| std::env::var(name).ok())
 }
 
 async fn serve(function: &'static str, answer: Answer) -> Exit {

@@ -84,21 +84,19 @@ impl fmt::Debug for Start {
 }
 
 impl Start {
-    /// Reads the environment.
-    pub(crate) fn read(function: &'static str) -> Result<Self, StartError> {
+    /// What the runners do with the process's environment, for tools and tests that are no Lambda functions: `get` gives the
+    /// value of a setting.
+    ///
+    /// # Errors
+    /// A setting is missing or is not what it must be.
+    pub fn with_settings(function: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<Self, StartError> {
         // The one TLS provider of the process. Should another one be installed already (tests), that one serves as well.
         if rustls::crypto::ring::default_provider().install_default().is_err() {
             tracing::debug!("a TLS provider had been installed before");
         }
-        let settings = Settings::read(|name| std::env::var(name).ok())?;
+        let settings = Settings::read(get)?;
         let aws = Aws::new(&settings)?;
         Ok(Self { function, settings, aws })
-    }
-
-    /// For tests of the adapters: settings and transport by hand.
-    #[cfg(test)]
-    pub(crate) fn with(function: &'static str, settings: Settings, aws: Aws) -> Self {
-        Self { function, settings, aws }
     }
 
     /// Streams: needs `JOURNAL_TABLE`, and `DUE_TABLE` to found any.
@@ -175,7 +173,10 @@ impl Start {
     }
 
     /// The function's own queue and dead-letter queue: needs `DLQ_URL`; `QUEUE_URL` where a queue feeds it.
-    pub(crate) fn own_queue(&self, fed_by_queue: bool) -> Result<OwnQueue, StartError> {
+    ///
+    /// # Errors
+    /// A setting is missing.
+    pub fn own_queue(&self, fed_by_queue: bool) -> Result<OwnQueue, StartError> {
         let dlq = need(&self.settings.names.dlq, "DLQ_URL")?;
         let queue = if fed_by_queue { need(&self.settings.names.queue, "QUEUE_URL")? } else { String::new() };
         Ok(OwnQueue::new(self.aws.sqs(), queue, dlq))

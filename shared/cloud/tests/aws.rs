@@ -1,0 +1,261 @@
+//! The adapters against a real endpoint: the local emulator, or an account made for tests.
+//!
+//! Ignored by default. `AWS_ENDPOINT_URL=http://localhost:4566 cargo nextest run -p cloud --run-ignored only`, with the
+//! emulator running there, makes its own tables, queues, bus and secret, under names that no other run uses.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType,
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+use cloud::Start;
+use engine::batch::{Parked, Queue};
+use engine::partner::{Documents, Secrets};
+use engine::relay::{Bus, Entry};
+use engine::stores::Queues;
+use engine::{Code, Failure};
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use testkit::suites;
+
+/// The endpoint with everything that a function may need.
+struct Made {
+    names: BTreeMap<&'static str, String>,
+    run: String,
+    config: aws_types::SdkConfig,
+}
+
+fn setting(name: &str, usual: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| usual.to_owned())
+}
+
+impl Made {
+    fn new() -> Self {
+        let endpoint = std::env::var("AWS_ENDPOINT_URL").expect("AWS_ENDPOINT_URL names the emulator");
+        let run = format!("cloud-{:08x}", fastrand::u32(..));
+        let (key, secret) = (setting("AWS_ACCESS_KEY_ID", "test"), setting("AWS_SECRET_ACCESS_KEY", "test"));
+        let credentials = aws_credential_types::Credentials::new(&key, &secret, None, None, "test");
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
+                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let config = aws_types::SdkConfig::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::v2026_01_12())
+            .region(aws_types::region::Region::new("us-east-1"))
+            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
+            .http_client(http)
+            .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
+            .endpoint_url(&endpoint)
+            .build();
+        let names = BTreeMap::from([
+            ("AWS_ENDPOINT_URL", endpoint),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", key),
+            ("AWS_SECRET_ACCESS_KEY", secret),
+            ("ENVIRONMENT", run.clone()),
+            ("JOURNAL_EPOCH", "1".to_owned()),
+            ("FUNCTION_TIMEOUT_SECONDS", "30".to_owned()),
+        ]);
+        Self { names, run, config }
+    }
+
+    fn start(&self) -> Start {
+        Start::with_settings("suite", |name| self.names.get(name).cloned()).unwrap()
+    }
+
+    async fn table(&mut self, setting: &'static str, keys: &[(&str, ScalarAttributeType)], index: &[&str]) {
+        let name = format!("{}-{}", self.run, setting.to_lowercase());
+        let key = |(place, name): (usize, &str)| {
+            let kind = if place == 0 { KeyType::Hash } else { KeyType::Range };
+            KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
+        };
+        let attribute = |(name, kind): (&str, ScalarAttributeType)| {
+            AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+        };
+        let mut create = aws_sdk_dynamodb::Client::new(&self.config)
+            .create_table()
+            .table_name(&name)
+            .billing_mode(BillingMode::PayPerRequest)
+            .set_key_schema(Some(keys.iter().map(|(name, _)| *name).enumerate().map(key).collect()));
+        let indexed = index.iter().map(|name| (*name, ScalarAttributeType::S));
+        let all = keys.iter().cloned().chain(indexed).map(attribute).collect();
+        create = create.set_attribute_definitions(Some(all));
+        if !index.is_empty() {
+            let by_status = GlobalSecondaryIndex::builder()
+                .index_name("by_status")
+                .set_key_schema(Some(index.iter().copied().enumerate().map(key).collect()))
+                .projection(Projection::builder().projection_type(ProjectionType::All).build());
+            create = create.global_secondary_indexes(by_status.build().unwrap());
+        }
+        create.send().await.unwrap();
+        self.names.insert(setting, name);
+    }
+
+    async fn queue(&mut self, setting: &'static str, name: &str) -> String {
+        let sqs = aws_sdk_sqs::Client::new(&self.config);
+        let url = sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
+        self.names.insert(setting, url.clone());
+        url
+    }
+}
+
+const S: ScalarAttributeType = ScalarAttributeType::S;
+const N: ScalarAttributeType = ScalarAttributeType::N;
+
+#[tokio::test]
+#[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
+async fn the_journal_keeps_its_promises() {
+    let mut made = Made::new();
+    made.table("JOURNAL_TABLE", &[("stream", S), ("version", N)], &[]).await;
+    made.table("DUE_TABLE", &[("shard", S), ("due", S)], &[]).await;
+    suites::journal(&made.start().journal().unwrap()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
+async fn two_hundred_commits_at_one_version_make_one_winner() {
+    let mut made = Made::new();
+    made.table("JOURNAL_TABLE", &[("stream", S), ("version", N)], &[]).await;
+    suites::journal_race(&made.start().journal().unwrap()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
+async fn the_other_stores_keep_their_promises() {
+    let mut made = Made::new();
+    made.table("DELIVERIES_TABLE", &[("delivery", S)], &[]).await;
+    made.table("PARTIES_TABLE", &[("party", S), ("n", N)], &[]).await;
+    made.table("DUE_TABLE", &[("shard", S), ("due", S)], &[]).await;
+    made.table("VIEWS_TABLE", &[("pk", S), ("sk", S)], &["status", "status_sort"]).await;
+    let start = made.start();
+    suites::deliveries(&start.deliveries().unwrap()).await;
+    suites::parties(&start.parties().unwrap()).await;
+    suites::due(&start.due().unwrap()).await;
+    suites::views(&start.views().unwrap()).await;
+    let cursor = start.views().unwrap();
+    let foreign = engine::stores::Views::list(&cursor, "order/shipped", 3, Some("bm9uZQ")).await;
+    assert!(matches!(foreign, Err(Failure::Permanent { .. })));
+}
+
+#[tokio::test]
+#[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
+async fn the_registry_gives_every_document() {
+    let mut made = Made::new();
+    made.table("REGISTRY_TABLE", &[("kind", S), ("id", S)], &[]).await;
+    let registry = made.start().registry().unwrap();
+    assert_eq!(registry.documents().await.unwrap(), Vec::<String>::new());
+    let text = |value: &str| aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned());
+    for (kind, id) in [("partner", "acme-crm"), ("partner", "eastco"), ("other", "x")] {
+        let put = aws_sdk_dynamodb::Client::new(&made.config).put_item().table_name(&made.names["REGISTRY_TABLE"]);
+        let put = put.item("kind", text(kind)).item("id", text(id)).item("document", text(&format!("{{\"id\":\"{id}\"}}")));
+        put.send().await.unwrap();
+    }
+    assert_eq!(registry.documents().await.unwrap(), [r#"{"id":"acme-crm"}"#, r#"{"id":"eastco"}"#]);
+}
+
+#[tokio::test]
+#[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
+async fn secrets_are_found_by_name_and_kept_for_a_while() {
+    let mut made = Made::new();
+    let secretsmanager = aws_sdk_secretsmanager::Client::new(&made.config);
+    let id = format!("{}/partner/eastco", made.run);
+    secretsmanager.create_secret().name(&id).secret_string("one").send().await.unwrap();
+    made.names.insert("SECRETS_PREFIX", made.run.clone());
+    let secrets = made.start().secrets().unwrap();
+    assert_eq!(secrets.secret("partner/eastco", false).await.unwrap().expose_secret(), "one");
+    secretsmanager.put_secret_value().secret_id(&id).secret_string("two").send().await.unwrap();
+    assert_eq!(secrets.secret("partner/eastco", false).await.unwrap().expose_secret(), "one", "from memory");
+    let missing = secrets.secret("partner/nobody", false).await;
+    assert!(matches!(missing, Err(Failure::Permanent { code: Code::SecretMissing, .. })));
+}
+
+#[tokio::test]
+#[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
+async fn messages_are_sent_delayed_and_parked_with_their_cause() {
+    let mut made = Made::new();
+    let prefix = format!("{}-", made.run);
+    let queue = made.queue("QUEUE_URL", &format!("{prefix}order-price")).await;
+    let dlq = made.queue("DLQ_URL", &format!("{prefix}order-price-dlq")).await;
+    made.names.insert("QUEUE_URL_PREFIX", queue.strip_suffix("order-price").unwrap().to_owned());
+    let start = made.start();
+    let sqs = aws_sdk_sqs::Client::new(&made.config);
+
+    let bodies: Vec<String> = (0..23).map(|n| format!("{{\"n\":{n},\"text\":\"\u{ffff} é\"}}")).collect();
+    assert_eq!(start.queues().unwrap().send("order-price", &bodies).await.unwrap(), Vec::<usize>::new());
+    let counted = sqs.get_queue_attributes().queue_url(&queue);
+    let counted = counted.attribute_names(QueueAttributeName::ApproximateNumberOfMessages).send().await.unwrap();
+    assert_eq!(counted.attributes.unwrap()[&QueueAttributeName::ApproximateNumberOfMessages], "23");
+    let none = start.queues().unwrap().send("nobody", &bodies).await;
+    assert!(matches!(none, Err(Failure::Permanent { code: Code::StoreRefused, .. })), "{none:?}");
+
+    let own = start.own_queue(true).unwrap();
+    let received = sqs.receive_message().queue_url(&queue).send().await.unwrap().messages.unwrap().remove(0);
+    own.delay(received.receipt_handle().unwrap(), Duration::from_millis(1_500)).await.unwrap();
+
+    let parked = Parked {
+        body: "{\"text\":\"\u{fffe}\"}".to_owned(),
+        code: Code::PartnerGarbage,
+        function: "order-price",
+        correlation: String::new(),
+        stream: "order/ord_1".to_owned(),
+        attempts: 5,
+        first_received: Timestamp::UNIX_EPOCH,
+        cause: "the answer was \u{1} words".to_owned(),
+    };
+    own.park(&parked).await.unwrap();
+    let receive = sqs.receive_message().queue_url(&dlq).message_attribute_names("All");
+    let message = receive.send().await.unwrap().messages.unwrap().remove(0);
+    assert_eq!(message.body(), Some("{\"text\":\"\\ufffe\"}"));
+    let attributes = message.message_attributes().unwrap();
+    let value = |name: &str| attributes.get(name).and_then(|value| value.string_value()).unwrap_or("none");
+    assert_eq!((value("code"), value("function"), value("attempts")), ("PRT-003", "order-price", "5"));
+    assert_eq!((value("stream"), value("first_received")), ("order/ord_1", "1970-01-01T00:00:00Z"));
+    assert_eq!((value("cause"), value("correlation_id")), ("the answer was \\u0001 words", "none"));
+}
+
+#[tokio::test]
+#[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
+async fn events_reach_the_queue_behind_the_rule() {
+    let mut made = Made::new();
+    let run = made.run.clone();
+    let events = aws_sdk_eventbridge::Client::new(&made.config);
+    let sqs = aws_sdk_sqs::Client::new(&made.config);
+    let queue = made.queue("QUEUE_URL", &format!("{run}-order-price")).await;
+    let arn = sqs.get_queue_attributes().queue_url(&queue).attribute_names(QueueAttributeName::QueueArn);
+    let arn = arn.send().await.unwrap().attributes.unwrap().remove(&QueueAttributeName::QueueArn).unwrap();
+    events.create_event_bus().name(&run).send().await.unwrap();
+    let pattern = r#"{"source":["crossdock"],"detail-type":["order.submitted"]}"#;
+    events.put_rule().name(&run).event_bus_name(&run).event_pattern(pattern).send().await.unwrap();
+    let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn).build().unwrap();
+    events.put_targets().rule(&run).event_bus_name(&run).targets(target).send().await.unwrap();
+
+    made.names.insert("EVENT_BUS", run);
+    let bus = made.start().bus().unwrap();
+    let entry = |n: usize| Entry {
+        kind: if n % 2 == 0 { "order.submitted" } else { "order.priced" }.to_owned(),
+        detail: format!(r#"{{"id":"1/order/ord_1/1/{n}"}}"#),
+    };
+    let entries: Vec<Entry> = (0..25).map(entry).collect();
+    assert_eq!(bus.publish(&entries).await.unwrap(), Vec::<usize>::new());
+    let mut seen = 0;
+    for _ in 0..20 {
+        let received = sqs.receive_message().queue_url(&queue).max_number_of_messages(10).send().await.unwrap();
+        for message in received.messages() {
+            assert!(message.body().unwrap().contains(r#""detail-type""#));
+            seen += 1;
+            let delete = sqs.delete_message().queue_url(&queue).receipt_handle(message.receipt_handle().unwrap());
+            delete.send().await.unwrap();
+        }
+        if seen == 13 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(seen, 13);
+}
