@@ -15,8 +15,7 @@ async fn main() -> Exit {
                 deliveries: start.deliveries()?,
                 registry: Partners::new(
                     (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private())?,
-                ),
+                    HttpTransport::new(start.partners_may_be_private())?, start.clock()),
             })
         },
         handle,

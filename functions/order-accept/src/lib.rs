@@ -5,6 +5,7 @@
 //! - Then: `order.submitted`.
 //! - Fails: 400/422 (not an order, with the offending places), 409 (the order or the key exists with other content), 403.
 
+use domain::PartnerId;
 use engine::http::{Offence, Problem, Request, Response};
 use engine::inbound::NewOrder;
 use engine::intake::{self, Submitted};
@@ -36,7 +37,7 @@ pub async fn handle<R>(
     cx: &Context,
 ) -> Result<Response, Failure>
 where
-    R: Fn(&str, &[u8], jiff::Timestamp) -> Result<NewOrder, Vec<Offence>>,
+    R: Fn(&PartnerId, &[u8], jiff::Timestamp) -> Result<NewOrder, Vec<Offence>>,
 {
     if let Err(problem) = request.allow("orders:write") {
         return Ok(problem.into());
@@ -48,7 +49,10 @@ where
     if let Err(problem) = engine::http::json_text(&request.body) {
         return Ok(problem.into());
     }
-    let new = match (ports.read)(&request.client, &request.body, cx.now) {
+    let Ok(source) = request.client.parse::<PartnerId>() else {
+        return Ok(Problem::new(403, "CLIENT_UNNAMED", "The token's client has no usable name").into());
+    };
+    let new = match (ports.read)(&source, &request.body, cx.now) {
         Ok(new) => new,
         Err(offences) => return Ok(not_an_order(offences).into()),
     };

@@ -8,7 +8,7 @@ async fn main() -> Exit {
     cloud::http(
         "order-accept",
         async |start| {
-            Ok(Ports { journal: start.journal()?, parties: start.parties()?, read: partners::crm::read_order_body })
+            Ok(Ports { journal: start.journal()?, parties: start.parties()?, read: partners::read_order_body })
         },
         handle,
     )

@@ -14,8 +14,7 @@ async fn main() -> Exit {
                 journal: start.journal()?,
                 erp: Partners::new(
                     (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private())?,
-                ),
+                    HttpTransport::new(start.partners_may_be_private())?, start.clock()),
             })
         },
         handle,

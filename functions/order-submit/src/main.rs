@@ -16,8 +16,7 @@ async fn main() -> Exit {
                 parties: start.parties()?,
                 registry: Partners::new(
                     (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private())?,
-                ),
+                    HttpTransport::new(start.partners_may_be_private())?, start.clock()),
             })
         },
         handle,

@@ -42,7 +42,7 @@ pub async fn handle(
         Ok(sender) => sender,
         Err(unverified) => return refuse(unverified, partner, cx),
     };
-    if let Err(problem) = engine::http::json_text(&request.body) {
+    if let Err(problem) = readable(&request.body) {
         return Ok(problem.into());
     }
     let delivery = delivery(sender, request, cx);
@@ -51,6 +51,13 @@ pub async fn handle(
         Kept::Conflict { kept } => keep_beside(&ports.deliveries, delivery.clone(), &kept).await?,
     }
     Ok(Response::json(202, &json!({ "delivery": delivery.id, "correlation_id": cx.correlation })))
+}
+
+/// Whether the body can be read at all; what it says is the next step's concern.
+fn readable(body: &[u8]) -> Result<(), Problem> {
+    let unpacked = |why: &str| Problem::new(400, "BODY_NOT_GZIP", "The body cannot be unpacked").detail(why);
+    let plain = partners::plain_body(body).map_err(unpacked)?;
+    engine::http::json_text(&plain).map(|_text| ())
 }
 
 /// The sender used one id for two bodies. The first stands under that id; the second is kept beside it, so that whatever it

@@ -15,6 +15,7 @@ async fn main() -> Exit {
                 registry: Partners::new(
                     (start.registry()?, start.secrets()?),
                     HttpTransport::new(start.partners_may_be_private())?,
+                    start.clock(),
                 ),
             })
         },

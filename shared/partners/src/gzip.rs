@@ -7,7 +7,10 @@ use std::io::Read as _;
 const LIMIT: u64 = 4 << 20;
 
 /// The body as it was before it was compressed, if it was.
-pub(crate) fn plain(body: &[u8]) -> Result<Cow<'_, [u8]>, &'static str> {
+///
+/// # Errors
+/// It begins as gzip does and is none, or unfolds to more than 4 MiB.
+pub fn plain(body: &[u8]) -> Result<Cow<'_, [u8]>, &'static str> {
     if !body.starts_with(&[0x1F, 0x8B]) {
         return Ok(Cow::Borrowed(body));
     }

@@ -31,29 +31,43 @@ use crate::transport::Transport;
 
 /// How long the registry's documents are believed without another look.
 const AGE: SignedDuration = SignedDuration::from_secs(60);
-/// How often an unknown name or a wrong signature may make us look again, at most: senders must not command our stores.
+/// How often an unknown name may make us look again, at most: senders must not command our stores.
 const IMPATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
-/// Every partner of the deployment, behind the engine's ports. `S` reads documents and secrets, `T` carries calls.
-#[derive(Debug)]
+/// Every partner of the deployment, behind the engine's ports. `S` reads documents and secrets, `T` carries calls. A handle: a
+/// clone shares the cache.
+#[derive(Debug, Clone)]
 pub struct Partners<S, T, C> {
     store: S,
     transport: T,
     clock: C,
-    cache: Mutex<Cache>,
+    cache: Arc<Mutex<Cache>>,
 }
 
-#[derive(Debug, Default)]
-struct Cache {
-    registry: Option<(Timestamp, Arc<Registry>)>,
-    /// When secrets were last read past their cache because a signature was wrong.
-    secrets_read: Option<Timestamp>,
+/// The documents, and when they were read.
+type Cache = Option<(Timestamp, Arc<Registry>)>;
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+impl<S: Documents + Secrets, T: Transport> Partners<S, T> {
+    /// Partners that are read from `store` and called through `transport`.
+    pub fn new(store: S, transport: T) -> Self {
+        Self::at(store, transport, SystemClock)
+    }
 }
 
 impl<S: Documents + Secrets, T: Transport, C: Clock> Partners<S, T, C> {
-    /// Partners that are read from `store` and called through `transport`.
-    pub fn new(store: S, transport: T, clock: C) -> Self {
-        Self { store, transport, clock, cache: Mutex::default() }
+    /// The same with a clock of one's own.
+    pub fn at(store: S, transport: T, clock: C) -> Self {
+        Self { store, transport, clock, cache: Arc::default() }
     }
 
     /// The registry, at most a minute old.
@@ -89,14 +103,14 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Partners<S, T, C> {
 
     async fn registry_within(&self, age: SignedDuration) -> Result<Arc<Registry>, Failure> {
         let now = self.clock.now();
-        if let Some((read_at, registry)) = &self.cache().registry
+        if let Some((read_at, registry)) = &*self.cache()
             && now.duration_since(*read_at).abs() < age
         {
             return Ok(Arc::clone(registry));
         }
         // Not under the lock: two that ask at once read twice, which costs less than one that waits for the other's call.
         let registry = Arc::new(Registry::read(&self.store.documents().await?));
-        self.cache().registry = Some((now, Arc::clone(&registry)));
+        *self.cache() = Some((now, Arc::clone(&registry)));
         Ok(registry)
     }
 
@@ -138,17 +152,6 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Partners<S, T, C> {
 
     async fn signing(&self, partner: &Partner, fresh: bool) -> Result<Vec<secrecy::SecretString>, Failure> {
         Ok(PartnerSecret::signing(&self.store.secret(&partner.secret, fresh).await?))
-    }
-
-    /// Whether secrets may be read past their cache now; remembers that they are.
-    fn may_refresh_secrets(&self) -> bool {
-        let now = self.clock.now();
-        let mut cache = self.cache();
-        let due = cache.secrets_read.is_none_or(|last| now.duration_since(last).abs() >= IMPATIENCE);
-        if due {
-            cache.secrets_read = Some(now);
-        }
-        due
     }
 }
 
@@ -242,8 +245,9 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Senders for Partners<S, T, 
             signature::verify(&secrets, scheme.tolerance_seconds, &signed, &request.body, now)
         };
         let mut checked = check(self.signing(&partner, false).await.map_err(Unverified::Unchecked)?);
-        // The secret may have been changed a moment ago, on the sender's side first.
-        if checked.is_err() && self.may_refresh_secrets() {
+        // The secret may have been changed a moment ago, on the sender's side first. (Secrets' own cache keeps a flood of wrong
+        // signatures from becoming a flood of reads.)
+        if checked.is_err() {
             checked = check(self.signing(&partner, true).await.map_err(Unverified::Unchecked)?);
         }
         match checked {
