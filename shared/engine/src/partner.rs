@@ -182,7 +182,8 @@ pub trait Documents {
 
 /// Where secrets come from, by name.
 pub trait Secrets {
-    /// The secret `partner/<id>` or `api/tokens`, read from a cache of bounded age; `fresh` reads past the cache.
+    /// The secret `partner/<id>` or `api/tokens`, read from a cache of bounded age; `fresh` reads past the cache,
+    /// though never more often than every few seconds: strangers' wrong signatures ask for it.
     fn secret(&self, name: &str, fresh: bool) -> impl Future<Output = Result<secrecy::SecretString, Failure>>;
 }
 

@@ -12,7 +12,7 @@
 
 mod addresses;
 mod countries;
-pub mod crm;
+mod crm;
 mod erp;
 mod exact;
 mod exchange;
@@ -28,8 +28,9 @@ mod times;
 pub mod transport;
 mod wire;
 
+pub use crm::order::read_order_body;
 pub use gzip::plain as plain_body;
 pub use http::HttpTransport;
-pub use partners::{Partners, SystemClock};
+pub use partners::Partners;
 pub use registry::{Partner, Registry};
 pub use transport::{Call, Method, Reply, Transport, TransportFailure};

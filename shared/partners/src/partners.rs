@@ -47,26 +47,9 @@ pub struct Partners<S, T, C> {
 /// The documents, and when they were read.
 type Cache = Option<(Timestamp, Arc<Registry>)>;
 
-/// The machine's clock.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-}
-
-impl<S: Documents + Secrets, T: Transport> Partners<S, T> {
-    /// Partners that are read from `store` and called through `transport`.
-    pub fn new(store: S, transport: T) -> Self {
-        Self::at(store, transport, SystemClock)
-    }
-}
-
 impl<S: Documents + Secrets, T: Transport, C: Clock> Partners<S, T, C> {
-    /// The same with a clock of one's own.
-    pub fn at(store: S, transport: T, clock: C) -> Self {
+    /// Partners that are read from `store` and called through `transport`.
+    pub fn new(store: S, transport: T, clock: C) -> Self {
         Self { store, transport, clock, cache: Arc::default() }
     }
 
