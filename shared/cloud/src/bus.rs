@@ -94,7 +94,64 @@ fn chunk_length(entries: &[Entry]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::canned::{Call, Canned, error};
+
+    /// A bus that refuses the entries of which the detail is `refused`.
+    fn picky(refused: &'static str) -> Canned {
+        Canned::new(move |_, (_, input): &Call| {
+            let result = |entry: &Value| {
+                if entry["Detail"] == refused {
+                    json!({ "ErrorCode": "ThrottlingException", "ErrorMessage": "busy" })
+                } else {
+                    json!({ "EventId": "e" })
+                }
+            };
+            let results: Vec<Value> = input["Entries"].as_array().unwrap().iter().map(result).collect();
+            let failed = results.iter().filter(|result| result["EventId"].is_null()).count();
+            Some((200, json!({ "FailedEntryCount": failed, "Entries": results })))
+        })
+    }
+
+    fn named(names: &[&str]) -> Vec<Entry> {
+        names.iter().map(|name| Entry { kind: "order.priced".to_owned(), detail: (*name).to_owned() }).collect()
+    }
+
+    #[tokio::test]
+    async fn refused_entries_are_told_by_their_place_although_the_call_succeeds() {
+        let canned = picky("no");
+        let bus = EventBus::new(canned.aws().eventbridge(), "bus".to_owned());
+        let mut names = vec!["yes"; 25];
+        (names[3], names[24]) = ("no", "no");
+        assert_eq!(bus.publish(&named(&names)).await, Ok(vec![3, 24]));
+        assert_eq!(canned.operations().len(), 3);
+        let first = &canned.calls()[0].1["Entries"][0];
+        assert_eq!((first["Source"].as_str(), first["EventBusName"].as_str()), (Some("crossdock"), Some("bus")));
+    }
+
+    #[tokio::test]
+    async fn an_outage_in_the_middle_leaves_over_only_the_rest() {
+        let canned = Canned::new(|n, (_, input): &Call| {
+            let all: Vec<Value> =
+                input["Entries"].as_array().unwrap().iter().map(|_| json!({ "EventId": "e" })).collect();
+            if n == 0 { Some((200, json!({ "Entries": all }))) } else { Some((503, error("ServiceUnavailable"))) }
+        });
+        let bus = EventBus::new(canned.aws().eventbridge(), "bus".to_owned());
+        assert_eq!(bus.publish(&named(&["yes"; 12])).await, Ok(vec![10, 11]));
+        let down = Canned::always(503, error("ServiceUnavailable"));
+        let bus = EventBus::new(down.aws().eventbridge(), "bus".to_owned());
+        assert!(matches!(bus.publish(&named(&["yes"; 12])).await, Err(Failure::Transient { .. })));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_mentions_too_few_entries_promised_nothing_for_the_rest() {
+        let canned = Canned::always(200, json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "e" }] }));
+        let bus = EventBus::new(canned.aws().eventbridge(), "bus".to_owned());
+        assert_eq!(bus.publish(&named(&["a", "b"])).await, Ok(vec![1]));
+    }
 
     fn entries(sizes: &[usize]) -> Vec<Entry> {
         sizes.iter().map(|size| Entry { kind: "k".to_owned(), detail: "x".repeat(*size) }).collect()

@@ -104,3 +104,72 @@ fn item_of(delivery: &Delivery, digest: &str) -> Item {
         ("expires", Some(number(delivery.received_at.as_second() + KEPT_SECONDS))),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::canned::{Call, Canned, error};
+
+    fn table(canned: &Canned) -> DeliveriesTable {
+        DeliveriesTable::new(canned.aws().dynamodb(), "deliveries".to_owned())
+    }
+
+    fn delivery() -> Delivery {
+        Delivery {
+            partner: "eastco".parse().unwrap(),
+            role: Role::Warehouse,
+            id: "msg_1".to_owned(),
+            topic: "package.packed".to_owned(),
+            body: b"{}".to_vec(),
+            received_at: Timestamp::now(),
+            correlation: "c-1".to_owned(),
+            traceparent: None,
+        }
+    }
+
+    /// A store that has `digest` under the key, and returns it with the refusal or not.
+    fn keeping(digest: String, told: bool) -> Canned {
+        Canned::new(move |_, (operation, _): &Call| {
+            let item = json!({ "digest": { "S": digest } });
+            if operation == "GetItem" {
+                return Some((200, json!({ "Item": item })));
+            }
+            let mut failed = error("ConditionalCheckFailedException");
+            if told {
+                failed["Item"] = item;
+            }
+            Some((400, failed))
+        })
+    }
+
+    #[tokio::test]
+    async fn the_same_bytes_are_the_same_delivery_and_others_are_a_conflict() {
+        for told in [true, false] {
+            let calls = if told { vec!["PutItem"] } else { vec!["PutItem", "GetItem"] };
+            let same = keeping(delivery().digest(), told);
+            assert_eq!(table(&same).keep(&delivery()).await, Ok(Kept::Same));
+            assert_eq!(same.operations(), calls);
+            let other = keeping("0f".to_owned(), told);
+            assert_eq!(table(&other).keep(&delivery()).await, Ok(Kept::Conflict { kept: "0f".to_owned() }));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_expired_is_gone_before_the_table_forgets_it() {
+        let stored = |expires: i64| -> Value {
+            json!({ "Item": { "delivery": {"S": "eastco/msg_1"}, "partner": {"S": "eastco"}, "role": {"S": "warehouse"},
+                "topic": {"S": "package.packed"}, "digest": {"S": "0f"}, "body": {"B": "e30="}, "correlation_id": {"S": "c-1"},
+                "received_at": {"S": "2026-11-23T00:00:00Z"}, "expires": {"N": expires.to_string()} } })
+        };
+        let now = Timestamp::now().as_second();
+        let fetch = async |expires| {
+            let canned = Canned::always(200, stored(expires));
+            table(&canned).fetch(&"eastco".parse().unwrap(), "msg_1").await
+        };
+        assert_eq!(fetch(now + 60).await.unwrap().unwrap().body, b"{}");
+        assert_eq!(fetch(now - 1).await, Ok(None));
+    }
+}

@@ -222,3 +222,173 @@ fn commit_of(item: Item) -> Result<Commit, Failure> {
         events: item.text("events")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use engine::stores::DueItem;
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::canned::{Call, Canned, Reply, error};
+
+    fn journal(canned: &Canned) -> JournalTable {
+        JournalTable::new(canned.aws().dynamodb(), "journal".to_owned(), Some("due".to_owned()))
+    }
+
+    fn commit(version: u64) -> Commit {
+        Commit {
+            stream: "order/ord_1".to_owned(),
+            version,
+            cause: "order-price/price".to_owned(),
+            correlation: "c-1".to_owned(),
+            actor: "order-price".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            traceparent: None,
+            epoch: "1".to_owned(),
+            events: "[]".to_owned(),
+        }
+    }
+
+    fn founding() -> Founding {
+        let deadline = DueItem {
+            due: Timestamp::UNIX_EPOCH,
+            id: "deadline".to_owned(),
+            function: "deadline-raise".to_owned(),
+            body: "{}".to_owned(),
+            why: "deadline".to_owned(),
+            partner: None,
+        };
+        Founding { commit: commit(1), unique: vec!["po/1".to_owned(), "key/2".to_owned()], deadline }
+    }
+
+    fn transient(failure: &Failure) -> bool {
+        matches!(failure, Failure::Transient { code: Code::StoreBusy, .. })
+    }
+
+    #[tokio::test]
+    async fn f06_throttling_a_lost_race_and_a_refusal_are_told_apart() {
+        for (status, code) in
+            [(400, "ThrottlingException"), (400, "ProvisionedThroughputExceededException"), (500, "X")]
+        {
+            let canned = Canned::always(status, error(code));
+            assert!(transient(&journal(&canned).append(&commit(2)).await.unwrap_err()), "{code}");
+            assert_eq!(canned.calls().len(), 3, "{code} is tried three times in one go");
+        }
+        let raced = Canned::always(400, error("ConditionalCheckFailedException"));
+        assert_eq!(journal(&raced).append(&commit(2)).await, Ok(Append::Raced));
+        assert_eq!(raced.calls().len(), 1);
+        for code in ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"] {
+            let canned = Canned::always(400, error(code));
+            let refused = journal(&canned).append(&commit(2)).await;
+            assert!(matches!(refused, Err(Failure::Permanent { code: Code::StoreRefused, .. })), "{code}");
+            assert_eq!(canned.calls().len(), 1, "{code} is final");
+        }
+        let silent = Canned::new(|_, _| None).aws_within(std::time::Duration::from_millis(100));
+        let silent = JournalTable::new(silent.dynamodb(), "journal".to_owned(), None);
+        assert!(transient(&silent.append(&commit(2)).await.unwrap_err()), "no answer in time");
+    }
+
+    #[tokio::test]
+    async fn a_put_whose_answer_was_lost_recognises_its_own_work() {
+        let canned = Canned::new(|n, (_, input): &Call| {
+            let mut there = error("ConditionalCheckFailedException");
+            there["Item"] = input["Item"].clone();
+            if n == 0 { Some((500, error("InternalServerError"))) } else { Some((400, there)) }
+        });
+        assert_eq!(journal(&canned).append(&commit(2)).await, Ok(Append::Committed));
+        let foreign = Canned::new(|_, (_, input): &Call| {
+            let mut there = error("ConditionalCheckFailedException");
+            there["Item"] = input["Item"].clone();
+            there["Item"][WRITE] = json!({ "S": "another" });
+            Some((400, there))
+        });
+        assert_eq!(journal(&foreign).append(&commit(2)).await, Ok(Append::Raced));
+    }
+
+    #[tokio::test]
+    async fn a_long_stream_is_read_consistently_to_its_last_page() {
+        let stored = |version: u64| {
+            json!({ "stream": {"S": "order/ord_1"}, "version": {"N": version.to_string()}, "cause": {"S": "order-price/price"},
+                "correlation_id": {"S": "c-1"}, "actor": {"S": "order-price"}, "at": {"S": "1970-01-01T00:00:00Z"},
+                "epoch": {"S": "1"}, "events": {"S": "[]"} })
+        };
+        let canned = Canned::new(move |n, _| {
+            Some((
+                200,
+                match n {
+                    0 => {
+                        json!({ "Items": [stored(1)], "LastEvaluatedKey": { "stream": {"S": "order/ord_1"}, "version": {"N": "1"} } })
+                    }
+                    _ => json!({ "Items": [stored(2)] }),
+                },
+            ))
+        });
+        assert_eq!(journal(&canned).read("order/ord_1").await, Ok(vec![commit(1), commit(2)]));
+        let calls = canned.calls();
+        assert!(calls.iter().all(|(operation, input)| operation == "Query" && input["ConsistentRead"] == true));
+        assert_eq!(calls[1].1["ExclusiveStartKey"]["version"]["N"], "1");
+    }
+
+    #[tokio::test]
+    async fn a_stored_commit_that_cannot_be_read_is_named_and_not_quoted() {
+        let canned =
+            Canned::always(200, json!({ "Items": [{ "stream": {"S": "order/secret"}, "version": {"S": "one"} }] }));
+        let Err(Failure::Permanent { code, cause }) = journal(&canned).read("order/ord_1").await else {
+            unreachable!()
+        };
+        assert_eq!(code, Code::JournalCorrupt);
+        assert!(cause.contains("`version`") && !cause.contains("secret"), "{cause}");
+    }
+
+    /// A transaction that is cancelled for these reasons; a later `Query` finds `owner`.
+    fn cancelling(reasons: Value, owner: Option<&'static str>) -> Canned {
+        Canned::new(move |_, (operation, _): &Call| -> Reply {
+            if operation == "Query" {
+                let items: Vec<Value> = owner.map(|owner| json!({ "owner": {"S": owner} })).into_iter().collect();
+                return Some((200, json!({ "Items": items })));
+            }
+            let mut cancelled = error("TransactionCanceledException");
+            cancelled["CancellationReasons"] = reasons.clone();
+            Some((400, cancelled))
+        })
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_founding_says_who_was_first() {
+        let (none, failed) = (json!({ "Code": "None" }), json!({ "Code": "ConditionalCheckFailed" }));
+        let named = json!({ "Code": "ConditionalCheckFailed", "Item": { "owner": {"S": "order/ord_7"} } });
+        let taken = |key: &str, owner: &str| Ok(Found::Taken { key: key.to_owned(), owner: owner.to_owned() });
+
+        let exists = cancelling(json!([failed, named, none, none]), None);
+        assert_eq!(journal(&exists).found(&founding()).await, Ok(Found::Exists), "the stream's own place decides");
+        let first = cancelling(json!([none, named, none, none]), None);
+        assert_eq!(journal(&first).found(&founding()).await, taken("po/1", "order/ord_7"));
+        let unnamed = cancelling(json!([none, none, failed, none]), Some("order/ord_8"));
+        assert_eq!(journal(&unnamed).found(&founding()).await, taken("key/2", "order/ord_8"), "looked up");
+        assert_eq!(unnamed.calls().last().unwrap().1["ExpressionAttributeValues"][":s"]["S"], "unique/key/2");
+
+        let conflict = json!([{ "Code": "TransactionConflict" }, none, none, none]);
+        assert!(transient(&journal(&cancelling(conflict, None)).found(&founding()).await.unwrap_err()));
+        let invalid = json!([none, none, none, { "Code": "ValidationError", "Message": "too large" }]);
+        let refused = journal(&cancelling(invalid, None)).found(&founding()).await;
+        assert!(matches!(refused, Err(Failure::Permanent { code: Code::StoreRefused, .. })));
+    }
+
+    #[tokio::test]
+    async fn a_founding_is_one_transaction_with_a_token() {
+        let canned = Canned::always(200, json!({}));
+        assert_eq!(journal(&canned).found(&founding()).await, Ok(Found::Committed));
+        let (operation, input) = canned.calls().remove(0);
+        assert_eq!(operation, "TransactWriteItems");
+        assert!(!input["ClientRequestToken"].as_str().unwrap().is_empty());
+        let tables: Vec<&str> = input["TransactItems"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|w| w["Put"]["TableName"].as_str().unwrap())
+            .collect();
+        assert_eq!(tables, ["journal", "journal", "journal", "due"]);
+    }
+}

@@ -25,6 +25,8 @@
 mod authorizer;
 mod aws;
 mod bus;
+#[cfg(test)]
+mod canned;
 mod deliveries;
 mod due;
 mod errors;

@@ -155,7 +155,33 @@ pub(crate) fn sendable(body: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
     use super::*;
+    use crate::canned::Canned;
+
+    #[tokio::test]
+    async fn messages_that_were_not_taken_are_told_by_their_place() {
+        let failed = json!({ "Id": "1", "SenderFault": false, "Code": "InternalError" });
+        let taken = |id: &str| json!({ "Id": id, "MessageId": "m", "MD5OfMessageBody": "x" });
+        let canned = Canned::always(200, json!({ "Successful": [taken("0"), taken("2")], "Failed": [failed] }));
+        let queues = StepQueues::new(canned.aws().sqs(), "https://sqs/prefix-".to_owned());
+        let bodies = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(queues.send("order-price", &bodies).await, Ok(vec![1]));
+        assert_eq!(canned.calls()[0].1["QueueUrl"], "https://sqs/prefix-order-price");
+    }
+
+    #[tokio::test]
+    async fn a_pause_is_never_shorter_than_asked_for() {
+        let canned = Canned::always(200, json!({}));
+        let own = OwnQueue::new(canned.aws().sqs(), "https://sqs/q".to_owned(), "https://sqs/dlq".to_owned());
+        for (pause, seconds) in
+            [(Duration::from_millis(500), 1), (Duration::from_millis(1_500), 2), (Duration::MAX, 43_200)]
+        {
+            own.delay("r", pause).await.unwrap();
+            assert_eq!(canned.calls().last().unwrap().1["VisibilityTimeout"], seconds);
+        }
+    }
 
     #[test]
     fn what_sqs_would_replace_is_escaped_and_means_the_same() {

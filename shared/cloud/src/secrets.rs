@@ -81,3 +81,60 @@ impl Secrets for SecretStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use secrecy::ExposeSecret;
+    use serde_json::json;
+
+    use super::*;
+    use crate::canned::{Canned, error};
+
+    fn store(canned: &Canned) -> SecretStore {
+        SecretStore::new(canned.aws().secretsmanager(), "prefix".to_owned())
+    }
+
+    #[tokio::test]
+    async fn ten_that_need_one_secret_ask_once_and_a_wish_for_a_fresh_one_has_a_floor() {
+        let canned = Canned::always(200, json!({ "SecretString": "s" }));
+        let store = store(&canned);
+        let all = futures::future::join_all((0..10).map(|_| store.secret("partner/eastco", false))).await;
+        assert!(all.into_iter().all(|secret| secret.unwrap().expose_secret() == "s"));
+        store.secret("partner/eastco", true).await.unwrap();
+        assert_eq!(canned.operations(), ["GetSecretValue"]);
+        assert_eq!(canned.calls()[0].1["SecretId"], "prefix/partner/eastco");
+    }
+
+    #[tokio::test]
+    async fn a_missing_secret_is_named_and_final_and_a_busy_store_is_not() {
+        let missing = Canned::always(400, error("ResourceNotFoundException"));
+        let Err(Failure::Permanent { code, cause }) = store(&missing).secret("api/tokens", false).await else {
+            unreachable!()
+        };
+        assert_eq!(code, Code::SecretMissing);
+        assert!(cause.contains("prefix/api/tokens"));
+        let denied = Canned::always(400, error("AccessDeniedException"));
+        let denied = store(&denied).secret("api/tokens", false).await;
+        assert!(matches!(denied, Err(Failure::Permanent { code: Code::SecretMissing, .. })));
+        let busy = Canned::always(500, error("InternalServiceError"));
+        assert!(matches!(store(&busy).secret("api/tokens", false).await, Err(Failure::Transient { .. })));
+    }
+
+    #[tokio::test]
+    async fn an_outage_does_not_take_away_a_secret_that_is_known() {
+        let canned = Canned::new(|n, _| {
+            if n == 0 {
+                Some((200, json!({ "SecretString": "s" })))
+            } else {
+                Some((500, error("InternalServiceError")))
+            }
+        });
+        let store = store(&canned);
+        store.secret("partner/eastco", false).await.unwrap();
+        let old = Instant::now().checked_sub(LIFE).unwrap();
+        store.known.lock().await.get_mut("partner/eastco").unwrap().since = old;
+        assert_eq!(store.secret("partner/eastco", false).await.unwrap().expose_secret(), "s");
+        assert!(store.secret("partner/eastco", true).await.is_err(), "who wants it fresh is told");
+    }
+}

@@ -357,3 +357,107 @@ impl Image for Delivery {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::cell::RefCell;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Nine good commits, a natural key, a change, and one that cannot be read, in its third place.
+    fn payload() -> Payload {
+        let record = |n: usize, image: &str| {
+            format!(
+                r#"{{"eventName":"{}","dynamodb":{{"Keys":{{"stream":{{"S":"order/ord_{n}"}},"version":{{"N":"1"}}}},
+                "NewImage":{image},"SequenceNumber":"{n}00","ApproximateCreationDateTime":1795000000.25}}}}"#,
+                if n == 11 { "MODIFY" } else { "INSERT" }
+            )
+        };
+        let good = |n: usize, version: &str| {
+            format!(
+                r#"{{"stream":{{"S":"order/ord_{n}"}},"version":{{"N":"{version}"}},"cause":{{"S":"c"}},"correlation_id":{{"S":"c-1"}},
+                "actor":{{"S":"a"}},"at":{{"S":"2026-11-23T00:00:00Z"}},"epoch":{{"S":"1"}},"events":{{"S":"[]"}},"write_id":{{"S":"7"}}}}"#
+            )
+        };
+        let image = |n: usize| match n {
+            2 => r#"{"stream":{"S":"order/ord_2"},"version":{"N":"1"},"cause":{"S":"ada@example.com"}}"#.to_owned(),
+            10 => good(n, "0"),
+            _ => good(n, "1"),
+        };
+        let records: Vec<String> = (0..12).map(|n| record(n, &image(n))).collect();
+        serde_json::from_str(&format!(r#"{{"Records":[{}]}}"#, records.join(","))).unwrap()
+    }
+
+    #[derive(Default)]
+    struct Dlq(RefCell<Vec<Parked>>);
+
+    impl Queue for Dlq {
+        async fn delay(&self, _: &str, _: Duration) -> Result<(), Failure> {
+            Ok(())
+        }
+        async fn park(&self, parked: &Parked) -> Result<(), Failure> {
+            self.0.borrow_mut().push(parked.clone());
+            Ok(())
+        }
+    }
+
+    fn cx() -> Context {
+        Context {
+            function: "journal-relay",
+            correlation: String::new(),
+            traceparent: None,
+            now: Timestamp::UNIX_EPOCH,
+            event_time: Timestamp::UNIX_EPOCH,
+            lease: Duration::ZERO,
+            epoch: "1".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_poison_record_among_nine_good_ones_is_parked_by_its_keys_alone() {
+        let batch = Batch::<Commit>::read(&payload()).unwrap();
+        assert_eq!(batch.images.len(), 9);
+        assert_eq!(batch.places, [0, 1, 3, 4, 5, 6, 7, 8, 9]);
+        let dlq = Dlq::default();
+        settle(&cx(), &dlq, &batch.records, None, batch.poison).await.unwrap();
+        let parked = dlq.0.borrow_mut().remove(0);
+        assert_eq!((parked.stream.as_str(), parked.code), ("order/ord_2", Code::JournalCorrupt));
+        assert!(
+            serde_json::from_str::<serde_json::Value>(&parked.body).unwrap()["keys"]["stream"]["S"] == "order/ord_2"
+        );
+        assert!(!format!("{parked:?}").contains("ada@"));
+        assert_eq!(parked.first_received.as_second(), 1_795_000_000);
+    }
+
+    #[tokio::test]
+    async fn what_has_to_be_done_again_fails_the_invocation_and_parks_nothing_yet() {
+        let dlq = Dlq::default();
+        let batch = Batch::<Commit>::read(&payload()).unwrap();
+        assert!(settle(&cx(), &dlq, &batch.records, Some(3), batch.poison).await.is_err());
+        let batch = Batch::<Commit>::read(&payload()).unwrap();
+        let mut ends = batch.poison;
+        ends.push((4, Failure::transient(Code::StoreBusy, "later")));
+        assert!(settle(&cx(), &dlq, &batch.records, None, ends).await.is_err());
+        assert!(dlq.0.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_delivery_is_read_back_as_it_was_kept() {
+        let image = r#"{"delivery":{"S":"eastco/a/b"},"partner":{"S":"eastco"},"role":{"S":"warehouse"},"topic":{"S":"t"},
+            "digest":{"S":"0f"},"body":{"B":"e30="},"received_at":{"S":"2026-11-23T00:00:00Z"},"correlation_id":{"S":"c-1"},
+            "expires":{"N":"1"}}"#;
+        let read = |text: &str| {
+            let raw: &RawValue = serde_json::from_str(text).unwrap();
+            Delivery::read(&RawImage(raw))
+        };
+        let delivery = read(image).unwrap().unwrap();
+        assert_eq!(
+            (delivery.id.as_str(), delivery.body.as_slice(), delivery.role),
+            ("a/b", b"{}".as_slice(), Role::Warehouse)
+        );
+        assert!(read(&image.replace("eastco/a/b", "shipwest/a")).is_err());
+        assert!(read(&image.replace("e30=", "?")).is_err());
+    }
+}

@@ -50,7 +50,9 @@ impl Made {
             .region(aws_types::region::Region::new("us-east-1"))
             .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
             .http_client(http)
-            .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
+            .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+                aws_smithy_async::rt::sleep::TokioSleep::new(),
+            ))
             .endpoint_url(&endpoint)
             .build();
         let names = BTreeMap::from([
@@ -153,7 +155,8 @@ async fn the_registry_gives_every_document() {
     let text = |value: &str| aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned());
     for (kind, id) in [("partner", "acme-crm"), ("partner", "eastco"), ("other", "x")] {
         let put = aws_sdk_dynamodb::Client::new(&made.config).put_item().table_name(&made.names["REGISTRY_TABLE"]);
-        let put = put.item("kind", text(kind)).item("id", text(id)).item("document", text(&format!("{{\"id\":\"{id}\"}}")));
+        let put =
+            put.item("kind", text(kind)).item("id", text(id)).item("document", text(&format!("{{\"id\":\"{id}\"}}")));
         put.send().await.unwrap();
     }
     assert_eq!(registry.documents().await.unwrap(), [r#"{"id":"acme-crm"}"#, r#"{"id":"eastco"}"#]);
@@ -238,7 +241,7 @@ async fn events_reach_the_queue_behind_the_rule() {
     made.names.insert("EVENT_BUS", run);
     let bus = made.start().bus().unwrap();
     let entry = |n: usize| Entry {
-        kind: if n % 2 == 0 { "order.submitted" } else { "order.priced" }.to_owned(),
+        kind: if n.is_multiple_of(2) { "order.submitted" } else { "order.priced" }.to_owned(),
         detail: format!(r#"{{"id":"1/order/ord_1/1/{n}"}}"#),
     };
     let entries: Vec<Entry> = (0..25).map(entry).collect();

@@ -1,0 +1,33 @@
+//! The smallest step: every message becomes one conditional put. For measuring what a function costs before its own work.
+
+use cloud::Exit;
+use engine::context::OrderWork;
+use engine::journal::{Append, Commit, Journal};
+use engine::{Context, Failure, Outcome};
+
+struct Ports<J> {
+    journal: J,
+}
+
+async fn handle(ports: &Ports<impl Journal>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
+    let commit = Commit {
+        stream: format!("order/{}", work.order),
+        version: 1,
+        cause: cx.cause("append"),
+        correlation: cx.correlation.clone(),
+        actor: cx.function.to_owned(),
+        at: cx.now,
+        traceparent: cx.traceparent.clone(),
+        epoch: cx.epoch.clone(),
+        events: r#"[{"type":"order.overdue"}]"#.to_owned(),
+    };
+    match ports.journal.append(&commit).await? {
+        Append::Committed => Ok(Outcome::Applied),
+        Append::Raced => Ok(Outcome::AlreadyDone),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    cloud::step("append", async |start| Ok(Ports { journal: start.journal()? }), handle).await
+}
