@@ -226,9 +226,37 @@ impl fmt::Display for FulfillmentId {
 }
 
 /// A line's number within its order, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct LineNo(pub std::num::NonZeroU32);
+
+/// Reads a number, and its text: as the key of a map it is text in JSON, and within an event, whose `type` serde looks for
+/// first, it stays so.
+impl<'de> Deserialize<'de> for LineNo {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+
+        impl serde::de::Visitor<'_> for Number {
+            type Value = LineNo;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a line's number")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<LineNo, E> {
+                let line = u32::try_from(number).ok().and_then(LineNo::new);
+                line.ok_or_else(|| E::invalid_value(serde::de::Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<LineNo, E> {
+                let line = text.parse().ok().map(LineNo).filter(|line| line.to_string() == text);
+                line.ok_or_else(|| E::invalid_type(serde::de::Unexpected::Str(text), &self))
+            }
+        }
+
+        deserializer.deserialize_any(Number)
+    }
+}
 
 impl LineNo {
     /// Line `n`; `None` for zero.
@@ -293,6 +321,23 @@ mod tests {
     fn text_ids_refuse_what_a_partner_would_mangle() {
         for bad in ["", " x", "x ", "a\nb", "ü", &"x".repeat(65)] {
             assert!(bad.parse::<Sku>().is_err(), "{bad:?}");
+        }
+    }
+    #[test]
+    fn a_lines_number_reads_back_as_a_value_and_as_a_key_within_an_event() {
+        let line = LineNo::new(7).unwrap();
+        assert_eq!(serde_json::from_str::<LineNo>("7").unwrap(), line);
+        let text = serde_json::to_string(&std::collections::BTreeMap::from([(line, ())])).unwrap();
+        assert_eq!(text, r#"{"7":null}"#);
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[serde(tag = "type")]
+        enum Tagged {
+            Map { map: std::collections::BTreeMap<LineNo, ()> },
+        }
+        let read = serde_json::from_str::<Tagged>(r#"{"type":"Map","map":{"7":null}}"#).unwrap();
+        assert_eq!(read, Tagged::Map { map: std::collections::BTreeMap::from([(line, ())]) });
+        for bad in ["0", "-1", "1.5", "\"07\"", "\"0\"", "\"x\"", "4294967296"] {
+            assert!(serde_json::from_str::<LineNo>(bad).is_err(), "{bad}");
         }
     }
 }
