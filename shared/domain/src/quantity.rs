@@ -216,13 +216,14 @@ impl Conversion {
             return Err(QuantityError::Unit);
         }
         let denominator = Decimal::from(self.denominator.get());
-        let product =
-            quantity.amount.checked_mul(Decimal::from(self.numerator.get())).ok_or(QuantityError::Range)?;
-        let quotient = product / denominator;
-        // Division rounds what does not end; multiplying back tells.
-        if quotient * denominator != product {
+        let product = quantity.amount.checked_mul(Decimal::from(self.numerator.get())).ok_or(QuantityError::Range)?;
+        // Dividing rounds what does not end, and multiplying back may round it away again; a remainder does neither. Six
+        // digits behind the point are as fine as quantities go.
+        let millionths = product.checked_mul(Decimal::from(1_000_000)).ok_or(QuantityError::Range)?;
+        if !(millionths % denominator).is_zero() {
             return Err(QuantityError::Fraction);
         }
+        let quotient = product / denominator;
         Quantity::new(quotient, self.to)
     }
 
