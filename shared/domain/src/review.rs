@@ -44,6 +44,14 @@ pub enum ReviewKind {
     Overdue,
     /// The warehouse sent a code that the registry does not map.
     UnknownCode,
+    /// A partner has one thing of ours more than once: an order, a posting, an invoice.
+    MadeTwice,
+    /// The ERP posted what the packages do not bear out.
+    PostingMismatch,
+    /// A package moved although its label was void.
+    MovedThoughVoid,
+    /// A package comes back undelivered.
+    ReturnedToSender,
 }
 
 impl ReviewKind {
@@ -59,6 +67,9 @@ impl ReviewKind {
             Self::ConflictingSubmission => &["keep", "amend"],
             Self::ShippedAfterCancel => &["recall", "offer_return"],
             Self::CancelIncomplete | Self::OutcomeUnknown => &["retry", "settled_by_hand"],
+            Self::MadeTwice | Self::PostingMismatch => &["reverse", "settled_by_hand"],
+            Self::MovedThoughVoid => &["accept", "recall"],
+            Self::ReturnedToSender => &["ship_again", "refund"],
             Self::Overdue | Self::UnknownCode => &["acknowledge"],
         }
     }

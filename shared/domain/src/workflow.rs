@@ -146,6 +146,8 @@ pub struct Faltered {
     /// What was tried.
     #[serde(flatten)]
     pub effect: Effect,
+    /// Which attempt: one that was overtaken cannot let go of its successor's claim.
+    pub attempt: u32,
     /// The failure's code, such as `WHS_TIMEOUT`.
     pub code: String,
 }
@@ -165,9 +167,19 @@ pub(crate) fn claim(sendings: &mut Sendings, sending: &Sending) {
     sendings.insert(sending.effect.clone(), Claim::Held(sending.clone()));
 }
 
+/// Whether the claim of this very attempt is held.
+pub(crate) fn is_held(sendings: &Sendings, faltered: &Faltered) -> bool {
+    match sendings.get(&faltered.effect) {
+        Some(Claim::Held(sending)) => sending.attempt == faltered.attempt,
+        Some(Claim::Faltered(_)) | None => false,
+    }
+}
+
 /// Lets go of a claim without closing it.
 pub(crate) fn let_go(sendings: &mut Sendings, faltered: &Faltered) {
-    if let Some(claim) = sendings.get_mut(&faltered.effect) {
+    if is_held(sendings, faltered)
+        && let Some(claim) = sendings.get_mut(&faltered.effect)
+    {
         *claim = Claim::Faltered(claim.sending().clone());
     }
 }

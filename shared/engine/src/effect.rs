@@ -122,8 +122,9 @@ impl<W: Workflow> Claim<W> {
             Err(failure @ CallFailure::Limited { .. }) => Err(failure.into_failure(self.sending.until)),
             Err(failure @ (CallFailure::Unknown { .. } | CallFailure::NotSent { .. } | CallFailure::Ours { .. })) => {
                 let code = failure.code().as_str().to_owned();
+                let faltered = Faltered { effect, attempt: self.sending.attempt, code };
                 let cause = cx.cause(&format!("{key}#faltered-{}", self.sending.attempt));
-                self.stream.commit(journal, cx, &cause, W::falter(Faltered { effect, code })).await?;
+                self.stream.commit(journal, cx, &cause, W::falter(faltered)).await?;
                 Err(failure.into_failure(cx.now))
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fulfillment::event::{
     Accepted, FulfillmentEvent, GoodsIssued, Milestone, MilestoneKind, Opened, Packed, Rejected, Voided,
 };
-use crate::fulfillment::package::Package;
+use crate::fulfillment::package::{Contents, Package};
 use crate::ids::{DocumentNumber, FulfillmentId, LineNo, PackageId};
 use crate::order::{PackageSummary, Progress, Share, Standing};
 use crate::quantity::{Quantity, QuantityError};
@@ -33,8 +33,8 @@ pub struct Known {
     pub rejected: BTreeSet<Rejected>,
     /// Every package it named.
     pub packages: BTreeMap<PackageId, Package>,
-    /// Goods issues that the ERP posted.
-    pub goods_issues: BTreeMap<PackageId, DocumentNumber>,
+    /// Goods issues that the ERP posted; more than one for a package is one too many, and kept.
+    pub goods_issues: BTreeMap<PackageId, BTreeSet<GoodsIssued>>,
     /// What partners refused.
     pub refused: BTreeMap<Effect, Rejection>,
     /// Announced and unanswered.
@@ -214,11 +214,11 @@ impl Known {
                 self.rejected.insert(rejected.clone());
             }
             FulfillmentEvent::PackagePacked(packed) => self.package(&packed.package).pack(packed),
-            FulfillmentEvent::PackageVoided(voided) => self.package(&voided.package).voided = true,
+            FulfillmentEvent::PackageVoided(voided) => self.package(&voided.package).void(voided.at),
             FulfillmentEvent::MilestoneRecorded(milestone) => self.package(&milestone.package).pass(milestone),
             FulfillmentEvent::GoodsIssued(issued) => {
                 self.sendings.remove(&Effect::PostGoodsIssue { package: issued.package.clone() });
-                self.goods_issues.insert(issued.package.clone(), issued.document.clone());
+                self.goods_issues.entry(issued.package.clone()).or_default().insert(issued.clone());
             }
             FulfillmentEvent::Sending(sending) => {
                 self.refused.remove(&sending.effect);
@@ -239,7 +239,7 @@ impl Known {
 
     /// How we stand with the warehouse. What it ships it has accepted, whatever it said.
     pub fn negotiation(&self) -> Negotiation {
-        let ships = self.packages.values().any(|package| !package.cancelled());
+        let ships = self.packages.values().any(|package| !package.is_void());
         if ships {
             return Negotiation::Accepted;
         }
@@ -265,7 +265,7 @@ impl Known {
     /// # Errors
     /// Quantities of one line in two units; [`Known::matches`] keeps those out.
     pub fn progress(&self, version: u64) -> Result<Progress, QuantityError> {
-        let live = || self.packages.iter().filter(|(_, package)| !package.cancelled());
+        let live = || self.packages.iter().filter(|(_, package)| !package.is_void());
         let left = || live().filter(|(_, package)| package.has_left() && self.matches(package.lines()));
         let delivered = left().filter(|(_, package)| package.is_delivered());
         let summary = |(id, package): (&PackageId, &Package)| PackageSummary {
@@ -292,23 +292,71 @@ impl Known {
     /// The decisions that people have to take, from the facts alone.
     pub fn reviews(&self) -> Vec<Review> {
         let mut reviews = Vec::new();
-        for (effect, why) in &self.refused {
-            reviews.push(Review { kind: ReviewKind::PartnerRefused, reason: format!("{effect:?}: {why}") });
+        let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
+        let share = &self.opened.fulfillment;
+        for (effect, why) in self.refused.iter().filter(|(effect, _)| !self.is_answered(effect)) {
+            raise(ReviewKind::PartnerRefused, format!("{effect:?}: {why}"));
         }
-        for (id, package) in self.packages.iter().filter(|(_, package)| !package.cancelled()) {
+        if self.accepted.len() > 1 {
+            let names = self.accepted.iter().map(|accepted| accepted.reference.as_str()).collect::<Vec<_>>();
+            let reason = format!("the warehouse has {share} more than once: {}", names.join(", "));
+            raise(ReviewKind::MadeTwice, reason);
+        }
+        for (id, package) in self.packages.iter().filter(|(_, package)| !package.is_void()) {
             if !self.matches(package.lines()) {
-                let reason = format!("package {id} holds what {} does not ask for", self.opened.fulfillment);
-                reviews.push(Review { kind: ReviewKind::ContentMismatch, reason });
+                raise(ReviewKind::ContentMismatch, format!("package {id} holds what {share} does not ask for"));
+            }
+            if package.contents == Contents::Untold && package.has_left() {
+                raise(ReviewKind::ContentMismatch, format!("package {id} left, and nobody said what is in it"));
+            }
+            if package.moved_though_void() {
+                raise(ReviewKind::MovedThoughVoid, format!("package {id} moved although it was voided"));
+            }
+            if package.is_returned() {
+                raise(ReviewKind::ReturnedToSender, format!("package {id} comes back to its sender"));
             }
             for milestone in package.milestones.iter().filter(|m| m.milestone == MilestoneKind::Unknown) {
                 let code = milestone.code.as_deref().unwrap_or("(none)");
                 let reason = format!("package {id}: the registry does not map the status `{code}`");
-                reviews.push(Review { kind: ReviewKind::UnknownCode, reason });
+                raise(ReviewKind::UnknownCode, reason);
+            }
+        }
+        for (id, issues) in &self.goods_issues {
+            let documents: BTreeSet<&DocumentNumber> = issues.iter().map(|issued| &issued.document).collect();
+            if documents.len() > 1 {
+                let names = documents.into_iter().map(DocumentNumber::as_str).collect::<Vec<_>>();
+                raise(ReviewKind::MadeTwice, format!("package {id} has several goods issues: {}", names.join(", ")));
+            }
+            for issued in issues.iter().filter(|issued| !self.bears_out(issued)) {
+                let reason = format!("goods issue {}: package {id} did not leave with that in it", issued.document);
+                raise(ReviewKind::PostingMismatch, reason);
             }
         }
         reviews.sort();
         reviews.dedup();
         reviews
+    }
+
+    /// Whether what a partner refused was done all the same, by another attempt.
+    fn is_answered(&self, effect: &Effect) -> bool {
+        match effect {
+            Effect::RequestFulfillment => !self.accepted.is_empty() || !self.rejected.is_empty(),
+            Effect::PostGoodsIssue { package } => self.goods_issues.contains_key(package),
+            Effect::Allocate | Effect::CreateSalesOrder | Effect::Invoice => false,
+        }
+    }
+
+    /// Whether the package left with what the ERP took out of the stock.
+    fn bears_out(&self, issued: &GoodsIssued) -> bool {
+        let sorted = |lines: &[Share]| {
+            let mut lines = lines.to_vec();
+            lines.sort();
+            lines
+        };
+        self.packages.get(&issued.package).is_some_and(|package| {
+            let same = issued.lines.is_empty() || sorted(&issued.lines) == sorted(package.lines());
+            package.has_left() && same
+        })
     }
 }
 

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Carrier, DocumentNumber, ExternalId, FulfillmentId, OrderId, PackageId, PartnerId, SiteCode, Tracking};
+use crate::ids::{
+    Carrier, DocumentNumber, ExternalId, FulfillmentId, OrderId, PackageId, PartnerId, SiteCode, Tracking,
+};
 use crate::order::{ServiceLevel, Share};
 use crate::party::PartyRef;
 use crate::workflow::{EffectRefused, Faltered, Sending};
@@ -203,4 +205,7 @@ pub struct GoodsIssued {
     pub package: PackageId,
     /// The ERP's number for it.
     pub document: DocumentNumber,
+    /// What was posted: a later word on the package's content is compared with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Share>,
 }

@@ -7,6 +7,8 @@ mod decide;
 mod event;
 mod package;
 mod request;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{Fulfillment, FulfillmentCommand, Known, Negotiation};
 pub use event::*;

@@ -19,8 +19,8 @@ pub struct Package {
     pub legs: BTreeSet<Leg>,
     /// Every report of its way, oldest first.
     pub milestones: BTreeSet<Milestone>,
-    /// Whether its label was voided.
-    pub voided: bool,
+    /// When its label was voided last.
+    pub voided: Option<Timestamp>,
 }
 
 /// A package's content.
@@ -66,23 +66,33 @@ impl PackageStatus {
             Self::At(kind) => kind.as_str(),
         }
     }
+
+    /// Whether the package has left and has not come to its end.
+    pub fn is_under_way(self) -> bool {
+        match self {
+            Self::Packed | Self::Voided => false,
+            Self::At(kind) => phase(kind) == UNDER_WAY,
+        }
+    }
 }
+
+/// The phase between the warehouse's door and the receiver's.
+const UNDER_WAY: u8 = 2;
 
 /// How far a milestone is along the way. Within one phase time decides, across phases the later phase does, so that a late
 /// report never moves a package backwards.
 fn phase(kind: MilestoneKind) -> u8 {
     match kind {
-        MilestoneKind::Unknown => 0,
+        MilestoneKind::Unknown | MilestoneKind::Cancelled => 0,
         MilestoneKind::LabelCreated | MilestoneKind::OnHold => 1,
         MilestoneKind::PickedUp
         | MilestoneKind::InTransit
         | MilestoneKind::DeliveryDelayed
         | MilestoneKind::OutForDelivery
         | MilestoneKind::ReadyForPickup
-        | MilestoneKind::DeliveryFailed => 2,
+        | MilestoneKind::DeliveryFailed => UNDER_WAY,
         MilestoneKind::Delivered => 3,
         MilestoneKind::ReturnToSender => 4,
-        MilestoneKind::Cancelled => 5,
     }
 }
 
@@ -112,28 +122,76 @@ impl Package {
         self.legs.insert(leg);
     }
 
+    pub(super) fn void(&mut self, at: Timestamp) {
+        self.voided = self.voided.max(Some(at));
+    }
+
     /// Where it is.
     pub fn status(&self) -> PackageStatus {
-        if self.voided {
-            return PackageStatus::Voided;
+        if self.is_void() {
+            let by_label = self.voided.is_some();
+            return if by_label { PackageStatus::Voided } else { PackageStatus::At(MilestoneKind::Cancelled) };
         }
-        let newest = self.milestones.iter().max_by_key(|m| (phase(m.milestone), m.at, m.milestone));
+        let newest = self.counting().max_by_key(|m| (phase(m.milestone), m.at, m.milestone));
         newest.map_or(PackageStatus::Packed, |m| PackageStatus::At(m.milestone))
     }
 
-    /// Whether it left the warehouse. A void label that left all the same did leave: what happened counts.
+    /// Whether it left the warehouse. A void package that left all the same did leave: what happened counts.
     pub fn has_left(&self) -> bool {
-        !self.cancelled() && self.milestones.iter().any(|m| m.milestone.means_left())
+        self.counting().any(|m| m.milestone.means_left())
     }
 
     /// Whether it arrived.
     pub fn is_delivered(&self) -> bool {
-        self.has_left() && matches!(self.status(), PackageStatus::At(MilestoneKind::Delivered))
+        matches!(self.status(), PackageStatus::At(MilestoneKind::Delivered))
     }
 
-    /// Whether it never was, or will not go.
-    pub fn cancelled(&self) -> bool {
-        self.voided || self.milestones.iter().any(|m| m.milestone == MilestoneKind::Cancelled)
+    /// Whether it is on its way back, or is back.
+    pub fn is_returned(&self) -> bool {
+        matches!(self.status(), PackageStatus::At(MilestoneKind::ReturnToSender))
+    }
+
+    /// Whether it never was, or will not go: its label was voided or its shipment cancelled, nothing was printed anew
+    /// after that, and it did not move.
+    pub fn is_void(&self) -> bool {
+        self.end().is_some() && !self.is_reprinted() && !self.has_left()
+    }
+
+    /// Whether it moved although its label was void and no other was printed.
+    pub fn moved_though_void(&self) -> bool {
+        self.end().is_some() && !self.is_reprinted() && self.has_left()
+    }
+
+    /// When it was voided or cancelled last.
+    fn end(&self) -> Option<Timestamp> {
+        let cancelled = self.milestones.iter().filter(|m| m.milestone == MilestoneKind::Cancelled).map(|m| m.at);
+        cancelled.max().max(self.voided)
+    }
+
+    /// Whether it got a label after the last one was voided: another tracking number, or the word that a label was made.
+    fn is_reprinted(&self) -> bool {
+        let after = |at: Timestamp| self.end().is_some_and(|end| at > end);
+        self.legs.iter().any(|leg| after(leg.since))
+            || self.milestones.iter().any(|m| m.milestone == MilestoneKind::LabelCreated && after(m.at))
+    }
+
+    /// The milestones that say where it is: those of the label that counts. What happened to a label before it was voided
+    /// says nothing of the next one; but what arrived or came back did so, whatever was said of its label.
+    fn counting(&self) -> impl Iterator<Item = &Milestone> {
+        let end = self.end();
+        self.milestones.iter().filter(move |m| match m.milestone {
+            MilestoneKind::Cancelled => false,
+            MilestoneKind::Delivered | MilestoneKind::ReturnToSender => true,
+            MilestoneKind::Unknown
+            | MilestoneKind::LabelCreated
+            | MilestoneKind::OnHold
+            | MilestoneKind::PickedUp
+            | MilestoneKind::InTransit
+            | MilestoneKind::DeliveryDelayed
+            | MilestoneKind::OutForDelivery
+            | MilestoneKind::ReadyForPickup
+            | MilestoneKind::DeliveryFailed => end.is_none_or(|end| m.at > end),
+        })
     }
 
     /// What is in it; nothing while the warehouse has not said.

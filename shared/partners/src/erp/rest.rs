@@ -372,7 +372,7 @@ pub(crate) async fn post_goods_issue<S: Secrets, T: Transport>(
     };
     let document = Document { path: "goods-issues", reference: &reference, key: issue.key() };
     let made: Numbered = make(desk, &document, &body, attempt, same, |kept| kept.status.as_deref()).await?;
-    Ok(GoodsIssued { package: issue.package.clone(), document: made.number })
+    Ok(GoodsIssued { package: issue.package.clone(), document: made.number, lines: issue.lines.clone() })
 }
 
 /// Invoices.

@@ -1,0 +1,350 @@
+//! Words for tests: a small order and what partners say about it. Shared by this crate's unit tests and the laws in `tests/`.
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use domain::fulfillment::{
+    Accepted, GoodsIssued, Milestone, MilestoneKind, Opened, PackageStatus, Packed, Rejected, Voided,
+};
+use domain::order::{
+    AllocatedLine, Allocation, Assignment, CancelRequested, CreditApproved, CreditRefused, Invoiced, OrderLine,
+    Overdue, PackageSummary, Progress, Quote, QuotedLine, Released, Routing, ServiceLevel, Share, Source, Standing,
+    Submission, Told,
+};
+use domain::party::{Destination, PartyRef};
+use domain::routing::{Candidate, Reason, Site, Territory};
+use domain::{
+    Effect, EffectRefused, Faltered, Fulfillment, FulfillmentCommand, FulfillmentId, LineNo, Money, Order,
+    OrderCommand, OrderId, Quantity, Rejection, Sending, Uom, Workflow,
+};
+use jiff::Timestamp;
+
+/// Any identifier from its text.
+pub fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+/// `n` minutes after the beginning of the tests' time, a Monday morning in New York.
+pub fn at(n: i64) -> Timestamp {
+    Timestamp::from_second(1_767_621_600 + n * 60).unwrap()
+}
+
+pub fn quantity(amount: u32, uom: &str) -> Quantity {
+    Quantity::new(amount.into(), id(uom)).unwrap()
+}
+
+pub fn each(amount: u32) -> Quantity {
+    quantity(amount, "EA")
+}
+
+pub fn line_no(n: u32) -> LineNo {
+    LineNo::new(n).unwrap()
+}
+
+pub fn money(amount: &str) -> Money {
+    Money { amount: amount.parse().unwrap(), currency: id("USD") }
+}
+
+pub fn order_id() -> OrderId {
+    OrderId::derive(&id("acme-crm"), &id("CRM-1001"))
+}
+
+pub fn share_id(n: u32) -> FulfillmentId {
+    order_id().fulfillment(n)
+}
+
+/// The product of a line, unless a test says otherwise.
+pub fn sku(line: u32) -> String {
+    format!("SKU-{line}")
+}
+
+/// An order of so many pieces by line, numbered from 1.
+pub fn submission(lines: &[u32]) -> Submission {
+    let line = |(n, amount): (u32, &u32)| OrderLine { line: line_no(n), sku: id(&sku(n)), quantity: each(*amount) };
+    Submission {
+        source: id("acme-crm"),
+        external_id: id("CRM-1001"),
+        customer: id("C-100"),
+        customer_po: id("PO-77"),
+        currency: id("USD"),
+        service_level: ServiceLevel::Standard,
+        ship_complete: false,
+        ship_to: PartyRef { order: order_id(), n: 1 },
+        destination: Destination { country: "US".to_owned(), region: "NY".to_owned() },
+        lines: (1..).zip(lines).map(line).collect(),
+        digest: "first".to_owned(),
+        ordered_at: at(0),
+        deadline: at(100_000),
+    }
+}
+
+/// The ERP's price for it, `per` pieces in each case.
+pub fn quote(submission: &Submission, per: u32) -> Quote {
+    let line = |line: &OrderLine| QuotedLine {
+        line: line.line,
+        base_uom: Uom::EACH,
+        numerator: NonZeroU32::new(per).unwrap(),
+        denominator: NonZeroU32::MIN,
+        unit_price: 10.into(),
+        amount: 10.into(),
+        tax: 1.into(),
+    };
+    let lines = submission.lines.iter().map(line).collect();
+    Quote { lines, subtotal: money("10"), tax: money("1"), total: money("11") }
+}
+
+pub fn approved() -> CreditApproved {
+    CreditApproved { amount: money("11"), valid_until: None }
+}
+
+pub fn refused_credit() -> CreditRefused {
+    CreditRefused { reason: "over the limit".to_owned() }
+}
+
+/// Sources by line: (line, [(location, pieces)], short).
+pub fn allocation(number: &str, lines: &[(u32, &[(&str, u32)], u32)]) -> Allocation {
+    let source = |(location, amount): &(&str, u32)| Source { location: id(location), quantity: each(*amount) };
+    let line = |(line, sources, short): &(u32, &[(&str, u32)], u32)| AllocatedLine {
+        line: line_no(*line),
+        sources: sources.iter().map(source).collect(),
+        short: each(*short),
+    };
+    Allocation { number: id(number), lines: lines.iter().map(line).collect() }
+}
+
+pub fn released(number: &str) -> Released {
+    Released { sales_order: id(number) }
+}
+
+pub fn share(line: u32, amount: u32) -> Share {
+    Share { line: line_no(line), sku: id(&sku(line)), quantity: each(amount) }
+}
+
+/// The `n`th share, at EAST for odd ones and at WEST for even ones.
+pub fn assignment(n: u32, lines: &[Share]) -> Assignment {
+    let (warehouse, site) = if n % 2 == 1 { ("eastco", "EAST") } else { ("shipwest", "WEST") };
+    Assignment {
+        fulfillment: share_id(n),
+        warehouse: id(warehouse),
+        site: id(site),
+        ship_by: at(0).to_zoned(jiff::tz::TimeZone::UTC).date(),
+        lines: lines.to_vec(),
+    }
+}
+
+pub fn routing(assignments: &[Assignment]) -> Routing {
+    let candidate =
+        Candidate { warehouse: id("eastco"), site: id("EAST"), reasons: vec![Reason::HasAll], chosen: true };
+    Routing { candidates: vec![candidate], assignments: assignments.to_vec() }
+}
+
+/// A share's standing: what left and what arrived, by line.
+pub fn progress(n: u32, as_of: u64, standing: Standing, shipped: &[(u32, u32)], delivered: &[(u32, u32)]) -> Progress {
+    let by_line = |lines: &[(u32, u32)]| -> BTreeMap<LineNo, Quantity> {
+        lines.iter().map(|(line, amount)| (line_no(*line), each(*amount))).collect()
+    };
+    let status = match (shipped.is_empty(), delivered == shipped) {
+        (true, _) => PackageStatus::Packed,
+        (false, false) => PackageStatus::At(MilestoneKind::InTransit),
+        (false, true) => PackageStatus::At(MilestoneKind::Delivered),
+    };
+    let package = PackageSummary { package: id(&format!("P-{n}")), carrier: None, tracking: None, status };
+    Progress {
+        fulfillment: share_id(n),
+        as_of,
+        standing,
+        shipped: by_line(shipped),
+        delivered: by_line(delivered),
+        packages: vec![package],
+        goods_issued: true,
+    }
+}
+
+pub fn invoiced(number: &str) -> Invoiced {
+    Invoiced { invoice: id(number), total: money("11") }
+}
+
+pub fn told(version: u64, digest: &str) -> Told {
+    Told { version, digest: digest.to_owned() }
+}
+
+pub fn cancel() -> CancelRequested {
+    CancelRequested { reason: "changed their mind".to_owned() }
+}
+
+pub fn overdue() -> Overdue {
+    Overdue { deadline: at(100_000) }
+}
+
+pub fn sending(effect: Effect, attempt: u32) -> Sending {
+    Sending { effect, key: "key".to_owned(), of_version: 1, until: at(attempt.into()), attempt }
+}
+
+pub fn faltered(effect: Effect, attempt: u32) -> Faltered {
+    Faltered { effect, attempt, code: "PRT-001".to_owned() }
+}
+
+pub fn refused(effect: Effect, code: &str) -> EffectRefused {
+    EffectRefused { effect, rejection: Rejection::new(code, "no") }
+}
+
+/// The first share, asked for these lines.
+pub fn opened(lines: &[Share]) -> Opened {
+    Opened {
+        fulfillment: share_id(1),
+        order: order_id(),
+        sales_order: id("SO-1"),
+        warehouse: id("eastco"),
+        site: id("EAST"),
+        service_level: ServiceLevel::Standard,
+        ship_to: PartyRef { order: order_id(), n: 1 },
+        lines: lines.to_vec(),
+    }
+}
+
+pub fn accepted(reference: &str) -> FulfillmentCommand {
+    FulfillmentCommand::RecordAccepted(Accepted { reference: id(reference) })
+}
+
+pub fn rejected(reason: &str) -> FulfillmentCommand {
+    FulfillmentCommand::RecordRejected(Rejected { reason: reason.to_owned() })
+}
+
+pub fn packed(package: &str, when: i64, lines: &[Share], tracking: Option<&str>) -> FulfillmentCommand {
+    FulfillmentCommand::RecordPacked(Packed {
+        package: id(package),
+        at: at(when),
+        lines: lines.to_vec(),
+        carrier: tracking.map(|_| id("UPS")),
+        tracking: tracking.map(id),
+    })
+}
+
+pub fn voided(package: &str, when: i64) -> FulfillmentCommand {
+    FulfillmentCommand::RecordVoided(Voided { package: id(package), at: at(when) })
+}
+
+pub fn milestone(package: &str, when: i64, kind: MilestoneKind) -> FulfillmentCommand {
+    FulfillmentCommand::RecordMilestone(Milestone {
+        package: id(package),
+        milestone: kind,
+        at: at(when),
+        code: (kind == MilestoneKind::Unknown).then(|| "XYZ".to_owned()),
+        clock_ahead: false,
+        carrier: None,
+        tracking: None,
+    })
+}
+
+pub fn goods_issued(package: &str, document: &str, lines: &[Share]) -> FulfillmentCommand {
+    let issued = GoodsIssued { package: id(package), document: id(document), lines: lines.to_vec() };
+    FulfillmentCommand::RecordGoodsIssued(issued)
+}
+
+/// The state after `command`; what is refused changes nothing.
+pub fn apply<W: Workflow>(state: W, command: W::Command) -> W {
+    let events = state.decide(command).unwrap_or_default();
+    events.iter().fold(state, W::evolve)
+}
+
+/// The state after `commands`, one after the other.
+pub fn play<W: Workflow>(state: W, commands: impl IntoIterator<Item = W::Command>) -> W {
+    commands.into_iter().fold(state, apply)
+}
+
+/// The first share, opened and announced.
+pub fn open(lines: &[Share]) -> Fulfillment {
+    let sending = sending(Effect::RequestFulfillment, 1);
+    play(Fulfillment::default(), [FulfillmentCommand::Open(opened(lines), sending)])
+}
+
+/// The commands that bring an order of `lines` pieces to its release, everything in stock at both sites.
+pub fn to_release(lines: &[u32]) -> Vec<OrderCommand> {
+    let submission = submission(lines);
+    let quote = quote(&submission, 1);
+    let stock: Vec<(u32, [(&str, u32); 2])> =
+        (1..).zip(lines).map(|(n, amount)| (n, [("EAST", *amount), ("WEST", *amount)])).collect();
+    let stock: Vec<(u32, &[(&str, u32)], u32)> = stock.iter().map(|(n, sources)| (*n, &sources[..], 0)).collect();
+    vec![
+        OrderCommand::Submit(submission),
+        OrderCommand::RecordQuote(quote),
+        OrderCommand::RecordCreditApproved(approved()),
+        OrderCommand::RecordAllocation(allocation("AL-1", &stock)),
+        OrderCommand::RecordRelease(released("SO-1")),
+    ]
+}
+
+/// An order of `lines` pieces, split as `shares` say.
+pub fn routed(lines: &[u32], shares: &[&[Share]]) -> Order {
+    let assignments: Vec<Assignment> = (1..).zip(shares).map(|(n, lines)| assignment(n, lines)).collect();
+    let commands = to_release(lines).into_iter().chain([OrderCommand::RecordRouting(routing(&assignments))]);
+    play(Order::default(), commands)
+}
+
+/// A site that serves the United States until 15:00 New York time.
+pub fn site(code: &str, cost: u32, home_regions: &[&str]) -> Site {
+    Site {
+        warehouse: id(if code == "WEST" { "shipwest" } else { "eastco" }),
+        code: id(code),
+        serves: vec![Territory {
+            country: "US".to_owned(),
+            home_regions: home_regions.iter().map(|region| (*region).to_owned()).collect(),
+        }],
+        service_levels: vec![ServiceLevel::Standard],
+        cut_off: jiff::civil::time(15, 0, 0, 0),
+        time_zone: jiff::tz::TimeZone::get("America/New_York").unwrap(),
+        holidays: vec![],
+        cost,
+    }
+}
+
+/// Every order of `items`.
+pub fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+    if items.is_empty() {
+        return vec![vec![]];
+    }
+    let without = |i: usize| items.iter().take(i).chain(items.iter().skip(i + 1)).cloned().collect::<Vec<T>>();
+    let starting_with =
+        |i: usize| permutations(&without(i)).into_iter().map(move |rest| [vec![items[i].clone()], rest].concat());
+    (0..items.len()).flat_map(starting_with).collect()
+}
+
+/// The decision table of a workflow: for every command, which stages answer it with which events. `-` is nothing, and a
+/// `!` stands before a rejection's code. Every stage stands once under every command.
+pub fn table<W: Workflow>(
+    stages: &[(&'static str, W)],
+    first: W::Command,
+    after: impl Fn(&W::Command) -> Option<W::Command>,
+    name: impl Fn(&W::Command) -> &'static str,
+) -> String {
+    let answer = |state: &W, command: &W::Command| match state.decide(command.clone()) {
+        Err(rejection) => format!("!{}", rejection.code),
+        Ok(events) if events.is_empty() => "-".to_owned(),
+        Ok(events) => events.iter().map(kind_of).collect::<Vec<_>>().join("+"),
+    };
+    let mut text = String::new();
+    let mut command = Some(first);
+    while let Some(this) = command {
+        let mut answers: Vec<(String, Vec<&str>)> = Vec::new();
+        for (stage, state) in stages {
+            let answer = answer(state, &this);
+            match answers.iter_mut().find(|(known, _)| *known == answer) {
+                Some((_, stages)) => stages.push(stage),
+                None => answers.push((answer, vec![stage])),
+            }
+        }
+        text.push_str(&format!("{}\n", name(&this)));
+        for (answer, stages) in answers {
+            text.push_str(&format!("  {answer}: {}\n", stages.join(" ")));
+        }
+        command = after(&this);
+    }
+    text
+}
+
+/// The event's name without its workflow's.
+fn kind_of(event: &impl serde::Serialize) -> String {
+    let value = serde_json::to_value(event).unwrap();
+    value["type"].as_str().unwrap().rsplit('.').next().unwrap().to_owned()
+}
