@@ -125,8 +125,7 @@ impl crate::order::Order {
 
 /// What every line needs from a warehouse now: ordered, less what is short.
 fn wanted(known: &Known) -> Vec<Share> {
-    let ladders = known.ladders().unwrap_or_default();
-    let open = ladders.into_iter().filter(|ladder| !ladder.open.is_zero());
+    let open = known.ladders().into_iter().filter(|ladder| !ladder.open.is_zero());
     open.map(|ladder| Share { line: ladder.line, sku: ladder.sku, quantity: ladder.open }).collect()
 }
 
@@ -155,8 +154,9 @@ impl RoutingQuestion<'_> {
 
     fn weigh<'s>(&self, site: &'s Site, now: Timestamp) -> Weighed<'s> {
         let mut reasons = Vec::new();
-        let territory = site.serves.iter().find(|territory| territory.country == self.destination.country);
-        if territory.is_none() {
+        let serves = || site.serves.iter().filter(|territory| territory.country == self.destination.country);
+        let served = serves().next().is_some();
+        if !served {
             reasons.push(Reason::CountryNotServed { country: self.destination.country.clone() });
         }
         let fast_enough = site.service_levels.contains(&self.service_level);
@@ -170,23 +170,26 @@ impl RoutingQuestion<'_> {
             (_, true) => Reason::HasAll,
             (_, false) => Reason::HasPart,
         });
-        let home = territory.is_some_and(|territory| territory.home_regions.contains(&self.destination.region));
+        let home = serves().any(|territory| territory.home_regions.contains(&self.destination.region));
         if home {
             reasons.push(Reason::HomeRegion { region: self.destination.region.clone() });
         }
         let (ships_on, after_cut_off) = site.ships_on(now);
         reasons.push(Reason::ShipsOn { date: ships_on, after_cut_off });
         reasons.push(Reason::Cost { cost: site.cost });
-        let eligible = territory.is_some() && fast_enough && stock > 0;
+        let eligible = served && fast_enough && stock > 0;
         Weighed { site, eligible, has_all: all, home, ships_on, reasons }
     }
 
     /// How much of `share` the site can give.
     fn at(&self, site: &Site, share: &Share) -> Quantity {
         let line = |line: &&AllocatedLine| line.line == share.line;
-        let source = self.allocation.lines.iter().find(line).and_then(|line| {
-            line.sources.iter().find(|source| source.location == site.code)
-        });
+        let source = self
+            .allocation
+            .lines
+            .iter()
+            .find(line)
+            .and_then(|line| line.sources.iter().find(|source| source.location == site.code));
         let zero = Quantity::zero(share.quantity.uom());
         source.map_or(zero, |source| source.quantity.at_most(share.quantity).unwrap_or(zero))
     }

@@ -140,7 +140,7 @@ pub fn detail(order: &Order, version: u64, changed: Timestamp, shares: &[Fulfill
     Some(Detail {
         summary: Summary { reviews: open_reviews.len(), ..summary(order, changed)? },
         version,
-        lines: known.ladders().unwrap_or_default(),
+        lines: known.ladders(),
         sales_order: known.sales_order().map(ToString::to_string),
         invoice: known.invoice().map(|invoiced| invoiced.invoice.to_string()),
         fulfillments: known.assignments.values().map(share).collect(),

@@ -4,16 +4,16 @@ use std::num::NonZeroU32;
 
 use rust_decimal::Decimal;
 
-use crate::ids::{LineNo, OrderId};
+use crate::ids::{DocumentNumber, LineNo, OrderId};
 use crate::money::Money;
 use crate::order::event::{
     Allocation, Assignment, CancelRequested, Conflict, CreditApproved, CreditRefused, Invoiced, OrderEvent, OrderLine,
     Overdue, Price, PricedLine, Progress, Released, Routed, Submission, Told,
 };
-use crate::order::state::{Credit, Known, Order, Stage, Stock, Wish};
+use crate::order::state::{Credit, Knowledge, Known, Order, Stage, Wish};
 use crate::quantity::{Conversion, Uom};
 use crate::routing::Candidate;
-use crate::workflow::{EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow};
+use crate::workflow::{Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, is_held};
 
 /// What may be asked of an order, answered for it or reported about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,16 +155,21 @@ impl Known {
     fn decide(&self, command: OrderCommand) -> Vec<OrderEvent> {
         match command {
             OrderCommand::Submit(again) => self.compare(again),
-            OrderCommand::RecordQuote(quote) => match self.stage {
-                Stage::Submitted | Stage::Unpriceable(_) => vec![price(&self.submission, quote)],
+            OrderCommand::RecordQuote(quote) => match &self.stage {
+                Stage::Submitted => vec![price(&self.submission, quote)],
+                Stage::Unpriceable(known) => match price(&self.submission, quote) {
+                    OrderEvent::Unpriceable(why) if *known == why => vec![],
+                    event => vec![event],
+                },
                 Stage::Priced { .. }
                 | Stage::Released(_)
                 | Stage::Unroutable(..)
                 | Stage::Routed(_)
                 | Stage::Invoiced(..) => vec![],
             },
-            OrderCommand::RecordUnpriceable(why) => match self.stage {
+            OrderCommand::RecordUnpriceable(why) => match &self.stage {
                 Stage::Submitted => vec![OrderEvent::Unpriceable(why)],
+                Stage::Unpriceable(known) if *known != why => vec![OrderEvent::Unpriceable(why)],
                 Stage::Unpriceable(_)
                 | Stage::Priced { .. }
                 | Stage::Released(_)
@@ -174,47 +179,46 @@ impl Known {
             },
             OrderCommand::RecordCreditApproved(approved) => self.if_credit_open(OrderEvent::CreditApproved(approved)),
             OrderCommand::RecordCreditRefused(refused) => self.if_credit_open(OrderEvent::CreditRefused(refused)),
-            OrderCommand::RecordAllocation(allocation) => match &self.stage {
-                Stage::Priced { stock: Stock::Pending, .. } => vec![OrderEvent::Allocated(allocation)],
-                Stage::Priced { stock: Stock::Allocated(_), .. }
-                | Stage::Submitted
-                | Stage::Unpriceable(_)
-                | Stage::Released(_)
-                | Stage::Unroutable(..)
-                | Stage::Routed(_)
-                | Stage::Invoiced(..) => vec![],
-            },
-            OrderCommand::RecordRelease(released) => match &self.stage {
-                Stage::Priced { stock: Stock::Allocated(_), .. } => vec![OrderEvent::Released(released)],
-                Stage::Priced { stock: Stock::Pending, .. }
-                | Stage::Submitted
-                | Stage::Unpriceable(_)
-                | Stage::Released(_)
-                | Stage::Unroutable(..)
-                | Stage::Routed(_)
-                | Stage::Invoiced(..) => vec![],
-            },
+            OrderCommand::RecordAllocation(allocation) => {
+                self.unless_known(Effect::Allocate, &allocation.number.clone(), OrderEvent::Allocated(allocation))
+            }
+            OrderCommand::RecordRelease(released) => {
+                let number = released.sales_order.clone();
+                self.unless_known(Effect::CreateSalesOrder, &number, OrderEvent::Released(released))
+            }
             OrderCommand::RecordRouting(routing) => self.route(routing),
             OrderCommand::RecordProgress(progress) => self.report(progress),
-            OrderCommand::RecordTold(told) => vec![OrderEvent::Told(told)],
-            OrderCommand::RecordInvoice(invoiced) => match &self.stage {
-                Stage::Routed(_) => vec![OrderEvent::Invoiced(invoiced)],
-                Stage::Submitted
-                | Stage::Unpriceable(_)
-                | Stage::Priced { .. }
-                | Stage::Released(_)
-                | Stage::Unroutable(..)
-                | Stage::Invoiced(..) => vec![],
+            OrderCommand::RecordTold(told) => match &self.told {
+                Knowledge::Newest(known) if *known == told => vec![],
+                Knowledge::Nothing | Knowledge::Newest(_) | Knowledge::Overtaken(_) => vec![OrderEvent::Told(told)],
             },
+            OrderCommand::RecordInvoice(invoiced) => {
+                self.unless_known(Effect::Invoice, &invoiced.invoice.clone(), OrderEvent::Invoiced(invoiced))
+            }
             OrderCommand::RaiseOverdue(overdue) => {
-                if self.overdue || self.status().is_final() { vec![] } else { vec![OrderEvent::Overdue(overdue)] }
+                if self.overdue || self.status().is_final() {
+                    vec![]
+                } else {
+                    vec![OrderEvent::Overdue(overdue)]
+                }
             }
             OrderCommand::Cancel(request) => vec![self.cancel(request)],
             OrderCommand::Announce(sending) => vec![OrderEvent::Sending(sending)],
             OrderCommand::RecordFaltered(faltered) => {
-                if self.sendings.contains_key(&faltered.effect) { vec![OrderEvent::Faltered(faltered)] } else { vec![] }
+                if is_held(&self.sendings, &faltered) {
+                    vec![OrderEvent::Faltered(faltered)]
+                } else {
+                    vec![]
+                }
             }
-            OrderCommand::RecordRefused(refused) => vec![OrderEvent::EffectRefused(refused)],
+            OrderCommand::RecordRefused(refused) => {
+                let known = self.refused.get(&refused.effect) == Some(&refused.rejection);
+                if known && !self.sendings.contains_key(&refused.effect) {
+                    vec![]
+                } else {
+                    vec![OrderEvent::EffectRefused(refused)]
+                }
+            }
         }
     }
 
@@ -227,8 +231,21 @@ impl Known {
         vec![OrderEvent::SubmissionConflicted(conflict)]
     }
 
+    /// An answer to an announced effect is recorded in every stage: what the ERP made, it made.
+    fn unless_known(&self, effect: Effect, document: &DocumentNumber, event: OrderEvent) -> Vec<OrderEvent> {
+        let stands = self.document(&effect) == Some(document);
+        let beside = || self.surplus.get(&effect).is_some_and(|surplus| surplus.contains(document));
+        let told = stands || (beside() && !self.awaits(&effect));
+        if told && !self.sendings.contains_key(&effect) { vec![] } else { vec![event] }
+    }
+
     fn if_credit_open(&self, word: OrderEvent) -> Vec<OrderEvent> {
         match &self.stage {
+            Stage::Priced { credit: Credit::Refused(known), .. }
+                if word == OrderEvent::CreditRefused(known.clone()) =>
+            {
+                vec![]
+            }
             Stage::Priced { credit: Credit::Pending | Credit::Refused(_), .. } => vec![word],
             Stage::Priced { credit: Credit::Approved(_), .. }
             | Stage::Submitted
@@ -265,10 +282,11 @@ impl Known {
         }
     }
 
-    /// A report that says nothing new is not worth a commit; an older one says nothing at all.
+    /// The newest report counts. One that says the same as an older one is recorded, too: what was true between the two may
+    /// still be on its way here, and only the newer `as_of` tells that it is old.
     fn report(&self, progress: Progress) -> Vec<OrderEvent> {
         match self.progress.get(&progress.fulfillment) {
-            Some(known) if known.as_of >= progress.as_of || known.same_news(&progress) => vec![],
+            Some(known) if known.as_of >= progress.as_of => vec![],
             Some(_) | None => vec![OrderEvent::FulfillmentProgressed(progress)],
         }
     }
@@ -291,7 +309,7 @@ impl Known {
                 | Stage::Unroutable(..)
                 | Stage::Routed(_),
             ) => {
-                let shipped = self.ladders().unwrap_or_default().iter().any(|ladder| !ladder.shipped.is_zero());
+                let shipped = self.ladders().iter().any(|ladder| !ladder.shipped.is_zero());
                 if shipped {
                     let why = "goods have left the warehouse; a return can be offered";
                     return OrderEvent::RequestRejected(Rejection::new("ALREADY_SHIPPED", why));
@@ -299,12 +317,6 @@ impl Known {
                 OrderEvent::CancelRequested(request)
             }
         }
-    }
-}
-
-impl Progress {
-    fn same_news(&self, other: &Self) -> bool {
-        Self { as_of: other.as_of, ..self.clone() } == *other
     }
 }
 

@@ -9,6 +9,8 @@ mod ladder;
 mod request;
 mod state;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{OrderCommand, Quote, QuotedLine, Routing};
 pub use event::*;
@@ -16,5 +18,5 @@ pub use ladder::Ladder;
 pub use request::{
     AllocationRequest, CreditQuestion, InvoiceRequest, LinePrice, PriceQuestion, SalesOrder, Telling, ToldLine,
 };
-pub use state::{Credit, Known, Order, Stage, Stock, Wish};
+pub use state::{Cleared, Credit, Knowledge, Known, Order, Stage, Stock, Wish};
 pub use status::Status;

@@ -245,7 +245,7 @@ impl Order {
         let known = self.known()?;
         let Stage::Routed(cleared) = &known.stage else { return None };
         let posted = known.progress.values().all(|p| p.standing == Standing::Rejected || p.goods_issued);
-        if known.refused.contains_key(&Effect::Invoice) || !posted || !Known::all_delivered(&known.ladders().ok()?) {
+        if known.refused.contains_key(&Effect::Invoice) || !posted || !known.all_delivered(&known.ladders()) {
             return None;
         }
         Some(InvoiceRequest { order: known.id().clone(), sales_order: cleared.sales_order.clone() })
@@ -259,13 +259,14 @@ impl Order {
     /// What the CRM does not show yet.
     pub fn telling(&self) -> Option<Telling> {
         let known = self.known()?;
-        let line = |l: &Ladder| ToldLine { line: l.line, ordered: l.ordered, shipped: l.shipped, delivered: l.delivered };
+        let line =
+            |l: &Ladder| ToldLine { line: l.line, ordered: l.ordered, shipped: l.shipped, delivered: l.delivered };
         let telling = Telling {
             source: known.submission.source.clone(),
             external_id: known.submission.external_id.clone(),
             order: known.id().clone(),
             status: known.status(),
-            lines: known.ladders().unwrap_or_default().iter().map(line).collect(),
+            lines: known.ladders().iter().map(line).collect(),
             packages: known.progress.values().flat_map(|progress| progress.packages.clone()).collect(),
             sales_order: known.sales_order().cloned(),
             invoice: known.invoice().map(|invoiced| invoiced.invoice.clone()),

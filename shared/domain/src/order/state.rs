@@ -37,6 +37,8 @@ pub struct Known {
     pub conflicts: BTreeSet<Conflict>,
     /// What partners refused.
     pub refused: BTreeMap<Effect, Rejection>,
+    /// Documents that the ERP made beside the one that stands, or at a stage that asked for none.
+    pub surplus: BTreeMap<Effect, BTreeSet<DocumentNumber>>,
     /// Announced and unanswered.
     pub sendings: Sendings,
     /// What the CRM shows.
@@ -132,6 +134,7 @@ impl Known {
             progress: BTreeMap::new(),
             conflicts: BTreeSet::new(),
             refused: BTreeMap::new(),
+            surplus: BTreeMap::new(),
             sendings: Sendings::new(),
             told: Knowledge::Nothing,
             overdue: false,
@@ -211,7 +214,9 @@ impl Known {
             OrderEvent::CreditRefused(refused) => self.set_credit(Credit::Refused(refused.clone())),
             OrderEvent::Allocated(allocation) => {
                 self.sendings.remove(&Effect::Allocate);
-                if let Stage::Priced { stock, .. } = &mut self.stage {
+                if !self.awaits(&Effect::Allocate) {
+                    self.keep_surplus(Effect::Allocate, &allocation.number);
+                } else if let Stage::Priced { stock, .. } = &mut self.stage {
                     *stock = Stock::Allocated(allocation.clone());
                 }
             }
@@ -223,6 +228,8 @@ impl Known {
                         allocation: allocation.clone(),
                         sales_order: released.sales_order.clone(),
                     });
+                } else {
+                    self.keep_surplus(Effect::CreateSalesOrder, &released.sales_order);
                 }
             }
             OrderEvent::Routed(_) => self.reroute(Stage::Routed),
@@ -239,7 +246,11 @@ impl Known {
             OrderEvent::Told(told) => self.told = learn(self.told, told),
             OrderEvent::Invoiced(invoiced) => {
                 self.sendings.remove(&Effect::Invoice);
-                self.reroute(|cleared| Stage::Invoiced(cleared, invoiced.clone()));
+                if self.awaits(&Effect::Invoice) {
+                    self.reroute(|cleared| Stage::Invoiced(cleared, invoiced.clone()));
+                } else {
+                    self.keep_surplus(Effect::Invoice, &invoiced.invoice);
+                }
             }
             OrderEvent::CancelRequested(request) => self.wish = Wish::Cancel(request.clone()),
             OrderEvent::Overdue(_) => self.overdue = true,
@@ -254,6 +265,36 @@ impl Known {
             }
         }
         self
+    }
+
+    /// Whether the order has a place for what this effect makes.
+    pub(super) fn awaits(&self, effect: &Effect) -> bool {
+        match (effect, &self.stage) {
+            (Effect::Allocate, Stage::Priced { stock: Stock::Pending, .. })
+            | (Effect::CreateSalesOrder, Stage::Priced { stock: Stock::Allocated(_), .. })
+            | (Effect::Invoice, Stage::Routed(_)) => true,
+            (
+                Effect::Allocate
+                | Effect::CreateSalesOrder
+                | Effect::Invoice
+                | Effect::RequestFulfillment
+                | Effect::PostGoodsIssue { .. },
+                Stage::Submitted
+                | Stage::Unpriceable(_)
+                | Stage::Priced { .. }
+                | Stage::Released(_)
+                | Stage::Unroutable(..)
+                | Stage::Routed(_)
+                | Stage::Invoiced(..),
+            ) => false,
+        }
+    }
+
+    /// A document of the ERP that the order has no place for: it exists, so it is kept.
+    fn keep_surplus(&mut self, effect: Effect, document: &DocumentNumber) {
+        if self.document(&effect) != Some(document) {
+            self.surplus.entry(effect).or_default().insert(document.clone());
+        }
     }
 
     fn set_credit(&mut self, word: Credit) {

@@ -1,12 +1,16 @@
 //! The status that people read: a pure function of the facts.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::order::event::Standing;
+use crate::ids::DocumentNumber;
+use crate::order::event::{Allocation, Standing};
 use crate::order::ladder::Ladder;
 use crate::order::state::{Credit, Known, Stage, Stock, Wish};
 use crate::review::{Review, ReviewKind};
+use crate::workflow::Effect;
 
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -94,8 +98,7 @@ impl Status {
 impl Known {
     /// Where the order stands.
     pub fn status(&self) -> Status {
-        // A ladder that does not add up is a review item; the status then says only what our own work knows.
-        let ladders = self.ladders().unwrap_or_default();
+        let ladders = self.ladders();
         let some = |part: fn(&Ladder) -> bool| ladders.iter().any(part);
         if let Wish::Cancel(_) = self.wish
             && !some(|l| !l.shipped.is_zero())
@@ -106,7 +109,7 @@ impl Known {
             Stage::Submitted => Status::Submitted,
             Stage::Unpriceable(_) => Status::Unpriceable,
             Stage::Priced { credit: Credit::Refused(_), .. } => Status::CreditRefused,
-            Stage::Priced { stock: Stock::Allocated(_), .. } if !self.may_release() && some(|l| !l.backordered.is_zero()) => {
+            Stage::Priced { stock: Stock::Allocated(allocation), .. } if !self.stock_suffices(allocation) => {
                 Status::Backordered
             }
             Stage::Priced { .. } => Status::Priced,
@@ -114,12 +117,11 @@ impl Known {
             Stage::Unroutable(..) => Status::Unroutable,
             Stage::Invoiced(..) => Status::Invoiced,
             Stage::Routed(_) => {
-                if Self::all_delivered(&ladders) {
+                if self.all_delivered(&ladders) {
                     Status::Delivered
                 } else if some(|l| !l.shipped.is_zero()) {
-                    let waiting = |l: &Ladder| {
-                        !l.open.is_zero() || !l.in_fulfillment.is_zero() || !l.backordered.is_zero()
-                    };
+                    let waiting =
+                        |l: &Ladder| !l.open.is_zero() || !l.in_fulfillment.is_zero() || !l.backordered.is_zero();
                     if some(waiting) { Status::PartiallyShipped } else { Status::Shipped }
                 } else if self.all_accepted() {
                     Status::Accepted
@@ -135,6 +137,11 @@ impl Known {
         let Stage::Priced { credit: Credit::Approved(_), stock: Stock::Allocated(allocation), .. } = &self.stage else {
             return false;
         };
+        self.stock_suffices(allocation)
+    }
+
+    /// Whether there is something to ship, and all of it where nothing less may go.
+    fn stock_suffices(&self, allocation: &Allocation) -> bool {
         let any = allocation.lines.iter().any(|line| !line.sources.is_empty());
         let all = allocation.lines.iter().all(|line| line.short.is_zero());
         any && (all || !self.submission.ship_complete)
@@ -150,14 +157,68 @@ impl Known {
 
     /// Whether a cancelled order still has something at a partner: made, or possibly made.
     fn undo_left(&self) -> bool {
-        let live = self.assignments.keys().any(|id| {
-            self.progress.get(id).is_none_or(|progress| progress.standing != Standing::Rejected)
-        });
+        let live = self
+            .assignments
+            .keys()
+            .any(|id| self.progress.get(id).is_none_or(|progress| progress.standing != Standing::Rejected));
         live || self.allocation().is_some() || self.sales_order().is_some() || !self.sendings.is_empty()
     }
 
     /// The decisions that people have to take, from the facts alone.
     pub fn reviews(&self) -> Vec<Review> {
+        let mut reviews = Vec::new();
+        let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
+        let ladders = self.ladders();
+        let shipped = ladders.iter().any(|ladder| !ladder.shipped.is_zero());
+        match self.wish {
+            // What keeps an order from going on needs a decision only while it is to go on.
+            Wish::Fulfil => {
+                reviews.extend(self.obstacles());
+            }
+            Wish::Cancel(_) if shipped => {
+                raise(ReviewKind::ShippedAfterCancel, "goods left although the order was cancelled".to_owned());
+                if ladders.iter().any(|ladder| !ladder.in_fulfillment.is_zero()) {
+                    raise(ReviewKind::CancelIncomplete, "a warehouse still holds a part of it".to_owned());
+                }
+            }
+            Wish::Cancel(_) if self.undo_left() => {
+                raise(ReviewKind::CancelIncomplete, "the ERP or a warehouse still holds a part of it".to_owned());
+            }
+            Wish::Cancel(_) => {}
+        }
+        let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
+        for (effect, why) in self.refused.iter().filter(|(effect, _)| self.is_missed(effect, shipped)) {
+            raise(ReviewKind::PartnerRefused, format!("{effect:?}: {why}"));
+        }
+        for (effect, surplus) in &self.surplus {
+            let stands = self.document(effect);
+            if surplus.iter().any(|document| Some(document) != stands) {
+                let all: BTreeSet<&DocumentNumber> = surplus.iter().chain(stands).collect();
+                let names: Vec<&str> = all.into_iter().map(DocumentNumber::as_str).collect();
+                let reason = format!("{effect:?} made more than the order asked for: {}", names.join(", "));
+                raise(ReviewKind::MadeTwice, reason);
+            }
+        }
+        for conflict in &self.conflicts {
+            let (source, id) = (&conflict.source, &conflict.external_id);
+            raise(ReviewKind::ConflictingSubmission, format!("{source} sent it again as {id}, with other content"));
+        }
+        for ladder in ladders.iter().filter(|ladder| !ladder.over.is_zero()) {
+            raise(ReviewKind::OverShipped, format!("line {}: {} more than ordered", ladder.line, ladder.over));
+        }
+        for reason in self.uncounted() {
+            raise(ReviewKind::ContentMismatch, reason);
+        }
+        if self.overdue && !self.status().is_final() {
+            let status = self.status().as_str();
+            raise(ReviewKind::Overdue, format!("still {status} after {}", self.submission.deadline));
+        }
+        reviews.sort();
+        reviews
+    }
+
+    /// What keeps the order from going on.
+    fn obstacles(&self) -> Vec<Review> {
         let mut reviews = Vec::new();
         let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
         match &self.stage {
@@ -171,32 +232,25 @@ impl Known {
             Stage::Unroutable(_, routed) => raise(ReviewKind::Unroutable, crate::routing::explain(&routed.candidates)),
             Stage::Submitted | Stage::Priced { .. } | Stage::Released(_) | Stage::Routed(_) | Stage::Invoiced(..) => {}
         }
-        for (effect, why) in &self.refused {
-            raise(ReviewKind::PartnerRefused, format!("{effect:?}: {why}"));
-        }
-        for conflict in &self.conflicts {
-            let (source, id) = (&conflict.source, &conflict.external_id);
-            raise(ReviewKind::ConflictingSubmission, format!("{source} sent it again as {id}, with other content"));
-        }
         for progress in self.progress.values().filter(|progress| progress.standing == Standing::Rejected) {
             raise(ReviewKind::FulfillmentRejected, format!("the warehouse refused {}", progress.fulfillment));
         }
-        let ladders = self.ladders().unwrap_or_default();
-        for ladder in ladders.iter().filter(|ladder| !ladder.over.is_zero()) {
-            raise(ReviewKind::OverShipped, format!("line {}: {} more than ordered", ladder.line, ladder.over));
-        }
-        if let Wish::Cancel(_) = self.wish {
-            if ladders.iter().any(|ladder| !ladder.shipped.is_zero()) {
-                raise(ReviewKind::ShippedAfterCancel, "goods left although the order was cancelled".to_owned());
-            } else if self.undo_left() {
-                raise(ReviewKind::CancelIncomplete, "the ERP or a warehouse still holds a part of it".to_owned());
-            }
-        }
-        if self.overdue && !self.status().is_final() {
-            let status = self.status().as_str();
-            raise(ReviewKind::Overdue, format!("still {status} after {}", self.submission.deadline));
-        }
-        reviews.sort();
         reviews
+    }
+
+    /// Whether what a partner refused is still missed: not done by another attempt, and wanted.
+    fn is_missed(&self, effect: &Effect, shipped: bool) -> bool {
+        let wanted = self.wanted() || shipped;
+        wanted && self.document(effect).is_none()
+    }
+
+    /// What came of an effect.
+    pub(super) fn document(&self, effect: &Effect) -> Option<&DocumentNumber> {
+        match effect {
+            Effect::Allocate => self.allocation().map(|allocation| &allocation.number),
+            Effect::CreateSalesOrder => self.sales_order(),
+            Effect::Invoice => self.invoice().map(|invoiced| &invoiced.invoice),
+            Effect::RequestFulfillment | Effect::PostGoodsIssue { .. } => None,
+        }
     }
 }
