@@ -46,7 +46,15 @@ impl Due for DueTable {
             .send()
             .await
             .map_err(|e| failure("Query of due", &e))?;
-        answer.items.unwrap_or_default().into_iter().map(due_item_of).collect()
+        // One that cannot be read must not keep the others waiting; it stays for somebody to look at.
+        let readable = |item| match due_item_of(item) {
+            Ok(item) => Some(item),
+            Err(failure) => {
+                tracing::error!(shard, ?failure, "passed over a due item that cannot be read");
+                None
+            }
+        };
+        Ok(answer.items.unwrap_or_default().into_iter().filter_map(readable).collect())
     }
 
     async fn done(&self, item: &DueItem) -> Result<(), Failure> {

@@ -19,6 +19,11 @@ pub(crate) fn begin() {
     if tracing::subscriber::set_global_default(JsonLines { level }).is_err() {
         tracing::debug!("logging had begun before");
     }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, ToString::to_string);
+        let cause = engine::redact::text(panic.payload_as_str().unwrap_or_default());
+        tracing::error!(outcome = "panicked", place, cause, "panicked at {place}: {cause}");
+    }));
 }
 
 struct JsonLines {
@@ -27,7 +32,7 @@ struct JsonLines {
 
 impl Subscriber for JsonLines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() <= self.level
+        metadata.is_event() && *metadata.level() <= self.level && tells(metadata.target(), *metadata.level())
     }
 
     fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
@@ -52,6 +57,18 @@ impl Subscriber for JsonLines {
     fn enter(&self, _span: &Id) {}
 
     fn exit(&self, _span: &Id) {}
+}
+
+/// Crates that are not ours, by the beginning of their targets.
+const FOREIGN: [&str; 9] = ["aws_", "h2", "hyper", "lambda_runtime", "mio", "reqwest", "rustls", "tokio", "tower"];
+
+/// Whether a target's line may be written, whatever the level that was asked for.
+///
+/// What other crates say for debugging shows requests, and with them personal data and credentials. And what the runtime
+/// tells of a handler's failure, the runner has told already.
+fn tells(target: &str, level: Level) -> bool {
+    let foreign = FOREIGN.iter().any(|crates| target.starts_with(crates));
+    !(foreign && level > Level::INFO) && target != "lambda_runtime::layers::panic"
 }
 
 fn line(event: &Event<'_>, now: Timestamp) -> Vec<u8> {
@@ -129,6 +146,17 @@ mod tests {
         }
         fn enter(&self, _: &Id) {}
         fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn other_crates_do_not_show_requests_even_when_asked_to() {
+        for target in
+            ["aws_sigv4::http_request", "lambda_runtime::layers::api_response", "hyper_util::client", "h2::proto"]
+        {
+            assert!(!tells(target, Level::TRACE) && !tells(target, Level::DEBUG), "{target}");
+            assert!(tells(target, Level::WARN), "{target}");
+        }
+        assert!(tells("cloud::start", Level::DEBUG) && tells("order_price", Level::TRACE));
     }
 
     #[test]
