@@ -458,10 +458,10 @@ impl House {
             })
             .collect();
         let script = self.script_for(function);
+        let dead = self.dead.entry(function.to_owned()).or_default().clone();
         let failed = self.invoke(function, &records, &script);
         self.history.push(format!("{} {function} × {} → {failed:?}", self.clock.now(), records.len()));
         let Some(failed) = failed else { return }; // Killed: the queue shows the messages again in time.
-        let dead = self.dead.entry(function.to_owned()).or_default().clone();
         let now = self.clock.now();
         if let Some(messages) = self.queues.get_mut(function) {
             messages.retain(|message| {
