@@ -110,7 +110,7 @@ pub(crate) fn print_urls(live: &Live) {
     println!("  logs       .local/stack/emulator.log, .local/stack/partners.log");
     println!("  secrets    .local/stack/live.json (throw-away: simulators', and tokens of this clone)");
     println!(
-        "\nRead the orders:\n  curl -s -H 'authorization: Bearer {}' '{}/v1/orders'",
+        "\nRead the orders:\n  curl -s -H 'authorization: Bearer {}' '{}/v1/orders?status=delivered'",
         live.token("reader"),
         live.text("/gateway")
     );
