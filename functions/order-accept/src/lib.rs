@@ -5,7 +5,7 @@
 //! - Then: `order.submitted`.
 //! - Fails: 400/422 (not an order, with the offending places), 409 (the order or the key exists with other content), 403.
 
-use domain::PartnerId;
+use domain::{OrderId, PartnerId};
 use engine::http::{Offence, Problem, Request, Response};
 use engine::inbound::NewOrder;
 use engine::intake::{self, Submitted};
@@ -58,8 +58,12 @@ where
     };
     let own_key = format!("{}/{key}", request.client);
     let (order, submitted) = intake::submit(&ports.journal, &ports.parties, cx, &own_key, new, Some(&own_key)).await?;
+    Ok(answer(&order, submitted, cx))
+}
+
+fn answer(order: &OrderId, submitted: Submitted, cx: &Context) -> Response {
     let location = format!("/v1/orders/{order}");
-    Ok(match submitted {
+    match submitted {
         Submitted::Created | Submitted::Same => {
             let body = json!({ "id": order, "status_url": location, "correlation_id": cx.correlation });
             Response::json(202, &body).with("location", location)
@@ -72,7 +76,7 @@ where
             let problem = Problem::new(409, "KEY_REUSED", "The idempotency key belongs to another order");
             problem.detail("use a new key for a new order").into()
         }
-    })
+    }
 }
 
 fn without_key() -> Problem {

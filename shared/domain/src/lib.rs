@@ -6,7 +6,9 @@
 //!
 //! Deliberately left out: partners' wire formats (`partners`), storage (`cloud`), retries and claims' timing (`engine`).
 
+pub mod candidate;
 pub mod fulfillment;
+pub mod goods;
 pub mod ids;
 pub mod money;
 pub mod order;

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{OrderId, PartnerId, SiteCode};
 use crate::order::{AllocatedLine, Allocation, Assignment, Known, OrderCommand, Routing, ServiceLevel, Share, Stage};
 use crate::party::Destination;
 use crate::quantity::Quantity;
+
+pub use crate::candidate::{Candidate, Reason};
 
 /// A site as the registry describes it.
 #[derive(Debug, Clone)]
@@ -43,59 +44,6 @@ pub struct Territory {
     /// Regions nearest to the site; an order for one of them prefers it.
     #[serde(default)]
     pub home_regions: Vec<String>,
-}
-
-/// One site, weighed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Candidate {
-    /// The 3PL.
-    pub warehouse: PartnerId,
-    /// The site.
-    pub site: SiteCode,
-    /// What speaks for it or against it, in the order it was weighed.
-    pub reasons: Vec<Reason>,
-    /// Whether it got a share.
-    pub chosen: bool,
-}
-
-/// Something that was weighed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "reason", rename_all = "snake_case")]
-pub enum Reason {
-    /// Against: it does not ship there.
-    CountryNotServed {
-        /// Where to.
-        country: String,
-    },
-    /// Against: it is not that fast.
-    ServiceLevelNotOffered {
-        /// What was asked.
-        service_level: ServiceLevel,
-    },
-    /// Against: it has nothing of the order.
-    NoStock,
-    /// For: the destination is at its door.
-    HomeRegion {
-        /// Which region.
-        region: String,
-    },
-    /// For: it has all of the order.
-    HasAll,
-    /// It has only a part.
-    HasPart,
-    /// When the goods can leave.
-    ShipsOn {
-        /// At the site's clock.
-        #[schemars(with = "String")]
-        date: Date,
-        /// Whether that is later than today because the cut-off had passed.
-        after_cut_off: bool,
-    },
-    /// What it costs, relatively.
-    Cost {
-        /// The registry's figure.
-        cost: u32,
-    },
 }
 
 /// What has to be routed.

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::goods::{ServiceLevel, Share};
 use crate::ids::{
     Carrier, DocumentNumber, ExternalId, FulfillmentId, OrderId, PackageId, PartnerId, SiteCode, Tracking,
 };
-use crate::order::{ServiceLevel, Share};
 use crate::party::PartyRef;
 use crate::workflow::{EffectRefused, Faltered, Sending};
 

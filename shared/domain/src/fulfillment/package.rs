@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::fulfillment::event::{Milestone, MilestoneKind, Packed};
+use crate::goods::Share;
 use crate::ids::{Carrier, Tracking};
-use crate::order::Share;
 
 /// What is known of a package. Sets and latest-wins registers only: the order of reports leaves no trace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use rust_decimal::Decimal;
 
+use crate::candidate::Candidate;
 use crate::ids::{DocumentNumber, LineNo, OrderId};
 use crate::money::Money;
 use crate::order::event::{
@@ -12,7 +13,6 @@ use crate::order::event::{
 };
 use crate::order::state::{Credit, Knowledge, Known, Order, Stage, Wish};
 use crate::quantity::{Conversion, Uom};
-use crate::routing::Candidate;
 use crate::workflow::{Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, is_held};
 
 /// What may be asked of an order, answered for it or reported about it.

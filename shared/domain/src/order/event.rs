@@ -7,6 +7,8 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::candidate::Candidate;
+use crate::goods::{ServiceLevel, Share};
 use crate::ids::{
     Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, PackageId, PartnerId, PurchaseOrder,
     SiteCode, Sku, Tracking,
@@ -14,7 +16,6 @@ use crate::ids::{
 use crate::money::{Currency, Money};
 use crate::party::{Destination, PartyRef};
 use crate::quantity::{Conversion, Quantity};
-use crate::routing::Candidate;
 use crate::workflow::{EffectRefused, Faltered, Rejection, Sending};
 
 /// An order's event. The name in `type` is the name on the bus.
@@ -114,16 +115,6 @@ pub struct Submission {
     /// When all of it should be delivered and invoiced; later it is raised for review.
     #[schemars(with = "String")]
     pub deadline: Timestamp,
-}
-
-/// How fast the goods should travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ServiceLevel {
-    /// The warehouse's usual.
-    Standard,
-    /// The faster one.
-    Expedited,
 }
 
 /// One line as ordered.
@@ -257,17 +248,6 @@ pub struct Assignment {
     pub ship_by: jiff::civil::Date,
     /// What, in stock-keeping units.
     pub lines: Vec<Share>,
-}
-
-/// A part of one line.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Share {
-    /// Which line.
-    pub line: LineNo,
-    /// What.
-    pub sku: Sku,
-    /// How much, in the stock-keeping unit.
-    pub quantity: Quantity,
 }
 
 /// One share's standing, as its own stream told it at `as_of`. The newest report counts, in whatever order they come.

@@ -12,6 +12,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use crate::goods::{ServiceLevel, Share};
 pub use decide::{OrderCommand, Quote, QuotedLine, Routing};
 pub use event::*;
 pub use ladder::Ladder;

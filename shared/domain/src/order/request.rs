@@ -4,9 +4,10 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::goods::Share;
 use crate::ids::{CustomerId, DocumentNumber, ExternalId, LineNo, OrderId, PartnerId, PurchaseOrder, Sku};
 use crate::money::{Currency, Money};
-use crate::order::event::{Assignment, OrderLine, PackageSummary, Share, Standing};
+use crate::order::event::{Assignment, OrderLine, PackageSummary, Standing};
 use crate::order::ladder::Ladder;
 use crate::order::state::{Credit, Knowledge, Known, Order, Stage, Stock};
 use crate::order::status::Status;
