@@ -1,0 +1,138 @@
+//! The API's description, held to the routes, to the problems that the code answers, and to the documents that it writes.
+
+use std::collections::BTreeSet;
+
+use domain::order::Status;
+use domain::review::ReviewKind;
+use engine::view;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::repository::{files, read};
+use crate::{story, valid};
+
+fn description() -> Value {
+    let documents = YamlLoader::load_from_str(&read("docs/api/openapi.yaml")).expect("the description is YAML");
+    to_json(&documents[0])
+}
+
+fn to_json(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::Hash(members) => {
+            members.iter().map(|(name, part)| (name.clone().into_string().unwrap_or_default(), to_json(part))).collect()
+        }
+        Yaml::Array(items) => items.iter().map(to_json).collect(),
+        Yaml::String(text) | Yaml::Real(text) => Value::from(text.as_str()),
+        Yaml::Integer(number) => Value::from(*number),
+        Yaml::Boolean(flag) => Value::from(*flag),
+        Yaml::Alias(_) | Yaml::Null | Yaml::BadValue => Value::Null,
+    }
+}
+
+/// A validator for one of the description's schemas.
+fn schema(name: &str) -> jsonschema::Validator {
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$ref": format!("#/components/schemas/{name}"),
+        "components": description()["components"],
+    });
+    jsonschema::validator_for(&schema).expect("the description's schemas are JSON Schema")
+}
+
+fn texts(list: &Value) -> BTreeSet<String> {
+    list.as_array().expect("a list").iter().map(|item| item.as_str().expect("a text").to_owned()).collect()
+}
+
+#[test]
+fn the_description_has_the_catalogs_routes_and_their_scopes() {
+    let description = description();
+    let mut described = BTreeSet::new();
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let scope = operation["security"][0]["token"][0].as_str().unwrap_or_default();
+            described.insert((format!("{} {path}", method.to_uppercase()), scope.to_owned()));
+            assert!(operation["responses"].as_object().is_some_and(|r| r.len() > 3), "{method} {path}: refusals");
+        }
+    }
+    let catalog: toml::Table = read("events/catalog/routes.toml").parse().unwrap();
+    let text = |entry: &toml::Value, name: &str| entry[name].as_str().unwrap().to_owned();
+    let routes = catalog["route"].as_array().unwrap();
+    let listed: BTreeSet<_> = routes.iter().map(|entry| (text(entry, "route"), text(entry, "scope"))).collect();
+    assert_eq!(described, listed);
+}
+
+#[test]
+fn every_problem_that_the_code_answers_is_described_and_no_other() {
+    let mut answered = BTreeSet::new();
+    let sources = ["functions", "shared/engine/src", "shared/cloud/src"].map(files).into_iter().flatten();
+    for path in sources.filter(|path| path.ends_with(".rs")) {
+        let text = read(&path);
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for (at, name) in text.match_indices("Problem::new(").chain(text.match_indices("Self::new(")) {
+            let arguments = &text[at + name.len()..];
+            let Some((status, rest)) = arguments.split_once(", \"") else { continue };
+            if status.len() == 3 && status.bytes().all(|b| b.is_ascii_digit()) {
+                answered.insert(rest.split('"').next().unwrap().to_owned());
+            }
+        }
+    }
+    let described = texts(&description()["components"]["schemas"]["ProblemCode"]["enum"]);
+    assert_eq!(described, answered);
+    // Each is explained where it can be answered.
+    let text = description()["paths"].to_string() + &description()["components"]["responses"].to_string();
+    for code in described {
+        assert!(text.contains(&format!("`{code}`")), "no answer's description names {code}");
+    }
+}
+
+#[test]
+fn statuses_and_kinds_of_review_are_the_domains() {
+    let description = description();
+    let schemas = &description["components"]["schemas"];
+    let ours: BTreeSet<String> = Status::ALL.into_iter().map(|status| status.as_str().to_owned()).collect();
+    assert_eq!(texts(&schemas["Status"]["enum"]), ours);
+    let kinds = schemars::schema_for!(ReviewKind);
+    let kinds =
+        kinds.as_value()["oneOf"].as_array().unwrap().iter().map(|kind| kind["const"].as_str().unwrap().to_owned());
+    assert_eq!(texts(&schemas["Review"]["properties"]["kind"]["enum"]), kinds.collect());
+    let milestones = schemars::schema_for!(domain::fulfillment::MilestoneKind);
+    let milestones = milestones.as_value()["oneOf"].as_array().unwrap().iter();
+    let milestones = milestones.map(|kind| kind["const"].as_str().unwrap().to_owned());
+    let packages = milestones.chain(["packed".to_owned(), "voided".to_owned()]);
+    assert_eq!(texts(&schemas["PackageStatus"]["enum"]), packages.collect());
+}
+
+#[test]
+fn what_the_api_answers_is_what_it_describes() {
+    let now: Timestamp = "2026-11-26T00:00:00Z".parse().unwrap();
+    let (order, shares) = story::folded();
+    let known = order.known().expect("the story submits an order");
+    assert_eq!(known.status(), Status::Invoiced, "the story ends well");
+    let version = story::order().len() as u64;
+    let detail = serde_json::to_value(view::detail(&order, version, now, &shares)).unwrap();
+    assert_eq!(detail["fulfillments"][0]["packages"][0]["status"], "delivered");
+    valid(&schema("Order"), &detail, "an order");
+
+    let summary = serde_json::to_value(view::summary(&order, now)).unwrap();
+    valid(&schema("OrderPage"), &json!({ "orders": [summary], "next": null }), "a page");
+
+    let entries = view::timeline(&story::order(), &story::shares(), now).unwrap();
+    let timeline = json!({ "order": story::ORDER, "version": version, "entries": entries });
+    valid(&schema("Timeline"), &timeline, "a timeline");
+
+    let problem = engine::http::Problem::new(422, "ORDER_INVALID", "The body is not an order");
+    let problem = serde_json::to_value(problem.detail("see errors").at("/lines", "is missing")).unwrap();
+    valid(&schema("Problem"), &problem, "a problem");
+}
+
+#[test]
+fn the_descriptions_example_is_an_order() {
+    let description = description();
+    let content = &description["paths"]["/v1/orders"]["post"]["requestBody"]["content"]["application/json"];
+    let example = &content["examples"]["two-lines"]["value"];
+    valid(&schema("NewOrder"), example, "the example");
+    let now: Timestamp = "2026-11-23T09:00:00Z".parse().unwrap();
+    let read = partners::read_order_body(&"portal".parse().unwrap(), example.to_string().as_bytes(), now);
+    assert!(read.is_ok(), "{read:?}");
+}

@@ -1,0 +1,271 @@
+//! The catalog, held to the code and to the template.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::relay::is_published;
+use serde_json::{Value, json};
+use toml::Table;
+
+use crate::repository::{read, root};
+use crate::template::{Part, Template, logical};
+use crate::{all_kept, keep, pretty, schemas};
+
+fn table(name: &str) -> Table {
+    let path = format!("events/catalog/{name}.toml");
+    read(&path).parse().unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn entries(file: &str, name: &str) -> Vec<Table> {
+    let all = table(file).remove(name).unwrap_or_else(|| panic!("events/catalog/{file}.toml has no [[{name}]]"));
+    all.as_array().unwrap().iter().map(|entry| entry.as_table().unwrap().clone()).collect()
+}
+
+fn text<'a>(entry: &'a Table, name: &str) -> &'a str {
+    entry.get(name).and_then(toml::Value::as_str).unwrap_or_else(|| panic!("{entry:?}: `{name}` is missing"))
+}
+
+fn number(entry: &Table, name: &str) -> i64 {
+    entry.get(name).and_then(toml::Value::as_integer).unwrap_or_else(|| panic!("{entry:?}: `{name}` is missing"))
+}
+
+fn texts(entry: &Table, name: &str) -> BTreeSet<String> {
+    let list =
+        entry.get(name).and_then(toml::Value::as_array).unwrap_or_else(|| panic!("{entry:?}: `{name}` is missing"));
+    list.iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_interface_has_owner_version_criticality_and_sla() {
+    let all = [("events", "event", "type"), ("steps", "step", "name"), ("routes", "route", "route")];
+    for (file, kind, name) in all {
+        let mut seen = BTreeSet::new();
+        for entry in entries(file, kind) {
+            let id = text(&entry, name);
+            assert!(seen.insert(id.to_owned()), "{id} stands twice in {file}.toml");
+            assert!(["order", "fulfillment", "intake", "platform"].contains(&text(&entry, "owner")), "{id}: owner");
+            assert!(["immediate", "near_real_time", "scheduled"].contains(&text(&entry, "criticality")), "{id}");
+            assert!(number(&entry, "version") >= 1 && number(&entry, "sla_seconds") > 0, "{id}");
+            assert!(text(&entry, "what").ends_with('.'), "{id}: `what` is a sentence");
+        }
+    }
+}
+
+#[test]
+fn every_published_event_is_in_the_catalog_and_no_other() {
+    let listed: BTreeSet<String> = entries("events", "event").iter().map(|e| text(e, "type").to_owned()).collect();
+    let published: BTreeSet<String> = schemas::kinds().into_iter().filter(|kind| is_published(kind)).collect();
+    assert_eq!(listed, published);
+}
+
+#[test]
+fn every_event_comes_from_and_goes_to_functions_that_are_there() {
+    let template = Template::read();
+    let rules = template.of_type("AWS::Events::Rule");
+    let mut takers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for rule in rules.values() {
+        // One target each; the target's id is the function's name.
+        let step = rule["Targets"][0]["Id"].text();
+        for kind in Template::kinds_of_rule(rule) {
+            takers.entry(kind).or_default().insert(step.clone());
+        }
+    }
+    for entry in entries("events", "event") {
+        let kind = text(&entry, "type");
+        assert_eq!(texts(&entry, "to"), takers.remove(kind).unwrap_or_default(), "{kind}: `to` is not what rules say");
+        for function in texts(&entry, "from") {
+            assert!(root().join(format!("functions/{function}")).is_dir(), "{kind}: there is no {function}");
+        }
+    }
+    assert!(takers.is_empty(), "rules wait for events that nobody publishes: {takers:?}");
+}
+
+#[test]
+fn the_catalogs_queues_and_rules_are_the_templates() {
+    let template = Template::read();
+    let catalog = table("steps");
+    let (rule_says, queue_says) = (catalog["rule"].as_table().unwrap(), catalog["queue"].as_table().unwrap());
+    let attempts = template.globals().at(&["Environment", "Variables", "MAX_ATTEMPTS"]).number();
+    assert_eq!(attempts, Some(number(queue_says, "attempts")), "MAX_ATTEMPTS");
+
+    let mut rules = template.of_type("AWS::Events::Rule");
+    let mut queues = template.of_type("AWS::SQS::Queue");
+    for step in entries("steps", "step").iter().filter(|step| text(step, "feed") == "queue") {
+        let name = text(step, "name");
+        let own = logical(name);
+        let on = texts(step, "on");
+        match rules.remove(&format!("{own}Rule")) {
+            None => assert!(on.is_empty(), "{name}: the template has no {own}Rule"),
+            Some(rule) => {
+                assert_eq!(on, Template::kinds_of_rule(rule), "{name}: `on` is not what {own}Rule selects");
+                let target = &rule["Targets"][0];
+                assert_eq!(target["Arn"].text(), format!("{own}Queue.Arn"), "{name}: the rule's target");
+                assert_eq!(target.at(&["DeadLetterConfig", "Arn"]).text(), format!("{own}Dlq.Arn"), "{name}");
+                let retry = &target["RetryPolicy"];
+                assert_eq!(retry["MaximumRetryAttempts"].number(), Some(number(rule_says, "attempts")), "{name}");
+                assert_eq!(
+                    retry["MaximumEventAgeInSeconds"].number(),
+                    Some(number(rule_says, "age_seconds")),
+                    "{name}"
+                );
+                let roles = rule.at(&["EventPattern", "detail", "data", "role"]).texts();
+                let said =
+                    step.get("filter").and_then(toml::Value::as_str).and_then(|f| f.strip_prefix("data.role = "));
+                assert_eq!(
+                    roles.iter().map(String::as_str).collect::<Vec<_>>(),
+                    Vec::from_iter(said),
+                    "{name}: filter"
+                );
+            }
+        }
+        let queue = queues.remove(&format!("{own}Queue")).unwrap_or_else(|| panic!("{name} has no queue"));
+        assert_eq!(queue["MessageRetentionPeriod"].number(), Some(number(queue_says, "retention_seconds")), "{name}");
+        let redrive = &queue["RedrivePolicy"];
+        assert_eq!(redrive["maxReceiveCount"].number(), Some(number(queue_says, "redrive_after")), "{name}");
+        let source = template.resource(&own).at(&["Events", "Messages", "Properties"]);
+        assert_eq!(source["BatchSize"].number(), Some(number(queue_says, "batch")), "{name}");
+        dead_letters(&mut queues, name, number(queue_says, "dlq_retention_seconds"));
+    }
+    assert!(rules.is_empty(), "rules that the catalog does not know: {:?}", rules.keys());
+    for step in entries("steps", "step").iter().filter(|step| text(step, "feed") != "queue") {
+        let kept = number(catalog["stream"].as_table().unwrap(), "dlq_retention_seconds");
+        dead_letters(&mut queues, text(step, "name"), kept);
+    }
+    assert!(queues.is_empty(), "queues that the catalog does not know: {:?}", queues.keys());
+}
+
+fn dead_letters(queues: &mut BTreeMap<String, &yaml_rust2::Yaml>, name: &str, seconds: i64) {
+    let own = format!("{}Dlq", logical(name));
+    let dlq = queues.remove(&own).unwrap_or_else(|| panic!("{name} has no {own}"));
+    assert_eq!(dlq["MessageRetentionPeriod"].number(), Some(seconds), "{own}");
+    assert_eq!(dlq["QueueName"].text(), format!("${{AWS::StackName}}-{name}-dlq"), "{own}");
+}
+
+#[test]
+fn the_catalogs_streams_and_schedules_are_the_templates() {
+    let template = Template::read();
+    let catalog = table("steps");
+    let says = catalog["stream"].as_table().unwrap();
+    for step in &entries("steps", "step") {
+        let name = text(step, "name");
+        let own = logical(name);
+        match text(step, "feed") {
+            "queue" => {}
+            "stream" => {
+                let source = template.resource(&own).at(&["Events", "Records", "Properties"]);
+                assert_eq!(source["Stream"].text(), format!("{}.StreamArn", text(step, "table")), "{name}");
+                assert_eq!(source["BatchSize"].number(), Some(number(says, "batch")), "{name}");
+                assert_eq!(source["MaximumRecordAgeInSeconds"].number(), Some(number(says, "age_seconds")), "{name}");
+                let alarm = template.resource(&format!("{own}LateAlarm"));
+                assert_eq!(alarm["MetricName"].text(), "IteratorAge", "{name}");
+                assert_eq!(alarm["Threshold"].number(), Some(number(says, "alarm_seconds") * 1_000), "{name}");
+            }
+            "schedule" => {
+                let schedule = template.resource(&format!("{own}Schedule"));
+                assert_eq!(schedule["ScheduleExpression"].text(), text(step, "schedule"), "{name}");
+            }
+            other => panic!("{name}: nothing feeds by {other}"),
+        }
+    }
+    let listed: BTreeSet<String> = entries("steps", "step").iter().map(|step| logical(text(step, "name"))).collect();
+    let api: BTreeSet<String> =
+        entries("routes", "route").iter().map(|route| logical(text(route, "function"))).collect();
+    let deployed: BTreeSet<String> = template.of_type("AWS::Serverless::Function").into_keys().collect();
+    let all = listed.into_iter().chain(api).chain(["TokenAuthorize".to_owned()]).collect();
+    assert_eq!(deployed, all, "functions of the template, and of the catalog");
+}
+
+#[test]
+fn the_catalogs_routes_are_the_templates() {
+    let template = Template::read();
+    let deployed: BTreeMap<String, &yaml_rust2::Yaml> = template
+        .of_type("AWS::ApiGatewayV2::Route")
+        .into_values()
+        .map(|route| (route["RouteKey"].text(), route))
+        .collect();
+    let listed = entries("routes", "route");
+    let keys: BTreeSet<&str> = listed.iter().map(|entry| text(entry, "route")).collect();
+    assert_eq!(keys, deployed.keys().map(String::as_str).collect());
+    for entry in &listed {
+        let (route, function) = (text(entry, "route"), logical(text(entry, "function")));
+        let target = deployed[route]["Target"].text();
+        assert_eq!(target, format!("integrations/${{{function}Integration}}"), "{route}");
+        let open = deployed[route]["AuthorizationType"].text() == "NONE";
+        assert_eq!(open, text(entry, "scope").is_empty(), "{route}: an authorizer, or a reason to have none");
+        let handler = read(&format!("functions/{}/src/lib.rs", text(entry, "function")));
+        if !open {
+            let scope = text(entry, "scope");
+            assert!(handler.contains(&format!("allow(\"{scope}\")")), "{route}: the handler does not ask for {scope}");
+        }
+    }
+}
+
+/// The channels as AsyncAPI 3 describes them, made from the catalog: JSON, which is YAML, too.
+#[test]
+fn the_channels_description_is_the_catalogs() {
+    let mut description = json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Crossdock events",
+            "version": "1.0.0",
+            "description": "Made from events/catalog by the contracts test; do not edit. Every event is a CloudEvents 1.0 document in `detail` of an EventBridge entry with the source `crossdock` and the event's type as detail-type. Subscribe with a rule of your own on the stack's bus (output BusName). Events may come twice and in any order: their ids are the same whenever they are relayed.",
+            "license": { "name": "Apache-2.0" },
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "bus": {
+                "host": "events.{region}.amazonaws.com",
+                "protocol": "eventbridge",
+                "description": "The stack's event bus.",
+                "variables": { "region": { "description": "The stack's region." } },
+            },
+        },
+        "channels": {},
+        "operations": {},
+        "components": { "messages": {} },
+    });
+    for entry in entries("events", "event") {
+        let kind = text(&entry, "type");
+        let message = format!("#/components/messages/{kind}");
+        description["components"]["messages"][kind] = json!({
+            "name": kind,
+            "summary": text(&entry, "what"),
+            "payload": {
+                "allOf": [
+                    { "$ref": "../../events/schemas/cloudevent.json" },
+                    { "type": "object", "properties": {
+                        "type": { "const": kind },
+                        "data": { "$ref": format!("../../events/schemas/{kind}.json") },
+                    } },
+                ],
+            },
+            "x-sample": format!("../../events/samples/bus/{kind}.json"),
+        });
+        description["channels"][kind] = json!({
+            "address": kind,
+            "description": text(&entry, "what"),
+            "servers": [{ "$ref": "#/servers/bus" }],
+            "messages": { "event": { "$ref": message } },
+            "x-owner": text(&entry, "owner"),
+            "x-version": number(&entry, "version"),
+            "x-criticality": text(&entry, "criticality"),
+            "x-sla-seconds": number(&entry, "sla_seconds"),
+            "x-subscribers": texts(&entry, "to"),
+        });
+        description["operations"][format!("publish-{kind}")] = json!({
+            "action": "send",
+            "channel": { "$ref": format!("#/channels/{kind}") },
+            "summary": format!("After a commit of {}", Vec::from_iter(texts(&entry, "from")).join(" or ")),
+        });
+    }
+    drop_empty_summaries(&mut description);
+    all_kept([keep("docs/api/asyncapi.json", &pretty(&description), |_| vec![])]);
+}
+
+/// An event that no function emits yet has no summary of its operation.
+fn drop_empty_summaries(description: &mut Value) {
+    for operation in description["operations"].as_object_mut().unwrap().values_mut() {
+        if operation["summary"] == "After a commit of " {
+            operation["summary"] = json!("No function emits it yet");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What the catalog needs to know of infra/template.yaml.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::repository::read;
+
+/// The template. CloudFormation's short forms (`!Ref X`, `!GetAtt X.Arn`) read as the text behind them.
+pub struct Template(Yaml);
+
+/// A part of the template, by name and index, without complaints on the way.
+pub trait Part {
+    /// What is at this path of names; `BadValue` where there is nothing.
+    fn at(&self, path: &[&str]) -> &Yaml;
+    /// The text, or a number as text; empty where there is none.
+    fn text(&self) -> String;
+    /// The number.
+    fn number(&self) -> Option<i64>;
+    /// A list's items; one text counts as a list of it.
+    fn texts(&self) -> BTreeSet<String>;
+}
+
+impl Part for Yaml {
+    fn at(&self, path: &[&str]) -> &Yaml {
+        path.iter().fold(self, |part, name| &part[*name])
+    }
+
+    fn text(&self) -> String {
+        self.as_str().map(str::to_owned).or_else(|| self.as_i64().map(|n| n.to_string())).unwrap_or_default()
+    }
+
+    fn number(&self) -> Option<i64> {
+        self.as_i64().or_else(|| self.as_str()?.parse().ok())
+    }
+
+    fn texts(&self) -> BTreeSet<String> {
+        match self.as_vec() {
+            Some(items) => items.iter().map(Part::text).collect(),
+            None => Some(self.text()).filter(|text| !text.is_empty()).into_iter().collect(),
+        }
+    }
+}
+
+impl Template {
+    /// Reads it.
+    pub fn read() -> Self {
+        let mut documents = YamlLoader::load_from_str(&read("infra/template.yaml")).expect("the template is YAML");
+        Self(documents.remove(0))
+    }
+
+    /// The resources of a type, by logical name.
+    pub fn of_type(&self, kind: &str) -> BTreeMap<String, &Yaml> {
+        let resources = self.0["Resources"].as_hash().expect("a template has resources");
+        let wanted = resources.iter().filter(|(_, resource)| resource["Type"].as_str() == Some(kind));
+        wanted.map(|(name, resource)| (name.text(), &resource["Properties"])).collect()
+    }
+
+    /// A resource's properties.
+    pub fn resource(&self, name: &str) -> &Yaml {
+        &self.0["Resources"][name]["Properties"]
+    }
+
+    /// What holds for every function.
+    pub fn globals(&self) -> &Yaml {
+        &self.0["Globals"]["Function"]
+    }
+
+    /// The event types that a rule takes.
+    pub fn kinds_of_rule(rule: &Yaml) -> BTreeSet<String> {
+        let pattern = &rule["EventPattern"];
+        let branches = pattern["$or"].as_vec().cloned().unwrap_or_default();
+        let own = pattern["detail-type"].texts();
+        own.into_iter().chain(branches.iter().flat_map(|branch| branch["detail-type"].texts())).collect()
+    }
+}
+
+/// `order-price` is `OrderPrice` in the template.
+pub fn logical(name: &str) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    name.split('-').map(capital).collect()
+}
