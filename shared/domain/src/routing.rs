@@ -225,3 +225,236 @@ pub fn explain(candidates: &[Candidate]) -> String {
     let told: Vec<String> = told.collect();
     if told.is_empty() { "the registry names no warehouse".to_owned() } else { told.join("; ") }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::samples::{
+        allocation, apply, approved, at, each, id, line_no, play, quantity, quote, released, site, submission,
+    };
+    use crate::{Order, Workflow};
+
+    type Stock<'a> = &'a [(u32, &'a [(&'a str, u32)], u32)];
+
+    /// An order of `lines` pieces that is released with this stock.
+    fn released_with(lines: &[u32], stock: Stock<'_>) -> Order {
+        let submission = submission(lines);
+        let quote = quote(&submission, 1);
+        play(
+            Order::default(),
+            [
+                OrderCommand::Submit(submission),
+                OrderCommand::RecordQuote(quote),
+                OrderCommand::RecordCreditApproved(approved()),
+                OrderCommand::RecordAllocation(allocation("AL-1", stock)),
+                OrderCommand::RecordRelease(released("SO-1")),
+            ],
+        )
+    }
+
+    fn decide(order: &Order, sites: &[Site], now: Timestamp) -> Routing {
+        let OrderCommand::RecordRouting(routing) = order.routing_question().unwrap().decide(sites, now) else {
+            panic!("a routing question has a routing for its answer")
+        };
+        routing
+    }
+
+    /// Who ships how much of which line.
+    fn plan(routing: &Routing) -> Vec<(String, Vec<(u32, Quantity)>)> {
+        let lines = |assignment: &Assignment| {
+            assignment.lines.iter().map(|share| (share.line.0.get(), share.quantity)).collect()
+        };
+        routing.assignments.iter().map(|assignment| (assignment.site.to_string(), lines(assignment))).collect()
+    }
+
+    fn at_local(text: &str) -> Timestamp {
+        text.parse::<jiff::civil::DateTime>().unwrap().to_zoned(site("EAST", 1, &[]).time_zone).unwrap().timestamp()
+    }
+
+    #[test]
+    fn one_site_that_has_all_is_preferred_to_two_that_have_parts() {
+        let order = released_with(&[10], &[(1, &[("EAST", 6), ("WEST", 10)], 0)]);
+        let sites = [site("EAST", 1, &["NY"]), site("WEST", 9, &[])];
+        assert_eq!(plan(&decide(&order, &sites, at(0))), [("WEST".to_owned(), vec![(1, each(10))])]);
+    }
+
+    #[test]
+    fn geography_counts_before_the_date_and_the_date_before_the_cost() {
+        let order = released_with(&[10], &[(1, &[("EAST", 10), ("WEST", 10)], 0)]);
+        let mut late = site("EAST", 1, &[]);
+        late.cut_off = jiff::civil::time(8, 0, 0, 0);
+        let chosen = |sites: &[Site]| plan(&decide(&order, sites, at(0)))[0].0.clone();
+        assert_eq!(chosen(&[site("EAST", 1, &[]), site("WEST", 9, &["NY"])]), "WEST", "the nearer");
+        assert_eq!(chosen(&[late.clone(), site("WEST", 9, &[])]), "WEST", "the sooner");
+        assert_eq!(chosen(&[site("EAST", 2, &[]), site("WEST", 1, &[])]), "WEST", "the cheaper");
+        late.serves[0].home_regions.push("NY".to_owned());
+        assert_eq!(chosen(&[late, site("WEST", 1, &[])]), "EAST", "the nearer, though later and dearer");
+    }
+
+    #[test]
+    fn the_order_in_which_sites_are_listed_changes_nothing() {
+        let order =
+            released_with(&[10, 4], &[(1, &[("EAST", 6), ("WEST", 5), ("SOUTH", 5)], 0), (2, &[("SOUTH", 4)], 0)]);
+        let sites = [site("EAST", 1, &[]), site("WEST", 1, &[]), site("SOUTH", 1, &[])];
+        let first = decide(&order, &sites, at(0));
+        for sites in crate::samples::permutations(&sites) {
+            assert_eq!(decide(&order, &sites, at(0)), first);
+        }
+    }
+
+    #[test]
+    fn b08_a_split_gives_every_line_exactly_what_it_needs() {
+        let order = released_with(&[10, 4], &[(1, &[("EAST", 6), ("WEST", 7)], 0), (2, &[("WEST", 4)], 0)]);
+        let sites = [site("EAST", 1, &["NY"]), site("WEST", 1, &[])];
+        let routing = decide(&order, &sites, at(0));
+        assert_eq!(
+            plan(&routing),
+            [("EAST".to_owned(), vec![(1, each(6))]), ("WEST".to_owned(), vec![(1, each(4)), (2, each(4))]),]
+        );
+        let ladders = apply(order, OrderCommand::RecordRouting(routing)).known().unwrap().ladders();
+        assert!(ladders.iter().all(|l| l.in_fulfillment == l.ordered && l.open.is_zero() && l.over.is_zero()));
+    }
+
+    #[test]
+    fn b09_what_is_short_is_not_routed() {
+        let order = released_with(&[10], &[(1, &[("EAST", 6)], 4)]);
+        let routing = decide(&order, &[site("EAST", 1, &[])], at(0));
+        assert_eq!(plan(&routing), [("EAST".to_owned(), vec![(1, each(6))])]);
+        let ladder = apply(order, OrderCommand::RecordRouting(routing)).known().unwrap().ladders().remove(0);
+        assert_eq!((ladder.in_fulfillment, ladder.backordered), (each(6), each(4)));
+    }
+
+    #[test]
+    fn b15_two_lines_of_one_product_are_routed_each_by_its_own_allocation() {
+        let order = released_with(&[3, 5], &[(1, &[("EAST", 3)], 0), (2, &[("WEST", 5)], 0)]);
+        let routing = decide(&order, &[site("EAST", 1, &[]), site("WEST", 1, &[])], at(0));
+        assert_eq!(plan(&routing), [("EAST".to_owned(), vec![(1, each(3))]), ("WEST".to_owned(), vec![(2, each(5))]),]);
+    }
+
+    #[test]
+    fn b22_no_eligible_site_tells_the_reasons_of_each() {
+        let order = released_with(&[10], &[(1, &[("EAST", 10), ("NORTH", 10)], 0)]);
+        let mut abroad = site("EAST", 1, &[]);
+        abroad.serves[0].country = "GB".to_owned();
+        let mut slow = site("NORTH", 1, &[]);
+        slow.service_levels = vec![ServiceLevel::Expedited];
+        let routing = decide(&order, &[abroad, slow, site("WEST", 1, &[])], at(0));
+        assert!(routing.assignments.is_empty());
+        let against = |code: &str| {
+            let candidate = routing.candidates.iter().find(|candidate| candidate.site == id(code)).unwrap();
+            assert!(!candidate.chosen);
+            candidate.reasons.clone()
+        };
+        assert!(against("EAST").contains(&Reason::CountryNotServed { country: "US".to_owned() }));
+        let level = Reason::ServiceLevelNotOffered { service_level: ServiceLevel::Standard };
+        assert!(against("NORTH").contains(&level));
+        assert!(against("WEST").contains(&Reason::NoStock));
+        let stuck = apply(order, OrderCommand::RecordRouting(routing));
+        let review = stuck.known().unwrap().reviews().remove(0);
+        assert_eq!(review.kind, crate::review::ReviewKind::Unroutable);
+        for words in ["EAST: does not ship to US", "NORTH: does not offer", "WEST: has no stock"] {
+            assert!(review.reason.contains(words), "{}", review.reason);
+        }
+        assert!(stuck.routing_question().is_some(), "it may be routed once a site can");
+    }
+
+    #[test]
+    fn b22_a_part_that_no_site_has_leaves_the_whole_to_somebodys_decision() {
+        let order = released_with(&[10], &[(1, &[("EAST", 6)], 0)]);
+        let routing = decide(&order, &[site("EAST", 1, &[])], at(0));
+        assert!(routing.assignments.is_empty());
+        assert!(explain(&routing.candidates).contains("has only a part"));
+        assert_eq!(explain(&[]), "the registry names no warehouse");
+    }
+
+    #[test]
+    fn b18_after_the_cut_off_at_the_sites_own_clock_goods_leave_the_next_working_day() {
+        let site = site("EAST", 1, &[]);
+        let ships = |text: &str| site.ships_on(at_local(text));
+        assert_eq!(ships("2026-01-07T15:00:00"), (date(2026, 1, 7), false), "the cut-off itself is in time");
+        assert_eq!(ships("2026-01-07T15:00:01"), (date(2026, 1, 8), true));
+        assert_eq!(ships("2026-01-09T16:00:00"), (date(2026, 1, 12), true), "Friday evening");
+        assert_eq!(ships("2026-01-10T09:00:00"), (date(2026, 1, 12), false), "Saturday");
+    }
+
+    #[test]
+    fn b18_the_cut_off_follows_the_clocks_change() {
+        let site = site("EAST", 1, &[]);
+        let ships = |text: &str| site.ships_on(text.parse().unwrap()).0;
+        // Friday before and Monday after the change to summer time of 2026-03-08: 15:00 is 20:00 and then 19:00 UTC.
+        assert_eq!(ships("2026-03-06T19:59:00Z"), date(2026, 3, 6));
+        assert_eq!(ships("2026-03-06T20:01:00Z"), date(2026, 3, 9));
+        assert_eq!(ships("2026-03-09T18:59:00Z"), date(2026, 3, 9));
+        assert_eq!(ships("2026-03-09T19:59:00Z"), date(2026, 3, 10));
+        // And back on 2026-11-01.
+        assert_eq!(ships("2026-10-30T19:01:00Z"), date(2026, 11, 2));
+        assert_eq!(ships("2026-11-02T19:01:00Z"), date(2026, 11, 2));
+        // On the days of the change themselves: a site that works on Sundays does not exist, so Monday it is.
+        for instant in ["2026-03-08T06:59:00Z", "2026-03-08T07:01:00Z"] {
+            assert_eq!(ships(instant), date(2026, 3, 9));
+        }
+        for instant in ["2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"] {
+            assert_eq!(ships(instant), date(2026, 11, 2));
+        }
+    }
+
+    #[test]
+    fn b19_nothing_leaves_on_a_holiday() {
+        let mut site = site("EAST", 1, &[]);
+        site.holidays = vec![date(2026, 1, 8), date(2026, 1, 9)];
+        assert_eq!(site.ships_on(at_local("2026-01-07T15:30:00")), (date(2026, 1, 12), true));
+        assert_eq!(site.ships_on(at_local("2026-01-08T16:00:00")), (date(2026, 1, 12), false), "no day to be late on");
+        assert_eq!(site.ships_on(at_local("2026-01-07T09:00:00")), (date(2026, 1, 7), false));
+    }
+
+    #[test]
+    fn b19_a_holiday_at_one_site_moves_the_order_to_another() {
+        let order = released_with(&[10], &[(1, &[("EAST", 10), ("WEST", 10)], 0)]);
+        let mut closed = site("EAST", 1, &[]);
+        closed.holidays = vec![date(2026, 1, 5)];
+        let routing = decide(&order, &[closed, site("WEST", 9, &[])], at(0));
+        assert_eq!(plan(&routing)[0].0, "WEST");
+        assert_eq!(routing.assignments[0].ship_by, date(2026, 1, 5));
+    }
+
+    #[test]
+    fn a_second_territory_of_the_same_country_counts_too() {
+        let order = released_with(&[10], &[(1, &[("EAST", 10), ("WEST", 10)], 0)]);
+        let mut two = site("WEST", 9, &["CA"]);
+        two.serves.push(Territory { country: "US".to_owned(), home_regions: vec!["NY".to_owned()] });
+        assert_eq!(plan(&decide(&order, &[site("EAST", 1, &[]), two], at(0)))[0].0, "WEST");
+    }
+
+    #[test]
+    fn an_order_that_is_routed_or_cancelled_has_no_routing_question() {
+        let order = released_with(&[10], &[(1, &[("EAST", 10)], 0)]);
+        let routing = decide(&order, &[site("EAST", 1, &[])], at(0));
+        let cancelled = apply(order.clone(), OrderCommand::Cancel(crate::samples::cancel()));
+        assert!(cancelled.routing_question().is_none());
+        assert_eq!(cancelled.decide(OrderCommand::RecordRouting(routing.clone())), Ok(vec![]));
+        assert!(apply(order, OrderCommand::RecordRouting(routing)).routing_question().is_none());
+    }
+
+    #[test]
+    fn b16_a_source_in_another_unit_than_the_line_gives_nothing() {
+        let mut stock = allocation("AL-1", &[(1, &[("EAST", 10)], 0)]);
+        stock.lines[0].sources[0].quantity = quantity(10, "CS");
+        let submission = submission(&[10]);
+        let quote = quote(&submission, 1);
+        let order = play(
+            Order::default(),
+            [
+                OrderCommand::Submit(submission),
+                OrderCommand::RecordQuote(quote),
+                OrderCommand::RecordCreditApproved(approved()),
+                OrderCommand::RecordAllocation(stock),
+                OrderCommand::RecordRelease(released("SO-1")),
+            ],
+        );
+        assert!(decide(&order, &[site("EAST", 1, &[])], at(0)).assignments.is_empty());
+        assert_eq!(order.known().unwrap().ladders()[0].line, line_no(1));
+    }
+}
