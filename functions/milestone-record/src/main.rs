@@ -3,7 +3,6 @@
 use cloud::Exit;
 use milestone_record::{Ports, handle};
 use partners::Partners;
-use partners::http::HttpTransport;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
@@ -13,9 +12,7 @@ async fn main() -> Exit {
             Ok(Ports {
                 journal: start.journal()?,
                 deliveries: start.deliveries()?,
-                registry: Partners::new(
-                    (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private())?, start.clock()),
+                registry: Partners::new(start.registry()?, (), start.clock()),
             })
         },
         handle,

@@ -3,19 +3,13 @@
 use cloud::Exit;
 use order_route::{Ports, handle};
 use partners::Partners;
-use partners::http::HttpTransport;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
     cloud::step(
         "order-route",
         async |start| {
-            Ok(Ports {
-                journal: start.journal()?,
-                registry: Partners::new(
-                    (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private())?, start.clock()),
-            })
+            Ok(Ports { journal: start.journal()?, registry: Partners::new(start.registry()?, (), start.clock()) })
         },
         handle,
     )

@@ -3,7 +3,6 @@
 use cloud::Exit;
 use order_submit::{Ports, handle};
 use partners::Partners;
-use partners::http::HttpTransport;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
@@ -14,9 +13,7 @@ async fn main() -> Exit {
                 journal: start.journal()?,
                 deliveries: start.deliveries()?,
                 parties: start.parties()?,
-                registry: Partners::new(
-                    (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private())?, start.clock()),
+                registry: Partners::new(start.registry()?, (), start.clock()),
             })
         },
         handle,

@@ -2,7 +2,6 @@
 
 use cloud::Exit;
 use partners::Partners;
-use partners::http::HttpTransport;
 use webhook_receive::{Ports, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,11 +11,7 @@ async fn main() -> Exit {
         async |start| {
             Ok(Ports {
                 deliveries: start.deliveries()?,
-                registry: Partners::new(
-                    (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private())?,
-                    start.clock(),
-                ),
+                registry: Partners::new((start.registry()?, start.secrets()?), (), start.clock()),
             })
         },
         handle,

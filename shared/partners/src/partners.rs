@@ -47,8 +47,9 @@ pub struct Partners<S, T, C> {
 /// The documents, and when they were read.
 type Cache = Option<(Timestamp, Arc<Registry>)>;
 
-impl<S: Documents + Secrets, T: Transport, C: Clock> Partners<S, T, C> {
-    /// Partners that are read from `store` and called through `transport`.
+impl<S: Documents, T, C: Clock> Partners<S, T, C> {
+    /// Partners that are read from `store` and called through `transport`. Who only reads what partners sent needs neither
+    /// secrets nor a transport: `()` does.
     pub fn new(store: S, transport: T, clock: C) -> Self {
         Self { store, transport, clock, cache: Arc::default() }
     }
@@ -101,7 +102,9 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Partners<S, T, C> {
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
+impl<S: Documents + Secrets, T: Transport, C: Clock> Partners<S, T, C> {
     /// The ERP: there is one.
     async fn erp(&self) -> Result<Partner, CallFailure> {
         let registry = self.registry().await.map_err(unsent)?;
@@ -131,10 +134,6 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Partners<S, T, C> {
 
     fn desk<'a>(&'a self, partner: &'a Partner, cx: &'a Context) -> Desk<'a, S, T> {
         Desk { partner, secrets: &self.store, transport: &self.transport, cx }
-    }
-
-    async fn signing(&self, partner: &Partner, fresh: bool) -> Result<Vec<secrecy::SecretString>, Failure> {
-        Ok(PartnerSecret::signing(&self.store.secret(&partner.secret, fresh).await?))
     }
 }
 
@@ -213,7 +212,13 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Warehouse for Partners<S, T
     }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock> Senders for Partners<S, T, C> {
+impl<S: Documents + Secrets, T, C: Clock> Partners<S, T, C> {
+    async fn signing(&self, partner: &Partner, fresh: bool) -> Result<Vec<secrecy::SecretString>, Failure> {
+        Ok(PartnerSecret::signing(&self.store.secret(&partner.secret, fresh).await?))
+    }
+}
+
+impl<S: Documents + Secrets, T, C: Clock> Senders for Partners<S, T, C> {
     async fn verify(&self, partner: &str, request: &Request, now: Timestamp) -> Result<Verified, Unverified> {
         let found = self.find(partner).await.map_err(Unverified::Unchecked)?;
         let partner = found.map_err(|_| Unverified::UnknownPartner)?;
@@ -252,22 +257,22 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Senders for Partners<S, T, 
 /// What a delivery is about, in the sender's words.
 fn topic(partner: &Partner, request: &Request) -> String {
     match partner.protocol {
-        Protocol::Shipbob { .. } => crm::rest::topic(request.header("x-webhook-topic").unwrap_or("unnamed")),
+        Protocol::Shipbob { .. } => crate::fields::topic(request.header("x-webhook-topic").unwrap_or("unnamed")),
         Protocol::Rest => {
             let body = crate::fields::json(&request.body).unwrap_or_default();
-            crm::rest::topic(body.get("type").and_then(serde_json::Value::as_str).unwrap_or("unnamed"))
+            crate::fields::topic(body.get("type").and_then(serde_json::Value::as_str).unwrap_or("unnamed"))
         }
     }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock> OrderReader for Partners<S, T, C> {
+impl<S: Documents, T, C: Clock> OrderReader for Partners<S, T, C> {
     async fn read_order(&self, delivery: &Delivery) -> Result<Result<NewOrder, Unmappable>, Failure> {
         let partner = self.partner(&delivery.partner).await?;
         Ok(crm::rest::read_order(&partner, delivery))
     }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock> ReportReader for Partners<S, T, C> {
+impl<S: Documents, T, C: Clock> ReportReader for Partners<S, T, C> {
     async fn read_report(&self, delivery: &Delivery) -> Result<Result<Reported, Unmappable>, Failure> {
         let partner = self.partner(&delivery.partner).await?;
         Ok(match partner.protocol {
@@ -277,7 +282,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> ReportReader for Partners<S
     }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock> Sites for Partners<S, T, C> {
+impl<S: Documents, T, C: Clock> Sites for Partners<S, T, C> {
     async fn sites(&self, _cx: &Context) -> Result<Vec<Site>, Failure> {
         let registry = self.registry().await?;
         Ok(registry.partners().flat_map(|partner| partner.sites.iter().cloned()).collect())
