@@ -24,5 +24,5 @@ pub mod shipbob;
 pub mod sign;
 pub mod world;
 
-pub use server::{Running, serve, start};
+pub use server::{Running, install_crypto, serve, start};
 pub use world::{PARTNERS, Partner, Settings, System, World};

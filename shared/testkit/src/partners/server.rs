@@ -266,8 +266,8 @@ async fn send(town: Arc<Town>, gateway: String, partner: &'static str, sending: 
     town.woken.notify_one();
 }
 
-/// reqwest is built without a TLS provider of its own; the first one installed in a process stays.
-fn install_crypto() {
+/// Gives reqwest, which is built without a TLS provider of its own, one; the first one installed in a process stays.
+pub fn install_crypto() {
     if rustls::crypto::CryptoProvider::get_default().is_none()
         && rustls::crypto::ring::default_provider().install_default().is_err()
     {

@@ -1,0 +1,325 @@
+//! A deployed stack, as its clients and its partners see it: the API over HTTP, the simulators' control, and the
+//! emulator's tables for what no API shows. The demonstration and the live tests speak through this.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use domain::{ExternalId, OrderId, PartnerId};
+use jiff::Timestamp;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::partners::sign;
+
+/// The variable that names the file which `cargo xtask up` writes.
+pub const VARIABLE: &str = "CROSSDOCK_LIVE";
+
+/// A running stack.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Root of the HTTP API.
+    pub gateway: String,
+    /// Root of the simulators.
+    pub partners: String,
+    /// Root of the AWS emulator.
+    pub endpoint: String,
+    told: Value,
+    http: Client,
+}
+
+/// An answer: its status, its content type, its body.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Such as `application/problem+json`; empty where there is none.
+    pub content_type: String,
+    /// The body as JSON; `null` where it is none.
+    pub body: Value,
+}
+
+/// A webhook as a partner sends it, before it is signed.
+#[derive(Debug, Clone)]
+pub struct Webhook<'a> {
+    /// Who sends it.
+    pub partner: &'a str,
+    /// Its id.
+    pub id: &'a str,
+    /// The bytes that are signed and sent.
+    pub body: &'a [u8],
+}
+
+impl Live {
+    /// The stack that [`VARIABLE`] names.
+    ///
+    /// # Errors
+    /// The variable is not set, or its file is not what `cargo xtask up` writes.
+    pub fn from_environment() -> Result<Self> {
+        let path = std::env::var(VARIABLE).with_context(|| {
+            format!(
+                "{VARIABLE} is not set: it names the file that a running stack writes.\n  try: cargo xtask up && \
+                 {VARIABLE}=$PWD/.local/stack/live.json …, or let `cargo xtask demo` or `cargo xtask test --stage live` do all"
+            )
+        })?;
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{path} cannot be read: is the stack up?"))?;
+        // The parser's own words could quote a secret.
+        let told: Value = serde_json::from_str(&text).map_err(|_| anyhow::anyhow!("{path} is not JSON"))?;
+        Self::new(told).with_context(|| format!("{path} does not describe a running stack"))
+    }
+
+    fn new(told: Value) -> Result<Self> {
+        let text = |name: &str| -> Result<String> {
+            Ok(told.get(name).and_then(Value::as_str).with_context(|| format!("it has no {name}"))?.to_owned())
+        };
+        let (gateway, partners, endpoint) = (text("gateway")?, text("partners")?, text("endpoint")?);
+        crate::partners::install_crypto();
+        let http = Client::builder().timeout(Duration::from_secs(20)).build()?;
+        Ok(Self { gateway, partners, endpoint, told, http })
+    }
+
+    /// The bearer token of an API client, such as `portal`.
+    ///
+    /// # Errors
+    /// There is no such client.
+    pub fn token(&self, client: &str) -> Result<&str> {
+        let clients = self.told.pointer("/secrets/api").and_then(Value::as_array).into_iter().flatten();
+        let found = clients.filter(|entry| entry["client"] == client).find_map(|entry| entry["token"].as_str());
+        found.with_context(|| format!("the stack has no API client {client}"))
+    }
+
+    /// A partner's signing secrets, as the stack knows them.
+    ///
+    /// # Errors
+    /// There is no such partner.
+    pub fn signing(&self, partner: &str) -> Result<Vec<String>> {
+        let listed = self.told["secrets"]["partners"][partner]["signing"].as_array();
+        let listed = listed.with_context(|| format!("the stack has no partner {partner}"))?;
+        Ok(listed.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
+    /// What CloudFormation made of a logical id of the template, such as `DeliveriesTable`.
+    ///
+    /// # Errors
+    /// The stack has no such resource.
+    pub fn resource(&self, logical: &str) -> Result<&str> {
+        self.told["resources"][logical].as_str().with_context(|| format!("the stack has no {logical}"))
+    }
+
+    /// Logical ids by physical ones.
+    #[must_use]
+    pub fn logical_names(&self) -> BTreeMap<&str, &str> {
+        let resources = self.told["resources"].as_object().into_iter().flatten();
+        resources.filter_map(|(logical, physical)| Some((physical.as_str()?, logical.as_str()))).collect()
+    }
+
+    /// What the names of the deployed functions begin with.
+    #[must_use]
+    pub fn function_prefix(&self) -> &str {
+        self.told["outputs"]["FunctionNamePrefix"].as_str().unwrap_or_default()
+    }
+
+    /// Asks the API as `client`; nobody in particular with `None`.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn api(&self, client: Option<&str>, path: &str) -> Result<Answer> {
+        let request = self.http.get(format!("{}{path}", self.gateway));
+        answer(self.authorized(request, client)?).await
+    }
+
+    /// Submits an order to the API as `client`, with an idempotency key.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn submit(&self, client: Option<&str>, key: Option<&str>, body: &[u8]) -> Result<Answer> {
+        let mut request = self.http.post(format!("{}/v1/orders", self.gateway)).body(body.to_vec());
+        request = request.header("content-type", "application/json");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        answer(self.authorized(request, client)?).await
+    }
+
+    /// Sends a webhook with headers of the caller's own.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn webhook(&self, partner: &str, headers: &[(&str, String)], body: &[u8]) -> Result<Answer> {
+        let mut request = self.http.post(format!("{}/v1/webhooks/{partner}", self.gateway)).body(body.to_vec());
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        answer(request).await
+    }
+
+    /// Sends a webhook signed now with the secrets that the stack knows.
+    ///
+    /// # Errors
+    /// No answer, or no such partner.
+    pub async fn signed(&self, webhook: &Webhook<'_>) -> Result<Answer> {
+        let headers = webhook.headers(&self.signing(webhook.partner)?, Timestamp::now());
+        self.webhook(webhook.partner, &headers, webhook.body).await
+    }
+
+    /// Reads from the simulators' control API, such as `/control/erp/ledger`.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn read(&self, path: &str) -> Result<Value> {
+        done(answer(self.http.get(format!("{}{path}", self.partners))).await?, path)
+    }
+
+    /// Tells the simulators something.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn tell(&self, path: &str, body: &Value) -> Result<Value> {
+        done(answer(self.http.post(format!("{}{path}", self.partners)).body(body.to_string())).await?, path)
+    }
+
+    /// Scripts a fault at a partner, under a name by which [`Live::mend`] clears it.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn fault(&self, partner: &str, name: &str, when: Value, fault: Value) -> Result<()> {
+        let rule = json!({"name": name, "match": when, "fault": fault});
+        self.tell(&format!("/control/{partner}/faults"), &rule).await.map(|_added| ())
+    }
+
+    /// Clears the faults of a name at a partner.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn mend(&self, partner: &str, name: &str) -> Result<()> {
+        let path = format!("/control/{partner}/faults?name={name}");
+        done(answer(self.http.delete(format!("{}{path}", self.partners))).await?, &path).map(|_cleared| ())
+    }
+
+    /// How many AWS calls the functions made since it was last asked with `reset`, by function.
+    ///
+    /// # Errors
+    /// No answer: an emulator that was not started by this repository.
+    pub async fn calls(&self, reset: bool) -> Result<Value> {
+        let method = if reset { Method::DELETE } else { Method::GET };
+        let path = "/_crossdock/calls";
+        let counted = done(answer(self.http.request(method, format!("{}{path}", self.endpoint))).await?, path)?;
+        Ok(counted["functions"].clone())
+    }
+
+    /// Reads a table of the stack, past every API: one page, which is enough for a test's own keys.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn query(&self, table: &str, key: &str, value: &str) -> Result<Vec<Value>> {
+        let asked = json!({
+            "TableName": self.resource(table)?,
+            "ConsistentRead": true,
+            "KeyConditionExpression": "#key = :value",
+            "ExpressionAttributeNames": {"#key": key},
+            "ExpressionAttributeValues": {":value": {"S": value}},
+        });
+        let told = self.aws("DynamoDB_20120810.Query", &asked).await?;
+        Ok(told["Items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// The partition keys of all items of a table. It reads the whole table: good for a demonstration, not for a service.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn keys(&self, table: &str, key: &str) -> Result<BTreeSet<String>> {
+        let mut asked = json!({
+            "TableName": self.resource(table)?,
+            "ConsistentRead": true,
+            "ProjectionExpression": "#key",
+            "ExpressionAttributeNames": {"#key": key},
+        });
+        let mut keys = BTreeSet::new();
+        loop {
+            let told = self.aws("DynamoDB_20120810.Scan", &asked).await?;
+            let items = told["Items"].as_array().into_iter().flatten();
+            keys.extend(items.filter_map(|item| item[key]["S"].as_str()).map(str::to_owned));
+            match told.get("LastEvaluatedKey").filter(|last| !last.is_null()) {
+                Some(last) => asked["ExclusiveStartKey"] = last.clone(),
+                None => return Ok(keys),
+            }
+        }
+    }
+
+    /// How many messages lie in a queue: waiting, and being worked on. `queue` is without the stack's prefix.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn queue_depth(&self, queue: &str) -> Result<u64> {
+        let prefix = self.told["outputs"]["QueueUrlPrefix"].as_str().context("the stack has no QueueUrlPrefix")?;
+        let asked = json!({
+            "QueueUrl": format!("{prefix}{queue}"),
+            "AttributeNames": ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        });
+        let told = self.aws("AmazonSQS.GetQueueAttributes", &asked).await?;
+        let attributes = told["Attributes"].as_object().into_iter().flatten();
+        Ok(attributes.filter_map(|(_, value)| value.as_str()?.parse::<u64>().ok()).sum())
+    }
+
+    /// The functions that a queue feeds, by the queue's name without the stack's prefix.
+    #[must_use]
+    pub fn functions(&self) -> Vec<&str> {
+        self.told["functions"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Calls the emulator as the account's owner. Its signature is not a real one: the emulator does not check the owner's.
+    async fn aws(&self, target: &str, body: &Value) -> Result<Value> {
+        let service = if target.starts_with("AmazonSQS") { "sqs" } else { "dynamodb" };
+        let credential = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        let request = self.http.post(&self.endpoint).header("authorization", credential).header("x-amz-target", target);
+        done(answer(request.header("content-type", "application/x-amz-json-1.0").body(body.to_string())).await?, target)
+    }
+
+    fn authorized(&self, request: RequestBuilder, client: Option<&str>) -> Result<RequestBuilder> {
+        Ok(match client {
+            Some(client) => request.bearer_auth(self.token(client)?),
+            None => request,
+        })
+    }
+}
+
+impl Webhook<'_> {
+    /// Standard Webhooks headers, signed with `secrets` at `at`.
+    #[must_use]
+    pub fn headers(&self, secrets: &[String], at: Timestamp) -> Vec<(&'static str, String)> {
+        let seconds = at.as_second();
+        vec![
+            ("content-type", "application/json".to_owned()),
+            ("webhook-id", self.id.to_owned()),
+            ("webhook-timestamp", seconds.to_string()),
+            ("webhook-signature", sign::signature(secrets, self.id, seconds, self.body)),
+        ]
+    }
+}
+
+/// Our id of the order that `source` calls `external`.
+///
+/// # Errors
+/// One of them cannot be an id.
+pub fn order_id(source: &str, external: &str) -> Result<OrderId> {
+    let (source, external): (PartnerId, ExternalId) = (source.parse()?, external.parse()?);
+    Ok(OrderId::derive(&source, &external))
+}
+
+async fn answer(request: RequestBuilder) -> Result<Answer> {
+    let response = request.send().await?;
+    let status = response.status().as_u16();
+    let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().to_owned();
+    let bytes = response.bytes().await?;
+    Ok(Answer { status, content_type, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+}
+
+fn done(answer: Answer, what: &str) -> Result<Value> {
+    if !(200..300).contains(&answer.status) {
+        bail!("{what} was refused with {}: {}", answer.status, answer.body);
+    }
+    Ok(answer.body)
+}
