@@ -227,7 +227,7 @@ fn imports(package: &str) -> BTreeMap<String, BTreeMap<String, String>> {
             if ["mod", "lib"].contains(&place.last().unwrap().as_str()) {
                 place.pop();
             }
-            let module = Module::read(&read(&path), file, &place);
+            let module = Module::read(&read(path), file, &place);
             (place, module)
         })
         .collect();

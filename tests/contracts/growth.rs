@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 /// What the step from `old` to `new` would break, in words; nothing where it only adds.
-pub fn breaks(old: &Value, new: &Value) -> Vec<String> {
+pub(crate) fn breaks(old: &Value, new: &Value) -> Vec<String> {
     let mut broken = Vec::new();
     compare(&Side { root: old, here: old.clone() }, &Side { root: new, here: new.clone() }, "", &mut broken);
     broken

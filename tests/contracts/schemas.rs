@@ -7,13 +7,13 @@ use engine::relay::is_published;
 use serde_json::{Value, json};
 
 /// The folder of the schemas.
-pub const FOLDER: &str = "events/schemas";
+pub(crate) const FOLDER: &str = "events/schemas";
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Every schema by its file. What others may subscribe to stands in the folder itself; what stays in the journal stands
 /// under `journal/`, since commits of every release have to be readable for ever.
-pub fn generate() -> BTreeMap<String, Value> {
+pub(crate) fn generate() -> BTreeMap<String, Value> {
     let mut schemas = BTreeMap::new();
     for root in [schemars::schema_for!(OrderEvent), schemars::schema_for!(FulfillmentEvent)] {
         for (kind, schema) in variants(root.as_value()) {
@@ -27,7 +27,7 @@ pub fn generate() -> BTreeMap<String, Value> {
 }
 
 /// Every event's name, published or not.
-pub fn kinds() -> BTreeSet<String> {
+pub(crate) fn kinds() -> BTreeSet<String> {
     let names = generate().into_keys().map(|path| {
         let file = path.rsplit('/').next().unwrap_or_default().to_owned();
         file.trim_end_matches(".json").to_owned()

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// The order that `acme-crm` knows as CRM-1001.
-pub const ORDER: &str = "ord_6ce86670g2ykygj63p6wp7y650";
+pub(crate) const ORDER: &str = "ord_6ce86670g2ykygj63p6wp7y650";
 
 const SOURCE: &str = "/crossdock/sample";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -26,7 +26,7 @@ fn usd(amount: &str) -> Value {
 }
 
 /// The order's own commits.
-pub fn order() -> Vec<Commit> {
+pub(crate) fn order() -> Vec<Commit> {
     let stream = format!("order/{ORDER}");
     let (east, west) = (share(1), share(2));
     let progressed = |id: &str, as_of: u64, line: &str, amount: &str, delivered: bool, goods_issued: bool| {
@@ -105,7 +105,7 @@ pub fn order() -> Vec<Commit> {
 }
 
 /// The commits of both shares.
-pub fn shares() -> Vec<Vec<Commit>> {
+pub(crate) fn shares() -> Vec<Vec<Commit>> {
     [(1, "eastco", "EAST", "1", "SKU-1", "3"), (2, "shipwest", "WEST", "2", "SKU-2-C12", "12")]
         .map(|(n, warehouse, site, line, sku, amount)| {
             let id = share(n);
@@ -209,7 +209,7 @@ fn asides() -> Vec<Commit> {
 }
 
 /// Every published event once, as the relays put it on the bus.
-pub fn samples() -> Vec<Entry> {
+pub(crate) fn samples() -> Vec<Entry> {
     let mut all: Vec<Entry> = Vec::new();
     let commits = order().into_iter().chain(shares().into_iter().flatten()).chain(asides());
     for entry in commits.flat_map(|commit| entries(&commit, SOURCE).unwrap()).chain([delivery()]) {
@@ -221,7 +221,7 @@ pub fn samples() -> Vec<Entry> {
 }
 
 /// Every event of the story, published or not, as its type's own JSON.
-pub fn events() -> Vec<Value> {
+pub(crate) fn events() -> Vec<Value> {
     let commits = order().into_iter().chain(shares().into_iter().flatten()).chain(asides());
     commits.flat_map(|commit| serde_json::from_str::<Vec<Value>>(&commit.events).unwrap()).collect()
 }
@@ -276,7 +276,7 @@ fn through_the_type(stream: &str, events: &[Value]) -> String {
 }
 
 /// The order and its shares, folded.
-pub fn folded() -> (Order, Vec<Fulfillment>) {
+pub(crate) fn folded() -> (Order, Vec<Fulfillment>) {
     use domain::Workflow;
     fn fold<W: Workflow>(commits: &[Commit]) -> W {
         let events = commits.iter().flat_map(|commit| serde_json::from_str::<Vec<W::Event>>(&commit.events).unwrap());

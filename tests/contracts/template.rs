@@ -7,10 +7,10 @@ use yaml_rust2::{Yaml, YamlLoader};
 use crate::repository::read;
 
 /// The template. CloudFormation's short forms (`!Ref X`, `!GetAtt X.Arn`) read as the text behind them.
-pub struct Template(Yaml);
+pub(crate) struct Template(Yaml);
 
 /// A part of the template, by name and index, without complaints on the way.
-pub trait Part {
+pub(crate) trait Part {
     /// What is at this path of names; `BadValue` where there is nothing.
     fn at(&self, path: &[&str]) -> &Yaml;
     /// The text, or a number as text; empty where there is none.
@@ -44,30 +44,30 @@ impl Part for Yaml {
 
 impl Template {
     /// Reads it.
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let mut documents = YamlLoader::load_from_str(&read("infra/template.yaml")).expect("the template is YAML");
         Self(documents.remove(0))
     }
 
     /// The resources of a type, by logical name.
-    pub fn of_type(&self, kind: &str) -> BTreeMap<String, &Yaml> {
+    pub(crate) fn of_type(&self, kind: &str) -> BTreeMap<String, &Yaml> {
         let resources = self.0["Resources"].as_hash().expect("a template has resources");
         let wanted = resources.iter().filter(|(_, resource)| resource["Type"].as_str() == Some(kind));
         wanted.map(|(name, resource)| (name.text(), &resource["Properties"])).collect()
     }
 
     /// A resource's properties.
-    pub fn resource(&self, name: &str) -> &Yaml {
+    pub(crate) fn resource(&self, name: &str) -> &Yaml {
         &self.0["Resources"][name]["Properties"]
     }
 
     /// What holds for every function.
-    pub fn globals(&self) -> &Yaml {
+    pub(crate) fn globals(&self) -> &Yaml {
         &self.0["Globals"]["Function"]
     }
 
     /// The event types that a rule takes.
-    pub fn kinds_of_rule(rule: &Yaml) -> BTreeSet<String> {
+    pub(crate) fn kinds_of_rule(rule: &Yaml) -> BTreeSet<String> {
         let pattern = &rule["EventPattern"];
         let branches = pattern["$or"].as_vec().cloned().unwrap_or_default();
         let own = pattern["detail-type"].texts();
@@ -76,7 +76,7 @@ impl Template {
 }
 
 /// `order-price` is `OrderPrice` in the template.
-pub fn logical(name: &str) -> String {
+pub(crate) fn logical(name: &str) -> String {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
     name.split('-').map(capital).collect()
 }
