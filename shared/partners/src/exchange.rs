@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use domain::Rejection;
+use domain::party::Party;
 use engine::partner::{Attempt, CallFailure, Secrets};
 use engine::{Code, Context, Failure};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -250,9 +251,23 @@ impl Told {
         Self { code, reason }
     }
 
+    /// The same without what it quotes of `party`.
+    pub(crate) fn without(mut self, party: &Party) -> Self {
+        self.reason = without(&self.reason, party);
+        self
+    }
+
     pub(crate) fn into_rejection(self) -> Rejection {
         Rejection { code: self.code, reason: self.reason }
     }
+}
+
+/// A partner's words without what they quote of `party`: they end in the journal and before the eyes of many.
+pub(crate) fn without(words: &str, party: &Party) -> String {
+    let Party { name, company, line1, line2, city, region: _, postal_code, country: _, phone, email } = party;
+    let optional = [company, line2, phone, email].into_iter().filter_map(Option::as_ref);
+    let personal = [name, line1, city, postal_code].into_iter().chain(optional);
+    personal.fold(words.to_owned(), |words, part| words.replace(part.as_str(), "[redacted]"))
 }
 
 /// Our own fault.

@@ -119,6 +119,15 @@ impl<'v> Place<'v> {
         }
     }
 
+    /// The elements of a list that must have some; `why` says what it needs.
+    pub(crate) fn some_items(&self, why: &str) -> Option<Vec<Self>> {
+        match self.value {
+            Some(Value::Array(items)) if !items.is_empty() => Some(self.items()),
+            Some(Value::Array(_)) | None => self.none(why),
+            Some(_) => self.none("must be a list"),
+        }
+    }
+
     /// A text that must be there.
     pub(crate) fn text(&self) -> Option<&'v str> {
         match self.value {
@@ -252,6 +261,11 @@ pub(crate) fn json(body: &[u8]) -> Result<Value, Vec<Offence>> {
     let plain = crate::gzip::plain(body).map_err(|why| vec![offence("", why)])?;
     let text = plain.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&plain);
     serde_json::from_slice(text).map_err(|error| vec![offence("", engine::redact::json_error(&error))])
+}
+
+/// A sender's word for a topic, cut to what a log can take.
+pub(crate) fn topic(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || "._-/".contains(*c)).take(64).collect()
 }
 
 #[cfg(test)]

@@ -85,9 +85,8 @@ pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
     terms.only(place, &members);
     let external_id = external_id(&place.at("id"));
     let customer_place = place.at("customer");
-    customer_place.object();
     terms.only(&customer_place, &["id", "name"]);
-    let customer = customer_place.at("id").parse();
+    let customer = customer_place.object().and_then(|_| customer_place.at("id").parse());
     let customer_po = place.at("customer_po").parse();
     let currency: Option<Currency> = place.at("currency").parse();
     let service_level = service_level(&place.at("service_level"), terms.maps);
@@ -196,15 +195,7 @@ fn party(place: &Place<'_>, terms: &Terms<'_>) -> Option<Party> {
 }
 
 fn lines(place: &Place<'_>, terms: &Terms<'_>) -> Option<Vec<OrderLine>> {
-    if place.is_absent() {
-        place.refuse("is missing");
-        return None;
-    }
-    let items = place.items();
-    if items.is_empty() {
-        place.refuse("needs at least one line");
-        return None;
-    }
+    let items = place.some_items("needs at least one line")?;
     if items.len() > MOST_LINES {
         place.refuse(format_args!("has more than {MOST_LINES} lines"));
         return None;

@@ -128,7 +128,7 @@ pub(crate) fn read_order(partner: &Partner, delivery: &Delivery) -> Result<NewOr
     match root.at("type").optional_text() {
         Some("order.created") => {}
         Some("test" | "ping") => return Err(Unmappable::Unrelated("a test message")),
-        Some(other) => return Err(Unmappable::UnknownTopic(topic(other))),
+        Some(other) => return Err(Unmappable::UnknownTopic(fields::topic(other))),
         None => {
             root.at("type").refuse("is missing or no text");
             return report.unless_wrong(None).map_err(Unmappable::Malformed);
@@ -149,9 +149,4 @@ pub(crate) fn read_order(partner: &Partner, delivery: &Delivery) -> Result<NewOr
         order::read(&root.at("data"), &terms)
     });
     report.unless_wrong(read).map_err(Unmappable::Malformed)
-}
-
-/// A sender's word for a topic, cut to what a log can take.
-pub(crate) fn topic(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || "._-/".contains(*c)).take(64).collect()
 }

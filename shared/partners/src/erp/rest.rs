@@ -466,7 +466,7 @@ fn refused(reply: &Reply) -> CallFailure {
 }
 
 /// The one that fits; `None` where none or several do.
-fn only<'a, L>(lines: &'a [L], fits: impl Fn(&L) -> bool) -> Option<&'a L> {
+fn only<L>(lines: &[L], fits: impl Fn(&L) -> bool) -> Option<&L> {
     let mut fitting = lines.iter().filter(|line| fits(line));
     let first = fitting.next()?;
     fitting.next().is_none().then_some(first)

@@ -14,8 +14,8 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::maps::{Maps, Meaning};
+use super::partner::{Fill, Partner, Protocol, Submissions, WebhookScheme};
 use super::places::Offences;
-use super::{Fill, Partner, Protocol, Submissions, WebhookScheme};
 use crate::countries;
 use crate::fields::{Place, Report, offence};
 
@@ -311,11 +311,7 @@ fn warehouse(
     if let (Fill::Whole, Some(Protocol::Shipbob { .. })) = (wanted, protocol) {
         fill.refuse("shipbob ships what it has; it cannot promise all or nothing");
     }
-    let sites = place.at("sites");
-    let places = sites.items();
-    if places.is_empty() {
-        sites.refuse("needs at least one site");
-    }
+    let places = place.at("sites").some_items("needs at least one site").unwrap_or_default();
     let mut read: Vec<Site> = Vec::new();
     for place in places {
         let Some(site) = site(&place, id) else { continue };
@@ -336,22 +332,14 @@ fn site(place: &Place<'_>, id: Option<&PartnerId>) -> Option<Site> {
     let date = |place: Place<'_>| civil::<Date>(&place, "must be a date, such as \"2026-12-25\"");
     let holidays = place.at("holidays").items().into_iter().filter_map(date).collect();
     let cost = number(&place.at("cost"), 0..=1_000_000, 100);
-    let serves = place.at("serves");
-    let territories: Vec<Territory> = serves.items().iter().filter_map(territory).collect();
-    if serves.items().is_empty() {
-        serves.refuse("needs at least one country");
-    }
-    let levels = place.at("service_levels");
+    let serves = place.at("serves").some_items("needs at least one country").unwrap_or_default();
+    let levels = place.at("service_levels").some_items("needs at least one of standard, expedited").unwrap_or_default();
     let named = [("standard", ServiceLevel::Standard), ("expedited", ServiceLevel::Expedited)];
-    let service_levels: Vec<ServiceLevel> = levels.items().iter().filter_map(|level| one_of(level, &named)).collect();
-    if levels.items().is_empty() {
-        levels.refuse("needs at least one of standard, expedited");
-    }
     Some(Site {
         warehouse: id?.clone(),
         code: code?,
-        serves: territories,
-        service_levels,
+        serves: serves.iter().filter_map(territory).collect(),
+        service_levels: levels.iter().filter_map(|level| one_of(level, &named)).collect(),
         cut_off: cut_off?,
         time_zone: time_zone?,
         holidays,

@@ -9,8 +9,7 @@ use engine::inbound::{Reported, Unmappable};
 use engine::partner::{Attempt, CallFailure, Secrets, WarehouseAnswer};
 use serde::{Deserialize, Serialize};
 
-use crate::crm::rest::topic;
-use crate::exchange::{Answer, Desk, FirstStep, Told};
+use crate::exchange::{Answer, Desk, FirstStep, Told, without};
 use crate::fields::{self, Place, Report};
 use crate::registry::{Fill, Maps, Meaning, Partner, milestone};
 use crate::times::{self, Moment};
@@ -71,7 +70,7 @@ pub(crate) async fn request<S: Secrets, T: Transport>(
         lines: request.lines.iter().map(|share| Line::share(share, maps)).collect(),
     };
     if desk.first_step(attempt)? == FirstStep::Look
-        && let Some(found) = look(desk, &body).await?
+        && let Some(found) = look(desk, &body, party).await?
     {
         return Ok(found);
     }
@@ -79,20 +78,20 @@ pub(crate) async fn request<S: Secrets, T: Transport>(
     match desk.ask(&ask).await? {
         Answer::Done(reply) => {
             let Requested { id, status, reason } = desk.read(&reply)?;
-            answer(desk, &id, status.as_deref(), reason)
+            answer(desk, &id, status.as_deref(), reason.map(|reason| without(&reason, party)))
         }
         Answer::Unprocessable(reply) => {
-            let told = Told::of(&reply);
+            let told = Told::of(&reply).without(party);
             if told.code == "REJECTED" {
                 return Ok(WarehouseAnswer::Rejected(Rejected { reason: told.reason }));
             }
             Err(CallFailure::Refused(told.into_rejection()))
         }
         Answer::Conflict(reply) if Told::of(&reply).code == "KEY_REUSED" => {
-            let found = look(desk, &body).await?;
+            let found = look(desk, &body, party).await?;
             found.ok_or_else(|| desk.garbage("the key is taken, and nothing stands under the reference"))
         }
-        Answer::Conflict(reply) | Answer::Absent(reply) => Err(refused(&reply)),
+        Answer::Conflict(reply) | Answer::Absent(reply) => Err(refused(&reply, party)),
     }
 }
 
@@ -100,13 +99,14 @@ pub(crate) async fn request<S: Secrets, T: Transport>(
 async fn look<S: Secrets, T: Transport>(
     desk: &Desk<'_, S, T>,
     body: &Request<'_>,
+    party: &Party,
 ) -> Result<Option<WarehouseAnswer>, CallFailure> {
     let mut url = desk.url(&["fulfillments"])?;
     url.query_pairs_mut().append_pair("reference", &body.reference);
     let reply = match desk.ask(&desk.get(url)).await? {
         Answer::Done(reply) => reply,
         Answer::Absent(_) => return Ok(None),
-        Answer::Conflict(reply) | Answer::Unprocessable(reply) => return Err(refused(&reply)),
+        Answer::Conflict(reply) | Answer::Unprocessable(reply) => return Err(refused(&reply, party)),
     };
     let Items { items } = desk.read::<Items<Kept>>(&reply)?;
     let live: Vec<Kept> = items.into_iter().filter(|kept| kept.status.as_deref() != Some("cancelled")).collect();
@@ -116,7 +116,10 @@ async fn look<S: Secrets, T: Transport>(
             && kept.ship_to.as_ref().is_none_or(|address| *address == body.ship_to)
     };
     match live.iter().find(same) {
-        Some(kept) => answer(desk, &kept.id, kept.status.as_deref(), kept.reason.clone()).map(Some),
+        Some(kept) => {
+            let reason = kept.reason.as_ref().map(|reason| without(reason, party));
+            answer(desk, &kept.id, kept.status.as_deref(), reason).map(Some)
+        }
         None if live.is_empty() => Ok(None),
         None => {
             let why = format!("the fulfilment of {} says something else than ours", body.reference);
@@ -139,8 +142,8 @@ fn answer<S: Secrets, T: Transport>(
     Ok(WarehouseAnswer::Accepted(Accepted { reference }))
 }
 
-fn refused(reply: &Reply) -> CallFailure {
-    CallFailure::Refused(Told::of(reply).into_rejection())
+fn refused(reply: &Reply, party: &Party) -> CallFailure {
+    CallFailure::Refused(Told::of(reply).without(party).into_rejection())
 }
 
 /// Reads what the warehouse reports.
@@ -156,7 +159,7 @@ pub(crate) fn read_report(partner: &Partner, delivery: &Delivery) -> Result<Repo
         "package.voided" => voided,
         "shipment.milestone" => passed,
         "test" | "ping" => return Err(Unmappable::Unrelated("a test message")),
-        other => return Err(Unmappable::UnknownTopic(topic(other))),
+        other => return Err(Unmappable::UnknownTopic(fields::topic(other))),
     };
     let data = root.at("data");
     let reported = data.object().and_then(|_| {
@@ -182,11 +185,8 @@ fn rejected(data: &Place<'_>, _: &Maps, _: Moment) -> Option<Vec<FulfillmentComm
 fn packed(data: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
     let place = data.at("package");
     let id = package(&place);
-    let lines = place.at("lines");
-    if lines.items().is_empty() {
-        lines.refuse("needs at least one line");
-    }
-    let read: Option<Vec<Share>> = lines.items().iter().map(|line| share(line, maps)).collect();
+    let lines = place.at("lines").some_items("needs at least one line");
+    let read: Option<Vec<Share>> = lines.and_then(|lines| lines.iter().map(|line| share(line, maps)).collect());
     let carrier = carrier(&place.at("carrier"), maps);
     let tracking = place.at("tracking").optional_parse();
     Some(vec![FulfillmentCommand::RecordPacked(Packed {

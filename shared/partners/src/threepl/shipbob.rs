@@ -16,8 +16,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use serde::{Deserialize, Serialize};
 
-use crate::crm::rest::topic;
-use crate::exchange::{Answer, Ask, Desk, FirstStep, ours};
+use crate::exchange::{Answer, Ask, Desk, FirstStep, ours, without};
 use crate::fields::{self, Place, Report};
 use crate::registry::{Maps, Meaning, Partner};
 use crate::times;
@@ -95,7 +94,7 @@ pub(crate) async fn request<S: Secrets, T: Transport>(
 ) -> Result<WarehouseAnswer, CallFailure> {
     let order = new_order(request, party, &desk.partner.maps)?;
     if desk.first_step(attempt)? == FirstStep::Look
-        && let Some(found) = look(desk, channel, &order).await?
+        && let Some(found) = look(desk, channel, &order, party).await?
     {
         return Ok(found);
     }
@@ -106,15 +105,15 @@ pub(crate) async fn request<S: Secrets, T: Transport>(
             accepted(desk, id)
         }
         // A duplicate and a refusal have the same status; what stands under the reference tells which it is.
-        Answer::Unprocessable(reply) => match look(desk, channel, &order).await? {
+        Answer::Unprocessable(reply) => match look(desk, channel, &order, party).await? {
             Some(found) => Ok(found),
             None if names(&reply, "reference_id") => {
                 let code = Code::PartnerBusy;
                 Err(CallFailure::Unknown { code, cause: "a duplicate, it says, and does not show it yet".into() })
             }
-            None => Ok(WarehouseAnswer::Rejected(Rejected { reason: reasons(&reply) })),
+            None => Ok(WarehouseAnswer::Rejected(Rejected { reason: without(&reasons(&reply), party) })),
         },
-        Answer::Conflict(reply) | Answer::Absent(reply) => Err(refused(&reply)),
+        Answer::Conflict(reply) | Answer::Absent(reply) => Err(refused(&reply, party)),
     }
 }
 
@@ -164,13 +163,14 @@ async fn look<S: Secrets, T: Transport>(
     desk: &Desk<'_, S, T>,
     channel: u64,
     order: &NewOrder<'_>,
+    party: &Party,
 ) -> Result<Option<WarehouseAnswer>, CallFailure> {
     let mut url = desk.url(&["1.0", "order"])?;
     url.query_pairs_mut().append_pair("ReferenceIds", &order.reference_id);
     let reply = match desk.ask(&in_channel(desk.get(url), channel)).await? {
         Answer::Done(reply) => reply,
         Answer::Absent(_) => return Ok(None),
-        Answer::Conflict(reply) | Answer::Unprocessable(reply) => return Err(refused(&reply)),
+        Answer::Conflict(reply) | Answer::Unprocessable(reply) => return Err(refused(&reply, party)),
     };
     let mut kept: Vec<Kept> = desk.read(&reply)?;
     // A filter that the vendor ignores would show every order there is. A cancelled order keeps its reference taken, so that
@@ -241,13 +241,12 @@ fn reasons(reply: &Reply) -> String {
     }
 }
 
-fn refused(reply: &Reply) -> CallFailure {
-    let (code, reason) = (format!("HTTP_{}", reply.status), reasons(reply));
+fn refused(reply: &Reply, party: &Party) -> CallFailure {
     if reply.status == 404 {
-        ours(Code::PartnerRefused, "the base_url leads nowhere")
-    } else {
-        CallFailure::Refused(Rejection { code, reason })
+        return ours(Code::PartnerRefused, "the base_url leads nowhere");
     }
+    let (code, reason) = (format!("HTTP_{}", reply.status), without(&reasons(reply), party));
+    CallFailure::Refused(Rejection { code, reason })
 }
 
 /// What the vendor's statuses mean, the same for all of its customers; a document may say otherwise. A detail makes a status
@@ -283,7 +282,7 @@ pub(crate) fn read_report(partner: &Partner, delivery: &Delivery) -> Result<Repo
         | "order.shipment.exception"
         | "order.shipment.on_hold"
         | "order.shipment.cancelled" => {}
-        other => return Err(Unmappable::UnknownTopic(topic(other))),
+        other => return Err(Unmappable::UnknownTopic(fields::topic(other))),
     }
     let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
     let report = Report::default();
@@ -338,9 +337,10 @@ fn read_shipment(place: &Place<'_>, partner: &Partner, delivery: &Delivery) -> O
     let lines = products(&place.at("products"), maps)?;
     let (package, moment) = (package?, moment?);
     let mut commands = Vec::new();
-    // Every message repeats the content. It is told as of the shipment's making, so that a repetition is nothing new, and it
-    // is told by each, so that none has to come first.
-    if !lines.is_empty() && milestone != MilestoneKind::Cancelled {
+    // Every message repeats the content. It is told as of the shipment's making, so that a repetition is nothing new, and by
+    // each, so that none has to come first. What is on hold or cancelled is not packed.
+    let packed = !matches!(milestone, MilestoneKind::OnHold | MilestoneKind::Cancelled);
+    if packed && !lines.is_empty() {
         let (package, at) = (package.clone(), made?.at);
         commands.push(FulfillmentCommand::RecordPacked(Packed { package, at, lines, carrier: None, tracking: None }));
     }

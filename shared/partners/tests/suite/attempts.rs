@@ -1,0 +1,383 @@
+//! Writes: what is sent, with which key, and what a repeat does first.
+
+use domain::fulfillment::{Accepted, Rejected};
+use domain::order::{Allocation, Invoiced, QuotedLine, Source};
+use domain::{Quantity, Uom};
+use engine::partner::{Attempt, CallFailure, CreditAnswer, Erp as _, PriceAnswer, Warehouse as _, WarehouseAnswer};
+use serde_json::{Value, json};
+
+use crate::statuses::attempt;
+use crate::support::{
+    Script, allocation_request, credit_question, cx, fulfillment_request, goods_issue, invoice_request, money, order,
+    partners, partners_that, party, price_question, quantity, run, sales_order,
+};
+
+/// A successful answer to each write, and the same as an item of a look-up.
+fn answer(operation: &str) -> (Value, Value) {
+    let line = json!({"line": 1, "sku": "SKU-1", "quantity": "3", "uom": "EA"});
+    let nine = |sku: &str| json!({"line": 2, "sku": sku, "quantity": "24", "uom": "EA"});
+    match operation {
+        "allocate" => {
+            let allocated = |line: &Value, location: &str| {
+                let mut line = line.clone();
+                line["sources"] = json!([{"location": location, "quantity": line["quantity"]}]);
+                line["short"] = json!("0");
+                line
+            };
+            let lines = json!([allocated(&line, "LOC-1"), allocated(&nine("MAT-000009"), "LOC-2")]);
+            let item = json!({"id": "AL-1", "reference": order(), "status": "open", "lines": lines});
+            (json!({"id": "AL-1", "lines": lines}), item)
+        }
+        "sales-order" => {
+            let mut line = line;
+            line["unit_price"] = json!("9.990");
+            line["amount"] = json!(29.97);
+            line["tax"] = json!("2.53");
+            let item = json!({
+                "number": "SO-1", "reference": order(), "status": "open", "customer": "C-1", "customer_po": "PO-1",
+                "currency": "USD", "total": "32.5", "lines": [line], "ship_to": {"country": "US", "region": "NY"},
+            });
+            (json!({"number": "SO-1"}), item)
+        }
+        "goods-issue" => {
+            let item = json!({"number": "GI-1", "sales_order": "SO-1", "site": "LOC-1", "lines": [line]});
+            (json!({"number": "GI-1"}), item)
+        }
+        "invoice" => {
+            let answer = json!({"number": "INV-1", "total": "32.50", "currency": "USD"});
+            let mut item = answer.clone();
+            item["sales_order"] = json!("SO-1");
+            (answer, item)
+        }
+        "eastco" => {
+            let pieces = |mut line: Value| {
+                line["uom"] = json!("PCE");
+                line
+            };
+            let lines = json!([pieces(nine("E-9")), pieces(line)]);
+            (json!({"id": "F-1", "status": "accepted"}), json!({"id": "F-1", "status": "packing", "lines": lines}))
+        }
+        "shipwest" => {
+            let item = json!({
+                "id": 501, "reference_id": order().fulfillment(1), "status": "Processing",
+                "recipient": recipient(),
+                "products": [
+                    {"reference_id": "SKU-1", "quantity": 3, "external_line_id": 1, "quantity_unit_of_measure_code": "EA"},
+                    {"reference_id": "W-9", "quantity": 24, "external_line_id": 2},
+                ],
+            });
+            (item.clone(), item)
+        }
+        other => panic!("{other} is no write"),
+    }
+}
+
+fn recipient() -> Value {
+    json!({
+        "name": "Ada Example", "email": "ada@example.com", "phone_number": null,
+        "address": {
+            "address1": "12 Sample Street", "address2": null, "city": "New York", "state": "NY", "zip_code": "10001",
+            "country": "US",
+        },
+    })
+}
+
+const KEYED: [&str; 5] = ["allocate", "sales-order", "goods-issue", "invoice", "eastco"];
+
+fn items(operation: &str, items: &[Value]) -> Value {
+    if operation == "shipwest" { json!(items) } else { json!({ "items": items }) }
+}
+
+fn looked(operation: &str) -> String {
+    let (order, share) = (order(), order().fulfillment(1));
+    match operation {
+        "allocate" => format!("GET /allocations?reference={order}"),
+        "sales-order" => format!("GET /sales-orders?reference={order}"),
+        "goods-issue" => format!("GET /goods-issues?reference={share}%2FP-1"),
+        "invoice" => format!("GET /invoices?reference={order}"),
+        "eastco" => format!("GET /v1/fulfillments?reference={share}"),
+        _ => format!("GET /1.0/order?ReferenceIds={share}"),
+    }
+}
+
+/// The item with one thing of its content changed.
+fn other(operation: &str) -> Value {
+    let mut item = answer(operation).1;
+    match operation {
+        "allocate" => item["lines"][0]["quantity"] = json!("4"),
+        "sales-order" => item["total"] = json!("32.51"),
+        "goods-issue" => item["site"] = json!("LOC-2"),
+        "invoice" => item["sales_order"] = json!("SO-2"),
+        "eastco" => item["lines"][0]["sku"] = json!("E-8"),
+        _ => item["products"][1]["quantity"] = json!(23),
+    }
+    item
+}
+
+#[test]
+fn every_write_carries_its_key_the_correlation_and_the_trace() {
+    let share = order().fulfillment(1);
+    let keys = [
+        ("allocate", format!("allocate/{}", order())),
+        ("sales-order", format!("sales-order/{}", order())),
+        ("goods-issue", format!("goods-issue/{}/{share}/P-1", order())),
+        ("invoice", format!("invoice/{}", order())),
+        ("eastco", share.to_string()),
+        ("shipwest", share.to_string()),
+    ];
+    for (operation, key) in keys {
+        let script = Script::default().then(201, answer(operation).0);
+        assert_eq!(attempt(&partners(&script), operation, Attempt::First), Ok(()), "{operation}");
+        let call = script.call(0);
+        assert_eq!(call.header("idempotency-key"), Some(key.as_str()));
+        assert_eq!(call.header("authorization"), Some("Bearer token-one"));
+        assert_eq!(call.header("x-correlation-id"), Some("corr-1"));
+        assert_eq!(call.header("traceparent"), cx().traceparent.as_deref());
+        assert_eq!(call.timeout.as_millis(), 10_000, "{operation}");
+    }
+}
+
+#[test]
+fn a_call_is_short_enough_that_its_step_lives_to_record_the_outcome() {
+    let script = Script::default().then(201, answer("sales-order").0);
+    let short = engine::Context { lease: std::time::Duration::from_secs(3), ..cx() };
+    run(partners(&script).create_sales_order(&short, &sales_order(), Attempt::First)).unwrap();
+    assert_eq!(script.call(0).timeout.as_millis(), 1_200);
+}
+
+#[test]
+fn b01_a_keyed_partner_gets_the_same_key_and_the_same_bytes_again() {
+    for operation in KEYED {
+        let first = Script::default().then(201, answer(operation).0);
+        let repeat = Script::default().then(200, answer(operation).0);
+        assert_eq!(attempt(&partners(&first), operation, Attempt::First), Ok(()));
+        assert_eq!(attempt(&partners(&repeat), operation, Attempt::Repeat), Ok(()));
+        let (first, repeat) = (first.call(0), repeat.call(0));
+        assert_eq!(first, repeat, "{operation}");
+    }
+}
+
+#[test]
+fn b01_timeout_after_post_reads_back_before_resubmitting() {
+    for operation in KEYED.into_iter().chain(["shipwest"]) {
+        let semantics = json!({"semantics": "lookup", "settle_seconds": 2});
+        let posted = |asked: &[String]| asked.iter().filter(|asked| asked.starts_with("POST")).count();
+
+        let found = Script::default().then(200, items(operation, &[answer(operation).1]));
+        assert_eq!(
+            attempt(&partners_that(semantics.clone(), &found), operation, Attempt::Repeat),
+            Ok(()),
+            "{operation}"
+        );
+        assert_eq!(found.asked(), [looked(operation)]);
+
+        let absent = Script::default().then(200, items(operation, &[])).then(201, answer(operation).0);
+        assert_eq!(
+            attempt(&partners_that(semantics.clone(), &absent), operation, Attempt::Repeat),
+            Ok(()),
+            "{operation}"
+        );
+        assert_eq!(posted(&absent.asked()), 1);
+
+        let unheard = Script::default().then_fail(partners::TransportFailure::TimedOut);
+        let result = attempt(&partners_that(semantics.clone(), &unheard), operation, Attempt::Repeat);
+        assert!(matches!(result, Err(CallFailure::Unknown { .. })), "{operation}: {result:?}");
+        assert_eq!(posted(&unheard.asked()), 0, "{operation} was sent without having looked");
+    }
+}
+
+#[test]
+fn b02_a_duplicate_with_the_same_content_is_success_and_with_other_content_is_a_refusal() {
+    for operation in KEYED.into_iter().chain(["shipwest"]) {
+        let duplicate = |script: Script| match operation {
+            "shipwest" => script.then(422, json!({"reference_id": ["already exists"]})),
+            _ => script.then(409, json!({"code": "KEY_REUSED"})),
+        };
+        for (there, expected) in [(answer(operation).1, "same"), (other(operation), "other")] {
+            let script = duplicate(Script::default()).then(200, items(operation, &[there]));
+            let result = attempt(&partners(&script), operation, Attempt::First);
+            match expected {
+                "same" => assert_eq!(result, Ok(()), "{operation}"),
+                _ => {
+                    let Err(CallFailure::Refused(why)) = &result else { panic!("{operation}: {result:?}") };
+                    assert_eq!(why.code, "DUPLICATE_DIFFERS");
+                }
+            }
+            assert_eq!(script.asked()[1], looked(operation));
+        }
+        // It says "duplicate" and does not show it yet: nobody knows; it is asked again later.
+        let script = duplicate(Script::default()).then(200, items(operation, &[]));
+        let result = attempt(&partners(&script), operation, Attempt::First);
+        assert!(matches!(result, Err(CallFailure::Unknown { .. })), "{operation}: {result:?}");
+    }
+}
+
+#[test]
+fn b02_what_was_taken_back_does_not_stand_for_what_is_wanted() {
+    for (operation, status) in [("allocate", "released"), ("sales-order", "cancelled"), ("eastco", "cancelled")] {
+        let semantics = json!({"semantics": "lookup"});
+        let mut undone = answer(operation).1;
+        undone["status"] = json!(status);
+        let script = Script::default().then(200, items(operation, &[undone])).then(201, answer(operation).0);
+        assert_eq!(attempt(&partners_that(semantics, &script), operation, Attempt::Repeat), Ok(()));
+        assert_eq!(script.asked().len(), 2, "{operation}");
+    }
+}
+
+#[test]
+fn a_partner_that_can_neither_repeat_nor_be_asked_needs_a_person() {
+    for operation in KEYED {
+        let semantics = json!({"semantics": "neither"});
+        let result = attempt(&partners_that(semantics.clone(), &Script::default()), operation, Attempt::Repeat);
+        assert!(matches!(&result, Err(CallFailure::Refused(why)) if why.code == "OUTCOME_UNKNOWN"), "{result:?}");
+        let script = Script::default().then(201, answer(operation).0);
+        assert_eq!(attempt(&partners_that(semantics, &script), operation, Attempt::First), Ok(()));
+    }
+}
+
+#[test]
+fn b16_prices_come_with_the_ratio_to_the_stock_keeping_unit() {
+    let lines = json!([
+        {"line": 2, "unit_price": "100.5", "amount": "201.00", "tax": 16.08, "base_uom": "EA",
+         "per_uom": {"numerator": 12, "denominator": 1}},
+        {"line": 1, "unit_price": 9.99, "amount": 29.97, "tax": "2.40"},
+    ]);
+    let body = json!({"currency": "USD", "lines": lines, "subtotal": "230.97", "tax": "18.48", "total": "249.45"});
+    let script = Script::default().then(200, body);
+    let answer = run(partners(&script).price(&cx(), &price_question())).unwrap();
+    let PriceAnswer::Quoted(quote) = answer else { panic!("{answer:?}") };
+    let told = |line: &QuotedLine| {
+        (line.line.0.get(), line.base_uom, line.numerator.get(), line.unit_price.to_string(), line.tax.to_string())
+    };
+    let told: Vec<_> = quote.lines.iter().map(told).collect();
+    let ea = Uom::EACH;
+    assert_eq!(told, [(1, ea, 1, "9.99".into(), "2.40".into()), (2, ea, 12, "100.5".into(), "16.08".into())]);
+    assert_eq!(quote.total, money("249.45"));
+    let asked = script.body(0);
+    assert_eq!(asked["lines"][1], json!({"line": 2, "sku": "MAT-000009", "quantity": "2", "uom": "CS"}));
+    assert_eq!((&asked["country"], &asked["region"]), (&json!("US"), &json!("NY")));
+}
+
+#[test]
+fn a_price_without_every_line_once_is_no_price() {
+    let line = |n: u32| json!({"line": n, "unit_price": "1", "amount": "1", "tax": "0"});
+    let body = |lines: Value| json!({"currency": "USD", "lines": lines, "subtotal": "1", "tax": "0", "total": "1"});
+    for lines in [json!([line(1)]), json!([line(1), line(1), line(2)]), json!([])] {
+        let script = Script::default().then(200, body(lines.clone()));
+        let result = run(partners(&script).price(&cx(), &price_question()));
+        assert!(matches!(result, Err(CallFailure::Unknown { .. })), "{lines}: {result:?}");
+    }
+}
+
+#[test]
+fn b21_an_unknown_sku_is_an_answer_with_its_line() {
+    let script =
+        Script::default().then(422, json!({"code": "UNKNOWN_SKU", "line": 2, "reason": "not in the catalogue"}));
+    let answer = run(partners(&script).price(&cx(), &price_question())).unwrap();
+    let PriceAnswer::Unpriceable(why) = answer else { panic!("{answer:?}") };
+    assert_eq!(why.to_string(), "UNKNOWN_SKU: line 2: not in the catalogue");
+}
+
+#[test]
+fn credit_is_a_yes_a_no_or_not_understood() {
+    let ask = |body: Value| run(partners(&Script::default().then(200, body)).credit(&cx(), &credit_question()));
+    let yes = ask(json!({"decision": "approved", "valid_until": "2026-03-03T10:00:00Z"})).unwrap();
+    assert!(matches!(yes, CreditAnswer::Approved(approved) if approved.amount == money("32.50")));
+    let no = ask(json!({"decision": "refused", "reason": "over the limit"})).unwrap();
+    assert!(matches!(no, CreditAnswer::Refused(refused) if refused.reason == "over the limit"));
+    assert!(matches!(ask(json!({"decision": "maybe"})), Err(CallFailure::Unknown { .. })));
+}
+
+#[test]
+fn b15_stock_is_allocated_line_by_line_and_locations_are_called_as_we_call_them() {
+    let script = Script::default().then(201, answer("allocate").0);
+    let Allocation { number, lines } =
+        run(partners(&script).allocate(&cx(), &allocation_request(), Attempt::First)).unwrap();
+    assert_eq!(number.as_str(), "AL-1");
+    let from = |location: &str, q: Quantity| vec![Source { location: location.parse().unwrap(), quantity: q }];
+    assert_eq!(lines[0].sources, from("EAST", quantity("3", "EA")));
+    assert_eq!(lines[1].sources, from("WEST", quantity("24", "EA")));
+    assert!(lines[1].short.is_zero());
+}
+
+#[test]
+fn an_invoice_and_a_goods_issue_come_back_with_their_numbers() {
+    let script = Script::default().then(201, answer("invoice").0).then(201, answer("goods-issue").0);
+    let played = partners(&script);
+    let invoiced = run(played.invoice(&cx(), &invoice_request(), Attempt::First)).unwrap();
+    assert_eq!(invoiced, Invoiced { invoice: "INV-1".parse().unwrap(), total: money("32.50") });
+    let issued = run(played.post_goods_issue(&cx(), &goods_issue(), Attempt::First)).unwrap();
+    assert_eq!(issued.document.as_str(), "GI-1");
+    assert_eq!(script.body(1)["reference"], json!(format!("{}/P-1", order().fulfillment(1))));
+    assert_eq!(script.body(1)["site"], json!("LOC-1"));
+}
+
+#[test]
+fn a_warehouse_is_asked_in_its_own_words() {
+    let script = Script::default().then(201, answer("eastco").0);
+    let accepted =
+        run(partners(&script).request(&cx(), &fulfillment_request("eastco"), &party(), Attempt::First)).unwrap();
+    assert_eq!(accepted, WarehouseAnswer::Accepted(Accepted { reference: "F-1".parse().unwrap() }));
+    let asked = script.body(0);
+    assert_eq!(asked["service_level"], json!("expedited"));
+    assert_eq!(asked["lines"][1], json!({"line": 2, "sku": "E-9", "quantity": "24", "uom": "PCE"}));
+    assert_eq!(asked["ship_to"]["name"], json!("Ada Example"));
+    assert_eq!(asked.get("fill"), None);
+
+    let script = Script::default().then(201, answer("shipwest").0);
+    let accepted =
+        run(partners(&script).request(&cx(), &fulfillment_request("shipwest"), &party(), Attempt::First)).unwrap();
+    assert_eq!(accepted, WarehouseAnswer::Accepted(Accepted { reference: "501".parse().unwrap() }));
+    let asked = script.body(0);
+    assert_eq!(script.asked(), ["POST /1.0/order"]);
+    assert_eq!(script.call(0).header("shipbob_channel_id"), Some("77"));
+    assert_eq!((&asked["shipping_method"], &asked["location_id"]), (&json!("2-Day"), &json!(9)));
+    let nine =
+        json!({"reference_id": "W-9", "quantity": 24, "external_line_id": 2, "quantity_unit_of_measure_code": "EA"});
+    assert_eq!(asked["products"][1], nine);
+}
+
+#[test]
+fn a_warehouses_no_is_an_answer() {
+    let rejected = |reason: &str| WarehouseAnswer::Rejected(Rejected { reason: reason.to_owned() });
+    let script = Script::default().then(422, json!({"code": "REJECTED", "reason": "closed"}));
+    let no = run(partners(&script).request(&cx(), &fulfillment_request("eastco"), &party(), Attempt::First));
+    assert_eq!(no, Ok(rejected("closed")));
+    let script = Script::default().then(422, json!({"products": ["is not sold here"]})).then(200, "[]");
+    let no = run(partners(&script).request(&cx(), &fulfillment_request("shipwest"), &party(), Attempt::First));
+    assert_eq!(no, Ok(rejected("products: is not sold here")));
+    let mut turned_down = answer("eastco").1;
+    turned_down["status"] = json!("rejected");
+    let script = Script::default().then(200, items("eastco", &[turned_down]));
+    let played = partners_that(json!({"semantics": "lookup"}), &script);
+    let no = run(played.request(&cx(), &fulfillment_request("eastco"), &party(), Attempt::Repeat));
+    assert_eq!(no, Ok(rejected("the warehouse named no reason")));
+}
+
+#[test]
+fn b16_a_fraction_is_not_sent_to_a_warehouse_that_counts_whole_units() {
+    let mut request = fulfillment_request("shipwest");
+    request.lines[0].quantity = quantity("1.5", "KG");
+    let script = Script::default();
+    let result = run(partners(&script).request(&cx(), &request, &party(), Attempt::First));
+    assert!(matches!(result, Err(CallFailure::Refused(why)) if why.code == "FRACTION"));
+    assert!(script.asked().is_empty());
+}
+
+#[test]
+fn an_order_that_was_cancelled_there_is_not_taken_for_accepted() {
+    let mut cancelled = answer("shipwest").1;
+    cancelled["status"] = json!("Cancelled");
+    let script = Script::default().then(422, json!({"reference_id": ["already exists"]})).then(200, json!([cancelled]));
+    let result = attempt(&partners(&script), "shipwest", Attempt::First);
+    assert!(matches!(&result, Err(CallFailure::Refused(why)) if why.code == "DUPLICATE_DIFFERS"), "{result:?}");
+}
+
+#[test]
+fn a_look_up_that_shows_everything_there_is_finds_only_what_was_asked() {
+    let mut stranger = answer("shipwest").1;
+    stranger["reference_id"] = json!("somebody else's");
+    let script = Script::default().then(200, json!([stranger])).then(201, answer("shipwest").0);
+    assert_eq!(attempt(&partners(&script), "shipwest", Attempt::Repeat), Ok(()));
+    assert_eq!(script.asked().len(), 2);
+}

@@ -1,0 +1,171 @@
+//! Registry documents: what is refused, and where.
+
+use engine::delivery::Role;
+use partners::Partner;
+use partners::registry::{Fill, Protocol, Registry, Submissions};
+use serde_json::{Value, json};
+
+use crate::support::{crm, eastco, erp, read, shipwest};
+
+/// `document` with what stands at `pointer` replaced, added or (by `null`) removed.
+fn with(mut document: Value, pointer: &str, value: Value) -> Value {
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let parent = document.pointer_mut(parent).unwrap();
+    let name = &name.replace("~1", "/");
+    match parent {
+        Value::Array(items) => items[name.parse::<usize>().unwrap()] = value,
+        Value::Object(members) if value.is_null() => drop(members.remove(name)),
+        other => other[name] = value,
+    }
+    document
+}
+
+#[test]
+fn the_documents_of_the_local_partners_are_right() {
+    for (id, role, protocol) in [
+        ("acme-crm", Role::Crm, Protocol::Rest),
+        ("acme-erp", Role::Erp, Protocol::Rest),
+        ("eastco", Role::Warehouse, Protocol::Rest),
+        ("shipwest", Role::Warehouse, Protocol::Shipbob { channel: 1 }),
+    ] {
+        let path = format!("{}/../../infra/partners/{id}.toml", env!("CARGO_MANIFEST_DIR"));
+        let json: Value = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let partner = read(&json);
+        assert_eq!((partner.id.as_str(), partner.role, partner.protocol), (id, role, protocol));
+        assert_eq!(partner.webhook.is_some(), id != "acme-erp");
+    }
+}
+
+#[test]
+fn what_a_document_does_not_say_has_a_sensible_meaning() {
+    let partner = read(&erp());
+    assert_eq!((partner.timeout_ms, partner.submission, partner.deadline_days), (10_000, Submissions::Keyed, 14));
+    assert_eq!((partner.webhook, partner.fill, partner.sites.len()), (None, Fill::Partial, 0));
+    assert_eq!(partner.secret, "partner/the-erp");
+    assert_eq!(read(&shipwest()).submission, Submissions::Lookup { settle_seconds: 0 });
+    assert_eq!(read(&eastco()).secret, "partner/eastco");
+    assert_eq!(read(&crm()).base_url.as_str(), "https://crm.example/api");
+    assert_eq!(read(&crm()).webhook.unwrap().tolerance_seconds, 300);
+}
+
+#[test]
+fn every_mistake_is_told_by_its_place() {
+    for (document, pointer, value, place) in [
+        (crm(), "/id", json!(null), "id"),
+        (crm(), "/id", json!("Acme CRM"), "id"),
+        (crm(), "/id", json!("a/b"), "id"),
+        (crm(), "/role", json!("customer"), "role"),
+        (crm(), "/protocol", json!("soap"), "protocol"),
+        (crm(), "/protocol", json!(null), "protocol"),
+        (crm(), "/base_url", json!("crm.example"), "base_url"),
+        (crm(), "/base_url", json!("http://crm.example"), "base_url"),
+        (crm(), "/base_url", json!("ftp://crm.example"), "base_url"),
+        (crm(), "/base_url", json!("https://user:secret@crm.example"), "base_url"),
+        (crm(), "/base_url", json!("https://crm.example/?key=1"), "base_url"),
+        (crm(), "/base_url", json!("https://crm.example/#x"), "base_url"),
+        (crm(), "/time_zone", json!("Mars/Olympus"), "time_zone"),
+        (crm(), "/colour", json!("red"), "colour"),
+        (crm(), "/auth", json!(null), "auth"),
+        (crm(), "/auth", json!("bearer"), "auth"),
+        (crm(), "/auth/scheme", json!("basic"), "auth.scheme"),
+        (crm(), "/auth/token", json!("secret"), "auth.token"),
+        (crm(), "/auth/secret", json!("api/tokens"), "auth.secret"),
+        (crm(), "/auth/secret", json!("partner/"), "auth.secret"),
+        (crm(), "/webhook/scheme", json!("hmac"), "webhook.scheme"),
+        (crm(), "/webhook/tolerance_seconds", json!(0), "webhook.tolerance_seconds"),
+        (crm(), "/webhook/tolerance_seconds", json!(86400), "webhook.tolerance_seconds"),
+        (crm(), "/webhook/tolerance_seconds", json!("300"), "webhook.tolerance_seconds"),
+        (crm(), "/limits", json!({"timeout_ms": 1}), "limits.timeout_ms"),
+        (crm(), "/limits", json!({"timeout": 1000}), "limits.timeout"),
+        (crm(), "/limits", json!(7), "limits"),
+        (crm(), "/submission", json!({"semantics": "maybe"}), "submission.semantics"),
+        (crm(), "/submission", json!({"semantics": "keyed", "settle_seconds": 5}), "submission.settle_seconds"),
+        (crm(), "/orders/deadline_days", json!(0), "orders.deadline_days"),
+        (erp(), "/orders", json!({"deadline_days": 7}), "orders"),
+        (erp(), "/warehouse", json!({}), "warehouse"),
+        (erp(), "/shipbob", json!({"channel_id": 1}), "shipbob"),
+        (erp(), "/maps/colours", json!({}), "maps.colours"),
+        (erp(), "/maps/sites/NOWHERE", json!("LOC-1"), "maps.sites.NOWHERE"),
+        (erp(), "/maps/units", json!({"each": "EA"}), "maps.units.each"),
+        (erp(), "/maps/skus", json!(["SKU-1"]), "maps.skus"),
+        (eastco(), "/warehouse", json!(null), "warehouse"),
+        (eastco(), "/warehouse/sites", json!([]), "warehouse.sites"),
+        (eastco(), "/warehouse/sites/0/cut_off", json!("3 pm"), "warehouse.sites[0].cut_off"),
+        (eastco(), "/warehouse/sites/0/cut_off", json!(null), "warehouse.sites[0].cut_off"),
+        (eastco(), "/warehouse/sites/0/time_zone", json!("EST5"), "warehouse.sites[0].time_zone"),
+        (eastco(), "/warehouse/sites/0/code", json!(""), "warehouse.sites[0].code"),
+        (eastco(), "/warehouse/sites/0/serves", json!([]), "warehouse.sites[0].serves"),
+        (eastco(), "/warehouse/sites/0/serves/0/country", json!("UK"), "warehouse.sites[0].serves[0].country"),
+        (eastco(), "/warehouse/sites/0/serves/0/regions", json!([]), "warehouse.sites[0].serves[0].regions"),
+        (eastco(), "/warehouse/sites/0/service_levels", json!(["overnight"]), "warehouse.sites[0].service_levels[0]"),
+        (eastco(), "/warehouse/sites/0/service_levels", json!([]), "warehouse.sites[0].service_levels"),
+        (eastco(), "/warehouse/sites/0/holidays", json!(["Christmas"]), "warehouse.sites[0].holidays[0]"),
+        (eastco(), "/warehouse/sites/0/cost", json!(1.5), "warehouse.sites[0].cost"),
+        (eastco(), "/warehouse/fill", json!("some"), "warehouse.fill"),
+        (eastco(), "/maps/statuses/GONE", json!("gone"), "maps.statuses.GONE"),
+        (eastco(), "/maps/statuses/GONE", json!("unknown"), "maps.statuses.GONE"),
+        (eastco(), "/maps/service_levels", json!({"overnight": "1"}), "maps.service_levels.overnight"),
+        (shipwest(), "/shipbob", json!(null), "shipbob"),
+        (shipwest(), "/shipbob/channel_id", json!("77"), "shipbob.channel_id"),
+        (shipwest(), "/maps/statuses/Exception~1OutOfStock", json!("no"), "maps.statuses.\"Exception/OutOfStock\""),
+    ] {
+        let wrong = with(document, pointer, value.clone());
+        let (_, offences) = Partner::read(&wrong).unwrap_err();
+        let places: Vec<&str> = offences.0.iter().map(|offence| offence.place.as_str()).collect();
+        assert_eq!(places, [place], "{pointer} {value}: {offences}");
+        assert!(!offences.to_string().contains("secret@"), "{offences}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let mut wrong = eastco();
+    wrong["base_url"] = json!("http://example.com");
+    wrong["warehouse"]["sites"][0]["cut_off"] = json!("noon");
+    wrong["maps"]["statuses"]["GONE"] = json!("gone");
+    wrong["extra"] = json!(1);
+    let (id, offences) = Partner::read(&wrong).unwrap_err();
+    assert_eq!((id.as_str(), offences.0.len()), ("eastco", 4), "{offences}");
+}
+
+#[test]
+fn b10_what_a_protocol_cannot_do_is_refused_when_the_partner_is_configured() {
+    let keyed = with(shipwest(), "/submission", json!({"semantics": "keyed"}));
+    assert!(Partner::read(&keyed).unwrap_err().1.to_string().starts_with("submission.semantics: "));
+    let whole = with(shipwest(), "/warehouse/fill", json!("whole"));
+    assert!(Partner::read(&whole).unwrap_err().1.to_string().starts_with("warehouse.fill: "));
+    let (_, offences) = Partner::read(&with(shipwest(), "/role", json!("erp"))).unwrap_err();
+    assert!(offences.0.iter().any(|offence| offence.place == "protocol"), "{offences}");
+    assert_eq!(read(&with(eastco(), "/warehouse/fill", json!("whole"))).fill, Fill::Whole);
+}
+
+#[test]
+fn http_is_for_this_machines_own_network_only() {
+    for url in
+        ["http://127.0.0.1:4580/crm", "http://localhost:1", "http://[::1]:1", "http://10.1.2.3", "http://a.localhost"]
+    {
+        assert!(Partner::read(&with(crm(), "/base_url", json!(url))).is_ok(), "{url}");
+    }
+    for url in ["http://8.8.8.8", "http://localhost.example", "http://2130706433.example"] {
+        assert!(Partner::read(&with(crm(), "/base_url", json!(url))).is_err(), "{url}");
+    }
+}
+
+#[test]
+fn documents_that_are_right_one_by_one_may_contradict_each_other() {
+    let (mut second_erp, mut second_warehouse) = (erp(), eastco());
+    second_erp["id"] = json!("other-erp");
+    second_warehouse["id"] = json!("other");
+    let texts = [crm(), erp(), eastco(), shipwest()].map(|document| document.to_string());
+    assert_eq!(Registry::read(&texts).contradictions(), Vec::<String>::new());
+    let texts = [erp(), second_erp, eastco(), second_warehouse].map(|document| document.to_string());
+    assert_eq!(Registry::read(&texts).contradictions().len(), 2);
+}
+
+#[test]
+fn what_is_no_json_is_one_offence_of_the_whole() {
+    for text in ["", "{", "[]", "7", "null"] {
+        let (id, offences) = Partner::from_json(text).unwrap_err();
+        assert_eq!((id.as_str(), offences.0.len(), offences.0[0].place.as_str()), ("", 1, ""), "{text}: {offences}");
+    }
+}

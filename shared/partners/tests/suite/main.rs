@@ -1,0 +1,19 @@
+//! What the adapters promise, shown with partners that are played in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    unreachable_pub
+)]
+
+mod attempts;
+mod documents;
+mod orders;
+mod reports;
+mod samples;
+mod senders;
+mod statuses;
+mod support;
+mod tellings;

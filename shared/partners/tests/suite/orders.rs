@@ -1,0 +1,320 @@
+//! Orders as customers' systems write them.
+
+use domain::order::ServiceLevel;
+use engine::delivery::{Delivery, Role};
+use engine::inbound::{NewOrder, OrderReader as _, Unmappable};
+use jiff::Timestamp;
+use partners::read_order_body;
+use serde_json::{Value, json};
+
+use crate::support::{NOW, Script, crm, partners, partners_of, run, store};
+
+fn order() -> Value {
+    json!({
+        "id": "CRM-1", "customer": {"id": "C-1", "name": "Sample Trading"}, "customer_po": "PO-1", "currency": "USD",
+        "service_level": "expedited", "requested_by": null, "ship_complete": true,
+        "ship_to": {
+            "name": "Ada Example", "line1": "12 Sample Street", "city": "New York", "region": "NY", "postal_code": "10001",
+            "country": "US", "phone": null, "email": "ada@example.com",
+        },
+        "lines": [
+            {"line": 1, "sku": "SKU-1", "quantity": "3", "uom": "EA"},
+            {"line": 2, "sku": "SKU-2", "quantity": 2, "uom": "CS"},
+        ],
+        "expected_total": {"amount": "10.00", "currency": "USD"},
+    })
+}
+
+fn delivery(body: Vec<u8>) -> Delivery {
+    Delivery {
+        partner: "acme-crm".parse().unwrap(),
+        role: Role::Crm,
+        id: "msg-1".to_owned(),
+        topic: "order.created".to_owned(),
+        body,
+        received_at: NOW.parse().unwrap(),
+        correlation: "corr-1".to_owned(),
+        traceparent: None,
+    }
+}
+
+fn wrapped(order: &Value) -> Vec<u8> {
+    json!({"type": "order.created", "timestamp": "2026-03-02T09:30:00Z", "data": order}).to_string().into_bytes()
+}
+
+fn by_webhook(body: Vec<u8>) -> Result<NewOrder, Unmappable> {
+    run(partners(&Script::default()).read_order(&delivery(body))).unwrap()
+}
+
+fn by_api(order: &Value) -> Result<NewOrder, Vec<engine::http::Offence>> {
+    read_order_body(&"portal".parse().unwrap(), order.to_string().as_bytes(), NOW.parse().unwrap())
+}
+
+/// `order` with what stands at `pointer` replaced, or removed.
+fn with(pointer: &str, value: Option<Value>) -> Value {
+    let mut order = order();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let parent = order.pointer_mut(parent).unwrap();
+    match value {
+        Some(value) if parent.is_array() => parent[name.parse::<usize>().unwrap()] = value,
+        Some(value) => parent[name] = value,
+        None => drop(parent.as_object_mut().unwrap().remove(name)),
+    }
+    order
+}
+
+#[test]
+fn an_order_is_read_whole() {
+    let cases = with("/lines/1/uom", Some(json!("CASE")));
+    let NewOrder { submission, party } = by_webhook(wrapped(&cases)).unwrap();
+    assert_eq!(submission.source.as_str(), "acme-crm");
+    assert_eq!(submission.ship_to.order, domain::OrderId::derive(&submission.source, &submission.external_id));
+    assert_eq!((submission.service_level, submission.ship_complete), (ServiceLevel::Expedited, true));
+    assert_eq!(submission.lines[1].quantity.to_string(), "2 CS");
+    assert_eq!((submission.destination.country.as_str(), submission.destination.region.as_str()), ("US", "NY"));
+    assert_eq!(submission.ordered_at, "2026-03-02T09:30:00Z".parse::<Timestamp>().unwrap());
+    // A week after it came in, as the document says.
+    assert_eq!(submission.deadline, "2026-03-09T10:00:00Z".parse::<Timestamp>().unwrap());
+    assert_eq!(
+        (party.name.as_str(), party.email.as_deref(), party.phone),
+        ("Ada Example", Some("ada@example.com"), None)
+    );
+}
+
+#[test]
+fn every_place_that_is_wrong_is_told_and_no_word_of_it_repeated() {
+    let long = "x".repeat(200);
+    for (pointer, value) in [
+        ("/id", None),
+        ("/id", Some(json!(""))),
+        ("/id", Some(json!(7))),
+        ("/id", Some(json!(".."))),
+        ("/id", Some(json!("secret\u{7}"))),
+        ("/customer", Some(json!("C-1"))),
+        ("/customer/id", None),
+        ("/customer_po", None),
+        ("/currency", None),
+        ("/currency", Some(json!("XYZ"))),
+        ("/currency", Some(json!("usd"))),
+        ("/service_level", Some(json!("teleport"))),
+        ("/service_level", Some(json!(1))),
+        ("/requested_by", Some(json!("next week"))),
+        ("/requested_by", Some(json!("2026-02-30"))),
+        ("/ship_complete", Some(json!("yes"))),
+        ("/ship_to", None),
+        ("/ship_to/name", None),
+        ("/ship_to/name", Some(json!("   "))),
+        ("/ship_to/name", Some(json!(long))),
+        ("/ship_to/line1", Some(json!("a\nb"))),
+        ("/ship_to/city", None),
+        ("/ship_to/postal_code", None),
+        ("/ship_to/postal_code", Some(json!(10001))),
+        ("/ship_to/country", Some(json!("UK"))),
+        ("/ship_to/country", Some(json!("us"))),
+        ("/ship_to/country", Some(json!("USA"))),
+        ("/ship_to/country", None),
+        ("/ship_to/email", Some(json!("nobody"))),
+        ("/lines", None),
+        ("/lines", Some(json!([]))),
+        ("/lines", Some(json!({}))),
+        ("/lines/0", Some(json!("SKU-1"))),
+        ("/lines/0/line", Some(json!(0))),
+        ("/lines/0/line", Some(json!("1"))),
+        ("/lines/0/line", Some(json!(1.0))),
+        ("/lines/1/line", Some(json!(1))),
+        ("/lines/0/sku", Some(json!(""))),
+        ("/lines/0/sku", Some(json!(long))),
+        ("/lines/0/uom", Some(json!("each"))),
+        ("/lines/0/uom", None),
+        ("/lines/0/quantity", None),
+        ("/lines/0/quantity", Some(json!("0"))),
+        ("/lines/0/quantity", Some(json!(0))),
+        ("/lines/0/quantity", Some(json!("-1"))),
+        ("/lines/0/quantity", Some(json!("1.5"))),
+        ("/lines/0/quantity", Some(json!(1.0))),
+        ("/lines/0/quantity", Some(json!(3.0000000001))),
+        ("/lines/0/quantity", Some(json!("1e3"))),
+        ("/lines/0/quantity", Some(json!("three"))),
+        ("/lines/0/quantity", Some(json!("1000000000001"))),
+        ("/expected_total/currency", Some(json!("EUR"))),
+        ("/expected_total/amount", Some(json!(9.99))),
+    ] {
+        let wrong = with(pointer, value.clone());
+        let offences = by_api(&wrong).unwrap_err();
+        let places: Vec<&str> = offences.iter().map(|offence| offence.pointer.as_str()).collect();
+        assert_eq!(places, [pointer], "{value:?}: {offences:?}");
+        assert!(!offences[0].detail.contains("secret") && !offences[0].detail.contains(&long));
+        let Err(Unmappable::Malformed(offences)) = by_webhook(wrapped(&wrong)) else { panic!("{pointer} {value:?}") };
+        assert_eq!(offences[0].pointer, format!("/data{pointer}"));
+    }
+}
+
+#[test]
+fn all_wrong_places_are_told_at_once() {
+    let mut wrong = order();
+    wrong["currency"] = json!("??");
+    wrong["ship_to"]["country"] = json!("??");
+    wrong["lines"][1]["quantity"] = json!(0);
+    assert_eq!(by_api(&wrong).unwrap_err().len(), 3);
+    assert_eq!(by_api(&json!([])).unwrap_err()[0].pointer, "");
+    assert!(by_api(&json!({})).unwrap_err().len() > 5);
+}
+
+#[test]
+fn our_own_api_refuses_members_that_nobody_reads_and_a_partners_contract_may_grow() {
+    for pointer in ["/servicelevel", "/customer/vip", "/ship_to/state", "/lines/0/qty", "/expected_total/tax"] {
+        let more = with(pointer, Some(json!("x")));
+        assert_eq!(by_api(&more).unwrap_err()[0].pointer, pointer);
+        assert!(by_webhook(wrapped(&more)).is_ok(), "{pointer}");
+    }
+}
+
+#[test]
+fn b27_the_same_order_has_the_same_digest_whoever_sends_it_and_any_change_of_it_another() {
+    let api = order();
+    let digest = |order: &Value| by_api(order).unwrap().submission.digest;
+    let known = digest(&api);
+    let cases = with("/lines/1/uom", Some(json!("CASE")));
+    assert_eq!(by_webhook(wrapped(&cases)).unwrap().submission.digest, known);
+    assert_eq!(known.len(), 64);
+
+    let mut same = api.clone();
+    same["id"] = json!("PORTAL-7");
+    same["ordered_at"] = json!("2026-01-01T00:00:00Z");
+    same["lines"] = json!([api["lines"][1], api["lines"][0]]);
+    same["lines"][1]["quantity"] = json!("3.000");
+    same["expected_total"]["amount"] = json!("10");
+    same["customer"]["name"] = json!("Another spelling");
+    same["ship_to"]["name"] = json!("  Ada Example ");
+    same["ship_to"]["company"] = json!("");
+    assert_eq!(digest(&same), known);
+
+    for (pointer, value) in [
+        ("/customer/id", json!("C-2")),
+        ("/customer_po", json!("PO-2")),
+        ("/service_level", json!("standard")),
+        ("/requested_by", json!("2026-03-09")),
+        ("/ship_complete", json!(false)),
+        ("/ship_to/name", json!("Eve Example")),
+        ("/ship_to/line2", json!("Floor 3")),
+        ("/ship_to/phone", json!("1")),
+        ("/lines/0/sku", json!("SKU-3")),
+        ("/lines/0/quantity", json!("4")),
+        ("/lines/0/uom", json!("BX")),
+        ("/lines/0/line", json!(7)),
+        ("/expected_total/amount", json!("10.01")),
+        ("/expected_total", json!(null)),
+    ] {
+        let mut other = api.clone();
+        *other.pointer_mut(pointer).unwrap_or(&mut json!(null)) = value.clone();
+        if other.pointer(pointer).is_none() {
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            other.pointer_mut(parent).unwrap()[name] = value;
+        }
+        assert_ne!(digest(&other), known, "{pointer}");
+    }
+}
+
+#[test]
+fn a07_a_byte_order_mark_and_gzip_do_not_hide_an_order() {
+    let marked = [b"\xEF\xBB\xBF".as_slice(), &wrapped(&order())].concat();
+    assert!(by_webhook(marked.clone()).is_ok());
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut writer, &marked).unwrap();
+    assert!(by_webhook(writer.finish().unwrap()).is_ok());
+    // A bomb, and what only looks like gzip.
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut writer, &vec![b' '; 64 << 20]).unwrap();
+    assert!(matches!(by_webhook(writer.finish().unwrap()), Err(Unmappable::Malformed(_))));
+    assert!(matches!(by_webhook(vec![0x1F, 0x8B, 1, 2, 3]), Err(Unmappable::Malformed(_))));
+}
+
+#[test]
+fn a13_a_topic_that_nobody_knows_is_told_apart_from_a_body_that_cannot_be_read() {
+    let of = |body: &[u8]| by_webhook(body.to_vec());
+    assert_eq!(of(br#"{"type":"order.exploded"}"#), Err(Unmappable::UnknownTopic("order.exploded".to_owned())));
+    for body in
+        [b"".as_slice(), b"{", b"\xFF\xFE", b"[]", b"null", b"7", br#"{"type":7}"#, br#"{"type":"order.created"}"#]
+    {
+        assert!(matches!(of(body), Err(Unmappable::Malformed(_))), "{body:?}");
+    }
+    // A sender's word stands in a log: only what can do no harm there.
+    let wild = format!(r#"{{"type":"a b\n{}"}}"#, "x".repeat(500));
+    let Err(Unmappable::UnknownTopic(topic)) = of(wild.as_bytes()) else { panic!() };
+    assert!(topic.len() <= 64 && !topic.contains(' '));
+}
+
+#[test]
+fn a14_a_test_message_orders_nothing() {
+    for kind in ["test", "ping"] {
+        let body = json!({ "type": kind }).to_string().into_bytes();
+        assert!(matches!(by_webhook(body), Err(Unmappable::Unrelated(_))));
+    }
+}
+
+#[test]
+fn c07_an_order_from_a_clock_ahead_of_ours_was_ordered_when_it_came() {
+    let body = json!({"type": "order.created", "timestamp": "2027-01-01T00:00:00Z", "data": order()});
+    let read = by_webhook(body.to_string().into_bytes()).unwrap();
+    assert_eq!(read.submission.ordered_at, NOW.parse::<Timestamp>().unwrap());
+}
+
+#[test]
+fn b21_a_customers_skus_and_units_become_ours() {
+    let mut document = crm();
+    document["maps"]["skus"] = json!({"SKU-1": "their 1"});
+    document["maps"]["service_levels"] = json!({"expedited": "next-day"});
+    let store = store();
+    store.documents.borrow_mut()[0] = document;
+    let mut theirs = order();
+    theirs["lines"][0]["sku"] = json!("their 1");
+    theirs["service_level"] = json!("next-day");
+    let read = run(partners_of(&store, &Script::default()).read_order(&delivery(wrapped(&theirs)))).unwrap().unwrap();
+    assert_eq!(read.submission.lines[0].sku.as_str(), "SKU-1");
+    assert_eq!(read.submission.service_level, ServiceLevel::Expedited);
+}
+
+mod laws {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wild() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,20}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 20, 5, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                proptest::collection::hash_map(".{0,8}", inner, 0..5)
+                    .prop_map(|m| Value::Object(m.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_wherever_it_is_read_or_refused(
+            value in wild(),
+            place in prop::sample::select(vec![
+                "/id", "/customer", "/currency", "/ship_to", "/ship_to/name", "/lines", "/lines/0", "/lines/0/quantity",
+                "/expected_total", "/requested_by",
+            ]),
+        ) {
+            let changed = with(place, Some(value));
+            if let Err(offences) = by_api(&changed) {
+                prop_assert!(!offences.is_empty());
+                prop_assert!(offences.iter().all(|offence| offence.pointer.starts_with(place)));
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(by_webhook(body).is_err());
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Every sample message in `events/samples` is one that we understand: a developer who sends one like it is understood, too.
+
+use std::path::{Path, PathBuf};
+
+use domain::FulfillmentCommand as Command;
+use domain::fulfillment::MilestoneKind;
+use engine::delivery::{Delivery, Role};
+use engine::inbound::Unmappable;
+use engine::inbound::{OrderReader as _, ReportReader as _};
+use partners::Partners;
+use serde_json::Value;
+
+use crate::support::{Script, Store, Watch, run};
+
+const LATER: &str = "2026-04-01T00:00:00Z";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn samples(partner: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = root().join("events/samples").join(partner);
+    let mut all: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap()))
+        .collect();
+    all.sort();
+    assert!(!all.is_empty());
+    all
+}
+
+/// The local partners' own documents.
+fn partners() -> Partners<Store, Script, Watch> {
+    let document = |id: &str| -> Value {
+        let text = std::fs::read_to_string(root().join("infra/partners").join(format!("{id}.toml"))).unwrap();
+        toml::from_str(&text).unwrap()
+    };
+    let documents = ["acme-crm", "acme-erp", "eastco", "shipwest"].map(document);
+    Partners::new(Store::of(&documents), Script::default(), Watch::at(LATER))
+}
+
+fn delivery(partner: &str, role: Role, topic: &str, body: Vec<u8>) -> Delivery {
+    Delivery {
+        partner: partner.parse().unwrap(),
+        role,
+        id: "msg_1".to_owned(),
+        topic: topic.to_owned(),
+        body,
+        received_at: LATER.parse().unwrap(),
+        correlation: "corr-1".to_owned(),
+        traceparent: None,
+    }
+}
+
+#[test]
+fn every_sample_of_the_crm_is_an_order_or_a_test_message() {
+    for (name, body) in samples("acme-crm") {
+        let read = run(partners().read_order(&delivery("acme-crm", Role::Crm, "any", body))).unwrap();
+        match name.as_str() {
+            "ping" => assert!(matches!(read, Err(Unmappable::Unrelated(_))), "{name}: {read:?}"),
+            _ => assert!(read.is_ok(), "{name}: {read:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_sample_of_a_warehouse_is_a_report() {
+    for partner in ["eastco", "shipwest"] {
+        for (name, body) in samples(partner) {
+            // The topic is a header there, and the file is called by it; what follows tells samples of one topic apart.
+            let topic = ["order.shipment.tracking.updated"].into_iter().find(|topic| name.starts_with(topic));
+            let delivery = delivery(partner, Role::Warehouse, topic.unwrap_or(&name), body);
+            let reported = run(partners().read_report(&delivery)).unwrap().unwrap_or_else(|e| panic!("{name}: {e:?}"));
+            let last = reported.commands.last().unwrap();
+            let kind = match last {
+                Command::RecordMilestone(milestone) => Some(milestone.milestone),
+                _ => None,
+            };
+            let word = name.rsplit('.').next().unwrap();
+            let expected = match word {
+                "label_created" | "shipped" => Some(MilestoneKind::LabelCreated),
+                "picked_up" => Some(MilestoneKind::PickedUp),
+                "in_transit" => Some(MilestoneKind::InTransit),
+                "out_for_delivery" => Some(MilestoneKind::OutForDelivery),
+                "delivered" => Some(MilestoneKind::Delivered),
+                "on_hold" => Some(MilestoneKind::OnHold),
+                "cancelled" => Some(MilestoneKind::Cancelled),
+                "unmapped" => Some(MilestoneKind::Unknown),
+                _ => None,
+            };
+            assert_eq!(kind, expected, "{partner} {name}");
+            if matches!(word, "rejected" | "exception") {
+                assert!(matches!(last, Command::RecordRejected(_)), "{name}");
+            }
+        }
+    }
+}
