@@ -1,16 +1,12 @@
 #!/usr/bin/env python3
 """Measures a Lambda's bootstrap: start to first answer, CPU and time per invocation, memory, calls, write units.
 
-    bench.py --binary target/release/order-route --case cases/order-route.json [--batch 10] [--delay-us 4000]
+    bench.py --binary target/release/order-route [--batch 10] [--delay-us 4000]
 
-It plays both neighbours of a function: the Lambda Runtime API, and an AWS endpoint (TLS, HTTP/1.1) that answers from the
-case file and counts. The function runs alone on one core, its neighbours on another; its CPU time is the kernel's count
+It plays both neighbours of a function: the Lambda Runtime API, and an AWS endpoint (TLS, HTTP/1.1) that answers what cases.py
+says and counts. The function runs alone on one core, its neighbours on another; its CPU time is the kernel's count
 for the process, so that a slow neighbour costs it nothing. Medians over several starts; compare rows of one run with each
 other, for absolute times drift by a quarter from run to run. One JSON object on stdout.
-
-A case: {"environment": {…}, "event": {…} or "record": {…} (one SQS record), "answers": [{"target": "DynamoDB_….Query",
-"contains": "…", "answer": {…}}]}. In it `@N@` is a number that differs from record to record; an answer may hold it too,
-and gets the number that its request named where the case's "number" pattern finds one.
 """
 
 import argparse
@@ -35,13 +31,15 @@ import time
 import zipfile
 from pathlib import Path
 
+from cases import CASES
+
 TIMEOUT_SECONDS = 30
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", type=Path, required=True)
-    parser.add_argument("--case", type=Path, required=True)
+    parser.add_argument("--case", choices=sorted(CASES), help="what it is given; by its name where left out")
     parser.add_argument("--batch", type=int, default=1, help="SQS records per invocation")
     parser.add_argument("--delay-us", type=int, default=0, help="the endpoint answers after this long, as a network would")
     parser.add_argument("--starts", type=int, default=9)
@@ -49,7 +47,7 @@ def main():
     parser.add_argument("--plain", action="store_true", help="no TLS to the endpoint")
     parser.add_argument("--show", action="store_true", help="print the first answer and the function's log to stderr")
     asked = parser.parse_args()
-    case = json.loads(asked.case.read_text())
+    case = CASES[asked.case or asked.binary.name]()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         endpoint = Endpoint(case, asked, folder)
@@ -90,7 +88,7 @@ def run_once(asked, case, endpoint, folder, warm):
         "AWS_SESSION_TOKEN": "bench" * 80,
         "AWS_ENDPOINT_URL": endpoint.url,
         "SSL_CERT_FILE": str(endpoint.bundle),
-        **{name: value.replace("@ENDPOINT@", endpoint.url) for name, value in case["environment"].items()},
+        **case["environment"],
     }
     with open(folder / "log", "wb") as log:
         began = time.perf_counter_ns()
@@ -155,14 +153,9 @@ def refuse_failures(answer, folder):
 
 def event_of(case, batch, number):
     if "record" not in case:
-        return fill(case["event"], number)
-    records = [case["record"] for _ in range(batch)]
-    filled = [json.loads(fill(record, number * batch + place)) for place, record in enumerate(records)]
-    return json.dumps({"Records": filled}).encode()
-
-
-def fill(value, number):
-    return json.dumps(value).replace("@N@", f"{number:04d}").encode()
+        return json.dumps(case["event"](number)).encode()
+    records = [case["record"](number * batch + place) for place in range(batch)]
+    return json.dumps({"Records": records}).encode()
 
 
 def on_core(core, act):
@@ -347,11 +340,11 @@ def serve(case, asked, certificate, key, pipe):
             if asked.delay_us:
                 time.sleep(asked.delay_us / 1e6)
             text = body.decode(errors="replace")
-            found = next((a for a in case["answers"] if a["target"] in target and a.get("contains", "") in text), {})
+            found = next((answer for name, part, answer in case["answers"] if name in target and part in text), {})
             named = number.search(text)
-            reply = json.dumps(found.get("answer", {})).replace("@N@", named[1] if named else "0000").encode()
-            self.send_response_only(found.get("status", 200))
-            self.send_header("content-type", found.get("type", "application/x-amz-json-1.0"))
+            reply = json.dumps(found).replace("@N@", named[1] if named else "0000").encode()
+            self.send_response_only(200)
+            self.send_header("content-type", "application/x-amz-json-1.0")
             self.send_header("content-length", str(len(reply)))
             self.end_headers()
             self.wfile.write(reply)
@@ -440,14 +433,18 @@ def certificates(folder):
             builder = builder.add_extension(extension, critical)
         return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
+    def self_signed(name, key=None):
+        key = key or ec.generate_private_key(ec.SECP256R1())
+        return certificate(name, name, key, key, [(x509.BasicConstraints(True, None), True)])
+
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root = certificate("bench root", "bench root", root_key, root_key, [(x509.BasicConstraints(True, None), True)])
+    root = self_signed("bench root", root_key)
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     leaf = certificate("localhost", "bench root", key, root_key, [(x509.SubjectAlternativeName(names), False)])
-    # Amid as many roots as a real system trusts, for reading them is part of a cold start.
-    system = Path("/etc/ssl/certs/ca-certificates.crt")
+    # Five roots, as many as a function in AWS reads: Amazon's.
+    others = b"".join(self_signed(f"another root {number}") for number in range(4))
     bundle, key_file = folder / "bundle.pem", folder / "server.key"
-    bundle.write_bytes(leaf + root + (system.read_bytes() if system.exists() else b""))
+    bundle.write_bytes(leaf + root + others)
     key_file.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

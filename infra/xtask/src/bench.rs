@@ -68,8 +68,6 @@ fn ours(workspace: &Workspace, options: &Options, function: &str, batch: u32) ->
     measure
         .arg("--binary")
         .arg(workspace.target.join("release").join(function))
-        .arg("--case")
-        .arg(workspace.root.join(format!("infra/bench/cases/{function}.json")))
         .args(["--batch", &batch.to_string(), "--starts", &options.starts.to_string()])
         .args(["--delay-us", &options.delay_us.to_string()]);
     let text = process::answer(&mut measure, Duration::from_secs(600))?;
