@@ -31,9 +31,43 @@ pub(crate) struct Aws {
     secretsmanager: OnceCell<aws_sdk_secretsmanager::Client>,
 }
 
+/// Whose certificates are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Roots {
+    /// Nobody's: nothing is encrypted.
+    Nobodys,
+    /// Amazon's five alone. Reading all of the system's costs more than the rest of the start together.
+    Amazons,
+    /// The system's, or those of `SSL_CERT_FILE`.
+    Systems,
+}
+
+impl Roots {
+    /// The cheapest that should do. Where it turns out not to (somebody's proxy answers instead of AWS), the system's do.
+    pub(crate) fn cheapest(settings: &Settings) -> Self {
+        let other_authorities =
+            ["cn-", "us-iso", "eu-isoe", "eusc-"].iter().any(|part| settings.region.starts_with(part));
+        if settings.endpoints.are_plain() {
+            Self::Nobodys
+        } else if settings.own_roots || !settings.endpoints.are_usual() || other_authorities {
+            Self::Systems
+        } else {
+            Self::Amazons
+        }
+    }
+
+    fn trust_store(self) -> TrustStore {
+        match self {
+            Self::Nobodys => TrustStore::empty(),
+            Self::Amazons => TrustStore::empty().with_pem_certificate(include_bytes!("amazon-roots.pem").as_slice()),
+            Self::Systems => TrustStore::default(),
+        }
+    }
+}
+
 impl Aws {
-    pub(crate) fn new(settings: &Settings) -> Result<Self, StartError> {
-        Ok(Self::with_http_client(settings, http_client(settings)?))
+    pub(crate) fn new(settings: &Settings, roots: Roots) -> Result<Self, StartError> {
+        Ok(Self::with_http_client(settings, http_client(roots)?))
     }
 
     /// The same over another transport: tests bring a canned one.
@@ -117,14 +151,12 @@ impl Aws {
     }
 }
 
-/// TLS by ring, with the system's roots (or those of `SSL_CERT_FILE`).
-fn http_client(settings: &Settings) -> Result<SharedHttpClient, StartError> {
-    // Reading the roots costs more than all the rest of the start: not where nothing is encrypted.
-    let roots = TrustStore::empty().with_native_roots(!settings.endpoints.are_plain());
+/// TLS by ring.
+fn http_client(roots: Roots) -> Result<SharedHttpClient, StartError> {
     let tls = TlsContext::builder()
-        .with_trust_store(roots)
+        .with_trust_store(roots.trust_store())
         .build()
-        .map_err(|error| StartError::new(format!("the system's root certificates are not usable: {error}")))?;
+        .map_err(|error| StartError::new(format!("the root certificates are not usable: {error}")))?;
     Ok(Builder::new()
         // Below what load balancers wait for, so that they do not close a connection just as a request goes out on it.
         .pool_idle_timeout(Duration::from_secs(15))
@@ -140,4 +172,46 @@ fn timeouts(function: Duration) -> TimeoutConfig {
         .operation_attempt_timeout(function * 3 / 10)
         .operation_timeout(function * 6 / 10)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn settings(changes: &[(&str, &str)]) -> Settings {
+        Settings::read(|name| {
+            let changed = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            changed.or_else(|| match name {
+                "AWS_REGION" => Some("eu-central-1".to_owned()),
+                "FUNCTION_TIMEOUT_SECONDS" => Some("10".to_owned()),
+                "ENVIRONMENT" | "JOURNAL_EPOCH" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => {
+                    Some("any".to_owned())
+                }
+                _ => None,
+            })
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn amazons_roots_do_for_amazons_addresses_alone() {
+        assert_eq!(Roots::cheapest(&settings(&[])), Roots::Amazons);
+        for change in [
+            ("SSL_CERT_FILE", "/etc/pki/proxy.pem"),
+            ("AWS_ENDPOINT_URL_SQS", "https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com"),
+            ("AWS_REGION", "cn-north-1"),
+        ] {
+            assert_eq!(Roots::cheapest(&settings(&[change])), Roots::Systems, "{change:?}");
+        }
+        assert_eq!(Roots::cheapest(&settings(&[("AWS_ENDPOINT_URL", "http://localhost:4566")])), Roots::Nobodys);
+    }
+
+    #[test]
+    fn every_kind_of_roots_makes_a_client() {
+        for roots in [Roots::Nobodys, Roots::Amazons, Roots::Systems] {
+            // The certificates are parsed when the first client is made, and a bad one would panic there.
+            Aws::new(&settings(&[]), roots).unwrap().dynamodb();
+        }
+    }
 }

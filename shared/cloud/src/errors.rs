@@ -47,6 +47,11 @@ const LATER: [&str; 19] = [
     "TransactionInProgressException",
 ];
 
+/// Whether nobody answered who could be believed: no connection, or one with an unknown certificate.
+pub(crate) fn is_unreachable<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    matches!(error, SdkError::DispatchFailure(dispatch) if !dispatch.is_timeout() && !dispatch.is_user())
+}
+
 /// What `error` means for the work. `operation` is the call's name, for the cause.
 pub(crate) fn failure<E: ProvideErrorMetadata>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure {
     let fault = match error {

@@ -7,7 +7,6 @@ use std::fmt;
 use std::io::Write as _;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -72,54 +71,69 @@ fn tells(target: &str, level: Level) -> bool {
 }
 
 fn line(event: &Event<'_>, now: Timestamp) -> Vec<u8> {
-    let mut fields = Fields(Map::new());
     let metadata = event.metadata();
-    fields.0.insert("timestamp".to_owned(), format!("{now:.3}").into());
-    fields.0.insert("level".to_owned(), metadata.level().as_str().into());
-    fields.0.insert("target".to_owned(), metadata.target().into());
-    event.record(&mut fields);
-    // A map of texts and numbers is always JSON.
-    serde_json::to_vec(&fields.0).unwrap_or_default()
+    let mut line = Line(Vec::with_capacity(512));
+    let beginning = format!("{{\"timestamp\":\"{now:.3}\",\"level\":\"{}\"", metadata.level());
+    line.0.extend_from_slice(beginning.as_bytes());
+    line.text("target", metadata.target());
+    event.record(&mut line);
+    line.0.push(b'}');
+    line.0
 }
 
-struct Fields(Map<String, Value>);
+/// A line under construction.
+struct Line(Vec<u8>);
 
-impl Fields {
-    fn put(&mut self, field: &Field, value: impl Into<Value>) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-}
-
-impl Visit for Fields {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, value);
+impl Line {
+    fn name(&mut self, name: &str) {
+        self.0.extend_from_slice(b",\"");
+        // A field's name is an identifier of Rust.
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
     }
 
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value);
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value);
-    }
-
-    fn record_u128(&mut self, field: &Field, value: u128) {
-        match u64::try_from(value) {
-            Ok(value) => self.put(field, value),
-            Err(_) => self.put(field, value.to_string()),
+    fn text(&mut self, name: &str, value: &str) {
+        self.name(name);
+        // Text always becomes JSON, and memory takes it.
+        if serde_json::to_writer(&mut self.0, value).is_err() {
+            self.0.extend_from_slice(b"null");
         }
     }
 
+    fn plain(&mut self, name: &str, value: impl fmt::Display) {
+        self.name(name);
+        self.0.extend_from_slice(value.to_string().as_bytes());
+    }
+}
+
+impl Visit for Line {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // JSON has no infinities.
+        if value.is_finite() { self.plain(field.name(), value) } else { self.text(field.name(), &value.to_string()) }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.plain(field.name(), value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.plain(field.name(), value);
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.plain(field.name(), value);
+    }
+
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, value);
+        self.plain(field.name(), value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value);
+        self.text(field.name(), value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, format!("{value:?}"));
+        self.text(field.name(), &format!("{value:?}"));
     }
 }
 
@@ -127,6 +141,8 @@ impl Visit for Fields {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
 
     use super::*;
 

@@ -34,26 +34,27 @@ pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Payload, Unanswer
 /// What a runner makes of its ports and handler.
 pub(crate) type Answer = Box<dyn Fn(Payload) -> Answering>;
 
-/// Starts the function, opens its first connection while `main` sets up its ports, and answers until the end.
+/// Starts the function, opens its first connection, lets `main` set up its ports, and answers until the end.
 pub(crate) async fn run<P>(
     function: &'static str,
     ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
     answer: impl FnOnce(Start, P) -> Result<Answer, StartError>,
 ) -> Exit {
-    let start = match begin(function) {
-        Ok(start) => start,
-        Err(error) => return give_up(function, &error),
-    };
-    let (ports, ()) = futures::join!(ports(&start), start.connect());
-    match ports.and_then(|ports| answer(start, ports)) {
+    logs::begin();
+    match begin(function, ports, answer).await {
         Ok(answer) => serve(function, answer).await,
         Err(error) => give_up(function, &error),
     }
 }
 
-fn begin(function: &'static str) -> Result<Start, StartError> {
-    logs::begin();
-    Start::with_settings(function, |name| std::env::var(name).ok())
+async fn begin<P>(
+    function: &'static str,
+    ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
+    answer: impl FnOnce(Start, P) -> Result<Answer, StartError>,
+) -> Result<Answer, StartError> {
+    let start = Start::begin(function).await?;
+    let ports = ports(&start).await?;
+    answer(start, ports)
 }
 
 async fn serve(function: &'static str, answer: Answer) -> Exit {

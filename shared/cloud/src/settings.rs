@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) secret_key: String,
     pub(crate) session_token: Option<String>,
     pub(crate) endpoints: Endpoints,
+    /// Whether the environment names root certificates of its own (`SSL_CERT_FILE`, `SSL_CERT_DIR`).
+    pub(crate) own_roots: bool,
     pub(crate) names: Names,
 }
 
@@ -47,6 +49,13 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
+    /// Whether AWS's own addresses serve every call.
+    pub(crate) fn are_usual(&self) -> bool {
+        [&self.every, &self.dynamodb, &self.sqs, &self.eventbridge, &self.secretsmanager]
+            .into_iter()
+            .all(Option::is_none)
+    }
+
     /// Whether no call needs TLS, and so no root certificates.
     pub(crate) fn are_plain(&self) -> bool {
         let plain = |url: &Option<String>| url.as_ref().is_none_or(|url| url.starts_with("http://"));
@@ -101,6 +110,7 @@ impl Settings {
                 eventbridge: get("AWS_ENDPOINT_URL_EVENTBRIDGE"),
                 secretsmanager: get("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             },
+            own_roots: get("SSL_CERT_FILE").or_else(|| get("SSL_CERT_DIR")).is_some(),
             names: Names {
                 journal: get("JOURNAL_TABLE"),
                 deliveries: get("DELIVERIES_TABLE"),

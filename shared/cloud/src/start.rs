@@ -3,11 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use engine::batch::Step;
 use engine::{Clock, Failure};
 use jiff::Timestamp;
 
-use crate::aws::Aws;
+use crate::aws::{Aws, Roots};
 use crate::bus::EventBus;
 use crate::deliveries::DeliveriesTable;
 use crate::due::DueTable;
@@ -90,12 +93,31 @@ impl Start {
     /// # Errors
     /// A setting is missing or is not what it must be.
     pub fn with_settings(function: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<Self, StartError> {
+        Self::read(function, get, |cheapest| match cheapest {
+            Roots::Nobodys => Roots::Nobodys,
+            // Nobody connects for them, to find out that Amazon's alone do not do.
+            Roots::Amazons | Roots::Systems => Roots::Systems,
+        })
+    }
+
+    /// Settings from the environment, with a first connection.
+    pub(crate) async fn begin(function: &'static str) -> Result<Self, StartError> {
+        let mut start = Self::read(function, |name| std::env::var(name).ok(), |cheapest| cheapest)?;
+        start.connect().await?;
+        Ok(start)
+    }
+
+    fn read(
+        function: &'static str,
+        get: impl Fn(&str) -> Option<String>,
+        roots: impl FnOnce(Roots) -> Roots,
+    ) -> Result<Self, StartError> {
         // The one TLS provider of the process. Should another one be installed already (tests), that one serves as well.
         if rustls::crypto::ring::default_provider().install_default().is_err() {
             tracing::debug!("a TLS provider had been installed before");
         }
         let settings = Settings::read(get)?;
-        let aws = Aws::new(&settings)?;
+        let aws = Aws::new(&settings, roots(Roots::cheapest(&settings)))?;
         Ok(Self { function, settings, aws })
     }
 
@@ -241,38 +263,63 @@ impl Start {
         }
     }
 
-    /// Connects to DynamoDB before the first message does: one read of nothing, of a table that the function may read.
+    /// Connects before the first message does, by one read of nothing from where the function may read.
     ///
-    /// The functions without a table (relays, the authorizer) connect with their first call.
-    pub(crate) async fn connect(&self) {
+    /// Relays have nothing to read: they connect with their first call.
+    async fn connect(&mut self) -> Result<(), StartError> {
+        if self.read_nothing().await == Reached::NotAtAll && Roots::cheapest(&self.settings) == Roots::Amazons {
+            // The first message will meet the same trouble, with its own retries; unless it was Amazon's roots.
+            self.aws = Aws::new(&self.settings, Roots::Systems)?;
+            self.read_nothing().await;
+        }
+        Ok(())
+    }
+
+    async fn read_nothing(&self) -> Reached {
         let names = &self.settings.names;
-        let query = |table: &str, key: &str, value: &str| {
-            let read = self.aws.dynamodb().query().table_name(table).key_condition_expression("#k = :k");
-            read.expression_attribute_names("#k", key).expression_attribute_values(":k", text(value)).limit(1)
+        let query = |table: &str, key: &str| {
+            let read = self.aws.dynamodb().query().table_name(table).key_condition_expression("#k = :k").limit(1);
+            read.expression_attribute_names("#k", key).expression_attribute_values(":k", text("nothing"))
         };
         let get = |table: &str| self.aws.dynamodb().get_item().table_name(table);
-        let nothing = "nothing";
-        let outcome = if let Some(table) = &names.journal {
-            query(table, "stream", nothing).send().await.err().map(|e| crate::errors::failure("Query", &e))
+        if let Some(table) = &names.journal {
+            reached("Query", query(table, "stream").send().await)
         } else if let Some(table) = &names.registry {
-            query(table, "kind", nothing).send().await.err().map(|e| crate::errors::failure("Query", &e))
+            reached("Query", query(table, "kind").send().await)
         } else if let Some(table) = &names.due {
-            query(table, "shard", nothing).send().await.err().map(|e| crate::errors::failure("Query", &e))
+            reached("Query", query(table, "shard").send().await)
         } else if let Some(table) = &names.deliveries {
-            let read = get(table).key("delivery", text(nothing)).send().await;
-            read.err().map(|e| crate::errors::failure("GetItem", &e))
+            reached("GetItem", get(table).key("delivery", text("nothing")).send().await)
         } else if let Some(table) = &names.views {
-            let read = get(table).key("pk", text(nothing)).key("sk", text(nothing)).send().await;
-            read.err().map(|e| crate::errors::failure("GetItem", &e))
+            reached("GetItem", get(table).key("pk", text("nothing")).key("sk", text("nothing")).send().await)
         } else if let Some(table) = &names.parties {
-            let read = get(table).key("party", text(nothing)).key("n", number(0)).send().await;
-            read.err().map(|e| crate::errors::failure("GetItem", &e))
+            reached("GetItem", get(table).key("party", text("nothing")).key("n", number(0)).send().await)
+        } else if let Some(prefix) = &names.secrets_prefix {
+            // A function without any table, that is the authorizer.
+            let secret = self.aws.secretsmanager().get_secret_value().secret_id(format!("{prefix}/api/tokens"));
+            reached("GetSecretValue", secret.send().await)
         } else {
-            None
-        };
-        // The first message will meet the same trouble, with its own retries.
-        if let Some(failure) = outcome {
-            tracing::debug!(?failure, "the first connection failed");
+            // Nobody was tried, so nobody is known to believe Amazon's roots alone.
+            Reached::NotAtAll
+        }
+    }
+}
+
+/// Whether the first connection stands.
+#[derive(Debug, PartialEq, Eq)]
+enum Reached {
+    /// Somebody answered, whatever it was.
+    Somebody,
+    /// There was no connection.
+    NotAtAll,
+}
+
+fn reached<T, E: ProvideErrorMetadata>(operation: &str, answer: Result<T, SdkError<E, HttpResponse>>) -> Reached {
+    match answer {
+        Ok(_) => Reached::Somebody,
+        Err(error) => {
+            tracing::debug!(failure = ?crate::errors::failure(operation, &error), "the first call failed");
+            if crate::errors::is_unreachable(&error) { Reached::NotAtAll } else { Reached::Somebody }
         }
     }
 }
