@@ -25,7 +25,7 @@ use testkit::partners::exchange::{Method as SimulatedMethod, Outcome, Request as
 use testkit::partners::outbox::Patience;
 use testkit::partners::{Settings, World};
 
-use crate::wiring::targets;
+use crate::wiring::Rules;
 
 /// How long a message stays invisible after a delivery that was not answered: the template's relation to the timeout.
 const VISIBILITY: Duration = Duration::from_secs(18);
@@ -154,6 +154,7 @@ pub struct House {
     pub chaos: Option<(&'static str, Script)>,
     /// Every message is put into its queue so many times.
     pub copies: u32,
+    rules: Rc<Rules>,
     queues: BTreeMap<String, Vec<Message>>,
     dead: BTreeMap<String, MemoryQueue>,
     fired: MemoryQueues,
@@ -183,7 +184,7 @@ impl House {
             ..Settings::default()
         };
         let town = Rc::new(RefCell::new(World::new(&settings)));
-        let registry = LocalRegistry { documents: Rc::new(local_documents()) };
+        let registry = LocalRegistry { documents: DOCUMENTS.with(Rc::clone) };
         let transport = MemoryTransport { town: town.clone(), clock: clock.clone() };
         let due = MemoryDue::default();
         Self {
@@ -198,6 +199,7 @@ impl House {
             clock,
             chaos: None,
             copies: 1,
+            rules: RULES.with(Rc::clone),
             queues: BTreeMap::new(),
             dead: BTreeMap::new(),
             fired: MemoryQueues::default(),
@@ -357,9 +359,10 @@ impl House {
         for entry in self.bus.take() {
             let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
             let body = json!({ "version": "0", "source": "crossdock", "detail-type": entry.kind, "detail": detail });
-            for function in targets(&entry.kind, &detail["data"]) {
-                self.published.push((function.to_owned(), body.to_string()));
-                self.enqueue(function, &body.to_string());
+            let functions: Vec<String> = self.rules.targets(&body).into_iter().map(str::to_owned).collect();
+            for function in functions {
+                self.published.push((function.clone(), body.to_string()));
+                self.enqueue(&function, &body.to_string());
             }
         }
     }
@@ -566,6 +569,12 @@ impl House {
         script.arm(false);
         failed
     }
+}
+
+thread_local! {
+    // Read once a thread: simulations build thousands of houses.
+    static RULES: Rc<Rules> = Rc::new(Rules::read());
+    static DOCUMENTS: Rc<Vec<String>> = Rc::new(local_documents());
 }
 
 /// The local partners' documents, as they stand in the repository.

@@ -1,6 +1,5 @@
 //! A whole deployment in memory: every function of the repository, unchanged, between in-memory stores and simulated
-//! partners, under one clock. What the template wires with rules and queues, [`wiring`] wires here; a contract test holds
-//! the two to each other.
+//! partners, under one clock, wired by the template's own rules ([`wiring`]).
 
 pub mod house;
 pub mod promises;
