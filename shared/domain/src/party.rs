@@ -5,14 +5,14 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::OrderId;
+use crate::ids::{OrderId, fingerprint};
 
-/// The `n`th ship-to party of an order; the record itself is immutable.
+/// One ship-to party of an order; the record itself is immutable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct PartyRef {
     /// Whose party.
     pub order: OrderId,
-    /// Counted from 1; an address change makes the next one.
+    /// Which of the order's parties: another address is another number. See [`Party::number`].
     pub n: u32,
 }
 
@@ -64,6 +64,14 @@ pub struct Party {
 }
 
 impl Party {
+    /// The number of this party's record, made from its content: two submissions of one order with different addresses that
+    /// arrive at once never find the other's address under their own reference.
+    pub fn number(&self) -> u32 {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        let [a, b, c, d, ..] = fingerprint(&[&text]);
+        u32::from_be_bytes([a, b, c, d])
+    }
+
     /// The part of the address that is not personal.
     pub fn destination(&self) -> Destination {
         Destination { country: self.country.clone(), region: self.region.clone().unwrap_or_default() }

@@ -49,9 +49,10 @@ pub async fn submit(
     parties: &impl Parties,
     cx: &Context,
     work_key: &str,
-    new: NewOrder,
+    mut new: NewOrder,
     idempotency: Option<&str>,
 ) -> Result<(OrderId, Submitted), Failure> {
+    new.submission.ship_to.n = new.party.number();
     let id = new.submission.ship_to.order.clone();
     let mut stream = Stream::<Order>::load(journal, &id, cx).await?;
     if stream.version == 0 {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::fulfillment::event::{Milestone, MilestoneKind, Packed};
 use crate::goods::Share;
@@ -45,7 +46,7 @@ pub struct Leg {
 }
 
 /// Where a package is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PackageStatus {
     /// Packed, nothing more is known.
@@ -55,6 +56,19 @@ pub enum PackageStatus {
     /// The newest milestone that counts.
     #[serde(untagged)]
     At(MilestoneKind),
+}
+
+/// By hand, because serde answers an unknown word with "no variant matched" where another one is untagged: a reader could
+/// not tell a later release's status from a broken record.
+impl<'de> Deserialize<'de> for PackageStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        match word.as_str() {
+            "packed" => Ok(Self::Packed),
+            "voided" => Ok(Self::Voided),
+            kind => MilestoneKind::deserialize(IntoDeserializer::<D::Error>::into_deserializer(kind)).map(Self::At),
+        }
+    }
 }
 
 impl PackageStatus {

@@ -1,0 +1,648 @@
+//! The laws of the pure core: what holds for every history, however it was mixed.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../shared/domain/src/samples.rs"]
+mod samples;
+
+use std::collections::BTreeSet;
+
+use domain::fulfillment::{GoodsIssued, Milestone, MilestoneKind, PackageStatus, Packed, Rejected, Voided};
+use domain::order::{Knowledge, Progress, Share, Standing};
+use domain::workflow::fold;
+use domain::{
+    Effect, Fulfillment, FulfillmentCommand, FulfillmentEvent, Order, OrderCommand, OrderEvent, Quantity, Rejection,
+    Workflow,
+};
+use proptest::prelude::*;
+use proptest::sample::select;
+use samples::{
+    allocation, apply, approved, assignment, at, cancel, each, faltered, id, invoiced, line_no, open, opened, overdue,
+    permutations, play, progress, quantity, quote, refused, refused_credit, released, routed, routing, sending, share,
+    share_id, site, submission, to_release, told,
+};
+
+fn cases(n: u32) -> ProptestConfig {
+    ProptestConfig { cases: n, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+// ---- A fulfilment's facts
+
+/// What was asked of the share: ten of line 1 and five of line 2.
+fn asked() -> Vec<Share> {
+    vec![share(1, 10), share(2, 5)]
+}
+
+/// Contents of every kind: right, partial, too much, and what nobody asked for.
+fn contents() -> impl Strategy<Value = Vec<Share>> {
+    let mut other_product = share(1, 3);
+    other_product.sku = id("OTHER");
+    let mut other_unit = share(2, 1);
+    other_unit.quantity = quantity(1, "CS");
+    let line = select(vec![
+        share(1, 4),
+        share(1, 6),
+        share(1, 10),
+        share(1, 12),
+        share(2, 2),
+        share(2, 5),
+        share(1, 0),
+        share(9, 1),
+        other_product,
+        other_unit,
+    ]);
+    proptest::collection::vec(line, 0..3)
+}
+
+fn package() -> impl Strategy<Value = domain::PackageId> {
+    select(vec![id("P-1"), id("P-2"), id("P-3")])
+}
+
+fn tracking() -> impl Strategy<Value = Option<domain::Tracking>> {
+    proptest::option::of(select(vec![id("1ZA"), id("1ZB"), id("1ZC")]))
+}
+
+fn kind() -> impl Strategy<Value = MilestoneKind> {
+    select(vec![
+        MilestoneKind::Unknown,
+        MilestoneKind::LabelCreated,
+        MilestoneKind::OnHold,
+        MilestoneKind::PickedUp,
+        MilestoneKind::InTransit,
+        MilestoneKind::DeliveryDelayed,
+        MilestoneKind::OutForDelivery,
+        MilestoneKind::ReadyForPickup,
+        MilestoneKind::DeliveryFailed,
+        MilestoneKind::Delivered,
+        MilestoneKind::ReturnToSender,
+        MilestoneKind::Cancelled,
+    ])
+}
+
+/// Anything that a warehouse, or the ERP for it, may say of a share.
+fn fact() -> impl Strategy<Value = FulfillmentCommand> {
+    let carrier = || proptest::option::of(select(vec![id("UPS"), id("DHL")]));
+    let packed =
+        (package(), 0..20i64, contents(), carrier(), tracking()).prop_map(|(package, n, lines, carrier, tracking)| {
+            FulfillmentCommand::RecordPacked(Packed { package, at: at(n), lines, carrier, tracking })
+        });
+    let milestone = (package(), 0..20i64, kind(), any::<bool>(), carrier(), tracking());
+    let milestone = milestone.prop_map(|(package, n, milestone, clock_ahead, carrier, tracking)| {
+        let code = (milestone == MilestoneKind::Unknown).then(|| format!("RAW-{}", n % 3));
+        FulfillmentCommand::RecordMilestone(Milestone {
+            package,
+            milestone,
+            at: at(n),
+            code,
+            clock_ahead,
+            carrier,
+            tracking,
+        })
+    });
+    let posted = (package(), select(vec!["GI-1", "GI-2"]), contents()).prop_map(|(package, document, lines)| {
+        FulfillmentCommand::RecordGoodsIssued(GoodsIssued { package, document: id(document), lines })
+    });
+    let voided =
+        (package(), 0..20i64).prop_map(|(package, n)| FulfillmentCommand::RecordVoided(Voided { package, at: at(n) }));
+    prop_oneof![
+        1 => select(vec!["F-1", "F-2"]).prop_map(samples::accepted),
+        1 => select(vec!["no room", "too far"]).prop_map(|reason| {
+            FulfillmentCommand::RecordRejected(Rejected { reason: reason.to_owned() })
+        }),
+        4 => packed,
+        2 => voided,
+        6 => milestone,
+        1 => posted,
+    ]
+}
+
+/// The fact as the event that it becomes.
+fn event(fact: &FulfillmentCommand) -> Option<FulfillmentEvent> {
+    match fact.clone() {
+        FulfillmentCommand::RecordAccepted(accepted) => Some(FulfillmentEvent::Accepted(accepted)),
+        FulfillmentCommand::RecordRejected(rejected) => Some(FulfillmentEvent::Rejected(rejected)),
+        FulfillmentCommand::RecordPacked(packed) => Some(FulfillmentEvent::PackagePacked(packed)),
+        FulfillmentCommand::RecordVoided(voided) => Some(FulfillmentEvent::PackageVoided(voided)),
+        FulfillmentCommand::RecordMilestone(milestone) => Some(FulfillmentEvent::MilestoneRecorded(milestone)),
+        FulfillmentCommand::RecordGoodsIssued(issued) => Some(FulfillmentEvent::GoodsIssued(issued)),
+        FulfillmentCommand::Open(..)
+        | FulfillmentCommand::RecordAll(_)
+        | FulfillmentCommand::Announce(_)
+        | FulfillmentCommand::RecordFaltered(_)
+        | FulfillmentCommand::RecordRefused(_) => None,
+    }
+}
+
+/// A history, and the same once more: mixed, and some of it twice.
+fn mixed<T: Clone + std::fmt::Debug + 'static>(
+    facts: impl Strategy<Value = Vec<T>>,
+) -> impl Strategy<Value = (Vec<T>, Vec<T>)> {
+    facts.prop_flat_map(|facts| {
+        let twice = proptest::sample::subsequence(facts.clone(), 0..=facts.len());
+        let again = twice.prop_flat_map({
+            let facts = facts.clone();
+            move |twice| Just([facts.clone(), twice].concat()).prop_shuffle()
+        });
+        (Just(facts), again)
+    })
+}
+
+/// All that a reader sees of a share.
+fn seen(state: &Fulfillment) -> impl PartialEq + std::fmt::Debug {
+    let known = state.known().unwrap();
+    let statuses: Vec<PackageStatus> = known.packages.values().map(domain::fulfillment::Package::status).collect();
+    (known.negotiation(), statuses, known.progress(1), known.reviews())
+}
+
+fn same_share(one: &[FulfillmentCommand], other: &[FulfillmentCommand]) -> Result<(), TestCaseError> {
+    let (first, second) = (play(open(&asked()), one.to_vec()), play(open(&asked()), other.to_vec()));
+    prop_assert_eq!(&first, &second, "as commands");
+    prop_assert_eq!(seen(&first), seen(&second));
+    let events: Vec<FulfillmentEvent> = other.iter().filter_map(event).collect();
+    let folded = events.iter().fold(open(&asked()), Fulfillment::evolve);
+    prop_assert_eq!(&first, &folded, "as events");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    #[test]
+    fn a_shares_facts_end_the_same_in_any_order_and_number((facts, again) in mixed(proptest::collection::vec(fact(), 1..24))) {
+        same_share(&facts, &again)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn all_permutations_of_six_facts_of_a_share_end_the_same(facts in proptest::collection::vec(fact(), 6)) {
+        let first = play(open(&asked()), facts.clone());
+        for facts in permutations(&facts) {
+            prop_assert_eq!(&first, &play(open(&asked()), facts));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+
+    #[test]
+    fn a_delivered_package_goes_nowhere_but_back(facts in proptest::collection::vec(fact(), 1..40)) {
+        let mut state = open(&asked());
+        let mut ended: BTreeSet<domain::PackageId> = BTreeSet::new();
+        for fact in facts {
+            state = apply(state, fact);
+            for (name, package) in &state.known().unwrap().packages {
+                let end = [MilestoneKind::Delivered, MilestoneKind::ReturnToSender].map(PackageStatus::At);
+                if end.contains(&package.status()) {
+                    ended.insert(name.clone());
+                }
+                prop_assert!(!ended.contains(name) || end.contains(&package.status()), "{:?}", package);
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_never_reports_more_delivered_than_shipped_nor_counts_a_void_package(
+        facts in proptest::collection::vec(fact(), 1..40),
+    ) {
+        let state = play(open(&asked()), facts);
+        let progress = state.known().unwrap().progress(1).unwrap();
+        for (line, delivered) in &progress.delivered {
+            prop_assert!(delivered.amount() <= progress.shipped[line].amount());
+        }
+        prop_assert!(progress.packages.iter().all(|package| package.status != PackageStatus::Voided));
+    }
+
+    #[test]
+    fn a_goods_issue_is_asked_for_only_of_what_left_and_was_asked_for(facts in proptest::collection::vec(fact(), 1..40)) {
+        let state = play(open(&asked()), facts);
+        for (name, package) in &state.known().unwrap().packages {
+            if let Some(issue) = state.goods_issue(name) {
+                prop_assert!(package.has_left() && !package.is_void());
+                prop_assert!(state.known().unwrap().matches(&issue.lines));
+            }
+        }
+    }
+}
+
+// ---- An order's facts
+
+/// The standing of share `n` at `as_of`: always the same for the same two, as a stream's version is.
+fn standing(n: u32, as_of: u64) -> Progress {
+    let dice = (u64::from(n) * 7 + as_of * 13) % 11;
+    let standing = match dice {
+        0 => Standing::Rejected,
+        1 | 2 => Standing::Requested,
+        _ => Standing::Accepted,
+    };
+    let shipped = u32::try_from(dice).unwrap();
+    let mut report = progress(n, as_of, standing, &[(1, shipped), (2, shipped / 2)], &[(1, shipped / 2)]);
+    if dice == 7 {
+        report.shipped.insert(line_no(9), each(1));
+    }
+    if dice == 8 {
+        report.shipped.insert(line_no(2), quantity(1, "CS"));
+    }
+    if dice == 10 {
+        report.shipped.insert(line_no(1), Quantity::new(1_000_000_000_000u64.into(), id("EA")).unwrap());
+    }
+    report
+}
+
+/// Anything that may be reported of an order: by its shares (one of them never assigned), by the clock, by a second source.
+fn order_fact() -> impl Strategy<Value = OrderCommand> {
+    let report = (1..=3u32, 1..12u64).prop_map(|(n, as_of)| OrderCommand::RecordProgress(standing(n, as_of)));
+    let again = select(vec!["first", "second", "third"]).prop_map(|digest| {
+        let mut again = submission(&[10, 5]);
+        again.digest = digest.to_owned();
+        OrderCommand::Submit(again)
+    });
+    prop_oneof![
+        8 => report,
+        1 => Just(OrderCommand::RaiseOverdue(overdue())),
+        1 => again,
+        1 => (1..9u64).prop_map(|version| OrderCommand::RecordTold(told(version, &format!("digest {version}")))),
+    ]
+}
+
+/// An order over two shares.
+fn split() -> Order {
+    routed(&[10, 5], &[&[share(1, 6), share(2, 5)], &[share(1, 4)]])
+}
+
+/// The order without what the CRM was told: that is a log of what landed there, and in which order it did.
+fn untold(order: &Order) -> Order {
+    let mut known = order.known().unwrap().clone();
+    known.told = Knowledge::Nothing;
+    Order::Known(Box::new(known))
+}
+
+fn newest_told(order: &Order) -> Option<u64> {
+    match &order.known().unwrap().told {
+        Knowledge::Nothing => None,
+        Knowledge::Newest(told) | Knowledge::Overtaken(told) => Some(told.version),
+    }
+}
+
+fn as_order_event(fact: &OrderCommand) -> Option<OrderEvent> {
+    match fact.clone() {
+        OrderCommand::RecordProgress(progress) => Some(OrderEvent::FulfillmentProgressed(progress)),
+        OrderCommand::RaiseOverdue(overdue) => Some(OrderEvent::Overdue(overdue)),
+        OrderCommand::RecordTold(told) => Some(OrderEvent::Told(told)),
+        OrderCommand::Submit(_)
+        | OrderCommand::RecordQuote(_)
+        | OrderCommand::RecordUnpriceable(_)
+        | OrderCommand::RecordCreditApproved(_)
+        | OrderCommand::RecordCreditRefused(_)
+        | OrderCommand::RecordAllocation(_)
+        | OrderCommand::RecordRelease(_)
+        | OrderCommand::RecordRouting(_)
+        | OrderCommand::RecordInvoice(_)
+        | OrderCommand::Cancel(_)
+        | OrderCommand::Announce(_)
+        | OrderCommand::RecordFaltered(_)
+        | OrderCommand::RecordRefused(_) => None,
+    }
+}
+
+/// All that a reader sees of an order.
+fn shown(order: &Order) -> impl PartialEq + std::fmt::Debug {
+    let known = order.known().unwrap();
+    (known.status(), known.ladders(), known.reviews())
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    #[test]
+    fn an_orders_facts_end_the_same_in_any_order_and_number(
+        (facts, again) in mixed(proptest::collection::vec(order_fact(), 1..20)),
+    ) {
+        let (one, other) = (play(split(), facts.clone()), play(split(), again));
+        prop_assert_eq!(untold(&one), untold(&other));
+        prop_assert_eq!(shown(&one), shown(&other));
+        prop_assert_eq!(newest_told(&one), newest_told(&other));
+        let events: Vec<OrderEvent> = facts.iter().rev().filter_map(as_order_event).collect();
+        let folded = events.iter().fold(split(), Order::evolve);
+        let alone = play(split(), facts.into_iter().filter(|fact| as_order_event(fact).is_some()));
+        prop_assert_eq!(untold(&folded), untold(&alone), "as events");
+    }
+
+    #[test]
+    fn one_more_telling_settles_what_the_crm_shows(facts in proptest::collection::vec(order_fact(), 1..20)) {
+        let order = play(split(), facts);
+        if let Some(telling) = order.telling() {
+            let order = apply(order, OrderCommand::RecordTold(told(99, &telling.digest())));
+            prop_assert!(order.telling().is_none() && !order.was_overtaken());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(30))]
+
+    #[test]
+    fn all_permutations_of_six_facts_of_an_order_end_the_same(facts in proptest::collection::vec(order_fact(), 6)) {
+        let first = play(split(), facts.clone());
+        for facts in permutations(&facts) {
+            prop_assert_eq!(untold(&first), untold(&play(split(), facts)));
+        }
+    }
+}
+
+#[test]
+fn credit_and_stock_end_the_same_in_any_order_and_number() {
+    let stock = || allocation("AL-1", &[(1, &[("EAST", 10)], 0), (2, &[("EAST", 5)], 0)]);
+    let words = [
+        OrderCommand::RecordCreditApproved(approved()),
+        OrderCommand::RecordCreditRefused(refused_credit()),
+        OrderCommand::RecordAllocation(stock()),
+        OrderCommand::RecordAllocation(stock()),
+        OrderCommand::RecordCreditApproved(approved()),
+    ];
+    let priced = || play(Order::default(), to_release(&[10, 5]).into_iter().take(2));
+    let first = play(priced(), words.clone());
+    assert!(first.sales_order().is_some());
+    for words in permutations(&words) {
+        assert_eq!(play(priced(), words), first);
+    }
+}
+
+#[test]
+fn documents_made_twice_show_the_same_in_any_order() {
+    let words = [
+        OrderCommand::RecordInvoice(invoiced("INV-1")),
+        OrderCommand::RecordInvoice(invoiced("INV-2")),
+        OrderCommand::RecordRelease(released("SO-2")),
+        OrderCommand::RecordAllocation(allocation("AL-2", &[(1, &[("WEST", 10)], 0)])),
+        OrderCommand::RaiseOverdue(overdue()),
+        OrderCommand::RecordProgress(progress(1, 3, Standing::Accepted, &[(1, 6)], &[(1, 6)])),
+    ];
+    let first = play(split(), words.clone());
+    for words in permutations(&words) {
+        assert_eq!(shown(&play(split(), words)), shown(&first));
+    }
+}
+
+// ---- Both together
+
+proptest! {
+    #![proptest_config(cases(2_000))]
+
+    #[test]
+    fn an_order_shows_what_its_shares_know_however_late_each_report_is_written(
+        facts in proptest::collection::vec((any::<bool>(), fact()), 1..30),
+        mix in any::<u64>(),
+    ) {
+        let mut shares = [open(&asked()), open(&asked())];
+        let mut reports = Vec::new();
+        for (version, (second, fact)) in (2..).zip(facts) {
+            let n = usize::from(second);
+            shares[n] = apply(std::mem::take(&mut shares[n]), fact);
+            let mut report = shares[n].known().unwrap().progress(version).unwrap();
+            report.fulfillment = share_id(u32::from(second) + 1);
+            reports.push((mix.wrapping_mul(version).rotate_left(17) % 101, report));
+        }
+        let newest: Vec<Progress> = (1..=2).filter_map(|n| {
+            reports.iter().rev().map(|(_, report)| report).find(|report| report.fulfillment == share_id(n)).cloned()
+        }).collect();
+        reports.sort_by_key(|(place, _)| *place);
+        let order = play(split(), reports.into_iter().map(|(_, report)| OrderCommand::RecordProgress(report)));
+        for ladder in order.known().unwrap().ladders() {
+            let sum = |part: fn(&Progress) -> &std::collections::BTreeMap<domain::LineNo, Quantity>| {
+                newest.iter().filter_map(|report| part(report).get(&ladder.line)).map(|q| q.amount()).sum::<rust_decimal::Decimal>()
+            };
+            prop_assert_eq!(ladder.shipped.amount(), sum(|report| &report.shipped));
+            prop_assert_eq!(ladder.delivered.amount(), sum(|report| &report.delivered));
+            prop_assert!(ladder.delivered.amount() <= ladder.shipped.amount());
+        }
+        conserved(&order)?;
+    }
+}
+
+// ---- Any command at any time
+
+fn effect() -> impl Strategy<Value = Effect> {
+    select(vec![
+        Effect::Allocate,
+        Effect::CreateSalesOrder,
+        Effect::Invoice,
+        Effect::RequestFulfillment,
+        Effect::PostGoodsIssue { package: id("P-1") },
+    ])
+}
+
+fn bookkeeping() -> impl Strategy<Value = (Effect, u32, u8)> {
+    (effect(), 1..4u32, 0..3u8)
+}
+
+fn order_command() -> impl Strategy<Value = OrderCommand> {
+    let base = || submission(&[10, 5]);
+    let stock = select(vec![
+        allocation("AL-1", &[(1, &[("EAST", 6), ("WEST", 4)], 0), (2, &[("EAST", 5)], 0)]),
+        allocation("AL-1", &[(1, &[("EAST", 6)], 4), (2, &[], 5)]),
+        allocation("AL-2", &[(1, &[("EAST", 60)], 0)]),
+        allocation("AL-3", &[]),
+    ]);
+    let shares = select(vec![
+        vec![],
+        vec![assignment(1, &[share(1, 6), share(2, 5)]), assignment(2, &[share(1, 4)])],
+        vec![assignment(1, &[share(1, 12)])],
+        vec![assignment(1, &[share(1, 3), share(1, 3), share(7, 1)])],
+    ]);
+    let quotes = select(vec![1u32, 3, 12]).prop_map(move |per| {
+        let mut quote = quote(&base(), per);
+        if per == 3 {
+            quote.lines.pop();
+        }
+        quote
+    });
+    prop_oneof![
+        2 => Just(OrderCommand::Submit(base())),
+        2 => quotes.prop_map(OrderCommand::RecordQuote),
+        1 => select(vec!["A", "B"]).prop_map(|code| OrderCommand::RecordUnpriceable(Rejection::new(code, "no"))),
+        2 => Just(OrderCommand::RecordCreditApproved(approved())),
+        1 => Just(OrderCommand::RecordCreditRefused(refused_credit())),
+        3 => stock.prop_map(OrderCommand::RecordAllocation),
+        2 => select(vec!["SO-1", "SO-2"]).prop_map(|number| OrderCommand::RecordRelease(released(number))),
+        3 => shares.prop_map(|shares| OrderCommand::RecordRouting(routing(&shares))),
+        1 => select(vec!["INV-1", "INV-2"]).prop_map(|number| OrderCommand::RecordInvoice(invoiced(number))),
+        1 => Just(OrderCommand::Cancel(cancel())),
+        6 => order_fact(),
+        3 => bookkeeping().prop_map(|(effect, attempt, what)| match what {
+            0 => OrderCommand::Announce(sending(effect, attempt)),
+            1 => OrderCommand::RecordFaltered(faltered(effect, attempt)),
+            _more => OrderCommand::RecordRefused(refused(effect, "NO")),
+        }),
+    ]
+}
+
+fn share_command() -> impl Strategy<Value = FulfillmentCommand> {
+    let book = bookkeeping().prop_map(|(effect, attempt, what)| match what {
+        0 => FulfillmentCommand::Announce(sending(effect, attempt)),
+        1 => FulfillmentCommand::RecordFaltered(faltered(effect, attempt)),
+        _more => FulfillmentCommand::RecordRefused(refused(effect, "NO")),
+    });
+    let again = (1..4u32)
+        .prop_map(|attempt| FulfillmentCommand::Open(opened(&asked()), sending(Effect::RequestFulfillment, attempt)));
+    let one = prop_oneof![8 => fact(), 2 => book, 1 => again];
+    one.prop_recursive(2, 8, 4, |inner| proptest::collection::vec(inner, 0..4).prop_map(FulfillmentCommand::RecordAll))
+}
+
+/// Quantities add up on every line.
+fn conserved(order: &Order) -> Result<(), TestCaseError> {
+    let Some(known) = order.known() else { return Ok(()) };
+    prop_assert_eq!(known.ladders().len(), known.submission.lines.len(), "no line is hidden");
+    for l in known.ladders() {
+        let has = l.ordered.amount() + l.over.amount();
+        let parts = [l.open, l.in_fulfillment, l.backordered, l.cancelled, l.shipped];
+        prop_assert_eq!(has, parts.iter().map(|part| part.amount()).sum::<rust_decimal::Decimal>(), "{:?}", l);
+    }
+    Ok(())
+}
+
+/// Asks an order everything that it can be asked.
+fn interrogate(order: &Order) {
+    let sites = [site("EAST", 1, &["NY"]), site("WEST", 2, &[])];
+    drop((order.price_question(), order.credit_question(), order.allocation_request(), order.sales_order()));
+    drop((order.invoice_request(), order.telling(), order.was_overtaken()));
+    drop(order.routing_question().map(|question| question.decide(&sites, at(0))));
+    drop(order.known().map(|known| (known.status(), known.reviews(), known.is_routed())));
+}
+
+/// Whether an order is read back as it was written.
+fn reads_back<E>(events: &[E]) -> Result<(), TestCaseError>
+where
+    E: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let text = serde_json::to_string(events).unwrap();
+    prop_assert_eq!(&serde_json::from_str::<Vec<E>>(&text).unwrap()[..], events);
+    Ok(())
+}
+
+/// Requests are ordered by their commits, and each commits; so does a claim. Everything else is news once.
+fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
+    match command {
+        OrderCommand::Cancel(_) | OrderCommand::Announce(_) => false,
+        // What lands late at the CRM is noted each time: the order is told again for it.
+        OrderCommand::RecordTold(told) => newest_told(order).is_none_or(|newest| newest <= told.version),
+        OrderCommand::Submit(_)
+        | OrderCommand::RecordQuote(_)
+        | OrderCommand::RecordUnpriceable(_)
+        | OrderCommand::RecordCreditApproved(_)
+        | OrderCommand::RecordCreditRefused(_)
+        | OrderCommand::RecordAllocation(_)
+        | OrderCommand::RecordRelease(_)
+        | OrderCommand::RecordRouting(_)
+        | OrderCommand::RecordProgress(_)
+        | OrderCommand::RecordInvoice(_)
+        | OrderCommand::RaiseOverdue(_)
+        | OrderCommand::RecordFaltered(_)
+        | OrderCommand::RecordRefused(_) => true,
+    }
+}
+
+fn is_fact(command: &FulfillmentCommand) -> bool {
+    match command {
+        FulfillmentCommand::RecordAll(commands) => commands.iter().all(is_fact),
+        FulfillmentCommand::Open(..) | FulfillmentCommand::Announce(_) => false,
+        FulfillmentCommand::RecordAccepted(_)
+        | FulfillmentCommand::RecordRejected(_)
+        | FulfillmentCommand::RecordPacked(_)
+        | FulfillmentCommand::RecordVoided(_)
+        | FulfillmentCommand::RecordMilestone(_)
+        | FulfillmentCommand::RecordGoodsIssued(_)
+        | FulfillmentCommand::RecordFaltered(_)
+        | FulfillmentCommand::RecordRefused(_) => true,
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(4_000))]
+
+    #[test]
+    fn an_order_bears_any_command_at_any_time(
+        steps in 0..=5usize,
+        commands in proptest::collection::vec(order_command(), 1..40),
+    ) {
+        let mut order = play(Order::default(), to_release(&[10, 5]).into_iter().take(steps));
+        for command in commands {
+            let Ok(events) = order.decide(command.clone()) else {
+                prop_assert_eq!(&order, &Order::Absent, "a submitted order refuses nothing without a record of it");
+                continue;
+            };
+            reads_back(&events)?;
+            for event in &events {
+                order = order.evolve(event);
+                conserved(&order)?;
+            }
+            interrogate(&order);
+            if is_news_once(&command, &order) {
+                prop_assert_eq!(order.decide(command.clone()), Ok(vec![]), "{:?} again", command);
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_bears_any_command_at_any_time(commands in proptest::collection::vec(share_command(), 1..40)) {
+        let mut state = Fulfillment::default();
+        for command in commands {
+            let Ok(events) = state.decide(command.clone()) else {
+                prop_assert_eq!(&state, &Fulfillment::Absent, "an opened share refuses nothing");
+                continue;
+            };
+            reads_back(&events)?;
+            state = events.iter().fold(state, Fulfillment::evolve);
+            if is_fact(&command) && state.known().is_some() && !matches!(command, FulfillmentCommand::RecordAll(_)) {
+                prop_assert_eq!(state.decide(command.clone()), Ok(vec![]), "{:?} again", command);
+            }
+            if let Some(known) = state.known() {
+                drop((seen(&state), state.request(&known.opened)));
+                for package in known.packages.keys() {
+                    drop(state.goods_issue(package));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_order_is_the_fold_of_its_events(commands in proptest::collection::vec(order_command(), 1..40)) {
+        let mut order = Order::default();
+        let mut journal = Vec::new();
+        for command in commands {
+            let events = order.decide(command).unwrap_or_default();
+            order = events.iter().fold(order, Order::evolve);
+            journal.extend(events);
+        }
+        prop_assert_eq!(fold::<Order>(&journal), order);
+    }
+
+    #[test]
+    fn whatever_is_in_stock_a_routing_gives_each_line_what_it_needs_or_nothing_at_all(
+        stock in proptest::collection::vec((0..12u32, 0..12u32, 0..4u32), 2),
+        turned in any::<bool>(),
+    ) {
+        let sources: Vec<[(&str, u32); 2]> = stock.iter().map(|(east, west, _)| [("EAST", *east), ("WEST", *west)]).collect();
+        let lines: Vec<(u32, &[(&str, u32)], u32)> =
+            (1..).zip(&sources).zip(&stock).map(|((n, sources), (_, _, short))| (n, &sources[..], *short)).collect();
+        let order = play(Order::default(), to_release(&[10, 5]).into_iter().take(3).chain([
+            OrderCommand::RecordAllocation(allocation("AL-1", &lines)),
+            OrderCommand::RecordRelease(released("SO-1")),
+        ]));
+        let mut sites = [site("EAST", 1, &["NY"]), site("WEST", 2, &[])];
+        if turned {
+            sites.reverse();
+        }
+        let before = order.known().unwrap().ladders();
+        let command = order.routing_question().unwrap().decide(&sites, at(0));
+        let after = apply(order, command).known().unwrap().ladders();
+        let all = after.iter().zip(&before).all(|(after, before)| {
+            after.open.is_zero() && after.in_fulfillment == before.open && after.over.is_zero()
+        });
+        let none = after.iter().zip(&before).all(|(after, before)| after == before);
+        prop_assert!(all || none, "{:?}", after);
+    }
+}
