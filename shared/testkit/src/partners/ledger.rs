@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::exchange::{Effect, matches};
-use super::outbox::Message;
+use super::message::Message;
 
 /// One call to the partner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

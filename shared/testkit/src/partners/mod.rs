@@ -15,6 +15,7 @@ pub mod fault;
 pub mod floor;
 pub mod ledger;
 mod memory;
+pub mod message;
 pub mod outbox;
 mod parse;
 pub mod rest3pl;
