@@ -1,5 +1,6 @@
 //! Secrets by name, from Secrets Manager, kept in memory for a few minutes.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -18,8 +19,9 @@ use crate::errors::failure;
 pub struct SecretStore {
     client: Client,
     prefix: Rc<str>,
+    known: Rc<RefCell<HashMap<String, Known>>>,
     /// Held while one is fetched, so that ten messages that need the same one ask once.
-    known: Rc<Mutex<HashMap<String, Known>>>,
+    asking: Rc<Mutex<()>>,
 }
 
 #[derive(Debug, Clone)]
@@ -37,7 +39,12 @@ const FLOOR: Duration = Duration::from_secs(10);
 
 impl SecretStore {
     pub(crate) fn new(client: Client, prefix: String) -> Self {
-        Self { client, prefix: prefix.into(), known: Rc::default() }
+        Self { client, prefix: prefix.into(), known: Rc::default(), asking: Rc::default() }
+    }
+
+    fn kept(&self, name: &str, young_enough: Duration) -> Option<SecretString> {
+        let known = self.known.borrow();
+        known.get(name).filter(|kept| kept.since.elapsed() < young_enough).map(|kept| kept.secret.clone())
     }
 
     async fn fetch(&self, name: &str) -> Result<SecretString, Failure> {
@@ -57,23 +64,26 @@ impl SecretStore {
 
 impl Secrets for SecretStore {
     async fn secret(&self, name: &str, fresh: bool) -> Result<SecretString, Failure> {
-        let mut known = self.known.lock().await;
-        let old_enough = if fresh { FLOOR } else { LIFE };
-        if let Some(kept) = known.get(name)
-            && kept.since.elapsed() < old_enough
-        {
-            return Ok(kept.secret.clone());
+        let young_enough = if fresh { FLOOR } else { LIFE };
+        if let Some(secret) = self.kept(name, young_enough) {
+            return Ok(secret);
+        }
+        let _asking = self.asking.lock().await;
+        // Somebody may have asked for it meanwhile.
+        if let Some(secret) = self.kept(name, young_enough) {
+            return Ok(secret);
         }
         match self.fetch(name).await {
             Ok(secret) => {
-                known.insert(name.to_owned(), Known { secret: secret.clone(), since: Instant::now() });
+                let known = Known { secret: secret.clone(), since: Instant::now() };
+                self.known.borrow_mut().insert(name.to_owned(), known);
                 Ok(secret)
             }
             // Secrets live longer than outages: what was right five minutes ago most likely still is.
-            Err(Failure::Transient { code, cause }) if !fresh => match known.get(name) {
-                Some(kept) => {
+            Err(Failure::Transient { code, cause }) if !fresh => match self.kept(name, Duration::MAX) {
+                Some(secret) => {
                     tracing::warn!(code = code.as_str(), %cause, "kept using the secret {name}: {cause}");
-                    Ok(kept.secret.clone())
+                    Ok(secret)
                 }
                 None => Err(Failure::Transient { code, cause }),
             },
@@ -133,7 +143,7 @@ mod tests {
         let store = store(&canned);
         store.secret("partner/eastco", false).await.unwrap();
         let old = Instant::now().checked_sub(LIFE).unwrap();
-        store.known.lock().await.get_mut("partner/eastco").unwrap().since = old;
+        store.known.borrow_mut().get_mut("partner/eastco").unwrap().since = old;
         assert_eq!(store.secret("partner/eastco", false).await.unwrap().expose_secret(), "s");
         assert!(store.secret("partner/eastco", true).await.is_err(), "who wants it fresh is told");
     }

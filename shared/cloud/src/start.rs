@@ -234,6 +234,11 @@ impl Start {
         self.settings.timeout
     }
 
+    /// How long one call to a partner may take: the rest of the function's time is for the journal.
+    pub fn patience(&self) -> Duration {
+        self.settings.timeout * 2 / 3
+    }
+
     /// Whether partners' addresses may be loopback or private ones: on the local stack only.
     pub fn partners_may_be_private(&self) -> bool {
         self.settings.partners_may_be_private
