@@ -14,7 +14,9 @@ async fn main() -> Exit {
                 journal: start.journal()?,
                 erp: Partners::new(
                     (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private())?, start.clock()),
+                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
+                    start.clock(),
+                ),
             })
         },
         handle,

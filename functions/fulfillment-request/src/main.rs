@@ -15,7 +15,9 @@ async fn main() -> Exit {
                 parties: start.parties()?,
                 warehouse: Partners::new(
                     (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private())?, start.clock()),
+                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
+                    start.clock(),
+                ),
             })
         },
         handle,

@@ -26,15 +26,17 @@ const IDLE: Duration = Duration::from_secs(15);
 pub struct HttpTransport {
     client: reqwest::Client,
     may_be_private: bool,
+    patience: Duration,
 }
 
 impl HttpTransport {
     /// A transport with a pool of its own. `may_be_private` allows addresses of this machine and of private networks: for a
-    /// local stack only.
+    /// local stack only. No call takes longer than `patience`, whatever a partner's document says: a function that is killed
+    /// over a slow partner cannot write down that it does not know the outcome.
     ///
     /// # Errors
     /// The TLS configuration cannot be made.
-    pub fn new(may_be_private: bool) -> Result<Self, Failure> {
+    pub fn new(may_be_private: bool, patience: Duration) -> Result<Self, Failure> {
         // One provider for the process; another part of it may have installed the same one before.
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             drop(rustls::crypto::ring::default_provider().install_default());
@@ -44,13 +46,13 @@ impl HttpTransport {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
-            .connect_timeout(CONNECT)
+            .connect_timeout(CONNECT.min(patience))
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             .dns_resolver(Arc::new(GuardedResolver { may_be_private }))
             .build()
             .map_err(|error| Failure::permanent(Code::PartnerUnknown, format!("no HTTP client: {}", said(&error))))?;
-        Ok(Self { client, may_be_private })
+        Ok(Self { client, may_be_private, patience })
     }
 
     /// A literal address in a URL is never resolved, so that the resolver cannot guard it.
@@ -75,7 +77,7 @@ impl Transport for HttpTransport {
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
         };
-        let mut request = self.client.request(method, call.url).timeout(call.timeout);
+        let mut request = self.client.request(method, call.url).timeout(call.timeout.min(self.patience));
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
@@ -175,6 +177,9 @@ mod tests {
 
     use super::*;
 
+    /// Longer than any call here asks for.
+    const AMPLE: Duration = Duration::from_secs(60);
+
     fn call(url: &str) -> Call {
         Call {
             method: Method::Post,
@@ -205,41 +210,41 @@ mod tests {
     #[tokio::test]
     async fn an_answer_comes_back_whole() {
         let url = server(b"HTTP/1.1 201 Created\r\nX-A: b\r\ncontent-length: 2\r\n\r\n{}", NONE).await;
-        let reply = HttpTransport::new(true).unwrap().send(call(&url)).await.unwrap();
+        let reply = HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await.unwrap();
         assert_eq!((reply.status, reply.header("x-a"), reply.body.as_slice()), (201, Some("b"), b"{}".as_slice()));
     }
 
     #[tokio::test]
     async fn a_refused_connection_never_left() {
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let answer = HttpTransport::new(true).unwrap().send(call(&format!("http://{closed}/"))).await;
+        let answer = HttpTransport::new(true, AMPLE).unwrap().send(call(&format!("http://{closed}/"))).await;
         assert!(matches!(answer, Err(TransportFailure::NotSent(_))), "{answer:?}");
     }
 
     #[tokio::test]
     async fn b01_silence_after_the_request_left_is_not_a_no() {
         let url = server(b"", Duration::from_secs(5)).await;
-        assert_eq!(HttpTransport::new(true).unwrap().send(call(&url)).await, Err(TransportFailure::TimedOut));
+        assert_eq!(HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await, Err(TransportFailure::TimedOut));
         let url = server(b"", NONE).await;
-        let answer = HttpTransport::new(true).unwrap().send(call(&url)).await;
+        let answer = HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await;
         assert!(matches!(answer, Err(TransportFailure::Lost(_))), "{answer:?}");
         let url = server(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", NONE).await;
-        let answer = HttpTransport::new(true).unwrap().send(call(&url)).await;
+        let answer = HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await;
         assert!(matches!(answer, Err(TransportFailure::Lost(_))), "{answer:?}");
         let url = server(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", Duration::from_secs(5)).await;
-        assert_eq!(HttpTransport::new(true).unwrap().send(call(&url)).await, Err(TransportFailure::TimedOut));
+        assert_eq!(HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await, Err(TransportFailure::TimedOut));
     }
 
     #[tokio::test]
     async fn a_redirect_is_an_answer_and_is_not_followed() {
         let url =
             server(b"HTTP/1.1 307 x\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n", NONE).await;
-        assert_eq!(HttpTransport::new(true).unwrap().send(call(&url)).await.unwrap().status, 307);
+        assert_eq!(HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await.unwrap().status, 307);
     }
 
     #[tokio::test]
     async fn private_addresses_are_not_called_whether_written_or_resolved() {
-        let transport = HttpTransport::new(false).unwrap();
+        let transport = HttpTransport::new(false, AMPLE).unwrap();
         for url in [
             "http://127.0.0.1:9/",
             "http://2130706433/",
@@ -269,7 +274,7 @@ mod tests {
             while socket.write_all(&chunk).await.is_ok() {}
         });
         let wanted = Call { timeout: Duration::from_secs(10), ..call(&format!("http://{address}/")) };
-        let answer = HttpTransport::new(true).unwrap().send(wanted).await;
+        let answer = HttpTransport::new(true, AMPLE).unwrap().send(wanted).await;
         assert!(matches!(&answer, Err(TransportFailure::Lost(why)) if why.contains("1 MiB")), "{answer:?}");
     }
 }
