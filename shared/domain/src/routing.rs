@@ -233,14 +233,13 @@ mod tests {
 
     use super::*;
     use crate::samples::{
-        allocation, apply, approved, at, each, id, line_no, play, quantity, quote, released, site, submission,
+        LineStock, allocation, apply, approved, at, each, id, line_no, play, quantity, quote, released, site,
+        submission,
     };
     use crate::{Order, Workflow};
 
-    type Stock<'a> = &'a [(u32, &'a [(&'a str, u32)], u32)];
-
     /// An order of `lines` pieces that is released with this stock.
-    fn released_with(lines: &[u32], stock: Stock<'_>) -> Order {
+    fn released_with(lines: &[u32], stock: &[LineStock<'_>]) -> Order {
         let submission = submission(lines);
         let quote = quote(&submission, 1);
         play(

@@ -102,10 +102,12 @@ pub fn refused_credit() -> CreditRefused {
     CreditRefused { reason: "over the limit".to_owned() }
 }
 
-/// Sources by line: (line, [(location, pieces)], short).
-pub fn allocation(number: &str, lines: &[(u32, &[(&str, u32)], u32)]) -> Allocation {
+/// What may come from where for one line: (line, [(location, pieces)], short).
+pub type LineStock<'a> = (u32, &'a [(&'a str, u32)], u32);
+
+pub fn allocation(number: &str, lines: &[LineStock<'_>]) -> Allocation {
     let source = |(location, amount): &(&str, u32)| Source { location: id(location), quantity: each(*amount) };
-    let line = |(line, sources, short): &(u32, &[(&str, u32)], u32)| AllocatedLine {
+    let line = |(line, sources, short): &LineStock<'_>| AllocatedLine {
         line: line_no(*line),
         sources: sources.iter().map(source).collect(),
         short: each(*short),
@@ -265,7 +267,7 @@ pub fn to_release(lines: &[u32]) -> Vec<OrderCommand> {
     let quote = quote(&submission, 1);
     let stock: Vec<(u32, [(&str, u32); 2])> =
         (1..).zip(lines).map(|(n, amount)| (n, [("EAST", *amount), ("WEST", *amount)])).collect();
-    let stock: Vec<(u32, &[(&str, u32)], u32)> = stock.iter().map(|(n, sources)| (*n, &sources[..], 0)).collect();
+    let stock: Vec<LineStock<'_>> = stock.iter().map(|(n, sources)| (*n, &sources[..], 0)).collect();
     vec![
         OrderCommand::Submit(submission),
         OrderCommand::RecordQuote(quote),

@@ -10,7 +10,9 @@ use crate::ids::{DocumentNumber, FulfillmentId, LineNo, PackageId};
 use crate::order::{PackageSummary, Progress, Share, Standing};
 use crate::quantity::{Quantity, QuantityError};
 use crate::review::{Review, ReviewKind};
-use crate::workflow::{Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, claim, let_go};
+use crate::workflow::{
+    Claim, Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, claim, is_held, let_go,
+};
 
 /// A fulfilment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -132,7 +134,10 @@ impl Workflow for Fulfillment {
             })),
             // Nothing but its opening can be the first event; `decide` sees to it.
             (Self::Absent, _) => Self::Absent,
-            (Self::Known(known), event) => Self::Known(Box::new(known.apply(event))),
+            (Self::Known(mut known), event) => {
+                known.apply(event);
+                Self::Known(known)
+            }
         }
     }
 
@@ -172,18 +177,8 @@ impl Known {
     /// A fact that is known already makes no event; every other one does, whatever the stage.
     fn decide(&self, command: FulfillmentCommand) -> Vec<FulfillmentEvent> {
         let event = match command {
-            FulfillmentCommand::RecordAccepted(accepted) => {
-                if self.accepted.contains(&accepted) && !self.sendings.contains_key(&Effect::RequestFulfillment) {
-                    return vec![];
-                }
-                FulfillmentEvent::Accepted(accepted)
-            }
-            FulfillmentCommand::RecordRejected(rejected) => {
-                if self.rejected.contains(&rejected) && !self.sendings.contains_key(&Effect::RequestFulfillment) {
-                    return vec![];
-                }
-                FulfillmentEvent::Rejected(rejected)
-            }
+            FulfillmentCommand::RecordAccepted(accepted) => FulfillmentEvent::Accepted(accepted),
+            FulfillmentCommand::RecordRejected(rejected) => FulfillmentEvent::Rejected(rejected),
             FulfillmentCommand::RecordPacked(packed) => FulfillmentEvent::PackagePacked(packed),
             FulfillmentCommand::RecordVoided(voided) => FulfillmentEvent::PackageVoided(voided),
             FulfillmentCommand::RecordMilestone(milestone) => FulfillmentEvent::MilestoneRecorded(milestone),
@@ -197,11 +192,46 @@ impl Known {
                 return commands.into_iter().flat_map(|command| self.decide(command)).collect();
             }
         };
-        // What changes nothing is nothing new. (A claim always changes its `until`.)
-        if self.clone().apply(&event) == *self { vec![] } else { vec![event] }
+        if self.is_news(&event) { vec![event] } else { vec![] }
     }
 
-    fn apply(mut self, event: &FulfillmentEvent) -> Self {
+    /// Whether the event changes anything: what does not is nothing new. (A claim always changes its `until`.)
+    fn is_news(&self, event: &FulfillmentEvent) -> bool {
+        match event {
+            FulfillmentEvent::Opened(_) => false,
+            FulfillmentEvent::Accepted(accepted) => {
+                !self.accepted.contains(accepted) || self.sendings.contains_key(&Effect::RequestFulfillment)
+            }
+            FulfillmentEvent::Rejected(rejected) => {
+                !self.rejected.contains(rejected) || self.sendings.contains_key(&Effect::RequestFulfillment)
+            }
+            FulfillmentEvent::PackagePacked(packed) => {
+                self.packages.get(&packed.package).is_none_or(|package| package.learns_from(packed))
+            }
+            FulfillmentEvent::PackageVoided(voided) => {
+                self.packages.get(&voided.package).is_none_or(|package| package.voided < Some(voided.at))
+            }
+            FulfillmentEvent::MilestoneRecorded(milestone) => {
+                self.packages.get(&milestone.package).is_none_or(|package| package.advances_by(milestone))
+            }
+            FulfillmentEvent::GoodsIssued(issued) => {
+                let effect = Effect::PostGoodsIssue { package: issued.package.clone() };
+                self.sendings.contains_key(&effect)
+                    || !self.goods_issues.get(&issued.package).is_some_and(|issues| issues.contains(issued))
+            }
+            FulfillmentEvent::Sending(sending) => {
+                let held = matches!(self.sendings.get(&sending.effect), Some(Claim::Held(known)) if known == sending);
+                !held || self.refused.contains_key(&sending.effect)
+            }
+            FulfillmentEvent::Faltered(faltered) => is_held(&self.sendings, faltered),
+            FulfillmentEvent::EffectRefused(refused) => {
+                self.sendings.contains_key(&refused.effect)
+                    || self.refused.get(&refused.effect) != Some(&refused.rejection)
+            }
+        }
+    }
+
+    fn apply(&mut self, event: &FulfillmentEvent) {
         match event {
             // The first opening stands.
             FulfillmentEvent::Opened(_) => {}
@@ -230,7 +260,6 @@ impl Known {
                 self.refused.insert(refused.effect.clone(), refused.rejection.clone());
             }
         }
-        self
     }
 
     fn package(&mut self, id: &PackageId) -> &mut Package {

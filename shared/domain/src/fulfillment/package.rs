@@ -124,6 +124,30 @@ impl Package {
         self.milestones.insert(milestone.clone());
     }
 
+    /// Whether [`Package::pack`] would change anything.
+    pub(super) fn learns_from(&self, packed: &Packed) -> bool {
+        let newer = match &self.contents {
+            Contents::Untold => true,
+            Contents::Told(at, lines) => (*at, lines) < (packed.at, &packed.lines),
+        };
+        (newer && !packed.lines.is_empty())
+            || self.moves_on(packed.at, packed.carrier.as_ref(), packed.tracking.as_ref())
+    }
+
+    /// Whether [`Package::pass`] would change anything.
+    pub(super) fn advances_by(&self, milestone: &Milestone) -> bool {
+        !self.milestones.contains(milestone)
+            || self.moves_on(milestone.at, milestone.carrier.as_ref(), milestone.tracking.as_ref())
+    }
+
+    /// Whether [`Package::travel`] would change anything.
+    fn moves_on(&self, at: Timestamp, carrier: Option<&Carrier>, tracking: Option<&Tracking>) -> bool {
+        tracking.is_some_and(|tracking| {
+            let same = self.legs.iter().find(|leg| leg.tracking == *tracking);
+            same.is_none_or(|leg| at < leg.since || carrier > leg.carrier.as_ref())
+        })
+    }
+
     fn travel(&mut self, at: Timestamp, carrier: Option<Carrier>, tracking: Option<Tracking>) {
         let Some(tracking) = tracking else { return };
         let same = self.legs.iter().find(|leg| leg.tracking == tracking).cloned();

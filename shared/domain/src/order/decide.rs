@@ -157,10 +157,10 @@ impl Known {
             OrderCommand::Submit(again) => self.compare(again),
             OrderCommand::RecordQuote(quote) => match &self.stage {
                 Stage::Submitted => vec![price(&self.submission, quote)],
-                Stage::Unpriceable(known) => match price(&self.submission, quote) {
-                    OrderEvent::Unpriceable(why) if *known == why => vec![],
-                    event => vec![event],
-                },
+                Stage::Unpriceable(known) => {
+                    let event = price(&self.submission, quote);
+                    if event == OrderEvent::Unpriceable(known.clone()) { vec![] } else { vec![event] }
+                }
                 Stage::Priced { .. }
                 | Stage::Released(_)
                 | Stage::Unroutable(..)
@@ -262,10 +262,8 @@ impl Known {
             (Stage::Released(_) | Stage::Unroutable(..), Wish::Fulfil) => {
                 let routed = Routed { candidates: routing.candidates };
                 if routing.assignments.is_empty() {
-                    return match &self.stage {
-                        Stage::Unroutable(_, known) if *known == routed => vec![],
-                        _same_or_first => vec![OrderEvent::Unroutable(routed)],
-                    };
+                    let again = matches!(&self.stage, Stage::Unroutable(_, known) if *known == routed);
+                    return if again { vec![] } else { vec![OrderEvent::Unroutable(routed)] };
                 }
                 let shares = routing.assignments.into_iter().map(OrderEvent::Assigned);
                 std::iter::once(OrderEvent::Routed(routed)).chain(shares).collect()

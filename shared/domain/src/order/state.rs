@@ -199,7 +199,7 @@ impl Known {
         }
     }
 
-    fn apply(mut self, event: &OrderEvent) -> Self {
+    fn apply(&mut self, event: &OrderEvent) {
         match event {
             // The first submission stands; `decide` turns a second one into a conflict.
             OrderEvent::Submitted(_) | OrderEvent::RequestRejected(_) => {}
@@ -243,7 +243,10 @@ impl Known {
                     self.progress.insert(progress.fulfillment.clone(), progress.clone());
                 }
             }
-            OrderEvent::Told(told) => self.told = learn(self.told, told),
+            OrderEvent::Told(told) => {
+                let known = std::mem::replace(&mut self.told, Knowledge::Nothing);
+                self.told = learn(known, told);
+            }
             OrderEvent::Invoiced(invoiced) => {
                 self.sendings.remove(&Effect::Invoice);
                 if self.awaits(&Effect::Invoice) {
@@ -264,7 +267,6 @@ impl Known {
                 self.refused.insert(refused.effect.clone(), refused.rejection.clone());
             }
         }
-        self
     }
 
     /// Whether the order has a place for what this effect makes.
@@ -331,7 +333,10 @@ impl Order {
             (Self::Absent, OrderEvent::Submitted(submission)) => Self::Known(Box::new(Known::new(submission.clone()))),
             // Nothing but a submission can be the first event; `decide` sees to it.
             (Self::Absent, _) => Self::Absent,
-            (Self::Known(known), event) => Self::Known(Box::new(known.apply(event))),
+            (Self::Known(mut known), event) => {
+                known.apply(event);
+                Self::Known(known)
+            }
         }
     }
 
