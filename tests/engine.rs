@@ -285,7 +285,7 @@ fn a_held_claim_defers_until_it_lapses_and_is_then_repeated_with_the_same_key() 
     assert_eq!(until, at(2));
     drop(first);
     let second = mine(claiming(&journal, 2));
-    assert_eq!(second.attempt(), Attempt::Repeat);
+    assert!(matches!(second.attempt(), Attempt::Repeat { .. }));
     let sending = order(&journal).state.sendings()[&Effect::Allocate].sending().clone();
     assert_eq!((sending.key, sending.attempt), (key, 2));
 }
@@ -296,7 +296,7 @@ fn b01_an_unknown_outcome_lets_go_of_the_claim_and_is_repeated_at_once() {
     let lost = settled(mine(claiming(&journal, 1)), &journal, 1, Err(unknown()));
     assert!(matches!(lost, Err(Failure::Transient { code: Code::PartnerTimeout, .. })));
     let again = mine(claiming(&journal, 1));
-    assert_eq!(again.attempt(), Attempt::Repeat);
+    assert!(matches!(again.attempt(), Attempt::Repeat { .. }));
     assert_eq!(settled(again, &journal, 1, Ok(stock("AL-1"))), Ok(Outcome::Applied));
     assert!(matches!(claiming(&journal, 1), Ok(Claimed::Nothing)));
 }
@@ -377,7 +377,7 @@ fn f08_killed_after_its_intent_a_step_resumes_when_the_claim_has_lapsed() {
     let context = context("stock-allocate", 1);
     assert!(claim(&struck, &order_id(), &context, Order::allocation_request).now_or_never().is_none());
     assert!(matches!(claiming(&journal, 1), Err(Failure::Deferred { .. })));
-    assert_eq!(mine(claiming(&journal, 2)).attempt(), Attempt::Repeat);
+    assert!(matches!(mine(claiming(&journal, 2)).attempt(), Attempt::Repeat { .. }));
 }
 
 #[test]
