@@ -26,6 +26,8 @@ pub enum Claimed<W: Workflow, R> {
 pub struct Claim<W: Workflow> {
     stream: Stream<W>,
     sending: Sending,
+    /// The sending before this one, which may have had its effect.
+    earlier: Option<Sending>,
 }
 
 /// How often an intent is announced anew because another commit came first.
@@ -58,13 +60,15 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
     for _ in 0..RACES {
         let mut stream = Stream::<W>::load(journal, id, cx).await?;
         let Some(request) = guard(&stream.state) else { return Ok(Claimed::Nothing) };
-        let attempt = match stream.state.sendings().get(&request.effect()) {
+        let earlier = stream.state.sendings().get(&request.effect());
+        let attempt = match earlier {
             Some(OpenClaim::Held(sending)) if sending.until > cx.now => {
                 return Err(Failure::Deferred { until: sending.until, why: Wait::Claimed });
             }
             Some(open) => open.sending().attempt.saturating_add(1),
             None => 1,
         };
+        let earlier = earlier.map(|open| open.sending().clone());
         let (effect, key) = (request.effect(), request.key());
         let sending = Sending { effect, key, of_version: stream.version, until: cx.until(), attempt };
         let events = match stream.state.decide(announce(sending.clone())) {
@@ -80,7 +84,7 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
             Append::Committed => {
                 stream.version = commit.version;
                 stream.state = events.iter().fold(stream.state, W::evolve);
-                return Ok(Claimed::Mine(Claim { stream, sending }, request));
+                return Ok(Claimed::Mine(Claim { stream, sending, earlier }, request));
             }
             Append::Raced => {}
         }
@@ -91,7 +95,7 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
 impl<W: Workflow> Claim<W> {
     /// Whether this is the first try; a later one may have to look before it leaps.
     pub fn attempt(&self) -> Attempt {
-        if self.sending.attempt <= 1 { Attempt::First } else { Attempt::Repeat }
+        self.earlier.as_ref().map_or(Attempt::First, |earlier| Attempt::Repeat { over_by: earlier.until })
     }
 
     /// Records what came of the call: the answer, the refusal, or that nobody knows.

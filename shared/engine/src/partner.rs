@@ -22,7 +22,11 @@ pub enum Attempt {
     /// Nothing was sent before.
     First,
     /// Something may have been.
-    Repeat,
+    Repeat {
+        /// Whoever sent it last was at it no longer than this: a partner that shows what it took only after a while counts
+        /// from here.
+        over_by: Timestamp,
+    },
 }
 
 /// Why a call to a partner has no usable answer.

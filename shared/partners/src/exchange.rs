@@ -187,13 +187,23 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
     /// What a repeat has to do first.
     pub(crate) fn first_step(&self, attempt: Attempt) -> Result<FirstStep, CallFailure> {
         match (attempt, self.partner.submission) {
-            (Attempt::First, _) | (Attempt::Repeat, Submissions::Keyed) => Ok(FirstStep::Send),
-            (Attempt::Repeat, Submissions::Lookup { .. }) => Ok(FirstStep::Look),
-            (Attempt::Repeat, Submissions::Neither) => Err(CallFailure::Refused(Rejection::new(
+            (Attempt::First, _) | (Attempt::Repeat { .. }, Submissions::Keyed) => Ok(FirstStep::Send),
+            (Attempt::Repeat { over_by }, Submissions::Lookup { settle_seconds }) => {
+                let settle = Duration::from_secs(u64::from(settle_seconds));
+                let settled = over_by.checked_add(settle).is_ok_and(|settled| self.cx.now >= settled);
+                Ok(FirstStep::Look { then_wait: (!settled && settle > Duration::ZERO).then_some(settle) })
+            }
+            (Attempt::Repeat { .. }, Submissions::Neither) => Err(CallFailure::Refused(Rejection::new(
                 "OUTCOME_UNKNOWN",
                 format!("{} may have done it and cannot be asked; somebody has to look there", self.partner.id),
             ))),
         }
+    }
+
+    /// What becomes of a look that found nothing.
+    pub(crate) fn absent(&self, then_wait: Option<Duration>) -> Result<(), CallFailure> {
+        then_wait
+            .map_or(Ok(()), |retry_after| Err(CallFailure::Limited { partner: self.partner.id.clone(), retry_after }))
     }
 
     fn cause(&self, what: &str, why: &str) -> Cow<'static, str> {
@@ -207,8 +217,9 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
 pub(crate) enum FirstStep {
     /// Nothing was sent, or sending again is harmless.
     Send,
-    /// Something may have been sent.
-    Look,
+    /// Something may have been sent: it is looked for, and if it is not there yet, it may have to be waited for before it is
+    /// looked for again and then sent.
+    Look { then_wait: Option<Duration> },
 }
 
 /// A partner's secret.

@@ -405,10 +405,11 @@ async fn make<S: Secrets, T: Transport, K: DeserializeOwned, M: DeserializeOwned
     same: impl Fn(&K) -> bool,
     status: impl for<'k> Fn(&'k K) -> Option<&'k str>,
 ) -> Result<M, CallFailure> {
-    if desk.first_step(attempt)? == FirstStep::Look
-        && let Some(found) = look(desk, document, &same, &status).await?
-    {
-        return Ok(found);
+    if let FirstStep::Look { then_wait } = desk.first_step(attempt)? {
+        if let Some(found) = look(desk, document, &same, &status).await? {
+            return Ok(found);
+        }
+        desk.absent(then_wait)?;
     }
     let ask = desk.write(Method::Post, desk.url(&[document.path])?, Some(document.key.clone()), body)?;
     match desk.ask(&ask).await? {

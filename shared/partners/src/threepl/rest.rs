@@ -69,10 +69,11 @@ pub(crate) async fn request<S: Secrets, T: Transport>(
         ship_to: Address::from(party),
         lines: request.lines.iter().map(|share| Line::share(share, maps)).collect(),
     };
-    if desk.first_step(attempt)? == FirstStep::Look
-        && let Some(found) = look(desk, &body, party).await?
-    {
-        return Ok(found);
+    if let FirstStep::Look { then_wait } = desk.first_step(attempt)? {
+        if let Some(found) = look(desk, &body, party).await? {
+            return Ok(found);
+        }
+        desk.absent(then_wait)?;
     }
     let ask = desk.write(Method::Post, desk.url(&["fulfillments"])?, Some(request.key()), &body)?;
     match desk.ask(&ask).await? {

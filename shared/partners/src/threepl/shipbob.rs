@@ -93,10 +93,11 @@ pub(crate) async fn request<S: Secrets, T: Transport>(
     attempt: Attempt,
 ) -> Result<WarehouseAnswer, CallFailure> {
     let order = new_order(request, party, &desk.partner.maps)?;
-    if desk.first_step(attempt)? == FirstStep::Look
-        && let Some(found) = look(desk, channel, &order, party).await?
-    {
-        return Ok(found);
+    if let FirstStep::Look { then_wait } = desk.first_step(attempt)? {
+        if let Some(found) = look(desk, channel, &order, party).await? {
+            return Ok(found);
+        }
+        desk.absent(then_wait)?;
     }
     let ask = desk.write(Method::Post, desk.url(&["1.0", "order"])?, Some(request.key()), &order)?;
     match desk.ask(&in_channel(ask, channel)).await? {

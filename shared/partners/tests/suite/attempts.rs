@@ -82,6 +82,11 @@ fn recipient() -> Value {
     })
 }
 
+/// Something may have been sent, and whoever did was done with it a minute ago.
+fn repeat() -> Attempt {
+    Attempt::Repeat { over_by: "2026-03-02T09:59:00Z".parse().unwrap() }
+}
+
 const KEYED: [&str; 5] = ["allocate", "sales-order", "goods-issue", "invoice", "eastco"];
 
 fn items(operation: &str, items: &[Value]) -> Value {
@@ -149,11 +154,11 @@ fn a_call_is_short_enough_that_its_step_lives_to_record_the_outcome() {
 fn b01_a_keyed_partner_gets_the_same_key_and_the_same_bytes_again() {
     for operation in KEYED {
         let first = Script::default().then(201, answer(operation).0);
-        let repeat = Script::default().then(200, answer(operation).0);
+        let second = Script::default().then(200, answer(operation).0);
         assert_eq!(attempt(&partners(&first), operation, Attempt::First), Ok(()));
-        assert_eq!(attempt(&partners(&repeat), operation, Attempt::Repeat), Ok(()));
-        let (first, repeat) = (first.call(0), repeat.call(0));
-        assert_eq!(first, repeat, "{operation}");
+        assert_eq!(attempt(&partners(&second), operation, repeat()), Ok(()));
+        let (first, second) = (first.call(0), second.call(0));
+        assert_eq!(first, second, "{operation}");
     }
 }
 
@@ -164,25 +169,38 @@ fn b01_timeout_after_post_reads_back_before_resubmitting() {
         let posted = |asked: &[String]| asked.iter().filter(|asked| asked.starts_with("POST")).count();
 
         let found = Script::default().then(200, items(operation, &[answer(operation).1]));
-        assert_eq!(
-            attempt(&partners_that(semantics.clone(), &found), operation, Attempt::Repeat),
-            Ok(()),
-            "{operation}"
-        );
+        assert_eq!(attempt(&partners_that(semantics.clone(), &found), operation, repeat()), Ok(()), "{operation}");
         assert_eq!(found.asked(), [looked(operation)]);
 
         let absent = Script::default().then(200, items(operation, &[])).then(201, answer(operation).0);
-        assert_eq!(
-            attempt(&partners_that(semantics.clone(), &absent), operation, Attempt::Repeat),
-            Ok(()),
-            "{operation}"
-        );
+        assert_eq!(attempt(&partners_that(semantics.clone(), &absent), operation, repeat()), Ok(()), "{operation}");
         assert_eq!(posted(&absent.asked()), 1);
 
         let unheard = Script::default().then_fail(partners::TransportFailure::TimedOut);
-        let result = attempt(&partners_that(semantics.clone(), &unheard), operation, Attempt::Repeat);
+        let result = attempt(&partners_that(semantics.clone(), &unheard), operation, repeat());
         assert!(matches!(result, Err(CallFailure::Unknown { .. })), "{operation}: {result:?}");
         assert_eq!(posted(&unheard.asked()), 0, "{operation} was sent without having looked");
+    }
+}
+
+#[test]
+fn b01_what_a_partner_shows_late_is_looked_for_twice_with_its_time_between() {
+    let semantics = json!({"semantics": "lookup", "settle_seconds": 90});
+    let over = |text: &str| Attempt::Repeat { over_by: text.parse().unwrap() };
+    for operation in KEYED {
+        // A minute ago is too short for what takes a minute and a half to be seen.
+        let early = Script::default().then(200, items(operation, &[]));
+        let result = attempt(&partners_that(semantics.clone(), &early), operation, over("2026-03-02T09:59:00Z"));
+        assert!(matches!(&result, Err(CallFailure::Limited { retry_after, .. }) if retry_after.as_secs() == 90));
+        assert_eq!(early.asked(), [looked(operation)], "{operation} was sent too early");
+
+        let late = Script::default().then(200, items(operation, &[])).then(201, answer(operation).0);
+        let result = attempt(&partners_that(semantics.clone(), &late), operation, over("2026-03-02T09:58:30Z"));
+        assert_eq!((result, late.asked().len()), (Ok(()), 2), "{operation}");
+
+        // What is there already needs no waiting.
+        let found = Script::default().then(200, items(operation, &[answer(operation).1]));
+        assert_eq!(attempt(&partners_that(semantics.clone(), &found), operation, over("2026-03-02T10:00:00Z")), Ok(()));
     }
 }
 
@@ -219,7 +237,7 @@ fn b02_what_was_taken_back_does_not_stand_for_what_is_wanted() {
         let mut undone = answer(operation).1;
         undone["status"] = json!(status);
         let script = Script::default().then(200, items(operation, &[undone])).then(201, answer(operation).0);
-        assert_eq!(attempt(&partners_that(semantics, &script), operation, Attempt::Repeat), Ok(()));
+        assert_eq!(attempt(&partners_that(semantics, &script), operation, repeat()), Ok(()));
         assert_eq!(script.asked().len(), 2, "{operation}");
     }
 }
@@ -228,7 +246,7 @@ fn b02_what_was_taken_back_does_not_stand_for_what_is_wanted() {
 fn a_partner_that_can_neither_repeat_nor_be_asked_needs_a_person() {
     for operation in KEYED {
         let semantics = json!({"semantics": "neither"});
-        let result = attempt(&partners_that(semantics.clone(), &Script::default()), operation, Attempt::Repeat);
+        let result = attempt(&partners_that(semantics.clone(), &Script::default()), operation, repeat());
         assert!(matches!(&result, Err(CallFailure::Refused(why)) if why.code == "OUTCOME_UNKNOWN"), "{result:?}");
         let script = Script::default().then(201, answer(operation).0);
         assert_eq!(attempt(&partners_that(semantics, &script), operation, Attempt::First), Ok(()));
@@ -350,7 +368,7 @@ fn a_warehouses_no_is_an_answer() {
     turned_down["status"] = json!("rejected");
     let script = Script::default().then(200, items("eastco", &[turned_down]));
     let played = partners_that(json!({"semantics": "lookup"}), &script);
-    let no = run(played.request(&cx(), &fulfillment_request("eastco"), &party(), Attempt::Repeat));
+    let no = run(played.request(&cx(), &fulfillment_request("eastco"), &party(), repeat()));
     assert_eq!(no, Ok(rejected("the warehouse named no reason")));
 }
 
@@ -378,6 +396,6 @@ fn a_look_up_that_shows_everything_there_is_finds_only_what_was_asked() {
     let mut stranger = answer("shipwest").1;
     stranger["reference_id"] = json!("somebody else's");
     let script = Script::default().then(200, json!([stranger])).then(201, answer("shipwest").0);
-    assert_eq!(attempt(&partners(&script), "shipwest", Attempt::Repeat), Ok(()));
+    assert_eq!(attempt(&partners(&script), "shipwest", repeat()), Ok(()));
     assert_eq!(script.asked().len(), 2);
 }
