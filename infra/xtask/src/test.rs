@@ -11,6 +11,9 @@ use crate::{prerequisites, process, stack};
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
 
+/// Live tests under way at once, whatever the machine: they wait far more than they work.
+const AT_ONCE: &str = "32";
+
 /// What a person may leave out.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -185,12 +188,12 @@ fn live_on_stack(workspace: &Workspace) -> Result<()> {
     let mut command = match prerequisites::cargo_tool(workspace, "nextest", NEXTEST) {
         Some(nextest) => {
             let mut command = with_nextest(workspace, nextest, &only);
-            command.args(["--run-ignored", "all"]);
+            command.args(["--run-ignored", "all", "--test-threads", AT_ONCE]);
             command
         }
         None => {
             let mut command = workspace.cargo();
-            command.arg("test").args(only).args(["--", "--include-ignored"]);
+            command.arg("test").args(only).args(["--", "--include-ignored", "--test-threads", AT_ONCE]);
             command
         }
     };

@@ -62,7 +62,8 @@ impl Live {
                  {VARIABLE}=$PWD/.local/stack/live.json …, or let `cargo xtask demo` or `cargo xtask test --stage live` do all"
             )
         })?;
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{path} cannot be read: is the stack up?"))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("{path} cannot be read: is the stack up?"))?;
         // The parser's own words could quote a secret.
         let told: Value = serde_json::from_str(&text).map_err(|_| anyhow::anyhow!("{path} is not JSON"))?;
         Self::new(told).with_context(|| format!("{path} does not describe a running stack"))
@@ -116,7 +117,7 @@ impl Live {
     /// What the names of the deployed functions begin with.
     #[must_use]
     pub fn function_prefix(&self) -> &str {
-        self.told["outputs"]["FunctionNamePrefix"].as_str().unwrap_or_default()
+        self.output("FunctionNamePrefix").unwrap_or_default()
     }
 
     /// Asks the API as `client`; nobody in particular with `None`.
@@ -126,6 +127,14 @@ impl Live {
     pub async fn api(&self, client: Option<&str>, path: &str) -> Result<Answer> {
         let request = self.http.get(format!("{}{path}", self.gateway));
         answer(self.authorized(request, client)?).await
+    }
+
+    /// Asks the API with a token of the caller's own.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn api_as(&self, token: &str, path: &str) -> Result<Answer> {
+        answer(self.http.get(format!("{}{path}", self.gateway)).bearer_auth(token)).await
     }
 
     /// Submits an order to the API as `client`, with an idempotency key.
@@ -246,35 +255,38 @@ impl Live {
         }
     }
 
-    /// How many messages lie in a queue: waiting, and being worked on. `queue` is without the stack's prefix.
+    /// The URL of a queue, named without the stack's prefix: `order-price`, `order-price-dlq`.
+    ///
+    /// # Errors
+    /// The stack does not tell what its queues begin with.
+    pub fn queue(&self, name: &str) -> Result<String> {
+        let prefix = self.output("QueueUrlPrefix").context("the stack has no QueueUrlPrefix")?;
+        Ok(format!("{prefix}{name}"))
+    }
+
+    /// An output of the template.
+    #[must_use]
+    pub fn output(&self, name: &str) -> Option<&str> {
+        self.told["outputs"][name].as_str()
+    }
+
+    /// Calls the emulator as the account's owner, `target` being the service's own name of the operation. The signature is not
+    /// a real one: the emulator does not check the owner's.
     ///
     /// # Errors
     /// No answer, or a refusal.
-    pub async fn queue_depth(&self, queue: &str) -> Result<u64> {
-        let prefix = self.told["outputs"]["QueueUrlPrefix"].as_str().context("the stack has no QueueUrlPrefix")?;
-        let asked = json!({
-            "QueueUrl": format!("{prefix}{queue}"),
-            "AttributeNames": ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        });
-        let told = self.aws("AmazonSQS.GetQueueAttributes", &asked).await?;
-        let attributes = told["Attributes"].as_object().into_iter().flatten();
-        Ok(attributes.filter_map(|(_, value)| value.as_str()?.parse::<u64>().ok()).sum())
-    }
-
-    /// The functions that a queue feeds, by the queue's name without the stack's prefix.
-    #[must_use]
-    pub fn functions(&self) -> Vec<&str> {
-        self.told["functions"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
-    }
-
-    /// Calls the emulator as the account's owner. Its signature is not a real one: the emulator does not check the owner's.
-    async fn aws(&self, target: &str, body: &Value) -> Result<Value> {
-        let service = if target.starts_with("AmazonSQS") { "sqs" } else { "dynamodb" };
+    pub async fn aws(&self, target: &str, body: &Value) -> Result<Value> {
+        let (version, service) = match target.split(['.', '_']).next().unwrap_or_default() {
+            "AmazonSQS" => ("1.0", "sqs"),
+            "secretsmanager" => ("1.1", "secretsmanager"),
+            _ => ("1.0", "dynamodb"),
+        };
         let credential = format!(
             "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
         );
         let request = self.http.post(&self.endpoint).header("authorization", credential).header("x-amz-target", target);
-        done(answer(request.header("content-type", "application/x-amz-json-1.0").body(body.to_string())).await?, target)
+        let request = request.header("content-type", format!("application/x-amz-json-{version}"));
+        done(answer(request.body(body.to_string())).await?, target)
     }
 
     fn authorized(&self, request: RequestBuilder, client: Option<&str>) -> Result<RequestBuilder> {

@@ -1,6 +1,6 @@
 //! `demo`: the demonstration's driver. `cargo xtask demo` builds, starts and deploys everything, then runs this.
 
-use std::io::{IsTerminal as _, stdout};
+use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,10 +18,16 @@ struct Arguments {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> std::io::Result<ExitCode> {
     let arguments = Arguments::parse();
     let mut out = stdout();
     let terminal = out.is_terminal();
-    let agreed = run(&arguments.options, &mut out, terminal).await?;
-    Ok(if agreed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    match run(&arguments.options, &mut out, terminal).await {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::FAILURE),
+        Err(error) => {
+            writeln!(stderr(), "error: {error:#}")?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }

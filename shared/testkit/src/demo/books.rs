@@ -85,7 +85,8 @@ impl Books {
         }
         let ledger = live.read("/control/crm/ledger?operation=order.created").await?;
         let sent: BTreeSet<&str> = externals.iter().map(String::as_str).collect();
-        messages.extend(messages_of(CRM, &ledger).into_iter().filter(|message| sent.contains(message.reference.as_str())));
+        messages
+            .extend(messages_of(CRM, &ledger).into_iter().filter(|message| sent.contains(message.reference.as_str())));
         Ok(Self {
             allocations: documents("allocations"),
             sales_orders: documents("sales_orders"),
@@ -156,7 +157,10 @@ pub(super) fn order_of(reference: &str) -> &str {
 
 /// Lines as eaches: a case is twelve of them, as the simulated ERP has it.
 pub(super) fn eaches<'a>(lines: impl IntoIterator<Item = &'a Value>, quantity: &str) -> Decimal {
-    lines.into_iter().map(|line| decimal(&line[quantity]) * if line["uom"] == "CS" { Decimal::from(12) } else { Decimal::ONE }).sum()
+    lines
+        .into_iter()
+        .map(|line| decimal(&line[quantity]) * if line["uom"] == "CS" { Decimal::from(12) } else { Decimal::ONE })
+        .sum()
 }
 
 /// A decimal in whatever dress JSON brings it: a text, a number, or our quantities and amounts.
@@ -182,7 +186,8 @@ fn jobs_of(warehouse: &'static str, state: &Value, ledger: &Value) -> Vec<Job> {
     let effects: Vec<&Value> = ledger["effects"].as_array().into_iter().flatten().collect();
     let job = |job: &Value| {
         let reference = job["reference"].as_str().unwrap_or_default().to_owned();
-        let effect = effects.iter().find(|effect| effect["kind"] == "fulfillment" && effect["reference"] == job["reference"]);
+        let effect =
+            effects.iter().find(|effect| effect["kind"] == "fulfillment" && effect["reference"] == job["reference"]);
         Job { warehouse, reference, job: job.clone(), taken: effect.and_then(|effect| time(&effect["at"])) }
     };
     state["fulfillments"].as_array().into_iter().flatten().map(job).collect()
@@ -191,7 +196,8 @@ fn jobs_of(warehouse: &'static str, state: &Value, ledger: &Value) -> Vec<Job> {
 fn messages_of(partner: &'static str, ledger: &Value) -> Vec<Message> {
     let message = |message: &Value| {
         let attempts: Vec<&Value> = message["attempts"].as_array().into_iter().flatten().collect();
-        let accepted = |attempt: &&&Value| attempt["status"].as_u64().is_some_and(|status| (200..300).contains(&status));
+        let accepted =
+            |attempt: &&&Value| attempt["status"].as_u64().is_some_and(|status| (200..300).contains(&status));
         Message {
             partner,
             id: message["id"].as_str().unwrap_or_default().to_owned(),

@@ -24,7 +24,11 @@ pub(super) fn print(books: &Books, out: &mut dyn Write) -> Result<Vec<String>> {
         let mark = if agree { "agree" } else { "DISAGREE" };
         table.row([row.what.clone()].into_iter().chain(cells).chain([mark.to_owned()]));
     }
-    writeln!(out, "\nEverybody's books, for these {} orders (units are eaches, a case is twelve):\n", books.orders.len())?;
+    writeln!(
+        out,
+        "\nEverybody's books, for these {} orders (units are eaches, a case is twelve):\n",
+        books.orders.len()
+    )?;
     table.print(out)?;
     let attempts: usize = books.messages.iter().map(|message| message.attempts).sum();
     let accepted: usize = books.messages.iter().map(|message| message.accepted).sum();
@@ -80,7 +84,9 @@ fn rows(books: &Books) -> Vec<Row> {
             crm: Some(count(orders.len())),
             crossdock: tally(&|order| order.detail["id"].is_string()),
             erp: Some(distinct(&books.sales_orders)),
-            warehouses: Some(count(books.jobs.iter().map(|job| order_of(&job.reference)).collect::<BTreeSet<_>>().len())),
+            warehouses: Some(count(
+                books.jobs.iter().map(|job| order_of(&job.reference)).collect::<BTreeSet<_>>().len(),
+            )),
             ..row("orders")
         },
         Row { crossdock: events("order.allocated"), erp: Some(count(books.allocations.len())), ..row("allocations") },
@@ -90,7 +96,12 @@ fn rows(books: &Books) -> Vec<Row> {
             erp: Some(count(books.sales_orders.len())),
             ..row("sales orders")
         },
-        Row { crm: told("invoice"), crossdock: ours("invoice"), erp: Some(count(books.invoices.len())), ..row("invoices") },
+        Row {
+            crm: told("invoice"),
+            crossdock: ours("invoice"),
+            erp: Some(count(books.invoices.len())),
+            ..row("invoices")
+        },
     ];
     for warehouse in WAREHOUSES {
         let shares = orders.iter().flat_map(OrderBook::shares).filter(|share| share["warehouse"] == warehouse).count();
@@ -103,8 +114,12 @@ fn rows(books: &Books) -> Vec<Row> {
     }
     rows.push(Row {
         crm: Some(count(orders.iter().map(|order| list(&order.status["packages"]).count()).sum())),
-        crossdock: Some(count(orders.iter().flat_map(OrderBook::shares).flat_map(|share| list(&share["packages"])).count())),
-        erp: Some(count(books.goods_issues.iter().filter_map(|issue| issue["reference"].as_str()).collect::<BTreeSet<_>>().len())),
+        crossdock: Some(count(
+            orders.iter().flat_map(OrderBook::shares).flat_map(|share| list(&share["packages"])).count(),
+        )),
+        erp: Some(count(
+            books.goods_issues.iter().filter_map(|issue| issue["reference"].as_str()).collect::<BTreeSet<_>>().len(),
+        )),
         warehouses: Some(count(books.jobs.iter().flat_map(Job::packages).count())),
         ..row("packages")
     });
@@ -117,7 +132,8 @@ fn rows(books: &Books) -> Vec<Row> {
     rows.extend(money(books));
     for (what, crm) in [("webhooks of the CRM", true), ("webhooks of the 3PLs", false)] {
         let messages = || books.messages.iter().filter(|message| (message.partner == "acme-crm") == crm);
-        let kept = messages().filter(|message| books.deliveries.contains(&format!("{}/{}", message.partner, message.id)));
+        let kept =
+            messages().filter(|message| books.deliveries.contains(&format!("{}/{}", message.partner, message.id)));
         let sent = Some(count(messages().count()));
         rows.push(Row {
             crm: sent.filter(|_| crm),
@@ -157,7 +173,12 @@ fn units(books: &Books) -> Vec<Row> {
             warehouses: packed("picked_up"),
             ..row("units shipped (ERP: issued)")
         },
-        Row { crm: told("delivered"), crossdock: ladder("delivered"), warehouses: packed("delivered"), ..row("units delivered") },
+        Row {
+            crm: told("delivered"),
+            crossdock: ladder("delivered"),
+            warehouses: packed("delivered"),
+            ..row("units delivered")
+        },
     ]
 }
 
@@ -199,7 +220,10 @@ fn once(books: &Books, order: &OrderBook) -> Vec<String> {
     for share in order.shares() {
         let reference = share["id"].as_str().unwrap_or_default();
         let jobs = books.jobs.iter().filter(|job| job.reference == reference);
-        expect(&format!("requests for {reference} at its warehouse"), jobs.filter(|job| share["warehouse"] == job.warehouse).count());
+        expect(
+            &format!("requests for {reference} at its warehouse"),
+            jobs.filter(|job| share["warehouse"] == job.warehouse).count(),
+        );
     }
     for job in books.jobs.iter().filter(|job| order_of(&job.reference) == id) {
         for package in job.packages().filter(|package| has(package, "picked_up")) {
@@ -226,16 +250,24 @@ fn once(books: &Books, order: &OrderBook) -> Vec<String> {
     let jobs = books.jobs.iter().filter(|job| order_of(&job.reference) == id);
     let theirs = trackings(&mut jobs.flat_map(Job::packages));
     if crm != ours || ours != theirs {
-        wrong.push(format!("{name}: the tracking numbers are {crm:?} in the CRM, {ours:?} here, {theirs:?} at the 3PLs"));
+        wrong.push(format!(
+            "{name}: the tracking numbers are {crm:?} in the CRM, {ours:?} here, {theirs:?} at the 3PLs"
+        ));
     }
     wrong
 }
 
 /// Requests at warehouses that we know nothing of.
 fn strangers(books: &Books) -> Vec<String> {
-    let known: BTreeSet<&str> = books.orders.iter().flat_map(OrderBook::shares).filter_map(|share| share["id"].as_str()).collect();
+    let known: BTreeSet<&str> =
+        books.orders.iter().flat_map(OrderBook::shares).filter_map(|share| share["id"].as_str()).collect();
     let stranger = |job: &&Job| !known.contains(job.reference.as_str());
-    books.jobs.iter().filter(stranger).map(|job| format!("{} has {}, of which we know nothing", job.warehouse, job.reference)).collect()
+    books
+        .jobs
+        .iter()
+        .filter(stranger)
+        .map(|job| format!("{} has {}, of which we know nothing", job.warehouse, job.reference))
+        .collect()
 }
 
 /// Webhooks that were not sent twice or not accepted each time.

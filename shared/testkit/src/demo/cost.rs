@@ -56,8 +56,15 @@ pub(super) fn print(live: &Live, counted: &Value, orders: usize, out: &mut dyn W
     let mut table = Table::new(&["", "in all", "per order"], 1);
     rows.into_iter().for_each(|cells| table.row(cells));
     table.print(out)?;
-    writeln!(out, "\n  Every webhook's double is in it. Not counted: table streams' reads, Lambda's polling of queues, the bus's")?;
-    writeln!(out, "  deliveries; and {BY_THE_MINUTE}'s {} calls, which come by the minute.", by_the_minute.normalize())?;
+    writeln!(
+        out,
+        "\n  Every webhook's double is in it. Not counted: table streams' reads, Lambda's polling of queues, the bus's"
+    )?;
+    writeln!(
+        out,
+        "  deliveries; and {BY_THE_MINUTE}'s {} calls, which come by the minute.",
+        by_the_minute.normalize()
+    )?;
     Ok(())
 }
 

@@ -9,8 +9,8 @@ mod cost;
 mod progress;
 mod request;
 mod table;
-mod times;
 mod timeline;
+mod times;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -68,7 +68,11 @@ async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: boo
     let before = Progress::look(live).await?;
     live.calls(true).await?;
     let began = Instant::now();
-    writeln!(out, "\nThe CRM sends {} orders; every webhook of every partner comes twice at the same instant.", options.orders)?;
+    writeln!(
+        out,
+        "\nThe CRM sends {} orders; every webhook of every partner comes twice at the same instant.",
+        options.orders
+    )?;
     let sent = live.tell("/control/crm/orders", &json!({"count": options.orders, "seed": 1})).await?;
     let orders: Vec<String> = ids(&sent).map(str::to_owned).collect();
     let late = watch(live, &before, &orders, out, terminal, began).await?;
@@ -168,7 +172,11 @@ fn verdict(live: &Live, disagreements: &[String], late: bool, out: &mut dyn Writ
     }
     let token = live.token("reader")?;
     writeln!(out, "\nWhere to look:")?;
-    writeln!(out, "  an order    curl -s -H 'authorization: Bearer {token}' '{}/v1/orders/<ord_…>/timeline'", live.gateway)?;
+    writeln!(
+        out,
+        "  an order    curl -s -H 'authorization: Bearer {token}' '{}/v1/orders/<ord_…>/timeline'",
+        live.gateway
+    )?;
     writeln!(out, "  a partner   curl -s '{}/control/erp/ledger?reference=<ord_…>*'", live.partners)?;
     writeln!(out, "  functions   .local/stack/emulator.log; their dead-letter queues are <function>-dlq")?;
     Ok(())

@@ -68,7 +68,8 @@ impl Display {
         if self.terminal {
             return self.draw(progress, elapsed, out);
         }
-        let due = self.last.as_ref().is_none_or(|(shown, at)| shown != progress && at.elapsed() >= Duration::from_secs(2));
+        let due =
+            self.last.as_ref().is_none_or(|(shown, at)| shown != progress && at.elapsed() >= Duration::from_secs(2));
         if due { self.tell(progress, elapsed, out) } else { Ok(()) }
     }
 

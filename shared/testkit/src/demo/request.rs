@@ -62,9 +62,11 @@ fn first_sample() -> Result<PathBuf> {
     if split.exists() {
         return Ok(split);
     }
-    let listed = fs::read_dir(folder).with_context(|| format!("no samples at {SAMPLES}: start it in the repository's root"))?;
+    let listed =
+        fs::read_dir(folder).with_context(|| format!("no samples at {SAMPLES}: start it in the repository's root"))?;
     let mut paths: Vec<PathBuf> = listed.filter_map(Result::ok).map(|entry| entry.path()).collect();
     paths.sort();
-    let orders = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("order.created"));
+    let orders =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("order.created"));
     paths.into_iter().find(orders).with_context(|| format!("{SAMPLES} has no order.created"))
 }

@@ -13,13 +13,21 @@ pub(super) fn print(books: &Books, taken: Duration, out: &mut dyn Write) -> Resu
     let rows = [
         ("CRM's order → delivered", all(books, |order| span(ordered(books, order), order.reached("delivered")))),
         ("  of it, the warehouses' own pace", all(books, |order| warehouses(books, order))),
-        ("  of it, everything else", all(books, |order| {
-            let delivered = span(ordered(books, order), order.reached("delivered"))?;
-            Some(delivered.saturating_sub(warehouses(books, order)?))
-        })),
+        (
+            "  of it, everything else",
+            all(books, |order| {
+                let delivered = span(ordered(books, order), order.reached("delivered"))?;
+                Some(delivered.saturating_sub(warehouses(books, order)?))
+            }),
+        ),
         ("CRM's order → invoiced", all(books, |order| span(ordered(books, order), order.reached("invoiced")))),
     ];
-    writeln!(out, "\nTime per order ({} orders at once, all done after {}):\n", books.orders.len(), seconds(taken.as_millis()))?;
+    writeln!(
+        out,
+        "\nTime per order ({} orders at once, all done after {}):\n",
+        books.orders.len(),
+        seconds(taken.as_millis())
+    )?;
     let mut table = Table::new(&["", "median", "p95", "longest"], 1);
     for (name, mut times) in rows {
         times.sort_unstable();

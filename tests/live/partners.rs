@@ -1,0 +1,101 @@
+//! Partners that answer badly, late or not at all.
+
+use std::time::Duration;
+
+use futures::future::join;
+use serde_json::json;
+
+use crate::support::{Faults, Goods, Order, ends_well, live, submit};
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn b01_b02_when_every_reply_of_the_erp_and_the_warehouses_is_lost_once_everything_is_there_once() {
+    let (live, order) = (live(), Order::new("lost", Goods::Both));
+    let mut faults = Faults::new(&live, &order);
+    for operation in ["allocation.create", "sales_order.create", "invoice.create"] {
+        faults.script("erp", operation, &order, 1, json!({"kind": "lost_reply"})).await;
+    }
+    // Two packages: each one's goods issue is answered the second time.
+    faults.script("erp", "goods_issue.create", &order, 2, json!({"kind": "lost_reply"})).await;
+    faults.script("eastco", "fulfillment.create", &order, 1, json!({"kind": "lost_reply"})).await;
+    faults.script("shipwest", "fulfillment.create", &order, 1, json!({"kind": "lost_reply"})).await;
+    submit(&live, &order).await;
+    ends_well(&live, &order).await;
+    assert_eq!(faults.bitten().await, 7, "each reply was really lost");
+    faults.mend().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn b01_calls_that_time_out_before_or_after_their_effect_are_repeated_and_done_once() {
+    let (live, order) = (live(), Order::new("timeout", Goods::East));
+    let mut faults = Faults::new(&live, &order);
+    faults.script("erp", "allocation.create", &order, 1, json!({"kind": "timeout_before", "hold_ms": 4000})).await;
+    faults.script("erp", "sales_order.create", &order, 1, json!({"kind": "timeout_after", "hold_ms": 4000})).await;
+    faults.script("eastco", "fulfillment.create", &order, 1, json!({"kind": "timeout_after", "hold_ms": 4000})).await;
+    submit(&live, &order).await;
+    ends_well(&live, &order).await;
+    assert_eq!(faults.bitten().await, 3);
+    faults.mend().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn a_partner_that_is_down_for_a_while_delays_its_own_work_and_loses_none() {
+    let live = live();
+    let (without_erp, without_eastco) = (Order::new("no-erp", Goods::West), Order::new("no-eastco", Goods::Both));
+    let mut erp = Faults::new(&live, &without_erp);
+    erp.script("erp", "*", &without_erp, 1_000, json!({"kind": "down"})).await;
+    let mut eastco = Faults::new(&live, &without_eastco);
+    eastco.script("eastco", "*", &without_eastco, 1_000, json!({"kind": "down"})).await;
+    join(submit(&live, &without_erp), submit(&live, &without_eastco)).await;
+    let down = async |faults: Faults<'_>| {
+        crate::support::until("the outage is felt", async || (faults.bitten().await > 0).then_some(())).await;
+        // Shorter than five attempts take: what is parked after them is for people to redrive.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        faults.mend().await;
+    };
+    join(down(erp), down(eastco)).await;
+    join(ends_well(&live, &without_erp), ends_well(&live, &without_eastco)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn b24_a_429_waits_as_told_and_no_dead_letter_queue_hears_of_it() {
+    let live = live();
+    let (at_erp, at_east, at_west) =
+        (Order::new("429-erp", Goods::East), Order::new("429-east", Goods::East), Order::new("429-west", Goods::West));
+    let limit = |seconds: &str| json!({"kind": "limit", "retry_after": seconds});
+    let mut erp = Faults::new(&live, &at_erp);
+    erp.script("erp", "sales_order.create", &at_erp, 1, limit("2")).await;
+    let mut east = Faults::new(&live, &at_east);
+    east.script("eastco", "fulfillment.create", &at_east, 1, limit("1")).await;
+    let mut west = Faults::new(&live, &at_west);
+    west.script("shipwest", "fulfillment.create", &at_west, 1, limit("3")).await;
+    for order in [&at_erp, &at_east, &at_west] {
+        submit(&live, order).await;
+    }
+    for (order, faults) in [(&at_erp, erp), (&at_east, east), (&at_west, west)] {
+        ends_well(&live, order).await;
+        assert_eq!(faults.bitten().await, 1);
+        faults.mend().await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn a_warehouse_that_reports_late_twice_and_in_disorder_ends_in_the_same_state() {
+    let (live, order) = (live(), Order::new("disorder", Goods::Both));
+    for (partner, window) in [("eastco", 4), ("shipwest", 3)] {
+        let when = json!({"operation": "webhook.*", "reference": order.references()});
+        let reorder = json!({"kind": "reorder", "window": window, "flush_ms": 4000});
+        live.fault(partner, &order.external, when.clone(), reorder).await.unwrap();
+        live.fault(partner, &order.external, when, json!({"kind": "duplicate", "copies": 2})).await.unwrap();
+    }
+    submit(&live, &order).await;
+    let detail = ends_well(&live, &order).await;
+    assert_eq!(detail["open_reviews"].as_array().unwrap().len(), 0, "{detail}");
+    for partner in ["eastco", "shipwest"] {
+        live.mend(partner, &order.external).await.unwrap();
+    }
+}

@@ -1,0 +1,64 @@
+//! The happy path.
+
+use serde_json::Value;
+use testkit::live::Live;
+
+use crate::support::{Goods, Order, ends_well, events, live, submit};
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn an_order_for_one_warehouse_goes_all_the_way_and_stands_once_in_every_ledger() {
+    let (live, order) = (live(), Order::new("single", Goods::East));
+    submit(&live, &order).await;
+    let detail = ends_well(&live, &order).await;
+    assert_eq!(warehouses(&detail), ["eastco"]);
+    assert_eq!(detail["open_reviews"].as_array().unwrap().len(), 0, "{detail}");
+    passed(&live, &order).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn b08_b16_an_order_of_cases_and_eaches_is_split_over_both_warehouses_and_comes_together_again() {
+    let (live, order) = (live(), Order::new("split", Goods::Both));
+    submit(&live, &order).await;
+    let detail = ends_well(&live, &order).await;
+    assert_eq!(warehouses(&detail), ["eastco", "shipwest"]);
+    let ordered: Vec<&Value> =
+        detail["lines"].as_array().unwrap().iter().map(|line| &line["ordered"]["amount"]).collect();
+    assert_eq!(ordered, ["12", "5"], "a case is twelve eaches");
+    for line in detail["lines"].as_array().unwrap() {
+        assert_eq!(line["ordered"], line["shipped"]);
+        assert_eq!(line["ordered"], line["delivered"]);
+    }
+    passed(&live, &order).await;
+}
+
+fn warehouses(detail: &Value) -> Vec<&str> {
+    let shares = detail["fulfillments"].as_array().unwrap();
+    let mut names: Vec<&str> = shares.iter().map(|share| share["warehouse"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The timeline tells every station, in the order in which they cannot but come.
+async fn passed(live: &Live, order: &Order) {
+    let stations = [
+        "order.submitted",
+        "order.priced",
+        "order.released",
+        "order.routed",
+        "fulfillment.opened",
+        "fulfillment.accepted",
+        "fulfillment.milestone_recorded",
+        "fulfillment.goods_issued",
+        "order.invoiced",
+    ];
+    let events = events(live, order).await;
+    let mut rest = events.iter();
+    for station in stations {
+        assert!(rest.any(|event| event == station), "{station} is not where it should be in {events:?}");
+    }
+    for parallel in ["order.credit_approved", "order.allocated"] {
+        assert!(events.iter().any(|event| event == parallel), "no {parallel} in {events:?}");
+    }
+}
