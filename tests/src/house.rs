@@ -150,10 +150,12 @@ pub struct House {
     pub partners: LocalPartners,
     /// The simulators.
     pub town: Rc<RefCell<World>>,
-    /// The function that `script` strikes, and the script.
+    /// The function that `script` strikes (`*` for every one), and the script.
     pub chaos: Option<(&'static str, Script)>,
     /// Every message is put into its queue so many times.
     pub copies: u32,
+    /// Whether one message in four comes once more.
+    pub may_double: bool,
     rules: Rc<Rules>,
     queues: BTreeMap<String, Vec<Message>>,
     dead: BTreeMap<String, MemoryQueue>,
@@ -199,6 +201,7 @@ impl House {
             clock,
             chaos: None,
             copies: 1,
+            may_double: false,
             rules: RULES.with(Rc::clone),
             queues: BTreeMap::new(),
             dead: BTreeMap::new(),
@@ -286,7 +289,8 @@ impl House {
 
     /// Puts a message into a function's queue.
     pub fn enqueue(&mut self, function: &str, body: &str) {
-        for _ in 0..self.copies {
+        let copies = if self.may_double && self.dice.u8(0..4) == 0 { self.copies + 1 } else { self.copies };
+        for _ in 0..copies {
             self.sequence += 1;
             let message =
                 Message { id: self.sequence, body: body.to_owned(), visible_at: self.clock.now(), deliveries: 0 };
@@ -443,7 +447,7 @@ impl House {
 
     fn script_for(&self, function: &str) -> Script {
         match &self.chaos {
-            Some((struck, script)) if *struck == function => script.clone(),
+            Some((struck, script)) if *struck == function || *struck == "*" => script.clone(),
             Some(_) | None => Script::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! Faults between a step and its ports: killed before or after a call, or the call's reply lost.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use domain::PartnerId;
@@ -14,7 +15,7 @@ use domain::routing::Site;
 use engine::delivery::{Delivery, Kept};
 use engine::inbound::{NewOrder, OrderReader, ReportReader, Reported, Sites, Unmappable};
 use engine::journal::{Append, Found, Founding};
-use engine::partner::{Attempt, CallFailure, Crm, CreditAnswer, Erp, PriceAnswer, Warehouse, WarehouseAnswer};
+use engine::partner::{Attempt, CallFailure, CreditAnswer, Crm, Erp, PriceAnswer, Warehouse, WarehouseAnswer};
 use engine::relay::{Bus, Entry};
 use engine::stores::{Deliveries, Parties, ViewRow, Views};
 use engine::{Code, Commit, Context, Failure, Journal};
@@ -47,7 +48,15 @@ struct Plan {
     calls: Vec<&'static str>,
     strike: Option<(usize, Fault)>,
     struck: bool,
+    storm: Option<Storm>,
     hook: Option<Box<dyn FnMut()>>,
+}
+
+/// Faults by chance, until it is over.
+struct Storm {
+    dice: fastrand::Rng,
+    per_mille: u32,
+    struck: BTreeMap<&'static str, usize>,
 }
 
 impl std::fmt::Debug for Script {
@@ -61,6 +70,17 @@ impl Script {
     pub fn strike(n: usize, fault: Fault, hook: impl FnMut() + 'static) -> Self {
         let plan = Plan { strike: Some((n, fault)), hook: Some(Box::new(hook)), ..Plan::default() };
         Self(Rc::new(RefCell::new(plan)))
+    }
+
+    /// Strikes any call with a chance of `per_mille` in a thousand. Equal seeds strike alike.
+    pub fn storm(seed: u64, per_mille: u32) -> Self {
+        let storm = Storm { dice: fastrand::Rng::with_seed(seed), per_mille, struck: BTreeMap::new() };
+        Self(Rc::new(RefCell::new(Plan { storm: Some(storm), ..Plan::default() })))
+    }
+
+    /// Ends the storm. Returns how often each fault struck.
+    pub fn calm(&self) -> BTreeMap<&'static str, usize> {
+        self.0.borrow_mut().storm.take().map(|storm| storm.struck).unwrap_or_default()
     }
 
     /// Calls count (and may be struck) only while it is armed: while the function under test runs.
@@ -82,6 +102,18 @@ impl Script {
         let mut plan = self.0.borrow_mut();
         if !plan.armed {
             return None;
+        }
+        if let Some(storm) = &mut plan.storm {
+            if storm.dice.u32(0..1_000) >= storm.per_mille {
+                return None;
+            }
+            let (name, fault) = [
+                ("killed before a call", Fault::KillBefore),
+                ("killed after a call", Fault::KillAfter),
+                ("reply lost", Fault::LoseReply),
+            ][storm.dice.usize(0..3)];
+            *storm.struck.entry(name).or_default() += 1;
+            return Some(fault);
         }
         let place = plan.calls.len();
         plan.calls.push(name);
@@ -213,13 +245,28 @@ impl<P: Erp> Erp for Chaos<P> {
     async fn credit(&self, cx: &Context, question: &CreditQuestion) -> Result<CreditAnswer, CallFailure> {
         self.script.around("erp.credit", call_lost, self.inner.credit(cx, question)).await
     }
-    async fn allocate(&self, cx: &Context, request: &AllocationRequest, attempt: Attempt) -> Result<Allocation, CallFailure> {
+    async fn allocate(
+        &self,
+        cx: &Context,
+        request: &AllocationRequest,
+        attempt: Attempt,
+    ) -> Result<Allocation, CallFailure> {
         self.script.around("erp.allocate", call_lost, self.inner.allocate(cx, request, attempt)).await
     }
-    async fn create_sales_order(&self, cx: &Context, order: &SalesOrder, attempt: Attempt) -> Result<Released, CallFailure> {
+    async fn create_sales_order(
+        &self,
+        cx: &Context,
+        order: &SalesOrder,
+        attempt: Attempt,
+    ) -> Result<Released, CallFailure> {
         self.script.around("erp.create_sales_order", call_lost, self.inner.create_sales_order(cx, order, attempt)).await
     }
-    async fn post_goods_issue(&self, cx: &Context, issue: &GoodsIssue, attempt: Attempt) -> Result<GoodsIssued, CallFailure> {
+    async fn post_goods_issue(
+        &self,
+        cx: &Context,
+        issue: &GoodsIssue,
+        attempt: Attempt,
+    ) -> Result<GoodsIssued, CallFailure> {
         self.script.around("erp.post_goods_issue", call_lost, self.inner.post_goods_issue(cx, issue, attempt)).await
     }
     async fn invoice(&self, cx: &Context, request: &InvoiceRequest, attempt: Attempt) -> Result<Invoiced, CallFailure> {
