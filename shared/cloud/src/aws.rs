@@ -17,9 +17,9 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use engine::{Code, Failure};
 
 use crate::settings::Settings;
-use crate::start::StartError;
 
 /// Clients for every service that a function speaks to.
 pub(crate) struct Aws {
@@ -66,7 +66,7 @@ impl Roots {
 }
 
 impl Aws {
-    pub(crate) fn new(settings: &Settings, roots: Roots) -> Result<Self, StartError> {
+    pub(crate) fn new(settings: &Settings, roots: Roots) -> Result<Self, Failure> {
         Ok(Self::with_http_client(settings, http_client(roots)?))
     }
 
@@ -152,11 +152,10 @@ impl Aws {
 }
 
 /// TLS by ring.
-fn http_client(roots: Roots) -> Result<SharedHttpClient, StartError> {
-    let tls = TlsContext::builder()
-        .with_trust_store(roots.trust_store())
-        .build()
-        .map_err(|error| StartError::new(format!("the root certificates are not usable: {error}")))?;
+fn http_client(roots: Roots) -> Result<SharedHttpClient, Failure> {
+    let tls = TlsContext::builder().with_trust_store(roots.trust_store()).build().map_err(|error| {
+        Failure::permanent(Code::StoreRefused, format!("the root certificates are not usable: {error}"))
+    })?;
     Ok(Builder::new()
         // Below what load balancers wait for, so that they do not close a connection just as a request goes out on it.
         .pool_idle_timeout(Duration::from_secs(15))

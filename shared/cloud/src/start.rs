@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use engine::batch::Step;
 use engine::{Clock, Failure};
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::aws::{Aws, Roots};
 use crate::bus::EventBus;
 use crate::deliveries::DeliveriesTable;
 use crate::due::DueTable;
-use crate::items::{number, text};
+use crate::items::text;
 use crate::journal::JournalTable;
 use crate::parties::PartiesTable;
 use crate::queues::{OwnQueue, StepQueues};
@@ -268,9 +268,10 @@ impl Start {
         }
     }
 
-    /// Connects before the first message does, by one read of nothing from where the function may read.
+    /// Connects before the first message does, by one query for nothing of a table that the function may query.
     ///
-    /// Relays have nothing to read: they connect with their first call.
+    /// Relays and the authorizer have no such table: they connect with their first call. Other reads than a query would bring
+    /// their code into every function.
     async fn connect(&mut self) -> Result<(), StartError> {
         if self.read_nothing().await == Reached::NotAtAll && Roots::cheapest(&self.settings) == Roots::Amazons {
             // The first message will meet the same trouble, with its own retries; unless it was Amazon's roots.
@@ -286,23 +287,14 @@ impl Start {
             let read = self.aws.dynamodb().query().table_name(table).key_condition_expression("#k = :k").limit(1);
             read.expression_attribute_names("#k", key).expression_attribute_values(":k", text("nothing"))
         };
-        let get = |table: &str| self.aws.dynamodb().get_item().table_name(table);
         if let Some(table) = &names.journal {
-            reached("Query", query(table, "stream").send().await)
+            reached(query(table, "stream").send().await)
         } else if let Some(table) = &names.registry {
-            reached("Query", query(table, "kind").send().await)
+            reached(query(table, "kind").send().await)
         } else if let Some(table) = &names.due {
-            reached("Query", query(table, "shard").send().await)
-        } else if let Some(table) = &names.deliveries {
-            reached("GetItem", get(table).key("delivery", text("nothing")).send().await)
+            reached(query(table, "shard").send().await)
         } else if let Some(table) = &names.views {
-            reached("GetItem", get(table).key("pk", text("nothing")).key("sk", text("nothing")).send().await)
-        } else if let Some(table) = &names.parties {
-            reached("GetItem", get(table).key("party", text("nothing")).key("n", number(0)).send().await)
-        } else if let Some(prefix) = &names.secrets_prefix {
-            // A function without any table, that is the authorizer.
-            let secret = self.aws.secretsmanager().get_secret_value().secret_id(format!("{prefix}/api/tokens"));
-            reached("GetSecretValue", secret.send().await)
+            reached(query(table, "status").index_name(crate::views::INDEX).send().await)
         } else {
             // Nobody was tried, so nobody is known to believe Amazon's roots alone.
             Reached::NotAtAll
@@ -319,11 +311,11 @@ enum Reached {
     NotAtAll,
 }
 
-fn reached<T, E: ProvideErrorMetadata>(operation: &str, answer: Result<T, SdkError<E, HttpResponse>>) -> Reached {
+fn reached<T>(answer: Result<T, SdkError<QueryError, HttpResponse>>) -> Reached {
     match answer {
         Ok(_) => Reached::Somebody,
         Err(error) => {
-            tracing::debug!(failure = ?crate::errors::failure(operation, &error), "the first call failed");
+            tracing::debug!(failure = ?crate::errors::failure("Query", &error), "the first call failed");
             if crate::errors::is_unreachable(&error) { Reached::NotAtAll } else { Reached::Somebody }
         }
     }

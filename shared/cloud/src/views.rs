@@ -19,7 +19,7 @@ pub struct ViewsTable {
 }
 
 /// The index that lists are read from.
-const INDEX: &str = "by_status";
+pub(crate) const INDEX: &str = "by_status";
 
 impl ViewsTable {
     pub(crate) fn new(client: Client, table: String) -> Self {
