@@ -169,3 +169,32 @@ fn what_is_no_json_is_one_offence_of_the_whole() {
         assert_eq!((id.as_str(), offences.0.len(), offences.0[0].place.as_str()), ("", 1, ""), "{text}: {offences}");
     }
 }
+
+/// The fenced blocks of one language in a page of `docs/partners`.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let path = format!("{}/../../docs/partners/{page}.md", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_documents_that_the_pages_show_are_right() {
+    let shown: Vec<String> = ["registry", "shipbob"].into_iter().flat_map(|page| blocks(page, "toml")).collect();
+    assert_eq!(shown.len(), 4);
+    for text in shown {
+        let document: Value = toml::from_str(&text).unwrap();
+        read(&document);
+    }
+}
+
+#[test]
+fn the_messages_that_the_pages_show_are_understood() {
+    let messages: Vec<Value> = blocks("rest", "json").iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let mut understood = 0;
+    for message in messages.iter().filter(|message| message.get("type").is_some()) {
+        crate::samples::is_understood(message);
+        understood += 1;
+    }
+    assert_eq!(understood, 4);
+}
