@@ -138,22 +138,23 @@ fn with_sam(
     functions: &[String],
 ) -> Result<Vec<(String, PathBuf)>> {
     let built = workspace.root.join(".aws-sam/build");
-    let mut packages = Vec::new();
-    // One at a time: sam builds all or one, and a person may have asked for three.
-    for name in functions {
-        let resource = logical_id(name);
-        let mut build = Command::new(venv.join("bin/sam"));
-        build
-            .args(["build", "--beta-features", "--template-file", "infra/template.yaml", "--parameter-overrides"])
-            .arg(format!("Architecture={}", arch.name()))
-            .arg("--build-dir")
-            .arg(&built)
-            .arg(&resource);
-        build.env("SAM_CLI_TELEMETRY", "0");
-        process::run(with_environment(&mut build, workspace, venv, compiler)?, LIMIT)?;
-        packages.push((name.clone(), built.join(resource).join("bootstrap")));
+    let mut build = Command::new(venv.join("bin/sam"));
+    build
+        .args(["build", "--beta-features", "--template-file", "infra/template.yaml", "--parameter-overrides"])
+        .arg(format!("Architecture={}", arch.name()))
+        .arg("--build-dir")
+        .arg(&built);
+    // Sam empties its folder before each build, so that it has to build all of them in one run, or one alone.
+    match functions {
+        [only] => {
+            build.arg(logical_id(only));
+        }
+        all if all.len() == chosen(workspace, &[])?.len() => {}
+        several => bail!("sam builds one function or all, not {}\n  try: without --sam", several.join(", ")),
     }
-    Ok(packages)
+    build.env("SAM_CLI_TELEMETRY", "0");
+    process::run(with_environment(&mut build, workspace, venv, compiler)?, LIMIT)?;
+    Ok(functions.iter().map(|name| (name.clone(), built.join(logical_id(name)).join("bootstrap"))).collect())
 }
 
 /// `order-price` is the resource `OrderPrice`, everywhere in the template.
