@@ -9,10 +9,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use domain::fulfillment::MilestoneKind;
 use domain::order::{AllocationRequest, Stage};
 use domain::party::{Party, PartyRef};
 use domain::review::ReviewKind;
-use domain::{Effect, Fulfillment, Order, OrderCommand, OrderId, PartnerId, Rejection, Workflow};
+use domain::{Effect, Fulfillment, FulfillmentCommand, Order, OrderCommand, OrderId, PartnerId, Rejection, Workflow};
 use engine::batch::{Parked, Queue, Record, Step, run, settle};
 use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
@@ -21,13 +22,15 @@ use engine::intake::{Submitted, submit};
 use engine::journal::{Append, Commit, Found, Founding, Stream, events_of, execute};
 use engine::partner::{Attempt, CallFailure};
 use engine::relay::{Bus, Entry, entries, is_published, publish};
-use engine::stores::{Due, DueItem, Parties};
+use engine::stores::{Due, DueItem, Parties, Views};
 use engine::{Code, Context, Failure, Journal, Notice, Outcome, Wait};
 use futures::FutureExt;
 use jiff::Timestamp;
 use samples::{allocation, approved, at, cancel, id, order_id, quote, refused_credit, submission, to_release};
 use serde_json::json;
-use testkit::memory::{Chaos, Fault, MemoryBus, MemoryDue, MemoryJournal, MemoryParties, MemoryQueue, Script};
+use testkit::memory::{
+    Chaos, Fault, MemoryBus, MemoryDue, MemoryJournal, MemoryParties, MemoryQueue, MemoryViews, Script,
+};
 
 /// Nothing here waits: what is not done at its first poll was killed.
 fn now<F: Future>(future: F) -> F::Output {
@@ -803,4 +806,28 @@ fn a_price_that_fits_no_line_is_a_decision_and_the_step_is_done() {
     assert_eq!(commit(&journal, "submit", OrderCommand::Submit(submission(&[10]))), Ok(Outcome::Applied));
     assert_eq!(commit(&journal, "price", OrderCommand::RecordQuote(silent)), Ok(Outcome::Applied));
     assert_eq!(order(&journal).state.known().unwrap().reviews()[0].kind, ReviewKind::Unpriceable);
+}
+
+// ---- Worklists
+
+#[test]
+fn c08_a_shares_own_decision_stands_on_the_worklist_until_it_is_settled() {
+    let (journal, views) = (MemoryJournal::default(), MemoryViews::default());
+    let ports = view_project::Ports { journal: journal.clone(), views: views.clone() };
+    let record = |work: &str, command: FulfillmentCommand| {
+        let share = samples::share_id(1);
+        let cx = context("milestone-record", 0);
+        assert_eq!(now(execute::<Fulfillment>(&journal, &share, &cx, work, command)), Ok(Outcome::Applied));
+        let commits = journal.take_tape();
+        assert_eq!(now(view_project::handle(&ports, &commits, &cx)), vec![]);
+        now(views.list("review/open", 9, None)).unwrap().rows
+    };
+    let lines = [samples::share(1, 3)];
+    let open = FulfillmentCommand::Open(samples::opened(&lines), samples::sending(Effect::RequestFulfillment, 1));
+    assert_eq!(record("open", open), vec![]);
+    let waiting = record("left", samples::milestone("P-1", 2, MilestoneKind::PickedUp));
+    assert_eq!(waiting.len(), 1, "it left, and nobody said what is in it");
+    assert_eq!(waiting[0].key, format!("fulfillment/{}", samples::share_id(1)));
+    assert!(waiting[0].document.contains("content_mismatch"));
+    assert_eq!(record("packed", samples::packed("P-1", 1, &lines, None)), vec![]);
 }

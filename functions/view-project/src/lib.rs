@@ -1,17 +1,19 @@
 //! Keeps the read models: order summaries and worklists.
 //!
 //! - On: the journal table's stream.
-//! - Does: folds each order that changed, once a batch, and writes its rows where they are newer than what is there, so that
-//!   no order of records can leave an old row.
-//! - Fails: an order that cannot be folded is passed over with its cause; a busy store stops the batch.
+//! - Does: folds each order and each share that changed, once a batch, and writes its rows where they are newer than what is
+//!   there, so that no order of records can leave an old row.
+//! - Fails: a stream that cannot be folded is passed over with its cause; a busy store stops the batch.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
-use domain::{Order, OrderId};
+use domain::{Fulfillment, Order, Workflow};
 use engine::journal::stream_name;
-use engine::stores::Views;
+use engine::stores::{ViewRow, Views};
 use engine::{Commit, Context, Failure, Journal, Stream, view};
 use futures::future::join_all;
+use jiff::Timestamp;
 
 /// All that this function may touch.
 #[derive(Debug)]
@@ -22,24 +24,41 @@ pub struct Ports<J, V> {
     pub views: V,
 }
 
-/// Projects the orders that `commits` belong to. Returns the streams that could not be projected, with the reason.
+/// Projects the orders and shares that `commits` belong to. Returns the streams that could not be projected, with the
+/// reason.
 pub async fn handle(
     ports: &Ports<impl Journal, impl Views>,
     commits: &[Commit],
     cx: &Context,
 ) -> Vec<(String, Failure)> {
-    let orders = commits.iter().filter_map(|commit| commit.stream.strip_prefix("order/")?.parse::<OrderId>().ok());
-    let orders: BTreeSet<OrderId> = orders.collect();
-    let all = join_all(orders.iter().map(async |id| (stream_name::<Order>(id), project(ports, id, cx).await))).await;
-    all.into_iter().filter_map(|(stream, result)| result.err().map(|failure| (stream, failure))).collect()
+    let orders = join_all(changed::<Order>(commits).iter().map(|id| project(ports, id, cx, view::rows))).await;
+    let shares = changed::<Fulfillment>(commits);
+    let shares = join_all(shares.iter().map(|id| project(ports, id, cx, view::share_rows))).await;
+    orders.into_iter().chain(shares).filter_map(Result::err).collect()
 }
 
-async fn project(ports: &Ports<impl Journal, impl Views>, id: &OrderId, cx: &Context) -> Result<(), Failure> {
-    let commits = ports.journal.read(&stream_name::<Order>(id)).await?;
-    let Some(changed) = commits.last().map(|commit| commit.at) else { return Ok(()) };
-    let order = Stream::<Order>::of(id, commits, cx.now)?;
-    for row in view::rows(&order.state, order.version, changed) {
-        ports.views.put(&row).await?;
-    }
-    Ok(())
+/// The streams of one kind that `commits` belong to, each once.
+fn changed<W: Workflow<Id: FromStr + Ord>>(commits: &[Commit]) -> BTreeSet<W::Id> {
+    let id = |commit: &Commit| commit.stream.strip_prefix(W::KIND)?.strip_prefix('/')?.parse().ok();
+    commits.iter().filter_map(id).collect()
+}
+
+/// Folds one stream and writes its rows.
+async fn project<W: Workflow>(
+    ports: &Ports<impl Journal, impl Views>,
+    id: &W::Id,
+    cx: &Context,
+    rows: impl Fn(&W, u64, Timestamp) -> Vec<ViewRow>,
+) -> Result<(), (String, Failure)> {
+    let name = stream_name::<W>(id);
+    let write = async {
+        let commits = ports.journal.read(&name).await?;
+        let Some(changed) = commits.last().map(|commit| commit.at) else { return Ok(()) };
+        let stream = Stream::<W>::of(id, commits, cx.now)?;
+        for row in rows(&stream.state, stream.version, changed) {
+            ports.views.put(&row).await?;
+        }
+        Ok(())
+    };
+    write.await.map_err(|failure| (name.clone(), failure))
 }

@@ -163,6 +163,22 @@ pub fn rows(order: &Order, version: u64, changed: Timestamp) -> Vec<ViewRow> {
     vec![row, ViewRow { key, part: "reviews".to_owned(), version, list, rank, document }]
 }
 
+/// The row of a share's own decisions: what its packages, the warehouse and the ERP leave to somebody. The order does not
+/// know of them.
+pub fn share_rows(share: &Fulfillment, version: u64, changed: Timestamp) -> Vec<ViewRow> {
+    let Some(known) = share.known() else { return Vec::new() };
+    let id = &known.opened.fulfillment;
+    let reviews = known.reviews();
+    vec![ViewRow {
+        key: format!("fulfillment/{id}"),
+        part: "reviews".to_owned(),
+        version,
+        list: if reviews.is_empty() { String::new() } else { "review/open".to_owned() },
+        rank: format!("{}/{id}", sortable(changed)),
+        document: serde_json::to_string(&reviews).unwrap_or_default(),
+    }]
+}
+
 /// An order's and its shares' commits as one timeline, oldest first.
 ///
 /// # Errors
