@@ -278,7 +278,10 @@ pub(crate) fn without(words: &str, party: &Party) -> String {
     let Party { name, company, line1, line2, city, region: _, postal_code, country: _, phone, email } = party;
     let optional = [company, line2, phone, email].into_iter().filter_map(Option::as_ref);
     let personal = [name, line1, city, postal_code].into_iter().chain(optional);
-    personal.fold(words.to_owned(), |words, part| words.replace(part.as_str(), "[redacted]"))
+    // A part of one or two letters stands in every sentence.
+    personal
+        .filter(|part| part.len() > 2)
+        .fold(words.to_owned(), |words, part| words.replace(part.as_str(), "[redacted]"))
 }
 
 /// Our own fault.

@@ -44,6 +44,14 @@ pub struct Partners<S, T, C> {
     cache: Arc<Mutex<Cache>>,
 }
 
+/// What the registry says of a name.
+enum Found {
+    Partner(Box<Partner>),
+    /// Its document cannot be read.
+    Broken(String),
+    Nobody,
+}
+
 /// The documents, and when they were read.
 type Cache = Option<(Timestamp, Arc<Registry>)>;
 
@@ -68,20 +76,24 @@ impl<S: Documents, T, C: Clock> Partners<S, T, C> {
     /// The store's; `CFG-001` where there is none, or where its document cannot be read.
     pub async fn partner(&self, id: &PartnerId) -> Result<Partner, Failure> {
         match self.find(id.as_str()).await? {
-            Ok(partner) => Ok(partner),
-            Err(why) => Err(Failure::permanent(Code::PartnerUnknown, why)),
+            Found::Partner(partner) => Ok(*partner),
+            Found::Broken(why) => Err(Failure::permanent(Code::PartnerUnknown, why)),
+            Found::Nobody => {
+                let why = format!("the registry has no partner {}", engine::redact::text(id.as_str()));
+                Err(Failure::permanent(Code::PartnerUnknown, why))
+            }
         }
     }
 
-    async fn find(&self, id: &str) -> Result<Result<Partner, String>, Failure> {
+    async fn find(&self, id: &str) -> Result<Found, Failure> {
         let mut registry = self.registry().await?;
         if registry.partner(id).is_none() {
             registry = self.registry_within(IMPATIENCE).await?;
         }
         Ok(match (registry.partner(id), registry.broken(id)) {
-            (Some(partner), _) => Ok(partner.clone()),
-            (None, Some(broken)) => Err(broken.to_string()),
-            (None, None) => Err(format!("the registry has no partner {}", engine::redact::text(id))),
+            (Some(partner), _) => Found::Partner(Box::new(partner.clone())),
+            (None, Some(broken)) => Found::Broken(broken.to_string()),
+            (None, None) => Found::Nobody,
         })
     }
 
@@ -220,8 +232,12 @@ impl<S: Documents + Secrets, T, C: Clock> Partners<S, T, C> {
 
 impl<S: Documents + Secrets, T, C: Clock> Senders for Partners<S, T, C> {
     async fn verify(&self, partner: &str, request: &Request, now: Timestamp) -> Result<Verified, Unverified> {
-        let found = self.find(partner).await.map_err(Unverified::Unchecked)?;
-        let partner = found.map_err(|_| Unverified::UnknownPartner)?;
+        let partner = match self.find(partner).await.map_err(Unverified::Unchecked)? {
+            Found::Partner(partner) => *partner,
+            Found::Nobody => return Err(Unverified::UnknownPartner),
+            // Our mistake is not the sender's: it is to send again, and not to believe that it has no business here.
+            Found::Broken(why) => return Err(Unverified::Unchecked(Failure::transient(Code::PartnerUnknown, why))),
+        };
         let scheme = partner.webhook.ok_or(Unverified::UnknownPartner)?;
         let header = |name| request.header(name).unwrap_or_default();
         let signed = Signed {

@@ -198,3 +198,27 @@ fn the_messages_that_the_pages_show_are_understood() {
     }
     assert_eq!(understood, 4);
 }
+
+mod laws {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::support::wild;
+
+    proptest! {
+        #[test]
+        fn whatever_stands_wherever_a_document_is_read_or_refused(
+            value in wild(),
+            place in prop::sample::select(vec![
+                "/id", "/role", "/protocol", "/base_url", "/time_zone", "/auth", "/webhook", "/warehouse", "/warehouse/sites",
+                "/warehouse/sites/0", "/warehouse/sites/0/cut_off", "/maps", "/maps/statuses", "/maps/skus",
+            ]),
+        ) {
+            let mut document = eastco();
+            *document.pointer_mut(place).unwrap() = value;
+            if let Err((_, offences)) = Partner::read(&document) {
+                prop_assert!(!offences.0.is_empty());
+            }
+        }
+    }
+}

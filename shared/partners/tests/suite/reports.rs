@@ -301,3 +301,53 @@ fn what_is_wrong_with_a_shipment_is_told_by_place() {
         assert_eq!(offences[0].pointer, place, "{offences:?}");
     }
 }
+
+mod laws {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::support::wild;
+
+    proptest! {
+        #[test]
+        fn whatever_stands_wherever_a_report_is_read_or_refused(
+            value in wild(),
+            place in prop::sample::select(vec![
+                "/type", "/data", "/data/reference", "/data/id", "/data/occurred_at", "/data/package", "/data/package/id",
+                "/data/package/lines", "/data/package/lines/0", "/data/package/lines/0/quantity", "/data/milestone",
+            ]),
+            kind in prop::sample::select(vec!["package.packed", "shipment.milestone", "fulfillment.accepted", "package.voided"]),
+        ) {
+            let mut body = message(kind, &json!({"package": package(), "milestone": "delivered"}));
+            *body.pointer_mut(place).unwrap() = value;
+            if let Err(Unmappable::Malformed(offences)) = eastco(&body) {
+                prop_assert!(!offences.is_empty());
+                prop_assert!(offences.iter().all(|offence| offence.pointer.starts_with(place)), "{offences:?}");
+            }
+        }
+
+        #[test]
+        fn whatever_stands_wherever_a_shipment_is_read_or_refused(
+            value in wild(),
+            place in prop::sample::select(vec![
+                "/id", "/order_id", "/reference_id", "/status", "/status_details", "/status_details/0", "/created_date",
+                "/last_update_at", "/tracking", "/tracking/carrier", "/products", "/products/0", "/products/0/quantity",
+            ]),
+        ) {
+            let mut body = shipment("Completed", Some("InTransit"));
+            *body.pointer_mut(place).unwrap() = value;
+            if let Err(Unmappable::Malformed(offences)) = shipwest("order.shipped", &body) {
+                prop_assert!(!offences.is_empty());
+                prop_assert!(offences.iter().all(|offence| offence.pointer.starts_with(place)), "{offences:?}");
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for (partner, topic) in [("eastco", "any"), ("shipwest", "order.shipped")] {
+                let delivery = delivery(partner, topic, body.clone());
+                prop_assert!(run(partners(&Script::default()).read_report(&delivery)).unwrap().is_err());
+            }
+        }
+    }
+}

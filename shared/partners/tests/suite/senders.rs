@@ -129,6 +129,9 @@ fn one_broken_document_costs_its_own_partner_alone() {
     let Err(Failure::Permanent { code, cause }) = run(played.partner(&"eastco".parse().unwrap())) else { panic!() };
     assert_eq!(code, Code::PartnerUnknown);
     assert!(cause.contains("warehouse.sites[0].cut_off"), "{cause}");
+    // The sender is told to come again, not that it has no business here.
+    let unchecked = run(played.verify("eastco", &request(SECRET, b"{}", &[]), NOW.parse().unwrap()));
+    assert!(matches!(unchecked, Err(Unverified::Unchecked(Failure::Transient { .. }))), "{unchecked:?}");
     let sites = run(played.sites(&cx())).unwrap();
     assert_eq!(sites.iter().map(|site| site.code.as_str()).collect::<Vec<_>>(), ["WEST"]);
 }

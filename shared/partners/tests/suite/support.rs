@@ -16,6 +16,7 @@ use engine::partner::{Documents, Secrets};
 use engine::{Clock, Context, Failure};
 use jiff::Timestamp;
 use partners::{Call, Partner, Partners, Reply, Transport, TransportFailure};
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -332,4 +333,21 @@ pub fn fulfillment_request(warehouse: &str) -> FulfillmentRequest {
         ship_to: PartyRef { order: order(), n: 1 },
         lines: vec![share(1, "SKU-1", "3"), share(2, "SKU-9", "24")],
     }
+}
+
+/// Any JSON.
+pub fn wild() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 20, 5, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            proptest::collection::hash_map(".{0,8}", inner, 0..5).prop_map(|m| Value::Object(m.into_iter().collect())),
+        ]
+    })
 }
