@@ -626,7 +626,7 @@ proptest! {
         turned in any::<bool>(),
     ) {
         let sources: Vec<[(&str, u32); 2]> = stock.iter().map(|(east, west, _)| [("EAST", *east), ("WEST", *west)]).collect();
-        let lines: Vec<(u32, &[(&str, u32)], u32)> =
+        let lines: Vec<samples::LineStock<'_>> =
             (1..).zip(&sources).zip(&stock).map(|((n, sources), (_, _, short))| (n, &sources[..], *short)).collect();
         let order = play(Order::default(), to_release(&[10, 5]).into_iter().take(3).chain([
             OrderCommand::RecordAllocation(allocation("AL-1", &lines)),
