@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use domain::{Fulfillment, Order, Workflow};
-use engine::journal::stream_name;
+use engine::journal::{events_of, stream_name};
 use engine::stores::{ViewRow, Views};
-use engine::{Commit, Context, Failure, Journal, Stream, view};
+use engine::{Commit, Context, Failure, Journal, view};
 use futures::future::join_all;
 use jiff::Timestamp;
 
@@ -31,7 +31,8 @@ pub async fn handle(
     commits: &[Commit],
     cx: &Context,
 ) -> Vec<(String, Failure)> {
-    let orders = join_all(changed::<Order>(commits).iter().map(|id| project(ports, id, cx, view::rows))).await;
+    let orders = changed::<Order>(commits);
+    let orders = join_all(orders.iter().map(|id| project(ports, id, cx, view::rows))).await;
     let shares = changed::<Fulfillment>(commits);
     let shares = join_all(shares.iter().map(|id| project(ports, id, cx, view::share_rows))).await;
     orders.into_iter().chain(shares).filter_map(Result::err).collect()
@@ -43,7 +44,8 @@ fn changed<W: Workflow<Id: FromStr + Ord>>(commits: &[Commit]) -> BTreeSet<W::Id
     commits.iter().filter_map(id).collect()
 }
 
-/// Folds one stream and writes its rows.
+/// Folds one stream and writes its rows. An empty worklist row is written only where an earlier one was not: most orders
+/// never need a decision, and a row that says so would be written at each of their commits.
 async fn project<W: Workflow>(
     ports: &Ports<impl Journal, impl Views>,
     id: &W::Id,
@@ -52,13 +54,20 @@ async fn project<W: Workflow>(
 ) -> Result<(), (String, Failure)> {
     let name = stream_name::<W>(id);
     let write = async {
-        let commits = ports.journal.read(&name).await?;
-        let Some(changed) = commits.last().map(|commit| commit.at) else { return Ok(()) };
-        let stream = Stream::<W>::of(id, commits, cx.now)?;
-        for row in rows(&stream.state, stream.version, changed) {
-            ports.views.put(&row).await?;
+        let (mut state, mut newest, mut waited) = (W::default(), Vec::new(), false);
+        for commit in ports.journal.read(&name).await? {
+            state = events_of::<W>(&commit, cx.now)?.iter().fold(state, W::evolve);
+            newest = rows(&state, commit.version, commit.at);
+            waited |= newest.iter().any(waits);
+        }
+        for row in newest.iter().filter(|row| waited || row.part != view::REVIEWS) {
+            ports.views.put(row).await?;
         }
         Ok(())
     };
     write.await.map_err(|failure| (name.clone(), failure))
+}
+
+fn waits(row: &ViewRow) -> bool {
+    row.part == view::REVIEWS && !row.list.is_empty()
 }

@@ -92,6 +92,8 @@ pub enum Settled {
         code: Code,
         /// After how long.
         pause: Duration,
+        /// In words, redacted.
+        cause: String,
     },
     /// In the dead-letter queue.
     Parked(Code),
@@ -205,11 +207,11 @@ async fn dispose(
             };
             return match due.defer(&item).await {
                 Ok(()) => Settled::Deferred { until, why: why.as_str() },
-                Err(_) => again(record, dice, queue, Code::StoreBusy).await,
+                Err(_) => again(record, dice, queue, Code::StoreBusy, "the due item could not be written").await,
             };
         }
-        Failure::Transient { code, .. } if record.receive_count < step.attempts => {
-            return again(record, dice, queue, code).await;
+        Failure::Transient { code, cause } if record.receive_count < step.attempts => {
+            return again(record, dice, queue, code, &cause).await;
         }
         Failure::Transient { code, cause } | Failure::Permanent { code, cause } => (code, cause),
     };
@@ -225,15 +227,15 @@ async fn dispose(
     };
     match queue.park(&parked).await {
         Ok(()) => Settled::Parked(code),
-        Err(_) => again(record, dice, queue, code).await,
+        Err(_) => again(record, dice, queue, code, "the dead-letter queue did not take it").await,
     }
 }
 
 /// Back to the queue. Should the pause not be settable, the queue's own visibility timeout is the pause.
-async fn again(record: &Record, dice: u32, queue: &impl Queue, code: Code) -> Settled {
+async fn again(record: &Record, dice: u32, queue: &impl Queue, code: Code, cause: &str) -> Settled {
     let pause = backoff(record.receive_count, dice);
     match queue.delay(&record.receipt, pause).await {
-        Ok(()) | Err(_) => Settled::Retried { code, pause },
+        Ok(()) | Err(_) => Settled::Retried { code, pause, cause: crate::redact::text(cause) },
     }
 }
 
@@ -263,7 +265,7 @@ fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &
         Settled::Deferred { until, why } => {
             tracing::info!(function, correlation, stream, attempt, outcome = "deferred", why, %until, "{stream}: waits until {until} ({why})");
         }
-        Settled::Retried { code, pause } => {
+        Settled::Retried { code, pause, cause } => {
             let (code, pause_ms) = (code.as_str(), pause.as_millis());
             tracing::warn!(
                 function,

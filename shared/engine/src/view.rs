@@ -148,19 +148,23 @@ pub fn detail(order: &Order, version: u64, changed: Timestamp, shares: &[Fulfill
     })
 }
 
+/// The part of the rows that hold a stream's decisions: one row for all of them, so that a decided one leaves with the next
+/// version and none is left over.
+pub const REVIEWS: &str = "reviews";
+
 /// The rows that lists are made of: the order itself, and each decision that waits.
 pub fn rows(order: &Order, version: u64, changed: Timestamp) -> Vec<ViewRow> {
     let Some(summary) = summary(order, changed) else { return Vec::new() };
     let document = serde_json::to_string(&summary).unwrap_or_default();
-    let rank = format!("{}/{}", sortable(changed), summary.id);
+    // By when it was ordered, which never changes: the index is written only when the status is, and a page stays a page.
+    let rank = format!("{}/{}", sortable(summary.ordered_at), summary.id);
     let key = format!("order/{}", summary.id);
     let list = format!("order/{}", summary.status.as_str());
     let row = ViewRow { key: key.clone(), part: "summary".to_owned(), version, list, rank: rank.clone(), document };
-    // One row holds all decisions of an order, so that a decided one leaves with the next version and none is left over.
     let reviews = order.known().map(|known| known.reviews()).unwrap_or_default();
     let list = if reviews.is_empty() { String::new() } else { "review/open".to_owned() };
     let document = serde_json::to_string(&reviews).unwrap_or_default();
-    vec![row, ViewRow { key, part: "reviews".to_owned(), version, list, rank, document }]
+    vec![row, ViewRow { key, part: REVIEWS.to_owned(), version, list, rank, document }]
 }
 
 /// The row of a share's own decisions: what its packages, the warehouse and the ERP leave to somebody. The order does not
@@ -171,7 +175,7 @@ pub fn share_rows(share: &Fulfillment, version: u64, changed: Timestamp) -> Vec<
     let reviews = known.reviews();
     vec![ViewRow {
         key: format!("fulfillment/{id}"),
-        part: "reviews".to_owned(),
+        part: REVIEWS.to_owned(),
         version,
         list: if reviews.is_empty() { String::new() } else { "review/open".to_owned() },
         rank: format!("{}/{id}", sortable(changed)),
