@@ -1,21 +1,21 @@
 //! Logs: one JSON object a line on standard output, fields beside the message.
 //!
-//! A subscriber of our own: the usual one brings registries, filters and formats that a function never uses and pays for at
-//! every start and in every package. Spans are accepted and not shown; the correlation id is a field of each line.
+//! A layer of our own over `tracing-subscriber`'s registry: its filters and formats are paid for at every start and in every
+//! package, and a function uses one of each. Spans are not shown; the correlation id is a field of each line.
 
 use std::fmt;
 use std::io::Write as _;
 
 use jiff::Timestamp;
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 /// Begins to log at the level of `RUST_LOG` (`error`, `warn`, `info`, `debug`, `trace`; info where it says none of these).
 pub(crate) fn begin() {
     let level = std::env::var("RUST_LOG").ok().and_then(|text| text.trim().parse().ok()).unwrap_or(Level::INFO);
     // A second beginning in one process (tests) leaves the first subscriber in place, which is what is wanted.
-    if tracing::subscriber::set_global_default(JsonLines { level }).is_err() {
+    if tracing::subscriber::set_global_default(tracing_subscriber::registry().with(JsonLines { level })).is_err() {
         tracing::debug!("logging had begun before");
     }
     std::panic::set_hook(Box::new(|panic| {
@@ -29,8 +29,8 @@ struct JsonLines {
     level: Level,
 }
 
-impl Subscriber for JsonLines {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+impl<S: Subscriber> Layer<S> for JsonLines {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         metadata.is_event() && *metadata.level() <= self.level && tells(metadata.target(), *metadata.level())
     }
 
@@ -38,24 +38,12 @@ impl Subscriber for JsonLines {
         Some(self.level.into())
     }
 
-    fn new_span(&self, _span: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &Id, _values: &Record<'_>) {}
-
-    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = line(event, Timestamp::now());
         line.push(b'\n');
         // Nobody is left to be told when standard output is gone.
         if std::io::stdout().lock().write_all(&line).is_err() {}
     }
-
-    fn enter(&self, _span: &Id) {}
-
-    fn exit(&self, _span: &Id) {}
 }
 
 /// Crates that are not ours, by the beginning of their targets.
@@ -148,20 +136,10 @@ mod tests {
 
     struct Kept(Arc<Mutex<Vec<Value>>>);
 
-    impl Subscriber for Kept {
-        fn enabled(&self, _: &Metadata<'_>) -> bool {
-            true
-        }
-        fn new_span(&self, _: &Attributes<'_>) -> Id {
-            Id::from_u64(1)
-        }
-        fn record(&self, _: &Id, _: &Record<'_>) {}
-        fn record_follows_from(&self, _: &Id, _: &Id) {}
-        fn event(&self, event: &Event<'_>) {
+    impl<S: Subscriber> Layer<S> for Kept {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
             self.0.lock().unwrap().push(serde_json::from_slice(&line(event, Timestamp::UNIX_EPOCH)).unwrap());
         }
-        fn enter(&self, _: &Id) {}
-        fn exit(&self, _: &Id) {}
     }
 
     #[test]
@@ -178,7 +156,7 @@ mod tests {
     #[test]
     fn a_line_is_json_with_the_fields_beside_the_message() {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        tracing::subscriber::with_default(Kept(lines.clone()), || {
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(Kept(lines.clone())), || {
             let pause_ms = 1_500u128;
             tracing::warn!(code = "STO-001", pause_ms, stream = %"order/ord_1", "again in {pause_ms} ms \"soon\"");
         });

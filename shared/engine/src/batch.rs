@@ -267,16 +267,7 @@ fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &
         }
         Settled::Retried { code, pause, cause } => {
             let (code, pause_ms) = (code.as_str(), pause.as_millis());
-            tracing::warn!(
-                function,
-                correlation,
-                stream,
-                attempt,
-                outcome = "retried",
-                code,
-                pause_ms,
-                "{stream}: {code}, again in {pause_ms} ms"
-            );
+            tracing::warn!(function, correlation, stream, attempt, outcome = "retried", code, pause_ms, %cause, "{stream}: {code}, {cause}; again in {pause_ms} ms");
         }
         Settled::Parked(code) => {
             let code = code.as_str();
