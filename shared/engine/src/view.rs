@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::order::{Ladder, PackageSummary, Standing, Status};
 use domain::review::Review;
-use domain::{Fulfillment, FulfillmentEvent, FulfillmentId, Money, Order, OrderEvent, OrderId, Workflow};
+use domain::{Effect, Fulfillment, FulfillmentEvent, FulfillmentId, Money, Order, OrderEvent, OrderId, Workflow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -264,9 +264,9 @@ fn tell_order<'a>(event: &OrderEvent, order: &'a Order) -> (&'a str, String) {
             (ours, format!("{} goes to {} {}, to leave by {}", a.fulfillment, a.warehouse, a.site, a.ship_by))
         }
         OrderEvent::FulfillmentProgressed(progress) => {
-            let standing =
-                if progress.shipped.is_empty() { format!("{:?}", progress.standing) } else { sums(progress) };
-            (ours, format!("{}: {}", progress.fulfillment, standing.to_lowercase()))
+            let standing = || format!("{:?}", progress.standing).to_lowercase();
+            let far = if progress.shipped.is_empty() { standing() } else { sums(progress) };
+            (ours, format!("{}: {far}", progress.fulfillment))
         }
         OrderEvent::Told(told) => ("crm", format!("shows version {}", told.version)),
         OrderEvent::Invoiced(invoiced) => ("erp", format!("invoice {} over {}", invoiced.invoice, invoiced.total)),
@@ -274,8 +274,8 @@ fn tell_order<'a>(event: &OrderEvent, order: &'a Order) -> (&'a str, String) {
         OrderEvent::RequestRejected(why) => (ours, format!("request refused: {why}")),
         OrderEvent::Overdue(overdue) => (ours, format!("not done by {}", overdue.deadline)),
         OrderEvent::Sending(sending) => (ours, sending_text(sending)),
-        OrderEvent::Faltered(faltered) => (ours, format!("{:?}: no usable answer, {}", faltered.effect, faltered.code)),
-        OrderEvent::EffectRefused(refused) => ("erp", format!("{:?} refused: {}", refused.effect, refused.rejection)),
+        OrderEvent::Faltered(faltered) => (ours, faltered_text(faltered)),
+        OrderEvent::EffectRefused(refused) => ("erp", refused_text(refused)),
     }
 }
 
@@ -289,7 +289,26 @@ fn sums(progress: &domain::order::Progress) -> String {
 }
 
 fn sending_text(sending: &domain::Sending) -> String {
-    format!("about to do {:?}, try {}, key {}", sending.effect, sending.attempt, sending.key)
+    format!("about to {}, try {}, key {}", deed(&sending.effect), sending.attempt, sending.key)
+}
+
+fn faltered_text(faltered: &domain::Faltered) -> String {
+    format!("no usable answer when about to {}: {}", deed(&faltered.effect), faltered.code)
+}
+
+fn refused_text(refused: &domain::EffectRefused) -> String {
+    format!("refused to {}: {}", deed(&refused.effect), refused.rejection)
+}
+
+/// What an effect is, for people, behind "to".
+fn deed(effect: &Effect) -> String {
+    match effect {
+        Effect::Allocate => "set stock aside".to_owned(),
+        Effect::CreateSalesOrder => "create the sales order".to_owned(),
+        Effect::RequestFulfillment => "ask the warehouse to ship".to_owned(),
+        Effect::PostGoodsIssue { package } => format!("post the goods issue of package {package}"),
+        Effect::Invoice => "invoice".to_owned(),
+    }
 }
 
 fn tell_share(event: &FulfillmentEvent, warehouse: &str, at: Timestamp) -> (String, String, Timestamp) {
@@ -316,11 +335,10 @@ fn tell_share(event: &FulfillmentEvent, warehouse: &str, at: Timestamp) -> (Stri
             ("erp".to_owned(), format!("goods issue {} for package {}", issued.document, issued.package), at)
         }
         FulfillmentEvent::Sending(sending) => (ours(), sending_text(sending), at),
-        FulfillmentEvent::Faltered(faltered) => {
-            (ours(), format!("{:?}: no usable answer, {}", faltered.effect, faltered.code), at)
-        }
+        FulfillmentEvent::Faltered(faltered) => (ours(), faltered_text(faltered), at),
         FulfillmentEvent::EffectRefused(refused) => {
-            (warehouse.to_owned(), format!("{:?} refused: {}", refused.effect, refused.rejection), at)
+            let by_the_erp = matches!(refused.effect, Effect::PostGoodsIssue { .. });
+            (if by_the_erp { "erp" } else { warehouse }.to_owned(), refused_text(refused), at)
         }
     }
 }
