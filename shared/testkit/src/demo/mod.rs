@@ -13,9 +13,11 @@ mod timeline;
 mod times;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::live::Live;
@@ -25,9 +27,13 @@ use progress::Progress;
 /// What is to be shown.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// How many orders the CRM sends: single and split, several currencies and packages, cases and eaches.
+    /// How many orders the CRM sends.
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub orders: usize,
+    /// The orders, one JSON object a line: single and split, several currencies and packages, cases and eaches. Each gets an
+    /// id and a purchase order number of its own; of more orders than lines the file is begun anew.
+    #[arg(long, default_value = "events/samples/orders.jsonl", value_name = "FILE")]
+    pub file: PathBuf,
     /// Closes with a signed request that a person can paste into a shell, and where to look what became of it.
     #[arg(long)]
     pub show_request: bool,
@@ -65,15 +71,17 @@ pub async fn run(options: &Options, out: &mut dyn Write, terminal: bool) -> Resu
 }
 
 async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: bool) -> Result<bool> {
+    let wanted = wanted(options)?;
     let before = Progress::look(live).await?;
     live.calls(true).await?;
     let began = Instant::now();
     writeln!(
         out,
-        "\nThe CRM sends {} orders; every webhook of every partner comes twice at the same instant.",
-        options.orders
+        "\nThe CRM sends {} orders of {}; every webhook of every partner comes twice at the same instant.",
+        wanted.len(),
+        options.file.display()
     )?;
-    let sent = live.tell("/control/crm/orders", &json!({"count": options.orders, "seed": 1})).await?;
+    let sent = live.tell("/control/crm/orders", &json!({"orders": wanted})).await?;
     let orders: Vec<String> = ids(&sent).map(str::to_owned).collect();
     let late = watch(live, &before, &orders, out, terminal, began).await?;
     let counted = settled(live).await?;
@@ -86,6 +94,24 @@ async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: boo
     cost::print(live, &counted, orders.len(), out)?;
     verdict(live, &disagreements, late, out)?;
     Ok(disagreements.is_empty() && !late)
+}
+
+/// The file's orders, each made new by an id and a purchase order number that no run before had.
+fn wanted(options: &Options) -> Result<Vec<Value>> {
+    let path = options.file.display();
+    let text = std::fs::read_to_string(&options.file)
+        .with_context(|| format!("no orders at {path}: start in the repository's root, or name another --file"))?;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    ensure!(!lines.is_empty(), "{path} has no orders");
+    let run = Timestamp::now().as_second();
+    let new = |(n, line): (usize, &&str)| {
+        let mut order: Value = serde_json::from_str(line).with_context(|| format!("an order in {path}"))?;
+        let id = format!("DEMO-{run:x}-{}", n + 1);
+        order["customer_po"] = json!(format!("PO-{id}"));
+        order["id"] = json!(id);
+        Ok(order)
+    };
+    lines.iter().cycle().take(options.orders).enumerate().map(new).collect()
 }
 
 fn ids(sent: &Value) -> impl Iterator<Item = &str> {
