@@ -160,11 +160,8 @@ fn a_cancel_in_any_gap_of_any_function_doubles_nothing_and_hides_nothing() {
             assert!(script.has_struck(), "{function} call {n}");
             assert_kept(&house);
             let Order::Known(known) = house.fold(&id) else { panic!("{house:?}") };
-            let settled = match known.status() {
-                Status::Cancelled | Status::Invoiced => true,
-                // Something is left at a partner, or left the house: somebody is told.
-                _undone => !known.reviews().is_empty(),
-            };
+            // Where something is left at a partner, or left the house, somebody is told.
+            let settled = known.status().is_final() || !known.reviews().is_empty();
             assert!(settled, "{function} call {n}: {:?}\n{house:?}", known.status());
             assert_eq!(house.parked(), vec![], "{function} call {n}");
         }

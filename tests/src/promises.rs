@@ -53,9 +53,10 @@ fn nothing_lost(house: &House) -> Vec<String> {
             Order::Absent if parked.is_empty() => broken.push(format!("P1: {order} was never submitted")),
             Order::Absent => {}
             Order::Known(known) => {
-                let share_waits = known.assignments.keys().any(|share| {
-                    house.fold_share(share).known().is_some_and(|share| !share.reviews().is_empty())
-                });
+                let share_waits = known
+                    .assignments
+                    .keys()
+                    .any(|share| house.fold_share(share).known().is_some_and(|share| !share.reviews().is_empty()));
                 let waits = !known.reviews().is_empty() || share_waits || !parked.is_empty() || house.queued() > 0;
                 if !known.status().is_final() && !waits {
                     broken.push(format!("P1: {id} stands at {} and nobody is told", known.status().as_str()));
