@@ -218,7 +218,7 @@ fn an_order_by_our_own_api_is_answered_once_and_found_at_once() {
     assert_eq!(refused.status, 422);
     assert!(refused.body.contains("/lines/0/quantity"), "{}", refused.body);
     house.run(A_DAY);
-    assert_eq!(house.orders(), [id.clone()]);
+    assert_eq!(house.orders(), std::slice::from_ref(&id));
     let (status, detail) = get(&house, &format!("/v1/orders/{id}"), &id);
     assert_eq!((status, detail["status"].as_str()), (200, Some("invoiced")), "{detail}");
     let (_, timeline) = get(&house, &format!("/v1/orders/{id}/timeline"), &id);
