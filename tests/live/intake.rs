@@ -5,7 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use testkit::live::{Answer, Live, Webhook};
 
-use crate::support::{Goods, Order, effects, ends_well, events, found, live, reaches, send, submit, unique, until};
+use crate::support::{
+    Goods, Order, effects, ends_well, events, found, live, parked, reaches, send, submit, unique, until,
+};
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
@@ -202,26 +204,11 @@ async fn f03_what_is_no_order_is_kept_and_parked_with_its_cause_while_its_neighb
     ends_well(&live, &order).await;
     let correlation = answer.body["correlation_id"].as_str().unwrap();
     let parked = until("the poison is parked", async || parked(&live, "order-submit", correlation).await).await;
-    assert_eq!(parked["code"]["StringValue"], "MSG-004");
-    assert_eq!(parked["function"]["StringValue"], "order-submit");
-    assert!(parked["cause"]["StringValue"].as_str().unwrap().contains("/lines"), "{parked}");
+    let told = &parked["MessageAttributes"];
+    assert_eq!(told["code"]["StringValue"], "MSG-004");
+    assert_eq!(told["function"]["StringValue"], "order-submit");
+    assert!(told["cause"]["StringValue"].as_str().unwrap().contains("/lines"), "{told}");
     assert_eq!(kept(&live, &id).await, 1);
-}
-
-/// The attributes of the message that a function parked for a correlation id; it leaves the queue, for it is ours. Others'
-/// messages stay.
-async fn parked(live: &Live, function: &str, correlation: &str) -> Option<Value> {
-    let queue = live.queue(&format!("{function}-dlq")).unwrap();
-    let asked = json!({
-        "QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0, "MessageAttributeNames": ["All"],
-    });
-    let told = live.aws("AmazonSQS.ReceiveMessage", &asked).await.unwrap();
-    let messages = told["Messages"].as_array().cloned().unwrap_or_default();
-    let ours = |message: &&Value| message["MessageAttributes"]["correlation_id"]["StringValue"] == correlation;
-    let message = messages.iter().find(ours)?;
-    let done = json!({"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]});
-    live.aws("AmazonSQS.DeleteMessage", &done).await.unwrap();
-    Some(message["MessageAttributes"].clone())
 }
 
 async fn put_secret(live: &Live, name: &str, text: &str) {

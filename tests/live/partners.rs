@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join;
 use serde_json::json;
 
-use crate::support::{Faults, Goods, Order, ends_well, live, submit};
+use crate::support::{Faults, Goods, Order, ends_well, live, parked, submit, until};
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
@@ -50,13 +50,33 @@ async fn a_partner_that_is_down_for_a_while_delays_its_own_work_and_loses_none()
     eastco.script("eastco", "*", &without_eastco, 1_000, json!({"kind": "down"})).await;
     join(submit(&live, &without_erp), submit(&live, &without_eastco)).await;
     let down = async |faults: Faults<'_>| {
-        crate::support::until("the outage is felt", async || (faults.bitten().await > 0).then_some(())).await;
+        until("the outage is felt", async || (faults.bitten().await > 0).then_some(())).await;
         // Shorter than five attempts take: what is parked after them is for people to redrive.
         tokio::time::sleep(Duration::from_secs(3)).await;
         faults.mend().await;
     };
     join(down(erp), down(eastco)).await;
     join(ends_well(&live, &without_erp), ends_well(&live, &without_eastco)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn f01_what_a_long_outage_parked_is_redriven_twice_and_done_once() {
+    let (live, order) = (live(), Order::new("redrive", Goods::East));
+    let mut outage = Faults::new(&live, &order);
+    outage.script("eastco", "fulfillment.create", &order, 1_000, json!({"kind": "down"})).await;
+    let correlation = submit(&live, &order).await;
+    let message = until("the work is parked", async || parked(&live, "fulfillment-request", &correlation).await).await;
+    let told = &message["MessageAttributes"];
+    assert_eq!(told["attempts"]["StringValue"], "5", "{told}");
+    assert!(told["code"]["StringValue"].as_str().unwrap().starts_with("PRT-"), "{told}");
+    assert_eq!(told["stream"]["StringValue"], format!("order/{}", order.id), "{told}");
+    outage.mend().await;
+    let again = json!({"QueueUrl": live.queue("fulfillment-request").unwrap(), "MessageBody": message["Body"]});
+    for _ in 0..2 {
+        live.aws("AmazonSQS.SendMessage", &again).await.unwrap();
+    }
+    ends_well(&live, &order).await;
 }
 
 #[tokio::test]

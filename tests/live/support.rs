@@ -84,10 +84,11 @@ pub(crate) async fn send(live: &Live, id: &str, body: &[u8]) -> Answer {
     live.signed(&Webhook { partner: "acme-crm", id, body }).await.unwrap()
 }
 
-/// Orders by webhook.
-pub(crate) async fn submit(live: &Live, order: &Order) {
+/// Orders by webhook. Answers the correlation id.
+pub(crate) async fn submit(live: &Live, order: &Order) -> String {
     let answer = send(live, &format!("msg-{}", order.external), &order.body()).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
+    answer.body["correlation_id"].as_str().unwrap().to_owned()
 }
 
 /// The order as the API tells it; `None` while there is none.
@@ -126,6 +127,21 @@ pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T
         assert!(began.elapsed() < PATIENCE, "after {} s not yet: {what}", PATIENCE.as_secs());
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
+}
+
+/// The message that a function parked for a correlation id; it leaves the dead-letter queue, for it is ours. Others' stay.
+pub(crate) async fn parked(live: &Live, function: &str, correlation: &str) -> Option<Value> {
+    let queue = live.queue(&format!("{function}-dlq")).unwrap();
+    let asked = json!({
+        "QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0, "MessageAttributeNames": ["All"],
+    });
+    let told = live.aws("AmazonSQS.ReceiveMessage", &asked).await.unwrap();
+    let messages = told["Messages"].as_array().cloned().unwrap_or_default();
+    let ours = |message: &Value| message["MessageAttributes"]["correlation_id"]["StringValue"] == correlation;
+    let message = messages.into_iter().find(ours)?;
+    let done = json!({"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]});
+    live.aws("AmazonSQS.DeleteMessage", &done).await.unwrap();
+    Some(message)
 }
 
 /// What the partners have for an order, as `<partner>/<reference>/<kind>`, with how many of it there are.
