@@ -79,19 +79,21 @@ def webhook_receive():
     }
 
 
+def append():
+    """A message that becomes one conditional put, and nothing else: what a step costs before its own work."""
+    return {
+        "environment": settings() | queue("append") | {"JOURNAL_TABLE": "journal"},
+        "record": lambda number: record(sample("order.released"), number),
+        "answers": [],
+    }
+
+
 def order_route():
     """An order that was released: read its commits and the sites, decide, commit."""
     happened = ["order.submitted", "order.priced", "order.credit_approved", "order.allocated", "order.released"]
     commits = [commit(version, sample(name)) for version, name in enumerate(happened, 1)]
     return {
-        "environment": settings()
-        | {
-            "JOURNAL_TABLE": "journal",
-            "REGISTRY_TABLE": "registry",
-            "DUE_TABLE": "due",
-            "QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/bench-order-route",
-            "DLQ_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/bench-order-route-dlq",
-        },
+        "environment": settings() | queue("order-route") | {"JOURNAL_TABLE": "journal", "REGISTRY_TABLE": "registry"},
         "record": lambda number: record(sample("order.released"), number),
         "number": ORDER + r"(\d{4})",
         "answers": [
@@ -109,6 +111,11 @@ def settings():
         "SECRETS_PREFIX": "bench",
         "RUST_LOG": "info",
     }
+
+
+def queue(function):
+    url = f"https://sqs.us-east-1.amazonaws.com/123456789012/bench-{function}"
+    return {"QUEUE_URL": url, "DLQ_URL": f"{url}-dlq", "DUE_TABLE": "due"}
 
 
 def registry():
@@ -180,4 +187,4 @@ def record(event, number):
     }
 
 
-CASES = {"webhook-receive": webhook_receive, "order-route": order_route}
+CASES = {"webhook-receive": webhook_receive, "append": append, "order-route": order_route}

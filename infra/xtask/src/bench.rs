@@ -13,6 +13,9 @@ use crate::{prerequisites, process};
 /// Intake, and a step that reads, decides and commits.
 const FUNCTIONS: [&str; 2] = ["webhook-receive", "order-route"];
 
+/// A step that does nothing but its one write: the work that other runtimes are measured on.
+const BARE: &str = "append";
+
 /// What to measure beside our own functions.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -40,20 +43,21 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     prerequisites::check()?;
     prerequisites::python(workspace)?;
+    // In one invocation, so that all agree on their dependencies' features and these compile once.
     let mut build = workspace.cargo();
-    build.args(["build", "--release"]);
+    build.args(["build", "--release", "--package", "cloud", "--example", BARE]);
     for function in FUNCTIONS {
-        build.args(["--package", function]);
+        build.args(["--package", function, "--bin", function]);
     }
     process::run(&mut build, Duration::from_secs(40 * 60))?;
 
+    let release = workspace.target.join("release");
+    let [intake, step] = FUNCTIONS.map(|function| release.join(function));
+    let bare = release.join("examples").join(BARE);
     let mut rows = Vec::new();
-    for function in FUNCTIONS {
-        // A webhook comes alone; messages come in batches, too.
-        let batches: &[u32] = if function == "webhook-receive" { &[1] } else { &[1, 10] };
-        for &batch in batches {
-            rows.push(ours(workspace, options, function, batch)?);
-        }
+    // A webhook comes alone; messages come in batches, too.
+    for (binary, batch) in [(&intake, 1), (&step, 1), (&step, 10), (&bare, 1), (&bare, 10)] {
+        rows.push(ours(workspace, options, binary, batch)?);
     }
     match &options.peers {
         Some(folder) => rows.extend(peers(folder, options)?),
@@ -63,16 +67,18 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn ours(workspace: &Workspace, options: &Options, function: &str, batch: u32) -> Result<Row> {
+fn ours(workspace: &Workspace, options: &Options, binary: &Path, batch: u32) -> Result<Row> {
     let mut measure = workspace.python("infra/bench/bench.py");
     measure
         .arg("--binary")
-        .arg(workspace.target.join("release").join(function))
+        .arg(binary)
         .args(["--batch", &batch.to_string(), "--starts", &options.starts.to_string()])
         .args(["--delay-us", &options.delay_us.to_string()]);
     let text = process::answer(&mut measure, Duration::from_secs(600))?;
-    let name = if batch == 1 { function.to_owned() } else { format!("{function} x{batch}") };
-    Ok(Row { name, measured: serde_json::from_str(&text).context("the bench printed no JSON")? })
+    let measured: Value = serde_json::from_str(&text).context("the bench printed no JSON")?;
+    let name = measured["name"].as_str().unwrap_or_default();
+    let name = if batch == 1 { name.to_owned() } else { format!("{name} x{batch}") };
+    Ok(Row { name, measured })
 }
 
 /// Rows of another harness. One that is not set up is said so and left out.
@@ -147,6 +153,7 @@ fn print(rows: &[Row]) {
     println!("{:<20}{:>10}{:>13}{:>10}{:>14}{:>9}{:>9}{:>8}", "budget, batch of 10", "", "", "", "90", "", "", "1");
     println!(
         "\ncold: from start to the first answer, connections and settings included; warm: an invocation, alone on one core.\n\
+         append: a step's one conditional write and nothing else, the work that the other runtimes do here.\n\
          Medians of this run against a canned endpoint over TLS; compare rows with each other, not with other days."
     );
 }
