@@ -126,7 +126,7 @@ impl Live {
     /// No answer.
     pub async fn api(&self, client: Option<&str>, path: &str) -> Result<Answer> {
         let request = self.http.get(format!("{}{path}", self.gateway));
-        answer(self.authorized(request, client)?).await
+        served(self.authorized(request, client)?).await
     }
 
     /// Asks the API with a token of the caller's own.
@@ -134,7 +134,7 @@ impl Live {
     /// # Errors
     /// No answer.
     pub async fn api_as(&self, token: &str, path: &str) -> Result<Answer> {
-        answer(self.http.get(format!("{}{path}", self.gateway)).bearer_auth(token)).await
+        served(self.http.get(format!("{}{path}", self.gateway)).bearer_auth(token)).await
     }
 
     /// Submits an order to the API as `client`, with an idempotency key.
@@ -147,7 +147,7 @@ impl Live {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        answer(self.authorized(request, client)?).await
+        served(self.authorized(request, client)?).await
     }
 
     /// Sends a webhook with headers of the caller's own.
@@ -159,7 +159,7 @@ impl Live {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        answer(request).await
+        served(request).await
     }
 
     /// Sends a webhook signed now with the secrets that the stack knows.
@@ -318,6 +318,20 @@ impl Webhook<'_> {
 pub fn order_id(source: &str, external: &str) -> Result<OrderId> {
     let (source, external): (PartnerId, ExternalId) = (source.parse()?, external.parse()?);
     Ok(OrderId::derive(&source, &external))
+}
+
+/// The API's answer. Our 503 says to come again in a moment, and so does the gateway's 500 for a function that ran into its
+/// timeout, on a machine that is busy elsewhere. A client does come again; ten times, then it is an answer.
+async fn served(request: RequestBuilder) -> Result<Answer> {
+    for _ in 0..9 {
+        let again = request.try_clone().context("a request that can be sent once only")?;
+        let told = answer(again).await?;
+        if told.status < 500 {
+            return Ok(told);
+        }
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    answer(request).await
 }
 
 async fn answer(request: RequestBuilder) -> Result<Answer> {
