@@ -118,6 +118,14 @@ text_id!(
     /// A carrier's tracking number.
     Tracking, "tracking number", 64
 );
+text_id!(
+    /// The lot, or batch, that goods were made in.
+    Lot, "lot", 64
+);
+text_id!(
+    /// One piece's own number.
+    Serial, "serial number", 64
+);
 
 /// An order of ours. Derived from where it came from, so that the same order always has the same id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

@@ -26,8 +26,8 @@ extern crate self as domain;
 
 pub use fulfillment::{Fulfillment, FulfillmentCommand, FulfillmentEvent};
 pub use ids::{
-    Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, IdError, LineNo, OrderId, PackageId, PartnerId,
-    PurchaseOrder, SiteCode, Sku, Tracking,
+    Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, IdError, LineNo, Lot, OrderId, PackageId,
+    PartnerId, PurchaseOrder, Serial, SiteCode, Sku, Tracking,
 };
 pub use money::{Currency, Money};
 pub use order::{Order, OrderCommand, OrderEvent};

@@ -8,8 +8,11 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{OrderId, PartnerId, SiteCode};
-use crate::order::{AllocatedLine, Allocation, Assignment, Known, OrderCommand, Routing, ServiceLevel, Share, Stage};
+use crate::ids::{OrderId, PartnerId, SiteCode, Sku};
+use crate::order::{
+    AllocatedLine, Allocation, Assignment, Component, Known, OrderCommand, Routing, ServiceLevel, Share, ShortPolicy,
+    Stage, Traced,
+};
 use crate::party::Destination;
 use crate::quantity::Quantity;
 
@@ -34,6 +37,33 @@ pub struct Site {
     pub holidays: Vec<Date>,
     /// Relative cost; the cheaper of two equals is taken.
     pub cost: u32,
+    /// Products that the warehouse knows in parts.
+    pub kits: BTreeMap<Sku, Vec<Component>>,
+    /// Products of which a lot or serial numbers have to be told.
+    pub traced: BTreeMap<Sku, Traced>,
+    /// What becomes of goods that it does not find.
+    pub on_short: ShortPolicy,
+    /// Within what time it answers, ships and tells, by service level.
+    pub promises: BTreeMap<ServiceLevel, Promise>,
+}
+
+/// Within what time a warehouse does what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promise {
+    /// Its yes or no, in minutes from when it can have begun to work: an order after the cut-off waits for the next working
+    /// day.
+    pub acknowledge_minutes: u32,
+    /// The last departure, in hours from the end of the day that the goods should leave.
+    pub depart_hours: u32,
+    /// The longest silence about a package under way, in hours.
+    pub silence_hours: u32,
+}
+
+impl Default for Promise {
+    /// Half an hour for an answer, a day for a departure, a week without news.
+    fn default() -> Self {
+        Self { acknowledge_minutes: 30, depart_hours: 24, silence_hours: 168 }
+    }
 }
 
 /// A country, or some of its regions.

@@ -77,11 +77,24 @@ impl Rejection {
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum Effect {
     /// Stock is set aside at the ERP.
-    Allocate,
-    /// The sales order is created at the ERP.
+    Allocate {
+        /// Which of the order's allocations: the first, or a later one for what was short or was amended.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        part: u32,
+    },
+    /// Stock that was set aside is given back.
+    ReleaseAllocation {
+        /// Which of the order's allocations.
+        part: u32,
+    },
+    /// The sales order is created at the ERP, or changed to what the order says now.
     CreateSalesOrder,
+    /// The sales order is cancelled at the ERP.
+    CancelSalesOrder,
     /// The warehouse is asked to ship.
     RequestFulfillment,
+    /// The warehouse is asked to give its share back unshipped.
+    WithdrawFulfillment,
     /// A package's goods issue is posted at the ERP.
     PostGoodsIssue {
         /// Which package left.
@@ -89,6 +102,18 @@ pub enum Effect {
     },
     /// The ERP is asked to invoice.
     Invoice,
+}
+
+/// An order's first allocation; releases before there were several left the number out.
+pub(crate) const FIRST_PART: u32 = 1;
+
+pub(crate) fn first() -> u32 {
+    FIRST_PART
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature.
+pub(crate) fn is_first(part: &u32) -> bool {
+    *part == FIRST_PART
 }
 
 /// An effect's claim: it was announced at version `of_version`, and is possibly done until it is answered.
@@ -117,6 +142,10 @@ pub trait EffectRequest {
     fn effect(&self) -> Effect;
     /// The idempotency key: from the work, never from a message.
     fn key(&self) -> String;
+    /// Until when it has to wait, because an effect that it undoes may still be under way.
+    fn not_before(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// The open claims of one stream.

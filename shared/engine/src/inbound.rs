@@ -3,7 +3,7 @@
 use domain::order::Submission;
 use domain::party::Party;
 use domain::routing::Site;
-use domain::{FulfillmentCommand, FulfillmentId, PartnerId};
+use domain::{FulfillmentCommand, FulfillmentId, OrderId, PartnerId};
 use jiff::Timestamp;
 
 use crate::context::Context;
@@ -18,6 +18,42 @@ pub struct NewOrder {
     pub submission: Submission,
     /// Who receives it.
     pub party: Party,
+}
+
+/// What somebody wants of an order that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderChange {
+    /// Of which order.
+    pub order: OrderId,
+    /// What.
+    pub wanted: Wanted,
+}
+
+/// What can be wanted of an order. Reasons are the asker's words, redacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// That it be cancelled.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// That nothing more be begun for it.
+    Hold {
+        /// Why.
+        reason: String,
+    },
+    /// That it go on.
+    ReleaseHold {
+        /// Why.
+        reason: String,
+    },
+    /// That it say something else: all of it, not the difference.
+    Amend {
+        /// The order as it is to be.
+        new: Box<NewOrder>,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What a warehouse reported in one document.
@@ -96,6 +132,15 @@ pub trait Senders {
 pub trait OrderReader {
     /// What a CRM's delivery orders.
     fn read_order(&self, delivery: &Delivery) -> impl Future<Output = Result<Result<NewOrder, Unmappable>, Failure>>;
+}
+
+/// Reads what is wanted of orders that exist.
+pub trait ChangeReader {
+    /// What a CRM's or an ERP's delivery wants.
+    fn read_change(
+        &self,
+        delivery: &Delivery,
+    ) -> impl Future<Output = Result<Result<OrderChange, Unmappable>, Failure>>;
 }
 
 /// Reads warehouses' reports.

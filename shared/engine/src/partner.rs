@@ -4,13 +4,15 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use domain::fulfillment::{Accepted, FulfillmentRequest, GoodsIssue, GoodsIssued, Rejected};
+use domain::fulfillment::{
+    Accepted, FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Rejected, Withdrawal, Withdrawn,
+};
 use domain::order::{
-    Allocation, AllocationRequest, CreditApproved, CreditQuestion, CreditRefused, InvoiceRequest, Invoiced,
-    PriceQuestion, Quote, Released, SalesOrder, Telling,
+    Allocation, AllocationRelease, AllocationRequest, CreditApproved, CreditQuestion, CreditRefused, InvoiceRequest,
+    Invoiced, PriceQuestion, Quote, Released, SalesOrder, SalesOrderCancellation, Share, StockQuestion, Telling,
 };
 use domain::party::Party;
-use domain::{PartnerId, Rejection};
+use domain::{DocumentNumber, FulfillmentCommand, PartnerId, Rejection};
 use jiff::Timestamp;
 
 use crate::context::Context;
@@ -126,13 +128,37 @@ pub trait Erp {
         attempt: Attempt,
     ) -> impl Future<Output = Result<Allocation, CallFailure>>;
 
-    /// Creates the sales order.
+    /// Asks how much there is of what is short, for each line at most what was asked. Changes nothing.
+    fn stock(
+        &self,
+        cx: &Context,
+        question: &StockQuestion,
+    ) -> impl Future<Output = Result<Vec<Share>, CallFailure>>;
+
+    /// Gives stock back: whatever stands under the allocation's reference and was not given back before. That nothing
+    /// stands there is success.
+    fn release_allocation(
+        &self,
+        cx: &Context,
+        request: &AllocationRelease,
+        attempt: Attempt,
+    ) -> impl Future<Output = Result<(), CallFailure>>;
+
+    /// Creates the sales order; where the order was amended, changes the one that stands under its reference.
     fn create_sales_order(
         &self,
         cx: &Context,
         order: &SalesOrder,
         attempt: Attempt,
     ) -> impl Future<Output = Result<Released, CallFailure>>;
+
+    /// Cancels whatever sales order stands under the order's reference. Returns its number; `None` where there is none.
+    fn cancel_sales_order(
+        &self,
+        cx: &Context,
+        request: &SalesOrderCancellation,
+        attempt: Attempt,
+    ) -> impl Future<Output = Result<Option<DocumentNumber>, CallFailure>>;
 
     /// Posts a goods issue.
     fn post_goods_issue(
@@ -166,6 +192,15 @@ pub enum WarehouseAnswer {
     Rejected(Rejected),
 }
 
+/// The warehouse's word on a share that is asked back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WithdrawalAnswer {
+    /// It will not ship it, or never had it.
+    Withdrawn(Withdrawn),
+    /// It is too late: it is being picked, or has gone.
+    TooLate(Rejection),
+}
+
 /// A third party's warehouse.
 pub trait Warehouse {
     /// Asks it to ship to `party`.
@@ -176,6 +211,22 @@ pub trait Warehouse {
         party: &Party,
         attempt: Attempt,
     ) -> impl Future<Output = Result<WarehouseAnswer, CallFailure>>;
+
+    /// Asks it to give a share back unshipped: whatever stands under the share's reference. That nothing stands there is
+    /// success.
+    fn withdraw(
+        &self,
+        cx: &Context,
+        withdrawal: &Withdrawal,
+        attempt: Attempt,
+    ) -> impl Future<Output = Result<WithdrawalAnswer, CallFailure>>;
+
+    /// Asks how a share stands: what its messages should have told. Changes nothing.
+    fn inquire(
+        &self,
+        cx: &Context,
+        inquiry: &Inquiry,
+    ) -> impl Future<Output = Result<Vec<FulfillmentCommand>, CallFailure>>;
 }
 
 /// Where partners' documents come from.

@@ -1,15 +1,20 @@
 //! What can happen to a fulfilment.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::goods::{ServiceLevel, Share};
+use crate::goods::{Deadlines, Handling, ServiceLevel, Share};
 use crate::ids::{
-    Carrier, DocumentNumber, ExternalId, FulfillmentId, OrderId, PackageId, PartnerId, SiteCode, Tracking,
+    Carrier, DocumentNumber, ExternalId, FulfillmentId, LineNo, Lot, OrderId, PackageId, PartnerId, Serial, SiteCode,
+    Sku, Tracking,
 };
 use crate::party::PartyRef;
-use crate::workflow::{EffectRefused, Faltered, Sending};
+use crate::quantity::Quantity;
+use crate::review::Decision;
+use crate::workflow::{EffectRefused, Faltered, Rejection, Sending};
 
 /// A fulfilment's event. The name in `type` is the name on the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +38,21 @@ pub enum FulfillmentEvent {
     /// A package came further.
     #[serde(rename = "fulfillment.milestone_recorded")]
     MilestoneRecorded(Milestone),
+    /// The warehouse is done with the share: what it has not packed by then, it will not ship.
+    #[serde(rename = "fulfillment.closed")]
+    Closed(Closed),
+    /// The warehouse gave the share back, or never had it.
+    #[serde(rename = "fulfillment.withdrawn")]
+    Withdrawn(Withdrawn),
+    /// The warehouse did not give the share back.
+    #[serde(rename = "fulfillment.withdrawal_refused")]
+    WithdrawalRefused(Rejection),
+    /// Something should have been heard by now.
+    #[serde(rename = "fulfillment.late")]
+    Late(Late),
+    /// Somebody decided what the share left to people.
+    #[serde(rename = "fulfillment.review_decided")]
+    ReviewDecided(Decision),
     /// The ERP knows that the package left.
     #[serde(rename = "fulfillment.goods_issued")]
     GoodsIssued(GoodsIssued),
@@ -66,6 +86,12 @@ pub struct Opened {
     pub ship_to: PartyRef,
     /// What, in stock-keeping units.
     pub lines: Vec<Share>,
+    /// What has to be known of a line's goods, where it is more than their name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub handling: BTreeMap<LineNo, Handling>,
+    /// When it should have come how far; a release that did not say was not watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadlines: Option<Deadlines>,
 }
 
 /// The warehouse's yes.
@@ -98,6 +124,67 @@ pub struct Packed {
     /// The carrier's number for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking: Option<Tracking>,
+    /// Lots and serial numbers, where the warehouse told them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traced: Vec<TracedGoods>,
+}
+
+/// Which lots and pieces a package holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct TracedGoods {
+    /// Of which line.
+    pub line: LineNo,
+    /// The product, as it was packed.
+    pub sku: Sku,
+    /// How much of it is told of here.
+    pub quantity: Quantity,
+    /// The lot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<Lot>,
+    /// The pieces' own numbers.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub serials: BTreeSet<Serial>,
+}
+
+/// The warehouse's last word on what it packs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Closed {
+    /// When.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+}
+
+/// A share that came back unshipped.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Withdrawn {
+    /// What the warehouse called it; `None` where it never had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<ExternalId>,
+}
+
+/// Something that did not come in its time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Late {
+    /// What.
+    pub missing: Missing,
+    /// When it should have come.
+    #[schemars(with = "String")]
+    pub due: Timestamp,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "missing", rename_all = "snake_case")]
+pub enum Missing {
+    /// The warehouse's yes or no.
+    Acknowledgement,
+    /// The goods' departure.
+    Departure,
+    /// News of a package that left and did not arrive.
+    News {
+        /// Which one.
+        package: PackageId,
+    },
 }
 
 /// A package that never was.

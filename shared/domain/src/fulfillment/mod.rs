@@ -13,4 +13,4 @@ mod tests;
 pub use decide::{Fulfillment, FulfillmentCommand, Known, Negotiation};
 pub use event::*;
 pub use package::{Contents, Leg, Package, PackageStatus};
-pub use request::{FulfillmentRequest, GoodsIssue};
+pub use request::{FulfillmentRequest, GoodsIssue, Inquiry, Withdrawal};

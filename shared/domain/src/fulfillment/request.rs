@@ -3,7 +3,9 @@
 use crate::fulfillment::decide::{Fulfillment, Negotiation};
 use crate::fulfillment::event::Opened;
 use crate::fulfillment::package::Contents;
-use crate::ids::{DocumentNumber, FulfillmentId, PackageId, PartnerId, SiteCode};
+use jiff::Timestamp;
+
+use crate::ids::{DocumentNumber, ExternalId, FulfillmentId, PackageId, PartnerId, SiteCode};
 use crate::order::{Order, ServiceLevel, Share};
 use crate::party::PartyRef;
 use crate::workflow::{Effect, EffectRequest, key};
@@ -21,7 +23,7 @@ pub struct FulfillmentRequest {
     pub service_level: ServiceLevel,
     /// Who receives; the address is fetched from the party store when the request is sent.
     pub ship_to: PartyRef,
-    /// What, in stock-keeping units.
+    /// What, in stock-keeping units; the parts of a line that the warehouse knows in parts.
     pub lines: Vec<Share>,
 }
 
@@ -33,6 +35,44 @@ impl EffectRequest for FulfillmentRequest {
     fn key(&self) -> String {
         self.fulfillment.to_string()
     }
+}
+
+/// Give this share back, whether or not it is certain that it was ever taken on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Our name for the share, the warehouse's reference.
+    pub fulfillment: FulfillmentId,
+    /// The 3PL.
+    pub warehouse: PartnerId,
+    /// What the warehouse calls the share, where it has said.
+    pub reference: Option<ExternalId>,
+    /// Until when somebody may still have been at asking for it; `None` where the warehouse has answered.
+    pub sent_until: Option<Timestamp>,
+}
+
+impl EffectRequest for Withdrawal {
+    fn effect(&self) -> Effect {
+        Effect::WithdrawFulfillment
+    }
+
+    fn key(&self) -> String {
+        format!("withdraw/{}", self.fulfillment)
+    }
+
+    fn not_before(&self) -> Option<Timestamp> {
+        self.sent_until
+    }
+}
+
+/// How does this share stand?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inquiry {
+    /// Our name for the share, the warehouse's reference.
+    pub fulfillment: FulfillmentId,
+    /// The 3PL.
+    pub warehouse: PartnerId,
+    /// What the warehouse calls the share, where it has said.
+    pub reference: Option<ExternalId>,
 }
 
 /// This package left; take it out of the stock.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::candidate::Candidate;
-use crate::goods::{ServiceLevel, Share};
+use crate::goods::{Deadlines, Handling, ServiceLevel, Share, ShortPolicy};
 use crate::ids::{
     Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, PackageId, PartnerId, PurchaseOrder,
     SiteCode, Sku, Tracking,
@@ -16,6 +16,7 @@ use crate::ids::{
 use crate::money::{Currency, Money};
 use crate::party::{Destination, PartyRef};
 use crate::quantity::{Conversion, Quantity};
+use crate::review::Decision;
 use crate::workflow::{EffectRefused, Faltered, Rejection, Sending};
 
 /// An order's event. The name in `type` is the name on the bus.
@@ -67,6 +68,42 @@ pub enum OrderEvent {
     /// The customer or an operator asked to cancel.
     #[serde(rename = "order.cancel_requested")]
     CancelRequested(CancelRequested),
+    /// Nothing more may be begun for it until the hold is released.
+    #[serde(rename = "order.held")]
+    Held(Held),
+    /// It may go on.
+    #[serde(rename = "order.hold_released")]
+    HoldReleased(HoldReleased),
+    /// Another content is wished; warehouses are asked for their shares first.
+    #[serde(rename = "order.amend_requested")]
+    AmendRequested(Amendment),
+    /// The order says something else now, and goes its way anew.
+    #[serde(rename = "order.amended")]
+    Amended(Amendment),
+    /// The order stays as it was: a warehouse did not give its share back.
+    #[serde(rename = "order.amend_rejected")]
+    AmendRejected(AmendRejected),
+    /// One warehouse is to give its share back; one of these for each.
+    #[serde(rename = "order.withdrawal_requested")]
+    WithdrawalRequested(WithdrawalRequested),
+    /// The credit that was granted no longer holds; it is asked for again.
+    #[serde(rename = "order.credit_expired")]
+    CreditExpired(CreditExpired),
+    /// The ERP has stock for what was short.
+    #[serde(rename = "order.stock_arrived")]
+    StockArrived(StockArrived),
+    /// The ERP took back what it had set aside.
+    #[serde(rename = "order.allocation_released")]
+    AllocationReleased(AllocationReleased),
+    /// The ERP cancelled the sales order.
+    #[serde(rename = "order.sales_order_cancelled")]
+    SalesOrderCancelled(SalesOrderCancelled),
+    /// Somebody decided what the order left to people.
+    #[serde(rename = "order.review_decided")]
+    ReviewDecided(Decision),
+    /// Something that the customer should be told, by whoever writes to customers.
+    #[serde(rename = "order.customer_notice")]
+    CustomerNotice(CustomerNotice),
     /// A request came that the order could not meet.
     #[serde(rename = "order.request_rejected")]
     RequestRejected(Rejection),
@@ -107,6 +144,9 @@ pub struct Submission {
     pub destination: Destination,
     /// At least one, each number once.
     pub lines: Vec<OrderLine>,
+    /// What the customer was promised that it costs, where the sender says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expected>,
     /// SHA-256 (hex) over all that the customer would call the order, the address included.
     pub digest: String,
     /// When the sender says it was ordered.
@@ -115,6 +155,18 @@ pub struct Submission {
     /// When all of it should be delivered and invoiced; later it is raised for review.
     #[schemars(with = "String")]
     pub deadline: Timestamp,
+}
+
+/// What the customer was promised. The ERP's word counts; where the two disagree, somebody decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Expected {
+    /// Tax included, in the order's currency.
+    #[schemars(with = "String")]
+    pub total: Decimal,
+    /// Tax alone, where it was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub tax: Option<Decimal>,
 }
 
 /// One line as ordered.
@@ -194,6 +246,9 @@ pub struct CreditRefused {
 /// Stock that the ERP set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Allocation {
+    /// Which of the order's allocations it is.
+    #[serde(default = "crate::workflow::first", skip_serializing_if = "crate::workflow::is_first")]
+    pub part: u32,
     /// The ERP's number for it.
     pub number: DocumentNumber,
     /// One for each line.
@@ -209,6 +264,9 @@ pub struct AllocatedLine {
     pub sources: Vec<Source>,
     /// What no location has.
     pub short: Quantity,
+    /// How much was asked for, where that was not all of the line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Quantity>,
 }
 
 /// One location's part.
@@ -225,6 +283,14 @@ pub struct Source {
 pub struct Released {
     /// The ERP's sales order.
     pub sales_order: DocumentNumber,
+    /// Which content it has: how often the order had been amended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature.
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A routing decision with everything that was weighed.
@@ -248,6 +314,15 @@ pub struct Assignment {
     pub ship_by: jiff::civil::Date,
     /// What, in stock-keeping units.
     pub lines: Vec<Share>,
+    /// What has to be known of a line's goods, where it is more than their name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub handling: BTreeMap<LineNo, Handling>,
+    /// When it should have come how far; a release that did not say was not watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadlines: Option<Deadlines>,
+    /// What becomes of goods that the warehouse does not find.
+    #[serde(default, skip_serializing_if = "ShortPolicy::is_usual")]
+    pub on_short: ShortPolicy,
 }
 
 /// One share's standing, as its own stream told it at `as_of`. The newest report counts, in whatever order they come.
@@ -267,6 +342,12 @@ pub struct Progress {
     pub packages: Vec<PackageSummary>,
     /// Whether every package that left has its goods issue.
     pub goods_issued: bool,
+    /// What the warehouse was asked for and will never ship, by line: it is done with the share.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unfilled: BTreeMap<LineNo, Quantity>,
+    /// Why the warehouse did not give the share back, where it was asked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawal_refused: Option<String>,
 }
 
 /// The warehouse's word on a request.
@@ -279,6 +360,8 @@ pub enum Standing {
     Accepted,
     /// It will not.
     Rejected,
+    /// It gave the share back unshipped, or never had it.
+    Withdrawn,
 }
 
 /// What a customer would want to know of a package.
@@ -319,6 +402,132 @@ pub struct Invoiced {
 pub struct CancelRequested {
     /// Why, in the asker's words; no personal data.
     pub reason: String,
+}
+
+/// A hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Held {
+    /// Why, in the asker's words; no personal data.
+    pub reason: String,
+}
+
+/// The end of a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HoldReleased {
+    /// Why, in the asker's words; no personal data.
+    pub reason: String,
+}
+
+/// What an order is to say from now on: all of it, not the difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Amendment {
+    /// Which amendment of the order it is, counted from 1.
+    pub revision: u32,
+    /// Why, in the asker's words; no personal data.
+    pub reason: String,
+    /// Who receives it.
+    pub ship_to: PartyRef,
+    /// Where that is.
+    pub destination: Destination,
+    /// At least one, each number once.
+    pub lines: Vec<OrderLine>,
+    /// As [`Submission::digest`], over the order as amended.
+    pub digest: String,
+}
+
+/// An amendment that did not come to pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AmendRejected {
+    /// Which one.
+    pub revision: u32,
+    /// Why.
+    pub rejection: Rejection,
+}
+
+/// One share that is to come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WithdrawalRequested {
+    /// Which share.
+    pub fulfillment: FulfillmentId,
+    /// What for.
+    pub why: WithdrawalReason,
+}
+
+/// Why a share is asked back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WithdrawalReason {
+    /// The order is cancelled.
+    Cancelled,
+    /// The order is held.
+    Held,
+    /// The order is to say something else.
+    Amended,
+    /// The warehouse did not answer in its time.
+    Unanswered,
+    /// The warehouse took it after it had been given up.
+    TakenLate,
+}
+
+/// Credit that ran out before the order was released.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CreditExpired {
+    /// Until when it held.
+    #[schemars(with = "String")]
+    pub valid_until: Timestamp,
+}
+
+/// Stock for what was short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StockArrived {
+    /// What there is now, at most what was short, in stock-keeping units.
+    pub lines: Vec<Share>,
+}
+
+/// Stock that is nobody's again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AllocationReleased {
+    /// Which of the order's allocations.
+    pub part: u32,
+}
+
+/// A sales order that is none any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SalesOrderCancelled {
+    /// Its number, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sales_order: Option<DocumentNumber>,
+}
+
+/// Something for the customer's eyes. It names what to say; whoever writes to customers has the words and the address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CustomerNotice {
+    /// What is to be said.
+    pub template: Template,
+}
+
+/// What there is to say to a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Template {
+    /// Some of it waits for stock.
+    Backordered,
+    /// It is held.
+    OnHold,
+    /// It was changed as asked.
+    Amended,
+    /// It could not be changed.
+    AmendRejected,
+    /// It is cancelled.
+    Cancelled,
+    /// It could not be cancelled any more; a return is offered.
+    CancelRejected,
+    /// It will not arrive when it was to.
+    Delayed,
+    /// A part of it will not be shipped.
+    PartlyCancelled,
+    /// It comes back undelivered.
+    ReturnedToSender,
 }
 
 /// The deadline that passed.

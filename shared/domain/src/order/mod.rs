@@ -12,12 +12,13 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use crate::goods::{ServiceLevel, Share};
+pub use crate::goods::{Component, Deadlines, Handling, ServiceLevel, Share, ShortPolicy, Traced};
 pub use decide::{OrderCommand, Quote, QuotedLine, Routing};
 pub use event::*;
 pub use ladder::Ladder;
 pub use request::{
-    AllocationRequest, CreditQuestion, InvoiceRequest, LinePrice, PriceQuestion, SalesOrder, Telling, ToldLine,
+    AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, LinePrice, PriceQuestion, SalesOrder,
+    SalesOrderCancellation, StockQuestion, Telling, ToldLine,
 };
 pub use state::{Cleared, Credit, Knowledge, Known, Order, Stage, Stock, Wish};
 pub use status::Status;

@@ -1,6 +1,7 @@
 //! What an order asks of partners. Each request is made from the state, builds its own key, and is `None` where nothing is
 //! to be asked now: that is the guard of the step that sends it.
 
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use crate::order::state::{Credit, Knowledge, Known, Order, Stage, Stock};
 use crate::order::status::Status;
 use crate::party::Destination;
 use crate::quantity::Quantity;
-use crate::workflow::{Effect, EffectRequest, key};
+use crate::workflow::{Effect, EffectRequest, FIRST_PART, key};
 
 /// What does it cost?
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,25 +45,85 @@ pub struct CreditQuestion {
 pub struct AllocationRequest {
     /// For which order.
     pub order: OrderId,
+    /// Which of the order's allocations.
+    pub part: u32,
     /// What, in stock-keeping units.
     pub lines: Vec<Share>,
 }
 
 impl EffectRequest for AllocationRequest {
     fn effect(&self) -> Effect {
-        Effect::Allocate
+        Effect::Allocate { part: self.part }
     }
 
     fn key(&self) -> String {
-        key("allocate", &self.order, "")
+        key("allocate", &self.order, &later_part(self.part))
     }
 }
 
-/// Create this sales order.
+impl AllocationRequest {
+    /// What the ERP knows it by: the order's id, and which part it is from the second on.
+    pub fn reference(&self) -> String {
+        allocation_reference(&self.order, self.part)
+    }
+}
+
+/// Give this stock back, whether or not it is certain that it was ever set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllocationRelease {
+    /// Of which order.
+    pub order: OrderId,
+    /// Which of its allocations.
+    pub part: u32,
+    /// Until when somebody may still have been at setting it aside; `None` where the ERP has answered.
+    pub sent_until: Option<Timestamp>,
+}
+
+impl EffectRequest for AllocationRelease {
+    fn effect(&self) -> Effect {
+        Effect::ReleaseAllocation { part: self.part }
+    }
+
+    fn key(&self) -> String {
+        key("release-allocation", &self.order, &later_part(self.part))
+    }
+
+    fn not_before(&self) -> Option<Timestamp> {
+        self.sent_until
+    }
+}
+
+impl AllocationRelease {
+    /// What the ERP knows the allocation by.
+    pub fn reference(&self) -> String {
+        allocation_reference(&self.order, self.part)
+    }
+}
+
+fn later_part(part: u32) -> String {
+    if part == FIRST_PART { String::new() } else { part.to_string() }
+}
+
+fn allocation_reference(order: &OrderId, part: u32) -> String {
+    if part == FIRST_PART { order.to_string() } else { format!("{order}/{part}") }
+}
+
+/// How much is there of this?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockQuestion {
+    /// For which order.
+    pub order: OrderId,
+    /// What is short, in stock-keeping units.
+    pub lines: Vec<Share>,
+}
+
+/// Create this sales order, or change the one that there is to this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SalesOrder {
     /// Our id, the ERP's external reference.
     pub order: OrderId,
+    /// How often the order was amended. From 1 on the ERP may have it with an older content, under the same reference.
+    pub revision: u32,
     /// Who buys.
     pub customer: CustomerId,
     /// Their number for it.
@@ -98,7 +159,33 @@ impl EffectRequest for SalesOrder {
     }
 
     fn key(&self) -> String {
-        key("sales-order", &self.order, "")
+        let revision = if self.revision == 0 { String::new() } else { self.revision.to_string() };
+        key("sales-order", &self.order, &revision)
+    }
+}
+
+/// Cancel this sales order, whether or not it is certain that it was ever made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SalesOrderCancellation {
+    /// Our id, the ERP's external reference.
+    pub order: OrderId,
+    /// The ERP's number, where it is known.
+    pub sales_order: Option<DocumentNumber>,
+    /// Until when somebody may still have been at making it; `None` where the ERP has answered.
+    pub sent_until: Option<Timestamp>,
+}
+
+impl EffectRequest for SalesOrderCancellation {
+    fn effect(&self) -> Effect {
+        Effect::CancelSalesOrder
+    }
+
+    fn key(&self) -> String {
+        key("cancel-sales-order", &self.order, "")
+    }
+
+    fn not_before(&self) -> Option<Timestamp> {
+        self.sent_until
     }
 }
 
@@ -109,6 +196,9 @@ pub struct InvoiceRequest {
     pub order: OrderId,
     /// The ERP's.
     pub sales_order: DocumentNumber,
+    /// What is to be paid for, in stock-keeping units: what was shipped, and of that no more than was ordered unless somebody
+    /// approved it.
+    pub lines: Vec<Share>,
 }
 
 impl EffectRequest for InvoiceRequest {
