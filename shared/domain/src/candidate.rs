@@ -34,6 +34,8 @@ pub enum Reason {
         /// What was asked.
         service_level: ServiceLevel,
     },
+    /// Against: its warehouse refused a share of the order, or did not answer.
+    RefusedBefore,
     /// Against: it has nothing of the order.
     NoStock,
     /// For: the destination is at its door.

@@ -191,11 +191,9 @@ impl ReviewKind {
                 &[Choice::SettledByHand]
             }
             Self::ReturnedToSender => &[Choice::OfferReturn, Choice::Acknowledge],
-            Self::WithdrawalRefused
-            | Self::Overdue
-            | Self::Late
-            | Self::TrackingExpired
-            | Self::UnknownCode => &[Choice::Acknowledge],
+            Self::WithdrawalRefused | Self::Overdue | Self::Late | Self::TrackingExpired | Self::UnknownCode => {
+                &[Choice::Acknowledge]
+            }
         }
     }
 

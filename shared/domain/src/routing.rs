@@ -1,19 +1,19 @@
 //! Which warehouse ships what: geography, service level, stock, cut-off and calendar, cost; one site where one can, else a
 //! split. Every site that was looked at is told with its reasons.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{OrderId, PartnerId, SiteCode, Sku};
+use crate::ids::{FulfillmentId, LineNo, PartnerId, SiteCode, Sku};
 use crate::order::{
-    AllocatedLine, Allocation, Assignment, Component, Known, OrderCommand, Routing, ServiceLevel, Share, ShortPolicy,
-    Stage, Traced,
+    Assignment, Component, Deadlines, Handling, Known, OrderCommand, Routing, ServiceLevel, Share, ShortPolicy,
+    Submission, Traced,
 };
-use crate::party::Destination;
 use crate::quantity::Quantity;
 
 pub use crate::candidate::{Candidate, Reason};
@@ -79,25 +79,25 @@ pub struct Territory {
 /// What has to be routed.
 #[derive(Debug, Clone)]
 pub struct RoutingQuestion<'a> {
-    order: &'a OrderId,
-    destination: &'a Destination,
-    service_level: ServiceLevel,
-    allocation: &'a Allocation,
+    order: &'a Known,
     shares: Vec<Share>,
+    /// Sites whose warehouse refused a share of the order.
+    refused: BTreeSet<&'a SiteCode>,
 }
 
 impl crate::order::Order {
-    /// Whether the order has to be routed now.
+    /// Whether something of the order has to be routed now: lines with stock that no warehouse has. While a share is on its way
+    /// back, nobody knows how much that is.
     pub fn routing_question(&self) -> Option<RoutingQuestion<'_>> {
-        let known = self.known().filter(|known| known.wanted())?;
-        let (Stage::Released(cleared) | Stage::Unroutable(cleared, _)) = &known.stage else { return None };
-        Some(RoutingQuestion {
-            order: known.id(),
-            destination: &known.submission.destination,
-            service_level: known.submission.service_level,
-            allocation: &cleared.allocation,
-            shares: wanted(known),
-        })
+        let order = self.known().filter(|known| known.wanted())?;
+        let returning = order.withdrawals.keys().any(|share| order.is_returning(share));
+        if returning || !order.is_released() || order.invoice().is_some() {
+            return None;
+        }
+        let shares = wanted(order);
+        let sites = |share: &FulfillmentId| order.assignments.get(share).map(|assignment| &assignment.site);
+        let refused = order.refusals().filter_map(sites).collect();
+        (!shares.is_empty()).then_some(RoutingQuestion { order, shares, refused })
     }
 }
 
@@ -113,12 +113,19 @@ impl RoutingQuestion<'_> {
         let mut weighed: Vec<Weighed<'_>> = sites.iter().map(|site| self.weigh(site, now)).collect();
         weighed.sort_by_key(|w| w.rank());
         let plan = self.one_site(&weighed).unwrap_or_else(|| self.split(&weighed));
-        let assignments = (1..).zip(&plan).map(|(n, (i, lines))| Assignment {
-            fulfillment: self.order.fulfillment(n),
-            warehouse: weighed[*i].site.warehouse.clone(),
-            site: weighed[*i].site.code.clone(),
-            ship_by: weighed[*i].ships_on,
-            lines: lines.clone(),
+        let known = u32::try_from(self.order.assignments.len()).unwrap_or(u32::MAX);
+        let assignments = (known.saturating_add(1)..).zip(&plan).map(|(n, (i, lines))| {
+            let Weighed { site, ships_on, .. } = &weighed[*i];
+            Assignment {
+                fulfillment: self.order.id().fulfillment(n),
+                warehouse: site.warehouse.clone(),
+                site: site.code.clone(),
+                ship_by: *ships_on,
+                lines: lines.clone(),
+                handling: site.handling(lines),
+                on_short: site.on_short,
+                deadlines: Some(site.deadlines(self.order.submission.service_level, now)),
+            }
         });
         let assignments = assignments.collect();
         let candidates = (0..).zip(weighed).map(|(i, w)| Candidate {
@@ -132,14 +139,19 @@ impl RoutingQuestion<'_> {
 
     fn weigh<'s>(&self, site: &'s Site, now: Timestamp) -> Weighed<'s> {
         let mut reasons = Vec::new();
-        let serves = || site.serves.iter().filter(|territory| territory.country == self.destination.country);
+        let Submission { destination, service_level, .. } = &self.order.submission;
+        let serves = || site.serves.iter().filter(|territory| territory.country == destination.country);
         let served = serves().next().is_some();
         if !served {
-            reasons.push(Reason::CountryNotServed { country: self.destination.country.clone() });
+            reasons.push(Reason::CountryNotServed { country: destination.country.clone() });
         }
-        let fast_enough = site.service_levels.contains(&self.service_level);
+        let fast_enough = site.service_levels.contains(service_level);
         if !fast_enough {
-            reasons.push(Reason::ServiceLevelNotOffered { service_level: self.service_level });
+            reasons.push(Reason::ServiceLevelNotOffered { service_level: *service_level });
+        }
+        let refused = self.refused.contains(&site.code);
+        if refused {
+            reasons.push(Reason::RefusedBefore);
         }
         let stock = self.shares.iter().filter(|share| !self.at(site, share).is_zero()).count();
         let all = stock == self.shares.len() && self.shares.iter().all(|share| self.at(site, share) == share.quantity);
@@ -148,28 +160,30 @@ impl RoutingQuestion<'_> {
             (_, true) => Reason::HasAll,
             (_, false) => Reason::HasPart,
         });
-        let home = serves().any(|territory| territory.home_regions.contains(&self.destination.region));
+        let home = serves().any(|territory| territory.home_regions.contains(&destination.region));
         if home {
-            reasons.push(Reason::HomeRegion { region: self.destination.region.clone() });
+            reasons.push(Reason::HomeRegion { region: destination.region.clone() });
         }
         let (ships_on, after_cut_off) = site.ships_on(now);
         reasons.push(Reason::ShipsOn { date: ships_on, after_cut_off });
         reasons.push(Reason::Cost { cost: site.cost });
-        let eligible = served && fast_enough && stock > 0;
+        let eligible = served && fast_enough && !refused && stock > 0;
         Weighed { site, eligible, has_all: all, home, ships_on, reasons }
     }
 
-    /// How much of `share` the site can give.
+    /// How much of `share` the site can give: what the ERP set aside there for its line, less what other shares of the order
+    /// take from there.
     fn at(&self, site: &Site, share: &Share) -> Quantity {
-        let line = |line: &&AllocatedLine| line.line == share.line;
-        let source = self
-            .allocation
-            .lines
-            .iter()
-            .find(line)
-            .and_then(|line| line.sources.iter().find(|source| source.location == site.code));
         let zero = Quantity::zero(share.quantity.uom());
-        source.map_or(zero, |source| source.quantity.at_most(share.quantity).unwrap_or(zero))
+        let add = |sum: Quantity, part: Quantity| sum.plus(part).unwrap_or(sum);
+        let lines = self.order.allocations.values().flat_map(|allocation| &allocation.lines);
+        let sources = lines.filter(|line| line.line == share.line).flat_map(|line| &line.sources);
+        let there = sources.filter(|source| source.location == site.code).fold(zero, |sum, s| add(sum, s.quantity));
+        let live =
+            |(id, assignment): &(&FulfillmentId, &Assignment)| assignment.site == site.code && !self.order.is_gone(id);
+        let taken = self.order.assignments.iter().filter(live).flat_map(|(_, assignment)| &assignment.lines);
+        let taken = taken.filter(|taken| taken.line == share.line).fold(zero, |sum, t| add(sum, t.quantity));
+        there.less(taken).and_then(|left| left.at_most(share.quantity)).unwrap_or(zero)
     }
 
     /// The best site that can ship all of it alone.
@@ -230,6 +244,31 @@ impl Site {
         (day, late)
     }
 
+    /// What has to be known of these lines' goods here.
+    fn handling(&self, lines: &[Share]) -> BTreeMap<LineNo, Handling> {
+        let handling = lines.iter().map(|share| {
+            let kit = self.kits.get(&share.sku).cloned().unwrap_or_default();
+            (share.line, Handling { kit, traced: self.traced.get(&share.sku).copied() })
+        });
+        handling.filter(|(_, handling)| *handling != Handling::default()).collect()
+    }
+
+    /// Until when a share that is asked for at `now` should have come how far. The clock starts when work on it can: after the
+    /// cut-off, with the next working day.
+    pub fn deadlines(&self, level: ServiceLevel, now: Timestamp) -> Deadlines {
+        let promise = self.promises.get(&level).copied().unwrap_or_default();
+        let (day, _) = self.ships_on(now);
+        let midnight = |day: Date| day.to_zoned(self.time_zone.clone()).map_or(now, |zoned| zoned.timestamp());
+        let begins = now.max(midnight(day));
+        let after =
+            |at: Timestamp, seconds: u64| at.checked_add(Duration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+        Deadlines {
+            acknowledge_by: after(begins, u64::from(promise.acknowledge_minutes) * 60),
+            depart_by: after(midnight(next(day)), u64::from(promise.depart_hours) * 3_600),
+            silence_hours: promise.silence_hours,
+        }
+    }
+
     fn works_on(&self, day: Date) -> bool {
         !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) && !self.holidays.contains(&day)
     }
@@ -244,6 +283,7 @@ pub fn explain(candidates: &[Candidate]) -> String {
     let reason = |reason: &Reason| match reason {
         Reason::CountryNotServed { country } => Some(format!("does not ship to {country}")),
         Reason::ServiceLevelNotOffered { service_level } => Some(format!("does not offer {service_level:?}")),
+        Reason::RefusedBefore => Some("refused it before".to_owned()),
         Reason::NoStock => Some("has no stock".to_owned()),
         Reason::HasPart => Some("has only a part".to_owned()),
         Reason::HomeRegion { .. } | Reason::HasAll | Reason::ShipsOn { .. } | Reason::Cost { .. } => None,

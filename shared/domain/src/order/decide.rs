@@ -5,14 +5,17 @@ use std::num::NonZeroU32;
 use rust_decimal::Decimal;
 
 use crate::candidate::Candidate;
-use crate::ids::{DocumentNumber, LineNo, OrderId};
+use crate::ids::{DocumentNumber, FulfillmentId, LineNo, OrderId};
 use crate::money::Money;
 use crate::order::event::{
-    Allocation, Assignment, CancelRequested, Conflict, CreditApproved, CreditRefused, Invoiced, OrderEvent, OrderLine,
-    Overdue, Price, PricedLine, Progress, Released, Routed, Submission, Told,
+    Allocation, AllocationReleased, AmendRejected, Amendment, Assignment, CancelRequested, Conflict, CreditApproved,
+    CreditExpired, CreditRefused, CustomerNotice, Held, HoldReleased, Invoiced, OrderEvent, OrderLine, Overdue, Price,
+    PricedLine, Progress, Released, Routed, SalesOrderCancelled, Standing, StockArrived, Submission, Template, Told,
+    WithdrawalReason, WithdrawalRequested,
 };
 use crate::order::state::{Credit, Knowledge, Known, Order, Stage, Wish};
 use crate::quantity::{Conversion, Uom};
+use crate::review::{Choice, Decision, allowed};
 use crate::workflow::{Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, is_held};
 
 /// What may be asked of an order, answered for it or reported about it.
@@ -28,10 +31,18 @@ pub enum OrderCommand {
     RecordCreditApproved(CreditApproved),
     /// The ERP refuses credit.
     RecordCreditRefused(CreditRefused),
+    /// The credit that was granted has run out.
+    ExpireCredit(CreditExpired),
     /// The ERP set stock aside.
     RecordAllocation(Allocation),
+    /// The ERP has stock for what was short.
+    RecordStock(StockArrived),
+    /// The ERP took an allocation back.
+    RecordAllocationReleased(AllocationReleased),
     /// The ERP has the sales order.
     RecordRelease(Released),
+    /// The ERP cancelled the sales order, or has none.
+    RecordSalesOrderCancelled(SalesOrderCancelled),
     /// What the routing rules say.
     RecordRouting(Routing),
     /// What a fulfilment's stream says.
@@ -44,6 +55,16 @@ pub enum OrderCommand {
     RaiseOverdue(Overdue),
     /// Somebody wants it cancelled.
     Cancel(CancelRequested),
+    /// Somebody wants nothing more begun for it.
+    Hold(Held),
+    /// Somebody wants it to go on.
+    ReleaseHold(HoldReleased),
+    /// Somebody wants it to say something else; which revision that makes is decided here.
+    Amend(Amendment),
+    /// A share's warehouse did not answer in its time: another one should ship it.
+    Reassign(FulfillmentId),
+    /// Somebody decided what the order left to people.
+    Decide(Decision),
     /// An effect is about to happen.
     Announce(Sending),
     /// A call ended without a usable answer.
@@ -109,19 +130,28 @@ impl Workflow for Order {
                 | OrderCommand::RecordUnpriceable(_)
                 | OrderCommand::RecordCreditApproved(_)
                 | OrderCommand::RecordCreditRefused(_)
+                | OrderCommand::ExpireCredit(_)
                 | OrderCommand::RecordAllocation(_)
+                | OrderCommand::RecordStock(_)
+                | OrderCommand::RecordAllocationReleased(_)
                 | OrderCommand::RecordRelease(_)
+                | OrderCommand::RecordSalesOrderCancelled(_)
                 | OrderCommand::RecordRouting(_)
                 | OrderCommand::RecordProgress(_)
                 | OrderCommand::RecordTold(_)
                 | OrderCommand::RecordInvoice(_)
                 | OrderCommand::RaiseOverdue(_)
                 | OrderCommand::Cancel(_)
+                | OrderCommand::Hold(_)
+                | OrderCommand::ReleaseHold(_)
+                | OrderCommand::Amend(_)
+                | OrderCommand::Reassign(_)
+                | OrderCommand::Decide(_)
                 | OrderCommand::Announce(_)
                 | OrderCommand::RecordFaltered(_)
                 | OrderCommand::RecordRefused(_),
             ) => Err(Rejection::new("ORDER_UNKNOWN", "there is no such order")),
-            (Self::Known(known), command) => Ok(known.decide(command)),
+            (Self::Known(known), command) => Ok(known.decide_and_tell(command)),
         }
     }
 
@@ -152,6 +182,19 @@ impl Workflow for Order {
 }
 
 impl Known {
+    /// What follows, and what the customer should be told of it: whatever is so afterwards and was not so before.
+    fn decide_and_tell(&self, command: OrderCommand) -> Vec<OrderEvent> {
+        let may_concern_them = concerns_the_customer(&command);
+        let mut events = self.decide(command);
+        if may_concern_them && !events.is_empty() {
+            let before = self.notices();
+            let after = events.iter().fold(Order::Known(Box::new(self.clone())), Order::evolve);
+            let after = after.known().map(Self::notices).unwrap_or_default();
+            events.extend(after.difference(&before).copied().map(notice));
+        }
+        events
+    }
+
     fn decide(&self, command: OrderCommand) -> Vec<OrderEvent> {
         match command {
             OrderCommand::Submit(again) => self.compare(again),
@@ -161,7 +204,7 @@ impl Known {
                     let event = price(&self.submission, quote);
                     if event == OrderEvent::Unpriceable(known.clone()) { vec![] } else { vec![event] }
                 }
-                Stage::Priced { .. }
+                Stage::Priced(..)
                 | Stage::Released(_)
                 | Stage::Unroutable(..)
                 | Stage::Routed(_)
@@ -171,7 +214,7 @@ impl Known {
                 Stage::Submitted => vec![OrderEvent::Unpriceable(why)],
                 Stage::Unpriceable(known) if *known != why => vec![OrderEvent::Unpriceable(why)],
                 Stage::Unpriceable(_)
-                | Stage::Priced { .. }
+                | Stage::Priced(..)
                 | Stage::Released(_)
                 | Stage::Unroutable(..)
                 | Stage::Routed(_)
@@ -179,12 +222,19 @@ impl Known {
             },
             OrderCommand::RecordCreditApproved(approved) => self.if_credit_open(OrderEvent::CreditApproved(approved)),
             OrderCommand::RecordCreditRefused(refused) => self.if_credit_open(OrderEvent::CreditRefused(refused)),
-            OrderCommand::RecordAllocation(allocation) => {
-                self.unless_known(Effect::Allocate, &allocation.number.clone(), OrderEvent::Allocated(allocation))
+            OrderCommand::ExpireCredit(expired) => self.expire(expired),
+            OrderCommand::RecordAllocation(allocation) => self.record_allocation(allocation),
+            OrderCommand::RecordStock(stock) => self.record_stock(stock),
+            OrderCommand::RecordAllocationReleased(released) => {
+                let known = self.released.contains(&released.part) && !self.given_up.contains(&released.part);
+                let open = self.sendings.contains_key(&Effect::ReleaseAllocation { part: released.part });
+                if known && !open { vec![] } else { vec![OrderEvent::AllocationReleased(released)] }
             }
-            OrderCommand::RecordRelease(released) => {
-                let number = released.sales_order.clone();
-                self.unless_known(Effect::CreateSalesOrder, &number, OrderEvent::Released(released))
+            OrderCommand::RecordRelease(released) => self.record_release(released),
+            OrderCommand::RecordSalesOrderCancelled(cancelled) => {
+                let known = matches!(self.sales_order, super::state::SalesOrderState::Cancelled);
+                let open = self.sendings.contains_key(&Effect::CancelSalesOrder);
+                if known && !open { vec![] } else { vec![OrderEvent::SalesOrderCancelled(cancelled)] }
             }
             OrderCommand::RecordRouting(routing) => self.route(routing),
             OrderCommand::RecordProgress(progress) => self.report(progress),
@@ -192,9 +242,7 @@ impl Known {
                 Knowledge::Newest(known) if *known == told => vec![],
                 Knowledge::Nothing | Knowledge::Newest(_) | Knowledge::Overtaken(_) => vec![OrderEvent::Told(told)],
             },
-            OrderCommand::RecordInvoice(invoiced) => {
-                self.unless_known(Effect::Invoice, &invoiced.invoice.clone(), OrderEvent::Invoiced(invoiced))
-            }
+            OrderCommand::RecordInvoice(invoiced) => self.record_invoice(invoiced),
             OrderCommand::RaiseOverdue(overdue) => {
                 if self.overdue || self.status().is_final() {
                     vec![]
@@ -202,7 +250,12 @@ impl Known {
                     vec![OrderEvent::Overdue(overdue)]
                 }
             }
-            OrderCommand::Cancel(request) => vec![self.cancel(request)],
+            OrderCommand::Cancel(request) => self.cancel(request),
+            OrderCommand::Hold(request) => self.hold(request),
+            OrderCommand::ReleaseHold(request) => self.release_hold(request),
+            OrderCommand::Amend(amendment) => self.amend_to(amendment),
+            OrderCommand::Reassign(share) => self.reassign(share),
+            OrderCommand::Decide(decision) => self.follow_decision(decision),
             OrderCommand::Announce(sending) => vec![OrderEvent::Sending(sending)],
             OrderCommand::RecordFaltered(faltered) => {
                 if is_held(&self.sendings, &faltered) {
@@ -225,29 +278,72 @@ impl Known {
     /// The same order again, or another one under its name?
     fn compare(&self, again: Submission) -> Vec<OrderEvent> {
         let conflict = Conflict { source: again.source, external_id: again.external_id, digest: again.digest };
-        if conflict.digest == self.submission.digest || self.conflicts.contains(&conflict) {
+        if self.digests.contains(&conflict.digest) || self.conflicts.contains(&conflict) {
             return vec![];
         }
         vec![OrderEvent::SubmissionConflicted(conflict)]
     }
 
+    fn record_allocation(&self, allocation: Allocation) -> Vec<OrderEvent> {
+        let part = allocation.part;
+        let given_up = self.given_up.contains(&part) || self.released.contains(&part);
+        let awaited = self.awaits_part(part) || self.released.contains(&part);
+        let effect = Effect::Allocate { part };
+        self.unless_known(effect, awaited, given_up, &allocation.number.clone(), OrderEvent::Allocated(allocation))
+    }
+
+    fn record_release(&self, released: Released) -> Vec<OrderEvent> {
+        let number = released.sales_order.clone();
+        let awaited = self.awaits_release(released.revision);
+        self.unless_known(Effect::CreateSalesOrder, awaited, false, &number, OrderEvent::Released(released))
+    }
+
+    fn record_invoice(&self, invoiced: Invoiced) -> Vec<OrderEvent> {
+        let number = invoiced.invoice.clone();
+        self.unless_known(Effect::Invoice, self.awaits_invoice(), false, &number, OrderEvent::Invoiced(invoiced))
+    }
+
     /// An answer to an announced effect is recorded in every stage: what the ERP made, it made.
-    fn unless_known(&self, effect: Effect, document: &DocumentNumber, event: OrderEvent) -> Vec<OrderEvent> {
-        let stands = self.document(&effect) == Some(document);
+    fn unless_known(
+        &self,
+        effect: Effect,
+        awaited: bool,
+        given_up: bool,
+        document: &DocumentNumber,
+        event: OrderEvent,
+    ) -> Vec<OrderEvent> {
+        let stands = self.document(&effect) == Some(document) || given_up;
         let beside = || self.surplus.get(&effect).is_some_and(|surplus| surplus.contains(document));
-        let told = stands || (beside() && !self.awaits(&effect));
+        let told = (stands || beside()) && !awaited;
         if told && !self.sendings.contains_key(&effect) { vec![] } else { vec![event] }
+    }
+
+    fn expire(&self, expired: CreditExpired) -> Vec<OrderEvent> {
+        match &self.stage {
+            Stage::Priced(_, Credit::Approved(approved)) if approved.valid_until == Some(expired.valid_until) => {
+                vec![OrderEvent::CreditExpired(expired)]
+            }
+            Stage::Submitted
+            | Stage::Unpriceable(_)
+            | Stage::Priced(..)
+            | Stage::Released(_)
+            | Stage::Unroutable(..)
+            | Stage::Routed(_)
+            | Stage::Invoiced(..) => vec![],
+        }
+    }
+
+    /// Stock is news while something waits for it, and once: it is asked for with the next allocation.
+    fn record_stock(&self, stock: StockArrived) -> Vec<OrderEvent> {
+        let news = stock.lines != self.arrived && self.is_short() && stock.lines.iter().any(|l| !l.quantity.is_zero());
+        if news { vec![OrderEvent::StockArrived(stock)] } else { vec![] }
     }
 
     fn if_credit_open(&self, word: OrderEvent) -> Vec<OrderEvent> {
         match &self.stage {
-            Stage::Priced { credit: Credit::Refused(known), .. }
-                if word == OrderEvent::CreditRefused(known.clone()) =>
-            {
-                vec![]
-            }
-            Stage::Priced { credit: Credit::Pending | Credit::Refused(_), .. } => vec![word],
-            Stage::Priced { credit: Credit::Approved(_), .. }
+            Stage::Priced(_, Credit::Refused(known)) if word == OrderEvent::CreditRefused(known.clone()) => vec![],
+            Stage::Priced(_, Credit::Pending | Credit::Refused(_)) => vec![word],
+            Stage::Priced(_, Credit::Approved(_))
             | Stage::Submitted
             | Stage::Unpriceable(_)
             | Stage::Released(_)
@@ -257,9 +353,14 @@ impl Known {
         }
     }
 
+    /// A routing is of the shares that there were: where another one came first, whoever is asked next weighs again.
     fn route(&self, routing: Routing) -> Vec<OrderEvent> {
-        match (&self.stage, &self.wish) {
-            (Stage::Released(_) | Stage::Unroutable(..), Wish::Fulfil) => {
+        let overtaken = routing.assignments.iter().any(|new| self.assignments.contains_key(&new.fulfillment));
+        if overtaken || !self.wanted() {
+            return vec![];
+        }
+        match &self.stage {
+            Stage::Released(_) | Stage::Unroutable(..) | Stage::Routed(_) => {
                 let routed = Routed { candidates: routing.candidates };
                 if routing.assignments.is_empty() {
                     let again = matches!(&self.stage, Stage::Unroutable(_, known) if *known == routed);
@@ -268,54 +369,182 @@ impl Known {
                 let shares = routing.assignments.into_iter().map(OrderEvent::Assigned);
                 std::iter::once(OrderEvent::Routed(routed)).chain(shares).collect()
             }
-            (Stage::Released(_) | Stage::Unroutable(..), Wish::Cancel(_))
-            | (
-                Stage::Submitted
-                | Stage::Unpriceable(_)
-                | Stage::Priced { .. }
-                | Stage::Routed(_)
-                | Stage::Invoiced(..),
-                Wish::Fulfil | Wish::Cancel(_),
-            ) => vec![],
+            Stage::Submitted | Stage::Unpriceable(_) | Stage::Priced(..) | Stage::Invoiced(..) => vec![],
         }
     }
 
     /// The newest report counts. One that says the same as an older one is recorded, too: what was true between the two may
     /// still be on its way here, and only the newer `as_of` tells that it is old.
     fn report(&self, progress: Progress) -> Vec<OrderEvent> {
-        match self.progress.get(&progress.fulfillment) {
-            Some(known) if known.as_of >= progress.as_of => vec![],
-            Some(_) | None => vec![OrderEvent::FulfillmentProgressed(progress)],
+        let share = progress.fulfillment.clone();
+        if self.progress.get(&share).is_some_and(|known| known.as_of >= progress.as_of) {
+            return vec![];
         }
+        let was_gone = self.is_gone(&share);
+        let mut events = vec![OrderEvent::FulfillmentProgressed(progress)];
+        let now = events.iter().fold(Order::Known(Box::new(self.clone())), Order::evolve);
+        let Some(now) = now.known() else { return events };
+        // It had been given up for certain, and now the warehouse has it all the same: it has to be asked for again.
+        let back = now.progress.get(&share).is_some_and(|progress| progress.standing == Standing::Accepted);
+        if was_gone && back && self.withdrawals.contains_key(&share) && !now.has_shipped(&share) {
+            events.push(asked_back(&share, WithdrawalReason::TakenLate));
+        }
+        events.extend(now.conclude_amendment());
+        events
+    }
+
+    /// The amendment that waited for shares to come back: it comes to pass once all have, and does not if one stays.
+    fn conclude_amendment(&self) -> Vec<OrderEvent> {
+        let Some(amendment) = &self.amending else { return vec![] };
+        if let Some(kept) = self.withdrawals.keys().find(|share| self.keeps(share)) {
+            let revision = amendment.revision;
+            let rejection = Rejection::new("ALREADY_PICKED", format!("{kept} is being picked, or has left"));
+            let rejected = OrderEvent::AmendRejected(AmendRejected { revision, rejection });
+            return vec![rejected, notice(Template::AmendRejected)];
+        }
+        if self.withdrawable().next().is_some() {
+            return vec![];
+        }
+        vec![OrderEvent::Amended(amendment.clone()), notice(Template::Amended)]
     }
 
     /// A request always commits, even where it changes nothing: a redelivery of it must find itself answered.
-    fn cancel(&self, request: CancelRequested) -> OrderEvent {
+    fn cancel(&self, request: CancelRequested) -> Vec<OrderEvent> {
+        if self.is_cancelled() {
+            return vec![rejected("ALREADY_CANCELLED", "the order is being cancelled, or is")];
+        }
+        if let Stage::Invoiced(..) = self.stage {
+            return vec![
+                rejected("ORDER_CLOSED", "the order is delivered and invoiced"),
+                notice(Template::CancelRejected),
+            ];
+        }
+        let left = |l: &super::Ladder| !l.open.is_zero() || !l.in_fulfillment.is_zero() || !l.backordered.is_zero();
+        let ladders = self.ladders();
+        if ladders.iter().any(|ladder| !ladder.shipped.is_zero()) && !ladders.iter().any(left) {
+            let why = "all of it has left the warehouse; a return can be offered";
+            return vec![rejected("ALREADY_SHIPPED", why), notice(Template::CancelRejected)];
+        }
+        self.with_withdrawals(OrderEvent::CancelRequested(request), WithdrawalReason::Cancelled)
+    }
+
+    fn hold(&self, request: Held) -> Vec<OrderEvent> {
         match (&self.wish, &self.stage) {
-            (Wish::Cancel(_), _) => {
-                OrderEvent::RequestRejected(Rejection::new("ALREADY_CANCELLED", "the order is being cancelled"))
-            }
+            (Wish::Hold(_), _) => vec![rejected("ALREADY_HELD", "the order is held already")],
+            (Wish::Cancel(_), _) => vec![rejected("ORDER_CANCELLED", "the order is being cancelled, or is")],
             (Wish::Fulfil, Stage::Invoiced(..)) => {
-                OrderEvent::RequestRejected(Rejection::new("ORDER_CLOSED", "the order is delivered and invoiced"))
+                vec![rejected("ORDER_CLOSED", "the order is delivered and invoiced")]
             }
             (
                 Wish::Fulfil,
                 Stage::Submitted
                 | Stage::Unpriceable(_)
-                | Stage::Priced { .. }
+                | Stage::Priced(..)
                 | Stage::Released(_)
                 | Stage::Unroutable(..)
                 | Stage::Routed(_),
-            ) => {
-                let shipped = self.ladders().iter().any(|ladder| !ladder.shipped.is_zero());
-                if shipped {
-                    let why = "goods have left the warehouse; a return can be offered";
-                    return OrderEvent::RequestRejected(Rejection::new("ALREADY_SHIPPED", why));
-                }
-                OrderEvent::CancelRequested(request)
-            }
+            ) => self.with_withdrawals(OrderEvent::Held(request), WithdrawalReason::Held),
         }
     }
+
+    fn release_hold(&self, request: HoldReleased) -> Vec<OrderEvent> {
+        match &self.wish {
+            Wish::Hold(_) => vec![OrderEvent::HoldReleased(request)],
+            Wish::Fulfil | Wish::Cancel(_) => vec![rejected("NOT_HELD", "the order is not held")],
+        }
+    }
+
+    /// With no share at a warehouse the order says something else at once. Otherwise all shares are asked back first, so that
+    /// no two parts of one order ever go by two contents, or to two addresses.
+    fn amend_to(&self, amendment: Amendment) -> Vec<OrderEvent> {
+        let amendment = Amendment { revision: self.revision + 1, ..amendment };
+        let submission = &self.submission;
+        let same = submission.lines == amendment.lines && submission.ship_to == amendment.ship_to;
+        let shipped = self.progress.keys().any(|share| self.has_shipped(share));
+        let problem = match (&self.wish, &self.stage, &self.amending) {
+            (Wish::Cancel(_), _, _) => Some(("ORDER_CANCELLED", "the order is being cancelled, or is")),
+            (_, Stage::Invoiced(..), _) => Some(("ORDER_CLOSED", "the order is delivered and invoiced")),
+            (_, _, Some(_)) => Some(("AMENDMENT_PENDING", "another amendment waits for the warehouses")),
+            (_, _, None) if shipped => Some(("ALREADY_SHIPPED", "a part of it has left the warehouse")),
+            (_, _, None) if same => Some(("NOTHING_TO_CHANGE", "the order says that already")),
+            (Wish::Fulfil | Wish::Hold(_), _, None) => None,
+        };
+        if let Some((code, why)) = problem {
+            return vec![rejected(code, why)];
+        }
+        if self.withdrawable().next().is_none() {
+            return vec![OrderEvent::Amended(amendment), notice(Template::Amended)];
+        }
+        self.with_withdrawals(OrderEvent::AmendRequested(amendment), WithdrawalReason::Amended)
+    }
+
+    /// A wish, and each share of which nothing has left asked back for it.
+    fn with_withdrawals(&self, wish: OrderEvent, why: WithdrawalReason) -> Vec<OrderEvent> {
+        let shares = self.withdrawable().filter(|share| !self.keeps(share));
+        std::iter::once(wish).chain(shares.map(|share| asked_back(share, why))).collect()
+    }
+
+    fn reassign(&self, share: FulfillmentId) -> Vec<OrderEvent> {
+        let unanswered = self.progress.get(&share).is_none_or(|progress| progress.standing == Standing::Requested);
+        let wanted = self.wanted() && self.assignments.contains_key(&share) && !self.withdrawals.contains_key(&share);
+        if unanswered && wanted { vec![asked_back(&share, WithdrawalReason::Unanswered)] } else { vec![] }
+    }
+
+    fn follow_decision(&self, decision: Decision) -> Vec<OrderEvent> {
+        if let Err(rejection) = allowed(&self.reviews(), &decision) {
+            return vec![OrderEvent::RequestRejected(rejection)];
+        }
+        let cancels = decision.choice == Choice::Cancel;
+        let reason = format!("decided by {}", decision.by);
+        let mut events = vec![OrderEvent::ReviewDecided(decision)];
+        if cancels {
+            events.extend(self.cancel(CancelRequested { reason }));
+        }
+        events
+    }
+}
+
+/// Whether a command may change what the customer should know. The others are not worth the comparison.
+fn concerns_the_customer(command: &OrderCommand) -> bool {
+    match command {
+        OrderCommand::RecordAllocation(_)
+        | OrderCommand::RecordAllocationReleased(_)
+        | OrderCommand::RecordSalesOrderCancelled(_)
+        | OrderCommand::RecordProgress(_)
+        | OrderCommand::RaiseOverdue(_)
+        | OrderCommand::Cancel(_)
+        | OrderCommand::Hold(_)
+        | OrderCommand::Decide(_) => true,
+        OrderCommand::Submit(_)
+        | OrderCommand::RecordQuote(_)
+        | OrderCommand::RecordUnpriceable(_)
+        | OrderCommand::RecordCreditApproved(_)
+        | OrderCommand::RecordCreditRefused(_)
+        | OrderCommand::ExpireCredit(_)
+        | OrderCommand::RecordStock(_)
+        | OrderCommand::RecordRelease(_)
+        | OrderCommand::RecordRouting(_)
+        | OrderCommand::RecordTold(_)
+        | OrderCommand::RecordInvoice(_)
+        | OrderCommand::ReleaseHold(_)
+        | OrderCommand::Amend(_)
+        | OrderCommand::Reassign(_)
+        | OrderCommand::Announce(_)
+        | OrderCommand::RecordFaltered(_)
+        | OrderCommand::RecordRefused(_) => false,
+    }
+}
+
+fn notice(template: Template) -> OrderEvent {
+    OrderEvent::CustomerNotice(CustomerNotice { template })
+}
+
+fn rejected(code: &str, why: &str) -> OrderEvent {
+    OrderEvent::RequestRejected(Rejection::new(code, why))
+}
+
+fn asked_back(share: &FulfillmentId, why: WithdrawalReason) -> OrderEvent {
+    OrderEvent::WithdrawalRequested(WithdrawalRequested { fulfillment: share.clone(), why })
 }
 
 /// The quote as an event: every line converted exactly, or the reason why not.

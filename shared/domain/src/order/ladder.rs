@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::goods::ShortPolicy;
 use crate::ids::{FulfillmentId, LineNo, Sku};
-use crate::order::event::{OrderLine, Standing};
-use crate::order::state::{Known, Stage, Wish};
+use crate::order::event::{AllocatedLine, OrderLine, Standing};
+use crate::order::state::{Known, Stage};
 use crate::quantity::{Quantity, Uom};
 
 /// One line's quantities, in its stock-keeping unit once it is priced (before that in the ordered unit).
@@ -47,14 +48,17 @@ impl Known {
     fn ladder(&self, ordered_line: &OrderLine) -> Ladder {
         let line = ordered_line.line;
         let ordered = self.ordered(ordered_line);
-        let Tally { shipped, delivered, in_fulfillment, committed, .. } = self.tally(line, ordered.uom());
-        let over = less(committed, ordered);
-        let rest = less(ordered, committed);
-        let backordered = self.short(line, ordered.uom()).at_most(rest).unwrap_or(Quantity::zero(ordered.uom()));
+        let tally = self.tally(line, ordered.uom());
+        let over = less(tally.committed, ordered);
+        let rest = less(ordered, tally.committed);
         let nothing = Quantity::zero(ordered.uom());
-        let (open, backordered, cancelled) = match self.wish {
-            Wish::Fulfil => (less(rest, backordered), backordered, nothing),
-            Wish::Cancel(_) => (nothing, nothing, rest),
+        let (open, backordered, cancelled) = if self.is_cancelled() {
+            (nothing, nothing, rest)
+        } else {
+            let cancelled = at_most(tally.struck, rest);
+            let rest = less(rest, cancelled);
+            let backordered = at_most(self.short(ordered_line, &tally), rest);
+            (less(rest, backordered), backordered, cancelled)
         };
         Ladder {
             line,
@@ -62,16 +66,16 @@ impl Known {
             ordered,
             over,
             open,
-            in_fulfillment,
+            in_fulfillment: tally.in_fulfillment,
             backordered,
             cancelled,
-            shipped,
-            delivered,
+            shipped: tally.shipped,
+            delivered: tally.delivered,
         }
     }
 
     /// What the customer wants of a line, in its stock-keeping unit once it is priced.
-    fn ordered(&self, line: &OrderLine) -> Quantity {
+    pub(super) fn ordered(&self, line: &OrderLine) -> Quantity {
         let priced = self.price().and_then(|price| price.lines.iter().find(|priced| priced.line == line.line));
         priced.map_or(line.quantity, |priced| priced.base)
     }
@@ -88,7 +92,8 @@ impl Known {
             let before = tally.shipped;
             tally.shipped = tally.count(share, before, gone);
             tally.delivered = tally.count(share, tally.delivered, arrived);
-            if progress.is_some_and(|progress| progress.standing == Standing::Rejected) {
+            let gone = |standing| matches!(standing, Standing::Rejected | Standing::Withdrawn);
+            if progress.is_some_and(|progress| gone(progress.standing)) {
                 continue;
             }
             let asked = self.assignments.get(share).map_or(&[][..], |assignment| &assignment.lines);
@@ -96,7 +101,13 @@ impl Known {
                 .iter()
                 .filter(|share| share.line == line)
                 .fold(Quantity::zero(unit), |sum, part| tally.count(share, sum, Some(part.quantity)));
-            let waiting = less(asked, less(tally.shipped, before));
+            let unfilled = progress.and_then(|progress| progress.unfilled.get(&line).copied());
+            let unfilled = tally.count(share, Quantity::zero(unit), unfilled);
+            let waiting = less(less(asked, less(tally.shipped, before)), unfilled);
+            match self.assignments.get(share).map_or(ShortPolicy::default(), |assignment| assignment.on_short) {
+                ShortPolicy::Backorder => tally.missed = tally.count(share, tally.missed, Some(unfilled)),
+                ShortPolicy::Cancel => tally.struck = tally.count(share, tally.struck, Some(unfilled)),
+            }
             tally.in_fulfillment = tally.count(share, tally.in_fulfillment, Some(waiting));
         }
         match tally.shipped.plus(tally.in_fulfillment) {
@@ -136,10 +147,24 @@ impl Known {
         reasons
     }
 
-    /// What the ERP had no stock for.
-    fn short(&self, line: LineNo, unit: Uom) -> Quantity {
-        let found = self.allocation().and_then(|allocation| allocation.lines.iter().find(|l| l.line == line));
-        found.map_or(Quantity::zero(unit), |found| found.short)
+    /// What no stock was set aside for, though it was asked for, or was set aside and not found.
+    fn short(&self, line: &OrderLine, tally: &Tally) -> Quantity {
+        let ordered = self.ordered(line);
+        let nothing = Quantity::zero(ordered.uom());
+        if self.allocations.is_empty() {
+            return nothing;
+        }
+        let lines = self.allocations.values().flat_map(|allocation| &allocation.lines);
+        let set_aside = lines.filter(|allocated| allocated.line == line.line).fold(nothing, |sum, allocated| {
+            sum.plus(less(allocated.asked.unwrap_or(ordered), in_unit(allocated, ordered.uom()))).unwrap_or(sum)
+        });
+        let needed = ordered.plus(tally.missed).unwrap_or(ordered);
+        less(needed, set_aside)
+    }
+
+    /// Whether anything waits for stock.
+    pub fn is_short(&self) -> bool {
+        self.ladders().iter().any(|ladder| !ladder.backordered.is_zero())
     }
 
     /// Whether every line that is not cancelled or waiting is delivered, something is, and no package is still on its way.
@@ -157,7 +182,7 @@ impl Known {
             Stage::Routed(_) | Stage::Invoiced(..) => true,
             Stage::Submitted
             | Stage::Unpriceable(_)
-            | Stage::Priced { .. }
+            | Stage::Priced(..)
             | Stage::Released(_)
             | Stage::Unroutable(..) => false,
         }
@@ -171,14 +196,25 @@ struct Tally {
     in_fulfillment: Quantity,
     /// Shipped and in fulfilment.
     committed: Quantity,
+    /// Asked for, not found, and to be set aside anew.
+    missed: Quantity,
+    /// Asked for, not found, and not to be shipped any more.
+    struck: Quantity,
     uncounted: Vec<(FulfillmentId, Quantity)>,
 }
 
 impl Tally {
     fn new(unit: Uom) -> Self {
         let nothing = Quantity::zero(unit);
-        let uncounted = Vec::new();
-        Self { shipped: nothing, delivered: nothing, in_fulfillment: nothing, committed: nothing, uncounted }
+        Self {
+            shipped: nothing,
+            delivered: nothing,
+            in_fulfillment: nothing,
+            committed: nothing,
+            missed: nothing,
+            struck: nothing,
+            uncounted: Vec::new(),
+        }
     }
 
     /// `sum` and `part`, or `sum` alone where the two do not go together; that is noted.
@@ -192,6 +228,15 @@ impl Tally {
 }
 
 /// What is left of `whole`; both are of one unit here.
-fn less(whole: Quantity, part: Quantity) -> Quantity {
+pub(super) fn less(whole: Quantity, part: Quantity) -> Quantity {
     whole.less(part).unwrap_or(whole)
+}
+
+fn at_most(quantity: Quantity, most: Quantity) -> Quantity {
+    quantity.at_most(most).unwrap_or(Quantity::zero(most.uom()))
+}
+
+/// What an allocation is short of, in the line's unit.
+fn in_unit(allocated: &AllocatedLine, unit: Uom) -> Quantity {
+    if allocated.short.uom() == unit { allocated.short } else { Quantity::zero(unit) }
 }

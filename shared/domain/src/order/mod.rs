@@ -20,5 +20,5 @@ pub use request::{
     AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, LinePrice, PriceQuestion, SalesOrder,
     SalesOrderCancellation, StockQuestion, Telling, ToldLine,
 };
-pub use state::{Cleared, Credit, Knowledge, Known, Order, Stage, Stock, Wish};
+pub use state::{Credit, Knowledge, Known, Order, Permits, SalesOrderState, Stage, Wish};
 pub use status::Status;

@@ -6,14 +6,20 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::goods::Share;
-use crate::ids::{CustomerId, DocumentNumber, ExternalId, LineNo, OrderId, PartnerId, PurchaseOrder, Sku};
+use crate::ids::{
+    CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, OrderId, PartnerId, PurchaseOrder, Sku,
+};
 use crate::money::{Currency, Money};
-use crate::order::event::{Assignment, OrderLine, PackageSummary, Standing};
+use crate::order::event::WithdrawalReason;
+use crate::order::event::{Assignment, OrderLine, PackageSummary};
 use crate::order::ladder::Ladder;
-use crate::order::state::{Credit, Knowledge, Known, Order, Stage, Stock};
+use crate::order::ladder::less;
+use crate::order::state::{Credit, Knowledge, Known, Order, SalesOrderState, Stage};
 use crate::order::status::Status;
+use crate::order::status::over_shipped;
 use crate::party::Destination;
 use crate::quantity::Quantity;
+use crate::review::Choice;
 use crate::workflow::{Effect, EffectRequest, FIRST_PART, key};
 
 /// What does it cost?
@@ -274,34 +280,54 @@ impl Order {
     /// Whether credit has to be asked for.
     pub fn credit_question(&self) -> Option<CreditQuestion> {
         let known = self.wanted()?;
-        let Stage::Priced { price, credit: Credit::Pending, .. } = &known.stage else { return None };
-        Some(CreditQuestion {
+        let Stage::Priced(price, Credit::Pending) = &known.stage else { return None };
+        known.price_agrees().then(|| CreditQuestion {
             order: known.id().clone(),
             customer: known.submission.customer.clone(),
             amount: price.total,
         })
     }
 
-    /// Whether stock has to be set aside.
+    /// Whether stock has to be set aside: all of it at first, later what was short and has come meanwhile. What an amended
+    /// order gave up has to be back on the shelf before.
     pub fn allocation_request(&self) -> Option<AllocationRequest> {
         let known = self.wanted()?;
-        let Stage::Priced { price, stock: Stock::Pending, .. } = &known.stage else { return None };
-        if known.refused.contains_key(&Effect::Allocate) {
+        let part = known.next_part();
+        known.price()?;
+        let blocked = !known.price_agrees() || !known.given_up.is_empty() || known.invoice().is_some();
+        if blocked || known.refused.contains_key(&Effect::Allocate { part }) {
             return None;
         }
-        let share = |line: &OrderLine| {
-            let priced = price.lines.iter().find(|priced| priced.line == line.line)?;
-            Some(Share { line: line.line, sku: line.sku.clone(), quantity: priced.base })
-        };
-        let lines = known.submission.lines.iter().filter_map(share).collect();
-        Some(AllocationRequest { order: known.id().clone(), lines })
+        let lines = if known.allocations.is_empty() { known.everything() } else { known.obtainable() };
+        (!lines.is_empty()).then(|| AllocationRequest { order: known.id().clone(), part, lines })
     }
 
-    /// Whether the sales order has to be created.
-    pub fn sales_order(&self) -> Option<SalesOrder> {
+    /// What waits for stock, while it is worth asking whether there is any.
+    pub fn stock_question(&self) -> Option<StockQuestion> {
+        let known = self.wanted()?;
+        let lines = known.missing();
+        let asked = known.allocations.is_empty() || lines.is_empty() || known.invoice().is_some();
+        (!asked).then(|| StockQuestion { order: known.id().clone(), lines })
+    }
+
+    /// Stock that has to be given back: of a part that an amendment gave up, or any of a cancelled order.
+    pub fn allocation_release(&self) -> Option<AllocationRelease> {
+        let known = self.known()?;
+        let under_way = || known.parts_under_way().map(|(part, _)| part);
+        let all = known.is_dead().then(|| known.allocations.keys().copied().chain(under_way()));
+        let parts = known.given_up.iter().copied().chain(all.into_iter().flatten());
+        let refused = |part: &u32| known.refused.contains_key(&Effect::ReleaseAllocation { part: *part });
+        let part = parts.filter(|part| !refused(part)).min()?;
+        let sent_until = known.parts_under_way().find(|(known, _)| *known == part).map(|(_, until)| until);
+        Some(AllocationRelease { order: known.id().clone(), part, sent_until })
+    }
+
+    /// Whether the sales order has to be created, or changed to what the order says now. Credit that ran out by `now` does
+    /// not count.
+    pub fn sales_order(&self, now: Timestamp) -> Option<SalesOrder> {
         let known = self.wanted()?;
         let price = known.price().filter(|_| known.may_release())?;
-        if known.refused.contains_key(&Effect::CreateSalesOrder) {
+        if known.refused.contains_key(&Effect::CreateSalesOrder) || self.expired_credit(now).is_some() {
             return None;
         }
         let submission = &known.submission;
@@ -318,6 +344,7 @@ impl Order {
         };
         Some(SalesOrder {
             order: known.id().clone(),
+            revision: known.revision,
             customer: submission.customer.clone(),
             customer_po: submission.customer_po.clone(),
             total: price.total,
@@ -326,20 +353,51 @@ impl Order {
         })
     }
 
+    /// Credit that was granted and has run out by `now`, before the order was released.
+    pub fn expired_credit(&self, now: Timestamp) -> Option<Timestamp> {
+        let Stage::Priced(_, Credit::Approved(approved)) = &self.wanted()?.stage else { return None };
+        approved.valid_until.filter(|until| *until <= now)
+    }
+
+    /// Whether the sales order of a cancelled order has to be cancelled: nothing of it ships, for certain.
+    pub fn sales_order_cancellation(&self) -> Option<SalesOrderCancellation> {
+        let known = self.known().filter(|known| known.is_dead())?;
+        let sending = known.sendings.get(&Effect::CreateSalesOrder);
+        let possibly_made = match &known.sales_order {
+            SalesOrderState::Made(_) => true,
+            SalesOrderState::Unmade | SalesOrderState::Cancelled => sending.is_some(),
+        };
+        let wanted = possibly_made && !known.refused.contains_key(&Effect::CancelSalesOrder);
+        wanted.then(|| SalesOrderCancellation {
+            order: known.id().clone(),
+            sales_order: known.sales_order().cloned(),
+            sent_until: sending.map(|claim| claim.sending().until),
+        })
+    }
+
     /// One warehouse's share, while it is wanted: what the request to that warehouse is made of.
-    pub fn assignment(&self, fulfillment: &crate::ids::FulfillmentId) -> Option<&Assignment> {
-        self.wanted()?.assignments.get(fulfillment)
+    pub fn assignment(&self, fulfillment: &FulfillmentId) -> Option<&Assignment> {
+        let known = self.wanted().filter(|known| !known.withdrawals.contains_key(fulfillment))?;
+        known.assignments.get(fulfillment)
+    }
+
+    /// One warehouse's share that is asked back, and what for.
+    pub fn recall(&self, fulfillment: &FulfillmentId) -> Option<(&Assignment, WithdrawalReason)> {
+        let known = self.known()?;
+        Some((known.assignments.get(fulfillment)?, *known.withdrawals.get(fulfillment)?))
     }
 
     /// Whether the invoice has to be asked for: all is delivered, and the ERP knows of every package that left.
     pub fn invoice_request(&self) -> Option<InvoiceRequest> {
-        let known = self.known()?;
-        let Stage::Routed(cleared) = &known.stage else { return None };
-        let posted = known.progress.values().all(|p| p.standing == Standing::Rejected || p.goods_issued);
-        if known.refused.contains_key(&Effect::Invoice) || !posted || !known.all_delivered(&known.ladders()) {
+        let known = self.known().filter(|known| known.awaits_invoice())?;
+        let sales_order = known.sales_order()?.clone();
+        let ladders = known.ladders();
+        let posted = known.progress.iter().all(|(share, progress)| known.is_gone(share) || progress.goods_issued);
+        if known.refused.contains_key(&Effect::Invoice) || !posted || !known.all_delivered(&ladders) {
             return None;
         }
-        Some(InvoiceRequest { order: known.id().clone(), sales_order: cleared.sales_order.clone() })
+        let lines = ladders.iter().map(|ladder| known.payable(ladder)).collect();
+        Some(InvoiceRequest { order: known.id().clone(), sales_order, lines })
     }
 
     /// Whether an older telling landed at the CRM after a newer one.
@@ -366,5 +424,35 @@ impl Order {
             Knowledge::Newest(told) if told.digest == telling.digest() => None,
             Knowledge::Nothing | Knowledge::Newest(_) | Knowledge::Overtaken(_) => Some(telling),
         }
+    }
+}
+
+impl Known {
+    /// What every line needs, in its stock-keeping unit.
+    fn everything(&self) -> Vec<Share> {
+        self.ladders().into_iter().map(|l| Share { line: l.line, sku: l.sku, quantity: l.ordered }).collect()
+    }
+
+    /// What waits for stock.
+    fn missing(&self) -> Vec<Share> {
+        let short = self.ladders().into_iter().filter(|ladder| !ladder.backordered.is_zero());
+        short.map(|ladder| Share { line: ladder.line, sku: ladder.sku, quantity: ladder.backordered }).collect()
+    }
+
+    /// What waits for stock and has come, as far as we heard.
+    fn obtainable(&self) -> Vec<Share> {
+        let come = |missing: Share| {
+            let arrived = self.arrived.iter().find(|arrived| arrived.line == missing.line)?;
+            let quantity = missing.quantity.at_most(arrived.quantity).ok().filter(|quantity| !quantity.is_zero())?;
+            Some(Share { quantity, ..missing })
+        };
+        self.missing().into_iter().filter_map(come).collect()
+    }
+
+    /// What is to be paid for of a line: what was shipped, and what was shipped beyond the order once somebody approved it.
+    fn payable(&self, ladder: &Ladder) -> Share {
+        let approved = self.decisions.get(&over_shipped(ladder).key()).is_some_and(|d| d.choice == Choice::Approve);
+        let quantity = if approved { ladder.shipped } else { less(ladder.shipped, ladder.over) };
+        Share { line: ladder.line, sku: ladder.sku.clone(), quantity }
     }
 }

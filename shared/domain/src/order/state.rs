@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
+use crate::goods::Share;
 use crate::ids::{DocumentNumber, FulfillmentId, OrderId};
 use crate::order::event::{
-    Allocation, Assignment, CancelRequested, Conflict, CreditApproved, CreditRefused, Invoiced, OrderEvent, Price,
-    Progress, Routed, Submission, Told,
+    Allocation, Amendment, Assignment, CancelRequested, Conflict, CreditApproved, CreditRefused, Held, Invoiced,
+    OrderEvent, Price, Progress, Released, Routed, Standing, Submission, Told, WithdrawalReason,
 };
-use crate::workflow::{Effect, Rejection, Sendings, claim, let_go};
+use crate::review::{Choice, Decision, Decisions, ReviewKind};
+use crate::workflow::{Effect, EffectRefused, FIRST_PART, Rejection, Sendings, claim, let_go};
 
 /// An order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,18 +23,38 @@ pub enum Order {
     Known(Box<Known>),
 }
 
-/// A submitted order. Our own work (`stage`), what is wished of it (`wish`) and what warehouses report (`progress`) are
-/// axes of their own: none of them can hide another.
+/// A submitted order. Our own work (`stage`), what is wished of it (`wish`, `amending`), what is asked of warehouses
+/// (`assignments`, `withdrawals`) and what they report (`progress`) are axes of their own: none of them can hide another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
-    /// As submitted.
+    /// What it says now: as submitted, or as amended last.
     pub submission: Submission,
+    /// How often it was amended.
+    pub revision: u32,
+    /// Every content that it has had: one of them once more is nothing new.
+    pub digests: BTreeSet<String>,
     /// How far our own work has come.
     pub stage: Stage,
     /// What is wished of it now.
     pub wish: Wish,
+    /// The amendment that waits for warehouses to give their shares back.
+    pub amending: Option<Amendment>,
+    /// Stock that the ERP set aside, by part.
+    pub allocations: BTreeMap<u32, Allocation>,
+    /// Parts whose stock is to be given back, whether or not the ERP ever set it aside.
+    pub given_up: BTreeSet<u32>,
+    /// Parts whose stock was given back.
+    pub released: BTreeSet<u32>,
+    /// What the ERP has meanwhile of what was short.
+    pub arrived: Vec<Share>,
+    /// The ERP's sales order.
+    pub sales_order: SalesOrderState,
     /// Who ships what.
     pub assignments: BTreeMap<FulfillmentId, Assignment>,
+    /// Which shares were asked back, and what for.
+    pub withdrawals: BTreeMap<FulfillmentId, WithdrawalReason>,
+    /// Shares whose refusal does not count against their site any more.
+    pub forgiven: BTreeSet<FulfillmentId>,
     /// The newest report of each share.
     pub progress: BTreeMap<FulfillmentId, Progress>,
     /// Submissions that did not agree with the first.
@@ -41,10 +65,23 @@ pub struct Known {
     pub surplus: BTreeMap<Effect, BTreeSet<DocumentNumber>>,
     /// Announced and unanswered.
     pub sendings: Sendings,
+    /// What people decided.
+    pub decisions: Decisions,
+    /// Whether somebody let the order go at the ERP's price, or in parts.
+    pub permits: Permits,
     /// What the CRM shows.
     pub told: Knowledge,
     /// Whether its deadline passed before its end.
     pub overdue: bool,
+}
+
+/// What somebody allowed beyond the order's own word. An amendment takes it back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Permits {
+    /// The ERP's price, whatever the customer was promised.
+    pub price: bool,
+    /// Parts, though the order asks for all at once.
+    pub parts: bool,
 }
 
 /// What the CRM knows of an order.
@@ -66,39 +103,21 @@ pub enum Stage {
     /// The ERP cannot price it.
     Unpriceable(Rejection),
     /// Credit and stock are asked for, in parallel.
-    Priced {
-        /// What it costs.
-        price: Price,
-        /// The ERP's word on credit.
-        credit: Credit,
-        /// The ERP's word on stock.
-        stock: Stock,
-    },
+    Priced(Price, Credit),
     /// The ERP has the sales order.
-    Released(Cleared),
-    /// No warehouse may or can ship it.
-    Unroutable(Cleared, Routed),
+    Released(Price),
+    /// No warehouse may or can ship what is left of it.
+    Unroutable(Price, Routed),
     /// Every line that has stock has its warehouse.
-    Routed(Cleared),
+    Routed(Price),
     /// The ERP invoiced.
-    Invoiced(Cleared, Invoiced),
-}
-
-/// What a released order has behind it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cleared {
-    /// What it costs.
-    pub price: Price,
-    /// Where its goods are.
-    pub allocation: Allocation,
-    /// The ERP's number for it.
-    pub sales_order: DocumentNumber,
+    Invoiced(Price, Invoiced),
 }
 
 /// The ERP's word on credit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credit {
-    /// Not yet.
+    /// Not yet, or not any more.
     Pending,
     /// Yes.
     Approved(CreditApproved),
@@ -106,13 +125,15 @@ pub enum Credit {
     Refused(CreditRefused),
 }
 
-/// The ERP's word on stock.
+/// The sales order at the ERP.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stock {
-    /// Not yet.
-    Pending,
-    /// Set aside, whole or in part.
-    Allocated(Allocation),
+pub enum SalesOrderState {
+    /// It was never made, as far as we know.
+    Unmade,
+    /// It stands.
+    Made(DocumentNumber),
+    /// It was cancelled, or it is certain that there is none.
+    Cancelled,
 }
 
 /// What is wished of an order.
@@ -120,22 +141,36 @@ pub enum Stock {
 pub enum Wish {
     /// That it be fulfilled.
     Fulfil,
-    /// That it be cancelled.
+    /// That nothing more be begun for it.
+    Hold(Held),
+    /// That it be cancelled, or what has not left of it.
     Cancel(CancelRequested),
 }
 
 impl Known {
     fn new(submission: Submission) -> Self {
         Self {
+            digests: BTreeSet::from([submission.digest.clone()]),
             submission,
+            revision: 0,
             stage: Stage::Submitted,
             wish: Wish::Fulfil,
+            amending: None,
+            allocations: BTreeMap::new(),
+            given_up: BTreeSet::new(),
+            released: BTreeSet::new(),
+            arrived: Vec::new(),
+            sales_order: SalesOrderState::Unmade,
             assignments: BTreeMap::new(),
+            withdrawals: BTreeMap::new(),
+            forgiven: BTreeSet::new(),
             progress: BTreeMap::new(),
             conflicts: BTreeSet::new(),
             refused: BTreeMap::new(),
             surplus: BTreeMap::new(),
             sendings: Sendings::new(),
+            decisions: Decisions::new(),
+            permits: Permits::default(),
             told: Knowledge::Nothing,
             overdue: false,
         }
@@ -146,43 +181,33 @@ impl Known {
         &self.submission.ship_to.order
     }
 
-    /// Whether the order is still wanted.
+    /// Whether the order is to go on as it is.
     pub fn wanted(&self) -> bool {
-        matches!(self.wish, Wish::Fulfil)
+        matches!(self.wish, Wish::Fulfil) && self.amending.is_none()
+    }
+
+    /// Whether it is to be cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.wish, Wish::Cancel(_))
     }
 
     /// Its price, once it has one.
     pub fn price(&self) -> Option<&Price> {
         match &self.stage {
             Stage::Submitted | Stage::Unpriceable(_) => None,
-            Stage::Priced { price, .. } => Some(price),
-            Stage::Released(cleared)
-            | Stage::Unroutable(cleared, _)
-            | Stage::Routed(cleared)
-            | Stage::Invoiced(cleared, _) => Some(&cleared.price),
+            Stage::Priced(price, _)
+            | Stage::Released(price)
+            | Stage::Unroutable(price, _)
+            | Stage::Routed(price)
+            | Stage::Invoiced(price, _) => Some(price),
         }
     }
 
-    /// Its stock, once the ERP set any aside.
-    pub fn allocation(&self) -> Option<&Allocation> {
-        match &self.stage {
-            Stage::Submitted | Stage::Unpriceable(_) | Stage::Priced { stock: Stock::Pending, .. } => None,
-            Stage::Priced { stock: Stock::Allocated(allocation), .. } => Some(allocation),
-            Stage::Released(cleared)
-            | Stage::Unroutable(cleared, _)
-            | Stage::Routed(cleared)
-            | Stage::Invoiced(cleared, _) => Some(&cleared.allocation),
-        }
-    }
-
-    /// The ERP's sales order, once there is one.
+    /// The ERP's sales order, while it stands.
     pub fn sales_order(&self) -> Option<&DocumentNumber> {
-        match &self.stage {
-            Stage::Submitted | Stage::Unpriceable(_) | Stage::Priced { .. } => None,
-            Stage::Released(cleared)
-            | Stage::Unroutable(cleared, _)
-            | Stage::Routed(cleared)
-            | Stage::Invoiced(cleared, _) => Some(&cleared.sales_order),
+        match &self.sales_order {
+            SalesOrderState::Made(number) => Some(number),
+            SalesOrderState::Unmade | SalesOrderState::Cancelled => None,
         }
     }
 
@@ -192,48 +217,101 @@ impl Known {
             Stage::Invoiced(_, invoiced) => Some(invoiced),
             Stage::Submitted
             | Stage::Unpriceable(_)
-            | Stage::Priced { .. }
+            | Stage::Priced(..)
             | Stage::Released(_)
             | Stage::Unroutable(..)
             | Stage::Routed(_) => None,
         }
     }
 
+    /// Whether the ERP has the order as it is now: its goods may go.
+    pub fn is_released(&self) -> bool {
+        match self.stage {
+            Stage::Released(_) | Stage::Unroutable(..) | Stage::Routed(_) | Stage::Invoiced(..) => true,
+            Stage::Submitted | Stage::Unpriceable(_) | Stage::Priced(..) => false,
+        }
+    }
+
+    /// Whether anything of a share has left its warehouse.
+    pub fn has_shipped(&self, share: &FulfillmentId) -> bool {
+        self.progress.get(share).is_some_and(|progress| progress.shipped.values().any(|shipped| !shipped.is_zero()))
+    }
+
+    /// Whether a share will certainly not be shipped: its warehouse refused it or gave it back.
+    pub fn is_gone(&self, share: &FulfillmentId) -> bool {
+        let standing = self.progress.get(share).map(|progress| progress.standing);
+        matches!(standing, Some(Standing::Rejected | Standing::Withdrawn)) && !self.has_shipped(share)
+    }
+
+    /// Shares that are, or may be, with a warehouse and of which nothing has left.
+    pub fn withdrawable(&self) -> impl Iterator<Item = &FulfillmentId> {
+        self.assignments.keys().filter(|share| !self.is_gone(share) && !self.has_shipped(share))
+    }
+
+    /// Whether a share was asked back and neither came back nor stays for certain.
+    pub fn is_returning(&self, share: &FulfillmentId) -> bool {
+        let kept = self.progress.get(share).is_some_and(|progress| progress.withdrawal_refused.is_some());
+        self.withdrawals.contains_key(share) && !self.is_gone(share) && !self.has_shipped(share) && !kept
+    }
+
+    /// The allocation's part that is asked for next, or is being asked for.
+    pub fn next_part(&self) -> u32 {
+        let used = self.allocations.keys().chain(&self.given_up).chain(&self.released);
+        used.max().map_or(FIRST_PART, |part| part.saturating_add(1))
+    }
+
+    /// Parts that were asked for and have not been answered.
+    pub(super) fn parts_under_way(&self) -> impl Iterator<Item = (u32, Timestamp)> {
+        self.sendings.iter().filter_map(|(effect, claim)| match effect {
+            Effect::Allocate { part } => Some((*part, claim.sending().until)),
+            Effect::ReleaseAllocation { .. }
+            | Effect::CreateSalesOrder
+            | Effect::CancelSalesOrder
+            | Effect::RequestFulfillment
+            | Effect::WithdrawFulfillment
+            | Effect::PostGoodsIssue { .. }
+            | Effect::Invoice => None,
+        })
+    }
+
     fn apply(&mut self, event: &OrderEvent) {
         match event {
             // The first submission stands; `decide` turns a second one into a conflict.
-            OrderEvent::Submitted(_) | OrderEvent::RequestRejected(_) => {}
+            OrderEvent::Submitted(_) | OrderEvent::RequestRejected(_) | OrderEvent::CustomerNotice(_) => {}
             OrderEvent::SubmissionConflicted(conflict) => {
                 self.conflicts.insert(conflict.clone());
             }
-            OrderEvent::Priced(price) => {
-                self.stage = Stage::Priced { price: price.clone(), credit: Credit::Pending, stock: Stock::Pending };
+            OrderEvent::Priced(price) => self.stage = Stage::Priced(price.clone(), Credit::Pending),
+            OrderEvent::Unpriceable(why) => {
+                self.forget(ReviewKind::Unpriceable);
+                self.stage = Stage::Unpriceable(why.clone());
             }
-            OrderEvent::Unpriceable(why) => self.stage = Stage::Unpriceable(why.clone()),
             OrderEvent::CreditApproved(approved) => self.set_credit(Credit::Approved(approved.clone())),
-            OrderEvent::CreditRefused(refused) => self.set_credit(Credit::Refused(refused.clone())),
-            OrderEvent::Allocated(allocation) => {
-                self.sendings.remove(&Effect::Allocate);
-                if !self.awaits(&Effect::Allocate) {
-                    self.keep_surplus(Effect::Allocate, &allocation.number);
-                } else if let Stage::Priced { stock, .. } = &mut self.stage {
-                    *stock = Stock::Allocated(allocation.clone());
-                }
+            OrderEvent::CreditRefused(refused) => {
+                self.forget(ReviewKind::CreditRefused);
+                self.set_credit(Credit::Refused(refused.clone()));
             }
-            OrderEvent::Released(released) => {
+            OrderEvent::CreditExpired(_) => self.set_credit(Credit::Pending),
+            OrderEvent::Allocated(allocation) => self.allocate(allocation),
+            OrderEvent::AllocationReleased(released) => {
+                self.sendings.remove(&Effect::Allocate { part: released.part });
+                self.settle(&Effect::ReleaseAllocation { part: released.part });
+                self.allocations.remove(&released.part);
+                self.given_up.remove(&released.part);
+                self.released.insert(released.part);
+            }
+            OrderEvent::StockArrived(stock) => self.arrived.clone_from(&stock.lines),
+            OrderEvent::Released(released) => self.release(released),
+            OrderEvent::SalesOrderCancelled(_) => {
                 self.sendings.remove(&Effect::CreateSalesOrder);
-                if let Stage::Priced { price, stock: Stock::Allocated(allocation), .. } = &self.stage {
-                    self.stage = Stage::Released(Cleared {
-                        price: price.clone(),
-                        allocation: allocation.clone(),
-                        sales_order: released.sales_order.clone(),
-                    });
-                } else {
-                    self.keep_surplus(Effect::CreateSalesOrder, &released.sales_order);
-                }
+                self.settle(&Effect::CancelSalesOrder);
+                self.sales_order = SalesOrderState::Cancelled;
             }
             OrderEvent::Routed(_) => self.reroute(Stage::Routed),
-            OrderEvent::Unroutable(routed) => self.reroute(|cleared| Stage::Unroutable(cleared, routed.clone())),
+            OrderEvent::Unroutable(routed) => {
+                self.forget(ReviewKind::Unroutable);
+                self.reroute(|price| Stage::Unroutable(price, routed.clone()));
+            }
             OrderEvent::Assigned(assignment) => {
                 self.assignments.insert(assignment.fulfillment.clone(), assignment.clone());
             }
@@ -249,47 +327,148 @@ impl Known {
             }
             OrderEvent::Invoiced(invoiced) => {
                 self.sendings.remove(&Effect::Invoice);
-                if self.awaits(&Effect::Invoice) {
-                    self.reroute(|cleared| Stage::Invoiced(cleared, invoiced.clone()));
+                if self.awaits_invoice() {
+                    self.reroute(|price| Stage::Invoiced(price, invoiced.clone()));
                 } else {
                     self.keep_surplus(Effect::Invoice, &invoiced.invoice);
                 }
             }
-            OrderEvent::CancelRequested(request) => self.wish = Wish::Cancel(request.clone()),
+            OrderEvent::CancelRequested(request) => {
+                self.amending = None;
+                self.wish = Wish::Cancel(request.clone());
+            }
+            OrderEvent::Held(held) => self.wish = Wish::Hold(held.clone()),
+            OrderEvent::HoldReleased(_) => self.wish = Wish::Fulfil,
+            OrderEvent::AmendRequested(amendment) => self.amending = Some(amendment.clone()),
+            OrderEvent::Amended(amendment) => self.amend(amendment),
+            OrderEvent::AmendRejected(_) => self.amending = None,
+            OrderEvent::WithdrawalRequested(request) => {
+                self.withdrawals.insert(request.fulfillment.clone(), request.why);
+            }
+            OrderEvent::ReviewDecided(decision) => self.follow(decision),
             OrderEvent::Overdue(_) => self.overdue = true,
             OrderEvent::Sending(sending) => {
                 self.refused.remove(&sending.effect);
                 claim(&mut self.sendings, sending);
             }
             OrderEvent::Faltered(faltered) => let_go(&mut self.sendings, faltered),
-            OrderEvent::EffectRefused(refused) => {
-                self.sendings.remove(&refused.effect);
-                self.refused.insert(refused.effect.clone(), refused.rejection.clone());
+            OrderEvent::EffectRefused(EffectRefused { effect, rejection }) => {
+                self.sendings.remove(effect);
+                self.forget(ReviewKind::PartnerRefused);
+                self.forget(ReviewKind::OutcomeUnknown);
+                self.refused.insert(effect.clone(), rejection.clone());
             }
         }
     }
 
-    /// Whether the order has a place for what this effect makes.
-    pub(super) fn awaits(&self, effect: &Effect) -> bool {
-        match (effect, &self.stage) {
-            (Effect::Allocate, Stage::Priced { stock: Stock::Pending, .. })
-            | (Effect::CreateSalesOrder, Stage::Priced { stock: Stock::Allocated(_), .. })
-            | (Effect::Invoice, Stage::Routed(_)) => true,
-            (
-                Effect::Allocate
-                | Effect::CreateSalesOrder
-                | Effect::Invoice
-                | Effect::RequestFulfillment
-                | Effect::PostGoodsIssue { .. },
-                Stage::Submitted
-                | Stage::Unpriceable(_)
-                | Stage::Priced { .. }
-                | Stage::Released(_)
-                | Stage::Unroutable(..)
-                | Stage::Routed(_)
-                | Stage::Invoiced(..),
-            ) => false,
+    /// Stock that was set aside belongs to the order, unless it asked for none, has it already, or gave it up meanwhile.
+    fn allocate(&mut self, allocation: &Allocation) {
+        let part = allocation.part;
+        self.settle(&Effect::Allocate { part });
+        if self.released.remove(&part) {
+            self.given_up.insert(part);
         }
+        if self.given_up.contains(&part) {
+            return;
+        }
+        if self.awaits_part(part) {
+            self.arrived.clear();
+            self.allocations.insert(part, allocation.clone());
+        } else {
+            self.keep_surplus(Effect::Allocate { part }, &allocation.number);
+        }
+    }
+
+    /// Whether the order has a place for what this part's allocation made.
+    pub(super) fn awaits_part(&self, part: u32) -> bool {
+        self.price().is_some() && self.invoice().is_none() && part == self.next_part()
+    }
+
+    fn release(&mut self, released: &Released) {
+        self.settle(&Effect::CreateSalesOrder);
+        match &self.sales_order {
+            SalesOrderState::Made(number) if *number != released.sales_order => {
+                return self.keep_surplus(Effect::CreateSalesOrder, &released.sales_order);
+            }
+            SalesOrderState::Made(_) | SalesOrderState::Unmade | SalesOrderState::Cancelled => {}
+        }
+        self.sales_order = SalesOrderState::Made(released.sales_order.clone());
+        if self.awaits_release(released.revision)
+            && let Some(price) = self.price().cloned()
+        {
+            self.stage = Stage::Released(price);
+        }
+    }
+
+    /// Whether the order waits for the ERP to have it with this content.
+    pub(super) fn awaits_release(&self, revision: u32) -> bool {
+        matches!(self.stage, Stage::Priced(..)) && !self.allocations.is_empty() && revision == self.revision
+    }
+
+    /// Whether the order has a place for an invoice.
+    pub(super) fn awaits_invoice(&self) -> bool {
+        match self.stage {
+            Stage::Released(_) | Stage::Unroutable(..) | Stage::Routed(_) => true,
+            Stage::Submitted | Stage::Unpriceable(_) | Stage::Priced(..) | Stage::Invoiced(..) => false,
+        }
+    }
+
+    /// The order says something else, and goes its way from the beginning; what stands at the ERP is given back or changed.
+    fn amend(&mut self, amendment: &Amendment) {
+        self.amending = None;
+        self.revision = amendment.revision;
+        self.digests.insert(amendment.digest.clone());
+        self.submission.lines.clone_from(&amendment.lines);
+        self.submission.ship_to = amendment.ship_to.clone();
+        self.submission.destination = amendment.destination.clone();
+        // What was promised was promised for another content.
+        self.submission.expected = None;
+        self.permits = Permits::default();
+        self.given_up.extend(self.allocations.keys());
+        let under_way: Vec<u32> = self.parts_under_way().map(|(part, _)| part).collect();
+        self.given_up.extend(under_way);
+        self.allocations.clear();
+        self.arrived.clear();
+        self.refused.clear();
+        self.stage = Stage::Submitted;
+    }
+
+    /// What a decision changes by itself. What it lets other steps do follows from the state.
+    fn follow(&mut self, decision: &Decision) {
+        match (decision.kind, decision.choice) {
+            (ReviewKind::Unpriceable, Choice::Retry) => self.stage = Stage::Submitted,
+            (ReviewKind::CreditRefused, Choice::Approve) => {
+                if let Stage::Priced(price, credit) = &mut self.stage {
+                    *credit = Credit::Approved(CreditApproved { amount: price.total, valid_until: None });
+                }
+            }
+            (ReviewKind::PriceDisagrees, Choice::Approve) => self.permits.price = true,
+            (ReviewKind::StockShort, Choice::ShipAvailable) => self.permits.parts = true,
+            (ReviewKind::Unroutable | ReviewKind::FulfillmentRejected, Choice::RouteAgain) => {
+                self.forgiven = self.assignments.keys().cloned().collect();
+                if let Stage::Unroutable(price, _) = &self.stage {
+                    self.stage = Stage::Released(price.clone());
+                }
+            }
+            (ReviewKind::PartnerRefused | ReviewKind::OutcomeUnknown, Choice::Retry) => {
+                let asked_again =
+                    |effect: &Effect, why: &Rejection| super::status::refusal(effect, why).key() == decision.review;
+                self.refused.retain(|effect, why| !asked_again(effect, why));
+            }
+            (_, _) => {}
+        }
+        self.decisions.insert(decision.review.clone(), decision.clone());
+    }
+
+    /// A partner said it again: what was decided of the last time says nothing of this one.
+    fn forget(&mut self, kind: ReviewKind) {
+        self.decisions.retain(|_, decision| decision.kind != kind);
+    }
+
+    /// An announced effect is answered.
+    fn settle(&mut self, effect: &Effect) {
+        self.sendings.remove(effect);
+        self.refused.remove(effect);
     }
 
     /// A document of the ERP that the order has no place for: it exists, so it is kept.
@@ -300,19 +479,18 @@ impl Known {
     }
 
     fn set_credit(&mut self, word: Credit) {
-        if let Stage::Priced { credit, .. } = &mut self.stage {
+        if let Stage::Priced(_, credit) = &mut self.stage {
             *credit = word;
         }
     }
 
-    /// Moves a cleared order on, keeping what it has behind it.
-    fn reroute(&mut self, to: impl FnOnce(Cleared) -> Stage) {
+    /// Moves a released order on, keeping its price.
+    fn reroute(&mut self, to: impl FnOnce(Price) -> Stage) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Submitted) {
-            Stage::Released(cleared)
-            | Stage::Unroutable(cleared, _)
-            | Stage::Routed(cleared)
-            | Stage::Invoiced(cleared, _) => to(cleared),
-            early @ (Stage::Submitted | Stage::Unpriceable(_) | Stage::Priced { .. }) => early,
+            Stage::Released(price) | Stage::Unroutable(price, _) | Stage::Routed(price) | Stage::Invoiced(price, _) => {
+                to(price)
+            }
+            early @ (Stage::Submitted | Stage::Unpriceable(_) | Stage::Priced(..)) => early,
         };
     }
 }

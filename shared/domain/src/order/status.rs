@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::DocumentNumber;
-use crate::order::event::{Allocation, Standing};
+use crate::fulfillment::{MilestoneKind, PackageStatus};
+use crate::ids::{DocumentNumber, FulfillmentId};
+use crate::order::event::{Standing, Template, WithdrawalReason};
 use crate::order::ladder::Ladder;
-use crate::order::state::{Credit, Known, Stage, Stock, Wish};
-use crate::review::{Review, ReviewKind};
-use crate::workflow::Effect;
+use crate::order::state::{Credit, Known, SalesOrderState, Stage, Wish};
+use crate::review::{Review, ReviewKind, open};
+use crate::workflow::{Effect, Rejection};
 
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +27,8 @@ pub enum Status {
     CreditRefused,
     /// It waits for stock.
     Backordered,
+    /// Nothing more is begun for it until somebody lets it go on.
+    OnHold,
     /// In the ERP, free to go.
     Released,
     /// No warehouse may or can ship it; somebody has to decide.
@@ -57,6 +60,7 @@ impl Status {
             Self::Priced => "priced",
             Self::CreditRefused => "credit_refused",
             Self::Backordered => "backordered",
+            Self::OnHold => "on_hold",
             Self::Released => "released",
             Self::Unroutable => "unroutable",
             Self::Routed => "routed",
@@ -71,12 +75,13 @@ impl Status {
     }
 
     /// Every status, in the order of a smooth run.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Submitted,
         Self::Unpriceable,
         Self::Priced,
         Self::CreditRefused,
         Self::Backordered,
+        Self::OnHold,
         Self::Released,
         Self::Unroutable,
         Self::Routed,
@@ -100,95 +105,145 @@ impl Known {
     pub fn status(&self) -> Status {
         let ladders = self.ladders();
         let some = |part: fn(&Ladder) -> bool| ladders.iter().any(part);
-        if let Wish::Cancel(_) = self.wish
-            && !some(|l| !l.shipped.is_zero())
-        {
-            return if self.undo_left() { Status::Cancelling } else { Status::Cancelled };
+        let shipped = some(|l| !l.shipped.is_zero());
+        // What left before (or in spite of) a wish goes its way; the wish is about the rest.
+        match &self.wish {
+            Wish::Cancel(_) if !shipped && !self.is_kept() => {
+                return if self.undo_left() { Status::Cancelling } else { Status::Cancelled };
+            }
+            Wish::Hold(_) if !shipped => return Status::OnHold,
+            Wish::Cancel(_) | Wish::Hold(_) | Wish::Fulfil => {}
         }
         match &self.stage {
             Stage::Submitted => Status::Submitted,
             Stage::Unpriceable(_) => Status::Unpriceable,
-            Stage::Priced { credit: Credit::Refused(_), .. } => Status::CreditRefused,
-            Stage::Priced { stock: Stock::Allocated(allocation), .. } if !self.stock_suffices(allocation) => {
-                Status::Backordered
-            }
-            Stage::Priced { .. } => Status::Priced,
-            Stage::Released(_) => Status::Released,
-            Stage::Unroutable(..) => Status::Unroutable,
+            Stage::Priced(_, Credit::Refused(_)) => Status::CreditRefused,
+            Stage::Priced(..) if !self.allocations.is_empty() && !self.stock_suffices() => Status::Backordered,
+            Stage::Priced(..) => Status::Priced,
             Stage::Invoiced(..) => Status::Invoiced,
-            Stage::Routed(_) => {
+            Stage::Released(_) | Stage::Unroutable(..) | Stage::Routed(_) if shipped => {
+                let waiting = |l: &Ladder| !l.open.is_zero() || !l.in_fulfillment.is_zero() || !l.backordered.is_zero();
                 if self.all_delivered(&ladders) {
                     Status::Delivered
-                } else if some(|l| !l.shipped.is_zero()) {
-                    let waiting =
-                        |l: &Ladder| !l.open.is_zero() || !l.in_fulfillment.is_zero() || !l.backordered.is_zero();
-                    if some(waiting) { Status::PartiallyShipped } else { Status::Shipped }
-                } else if self.all_accepted() {
-                    Status::Accepted
+                } else if some(waiting) {
+                    Status::PartiallyShipped
                 } else {
-                    Status::Routed
+                    Status::Shipped
                 }
             }
+            Stage::Released(_) => Status::Released,
+            Stage::Unroutable(..) => Status::Unroutable,
+            Stage::Routed(_) if self.all_accepted() => Status::Accepted,
+            Stage::Routed(_) => Status::Routed,
         }
     }
 
     /// Whether credit and stock allow the release.
     pub fn may_release(&self) -> bool {
-        let Stage::Priced { credit: Credit::Approved(_), stock: Stock::Allocated(allocation), .. } = &self.stage else {
-            return false;
-        };
-        self.stock_suffices(allocation)
+        matches!(self.stage, Stage::Priced(_, Credit::Approved(_))) && self.stock_suffices() && self.given_up.is_empty()
     }
 
     /// Whether there is something to ship, and all of it where nothing less may go.
-    fn stock_suffices(&self, allocation: &Allocation) -> bool {
-        let any = allocation.lines.iter().any(|line| !line.sources.is_empty());
-        let all = allocation.lines.iter().all(|line| line.short.is_zero());
-        any && (all || !self.submission.ship_complete)
+    fn stock_suffices(&self) -> bool {
+        let sources = self.allocations.values().flat_map(|allocation| &allocation.lines);
+        let any = sources.into_iter().any(|line| !line.sources.is_empty());
+        any && (!self.submission.ship_complete || self.permits.parts || !self.is_short())
+    }
+
+    /// Whether the ERP's price is what the customer was promised, or somebody let it stand.
+    pub fn price_agrees(&self) -> bool {
+        self.permits.price || self.disagreement().is_none()
+    }
+
+    /// How the ERP's price differs from what the customer was promised.
+    fn disagreement(&self) -> Option<String> {
+        let (expected, price) = (self.submission.expected.as_ref()?, self.price()?);
+        if expected.total != price.total.amount {
+            return Some(format!("the ERP asks for {}, promised was a total of {}", price.total, expected.total));
+        }
+        let tax = expected.tax.filter(|tax| *tax != price.tax.amount)?;
+        Some(format!("the ERP asks for tax of {}, promised was {tax}", price.tax))
     }
 
     fn all_accepted(&self) -> bool {
-        !self.assignments.is_empty()
-            && self
-                .assignments
-                .keys()
-                .all(|id| self.progress.get(id).is_some_and(|progress| progress.standing == Standing::Accepted))
+        let mut live = self.assignments.keys().filter(|id| !self.is_gone(id)).peekable();
+        live.peek().is_some()
+            && live.all(|id| self.progress.get(id).is_some_and(|progress| progress.standing == Standing::Accepted))
+    }
+
+    /// Whether a warehouse ships a share although it was asked back.
+    fn is_kept(&self) -> bool {
+        self.withdrawals.keys().any(|share| self.keeps(share))
+    }
+
+    pub(super) fn keeps(&self, share: &FulfillmentId) -> bool {
+        let refused = |progress: &crate::order::Progress| progress.withdrawal_refused.is_some();
+        self.has_shipped(share) || (!self.is_gone(share) && self.progress.get(share).is_some_and(refused))
+    }
+
+    /// Whether nothing of a cancelled order ships, for certain: what was made for it can be undone.
+    pub fn is_dead(&self) -> bool {
+        self.is_cancelled() && self.assignments.keys().chain(self.progress.keys()).all(|share| self.is_gone(share))
     }
 
     /// Whether a cancelled order still has something at a partner: made, or possibly made.
     fn undo_left(&self) -> bool {
-        let live = self
-            .assignments
-            .keys()
-            .any(|id| self.progress.get(id).is_none_or(|progress| progress.standing != Standing::Rejected));
-        live || self.allocation().is_some() || self.sales_order().is_some() || !self.sendings.is_empty()
+        let made = matches!(self.sales_order, SalesOrderState::Made(_));
+        !self.is_dead()
+            || made
+            || !self.allocations.is_empty()
+            || !self.given_up.is_empty()
+            || !self.sendings.is_empty()
     }
 
-    /// The decisions that people have to take, from the facts alone.
+    /// What the customer should know now.
+    pub(super) fn notices(&self) -> BTreeSet<Template> {
+        let ladders = self.ladders();
+        let asked_back = |why| move |(_, reason): &(&FulfillmentId, &WithdrawalReason)| **reason == why;
+        let back = PackageStatus::At(MilestoneKind::ReturnToSender);
+        let kept = |why| self.withdrawals.iter().filter(asked_back(why)).any(|(share, _)| self.keeps(share));
+        let fulfil = matches!(self.wish, Wish::Fulfil);
+        let said = [
+            (Template::Backordered, fulfil && ladders.iter().any(|ladder| !ladder.backordered.is_zero())),
+            (Template::PartlyCancelled, fulfil && ladders.iter().any(|ladder| !ladder.cancelled.is_zero())),
+            (Template::OnHold, matches!(self.wish, Wish::Hold(_))),
+            (Template::Cancelled, self.status() == Status::Cancelled),
+            (Template::CancelRejected, self.is_cancelled() && kept(WithdrawalReason::Cancelled)),
+            (Template::Delayed, self.overdue),
+            (
+                Template::ReturnedToSender,
+                self.progress.values().flat_map(|progress| &progress.packages).any(|package| package.status == back),
+            ),
+        ];
+        said.into_iter().filter_map(|(template, so)| so.then_some(template)).collect()
+    }
+
+    /// The decisions that people have to take, from the facts alone, less what they decided.
     pub fn reviews(&self) -> Vec<Review> {
         let mut reviews = Vec::new();
-        let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
         let ladders = self.ladders();
         let shipped = ladders.iter().any(|ladder| !ladder.shipped.is_zero());
-        match self.wish {
-            // What keeps an order from going on needs a decision only while it is to go on.
-            Wish::Fulfil => {
-                reviews.extend(self.obstacles());
-            }
-            Wish::Cancel(_) if shipped => {
-                raise(ReviewKind::ShippedAfterCancel, "goods left although the order was cancelled".to_owned());
-                if ladders.iter().any(|ladder| !ladder.in_fulfillment.is_zero()) {
-                    raise(ReviewKind::CancelIncomplete, "a warehouse still holds a part of it".to_owned());
-                }
-            }
-            Wish::Cancel(_) if self.undo_left() => {
-                raise(ReviewKind::CancelIncomplete, "the ERP or a warehouse still holds a part of it".to_owned());
-            }
-            Wish::Cancel(_) => {}
+        // What keeps an order from going on needs a decision only while it is to go on.
+        if matches!(self.wish, Wish::Fulfil) {
+            reviews.extend(self.obstacles());
         }
         let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
+        for (share, why) in &self.withdrawals {
+            let refused = self.progress.get(share).and_then(|progress| progress.withdrawal_refused.as_ref());
+            if self.is_cancelled() && self.has_shipped(share) && *why == WithdrawalReason::Cancelled {
+                raise(ReviewKind::ShippedAfterCancel, format!("{share} left although the order was cancelled"));
+            } else if let (Some(refused), true) = (refused, self.keeps(share)) {
+                raise(ReviewKind::WithdrawalRefused, format!("{share} was not given back: {refused}"));
+            }
+        }
+        if self.is_cancelled() && shipped {
+            for share in self.progress.keys().filter(|share| !self.assignments.contains_key(*share)) {
+                raise(ReviewKind::ShippedAfterCancel, format!("{share} left although the order was cancelled"));
+            }
+        }
         for (effect, why) in self.refused.iter().filter(|(effect, _)| self.is_missed(effect, shipped)) {
-            raise(ReviewKind::PartnerRefused, format!("{effect:?}: {why}"));
+            let Review { kind, reason } = refusal(effect, why);
+            raise(kind, reason);
         }
         for (effect, surplus) in &self.surplus {
             let stands = self.document(effect);
@@ -204,8 +259,9 @@ impl Known {
             raise(ReviewKind::ConflictingSubmission, format!("{source} sent it again as {id}, with other content"));
         }
         for ladder in ladders.iter().filter(|ladder| !ladder.over.is_zero()) {
-            raise(ReviewKind::OverShipped, format!("line {}: {} more than ordered", ladder.line, ladder.over));
+            reviews.push(over_shipped(ladder));
         }
+        let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
         for reason in self.uncounted() {
             raise(ReviewKind::ContentMismatch, reason);
         }
@@ -213,44 +269,81 @@ impl Known {
             let status = self.status().as_str();
             raise(ReviewKind::Overdue, format!("still {status} after {}", self.submission.deadline));
         }
-        reviews.sort();
-        reviews
+        open(reviews, &self.decisions)
     }
 
     /// What keeps the order from going on.
     fn obstacles(&self) -> Vec<Review> {
         let mut reviews = Vec::new();
         let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
+        if !self.permits.price
+            && let Some(disagreement) = self.disagreement()
+        {
+            raise(ReviewKind::PriceDisagrees, disagreement);
+        }
         match &self.stage {
             Stage::Unpriceable(why) => raise(ReviewKind::Unpriceable, why.to_string()),
-            Stage::Priced { credit: Credit::Refused(refused), .. } => {
-                raise(ReviewKind::CreditRefused, refused.reason.clone());
-            }
-            Stage::Priced { credit: Credit::Approved(_), stock: Stock::Allocated(_), .. } if !self.may_release() => {
+            Stage::Priced(_, Credit::Refused(refused)) => raise(ReviewKind::CreditRefused, refused.reason.clone()),
+            Stage::Priced(_, Credit::Approved(_)) if !self.allocations.is_empty() && !self.stock_suffices() => {
                 raise(ReviewKind::StockShort, "stock is short and the order may not go in parts".to_owned());
             }
-            Stage::Unroutable(_, routed) => raise(ReviewKind::Unroutable, crate::routing::explain(&routed.candidates)),
-            Stage::Submitted | Stage::Priced { .. } | Stage::Released(_) | Stage::Routed(_) | Stage::Invoiced(..) => {}
-        }
-        for progress in self.progress.values().filter(|progress| progress.standing == Standing::Rejected) {
-            raise(ReviewKind::FulfillmentRejected, format!("the warehouse refused {}", progress.fulfillment));
+            Stage::Unroutable(_, routed) => {
+                raise(ReviewKind::Unroutable, crate::routing::explain(&routed.candidates));
+                for share in self.refusals() {
+                    raise(ReviewKind::FulfillmentRejected, format!("the warehouse refused {share}"));
+                }
+            }
+            Stage::Submitted | Stage::Priced(..) | Stage::Released(_) | Stage::Routed(_) | Stage::Invoiced(..) => {}
         }
         reviews
     }
 
+    /// Shares that their warehouses refused, as long as nobody said to ask them again.
+    pub fn refusals(&self) -> impl Iterator<Item = &FulfillmentId> {
+        let refused = |share: &&FulfillmentId| match self.progress.get(*share).map(|progress| progress.standing) {
+            Some(Standing::Rejected) => true,
+            Some(Standing::Withdrawn) => self.withdrawals.get(*share) == Some(&WithdrawalReason::Unanswered),
+            Some(Standing::Requested | Standing::Accepted) | None => false,
+        };
+        self.assignments.keys().filter(refused).filter(|share| !self.forgiven.contains(*share))
+    }
+
     /// Whether what a partner refused is still missed: not done by another attempt, and wanted.
     fn is_missed(&self, effect: &Effect, shipped: bool) -> bool {
-        let wanted = self.wanted() || shipped;
-        wanted && self.document(effect).is_none()
+        match effect {
+            Effect::ReleaseAllocation { .. } | Effect::CancelSalesOrder => true,
+            Effect::Allocate { .. }
+            | Effect::CreateSalesOrder
+            | Effect::Invoice
+            | Effect::RequestFulfillment
+            | Effect::WithdrawFulfillment
+            | Effect::PostGoodsIssue { .. } => (!self.is_cancelled() || shipped) && self.document(effect).is_none(),
+        }
     }
 
     /// What came of an effect.
     pub(super) fn document(&self, effect: &Effect) -> Option<&DocumentNumber> {
         match effect {
-            Effect::Allocate => self.allocation().map(|allocation| &allocation.number),
+            Effect::Allocate { part } => self.allocations.get(part).map(|allocation| &allocation.number),
             Effect::CreateSalesOrder => self.sales_order(),
             Effect::Invoice => self.invoice().map(|invoiced| &invoiced.invoice),
-            Effect::RequestFulfillment | Effect::PostGoodsIssue { .. } => None,
+            Effect::ReleaseAllocation { .. }
+            | Effect::CancelSalesOrder
+            | Effect::RequestFulfillment
+            | Effect::WithdrawFulfillment
+            | Effect::PostGoodsIssue { .. } => None,
         }
     }
+}
+
+/// A partner's refusal as somebody's decision.
+pub(crate) fn refusal(effect: &Effect, why: &Rejection) -> Review {
+    let kind = if why.code == "OUTCOME_UNKNOWN" { ReviewKind::OutcomeUnknown } else { ReviewKind::PartnerRefused };
+    Review { kind, reason: format!("{effect:?}: {why}") }
+}
+
+/// A line of which more is on its way than was ordered.
+pub(super) fn over_shipped(ladder: &Ladder) -> Review {
+    let reason = format!("line {}: {} more than ordered", ladder.line, ladder.over);
+    Review { kind: ReviewKind::OverShipped, reason }
 }
