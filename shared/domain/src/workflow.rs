@@ -56,7 +56,7 @@ where
 }
 
 /// Why a request was not met: an answer to the one who asked, not an error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[error("{code}: {reason}")]
 pub struct Rejection {
     /// Stable, for machines: `ORDER_UNKNOWN`.

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::fulfillment::event::{
-    Accepted, FulfillmentEvent, GoodsIssued, Milestone, MilestoneKind, Opened, Packed, Rejected, Voided,
+    Accepted, Closed, FulfillmentEvent, GoodsIssued, Late, Milestone, Opened, Packed, Rejected, Voided, Withdrawn,
 };
-use crate::fulfillment::package::{Contents, Package};
-use crate::ids::{DocumentNumber, FulfillmentId, LineNo, PackageId};
-use crate::order::{PackageSummary, Progress, Share, Standing};
-use crate::quantity::{Quantity, QuantityError};
-use crate::review::{Review, ReviewKind};
+use crate::fulfillment::package::Package;
+use crate::goods::Share;
+use crate::ids::{ExternalId, FulfillmentId, PackageId};
+use crate::review::{Choice, Decision, Decisions, Review, ReviewKind, allowed};
 use crate::workflow::{
     Claim, Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, claim, is_held, let_go,
 };
@@ -33,12 +34,25 @@ pub struct Known {
     pub accepted: BTreeSet<Accepted>,
     /// The warehouse's no.
     pub rejected: BTreeSet<Rejected>,
+    /// What the warehouse gave back.
+    pub withdrawn: BTreeSet<Withdrawn>,
+    /// Why the warehouse did not give it back.
+    pub withdrawal_refused: BTreeSet<Rejection>,
+    /// When the warehouse first said that it packs no more.
+    pub closed: Option<Timestamp>,
     /// Every package it named.
     pub packages: BTreeMap<PackageId, Package>,
     /// Goods issues that the ERP posted; more than one for a package is one too many, and kept.
     pub goods_issues: BTreeMap<PackageId, BTreeSet<GoodsIssued>>,
+    /// What the claims of goods issues are about: a repeat under the same key says the same again, and what one package is
+    /// about to post, no other one posts.
+    pub postings: BTreeMap<PackageId, Vec<Share>>,
+    /// What did not come in its time.
+    pub late: BTreeSet<Late>,
     /// What partners refused.
     pub refused: BTreeMap<Effect, Rejection>,
+    /// What people decided.
+    pub decisions: Decisions,
     /// Announced and unanswered.
     pub sendings: Sendings,
 }
@@ -52,6 +66,8 @@ pub enum Negotiation {
     Accepted,
     /// It will not.
     Rejected,
+    /// It gave the share back, or never had it.
+    Withdrawn,
 }
 
 /// What may be asked of a fulfilment, answered for it or reported about it.
@@ -59,20 +75,32 @@ pub enum Negotiation {
 pub enum FulfillmentCommand {
     /// Make it and announce the request, in one commit.
     Open(Opened, Sending),
+    /// Give the share up, if it was certainly never sent.
+    CloseUnsent(Opened),
     /// The warehouse said yes.
     RecordAccepted(Accepted),
     /// The warehouse said no.
     RecordRejected(Rejected),
+    /// The warehouse gave the share back, or never had it.
+    RecordWithdrawn(Withdrawn),
+    /// The warehouse did not give the share back.
+    RecordWithdrawalRefused(Rejection),
     /// The warehouse packed.
     RecordPacked(Packed),
     /// The warehouse voided a label.
     RecordVoided(Voided),
     /// A package came further.
     RecordMilestone(Milestone),
+    /// The warehouse packs no more.
+    RecordClosed(Closed),
     /// The ERP posted a goods issue.
     RecordGoodsIssued(GoodsIssued),
+    /// Something did not come in its time.
+    RecordLate(Late),
     /// Several reports of one document, in one commit.
     RecordAll(Vec<FulfillmentCommand>),
+    /// Somebody decided a review.
+    Decide(Decision),
     /// An effect is about to happen.
     Announce(Sending),
     /// A call ended without a usable answer.
@@ -93,45 +121,34 @@ impl Workflow for Fulfillment {
             (Self::Absent, FulfillmentCommand::Open(opened, sending)) => {
                 Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Sending(sending)])
             }
-            (Self::Known(_), FulfillmentCommand::Open(_, sending)) => Ok(vec![FulfillmentEvent::Sending(sending)]),
+            (Self::Absent, FulfillmentCommand::CloseUnsent(opened)) => {
+                Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Withdrawn(Withdrawn { reference: None })])
+            }
             (
                 Self::Absent,
                 FulfillmentCommand::RecordAccepted(_)
                 | FulfillmentCommand::RecordRejected(_)
+                | FulfillmentCommand::RecordWithdrawn(_)
+                | FulfillmentCommand::RecordWithdrawalRefused(_)
                 | FulfillmentCommand::RecordPacked(_)
                 | FulfillmentCommand::RecordVoided(_)
                 | FulfillmentCommand::RecordMilestone(_)
+                | FulfillmentCommand::RecordClosed(_)
                 | FulfillmentCommand::RecordGoodsIssued(_)
+                | FulfillmentCommand::RecordLate(_)
                 | FulfillmentCommand::RecordAll(_)
+                | FulfillmentCommand::Decide(_)
                 | FulfillmentCommand::Announce(_)
                 | FulfillmentCommand::RecordFaltered(_)
                 | FulfillmentCommand::RecordRefused(_),
             ) => Err(Rejection::new("FULFILLMENT_UNKNOWN", "there is no such fulfilment")),
-            (Self::Known(_), FulfillmentCommand::RecordAll(commands)) => {
-                let mut state = self.clone();
-                let mut all = Vec::new();
-                for command in commands {
-                    let events = state.decide(command)?;
-                    state = events.iter().fold(state, Self::evolve);
-                    all.extend(events);
-                }
-                Ok(all)
-            }
-            (Self::Known(known), command) => Ok(known.decide(command)),
+            (Self::Known(known), command) => known.decide(command),
         }
     }
 
     fn evolve(self, event: &FulfillmentEvent) -> Self {
         match (self, event) {
-            (Self::Absent, FulfillmentEvent::Opened(opened)) => Self::Known(Box::new(Known {
-                opened: opened.clone(),
-                accepted: BTreeSet::new(),
-                rejected: BTreeSet::new(),
-                packages: BTreeMap::new(),
-                goods_issues: BTreeMap::new(),
-                refused: BTreeMap::new(),
-                sendings: Sendings::new(),
-            })),
+            (Self::Absent, FulfillmentEvent::Opened(opened)) => Self::Known(Box::new(Known::new(opened.clone()))),
             // Nothing but its opening can be the first event; `decide` sees to it.
             (Self::Absent, _) => Self::Absent,
             (Self::Known(mut known), event) => {
@@ -174,36 +191,99 @@ impl Fulfillment {
 }
 
 impl Known {
+    fn new(opened: Opened) -> Self {
+        Self {
+            opened,
+            accepted: BTreeSet::new(),
+            rejected: BTreeSet::new(),
+            withdrawn: BTreeSet::new(),
+            withdrawal_refused: BTreeSet::new(),
+            closed: None,
+            packages: BTreeMap::new(),
+            goods_issues: BTreeMap::new(),
+            postings: BTreeMap::new(),
+            late: BTreeSet::new(),
+            refused: BTreeMap::new(),
+            decisions: Decisions::new(),
+            sendings: Sendings::new(),
+        }
+    }
+
     /// A fact that is known already makes no event; every other one does, whatever the stage.
-    fn decide(&self, command: FulfillmentCommand) -> Vec<FulfillmentEvent> {
+    fn decide(&self, command: FulfillmentCommand) -> Result<Vec<FulfillmentEvent>, Rejection> {
         let event = match command {
             FulfillmentCommand::RecordAccepted(accepted) => FulfillmentEvent::Accepted(accepted),
             FulfillmentCommand::RecordRejected(rejected) => FulfillmentEvent::Rejected(rejected),
+            FulfillmentCommand::RecordWithdrawn(withdrawn) => FulfillmentEvent::Withdrawn(withdrawn),
+            FulfillmentCommand::RecordWithdrawalRefused(why) => FulfillmentEvent::WithdrawalRefused(why),
             FulfillmentCommand::RecordPacked(packed) => FulfillmentEvent::PackagePacked(packed),
             FulfillmentCommand::RecordVoided(voided) => FulfillmentEvent::PackageVoided(voided),
             FulfillmentCommand::RecordMilestone(milestone) => FulfillmentEvent::MilestoneRecorded(milestone),
+            FulfillmentCommand::RecordClosed(closed) => FulfillmentEvent::Closed(closed),
             FulfillmentCommand::RecordGoodsIssued(issued) => FulfillmentEvent::GoodsIssued(issued),
+            FulfillmentCommand::RecordLate(late) => FulfillmentEvent::Late(late),
             FulfillmentCommand::Announce(sending) | FulfillmentCommand::Open(_, sending) => {
                 FulfillmentEvent::Sending(sending)
             }
             FulfillmentCommand::RecordFaltered(faltered) => FulfillmentEvent::Faltered(faltered),
             FulfillmentCommand::RecordRefused(refused) => FulfillmentEvent::EffectRefused(refused),
-            FulfillmentCommand::RecordAll(commands) => {
-                return commands.into_iter().flat_map(|command| self.decide(command)).collect();
+            FulfillmentCommand::CloseUnsent(_) if self.is_unsent() => {
+                FulfillmentEvent::Withdrawn(Withdrawn { reference: None })
             }
+            FulfillmentCommand::CloseUnsent(_) => return Ok(vec![]),
+            FulfillmentCommand::Decide(decision) => return self.settle(decision),
+            FulfillmentCommand::RecordAll(commands) => return self.decide_all(commands),
         };
-        if self.is_news(&event) { vec![event] } else { vec![] }
+        Ok(if self.is_news(&event) { vec![event] } else { vec![] })
+    }
+
+    fn decide_all(&self, commands: Vec<FulfillmentCommand>) -> Result<Vec<FulfillmentEvent>, Rejection> {
+        let mut state = self.clone();
+        let mut all = Vec::new();
+        for command in commands {
+            let events = state.decide(command)?;
+            for event in &events {
+                state.apply(event);
+            }
+            all.extend(events);
+        }
+        Ok(all)
+    }
+
+    /// What follows from a decision. A withdrawal that somebody settled in the warehouse's own system is a withdrawal.
+    fn settle(&self, decision: Decision) -> Result<Vec<FulfillmentEvent>, Rejection> {
+        allowed(&self.reviews(), &decision)?;
+        let by_hand = decision.choice == Choice::SettledByHand;
+        let of_a_withdrawal = self.refusal_of(&decision.review) == Some(&Effect::WithdrawFulfillment);
+        let mut events = vec![FulfillmentEvent::ReviewDecided(decision)];
+        if by_hand && of_a_withdrawal {
+            let mut references: Vec<Option<ExternalId>> = self.references().cloned().map(Some).collect();
+            if references.is_empty() {
+                references.push(None);
+            }
+            events.extend(references.into_iter().map(|reference| FulfillmentEvent::Withdrawn(Withdrawn { reference })));
+        }
+        Ok(events)
     }
 
     /// Whether the event changes anything: what does not is nothing new. (A claim always changes its `until`.)
     fn is_news(&self, event: &FulfillmentEvent) -> bool {
+        let open = |effect: &Effect| self.sendings.contains_key(effect);
         match event {
             FulfillmentEvent::Opened(_) => false,
             FulfillmentEvent::Accepted(accepted) => {
-                !self.accepted.contains(accepted) || self.sendings.contains_key(&Effect::RequestFulfillment)
+                !self.accepted.contains(accepted) || open(&Effect::RequestFulfillment)
             }
             FulfillmentEvent::Rejected(rejected) => {
-                !self.rejected.contains(rejected) || self.sendings.contains_key(&Effect::RequestFulfillment)
+                !self.rejected.contains(rejected) || open(&Effect::RequestFulfillment)
+            }
+            FulfillmentEvent::Withdrawn(withdrawn) => {
+                !self.withdrawn.contains(withdrawn)
+                    || open(&Effect::RequestFulfillment)
+                    || open(&Effect::WithdrawFulfillment)
+            }
+            FulfillmentEvent::WithdrawalRefused(why) => {
+                !self.withdrawal_refused.contains(why) || open(&Effect::WithdrawFulfillment)
             }
             FulfillmentEvent::PackagePacked(packed) => {
                 self.packages.get(&packed.package).is_none_or(|package| package.learns_from(packed))
@@ -214,19 +294,20 @@ impl Known {
             FulfillmentEvent::MilestoneRecorded(milestone) => {
                 self.packages.get(&milestone.package).is_none_or(|package| package.advances_by(milestone))
             }
+            FulfillmentEvent::Closed(closed) => self.closed.is_none_or(|known| closed.at < known),
             FulfillmentEvent::GoodsIssued(issued) => {
                 let effect = Effect::PostGoodsIssue { package: issued.package.clone() };
-                self.sendings.contains_key(&effect)
-                    || !self.goods_issues.get(&issued.package).is_some_and(|issues| issues.contains(issued))
+                open(&effect) || !self.goods_issues.get(&issued.package).is_some_and(|issues| issues.contains(issued))
             }
+            FulfillmentEvent::Late(late) => !self.late.contains(late),
+            FulfillmentEvent::ReviewDecided(_) => true,
             FulfillmentEvent::Sending(sending) => {
                 let held = matches!(self.sendings.get(&sending.effect), Some(Claim::Held(known)) if known == sending);
                 !held || self.refused.contains_key(&sending.effect)
             }
             FulfillmentEvent::Faltered(faltered) => is_held(&self.sendings, faltered),
             FulfillmentEvent::EffectRefused(refused) => {
-                self.sendings.contains_key(&refused.effect)
-                    || self.refused.get(&refused.effect) != Some(&refused.rejection)
+                open(&refused.effect) || self.refused.get(&refused.effect) != Some(&refused.rejection)
             }
         }
     }
@@ -243,157 +324,141 @@ impl Known {
                 self.sendings.remove(&Effect::RequestFulfillment);
                 self.rejected.insert(rejected.clone());
             }
+            FulfillmentEvent::Withdrawn(withdrawn) => {
+                self.sendings.remove(&Effect::RequestFulfillment);
+                self.sendings.remove(&Effect::WithdrawFulfillment);
+                self.withdrawn.insert(withdrawn.clone());
+            }
+            FulfillmentEvent::WithdrawalRefused(why) => {
+                self.sendings.remove(&Effect::WithdrawFulfillment);
+                self.withdrawal_refused.insert(why.clone());
+            }
             FulfillmentEvent::PackagePacked(packed) => self.package(&packed.package).pack(packed),
             FulfillmentEvent::PackageVoided(voided) => self.package(&voided.package).void(voided.at),
             FulfillmentEvent::MilestoneRecorded(milestone) => self.package(&milestone.package).pass(milestone),
+            FulfillmentEvent::Closed(closed) => {
+                self.closed = Some(self.closed.map_or(closed.at, |known| known.min(closed.at)));
+            }
             FulfillmentEvent::GoodsIssued(issued) => {
                 self.sendings.remove(&Effect::PostGoodsIssue { package: issued.package.clone() });
                 self.goods_issues.entry(issued.package.clone()).or_default().insert(issued.clone());
             }
+            FulfillmentEvent::Late(late) => {
+                self.late.insert(late.clone());
+            }
+            FulfillmentEvent::ReviewDecided(decision) => {
+                if decision.choice == Choice::Retry
+                    && let Some(effect) = self.refusal_of(&decision.review).cloned()
+                {
+                    self.refused.remove(&effect);
+                }
+                self.decisions.insert(decision.review.clone(), decision.clone());
+            }
             FulfillmentEvent::Sending(sending) => {
                 self.refused.remove(&sending.effect);
+                self.keep_posting(&sending.effect);
                 claim(&mut self.sendings, sending);
             }
             FulfillmentEvent::Faltered(faltered) => let_go(&mut self.sendings, faltered),
             FulfillmentEvent::EffectRefused(refused) => {
                 self.sendings.remove(&refused.effect);
+                // What was decided of the last refusal says nothing of this one.
+                self.decisions.remove(&refusal(&refused.effect, &refused.rejection).key());
                 self.refused.insert(refused.effect.clone(), refused.rejection.clone());
             }
         }
+        let sendings = &self.sendings;
+        self.postings.retain(|package, _| sendings.contains_key(&Effect::PostGoodsIssue { package: package.clone() }));
     }
 
     fn package(&mut self, id: &PackageId) -> &mut Package {
         self.packages.entry(id.clone()).or_default()
     }
 
+    /// Remembers what a goods issue is about when it is announced first.
+    fn keep_posting(&mut self, effect: &Effect) {
+        let Effect::PostGoodsIssue { package } = effect else { return };
+        if !self.sendings.contains_key(effect) {
+            let lines = self.to_post(package);
+            self.postings.insert(package.clone(), lines);
+        }
+    }
+
     /// How we stand with the warehouse. What it ships it has accepted, whatever it said.
     pub fn negotiation(&self) -> Negotiation {
-        let ships = self.packages.values().any(|package| !package.is_void());
-        if ships {
+        if self.live().next().is_some() {
             return Negotiation::Accepted;
         }
-        match (self.rejected.is_empty(), self.accepted.is_empty()) {
-            (false, _) => Negotiation::Rejected,
-            (true, false) => Negotiation::Accepted,
-            (true, true) => Negotiation::Requested,
+        let taken_on = self.references().next().is_some() || self.closed.is_some();
+        match (self.is_withdrawn(), self.rejected.is_empty(), taken_on) {
+            (true, _, _) => Negotiation::Withdrawn,
+            (false, false, _) => Negotiation::Rejected,
+            (false, true, true) => Negotiation::Accepted,
+            (false, true, false) => Negotiation::Requested,
         }
     }
 
-    /// Whether `lines` name only what was asked for: the same lines, products and units.
-    pub fn matches(&self, lines: &[Share]) -> bool {
-        lines.iter().all(|got| {
-            let asked = |share: &Share| {
-                share.line == got.line && share.sku == got.sku && share.quantity.uom() == got.quantity.uom()
-            };
-            self.opened.lines.iter().any(asked)
-        })
+    /// What the warehouse calls the share, without what it gave back: where it took the share on twice, twice.
+    pub fn references(&self) -> impl Iterator<Item = &ExternalId> {
+        let given_back =
+            |reference: &ExternalId| self.withdrawn.iter().any(|w| w.reference.as_ref() == Some(reference));
+        self.accepted.iter().map(|accepted| &accepted.reference).filter(move |reference| !given_back(reference))
     }
 
-    /// The standing that the order's stream should know, as of this stream's `version`.
-    ///
-    /// # Errors
-    /// Quantities of one line in two units; [`Known::matches`] keeps those out.
-    pub fn progress(&self, version: u64) -> Result<Progress, QuantityError> {
-        let live = || self.packages.iter().filter(|(_, package)| !package.is_void());
-        let left = || live().filter(|(_, package)| package.has_left() && self.matches(package.lines()));
-        let delivered = left().filter(|(_, package)| package.is_delivered());
-        let summary = |(id, package): (&PackageId, &Package)| PackageSummary {
-            package: id.clone(),
-            carrier: package.leg().and_then(|leg| leg.carrier.clone()),
-            tracking: package.leg().map(|leg| leg.tracking.clone()),
-            status: package.status(),
-        };
-        Ok(Progress {
-            fulfillment: self.opened.fulfillment.clone(),
-            as_of: version,
-            standing: match self.negotiation() {
-                Negotiation::Requested => Standing::Requested,
-                Negotiation::Accepted => Standing::Accepted,
-                Negotiation::Rejected => Standing::Rejected,
-            },
-            shipped: by_line(left().map(|(_, package)| package))?,
-            delivered: by_line(delivered.map(|(_, package)| package))?,
-            packages: live().map(summary).collect(),
-            goods_issued: left().all(|(id, _)| self.goods_issues.contains_key(id)),
-        })
+    /// Whether the share came back, and was not taken on (again) under another reference.
+    pub fn is_withdrawn(&self) -> bool {
+        !self.withdrawn.is_empty() && self.references().next().is_none()
     }
 
-    /// The decisions that people have to take, from the facts alone.
-    pub fn reviews(&self) -> Vec<Review> {
-        let mut reviews = Vec::new();
-        let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
-        let share = &self.opened.fulfillment;
-        for (effect, why) in self.refused.iter().filter(|(effect, _)| !self.is_answered(effect)) {
-            raise(ReviewKind::PartnerRefused, format!("{effect:?}: {why}"));
-        }
-        if self.accepted.len() > 1 {
-            let names = self.accepted.iter().map(|accepted| accepted.reference.as_str()).collect::<Vec<_>>();
-            let reason = format!("the warehouse has {share} more than once: {}", names.join(", "));
-            raise(ReviewKind::MadeTwice, reason);
-        }
-        for (id, package) in self.packages.iter().filter(|(_, package)| !package.is_void()) {
-            if !self.matches(package.lines()) {
-                raise(ReviewKind::ContentMismatch, format!("package {id} holds what {share} does not ask for"));
-            }
-            if package.contents == Contents::Untold && package.has_left() {
-                raise(ReviewKind::ContentMismatch, format!("package {id} left, and nobody said what is in it"));
-            }
-            if package.moved_though_void() {
-                raise(ReviewKind::MovedThoughVoid, format!("package {id} moved although it was voided"));
-            }
-            if package.is_returned() {
-                raise(ReviewKind::ReturnedToSender, format!("package {id} comes back to its sender"));
-            }
-            for milestone in package.milestones.iter().filter(|m| m.milestone == MilestoneKind::Unknown) {
-                let code = milestone.code.as_deref().unwrap_or("(none)");
-                let reason = format!("package {id}: the registry does not map the status `{code}`");
-                raise(ReviewKind::UnknownCode, reason);
-            }
-        }
-        for (id, issues) in &self.goods_issues {
-            let documents: BTreeSet<&DocumentNumber> = issues.iter().map(|issued| &issued.document).collect();
-            if documents.len() > 1 {
-                let names = documents.into_iter().map(DocumentNumber::as_str).collect::<Vec<_>>();
-                raise(ReviewKind::MadeTwice, format!("package {id} has several goods issues: {}", names.join(", ")));
-            }
-            for issued in issues.iter().filter(|issued| !self.bears_out(issued)) {
-                let reason = format!("goods issue {}: package {id} did not leave with that in it", issued.document);
-                raise(ReviewKind::PostingMismatch, reason);
-            }
-        }
-        reviews.sort();
-        reviews.dedup();
-        reviews
+    /// The packages that count: those that left, and those that may yet leave. What was packed of a share that came back
+    /// was unpacked.
+    pub fn live(&self) -> impl Iterator<Item = (&PackageId, &Package)> {
+        let withdrawn = self.is_withdrawn();
+        self.packages.iter().filter(move |(_, package)| !package.is_void() && (package.has_left() || !withdrawn))
     }
 
-    /// Whether what a partner refused was done all the same, by another attempt.
-    fn is_answered(&self, effect: &Effect) -> bool {
-        match effect {
-            Effect::RequestFulfillment => !self.accepted.is_empty() || !self.rejected.is_empty(),
-            Effect::PostGoodsIssue { package } => self.goods_issues.contains_key(package),
-            Effect::Allocate | Effect::CreateSalesOrder | Effect::Invoice => false,
-        }
+    /// Whether the warehouse has, or may have, the share.
+    pub(super) fn is_possibly_there(&self) -> bool {
+        self.references().next().is_some()
+            || self.sendings.contains_key(&Effect::RequestFulfillment)
+            || (self.withdrawn.is_empty()
+                && (!self.packages.is_empty() || self.closed.is_some() || self.is_request_doubtful()))
     }
 
-    /// Whether the package left with what the ERP took out of the stock.
-    fn bears_out(&self, issued: &GoodsIssued) -> bool {
-        let sorted = |lines: &[Share]| {
-            let mut lines = lines.to_vec();
-            lines.sort();
-            lines
-        };
-        self.packages.get(&issued.package).is_some_and(|package| {
-            let same = issued.lines.is_empty() || sorted(&issued.lines) == sorted(package.lines());
-            package.has_left() && same
-        })
+    /// Whether the request was certainly never sent, or certainly not taken on, and nothing was ever heard of the share.
+    fn is_unsent(&self) -> bool {
+        !self.is_possibly_there() && self.withdrawn.is_empty() && self.rejected.is_empty()
+    }
+
+    /// Whether the request ended without the warehouse's word: nobody knows what became of it, or somebody saw to it.
+    fn is_request_doubtful(&self) -> bool {
+        let request = Effect::RequestFulfillment;
+        self.refused.get(&request).is_some_and(|why| refusal(&request, why).kind == ReviewKind::OutcomeUnknown)
+            || self.is_settled(&request)
+    }
+
+    /// Whether what a partner refused was done by hand in its own system.
+    pub(super) fn is_settled(&self, effect: &Effect) -> bool {
+        let review = self.refused.get(effect).map(|why| refusal(effect, why));
+        review.is_some_and(|review| self.decided(&review) == Some(Choice::SettledByHand))
+    }
+
+    /// What was decided of a review.
+    pub(super) fn decided(&self, review: &Review) -> Option<Choice> {
+        self.decisions.get(&review.key()).map(|decision| decision.choice)
+    }
+
+    /// The effect whose refusal the review `key` is about.
+    fn refusal_of(&self, key: &str) -> Option<&Effect> {
+        self.refused.iter().find(|(effect, why)| refusal(effect, why).key() == key).map(|(effect, _)| effect)
     }
 }
 
-fn by_line<'a>(packages: impl Iterator<Item = &'a Package>) -> Result<BTreeMap<LineNo, Quantity>, QuantityError> {
-    let mut sums: BTreeMap<LineNo, Quantity> = BTreeMap::new();
-    for share in packages.flat_map(Package::lines) {
-        let sum = sums.entry(share.line).or_insert(Quantity::zero(share.quantity.uom()));
-        *sum = sum.plus(share.quantity)?;
-    }
-    Ok(sums)
+/// What a partner that can neither repeat a call safely nor look it up answers with: nothing but doubt.
+const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
+
+/// The review that a partner's refusal is.
+pub(super) fn refusal(effect: &Effect, why: &Rejection) -> Review {
+    let kind = if why.code == OUTCOME_UNKNOWN { ReviewKind::OutcomeUnknown } else { ReviewKind::PartnerRefused };
+    Review { kind, reason: format!("{effect:?}: {why}") }
 }

@@ -3,14 +3,18 @@
 //! Everything that a warehouse reports is kept as a set or as a latest-wins register, so that reports in any order, any
 //! number of times, end in the same state. Status is derived from them, never stored.
 
+mod content;
 mod decide;
 mod event;
 mod package;
 mod request;
+mod standing;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use decide::{Fulfillment, FulfillmentCommand, Known, Negotiation};
 pub use event::*;
 pub use package::{Contents, Leg, Package, PackageStatus};
 pub use request::{FulfillmentRequest, GoodsIssue, Inquiry, Withdrawal};
+pub use watch::Watch;

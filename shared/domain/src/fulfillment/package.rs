@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::fulfillment::event::{Milestone, MilestoneKind, Packed};
+use crate::fulfillment::event::{Milestone, MilestoneKind, Packed, TracedGoods};
 use crate::goods::Share;
 use crate::ids::{Carrier, Tracking};
 
@@ -16,6 +16,8 @@ use crate::ids::{Carrier, Tracking};
 pub struct Package {
     /// What is in it.
     pub contents: Contents,
+    /// The latest word on its lots and serial numbers, and when it was given. A report without any takes none back.
+    pub traced: Option<(Timestamp, Vec<TracedGoods>)>,
     /// Every label it travelled under, oldest first.
     pub legs: BTreeSet<Leg>,
     /// Every report of its way, oldest first.
@@ -116,6 +118,10 @@ impl Package {
         if !packed.lines.is_empty() && self.contents < told {
             self.contents = told;
         }
+        let traced = Some((packed.at, packed.traced.clone()));
+        if !packed.traced.is_empty() && self.traced < traced {
+            self.traced = traced;
+        }
         self.travel(packed.at, packed.carrier.clone(), packed.tracking.clone());
     }
 
@@ -130,7 +136,9 @@ impl Package {
             Contents::Untold => true,
             Contents::Told(at, lines) => (*at, lines) < (packed.at, &packed.lines),
         };
+        let traced = self.traced.as_ref().is_none_or(|(at, traced)| (*at, traced) < (packed.at, &packed.traced));
         (newer && !packed.lines.is_empty())
+            || (traced && !packed.traced.is_empty())
             || self.moves_on(packed.at, packed.carrier.as_ref(), packed.tracking.as_ref())
     }
 
@@ -238,6 +246,16 @@ impl Package {
             Contents::Untold => &[],
             Contents::Told(_, lines) => lines,
         }
+    }
+
+    /// The lots and serial numbers that were told of it.
+    pub fn traced(&self) -> &[TracedGoods] {
+        self.traced.as_ref().map_or(&[], |(_, traced)| traced)
+    }
+
+    /// When it was heard of last on its way.
+    pub fn last_news(&self) -> Option<Timestamp> {
+        self.milestones.iter().map(|milestone| milestone.at).max()
     }
 
     /// The label that it travels under now.

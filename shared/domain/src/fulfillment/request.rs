@@ -1,12 +1,12 @@
 //! What a fulfilment asks of partners.
 
-use crate::fulfillment::decide::{Fulfillment, Negotiation};
-use crate::fulfillment::event::Opened;
-use crate::fulfillment::package::Contents;
 use jiff::Timestamp;
 
+use crate::fulfillment::decide::{Fulfillment, Negotiation};
+use crate::fulfillment::event::Opened;
+use crate::goods::{ServiceLevel, Share};
 use crate::ids::{DocumentNumber, ExternalId, FulfillmentId, PackageId, PartnerId, SiteCode};
-use crate::order::{Order, ServiceLevel, Share};
+use crate::order::{Assignment, Order};
 use crate::party::PartyRef;
 use crate::workflow::{Effect, EffectRequest, key};
 
@@ -110,7 +110,16 @@ impl GoodsIssue {
 impl Opened {
     /// The share `id` of `order`, as it was assigned; `None` where it is not (or no longer) wanted.
     pub fn of(order: &Order, id: &FulfillmentId) -> Option<Self> {
-        let assignment = order.assignment(id)?;
+        Self::as_assigned(order, order.assignment(id)?)
+    }
+
+    /// The share `id` of `order` that is asked back, as it was assigned.
+    pub fn recalled(order: &Order, id: &FulfillmentId) -> Option<Self> {
+        let (assignment, _) = order.recall(id)?;
+        Self::as_assigned(order, assignment)
+    }
+
+    fn as_assigned(order: &Order, assignment: &Assignment) -> Option<Self> {
         let known = order.known()?;
         Some(Self {
             fulfillment: assignment.fulfillment.clone(),
@@ -121,17 +130,21 @@ impl Opened {
             service_level: known.submission.service_level,
             ship_to: known.submission.ship_to.clone(),
             lines: assignment.lines.clone(),
+            handling: assignment.handling.clone(),
+            deadlines: assignment.deadlines.clone(),
         })
     }
 }
 
 impl Fulfillment {
-    /// What the warehouse has to be asked for `share`; `None` once it answered.
+    /// What the warehouse has to be asked for `share`; `None` once it answered, or the share is being asked back.
     pub fn request(&self, share: &Opened) -> Option<FulfillmentRequest> {
         let open = match self {
             Self::Absent => true,
             Self::Known(known) => {
                 known.negotiation() == Negotiation::Requested
+                    && known.withdrawn.is_empty()
+                    && !known.sendings.contains_key(&Effect::WithdrawFulfillment)
                     && !known.refused.contains_key(&Effect::RequestFulfillment)
             }
         };
@@ -141,11 +154,42 @@ impl Fulfillment {
             site: share.site.clone(),
             service_level: share.service_level,
             ship_to: share.ship_to.clone(),
-            lines: share.lines.clone(),
+            lines: share.in_parts(),
         })
     }
 
-    /// Whether the ERP has to be told that `package` left: it left, its content is known, and nothing is posted yet.
+    /// What the warehouse has to be asked back: the share is there, or may be, and nothing of it has shipped. `None` once
+    /// it came back or cannot, until it is taken on under another name. That it is wanted back is the order's word.
+    pub fn withdrawal(&self) -> Option<Withdrawal> {
+        let known = self.known()?;
+        let answered = match known.negotiation() {
+            Negotiation::Requested | Negotiation::Accepted => !known.withdrawal_refused.is_empty(),
+            Negotiation::Rejected | Negotiation::Withdrawn => true,
+        };
+        let refused = known.refused.contains_key(&Effect::WithdrawFulfillment);
+        if answered || refused || known.has_shipped() || !known.is_possibly_there() {
+            return None;
+        }
+        Some(Withdrawal {
+            fulfillment: known.opened.fulfillment.clone(),
+            warehouse: known.opened.warehouse.clone(),
+            reference: known.references().next().cloned(),
+            sent_until: known.sendings.get(&Effect::RequestFulfillment).map(|claim| claim.sending().until),
+        })
+    }
+
+    /// How the warehouse can be asked how the share stands; `None` while it was never sent.
+    pub fn inquiry(&self) -> Option<Inquiry> {
+        let known = self.known().filter(|known| known.is_possibly_there())?;
+        Some(Inquiry {
+            fulfillment: known.opened.fulfillment.clone(),
+            warehouse: known.opened.warehouse.clone(),
+            reference: known.references().next().cloned(),
+        })
+    }
+
+    /// Whether the ERP has to be told that `package` left: it left, its content is known and traced as it must be, nothing is
+    /// posted yet, and there is something to post. A repeat says what the announced one said.
     pub fn goods_issue(&self, package: &PackageId) -> Option<GoodsIssue> {
         let known = self.known()?;
         let effect = Effect::PostGoodsIssue { package: package.clone() };
@@ -153,17 +197,23 @@ impl Fulfillment {
             return None;
         }
         let parcel = known.packages.get(package).filter(|parcel| parcel.has_left())?;
-        let Contents::Told(_, lines) = &parcel.contents else { return None };
-        // Goods that were not asked for are somebody's decision, not a posting.
-        if !known.matches(lines) {
-            return None;
-        }
-        Some(GoodsIssue {
+        let lines = match known.postings.get(package) {
+            Some(announced) => announced.clone(),
+            None if known.is_blocked(package, parcel) => return None,
+            None => known.to_post(package),
+        };
+        (!lines.is_empty()).then(|| GoodsIssue {
             fulfillment: known.opened.fulfillment.clone(),
             package: package.clone(),
             sales_order: known.opened.sales_order.clone(),
             site: known.opened.site.clone(),
-            lines: lines.clone(),
+            lines,
         })
+    }
+
+    /// The packages whose goods issue is to be posted now: a decision, or another package's posting, may have freed several.
+    pub fn goods_issues(&self) -> Vec<PackageId> {
+        let packages = self.known().map(|known| known.packages.keys()).into_iter().flatten();
+        packages.filter(|package| self.goods_issue(package).is_some()).cloned().collect()
     }
 }

@@ -1,0 +1,124 @@
+//! What others should know of a share: its standing, for the order; what it leaves to people, for the worklist.
+
+use std::collections::BTreeSet;
+
+use crate::fulfillment::decide::{Known, Negotiation, refusal};
+use crate::fulfillment::event::MilestoneKind;
+use crate::fulfillment::package::{Contents, Package};
+use crate::ids::{DocumentNumber, ExternalId, PackageId};
+use crate::order::{PackageSummary, Progress, Standing};
+use crate::quantity::QuantityError;
+use crate::review::{Review, ReviewKind, open};
+use crate::workflow::Effect;
+
+impl Known {
+    /// The standing that the order's stream should know, as of this stream's `version`. Kits are counted whole.
+    ///
+    /// # Errors
+    /// Quantities of one line in two units, which [`Known::matches`] keeps out, or beyond all range.
+    pub fn progress(&self, version: u64) -> Result<Progress, QuantityError> {
+        let summary = |(id, package): (&PackageId, &Package)| PackageSummary {
+            package: id.clone(),
+            carrier: package.leg().and_then(|leg| leg.carrier.clone()),
+            tracking: package.leg().map(|leg| leg.tracking.clone()),
+            status: package.status(),
+        };
+        let negotiation = self.negotiation();
+        let (unfilled, refused) = match negotiation {
+            Negotiation::Accepted => (self.unfilled()?, self.withdrawal_refused.first()),
+            Negotiation::Requested => (Default::default(), self.withdrawal_refused.first()),
+            // It will ship nothing: there is nothing that it kept.
+            Negotiation::Rejected | Negotiation::Withdrawn => (Default::default(), None),
+        };
+        Ok(Progress {
+            fulfillment: self.opened.fulfillment.clone(),
+            as_of: version,
+            standing: match negotiation {
+                Negotiation::Requested => Standing::Requested,
+                Negotiation::Accepted => Standing::Accepted,
+                Negotiation::Rejected => Standing::Rejected,
+                Negotiation::Withdrawn => Standing::Withdrawn,
+            },
+            shipped: self.held(self.left())?,
+            delivered: self.held(self.left().filter(|(_, package)| package.is_delivered()))?,
+            packages: self.live().map(summary).collect(),
+            goods_issued: self.is_all_posted(),
+            unfilled,
+            withdrawal_refused: refused.map(|why| why.reason.clone()),
+        })
+    }
+
+    /// The decisions that people have to take, and have not taken yet, from the facts alone.
+    pub fn reviews(&self) -> Vec<Review> {
+        let refused = self.refused.iter().filter(|(effect, _)| !self.is_answered(effect));
+        let mut reviews: Vec<Review> = refused.map(|(effect, why)| refusal(effect, why)).collect();
+        let references: Vec<&str> = self.references().map(ExternalId::as_str).collect();
+        if references.len() > 1 {
+            let share = &self.opened.fulfillment;
+            let reason = format!("the warehouse has {share} more than once: {}", references.join(", "));
+            reviews.push(Review { kind: ReviewKind::MadeTwice, reason });
+        }
+        reviews.extend(self.live().flat_map(|(id, package)| self.package_reviews(id, package)));
+        reviews.extend(self.loose_parts());
+        reviews.extend(self.serials_twice(None));
+        reviews.extend(self.lateness());
+        reviews.extend(self.posting_reviews());
+        open(reviews, &self.decisions)
+    }
+
+    fn package_reviews(&self, id: &PackageId, package: &Package) -> Vec<Review> {
+        let mut reviews: Vec<Review> = self.mismatch(id, package).into_iter().collect();
+        let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
+        if package.contents == Contents::Untold && package.has_left() {
+            raise(ReviewKind::ContentMismatch, format!("package {id} left, and nobody said what is in it"));
+        }
+        if package.moved_though_void() {
+            raise(ReviewKind::MovedThoughVoid, format!("package {id} moved although it was voided"));
+        }
+        if package.is_returned() {
+            raise(ReviewKind::ReturnedToSender, format!("package {id} comes back to its sender"));
+        }
+        for milestone in package.milestones.iter().filter(|m| m.milestone == MilestoneKind::Unknown) {
+            let code = milestone.code.as_deref().unwrap_or("(none)");
+            let reason = format!("package {id}: the registry does not map the status `{code}`");
+            raise(ReviewKind::UnknownCode, reason);
+        }
+        // Until it leaves, the numbers may still be told.
+        if package.has_left() {
+            reviews.extend(self.untraced(id, package));
+        }
+        reviews
+    }
+
+    fn posting_reviews(&self) -> Vec<Review> {
+        let mut reviews = self.kit_differences();
+        let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
+        for (id, issues) in &self.goods_issues {
+            let documents: BTreeSet<&DocumentNumber> = issues.iter().map(|issued| &issued.document).collect();
+            if documents.len() > 1 {
+                let names = documents.into_iter().map(DocumentNumber::as_str).collect::<Vec<_>>();
+                raise(ReviewKind::MadeTwice, format!("package {id} has several goods issues: {}", names.join(", ")));
+            }
+            for issued in issues.iter().filter(|issued| !self.bears_out(issued)) {
+                let reason = format!("goods issue {}: package {id} did not leave with that in it", issued.document);
+                raise(ReviewKind::PostingMismatch, reason);
+            }
+        }
+        reviews
+    }
+
+    /// Whether what a partner refused was done all the same, by another attempt, or is not wanted any more.
+    fn is_answered(&self, effect: &Effect) -> bool {
+        let withdrawn = !self.withdrawn.is_empty();
+        match effect {
+            Effect::RequestFulfillment => withdrawn || !self.accepted.is_empty() || !self.rejected.is_empty(),
+            Effect::WithdrawFulfillment => self.is_withdrawn() || !self.withdrawal_refused.is_empty(),
+            Effect::PostGoodsIssue { package } => self.goods_issues.contains_key(package),
+            Effect::Allocate { .. }
+            | Effect::ReleaseAllocation { .. }
+            | Effect::CreateSalesOrder
+            | Effect::CancelSalesOrder
+            | Effect::Invoice => false,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! When something should have been heard of a share: worked out from what its warehouse promised when it was routed. No
+//! clock here; whoever watches asks for the next time and comes back then.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::fulfillment::decide::{Fulfillment, Known, Negotiation};
+use crate::fulfillment::event::{Late, Missing, Opened};
+use crate::fulfillment::package::Package;
+use crate::goods::Deadlines;
+use crate::ids::PackageId;
+use crate::review::{Review, ReviewKind};
+
+/// Until when a share can be left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watch {
+    /// Then this should have been heard. Never a time that was raised already: what is late is looked for again a day
+    /// later.
+    Until(Timestamp, Missing),
+    /// Nothing is waited for.
+    Over,
+}
+
+/// How long after it was raised something late is looked for again.
+const AGAIN: SignedDuration = SignedDuration::from_hours(24);
+
+impl Fulfillment {
+    /// When something should be heard next of `share`, sent or not.
+    pub fn watch(&self, share: &Opened) -> Watch {
+        match self {
+            Self::Absent => match &share.deadlines {
+                Some(deadlines) => Watch::Until(deadlines.acknowledge_by, Missing::Acknowledgement),
+                None => Watch::Over,
+            },
+            Self::Known(known) => known.watch(),
+        }
+    }
+}
+
+impl Known {
+    /// When something should be heard next.
+    pub fn watch(&self) -> Watch {
+        let next = |(due, missing): (Timestamp, Missing)| {
+            let raised = self.raised(&missing).map(|late| late.due).max().filter(|raised| *raised >= due);
+            let due = raised.map_or(Some(due), |raised| raised.checked_add(AGAIN).ok());
+            due.map(|due| (due, missing))
+        };
+        let next = self.missing().into_iter().filter_map(next).min();
+        next.map_or(Watch::Over, |(due, missing)| Watch::Until(due, missing))
+    }
+
+    /// What was raised as late and has still not come. A review names the time at which it was missed first, so that it
+    /// stays the same one however often it was looked for.
+    pub(super) fn lateness(&self) -> Vec<Review> {
+        let late = |(due, missing): (Timestamp, Missing)| {
+            let first = self.raised(&missing).map(|late| late.due).filter(|raised| *raised >= due).min()?;
+            let warehouse = &self.opened.warehouse;
+            Some(match missing {
+                Missing::Acknowledgement => {
+                    let reason = format!("{warehouse} said neither yes nor no by {first}");
+                    Review { kind: ReviewKind::Late, reason }
+                }
+                Missing::Departure => {
+                    let reason = format!("not all of it had left {warehouse} by {first}");
+                    Review { kind: ReviewKind::Late, reason }
+                }
+                Missing::News { package } => {
+                    let reason = format!("package {package} left, and nothing was heard of it by {first}");
+                    Review { kind: ReviewKind::TrackingExpired, reason }
+                }
+            })
+        };
+        self.missing().into_iter().filter_map(late).collect()
+    }
+
+    /// What has not come yet, and when it should.
+    fn missing(&self) -> Vec<(Timestamp, Missing)> {
+        let Some(deadlines) = &self.opened.deadlines else { return Vec::new() };
+        let mut missing = Vec::new();
+        match self.negotiation() {
+            Negotiation::Requested => {
+                missing.push((deadlines.acknowledge_by, Missing::Acknowledgement));
+                missing.push((deadlines.depart_by, Missing::Departure));
+            }
+            // What cannot be counted is somebody's decision already; it is not waited for, too.
+            Negotiation::Accepted if matches!(self.is_departed(), Ok(false)) => {
+                missing.push((deadlines.depart_by, Missing::Departure));
+            }
+            Negotiation::Accepted | Negotiation::Rejected | Negotiation::Withdrawn => {}
+        }
+        missing.extend(self.live().filter_map(|(id, package)| news(deadlines, id, package)));
+        missing
+    }
+
+    fn raised(&self, missing: &Missing) -> impl Iterator<Item = &Late> {
+        self.late.iter().filter(move |late| late.missing == *missing)
+    }
+}
+
+/// When the next news of a package under way is due.
+fn news(deadlines: &Deadlines, id: &PackageId, package: &Package) -> Option<(Timestamp, Missing)> {
+    if !package.has_left() || package.is_delivered() || package.is_returned() {
+        return None;
+    }
+    let silence = SignedDuration::from_hours(deadlines.silence_hours.into());
+    let due = package.last_news()?.checked_add(silence).ok()?;
+    Some((due, Missing::News { package: id.clone() }))
+}
