@@ -1,6 +1,7 @@
 //! Asks the ERP whether the customer may have an order on credit.
 //!
-//! - On: `order.priced`, through its own queue; beside `stock-allocate`.
+//! - On: `order.priced` and `order.credit_expired`, through its own queue; and on what lets an order go on that waited. Beside
+//!   `stock-allocate`.
 //! - Does: `Erp::credit`, which changes nothing.
 //! - Then: `order.credit_approved`, or `order.credit_refused` for somebody to decide.
 //! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).

@@ -1,6 +1,6 @@
 //! Asks a warehouse to ship its share of an order.
 //!
-//! - On: `order.assigned`, through its own queue.
+//! - On: `order.assigned`, and what somebody decided of the share, through its own queue.
 //! - Does: `Warehouse::request`, keyed by the share; announced first, in the commit that opens the share's stream.
 //! - Then: `fulfillment.accepted` or `fulfillment.rejected`.
 //! - Fails: MSG-002 (unreadable id), MSG-005 (no such share), PRT-… (the 3PL), STO-… (the stores).

@@ -1,6 +1,6 @@
 //! Has the ERP invoice an order that is delivered, and records the invoice.
 //!
-//! - On: `order.fulfillment_progressed`, through its own queue.
+//! - On: `order.fulfillment_progressed`, and what ends the wait for the rest of an order, through its own queue.
 //! - Does: `Erp::invoice`, keyed by the order; announced first.
 //! - Then: `order.invoiced`: nothing is left to do.
 //! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).

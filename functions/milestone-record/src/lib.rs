@@ -10,6 +10,7 @@ use std::time::Duration;
 use domain::{Fulfillment, FulfillmentCommand};
 use engine::context::DeliveryWork;
 use engine::inbound::{ReportReader, Unmappable};
+use engine::journal::stream_name;
 use engine::stores::Deliveries;
 use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 
@@ -47,7 +48,7 @@ pub async fn handle(
     };
     let mut share = Stream::<Fulfillment>::load(&ports.journal, &report.fulfillment, cx).await?;
     if share.version == 0 {
-        return Err(cx.wait_for_parent(PATIENCE));
+        return Err(cx.wait_for_parent(stream_name::<Fulfillment>(&report.fulfillment), PATIENCE));
     }
     let command = FulfillmentCommand::RecordAll(report.commands);
     share.commit(&ports.journal, cx, &cx.cause(&delivery.key()), command).await

@@ -24,9 +24,6 @@ pub struct Ports<J, P, R> {
     pub read: R,
 }
 
-/// The longest idempotency key that is taken.
-const LONGEST_KEY: usize = 128;
-
 /// Answers the client.
 ///
 /// # Errors
@@ -42,9 +39,9 @@ where
     if let Err(problem) = request.allow("orders:write") {
         return Ok(problem.into());
     }
-    let key = match request.header("idempotency-key") {
-        Some(key) if (1..=LONGEST_KEY).contains(&key.len()) => key,
-        Some(_) | None => return Ok(without_key().into()),
+    let key = match request.idempotency_key() {
+        Ok(key) => key,
+        Err(problem) => return Ok(problem.into()),
     };
     if let Err(problem) = engine::http::json_text(&request.body) {
         return Ok(problem.into());
@@ -77,11 +74,6 @@ fn answer(order: &OrderId, submitted: Submitted, cx: &Context) -> Response {
             problem.detail("use a new key for a new order").into()
         }
     }
-}
-
-fn without_key() -> Problem {
-    let problem = Problem::new(400, "KEY_MISSING", "An Idempotency-Key header is needed");
-    problem.detail(format!("1 to {LONGEST_KEY} characters, the same whenever you send this order again"))
 }
 
 fn not_an_order(offences: Vec<Offence>) -> Problem {

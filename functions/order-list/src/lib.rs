@@ -18,9 +18,6 @@ pub struct Ports<V> {
     pub views: V,
 }
 
-const USUAL: u32 = 50;
-const MOST: u32 = 200;
-
 /// Answers the client.
 ///
 /// # Errors
@@ -35,18 +32,14 @@ pub async fn handle(ports: &Ports<impl Views>, request: Request, _cx: &Context) 
         let problem = Problem::new(400, "STATUS_UNKNOWN", "The parameter `status` is missing or no status");
         return Ok(problem.detail(format!("one of {}", known.join(", "))).into());
     };
-    let limit = request.query.get("limit").map_or(Ok(USUAL), |limit| limit.parse::<u32>());
-    let Some(limit) = limit.ok().filter(|limit| (1..=MOST).contains(limit)) else {
-        let problem = Problem::new(400, "LIMIT_INVALID", "The parameter `limit` is no number of rows");
-        return Ok(problem.detail(format!("1 to {MOST}, {USUAL} where it is left out")).into());
+    let limit = match request.limit() {
+        Ok(limit) => limit,
+        Err(problem) => return Ok(problem.into()),
     };
     let cursor = request.query.get("cursor").map(String::as_str);
     let page = match ports.views.list(&format!("order/{}", status.as_str()), limit, cursor).await {
         Ok(page) => page,
-        Err(Failure::Permanent { .. }) if cursor.is_some() => {
-            let problem = Problem::new(400, "CURSOR_INVALID", "The parameter `cursor` is none of ours");
-            return Ok(problem.detail("begin again without a cursor").into());
-        }
+        Err(Failure::Permanent { .. }) if cursor.is_some() => return Ok(Problem::bad_cursor().into()),
         Err(failure) => return Err(failure),
     };
     let rows = page.rows.iter().map(|row| serde_json::from_str::<Summary>(&row.document));

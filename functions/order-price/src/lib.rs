@@ -1,6 +1,6 @@
 //! Asks the ERP what an order costs, tax included.
 //!
-//! - On: `order.submitted`, through its own queue.
+//! - On: `order.submitted` and `order.amended`, through its own queue; and on what lets an order go on that waited.
 //! - Does: `Erp::price`, which changes nothing.
 //! - Then: `order.priced`, or `order.unpriceable` for somebody to decide.
 //! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).

@@ -7,7 +7,8 @@
 use domain::{Fulfillment, Order, OrderId};
 use engine::http::{Problem, Request, Response};
 use engine::journal::stream_name;
-use engine::{Commit, Context, Failure, Journal, Stream, view};
+use engine::view::Seen;
+use engine::{Commit, Context, Failure, Journal, view};
 use futures::future::try_join_all;
 use serde_json::json;
 
@@ -31,10 +32,9 @@ pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context)
         return Ok(problem.detail("an id is `ord_` and 26 letters and digits").into());
     };
     let commits = ports.journal.read(&stream_name::<Order>(&id)).await?;
-    let Some(changed) = commits.last().map(|commit| commit.at) else {
+    let Some(order) = Seen::<Order>::of(&commits, cx.now)? else {
         return Ok(Problem::new(404, "ORDER_UNKNOWN", "There is no such order").into());
     };
-    let order = Stream::<Order>::of(&id, commits.clone(), cx.now)?;
     let names = order.state.known().map(|known| known.assignments.keys().cloned().collect::<Vec<_>>());
     let names = names.unwrap_or_default();
     let shares: Vec<Vec<Commit>> =
@@ -43,7 +43,7 @@ pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context)
         let entries = view::timeline(&commits, &shares, cx.now)?;
         return Ok(Response::json(200, &json!({ "order": id, "version": order.version, "entries": entries })));
     }
-    let folded = names.iter().zip(shares).map(|(id, commits)| Ok(Stream::of(id, commits, cx.now)?.state));
-    let folded = folded.collect::<Result<Vec<Fulfillment>, Failure>>()?;
-    Ok(Response::json(200, &view::detail(&order.state, order.version, changed, &folded)))
+    let folded = shares.iter().filter_map(|commits| Seen::of(commits, cx.now).transpose());
+    let folded = folded.collect::<Result<Vec<Seen<Fulfillment>>, Failure>>()?;
+    Ok(Response::json(200, &view::detail(&order, &folded)))
 }

@@ -1,15 +1,17 @@
-//! Creates the sales order in the ERP, once credit and stock allow it.
+//! Creates the sales order in the ERP, once credit and stock allow it; changes it where the order was amended.
 //!
-//! - On: `order.credit_approved` and `order.allocated`, through its own queue; whichever comes second finds both.
-//! - Does: `Erp::create_sales_order`, keyed by the order; announced first.
-//! - Then: `order.released`.
+//! - On: `order.credit_approved` and `order.allocated`, through its own queue; whichever comes second finds both. And on what
+//!   lets an order go on that waited for somebody.
+//! - Does: `Erp::create_sales_order`, keyed by the order and its revision; announced first.
+//! - Then: `order.released`; or `order.credit_expired` where the credit ran out meanwhile.
 //! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
 
+use domain::order::CreditExpired;
 use domain::{Order, OrderCommand};
 use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
 use engine::partner::Erp;
-use engine::{Context, Failure, Journal, Outcome};
+use engine::{Context, Failure, Journal, Outcome, Stream};
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -25,11 +27,21 @@ pub struct Ports<J, E> {
 /// # Errors
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
-    match claim(&ports.journal, &work.order, cx, Order::sales_order).await? {
-        Claimed::Nothing => Ok(Outcome::Ignored("not to be released now, or released before")),
+    match claim(&ports.journal, &work.order, cx, |order: &Order| order.sales_order(cx.now)).await? {
+        Claimed::Nothing => expire_credit(&ports.journal, &work, cx).await,
         Claimed::Mine(claim, order) => {
             let answer = ports.erp.create_sales_order(cx, &order, claim.attempt()).await;
             claim.settle(&ports.journal, cx, answer.map(OrderCommand::RecordRelease)).await
         }
     }
+}
+
+/// Credit that ran out while the order waited for something else is asked for again.
+async fn expire_credit(journal: &impl Journal, work: &OrderWork, cx: &Context) -> Result<Outcome, Failure> {
+    let mut order = Stream::<Order>::load(journal, &work.order, cx).await?;
+    let Some(valid_until) = order.state.expired_credit(cx.now) else {
+        return Ok(Outcome::Ignored("not to be released now, or released before"));
+    };
+    let command = OrderCommand::ExpireCredit(CreditExpired { valid_until });
+    order.commit(journal, cx, &cx.cause(&format!("expired-{valid_until}")), command).await
 }

@@ -1,6 +1,7 @@
 //! Decides which warehouses ship what.
 //!
-//! - On: `order.released`, through its own queue.
+//! - On: `order.released`, and whatever leaves a part of a released order without a warehouse (refused, given back, in stock
+//!   at last, let go on), through its own queue.
 //! - Does: nothing outside; weighs the registry's sites.
 //! - Then: `order.routed` with the reasons and an `order.assigned` for each share, or `order.unroutable`.
 //! - Fails: MSG-002 (unreadable id), CFG-… (the registry), STO-… (the journal).
@@ -33,5 +34,7 @@ pub async fn handle(
         return Ok(Outcome::AlreadyDone);
     };
     let command = question.decide(&ports.registry.sites(cx).await?, cx.now);
-    order.commit(&ports.journal, cx, &cx.cause("route"), command).await
+    // The same order is routed more than once: each time of what it is then.
+    let cause = cx.cause(&format!("route@{}", order.version));
+    order.commit(&ports.journal, cx, &cause, command).await
 }

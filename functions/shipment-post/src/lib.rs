@@ -1,7 +1,7 @@
 //! Tells the ERP that a package left, so that it leaves the stock.
 //!
 //! - On: `fulfillment.package_packed` and `fulfillment.milestone_recorded`, through its own queue; whichever comes last
-//!   finds both the content and the departure.
+//!   finds both the content and the departure. And what somebody decided of the share.
 //! - Does: `Erp::post_goods_issue`, keyed by share and package; announced first.
 //! - Then: `fulfillment.goods_issued`.
 //! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
@@ -30,7 +30,10 @@ pub async fn handle(
     work: PackageWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
-    let guard = |fulfillment: &Fulfillment| fulfillment.goods_issue(&work.package);
+    let guard = |fulfillment: &Fulfillment| match &work.package {
+        Some(package) => fulfillment.goods_issue(package),
+        None => fulfillment.any_goods_issue(),
+    };
     match claim(&ports.journal, &work.fulfillment, cx, guard).await? {
         Claimed::Nothing => Ok(Outcome::Ignored("nothing to post now, or posted before")),
         Claimed::Mine(claim, issue) => {

@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use domain::{Fulfillment, Order, Workflow};
-use engine::journal::{events_of, stream_name};
+use engine::journal::stream_name;
 use engine::stores::{ViewRow, Views};
+use engine::view::{Reviewed, Seen};
 use engine::{Commit, Context, Failure, Journal, view};
 use futures::future::join_all;
-use jiff::Timestamp;
 
 /// All that this function may touch.
 #[derive(Debug)]
@@ -44,30 +44,20 @@ fn changed<W: Workflow<Id: FromStr + Ord>>(commits: &[Commit]) -> BTreeSet<W::Id
     commits.iter().filter_map(id).collect()
 }
 
-/// Folds one stream and writes its rows. An empty worklist row is written only where an earlier one was not: most orders
-/// never need a decision, and a row that says so would be written at each of their commits.
-async fn project<W: Workflow>(
+/// Folds one stream and writes its rows.
+async fn project<W: Reviewed>(
     ports: &Ports<impl Journal, impl Views>,
     id: &W::Id,
     cx: &Context,
-    rows: impl Fn(&W, u64, Timestamp) -> Vec<ViewRow>,
+    rows: impl Fn(&Seen<W>) -> Vec<ViewRow>,
 ) -> Result<(), (String, Failure)> {
     let name = stream_name::<W>(id);
     let write = async {
-        let (mut state, mut newest, mut waited) = (W::default(), Vec::new(), false);
-        for commit in ports.journal.read(&name).await? {
-            state = events_of::<W>(&commit, cx.now)?.iter().fold(state, W::evolve);
-            newest = rows(&state, commit.version, commit.at);
-            waited |= newest.iter().any(waits);
-        }
-        for row in newest.iter().filter(|row| waited || row.part != view::REVIEWS) {
-            ports.views.put(row).await?;
+        let seen = Seen::<W>::of(&ports.journal.read(&name).await?, cx.now)?;
+        for row in seen.as_ref().map(rows).unwrap_or_default() {
+            ports.views.put(&row).await?;
         }
         Ok(())
     };
     write.await.map_err(|failure| (name.clone(), failure))
-}
-
-fn waits(row: &ViewRow) -> bool {
-    row.part == view::REVIEWS && !row.list.is_empty()
 }

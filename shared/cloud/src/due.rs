@@ -25,8 +25,11 @@ impl DueTable {
 
 impl Due for DueTable {
     async fn defer(&self, item: &DueItem) -> Result<(), Failure> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item_of(item)));
-        put.send().await.map(|_| ()).map_err(|e| failure("PutItem in due", &e))
+        // The copy under its parent comes first: one without the other is at worst woken once too often.
+        if let Some(parent) = &item.parent {
+            self.put(with_shard(item, parent_shard(parent))).await?;
+        }
+        self.put(item_of(item)).await
     }
 
     async fn ready(&self, shard: u32, now: Timestamp, limit: u32) -> Result<Vec<DueItem>, Failure> {
@@ -57,22 +60,55 @@ impl Due for DueTable {
         Ok(answer.items.unwrap_or_default().into_iter().filter_map(readable).collect())
     }
 
+    async fn waiting(&self, parent: &str, limit: u32) -> Result<Vec<DueItem>, Failure> {
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
+        let query = query.key_condition_expression("#s = :s").expression_attribute_names("#s", "shard");
+        let query = query.expression_attribute_values(":s", text(parent_shard(parent)));
+        let answer = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
+        let items = answer.map_err(|e| failure("Query of due", &e))?.items.unwrap_or_default();
+        items.into_iter().map(due_item_of).collect()
+    }
+
     async fn done(&self, item: &DueItem) -> Result<(), Failure> {
+        if let Some(parent) = &item.parent {
+            self.delete(parent_shard(parent), item.sort_key()).await?;
+        }
+        self.delete(item.shard().to_string(), item.sort_key()).await
+    }
+}
+
+impl DueTable {
+    async fn put(&self, item: Item) -> Result<(), Failure> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        put.send().await.map(|_| ()).map_err(|e| failure("PutItem in due", &e))
+    }
+
+    async fn delete(&self, shard: String, due: String) -> Result<(), Failure> {
         let delete = self.client.delete_item().table_name(&self.table);
-        let delete = delete.key("shard", text(item.shard().to_string())).key("due", text(item.sort_key()));
+        let delete = delete.key("shard", text(shard)).key("due", text(due));
         delete.send().await.map(|_| ()).map_err(|e| failure("DeleteItem from due", &e))
     }
 }
 
+/// The partition of what waits for `parent` to begin, beside its place by time.
+fn parent_shard(parent: &str) -> String {
+    format!("parent/{parent}")
+}
+
 /// The item of a due item; the journal writes one in its founding transaction, too.
 pub(crate) fn item_of(due: &DueItem) -> Item {
+    with_shard(due, due.shard().to_string())
+}
+
+fn with_shard(due: &DueItem, shard: String) -> Item {
     item([
-        ("shard", Some(text(due.shard().to_string()))),
+        ("shard", Some(text(shard))),
         ("due", Some(text(due.sort_key()))),
         ("function", Some(text(&due.function))),
         ("body", Some(text(&due.body))),
         ("why", Some(text(&due.why))),
         ("partner", due.partner.as_ref().map(|partner| text(partner.as_str()))),
+        ("parent", due.parent.as_ref().map(text)),
     ])
 }
 
@@ -90,5 +126,6 @@ fn due_item_of(item: Item) -> Result<DueItem, Failure> {
             Some(partner) => Some(partner.parse().map_err(|_not_shown| item.unreadable("partner"))?),
             None => None,
         },
+        parent: item.optional_text("parent"),
     })
 }

@@ -8,11 +8,12 @@ use domain::fulfillment::{
     Accepted, GoodsIssued, Milestone, MilestoneKind, Opened, PackageStatus, Packed, Rejected, Voided,
 };
 use domain::order::{
-    AllocatedLine, Allocation, Assignment, CancelRequested, CreditApproved, CreditRefused, Invoiced, OrderLine,
-    Overdue, PackageSummary, Progress, Quote, QuotedLine, Released, Routing, ServiceLevel, Share, Source, Standing,
-    Submission, Told,
+    AllocatedLine, Allocation, Amendment, Assignment, CancelRequested, CreditApproved, CreditRefused, Held,
+    HoldReleased, Invoiced, OrderLine, Overdue, PackageSummary, Progress, Quote, QuotedLine, Released, Routing,
+    ServiceLevel, Share, ShortPolicy, Source, Standing, Submission, Told,
 };
 use domain::party::{Destination, PartyRef};
+use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::routing::{Candidate, Reason, Site, Territory};
 use domain::{
     Effect, EffectRefused, Faltered, Fulfillment, FulfillmentCommand, FulfillmentId, LineNo, Money, Order,
@@ -73,6 +74,7 @@ pub fn submission(lines: &[u32]) -> Submission {
         ship_to: PartyRef { order: order_id(), n: 1 },
         destination: Destination { country: "US".to_owned(), region: "NY".to_owned() },
         lines: (1..).zip(lines).map(line).collect(),
+        expected: None,
         digest: "first".to_owned(),
         ordered_at: at(0),
         deadline: at(100_000),
@@ -111,12 +113,13 @@ pub fn allocation(number: &str, lines: &[LineStock<'_>]) -> Allocation {
         line: line_no(*line),
         sources: sources.iter().map(source).collect(),
         short: each(*short),
+        asked: None,
     };
-    Allocation { number: id(number), lines: lines.iter().map(line).collect() }
+    Allocation { part: 1, number: id(number), lines: lines.iter().map(line).collect() }
 }
 
 pub fn released(number: &str) -> Released {
-    Released { sales_order: id(number) }
+    Released { sales_order: id(number), revision: 0 }
 }
 
 pub fn share(line: u32, amount: u32) -> Share {
@@ -132,6 +135,9 @@ pub fn assignment(n: u32, lines: &[Share]) -> Assignment {
         site: id(site),
         ship_by: at(0).to_zoned(jiff::tz::TimeZone::UTC).date(),
         lines: lines.to_vec(),
+        handling: BTreeMap::new(),
+        deadlines: None,
+        on_short: ShortPolicy::Backorder,
     }
 }
 
@@ -160,6 +166,8 @@ pub fn progress(n: u32, as_of: u64, standing: Standing, shipped: &[(u32, u32)], 
         delivered: by_line(delivered),
         packages: vec![package],
         goods_issued: true,
+        unfilled: BTreeMap::new(),
+        withdrawal_refused: None,
     }
 }
 
@@ -173,6 +181,27 @@ pub fn told(version: u64, digest: &str) -> Told {
 
 pub fn cancel() -> CancelRequested {
     CancelRequested { reason: "changed their mind".to_owned() }
+}
+
+/// What the order is to say instead: so many pieces by line.
+pub fn amendment(lines: &[u32]) -> Amendment {
+    let Submission { ship_to, destination, lines, .. } = submission(lines);
+    let digest = format!("amended to {}", lines.iter().map(|l| l.quantity.to_string()).collect::<Vec<_>>().join(", "));
+    Amendment { revision: 0, reason: "changed their mind".to_owned(), ship_to, destination, lines, digest }
+}
+
+pub fn held() -> Held {
+    Held { reason: "credit".to_owned() }
+}
+
+pub fn hold_released() -> HoldReleased {
+    HoldReleased { reason: "paid".to_owned() }
+}
+
+/// The decision of the only review of that kind.
+pub fn decision(reviews: &[Review], kind: ReviewKind, choice: Choice) -> Decision {
+    let review = reviews.iter().find(|review| review.kind == kind).expect("no such review is open").key();
+    Decision { review, kind, choice, by: "ops".to_owned(), note: String::new() }
 }
 
 pub fn overdue() -> Overdue {
@@ -202,6 +231,8 @@ pub fn opened(lines: &[Share]) -> Opened {
         service_level: ServiceLevel::Standard,
         ship_to: PartyRef { order: order_id(), n: 1 },
         lines: lines.to_vec(),
+        handling: BTreeMap::new(),
+        deadlines: None,
     }
 }
 
@@ -220,6 +251,7 @@ pub fn packed(package: &str, when: i64, lines: &[Share], tracking: Option<&str>)
         lines: lines.to_vec(),
         carrier: tracking.map(|_| id("UPS")),
         tracking: tracking.map(id),
+        traced: vec![],
     })
 }
 
@@ -298,6 +330,10 @@ pub fn site(code: &str, cost: u32, home_regions: &[&str]) -> Site {
         time_zone: jiff::tz::TimeZone::get("America/New_York").unwrap(),
         holidays: vec![],
         cost,
+        kits: BTreeMap::new(),
+        traced: BTreeMap::new(),
+        on_short: ShortPolicy::Backorder,
+        promises: BTreeMap::new(),
     }
 }
 

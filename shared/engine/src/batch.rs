@@ -7,7 +7,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 
 use crate::context::{Context, Notice, Work};
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::stores::{Due, DueItem};
 
 /// A message as the queue delivered it.
@@ -159,7 +159,23 @@ where
     };
     let settled = match result {
         Ok(outcome) => Settled::Done(outcome),
-        Err(failure) => dispose(step, record, &correlation, &stream, now, dice, queue, due, failure).await,
+        Err(Failure::Deferred { until, why }) => {
+            let item = due_item(step, record, until, &why);
+            match due.defer(&item).await {
+                Ok(()) if item.parent.is_some() => match look_again::<W, F>(step, record, now, handle).await {
+                    Some(outcome) if due.done(&item).await.is_ok() => Settled::Done(outcome),
+                    Some(_) | None => Settled::Deferred { until, why: why.as_str() },
+                },
+                Ok(()) => Settled::Deferred { until, why: why.as_str() },
+                Err(_) => again(record, dice, queue, Code::StoreBusy, "the due item could not be written").await,
+            }
+        }
+        Err(Failure::Transient { code, cause }) if record.receive_count < step.attempts => {
+            again(record, dice, queue, code, &cause).await
+        }
+        Err(Failure::Transient { code, cause } | Failure::Permanent { code, cause }) => {
+            park(step, record, &correlation, &stream, now, dice, queue, code, &cause).await
+        }
     };
     log(step, record, &correlation, &stream, &settled);
     settled
@@ -177,9 +193,40 @@ fn context(step: &Step, notice: &Notice<'_>, now: Timestamp) -> Context {
     }
 }
 
-/// Where a message goes that is not done with. If even that fails, the queue delivers it again.
+/// The record as work that waits until `until`.
+fn due_item(step: &Step, record: &Record, until: Timestamp, why: &Wait) -> DueItem {
+    let digest = domain::ids::base32(&domain::ids::fingerprint(&[&record.body]), 16);
+    DueItem {
+        due: until,
+        // The body names the event, so the same event deferred twice to one time is one item.
+        id: format!("{}-{digest}", step.function),
+        function: step.function.to_owned(),
+        body: record.body.clone(),
+        why: why.as_str().to_owned(),
+        partner: why.partner().cloned(),
+        parent: why.parent().map(str::to_owned),
+    }
+}
+
+/// What waits for a parent looks once more after it was put to wait: the parent may have come in between, and whoever wakes
+/// what waits for it may have seen nothing waiting yet.
+async fn look_again<W: Work, F>(
+    step: &Step,
+    record: &Record,
+    now: Timestamp,
+    handle: &impl Fn(W, Context) -> F,
+) -> Option<Outcome>
+where
+    F: Future<Output = Result<Outcome, Failure>>,
+{
+    let notice = Notice::read(&record.body).ok()?;
+    let work = W::read(&notice).ok()?;
+    handle(work, context(step, &notice, now)).await.ok()
+}
+
+/// Into the dead-letter queue, with the cause. If even that fails, the queue delivers the message again.
 #[allow(clippy::too_many_arguments)] // One call site; a struct would only name the same nine things again.
-async fn dispose(
+async fn park(
     step: &Step,
     record: &Record,
     correlation: &str,
@@ -187,34 +234,9 @@ async fn dispose(
     now: Timestamp,
     dice: u32,
     queue: &impl Queue,
-    due: &impl Due,
-    failure: Failure,
+    code: Code,
+    cause: &str,
 ) -> Settled {
-    let (code, cause) = match failure {
-        Failure::Deferred { until, why } => {
-            let item = DueItem {
-                due: until,
-                // The body names the event, so the same event deferred twice to one time is one item.
-                id: format!(
-                    "{}-{}",
-                    step.function,
-                    domain::ids::base32(&domain::ids::fingerprint(&[&record.body]), 16)
-                ),
-                function: step.function.to_owned(),
-                body: record.body.clone(),
-                why: why.as_str().to_owned(),
-                partner: why.partner().cloned(),
-            };
-            return match due.defer(&item).await {
-                Ok(()) => Settled::Deferred { until, why: why.as_str() },
-                Err(_) => again(record, dice, queue, Code::StoreBusy, "the due item could not be written").await,
-            };
-        }
-        Failure::Transient { code, cause } if record.receive_count < step.attempts => {
-            return again(record, dice, queue, code, &cause).await;
-        }
-        Failure::Transient { code, cause } | Failure::Permanent { code, cause } => (code, cause),
-    };
     let parked = Parked {
         body: record.body.clone(),
         code,
@@ -223,7 +245,7 @@ async fn dispose(
         stream: stream.to_owned(),
         attempts: record.receive_count,
         first_received: if record.first_received == Timestamp::UNIX_EPOCH { now } else { record.first_received },
-        cause: crate::redact::text(&cause),
+        cause: crate::redact::text(cause),
     };
     match queue.park(&parked).await {
         Ok(()) => Settled::Parked(code),

@@ -42,19 +42,24 @@ impl Context {
         format!("{}/{work_key}", self.function)
     }
 
-    /// Until when an effect that is announced now is this delivery's.
-    pub fn until(&self) -> Timestamp {
-        self.now.checked_add(self.lease).unwrap_or(Timestamp::MAX)
+    /// The time `pause` from now.
+    pub fn after(&self, pause: Duration) -> Timestamp {
+        self.now.checked_add(pause).unwrap_or(Timestamp::MAX)
     }
 
-    /// Waits for something that should have arrived: again in a minute, and no longer than `patience` after the event.
-    pub fn wait_for_parent(&self, patience: Duration) -> Failure {
-        let patience_ends = self.event_time.checked_add(patience).unwrap_or(Timestamp::MAX);
-        if self.now > patience_ends {
+    /// Until when an effect that is announced now is this delivery's.
+    pub fn until(&self) -> Timestamp {
+        self.after(self.lease)
+    }
+
+    /// Waits for the stream `parent`, which should have begun, and no longer than `patience` after the event. Whoever begins
+    /// it wakes what waits; the end of patience is the last look.
+    pub fn wait_for_parent(&self, parent: String, patience: Duration) -> Failure {
+        let until = self.event_time.checked_add(patience).unwrap_or(Timestamp::MAX);
+        if self.now >= until {
             return Failure::permanent(Code::ParentMissing, "what this event is about never arrived");
         }
-        let until = self.now.checked_add(Duration::from_secs(60)).unwrap_or(Timestamp::MAX);
-        Failure::Deferred { until, why: crate::failure::Wait::ParentUnknown }
+        Failure::Deferred { until, why: crate::failure::Wait::ParentUnknown(parent) }
     }
 }
 
@@ -143,6 +148,19 @@ impl Work for OrderWork {
     }
 }
 
+/// A stream has begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamWork {
+    /// Its name in the journal.
+    pub stream: String,
+}
+
+impl Work for StreamWork {
+    fn read(notice: &Notice<'_>) -> Result<Self, Failure> {
+        Ok(Self { stream: notice.subject.to_string() })
+    }
+}
+
 /// One warehouse's share has to be dealt with.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ShareWork {
@@ -151,8 +169,12 @@ pub struct ShareWork {
 }
 
 impl Work for ShareWork {
+    /// An event of the share's own names it as its subject, one of the order's in its payload.
     fn read(notice: &Notice<'_>) -> Result<Self, Failure> {
-        notice.payload()
+        match notice.subject.split_once('/') {
+            Some(("fulfillment", _)) => Ok(Self { fulfillment: notice.id_of("fulfillment")? }),
+            Some(_) | None => notice.payload(),
+        }
     }
 }
 
@@ -169,20 +191,21 @@ impl Work for FulfillmentWork {
     }
 }
 
-/// Something about a package.
+/// Something about a package, or about any of a share's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageWork {
     /// Whose.
     pub fulfillment: FulfillmentId,
-    /// Which one.
-    pub package: PackageId,
+    /// Which one; `None` where the event does not say.
+    pub package: Option<PackageId>,
 }
 
 impl Work for PackageWork {
     fn read(notice: &Notice<'_>) -> Result<Self, Failure> {
         #[derive(Deserialize)]
         struct Payload {
-            package: PackageId,
+            #[serde(default)]
+            package: Option<PackageId>,
         }
         let Payload { package } = notice.payload()?;
         Ok(Self { fulfillment: notice.id_of("fulfillment")?, package })

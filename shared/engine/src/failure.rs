@@ -52,8 +52,12 @@ pub enum Wait {
     Claimed,
     /// The partner said "later" (429 or an announced pause).
     Limited(PartnerId),
-    /// It is about something that has not arrived here yet.
-    ParentUnknown,
+    /// It is about something that has not arrived here yet: the stream of that name. It is woken as soon as that begins.
+    ParentUnknown(String),
+    /// Its time has not come.
+    Time,
+    /// There is no stock yet.
+    Stock,
     /// The stream holds an event that this release cannot read.
     SchemaAhead,
     /// The partner is not ready to answer.
@@ -66,7 +70,9 @@ impl Wait {
         match self {
             Self::Claimed => "claimed",
             Self::Limited(_) => "limited",
-            Self::ParentUnknown => "parent_unknown",
+            Self::ParentUnknown(_) => "parent_unknown",
+            Self::Time => "time",
+            Self::Stock => "stock",
             Self::SchemaAhead => "schema_ahead",
             Self::NotYet(_) => "not_yet",
         }
@@ -76,7 +82,20 @@ impl Wait {
     pub fn partner(&self) -> Option<&PartnerId> {
         match self {
             Self::Limited(partner) | Self::NotYet(partner) => Some(partner),
-            Self::Claimed | Self::ParentUnknown | Self::SchemaAhead => None,
+            Self::Claimed | Self::ParentUnknown(_) | Self::Time | Self::Stock | Self::SchemaAhead => None,
+        }
+    }
+
+    /// The stream whose beginning ends the wait, where one does.
+    pub fn parent(&self) -> Option<&str> {
+        match self {
+            Self::ParentUnknown(stream) => Some(stream),
+            Self::Claimed
+            | Self::Limited(_)
+            | Self::NotYet(_)
+            | Self::Time
+            | Self::Stock
+            | Self::SchemaAhead => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Requests and answers of our own API, without a framework's types; errors as RFC 9457 problem details.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -38,6 +39,38 @@ impl Request {
     /// A header's value; the name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
+    }
+
+    /// A variable of the path; empty where it has none of that name.
+    pub fn variable(&self, name: &str) -> &str {
+        self.variables.get(name).map_or("", String::as_str)
+    }
+
+    /// The sender's own key for what it asks: the same whenever it asks for it again.
+    ///
+    /// # Errors
+    /// None, or one that is too long.
+    pub fn idempotency_key(&self) -> Result<&str, Problem> {
+        const LONGEST: usize = 128;
+        let key = self.header("idempotency-key").filter(|key| (1..=LONGEST).contains(&key.len()));
+        key.ok_or_else(|| {
+            let problem = Problem::new(400, "KEY_MISSING", "An Idempotency-Key header is needed");
+            problem.detail(format!("1 to {LONGEST} characters, the same whenever you send this again"))
+        })
+    }
+
+    /// How many rows of a list are wanted.
+    ///
+    /// # Errors
+    /// No number, or too large a one.
+    pub fn limit(&self) -> Result<u32, Problem> {
+        const USUAL: u32 = 50;
+        const MOST: u32 = 200;
+        let limit = self.query.get("limit").map_or(Ok(USUAL), |limit| limit.parse::<u32>());
+        limit.ok().filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| {
+            let problem = Problem::new(400, "LIMIT_INVALID", "The parameter `limit` is no number of rows");
+            problem.detail(format!("1 to {MOST}, {USUAL} where it is left out"))
+        })
     }
 
     /// Whether the caller may do what needs `scope`.
@@ -92,7 +125,7 @@ pub struct Problem {
     #[serde(rename = "type")]
     pub kind: String,
     /// Stable, for machines.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// One sentence for the code.
     pub title: &'static str,
     /// What is wrong in this case, and the way out. No personal data.
@@ -114,9 +147,15 @@ pub struct Offence {
 
 impl Problem {
     /// A problem without particulars.
-    pub fn new(status: u16, code: &'static str, title: &'static str) -> Self {
+    pub fn new(status: u16, code: impl Into<Cow<'static, str>>, title: &'static str) -> Self {
+        let code = code.into();
         let kind = format!("urn:crossdock:problem:{}", code.to_ascii_lowercase().replace('_', "-"));
         Self { status, kind, code, title, detail: None, errors: Vec::new() }
+    }
+
+    /// A cursor that no list of ours gave.
+    pub fn bad_cursor() -> Self {
+        Self::new(400, "CURSOR_INVALID", "The parameter `cursor` is none of ours").detail("begin again without a cursor")
     }
 
     /// What is wrong in this case.

@@ -94,6 +94,7 @@ fn founding(stream: &Stream<Order>, cx: &Context, work_key: &str, new: &NewOrder
         body: deadline_message(&stream.id, cx, submission.deadline),
         why: "deadline".to_owned(),
         partner: None,
+        parent: None,
     };
     let commit = stream.next(cx, &cx.cause(work_key), &events)?;
     Ok(Founding { commit, unique: vec![format!("po/{}", base32(&natural, 32))], deadline })

@@ -16,6 +16,7 @@ pub mod journal;
 pub mod partner;
 pub mod redact;
 pub mod relay;
+pub mod requests;
 pub mod stores;
 pub mod view;
 

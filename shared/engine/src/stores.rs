@@ -42,6 +42,8 @@ pub struct DueItem {
     pub why: String,
     /// Whose turn it is, where it is a partner's.
     pub partner: Option<PartnerId>,
+    /// The stream whose beginning ends the wait before its time, where one does.
+    pub parent: Option<String>,
 }
 
 impl fmt::Debug for DueItem {
@@ -77,6 +79,9 @@ pub trait Due {
 
     /// At most `limit` items of `shard` that are due at `now`, oldest first.
     fn ready(&self, shard: u32, now: Timestamp, limit: u32) -> impl Future<Output = Result<Vec<DueItem>, Failure>>;
+
+    /// What waits for the stream `parent` to begin, at most `limit` items.
+    fn waiting(&self, parent: &str, limit: u32) -> impl Future<Output = Result<Vec<DueItem>, Failure>>;
 
     /// Forgets `item`, once it is in its queue again.
     fn done(&self, item: &DueItem) -> impl Future<Output = Result<(), Failure>>;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::order::{Ladder, PackageSummary, Standing, Status};
-use domain::review::Review;
+use domain::order::{Ladder, PackageSummary, Standing, Status, WithdrawalReason};
+use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::{Effect, Fulfillment, FulfillmentEvent, FulfillmentId, Money, Order, OrderEvent, OrderId, Workflow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,95 @@ pub struct Detail {
     /// Who ships what.
     pub fulfillments: Vec<Share>,
     /// Decisions that wait for somebody.
-    pub open_reviews: Vec<Review>,
+    pub open_reviews: Vec<OpenReview>,
+}
+
+/// A decision that waits for somebody.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OpenReview {
+    /// What it is decided under: `<order or share>.<review>`.
+    pub id: String,
+    /// What it is about.
+    pub kind: ReviewKind,
+    /// Why, for people.
+    pub reason: String,
+    /// What can be decided.
+    pub options: Vec<Choice>,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// By when somebody should have decided.
+    pub decide_by: Timestamp,
+}
+
+/// A workflow that leaves decisions to people.
+pub trait Reviewed: Workflow {
+    /// Those that wait now.
+    fn reviews(&self) -> Vec<Review>;
+}
+
+impl Reviewed for Order {
+    fn reviews(&self) -> Vec<Review> {
+        self.known().map(|known| known.reviews()).unwrap_or_default()
+    }
+}
+
+impl Reviewed for Fulfillment {
+    fn reviews(&self) -> Vec<Review> {
+        self.known().map(|known| known.reviews()).unwrap_or_default()
+    }
+}
+
+/// A stream, folded with an eye on what it left to people and since when.
+#[derive(Debug, Clone)]
+pub struct Seen<W> {
+    /// What it is.
+    pub state: W,
+    /// How many commits it has.
+    pub version: u64,
+    /// When it last changed.
+    pub changed: Timestamp,
+    /// Whether it ever left a decision to somebody.
+    pub ever_waited: bool,
+    since: BTreeMap<String, Timestamp>,
+}
+
+impl<W: Reviewed> Seen<W> {
+    /// Folds commits; `None` where there are none.
+    ///
+    /// # Errors
+    /// A commit that cannot be read.
+    pub fn of(commits: &[Commit], now: Timestamp) -> Result<Option<Self>, Failure> {
+        let (mut state, mut since, mut ever_waited) = (W::default(), BTreeMap::new(), false);
+        for commit in commits {
+            state = events_of::<W>(commit, now)?.iter().fold(state, W::evolve);
+            let open: Vec<String> = state.reviews().iter().map(Review::key).collect();
+            since.retain(|key, _| open.contains(key));
+            ever_waited |= !open.is_empty();
+            for key in open {
+                since.entry(key).or_insert(commit.at);
+            }
+        }
+        let Some(newest) = commits.last() else { return Ok(None) };
+        Ok(Some(Self { state, version: newest.version, changed: newest.at, ever_waited, since }))
+    }
+
+    /// What waits for a decision, by when it should have one.
+    fn open_reviews(&self, stream: &str) -> Vec<OpenReview> {
+        let item = |review: Review| {
+            let since = self.since.get(&review.key()).copied().unwrap_or(self.changed);
+            OpenReview {
+                id: format!("{stream}.{}", review.key()),
+                kind: review.kind,
+                options: review.kind.options().to_vec(),
+                since,
+                decide_by: since.checked_add(review.kind.patience()).unwrap_or(Timestamp::MAX),
+                reason: review.reason,
+            }
+        };
+        let mut reviews: Vec<OpenReview> = self.state.reviews().into_iter().map(item).collect();
+        reviews.sort_by(|a, b| (a.decide_by, &a.id).cmp(&(b.decide_by, &b.id)));
+        reviews
+    }
 }
 
 /// One warehouse's share, as a reader of the order sees it.
@@ -122,10 +210,12 @@ pub fn summary(order: &Order, changed: Timestamp) -> Option<Summary> {
 }
 
 /// An order in full, with its shares' own reviews.
-pub fn detail(order: &Order, version: u64, changed: Timestamp, shares: &[Fulfillment]) -> Option<Detail> {
-    let known = order.known()?;
-    let mut open_reviews = known.reviews();
-    open_reviews.extend(shares.iter().filter_map(Fulfillment::known).flat_map(|share| share.reviews()));
+pub fn detail(order: &Seen<Order>, shares: &[Seen<Fulfillment>]) -> Option<Detail> {
+    let known = order.state.known()?;
+    let mut open_reviews = order.open_reviews(known.id().as_str());
+    for seen in shares {
+        open_reviews.extend(seen.state.known().into_iter().flat_map(|s| seen.open_reviews(&s.opened.fulfillment.to_string())));
+    }
     let share = |assignment: &domain::order::Assignment| {
         let progress = known.progress.get(&assignment.fulfillment);
         Share {
@@ -138,8 +228,8 @@ pub fn detail(order: &Order, version: u64, changed: Timestamp, shares: &[Fulfill
         }
     };
     Some(Detail {
-        summary: Summary { reviews: open_reviews.len(), ..summary(order, changed)? },
-        version,
+        summary: Summary { reviews: open_reviews.len(), ..summary(&order.state, order.changed)? },
+        version: order.version,
         lines: known.ladders(),
         sales_order: known.sales_order().map(ToString::to_string),
         invoice: known.invoice().map(|invoiced| invoiced.invoice.to_string()),
@@ -152,35 +242,42 @@ pub fn detail(order: &Order, version: u64, changed: Timestamp, shares: &[Fulfill
 /// version and none is left over.
 pub const REVIEWS: &str = "reviews";
 
-/// The rows that lists are made of: the order itself, and each decision that waits.
-pub fn rows(order: &Order, version: u64, changed: Timestamp) -> Vec<ViewRow> {
-    let Some(summary) = summary(order, changed) else { return Vec::new() };
+/// The list of streams that wait for a decision.
+pub const OPEN_REVIEWS: &str = "review/open";
+
+/// The rows that lists are made of: the order itself, and the decisions that it waits for.
+pub fn rows(order: &Seen<Order>) -> Vec<ViewRow> {
+    let Some(summary) = summary(&order.state, order.changed) else { return Vec::new() };
     let document = serde_json::to_string(&summary).unwrap_or_default();
     // By when it was ordered, which never changes: the index is written only when the status is, and a page stays a page.
     let rank = format!("{}/{}", sortable(summary.ordered_at), summary.id);
     let key = format!("order/{}", summary.id);
     let list = format!("order/{}", summary.status.as_str());
-    let row = ViewRow { key: key.clone(), part: "summary".to_owned(), version, list, rank: rank.clone(), document };
-    let reviews = order.known().map(|known| known.reviews()).unwrap_or_default();
-    let list = if reviews.is_empty() { String::new() } else { "review/open".to_owned() };
-    let document = serde_json::to_string(&reviews).unwrap_or_default();
-    vec![row, ViewRow { key, part: REVIEWS.to_owned(), version, list, rank, document }]
+    let row = ViewRow { key: key.clone(), part: "summary".to_owned(), version: order.version, list, rank, document };
+    std::iter::once(row).chain(review_row(order, key, summary.id.as_str())).collect()
 }
 
 /// The row of a share's own decisions: what its packages, the warehouse and the ERP leave to somebody. The order does not
 /// know of them.
-pub fn share_rows(share: &Fulfillment, version: u64, changed: Timestamp) -> Vec<ViewRow> {
-    let Some(known) = share.known() else { return Vec::new() };
-    let id = &known.opened.fulfillment;
-    let reviews = known.reviews();
-    vec![ViewRow {
-        key: format!("fulfillment/{id}"),
+pub fn share_rows(share: &Seen<Fulfillment>) -> Vec<ViewRow> {
+    let Some(known) = share.state.known() else { return Vec::new() };
+    let id = known.opened.fulfillment.to_string();
+    review_row(share, format!("fulfillment/{id}"), &id).into_iter().collect()
+}
+
+/// All decisions of one stream, ranked by the first that is due. An empty row is written only where an earlier one was not:
+/// most streams never need a decision, and a row that says so would be written at each of their commits.
+fn review_row<W: Reviewed>(seen: &Seen<W>, key: String, id: &str) -> Option<ViewRow> {
+    let reviews = seen.open_reviews(id);
+    let first = reviews.first().map_or(seen.changed, |review| review.decide_by);
+    seen.ever_waited.then(|| ViewRow {
+        key,
         part: REVIEWS.to_owned(),
-        version,
-        list: if reviews.is_empty() { String::new() } else { "review/open".to_owned() },
-        rank: format!("{}/{id}", sortable(changed)),
+        version: seen.version,
+        list: if reviews.is_empty() { String::new() } else { OPEN_REVIEWS.to_owned() },
+        rank: format!("{}/{id}", sortable(first)),
         document: serde_json::to_string(&reviews).unwrap_or_default(),
-    }]
+    })
 }
 
 /// An order's and its shares' commits as one timeline, oldest first.
@@ -271,6 +368,41 @@ fn tell_order<'a>(event: &OrderEvent, order: &'a Order) -> (&'a str, String) {
         OrderEvent::Told(told) => ("crm", format!("shows version {}", told.version)),
         OrderEvent::Invoiced(invoiced) => ("erp", format!("invoice {} over {}", invoiced.invoice, invoiced.total)),
         OrderEvent::CancelRequested(request) => (ours, format!("cancellation asked for: {}", request.reason)),
+        OrderEvent::Held(held) => (ours, format!("put on hold: {}", held.reason)),
+        OrderEvent::HoldReleased(released) => (ours, format!("hold released: {}", released.reason)),
+        OrderEvent::AmendRequested(amendment) => {
+            (ours, format!("amendment {} waits for the warehouses: {}", amendment.revision, amendment.reason))
+        }
+        OrderEvent::Amended(amendment) => {
+            (ours, format!("amendment {}, {} lines: {}", amendment.revision, amendment.lines.len(), amendment.reason))
+        }
+        OrderEvent::AmendRejected(no) => (ours, format!("amendment {} not possible: {}", no.revision, no.rejection)),
+        OrderEvent::WithdrawalRequested(back) => {
+            let why = match back.why {
+                WithdrawalReason::Cancelled => "the order is cancelled",
+                WithdrawalReason::Held => "the order is held",
+                WithdrawalReason::Amended => "the order is to say something else",
+                WithdrawalReason::Unanswered => "the warehouse did not answer",
+                WithdrawalReason::TakenLate => "the warehouse took it after it was given up",
+            };
+            (ours, format!("{} asked back: {why}", back.fulfillment))
+        }
+        OrderEvent::CreditExpired(credit) => (ours, format!("credit ran out at {}", credit.valid_until)),
+        OrderEvent::StockArrived(stock) => {
+            let lines: Vec<String> =
+                stock.lines.iter().map(|share| format!("{} of line {}", share.quantity, share.line)).collect();
+            ("erp", format!("has stock again: {}", lines.join(", ")))
+        }
+        OrderEvent::AllocationReleased(released) => ("erp", format!("stock of part {} given back", released.part)),
+        OrderEvent::SalesOrderCancelled(gone) => match &gone.sales_order {
+            Some(number) => ("erp", format!("sales order {number} cancelled")),
+            None => ("erp", "has no sales order to cancel".to_owned()),
+        },
+        OrderEvent::ReviewDecided(decision) => (ours, decision_text(decision)),
+        OrderEvent::CustomerNotice(notice) => {
+            let template = serde_json::to_value(notice.template).unwrap_or_default();
+            (ours, format!("the customer is to be told: {}", template.as_str().unwrap_or_default()))
+        }
         OrderEvent::RequestRejected(why) => (ours, format!("request refused: {why}")),
         OrderEvent::Overdue(overdue) => (ours, format!("not done by {}", overdue.deadline)),
         OrderEvent::Sending(sending) => (ours, sending_text(sending)),
@@ -288,6 +420,12 @@ fn sums(progress: &domain::order::Progress) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
+fn decision_text(decision: &Decision) -> String {
+    let Decision { kind, choice, by, note, .. } = decision;
+    let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+    format!("{} decided by {by}: {}{note}", kind.as_str(), choice.as_str())
+}
+
 fn sending_text(sending: &domain::Sending) -> String {
     format!("about to {}, try {}, key {}", deed(&sending.effect), sending.attempt, sending.key)
 }
@@ -303,8 +441,12 @@ fn refused_text(refused: &domain::EffectRefused) -> String {
 /// What an effect is, for people, behind "to".
 fn deed(effect: &Effect) -> String {
     match effect {
-        Effect::Allocate => "set stock aside".to_owned(),
-        Effect::CreateSalesOrder => "create the sales order".to_owned(),
+        Effect::Allocate { part: 1 } => "set stock aside".to_owned(),
+        Effect::Allocate { part } => format!("set stock aside, part {part}"),
+        Effect::ReleaseAllocation { part } => format!("give stock back, part {part}"),
+        Effect::CreateSalesOrder => "create or change the sales order".to_owned(),
+        Effect::CancelSalesOrder => "cancel the sales order".to_owned(),
+        Effect::WithdrawFulfillment => "ask the warehouse to give the share back".to_owned(),
         Effect::RequestFulfillment => "ask the warehouse to ship".to_owned(),
         Effect::PostGoodsIssue { package } => format!("post the goods issue of package {package}"),
         Effect::Invoice => "invoice".to_owned(),

@@ -150,7 +150,7 @@ impl MemoryDue {
     }
 
     /// Everything that waits, oldest first.
-    pub fn waiting(&self) -> Vec<DueItem> {
+    pub fn all(&self) -> Vec<DueItem> {
         let mut items: Vec<DueItem> = self.0.borrow().values().cloned().collect();
         items.sort_by_key(|item| item.due);
         items
@@ -166,6 +166,11 @@ impl Due for MemoryDue {
     async fn ready(&self, shard: u32, now: Timestamp, limit: u32) -> Result<Vec<DueItem>, Failure> {
         let due = |item: &&DueItem| item.shard() == shard && item.due <= now;
         Ok(self.0.borrow().values().filter(due).take(limit as usize).cloned().collect())
+    }
+
+    async fn waiting(&self, parent: &str, limit: u32) -> Result<Vec<DueItem>, Failure> {
+        let waits = |item: &&DueItem| item.parent.as_deref() == Some(parent);
+        Ok(self.0.borrow().values().filter(waits).take(limit as usize).cloned().collect())
     }
 
     async fn done(&self, item: &DueItem) -> Result<(), Failure> {

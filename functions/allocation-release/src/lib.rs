@@ -1,0 +1,38 @@
+//! Gives stock back that an order no longer wants.
+//!
+//! - On: what makes an order's stock superfluous (cancelled and nothing ships, amended, set aside too late), through its own
+//!   queue; and after each allocation that was given back, for the next.
+//! - Does: `Erp::release_allocation`, keyed by the order and the allocation; announced first.
+//! - Then: `order.allocation_released`.
+//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+
+use domain::order::AllocationReleased;
+use domain::{Order, OrderCommand};
+use engine::context::OrderWork;
+use engine::effect::{Claimed, claim};
+use engine::partner::Erp;
+use engine::{Context, Failure, Journal, Outcome};
+
+/// All that this step may touch.
+#[derive(Debug)]
+pub struct Ports<J, E> {
+    /// Orders' streams.
+    pub journal: J,
+    /// Stock.
+    pub erp: E,
+}
+
+/// Carries out the step.
+///
+/// # Errors
+/// See the module's header.
+pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
+    match claim(&ports.journal, &work.order, cx, Order::allocation_release).await? {
+        Claimed::Nothing => Ok(Outcome::Ignored("no stock to give back now")),
+        Claimed::Mine(claim, release) => {
+            let answer = ports.erp.release_allocation(cx, &release, claim.attempt()).await;
+            let released = AllocationReleased { part: release.part };
+            claim.settle(&ports.journal, cx, answer.map(|()| OrderCommand::RecordAllocationReleased(released))).await
+        }
+    }
+}

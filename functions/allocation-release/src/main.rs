@@ -1,0 +1,25 @@
+//! Starts `allocation-release`.
+
+use allocation_release::{Ports, handle};
+use cloud::Exit;
+use partners::Partners;
+use partners::http::HttpTransport;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    cloud::step(
+        "allocation-release",
+        async |start| {
+            Ok(Ports {
+                journal: start.journal()?,
+                erp: Partners::new(
+                    (start.registry()?, start.secrets()?),
+                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
+                    start.clock(),
+                ),
+            })
+        },
+        handle,
+    )
+    .await
+}

@@ -1,0 +1,38 @@
+//! Lists what waits for somebody's decision, the one that is due first at the top.
+//!
+//! - On: `GET /v1/reviews?limit=…&cursor=…`, with the scope `reviews:read`.
+//! - Does: reads the view; a row may be a moment behind the journal.
+//! - Fails: 400 (bad limit or cursor), 403.
+
+use engine::http::{Problem, Request, Response};
+use engine::stores::Views;
+use engine::view::{OPEN_REVIEWS, OpenReview};
+use engine::{Context, Failure};
+use serde_json::json;
+
+/// All that this function may touch.
+#[derive(Debug)]
+pub struct Ports<V> {
+    /// Worklists.
+    pub views: V,
+}
+
+/// Answers the client.
+///
+/// # Errors
+/// The store's.
+pub async fn handle(ports: &Ports<impl Views>, request: Request, _cx: &Context) -> Result<Response, Failure> {
+    let limit = match request.allow("reviews:read").and_then(|()| request.limit()) {
+        Ok(limit) => limit,
+        Err(problem) => return Ok(problem.into()),
+    };
+    let cursor = request.query.get("cursor").map(String::as_str);
+    let page = match ports.views.list(OPEN_REVIEWS, limit, cursor).await {
+        Ok(page) => page,
+        Err(Failure::Permanent { .. }) if cursor.is_some() => return Ok(Problem::bad_cursor().into()),
+        Err(failure) => return Err(failure),
+    };
+    let rows = page.rows.iter().map(|row| serde_json::from_str::<Vec<OpenReview>>(&row.document));
+    let reviews: Vec<OpenReview> = rows.filter_map(Result::ok).flatten().collect();
+    Ok(Response::json(200, &json!({ "reviews": reviews, "next": page.next })))
+}

@@ -1,0 +1,74 @@
+//! Watches over a share: asks its warehouse for what should have been heard by now, and raises what did not come.
+//!
+//! - On: `order.assigned`, through its own queue; then at each deadline of the share, as a due item.
+//! - Does: `Warehouse::inquire`, which changes nothing.
+//! - Then: the facts that the warehouse had not told; `fulfillment.late`; for a share without an answer
+//!   `order.withdrawal_requested`, so that another site ships it.
+//! - Fails: MSG-002 (unreadable id), STO-… (the journal). A warehouse that cannot be asked does not keep a deadline from being
+//!   raised.
+
+use domain::fulfillment::{Late, Missing, Opened, Watch};
+use domain::{Fulfillment, FulfillmentCommand, Order, OrderCommand};
+use engine::context::ShareWork;
+use engine::failure::Wait;
+use engine::partner::Warehouse;
+use engine::{Context, Failure, Journal, Outcome, Stream};
+
+/// All that this step may touch.
+#[derive(Debug)]
+pub struct Ports<J, W> {
+    /// Orders' and fulfilments' streams.
+    pub journal: J,
+    /// The 3PLs.
+    pub warehouse: W,
+}
+
+/// Carries out the step.
+///
+/// # Errors
+/// See the module's header; deferred until the next deadline.
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Warehouse>,
+    work: ShareWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
+    let mut share = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
+    let Some(assigned) = Opened::assigned(&order.state, &work.fulfillment) else {
+        return Ok(Outcome::Ignored("the share was never assigned"));
+    };
+    let passed = |share: &Fulfillment| share.watch(&assigned).passed(cx.now);
+    if passed(&share.state).is_some() {
+        if let Some(inquiry) = share.state.inquiry()
+            && let Ok(facts) = ports.warehouse.inquire(cx, &inquiry).await
+        {
+            let cause = cx.cause(&format!("{}@{}", work.fulfillment, share.version));
+            share.commit(&ports.journal, cx, &cause, FulfillmentCommand::RecordAll(facts)).await?;
+        }
+        if let Some(late) = passed(&share.state) {
+            raise(ports, &mut order, &mut share, late, cx).await?;
+        }
+    }
+    match share.state.watch(&assigned) {
+        Watch::Until(due, _) => Err(Failure::Deferred { until: due.max(cx.after(AT_LEAST)), why: Wait::Time }),
+        Watch::Over => Ok(Outcome::Ignored("the share has come to its end")),
+    }
+}
+
+/// The shortest time between two looks.
+const AT_LEAST: std::time::Duration = std::time::Duration::from_secs(60);
+
+async fn raise(
+    ports: &Ports<impl Journal, impl Warehouse>,
+    order: &mut Stream<Order>,
+    share: &mut Stream<Fulfillment>,
+    late: Late,
+    cx: &Context,
+) -> Result<(), Failure> {
+    let key = format!("{}#late-{}", share.id, late.due);
+    if late.missing == Missing::Acknowledgement {
+        order.commit(&ports.journal, cx, &cx.cause(&key), OrderCommand::Reassign(share.id.clone())).await?;
+    }
+    share.commit(&ports.journal, cx, &cx.cause(&key), FulfillmentCommand::RecordLate(late)).await?;
+    Ok(())
+}

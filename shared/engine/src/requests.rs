@@ -1,0 +1,137 @@
+//! What people and systems ask of orders and shares that exist: to change, hold or cancel them, to decide what they left to
+//! people. A request may be refused, and always leaves a commit: asked again, it has the same answer.
+
+use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
+use domain::review::Decision;
+use domain::{
+    Fulfillment, FulfillmentCommand, FulfillmentId, Order, OrderCommand, OrderEvent, OrderId, Rejection, Workflow,
+};
+
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use crate::inbound::Wanted;
+use crate::journal::{Journal, Stream, events_of, stream_name};
+use crate::stores::Parties;
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is done, or under way.
+    Accepted,
+    /// It cannot be met.
+    Refused(Rejection),
+    /// There is no such order or share.
+    Unknown,
+}
+
+impl From<Answer> for Outcome {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Accepted => Self::Applied,
+            Answer::Refused(why) => Self::Rejected(why.to_string()),
+            Answer::Unknown => Self::Rejected("there is no such order".to_owned()),
+        }
+    }
+}
+
+/// Asks `wanted` of `order`. The same `work_key` is the same request.
+///
+/// # Errors
+/// The stores'.
+pub async fn change(
+    journal: &impl Journal,
+    parties: &impl Parties,
+    cx: &Context,
+    order: &OrderId,
+    work_key: &str,
+    wanted: Wanted,
+) -> Result<Answer, Failure> {
+    let stream = Stream::<Order>::load(journal, order, cx).await?;
+    if stream.version == 0 {
+        return Ok(Answer::Unknown);
+    }
+    let command = match wanted {
+        Wanted::Cancel { reason } => OrderCommand::Cancel(CancelRequested { reason }),
+        Wanted::Hold { reason } => OrderCommand::Hold(Held { reason }),
+        Wanted::ReleaseHold { reason } => OrderCommand::ReleaseHold(HoldReleased { reason }),
+        Wanted::Amend { new, reason } => {
+            let mut submission = new.submission;
+            // The address belongs to the order that there is, whatever the sender calls it.
+            submission.ship_to.order = order.clone();
+            submission.ship_to.n = new.party.number();
+            parties.keep(&submission.ship_to, &new.party).await?;
+            OrderCommand::Amend(Amendment {
+                revision: 0,
+                reason,
+                ship_to: submission.ship_to,
+                destination: submission.destination,
+                lines: submission.lines,
+                digest: submission.digest,
+            })
+        }
+    };
+    ask(stream, journal, cx, work_key, command, refused).await
+}
+
+/// Decides what `order` left to people.
+///
+/// # Errors
+/// The store's.
+pub async fn decide_order(
+    journal: &impl Journal,
+    cx: &Context,
+    order: &OrderId,
+    work_key: &str,
+    decision: Decision,
+) -> Result<Answer, Failure> {
+    let stream = Stream::<Order>::load(journal, order, cx).await?;
+    if stream.version == 0 {
+        return Ok(Answer::Unknown);
+    }
+    ask(stream, journal, cx, work_key, OrderCommand::Decide(decision), refused).await
+}
+
+/// Decides what a share left to people.
+///
+/// # Errors
+/// The store's.
+pub async fn decide_share(
+    journal: &impl Journal,
+    cx: &Context,
+    share: &FulfillmentId,
+    work_key: &str,
+    decision: Decision,
+) -> Result<Answer, Failure> {
+    let stream = Stream::<Fulfillment>::load(journal, share, cx).await?;
+    if stream.version == 0 {
+        return Ok(Answer::Unknown);
+    }
+    ask(stream, journal, cx, work_key, FulfillmentCommand::Decide(decision), |_| None).await
+}
+
+/// Commits the request and tells what was answered, now or when it came first.
+async fn ask<W: Workflow>(
+    mut stream: Stream<W>,
+    journal: &impl Journal,
+    cx: &Context,
+    work_key: &str,
+    command: W::Command,
+    refusal: impl Fn(&W::Event) -> Option<Rejection>,
+) -> Result<Answer, Failure> {
+    let cause = cx.cause(work_key);
+    if !stream.has(&cause)
+        && let Err(rejection) = stream.state.decide(command.clone())
+    {
+        return Ok(Answer::Refused(rejection));
+    }
+    stream.commit(journal, cx, &cause, command).await?;
+    let commits = journal.read(&stream_name::<W>(&stream.id)).await?;
+    let Some(commit) = commits.iter().find(|commit| commit.cause == cause) else { return Ok(Answer::Accepted) };
+    let refusal = events_of::<W>(commit, cx.now)?.iter().find_map(refusal);
+    Ok(refusal.map_or(Answer::Accepted, Answer::Refused))
+}
+
+/// The order's refusal, where the event is one.
+fn refused(event: &OrderEvent) -> Option<Rejection> {
+    if let OrderEvent::RequestRejected(rejection) = event { Some(rejection.clone()) } else { None }
+}
