@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use domain::fulfillment::{
-    Accepted, GoodsIssued, Milestone, MilestoneKind, Opened, PackageStatus, Packed, Rejected, Voided,
+    Accepted, Closed, GoodsIssued, Late, Milestone, MilestoneKind, Missing, Opened, PackageStatus, Packed, Rejected,
+    TracedGoods, Voided, Withdrawn,
 };
 use domain::order::{
-    AllocatedLine, Allocation, Amendment, Assignment, CancelRequested, CreditApproved, CreditRefused, Held,
-    HoldReleased, Invoiced, OrderLine, Overdue, PackageSummary, Progress, Quote, QuotedLine, Released, Routing,
-    ServiceLevel, Share, ShortPolicy, Source, Standing, Submission, Told,
+    AllocatedLine, Allocation, Amendment, Assignment, CancelRequested, Component, CreditApproved, CreditRefused,
+    Deadlines, Handling, Held, HoldReleased, Invoiced, OrderLine, Overdue, PackageSummary, Progress, Quote, QuotedLine,
+    Released, Routing, ServiceLevel, Share, ShortPolicy, Source, Standing, Submission, Told, Traced,
 };
 use domain::party::{Destination, PartyRef};
 use domain::review::{Choice, Decision, Review, ReviewKind};
@@ -236,12 +237,77 @@ pub fn opened(lines: &[Share]) -> Opened {
     }
 }
 
+/// The same, watched: an answer after one hour, the departure after a day, news at least every two days.
+pub fn watched(lines: &[Share]) -> Opened {
+    let deadlines = Deadlines { acknowledge_by: at(60), depart_by: at(1_440), silence_hours: 48 };
+    Opened { deadlines: Some(deadlines), ..opened(lines) }
+}
+
+/// The same, with line 1 a kit of so many pieces of what.
+pub fn kit(lines: &[Share], parts: &[(&str, u32)]) -> Opened {
+    let component =
+        |(sku, per_kit): &(&str, u32)| Component { sku: id(sku), per_kit: NonZeroU32::new(*per_kit).unwrap() };
+    let handling = Handling { kit: parts.iter().map(component).collect(), traced: None };
+    Opened { handling: BTreeMap::from([(line_no(1), handling)]), ..opened(lines) }
+}
+
+/// The same, with line 1 to be traced.
+pub fn traceable(lines: &[Share], traced: Traced) -> Opened {
+    let handling = Handling { kit: vec![], traced: Some(traced) };
+    Opened { handling: BTreeMap::from([(line_no(1), handling)]), ..opened(lines) }
+}
+
+/// So many pieces of a part of line 1.
+pub fn part(sku: &str, amount: u32) -> Share {
+    Share { line: line_no(1), sku: id(sku), quantity: each(amount) }
+}
+
 pub fn accepted(reference: &str) -> FulfillmentCommand {
     FulfillmentCommand::RecordAccepted(Accepted { reference: id(reference) })
 }
 
 pub fn rejected(reason: &str) -> FulfillmentCommand {
     FulfillmentCommand::RecordRejected(Rejected { reason: reason.to_owned() })
+}
+
+pub fn withdrawn(reference: Option<&str>) -> FulfillmentCommand {
+    FulfillmentCommand::RecordWithdrawn(Withdrawn { reference: reference.map(id) })
+}
+
+pub fn too_late() -> FulfillmentCommand {
+    FulfillmentCommand::RecordWithdrawalRefused(Rejection::new("TOO_LATE", "it is being picked"))
+}
+
+pub fn closed(when: i64) -> FulfillmentCommand {
+    FulfillmentCommand::RecordClosed(Closed { at: at(when) })
+}
+
+pub fn late(missing: Missing, due: i64) -> FulfillmentCommand {
+    FulfillmentCommand::RecordLate(Late { missing, due: at(due) })
+}
+
+/// The same package with its lots: so many pieces of which.
+pub fn with_lots(packed: FulfillmentCommand, lots: &[(&str, u32)]) -> FulfillmentCommand {
+    let told = |(lot, amount): &(&str, u32)| TracedGoods { lot: Some(id(lot)), ..traced(*amount) };
+    with_traced(packed, lots.iter().map(told).collect())
+}
+
+/// The same package with its serial numbers.
+pub fn with_serials(packed: FulfillmentCommand, serials: &[&str]) -> FulfillmentCommand {
+    let amount = u32::try_from(serials.len()).unwrap();
+    let told = TracedGoods { serials: serials.iter().map(|serial| id(serial)).collect(), ..traced(amount) };
+    with_traced(packed, vec![told])
+}
+
+fn traced(amount: u32) -> TracedGoods {
+    TracedGoods { line: line_no(1), sku: id(&sku(1)), quantity: each(amount), lot: None, serials: Default::default() }
+}
+
+fn with_traced(packed: FulfillmentCommand, traced: Vec<TracedGoods>) -> FulfillmentCommand {
+    match packed {
+        FulfillmentCommand::RecordPacked(packed) => FulfillmentCommand::RecordPacked(Packed { traced, ..packed }),
+        other => other,
+    }
 }
 
 pub fn packed(package: &str, when: i64, lines: &[Share], tracking: Option<&str>) -> FulfillmentCommand {
@@ -289,8 +355,13 @@ pub fn play<W: Workflow>(state: W, commands: impl IntoIterator<Item = W::Command
 
 /// The first share, opened and announced.
 pub fn open(lines: &[Share]) -> Fulfillment {
+    open_as(opened(lines))
+}
+
+/// A share, opened and announced.
+pub fn open_as(opened: Opened) -> Fulfillment {
     let sending = sending(Effect::RequestFulfillment, 1);
-    play(Fulfillment::default(), [FulfillmentCommand::Open(opened(lines), sending)])
+    play(Fulfillment::default(), [FulfillmentCommand::Open(opened, sending)])
 }
 
 /// The commands that bring an order of `lines` pieces to its release, everything in stock at both sites.

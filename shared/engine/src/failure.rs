@@ -90,12 +90,7 @@ impl Wait {
     pub fn parent(&self) -> Option<&str> {
         match self {
             Self::ParentUnknown(stream) => Some(stream),
-            Self::Claimed
-            | Self::Limited(_)
-            | Self::NotYet(_)
-            | Self::Time
-            | Self::Stock
-            | Self::SchemaAhead => None,
+            Self::Claimed | Self::Limited(_) | Self::NotYet(_) | Self::Time | Self::Stock | Self::SchemaAhead => None,
         }
     }
 }

@@ -155,7 +155,8 @@ impl Problem {
 
     /// A cursor that no list of ours gave.
     pub fn bad_cursor() -> Self {
-        Self::new(400, "CURSOR_INVALID", "The parameter `cursor` is none of ours").detail("begin again without a cursor")
+        Self::new(400, "CURSOR_INVALID", "The parameter `cursor` is none of ours")
+            .detail("begin again without a cursor")
     }
 
     /// What is wrong in this case.

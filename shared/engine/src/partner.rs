@@ -129,11 +129,7 @@ pub trait Erp {
     ) -> impl Future<Output = Result<Allocation, CallFailure>>;
 
     /// Asks how much there is of what is short, for each line at most what was asked. Changes nothing.
-    fn stock(
-        &self,
-        cx: &Context,
-        question: &StockQuestion,
-    ) -> impl Future<Output = Result<Vec<Share>, CallFailure>>;
+    fn stock(&self, cx: &Context, question: &StockQuestion) -> impl Future<Output = Result<Vec<Share>, CallFailure>>;
 
     /// Gives stock back: whatever stands under the allocation's reference and was not given back before. That nothing
     /// stands there is success.

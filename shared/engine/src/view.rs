@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::fulfillment::Missing;
 use domain::order::{Ladder, PackageSummary, Standing, Status, WithdrawalReason};
 use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::{Effect, Fulfillment, FulfillmentEvent, FulfillmentId, Money, Order, OrderEvent, OrderId, Workflow};
@@ -214,7 +215,8 @@ pub fn detail(order: &Seen<Order>, shares: &[Seen<Fulfillment>]) -> Option<Detai
     let known = order.state.known()?;
     let mut open_reviews = order.open_reviews(known.id().as_str());
     for seen in shares {
-        open_reviews.extend(seen.state.known().into_iter().flat_map(|s| seen.open_reviews(&s.opened.fulfillment.to_string())));
+        open_reviews
+            .extend(seen.state.known().into_iter().flat_map(|s| seen.open_reviews(&s.opened.fulfillment.to_string())));
     }
     let share = |assignment: &domain::order::Assignment| {
         let progress = known.progress.get(&assignment.fulfillment);
@@ -473,6 +475,24 @@ fn tell_share(event: &FulfillmentEvent, warehouse: &str, at: Timestamp) -> (Stri
             let text = format!("package {} {}{code}", milestone.package, milestone.milestone.as_str());
             (warehouse.to_owned(), text, milestone.at)
         }
+        FulfillmentEvent::Closed(closed) => (warehouse.to_owned(), "packs no more of it".to_owned(), closed.at),
+        FulfillmentEvent::Withdrawn(withdrawn) => {
+            let text = match &withdrawn.reference {
+                Some(reference) => format!("gave {reference} back unshipped"),
+                None => "does not have it".to_owned(),
+            };
+            (warehouse.to_owned(), text, at)
+        }
+        FulfillmentEvent::WithdrawalRefused(why) => (warehouse.to_owned(), format!("did not give it back: {why}"), at),
+        FulfillmentEvent::Late(late) => {
+            let missing = match &late.missing {
+                Missing::Acknowledgement => "a yes or no".to_owned(),
+                Missing::Departure => "the departure".to_owned(),
+                Missing::News { package } => format!("news of package {package}"),
+            };
+            (ours(), format!("{missing} did not come by {}", late.due), at)
+        }
+        FulfillmentEvent::ReviewDecided(decision) => (ours(), decision_text(decision), at),
         FulfillmentEvent::GoodsIssued(issued) => {
             ("erp".to_owned(), format!("goods issue {} for package {}", issued.document, issued.package), at)
         }

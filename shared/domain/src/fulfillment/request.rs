@@ -119,6 +119,11 @@ impl Opened {
         Self::as_assigned(order, assignment)
     }
 
+    /// The share `id` of `order`, as it was assigned, wanted or not.
+    pub fn assigned(order: &Order, id: &FulfillmentId) -> Option<Self> {
+        Self::as_assigned(order, order.known()?.assignments.get(id)?)
+    }
+
     fn as_assigned(order: &Order, assignment: &Assignment) -> Option<Self> {
         let known = order.known()?;
         Some(Self {
@@ -211,9 +216,12 @@ impl Fulfillment {
         })
     }
 
-    /// The packages whose goods issue is to be posted now: a decision, or another package's posting, may have freed several.
-    pub fn goods_issues(&self) -> Vec<PackageId> {
-        let packages = self.known().map(|known| known.packages.keys()).into_iter().flatten();
-        packages.filter(|package| self.goods_issue(package).is_some()).cloned().collect()
+    /// Any goods issue that is to be posted now: a decision, or what another package posted, may have freed one. Those that
+    /// nobody is at come first.
+    pub fn any_goods_issue(&self) -> Option<GoodsIssue> {
+        let known = self.known()?;
+        let (begun, fresh): (Vec<&PackageId>, Vec<&PackageId>) =
+            known.packages.keys().partition(|package| known.postings.contains_key(package));
+        fresh.into_iter().chain(begun).find_map(|package| self.goods_issue(package))
     }
 }

@@ -1,11 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use crate::fulfillment::{MilestoneKind, PackageStatus};
-use crate::order::Standing;
-use crate::review::ReviewKind;
+use crate::fulfillment::{MilestoneKind, Missing, PackageStatus, Watch};
+use crate::order::{Standing, Traced};
+use crate::review::{Choice, Decision, Review, ReviewKind};
 use crate::samples::{
-    accepted, apply, at, each, faltered, goods_issued, id, line_no, milestone, open, opened, packed, play, quantity,
-    refused, rejected, sending, share, voided,
+    accepted, apply, at, closed, decision, each, faltered, goods_issued, id, kit, late, line_no, milestone, open,
+    open_as, opened, packed, part, play, quantity, refused, rejected, sending, share, too_late, traceable, voided,
+    watched, with_lots, with_serials, withdrawn,
 };
 use crate::{Effect, Fulfillment, FulfillmentCommand, PackageId, Workflow};
 
@@ -42,16 +43,22 @@ fn standing(state: &Fulfillment) -> Standing {
 /// The command after `command`, each once: a new one does not compile until it has its place in the table.
 fn after(command: &FulfillmentCommand) -> Option<FulfillmentCommand> {
     match command {
-        FulfillmentCommand::Open(..) => Some(accepted("F-1")),
+        FulfillmentCommand::Open(..) => Some(FulfillmentCommand::CloseUnsent(opened(&shares(3)))),
+        FulfillmentCommand::CloseUnsent(_) => Some(accepted("F-1")),
         FulfillmentCommand::RecordAccepted(_) => Some(rejected("no room")),
-        FulfillmentCommand::RecordRejected(_) => Some(packed("P-1", 1, &shares(3), None)),
+        FulfillmentCommand::RecordRejected(_) => Some(withdrawn(Some("F-1"))),
+        FulfillmentCommand::RecordWithdrawn(_) => Some(too_late()),
+        FulfillmentCommand::RecordWithdrawalRefused(_) => Some(packed("P-1", 1, &shares(3), None)),
         FulfillmentCommand::RecordPacked(_) => Some(voided("P-1", 5)),
         FulfillmentCommand::RecordVoided(_) => Some(milestone("P-1", 2, MilestoneKind::PickedUp)),
-        FulfillmentCommand::RecordMilestone(_) => Some(goods_issued("P-1", "GI-1", &shares(3))),
-        FulfillmentCommand::RecordGoodsIssued(_) => {
+        FulfillmentCommand::RecordMilestone(_) => Some(closed(3)),
+        FulfillmentCommand::RecordClosed(_) => Some(goods_issued("P-1", "GI-1", &shares(3))),
+        FulfillmentCommand::RecordGoodsIssued(_) => Some(late(Missing::Departure, 1_440)),
+        FulfillmentCommand::RecordLate(_) => {
             Some(FulfillmentCommand::RecordAll(vec![accepted("F-1"), accepted("F-1"), rejected("no room")]))
         }
-        FulfillmentCommand::RecordAll(_) => Some(FulfillmentCommand::Announce(sending(GOODS_ISSUE(), 1))),
+        FulfillmentCommand::RecordAll(_) => Some(FulfillmentCommand::Decide(retry())),
+        FulfillmentCommand::Decide(_) => Some(FulfillmentCommand::Announce(sending(GOODS_ISSUE(), 1))),
         FulfillmentCommand::Announce(_) => {
             Some(FulfillmentCommand::RecordFaltered(faltered(Effect::RequestFulfillment, 1)))
         }
@@ -62,6 +69,26 @@ fn after(command: &FulfillmentCommand) -> Option<FulfillmentCommand> {
     }
 }
 
+/// The decision to ask the warehouse once more.
+fn retry() -> Decision {
+    let refused = apply(open(&shares(3)), refusal(Effect::RequestFulfillment, "REJECTED"));
+    decision(&reviews(&refused), ReviewKind::PartnerRefused, Choice::Retry)
+}
+
+fn refusal(effect: Effect, code: &str) -> FulfillmentCommand {
+    FulfillmentCommand::RecordRefused(refused(effect, code))
+}
+
+fn reviews(state: &Fulfillment) -> Vec<Review> {
+    state.known().unwrap().reviews()
+}
+
+/// The state after somebody decided its only review of that kind.
+fn decide(state: Fulfillment, kind: ReviewKind, choice: Choice) -> Fulfillment {
+    let decision = decision(&reviews(&state), kind, choice);
+    apply(state, FulfillmentCommand::Decide(decision))
+}
+
 fn first() -> FulfillmentCommand {
     FulfillmentCommand::Open(opened(&shares(3)), sending(Effect::RequestFulfillment, 2))
 }
@@ -69,13 +96,19 @@ fn first() -> FulfillmentCommand {
 fn name(command: &FulfillmentCommand) -> &'static str {
     match command {
         FulfillmentCommand::Open(..) => "open",
+        FulfillmentCommand::CloseUnsent(_) => "close-unsent",
         FulfillmentCommand::RecordAccepted(_) => "accepted",
         FulfillmentCommand::RecordRejected(_) => "rejected",
+        FulfillmentCommand::RecordWithdrawn(_) => "withdrawn",
+        FulfillmentCommand::RecordWithdrawalRefused(_) => "withdrawal-refused",
         FulfillmentCommand::RecordPacked(_) => "packed",
         FulfillmentCommand::RecordVoided(_) => "voided",
         FulfillmentCommand::RecordMilestone(_) => "milestone",
+        FulfillmentCommand::RecordClosed(_) => "closed",
         FulfillmentCommand::RecordGoodsIssued(_) => "goods-issued",
+        FulfillmentCommand::RecordLate(_) => "late",
         FulfillmentCommand::RecordAll(_) => "all",
+        FulfillmentCommand::Decide(_) => "decide",
         FulfillmentCommand::Announce(_) => "announce",
         FulfillmentCommand::RecordFaltered(_) => "faltered",
         FulfillmentCommand::RecordRefused(_) => "refused",
@@ -95,8 +128,13 @@ fn stages() -> Vec<(&'static str, Fulfillment)> {
         ("requested", requested.clone()),
         ("faltered", faltered),
         ("refused", apply(requested.clone(), refusal)),
-        ("rejected", apply(requested, rejected("no room"))),
-        ("accepted", taken),
+        ("rejected", apply(requested.clone(), rejected("no room"))),
+        ("accepted", taken.clone()),
+        ("withdrawing", apply(taken.clone(), FulfillmentCommand::Announce(sending(Effect::WithdrawFulfillment, 1)))),
+        ("withdrawn", apply(taken.clone(), withdrawn(Some("F-1")))),
+        ("kept", apply(taken.clone(), too_late())),
+        ("closed", apply(taken.clone(), closed(3))),
+        ("late", apply(requested, late(Missing::Departure, 1_440))),
         ("packed", packed.clone()),
         ("voided", apply(packed, voided("P-1", 5))),
         ("left", left.clone()),
@@ -110,46 +148,70 @@ fn every_command_has_one_answer_in_every_stage() {
     let expected = "\
 open
   opened+sending: absent
-  sending: requested faltered refused rejected accepted packed voided left posted
+  sending: requested faltered refused rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+close-unsent
+  opened+withdrawn: absent
+  -: requested faltered rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+  withdrawn: refused
 accepted
   !FULFILLMENT_UNKNOWN: absent
-  accepted: requested faltered refused rejected
-  -: accepted packed voided left posted
+  accepted: requested faltered refused rejected late
+  -: accepted withdrawing withdrawn kept closed packed voided left posted
 rejected
   !FULFILLMENT_UNKNOWN: absent
-  rejected: requested faltered refused accepted packed voided left posted
+  rejected: requested faltered refused accepted withdrawing withdrawn kept closed late packed voided left posted
   -: rejected
+withdrawn
+  !FULFILLMENT_UNKNOWN: absent
+  withdrawn: requested faltered refused rejected accepted withdrawing kept closed late packed voided left posted
+  -: withdrawn
+withdrawal-refused
+  !FULFILLMENT_UNKNOWN: absent
+  withdrawal_refused: requested faltered refused rejected accepted withdrawing withdrawn closed late packed voided left posted
+  -: kept
 packed
   !FULFILLMENT_UNKNOWN: absent
-  package_packed: requested faltered refused rejected accepted
+  package_packed: requested faltered refused rejected accepted withdrawing withdrawn kept closed late
   -: packed voided left posted
 voided
   !FULFILLMENT_UNKNOWN: absent
-  package_voided: requested faltered refused rejected accepted packed left posted
+  package_voided: requested faltered refused rejected accepted withdrawing withdrawn kept closed late packed left posted
   -: voided
 milestone
   !FULFILLMENT_UNKNOWN: absent
-  milestone_recorded: requested faltered refused rejected accepted packed voided
+  milestone_recorded: requested faltered refused rejected accepted withdrawing withdrawn kept closed late packed voided
   -: left posted
+closed
+  !FULFILLMENT_UNKNOWN: absent
+  closed: requested faltered refused rejected accepted withdrawing withdrawn kept late packed voided left posted
+  -: closed
 goods-issued
   !FULFILLMENT_UNKNOWN: absent
-  goods_issued: requested faltered refused rejected accepted packed voided left
+  goods_issued: requested faltered refused rejected accepted withdrawing withdrawn kept closed late packed voided left
   -: posted
+late
+  !FULFILLMENT_UNKNOWN: absent
+  late: requested faltered refused rejected accepted withdrawing withdrawn kept closed packed voided left posted
+  -: late
 all
   !FULFILLMENT_UNKNOWN: absent
-  accepted+rejected: requested faltered refused
+  accepted+rejected: requested faltered refused late
   accepted: rejected
-  rejected: accepted packed voided left posted
+  rejected: accepted withdrawing withdrawn kept closed packed voided left posted
+decide
+  !FULFILLMENT_UNKNOWN: absent
+  !REVIEW_NOT_OPEN: requested faltered rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+  review_decided: refused
 announce
   !FULFILLMENT_UNKNOWN: absent
-  sending: requested faltered refused rejected accepted packed voided left posted
+  sending: requested faltered refused rejected accepted withdrawing withdrawn kept closed late packed voided left posted
 faltered
   !FULFILLMENT_UNKNOWN: absent
-  faltered: requested
-  -: faltered refused rejected accepted packed voided left posted
+  faltered: requested late
+  -: faltered refused rejected accepted withdrawing withdrawn kept closed packed voided left posted
 refused
   !FULFILLMENT_UNKNOWN: absent
-  effect_refused: requested faltered rejected accepted packed voided left posted
+  effect_refused: requested faltered rejected accepted withdrawing withdrawn kept closed late packed voided left posted
   -: refused
 ";
     assert_eq!(table, expected, "the table is now\n{table}");
@@ -454,6 +516,458 @@ fn the_latest_word_on_a_packages_content_counts_whenever_it_arrives() {
         assert_eq!(package.lines()[0].quantity, each(2));
         assert_eq!(package.contents, crate::fulfillment::Contents::Told(at(4), shares(2)));
     }
+}
+
+// ---- Withdrawal
+
+/// `None`: nothing to ask back; else the reference that it is asked back under.
+fn asked_back(state: &Fulfillment) -> Option<Option<String>> {
+    state.withdrawal().map(|withdrawal| withdrawal.reference.map(|reference| reference.to_string()))
+}
+
+#[test]
+fn b04_a_share_that_was_never_sent_is_given_up_without_a_call() {
+    let give_up = || FulfillmentCommand::CloseUnsent(opened(&shares(3)));
+    let never = apply(Fulfillment::default(), give_up());
+    assert_eq!((standing(&never), asked_back(&never)), (Standing::Withdrawn, None));
+    assert_eq!(never.request(&opened(&shares(3))), None);
+    assert_eq!(never.decide(give_up()), Ok(vec![]));
+    let refused = apply(open(&shares(3)), refusal(Effect::RequestFulfillment, "REJECTED"));
+    assert_eq!(standing(&apply(refused, give_up())), Standing::Withdrawn);
+    for possibly_there in [
+        open(&shares(3)),
+        apply(open(&shares(3)), FulfillmentCommand::RecordFaltered(faltered(Effect::RequestFulfillment, 1))),
+        apply(open(&shares(3)), accepted("F-1")),
+        apply(open(&shares(3)), refusal(Effect::RequestFulfillment, "OUTCOME_UNKNOWN")),
+    ] {
+        assert_eq!(possibly_there.decide(give_up()), Ok(vec![]));
+        assert!(possibly_there.withdrawal().is_some());
+    }
+}
+
+#[test]
+fn b04_a_share_is_asked_back_while_it_is_possibly_there_and_not_before_the_request_is_over() {
+    let state = open(&shares(3));
+    let withdrawal = state.withdrawal().unwrap();
+    assert_eq!((withdrawal.reference, withdrawal.sent_until), (None, Some(at(1))));
+    let state = apply(state, accepted("F-1"));
+    let withdrawal = state.withdrawal().unwrap();
+    assert_eq!((withdrawal.reference, withdrawal.sent_until), (Some(id("F-1")), None));
+    let asking = apply(state, FulfillmentCommand::Announce(sending(Effect::WithdrawFulfillment, 1)));
+    assert!(asking.withdrawal().is_some(), "its claim may lapse");
+    assert_eq!(asking.request(&opened(&shares(3))), None);
+    let back = apply(asking.clone(), withdrawn(Some("F-1")));
+    assert_eq!((standing(&back), asked_back(&back)), (Standing::Withdrawn, None));
+    assert!(back.sendings().is_empty());
+    let kept = apply(asking, too_late());
+    assert_eq!((standing(&kept), asked_back(&kept)), (Standing::Accepted, None));
+    assert!(kept.sendings().is_empty());
+    assert_eq!(kept.known().unwrap().progress(1).unwrap().withdrawal_refused.as_deref(), Some("it is being picked"));
+}
+
+#[test]
+fn b04_a_share_that_is_taken_on_after_it_was_given_up_is_asked_back_again_in_either_order() {
+    for facts in permutations(&[withdrawn(None), accepted("F-1")]) {
+        let state = play(open(&shares(3)), facts);
+        assert_eq!((standing(&state), asked_back(&state)), (Standing::Accepted, Some(Some("F-1".to_owned()))));
+        assert_eq!(state.request(&opened(&shares(3))), None);
+        let state = apply(state, withdrawn(Some("F-1")));
+        assert_eq!((standing(&state), asked_back(&state)), (Standing::Withdrawn, None));
+    }
+}
+
+#[test]
+fn b05_a_shipment_wins_over_a_withdrawal_in_either_order() {
+    let left = || [packed("P-1", 1, &shares(3), None), milestone("P-1", 2, MilestoneKind::PickedUp)];
+    let facts = [vec![accepted("F-1"), withdrawn(Some("F-1"))], left().to_vec()].concat();
+    for facts in permutations(&facts) {
+        let state = play(open(&shares(3)), facts);
+        assert_eq!((standing(&state), shipped(&state), asked_back(&state)), (Standing::Accepted, 3, None));
+    }
+    assert_eq!(asked_back(&play(apply(open(&shares(3)), accepted("F-1")), left())), None);
+}
+
+#[test]
+fn b07_what_was_packed_of_a_share_that_came_back_was_unpacked() {
+    for facts in permutations(&[accepted("F-1"), packed("P-1", 1, &shares(3), None), withdrawn(Some("F-1"))]) {
+        let state = play(open(&shares(3)), facts);
+        let progress = state.known().unwrap().progress(1).unwrap();
+        assert_eq!((progress.standing, progress.packages.len()), (Standing::Withdrawn, 0));
+        assert!(kinds(&state).is_empty());
+    }
+}
+
+#[test]
+fn a_warehouse_that_both_gave_a_share_back_and_refused_it_gave_it_back() {
+    for facts in permutations(&[accepted("F-1"), withdrawn(Some("F-1")), rejected("cancelled"), too_late()]) {
+        let progress = play(open(&shares(3)), facts).known().unwrap().progress(1).unwrap();
+        assert_eq!((progress.standing, progress.withdrawal_refused), (Standing::Withdrawn, None));
+    }
+}
+
+#[test]
+fn a_withdrawal_that_was_settled_by_hand_is_a_withdrawal() {
+    let state = play(open(&shares(3)), [accepted("F-1"), refusal(Effect::WithdrawFulfillment, "OUTCOME_UNKNOWN")]);
+    assert_eq!((kinds(&state), asked_back(&state)), (vec![ReviewKind::OutcomeUnknown], None));
+    let again = decide(state.clone(), ReviewKind::OutcomeUnknown, Choice::Retry);
+    assert!(again.withdrawal().is_some());
+    let settled = decide(state, ReviewKind::OutcomeUnknown, Choice::SettledByHand);
+    assert_eq!((standing(&settled), kinds(&settled)), (Standing::Withdrawn, vec![]));
+}
+
+// ---- Short shipments
+
+fn unfilled(state: &Fulfillment) -> u32 {
+    amount(&state.known().unwrap().progress(1).unwrap().unfilled)
+}
+
+#[test]
+fn b11_what_was_not_packed_when_the_share_was_closed_is_unfilled_in_any_order() {
+    let facts = [packed("P-1", 1, &shares(2), None), milestone("P-1", 2, MilestoneKind::PickedUp), closed(3)];
+    for facts in permutations(&facts) {
+        let state = play(open(&shares(5)), facts);
+        assert_eq!((shipped(&state), unfilled(&state)), (2, 3));
+        let more = apply(state.clone(), packed("P-2", 4, &shares(2), None));
+        assert_eq!(unfilled(&more), 1, "a package that is told of late");
+        assert_eq!(unfilled(&apply(more.clone(), voided("P-2", 5))), 3);
+        assert_eq!(unfilled(&apply(more, packed("P-3", 4, &shares(2), None))), 0, "never below nothing");
+        assert_eq!(unfilled(&apply(state, packed("P-1", 4, &shares(5), None))), 0);
+    }
+    assert_eq!(unfilled(&apply(open(&shares(5)), packed("P-1", 1, &shares(2), None))), 0, "not closed yet");
+}
+
+#[test]
+fn b11_a_close_is_the_warehouses_word_that_it_had_the_share_and_is_told_once() {
+    let state = apply(open(&shares(5)), closed(3));
+    assert_eq!((standing(&state), unfilled(&state)), (Standing::Accepted, 5));
+    assert_eq!(state.decide(closed(9)), Ok(vec![]));
+}
+
+#[test]
+fn b11_nothing_is_called_unfilled_while_nobody_knows_what_left() {
+    let state = play(open(&shares(5)), [milestone("P-1", 2, MilestoneKind::PickedUp), closed(3)]);
+    assert_eq!(unfilled(&state), 0);
+    assert_eq!(unfilled(&apply(state, packed("P-1", 1, &shares(2), None))), 3);
+    let wrong = packed("P-1", 1, &[part("OTHER", 5)], None);
+    let state = play(open(&shares(5)), [wrong, milestone("P-1", 2, MilestoneKind::PickedUp), closed(3)]);
+    assert_eq!(unfilled(&state), 0);
+    assert_eq!(unfilled(&decide(state.clone(), ReviewKind::ContentMismatch, Choice::Accept)), 0);
+    assert_eq!(unfilled(&decide(state, ReviewKind::ContentMismatch, Choice::Recall)), 5);
+}
+
+// ---- Kits
+
+/// Three kits of two bolts and a nut.
+fn bolts() -> Fulfillment {
+    open_as(kit(&shares(3), &[("BOLT", 2), ("NUT", 1)]))
+}
+
+fn posting(state: &Fulfillment, package: &str) -> Option<Vec<crate::order::Share>> {
+    state.goods_issue(&id(package)).map(|issue| issue.lines)
+}
+
+fn is_posted(state: &Fulfillment) -> bool {
+    state.known().unwrap().progress(1).unwrap().goods_issued
+}
+
+#[test]
+fn b14_a_kit_is_asked_for_in_exactly_its_parts() {
+    let kit = kit(&[share(1, 3), share(2, 5)], &[("BOLT", 2), ("NUT", 1)]);
+    let request = Fulfillment::default().request(&kit).unwrap();
+    assert_eq!(request.lines, [part("BOLT", 6), part("NUT", 3), share(2, 5)]);
+}
+
+#[test]
+fn b14_a_partial_kit_never_counts_as_a_kit() {
+    let left = |package, lines: &[crate::order::Share]| {
+        [packed(package, 1, lines, None), milestone(package, 2, MilestoneKind::Delivered)]
+    };
+    let state = play(bolts(), left("P-1", &[part("BOLT", 5)]));
+    assert_eq!((shipped(&state), delivered(&state)), (0, 0));
+    assert_eq!(posting(&state, "P-1"), None);
+    assert!(is_posted(&state), "nothing is complete, and nothing to post");
+    let state = play(state, left("P-2", &[part("NUT", 3)]));
+    assert_eq!((shipped(&state), delivered(&state)), (2, 2));
+    let state = play(state, left("P-3", &[part("BOLT", 1)]));
+    assert_eq!((shipped(&state), delivered(&state), kinds(&state)), (3, 3, vec![]));
+    let built = play(bolts(), left("P-1", &[share(1, 3)]));
+    assert_eq!((shipped(&built), kinds(&built)), (3, vec![]), "kits that the warehouse built itself");
+}
+
+#[test]
+fn b14_kits_are_posted_by_the_package_that_completes_them_and_never_twice() {
+    let state = play(
+        bolts(),
+        [
+            packed("P-1", 1, &[part("BOLT", 4)], None),
+            packed("P-2", 1, &[part("NUT", 3)], None),
+            packed("P-3", 1, &[part("BOLT", 2)], None),
+            milestone("P-1", 2, MilestoneKind::PickedUp),
+            milestone("P-2", 2, MilestoneKind::PickedUp),
+        ],
+    );
+    assert_eq!((posting(&state, "P-1"), posting(&state, "P-2")), (Some(shares(2)), Some(shares(2))));
+    let second = || Effect::PostGoodsIssue { package: id("P-2") };
+    let state = apply(state, FulfillmentCommand::Announce(sending(second(), 1)));
+    assert_eq!(posting(&state, "P-1"), None, "what one is about to post the other does not");
+    assert!(!is_posted(&state));
+    let state = apply(state, milestone("P-3", 3, MilestoneKind::PickedUp));
+    assert_eq!((posting(&state, "P-2"), posting(&state, "P-3")), (Some(shares(2)), Some(shares(1))), "the same again");
+    let state = apply(state, goods_issued("P-2", "GI-2", &shares(2)));
+    assert_eq!((posting(&state, "P-1"), posting(&state, "P-3")), (Some(shares(1)), Some(shares(1))));
+    let state = apply(state, goods_issued("P-3", "GI-3", &shares(1)));
+    assert_eq!((posting(&state, "P-1"), posting(&state, "P-3"), kinds(&state)), (None, None, vec![]));
+    assert!(is_posted(&state));
+}
+
+#[test]
+fn b14_kits_posted_by_hand_are_not_posted_again() {
+    let whole = [part("BOLT", 4), part("NUT", 2)];
+    let state = play(
+        bolts(),
+        [
+            packed("P-1", 1, &whole, None),
+            milestone("P-1", 2, MilestoneKind::PickedUp),
+            refusal(GOODS_ISSUE(), "CLOSED"),
+        ],
+    );
+    assert!(!is_posted(&state));
+    let state = decide(state, ReviewKind::PartnerRefused, Choice::SettledByHand);
+    assert!(is_posted(&state));
+    let rest = [part("BOLT", 2), part("NUT", 1)];
+    let state = play(state, [packed("P-2", 3, &rest, None), milestone("P-2", 4, MilestoneKind::PickedUp)]);
+    assert_eq!(posting(&state, "P-2"), Some(shares(1)));
+    let state = apply(state, goods_issued("P-2", "GI-2", &shares(1)));
+    assert!(is_posted(&state) && kinds(&state).is_empty());
+}
+
+#[test]
+fn b14_parts_that_never_make_a_kit_are_reviewed_once_the_share_is_closed() {
+    let state = play(bolts(), [packed("P-1", 1, &[part("BOLT", 5), part("NUT", 3)], None)]);
+    assert!(kinds(&state).is_empty());
+    let state = apply(state, closed(3));
+    assert_eq!((unfilled(&state), kinds(&state)), (1, vec![ReviewKind::ContentMismatch; 2]));
+    let state = apply(state, packed("P-2", 4, &[part("BOLT", 1)], None));
+    assert_eq!((unfilled(&state), kinds(&state)), (0, vec![]));
+}
+
+#[test]
+fn b14_kits_that_were_posted_and_did_not_leave_are_reviewed() {
+    let state = play(
+        bolts(),
+        [
+            packed("P-1", 1, &[part("BOLT", 2), part("NUT", 1)], None),
+            milestone("P-1", 2, MilestoneKind::PickedUp),
+            goods_issued("P-1", "GI-1", &shares(2)),
+        ],
+    );
+    assert_eq!(kinds(&state), [ReviewKind::PostingMismatch]);
+}
+
+// ---- Lots and serial numbers
+
+/// Three pieces that left in one package.
+fn left_with(traced: Traced, packed: FulfillmentCommand) -> Fulfillment {
+    play(open_as(traceable(&shares(3), traced)), [packed, milestone("P-1", 2, MilestoneKind::PickedUp)])
+}
+
+#[test]
+fn b17_a_goods_issue_waits_for_every_pieces_lot() {
+    let bare = || packed("P-1", 1, &shares(3), None);
+    for short in [bare(), with_lots(bare(), &[("L-1", 2)])] {
+        let state = left_with(Traced::Lot, short);
+        assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![ReviewKind::TraceMissing], None));
+        assert!(!is_posted(&state));
+        let told = with_lots(packed("P-1", 3, &[], None), &[("L-1", 2), ("L-2", 1)]);
+        let told = apply(state.clone(), told);
+        assert_eq!((kinds(&told), posting(&told, "P-1")), (vec![], Some(shares(3))));
+        assert_eq!(kinds(&apply(told, packed("P-1", 4, &shares(3), None))), [], "silence takes no lot back");
+        let lifted = decide(state.clone(), ReviewKind::TraceMissing, Choice::Accept);
+        assert_eq!((kinds(&lifted), posting(&lifted, "P-1")), (vec![], Some(shares(3))));
+        let recalled = decide(state, ReviewKind::TraceMissing, Choice::Recall);
+        assert_eq!((kinds(&recalled), posting(&recalled, "P-1")), (vec![], None));
+    }
+}
+
+#[test]
+fn b17_a_goods_issue_waits_for_as_many_serial_numbers_as_pieces() {
+    let bare = || packed("P-1", 1, &shares(3), None);
+    let state = left_with(Traced::Serial, with_serials(bare(), &["S-1", "S-2"]));
+    assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![ReviewKind::TraceMissing], None));
+    let state = apply(state, with_serials(packed("P-1", 3, &shares(3), None), &["S-1", "S-2", "S-3"]));
+    assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![], Some(shares(3))));
+}
+
+#[test]
+fn b17_one_serial_number_in_two_packages_blocks_both_until_one_is_corrected_or_void() {
+    let pair = |package, serials| with_serials(packed(package, 1, &shares(2), None), serials);
+    let facts =
+        [pair("P-1", &["S-1", "S-2"]), pair("P-2", &["S-2", "S-3"]), milestone("P-1", 2, MilestoneKind::PickedUp)];
+    for facts in permutations(&facts) {
+        let state = play(open_as(traceable(&shares(4), Traced::Serial)), facts);
+        assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![ReviewKind::SerialTwice], None));
+        let corrected = with_serials(packed("P-2", 3, &shares(2), None), &["S-3", "S-4"]);
+        for lift in [corrected, voided("P-2", 3)] {
+            let state = apply(state.clone(), lift);
+            assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![], Some(shares(2))));
+        }
+        let accepted = decide(state, ReviewKind::SerialTwice, Choice::Accept);
+        assert_eq!((kinds(&accepted), posting(&accepted, "P-1")), (vec![], Some(shares(2))));
+    }
+}
+
+// ---- Decisions
+
+#[test]
+fn only_an_open_review_can_be_decided_and_only_as_it_offers() {
+    let state = apply(open(&shares(3)), refusal(Effect::RequestFulfillment, "REJECTED"));
+    let decision = |choice| FulfillmentCommand::Decide(Decision { choice, ..retry() });
+    assert_eq!(state.decide(decision(Choice::Recall)).unwrap_err().code, "CHOICE_NOT_OFFERED");
+    let state = apply(state, decision(Choice::SettledByHand));
+    assert!(kinds(&state).is_empty() && state.request(&opened(&shares(3))).is_none());
+    assert_eq!(state.decide(decision(Choice::Retry)).unwrap_err().code, "REVIEW_NOT_OPEN");
+}
+
+#[test]
+fn a_refused_effect_is_asked_again_by_decision_and_a_new_refusal_is_a_new_review() {
+    let refused = || refusal(GOODS_ISSUE(), "CLOSED");
+    let left = [packed("P-1", 1, &shares(3), None), milestone("P-1", 2, MilestoneKind::PickedUp)];
+    let state = apply(play(open(&shares(3)), left), refused());
+    assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![ReviewKind::PartnerRefused], None));
+    let again = decide(state, ReviewKind::PartnerRefused, Choice::Retry);
+    assert_eq!((kinds(&again), posting(&again, "P-1")), (vec![], Some(shares(3))));
+    let state = apply(again, refused());
+    assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![ReviewKind::PartnerRefused], None));
+    assert!(!is_posted(&state));
+    assert!(is_posted(&decide(state, ReviewKind::PartnerRefused, Choice::SettledByHand)));
+}
+
+#[test]
+fn b13_a_substitution_that_somebody_accepts_counts_and_is_posted_as_it_is() {
+    let substitute = || vec![part("OTHER", 3)];
+    let facts = [packed("P-1", 1, &substitute(), None), milestone("P-1", 2, MilestoneKind::PickedUp)];
+    let state = decide(play(open(&shares(3)), facts), ReviewKind::ContentMismatch, Choice::Accept);
+    assert_eq!((shipped(&state), kinds(&state), posting(&state, "P-1")), (3, vec![], Some(substitute())));
+    assert!(!is_posted(&state));
+    let posted = apply(state.clone(), goods_issued("P-1", "GI-1", &substitute()));
+    assert!(is_posted(&posted) && kinds(&posted).is_empty());
+    let other = apply(state, packed("P-1", 3, &[part("OTHER", 4)], None));
+    assert_eq!((shipped(&other), kinds(&other)), (0, vec![ReviewKind::ContentMismatch]), "another content");
+    let mut cases = share(1, 3);
+    cases.quantity = quantity(3, "CS");
+    let facts = [packed("P-1", 1, &[cases], None), milestone("P-1", 2, MilestoneKind::PickedUp)];
+    let state = decide(play(open(&shares(3)), facts), ReviewKind::ContentMismatch, Choice::Accept);
+    assert_eq!((shipped(&state), posting(&state, "P-1")), (0, None), "another unit cannot be counted");
+}
+
+#[test]
+fn b12_more_than_asked_is_posted_as_it_left() {
+    let facts = [packed("P-1", 1, &shares(5), None), milestone("P-1", 2, MilestoneKind::PickedUp), closed(3)];
+    let state = play(open(&shares(3)), facts);
+    assert_eq!((posting(&state, "P-1"), unfilled(&state)), (Some(shares(5)), 0));
+}
+
+// ---- What is waited for
+
+fn watch(state: &Fulfillment) -> Watch {
+    state.watch(&watched(&shares(3)))
+}
+
+fn news() -> Missing {
+    Missing::News { package: id("P-1") }
+}
+
+#[test]
+fn what_should_come_next_is_watched_until_the_share_has_come_to_its_end() {
+    assert_eq!(watch(&Fulfillment::default()), Watch::Until(at(60), Missing::Acknowledgement));
+    assert_eq!(Fulfillment::default().watch(&opened(&shares(3))), Watch::Over, "no deadlines were promised");
+    let state = open_as(watched(&shares(3)));
+    assert_eq!(watch(&state), Watch::Until(at(60), Missing::Acknowledgement));
+    let state = apply(state, accepted("F-1"));
+    assert_eq!(watch(&state), Watch::Until(at(1_440), Missing::Departure));
+    assert_eq!(watch(&apply(state.clone(), closed(3))), Watch::Over);
+    assert_eq!(watch(&apply(state.clone(), withdrawn(Some("F-1")))), Watch::Over);
+    assert_eq!(watch(&apply(state.clone(), rejected("no room"))), Watch::Over);
+    let state = apply(state, packed("P-1", 100, &shares(3), None));
+    assert_eq!(watch(&apply(state.clone(), closed(101))), Watch::Until(at(1_440), Missing::Departure), "not left");
+    let state = apply(state, milestone("P-1", 200, MilestoneKind::PickedUp));
+    assert_eq!(watch(&state), Watch::Until(at(200 + 2_880), news()));
+    assert_eq!(watch(&apply(state, milestone("P-1", 300, MilestoneKind::Delivered))), Watch::Over);
+}
+
+#[test]
+fn what_is_late_is_looked_for_again_a_day_later_and_reviewed_until_it_comes() {
+    let state = open_as(watched(&shares(3)));
+    assert_eq!(watch(&state).passed(at(59)), None);
+    let missed = watch(&state).passed(at(60)).unwrap();
+    let state = apply(state, FulfillmentCommand::RecordLate(missed.clone()));
+    assert_eq!(state.decide(FulfillmentCommand::RecordLate(missed)), Ok(vec![]));
+    assert_eq!((kinds(&state), watch(&state)), (vec![ReviewKind::Late], Watch::Until(at(1_440), Missing::Departure)));
+    let state = apply(state, late(Missing::Departure, 1_440));
+    assert_eq!(watch(&state), Watch::Until(at(1_500), Missing::Acknowledgement));
+    let before = reviews(&state);
+    let state = apply(state, late(Missing::Acknowledgement, 1_500));
+    assert_eq!(reviews(&state), before, "the same reviews, however often it is looked for");
+    let state = apply(state, accepted("F-1"));
+    assert_eq!((kinds(&state), watch(&state)), (vec![ReviewKind::Late], Watch::Until(at(2_880), Missing::Departure)));
+    let left = [packed("P-1", 3_000, &shares(3), None), milestone("P-1", 3_000, MilestoneKind::Delivered)];
+    let state = play(state, left);
+    assert_eq!((kinds(&state), watch(&state)), (vec![], Watch::Over));
+}
+
+#[test]
+fn c12_a_package_that_is_silent_too_long_has_expired_until_it_is_heard_of() {
+    let left = [packed("P-1", 1, &shares(3), None), milestone("P-1", 10, MilestoneKind::InTransit)];
+    let facts = [left.to_vec(), vec![accepted("F-1"), late(news(), 10 + 2_880)]].concat();
+    for facts in permutations(&facts) {
+        let state = play(open_as(watched(&shares(3))), facts);
+        assert_eq!(
+            (kinds(&state), watch(&state)),
+            (vec![ReviewKind::TrackingExpired], Watch::Until(at(4_330), news()))
+        );
+        let seen = decide(state.clone(), ReviewKind::TrackingExpired, Choice::Acknowledge);
+        assert_eq!((kinds(&seen), watch(&seen)), (vec![], Watch::Until(at(4_330), news())));
+        let heard = apply(state, milestone("P-1", 4_000, MilestoneKind::InTransit));
+        assert_eq!((kinds(&heard), watch(&heard)), (vec![], Watch::Until(at(4_000 + 2_880), news())));
+    }
+}
+
+#[test]
+fn c09_a_poll_that_repeats_known_facts_is_no_news_and_a_later_package_is() {
+    let poll = |facts: &[FulfillmentCommand]| FulfillmentCommand::RecordAll(facts.to_vec());
+    let facts = [
+        accepted("F-1"),
+        packed("P-1", 1, &shares(2), Some("1ZA")),
+        milestone("P-1", 2, MilestoneKind::InTransit),
+        with_lots(packed("P-1", 2, &[], None), &[("L-1", 2)]),
+        closed(5),
+    ];
+    let state = apply(open(&shares(5)), poll(&facts));
+    assert_eq!(state.decide(poll(&facts)), Ok(vec![]));
+    assert_eq!(state.inquiry().unwrap().reference, Some(id("F-1")));
+    let later = [&facts[..], &[packed("P-2", 3, &shares(3), Some("1ZB"))]].concat();
+    assert_eq!(state.decide(poll(&later)).unwrap().len(), 1);
+    assert_eq!(unfilled(&apply(state, poll(&later))), 0);
+}
+
+#[test]
+fn c05_a_share_is_delivered_only_when_its_last_package_is_and_a_void_one_is_not_waited_for() {
+    let state = play(
+        open_as(watched(&shares(5))),
+        [
+            accepted("F-1"),
+            packed("P-1", 1, &shares(2), None),
+            packed("P-2", 1, &shares(3), None),
+            packed("P-3", 1, &shares(3), None),
+            voided("P-2", 2),
+            milestone("P-1", 3, MilestoneKind::Delivered),
+            milestone("P-3", 3, MilestoneKind::InTransit),
+        ],
+    );
+    assert_eq!((shipped(&state), delivered(&state)), (5, 2));
+    assert_eq!(watch(&state), Watch::Until(at(3 + 2_880), Missing::News { package: id("P-3") }));
+    let state = apply(state, milestone("P-3", 4, MilestoneKind::Delivered));
+    assert_eq!((delivered(&state), watch(&state)), (5, Watch::Over));
 }
 
 fn permutations(facts: &[FulfillmentCommand]) -> Vec<Vec<FulfillmentCommand>> {

@@ -20,6 +20,16 @@ pub enum Watch {
     Over,
 }
 
+impl Watch {
+    /// What is late at `now`, if anything is.
+    pub fn passed(self, now: Timestamp) -> Option<Late> {
+        match self {
+            Self::Until(due, missing) => (due <= now).then_some(Late { missing, due }),
+            Self::Over => None,
+        }
+    }
+}
+
 /// How long after it was raised something late is looked for again.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
