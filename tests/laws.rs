@@ -87,7 +87,7 @@ fn fact() -> impl Strategy<Value = FulfillmentCommand> {
     let carrier = || proptest::option::of(select(vec![id("UPS"), id("DHL")]));
     let packed =
         (package(), 0..20i64, contents(), carrier(), tracking()).prop_map(|(package, n, lines, carrier, tracking)| {
-            FulfillmentCommand::RecordPacked(Packed { package, at: at(n), lines, carrier, tracking })
+            FulfillmentCommand::RecordPacked(Packed { package, at: at(n), lines, carrier, tracking, traced: vec![] })
         });
     let milestone = (package(), 0..20i64, kind(), any::<bool>(), carrier(), tracking());
     let milestone = milestone.prop_map(|(package, n, milestone, clock_ahead, carrier, tracking)| {
