@@ -8,7 +8,10 @@ mod samples;
 use std::collections::BTreeSet;
 
 use domain::fulfillment::{GoodsIssued, Milestone, MilestoneKind, PackageStatus, Packed, Rejected, Voided};
-use domain::order::{Knowledge, Progress, Share, Standing};
+use domain::order::{
+    Allocation, AllocationReleased, CreditExpired, Knowledge, Progress, SalesOrderCancelled, Share, Standing, StockArrived,
+};
+use domain::review::{Choice, Review, ReviewKind};
 use domain::workflow::fold;
 use domain::{
     Effect, Fulfillment, FulfillmentCommand, FulfillmentEvent, Order, OrderCommand, OrderEvent, Quantity, Rejection,
@@ -17,9 +20,9 @@ use domain::{
 use proptest::prelude::*;
 use proptest::sample::select;
 use samples::{
-    allocation, apply, approved, assignment, at, cancel, each, faltered, id, invoiced, line_no, open, opened, overdue,
-    permutations, play, progress, quantity, quote, refused, refused_credit, released, routed, routing, sending, share,
-    share_id, site, submission, to_release, told,
+    allocation, amendment, apply, approved, assignment, at, cancel, decision, each, faltered, held, hold_released, id,
+    invoiced, line_no, open, opened, overdue, permutations, play, progress, quantity, quote, refused, refused_credit,
+    released, routed, routing, sending, share, share_id, site, submission, to_release, told,
 };
 
 fn cases(n: u32) -> ProptestConfig {
@@ -84,7 +87,7 @@ fn fact() -> impl Strategy<Value = FulfillmentCommand> {
     let carrier = || proptest::option::of(select(vec![id("UPS"), id("DHL")]));
     let packed =
         (package(), 0..20i64, contents(), carrier(), tracking()).prop_map(|(package, n, lines, carrier, tracking)| {
-            FulfillmentCommand::RecordPacked(Packed { package, at: at(n), lines, carrier, tracking })
+            FulfillmentCommand::RecordPacked(Packed { package, at: at(n), lines, carrier, tracking, traced: vec![] })
         });
     let milestone = (package(), 0..20i64, kind(), any::<bool>(), carrier(), tracking());
     let milestone = milestone.prop_map(|(package, n, milestone, clock_ahead, carrier, tracking)| {
@@ -235,7 +238,8 @@ fn standing(n: u32, as_of: u64) -> Progress {
     let dice = (u64::from(n) * 7 + as_of * 13) % 11;
     let standing = match dice {
         0 => Standing::Rejected,
-        1 | 2 => Standing::Requested,
+        1 => Standing::Withdrawn,
+        2 => Standing::Requested,
         _ => Standing::Accepted,
     };
     let shipped = u32::try_from(dice).unwrap();
@@ -245,6 +249,12 @@ fn standing(n: u32, as_of: u64) -> Progress {
     }
     if dice == 8 {
         report.shipped.insert(line_no(2), quantity(1, "CS"));
+    }
+    if dice == 5 {
+        report.unfilled.insert(line_no(1), each(1));
+    }
+    if dice == 6 {
+        report.withdrawal_refused = Some("TOO_LATE: no".to_owned());
     }
     if dice == 10 {
         report.shipped.insert(line_no(1), Quantity::new(1_000_000_000_000u64.into(), id("EA")).unwrap());
@@ -297,11 +307,20 @@ fn as_order_event(fact: &OrderCommand) -> Option<OrderEvent> {
         | OrderCommand::RecordUnpriceable(_)
         | OrderCommand::RecordCreditApproved(_)
         | OrderCommand::RecordCreditRefused(_)
+        | OrderCommand::ExpireCredit(_)
         | OrderCommand::RecordAllocation(_)
+        | OrderCommand::RecordStock(_)
+        | OrderCommand::RecordAllocationReleased(_)
         | OrderCommand::RecordRelease(_)
+        | OrderCommand::RecordSalesOrderCancelled(_)
         | OrderCommand::RecordRouting(_)
         | OrderCommand::RecordInvoice(_)
         | OrderCommand::Cancel(_)
+        | OrderCommand::Hold(_)
+        | OrderCommand::ReleaseHold(_)
+        | OrderCommand::Amend(_)
+        | OrderCommand::Reassign(_)
+        | OrderCommand::Decide(_)
         | OrderCommand::Announce(_)
         | OrderCommand::RecordFaltered(_)
         | OrderCommand::RecordRefused(_) => None,
@@ -365,7 +384,7 @@ fn credit_and_stock_end_the_same_in_any_order_and_number() {
     ];
     let priced = || play(Order::default(), to_release(&[10, 5]).into_iter().take(2));
     let first = play(priced(), words.clone());
-    assert!(first.sales_order().is_some());
+    assert!(first.sales_order(at(0)).is_some());
     for words in permutations(&words) {
         assert_eq!(play(priced(), words), first);
     }
@@ -427,10 +446,14 @@ proptest! {
 
 fn effect() -> impl Strategy<Value = Effect> {
     select(vec![
-        Effect::Allocate,
+        Effect::Allocate { part: 1 },
+        Effect::Allocate { part: 2 },
+        Effect::ReleaseAllocation { part: 1 },
         Effect::CreateSalesOrder,
+        Effect::CancelSalesOrder,
         Effect::Invoice,
         Effect::RequestFulfillment,
+        Effect::WithdrawFulfillment,
         Effect::PostGoodsIssue { package: id("P-1") },
     ])
 }
@@ -441,7 +464,14 @@ fn bookkeeping() -> impl Strategy<Value = (Effect, u32, u8)> {
 
 fn order_command() -> impl Strategy<Value = OrderCommand> {
     let base = || submission(&[10, 5]);
+    let part = |mut allocation: Allocation, part| {
+        allocation.part = part;
+        allocation.lines.iter_mut().for_each(|line| line.asked = Some(each(3)));
+        allocation
+    };
     let stock = select(vec![
+        part(allocation("AL-4", &[(1, &[("WEST", 3)], 0)]), 2),
+        part(allocation("AL-5", &[(2, &[("WEST", 2)], 1)]), 3),
         allocation("AL-1", &[(1, &[("EAST", 6), ("WEST", 4)], 0), (2, &[("EAST", 5)], 0)]),
         allocation("AL-1", &[(1, &[("EAST", 6)], 4), (2, &[], 5)]),
         allocation("AL-2", &[(1, &[("EAST", 60)], 0)]),
@@ -471,6 +501,20 @@ fn order_command() -> impl Strategy<Value = OrderCommand> {
         3 => shares.prop_map(|shares| OrderCommand::RecordRouting(routing(&shares))),
         1 => select(vec!["INV-1", "INV-2"]).prop_map(|number| OrderCommand::RecordInvoice(invoiced(number))),
         1 => Just(OrderCommand::Cancel(cancel())),
+        1 => Just(OrderCommand::Hold(held())),
+        1 => Just(OrderCommand::ReleaseHold(hold_released())),
+        1 => select(vec![vec![8, 5], vec![10], vec![10, 5, 2]]).prop_map(|lines| OrderCommand::Amend(amendment(&lines))),
+        1 => (1..=3u32).prop_map(|n| OrderCommand::Reassign(share_id(n))),
+        1 => Just(OrderCommand::ExpireCredit(CreditExpired { valid_until: at(60) })),
+        1 => (1..=2u32).prop_map(|n| OrderCommand::RecordStock(StockArrived { lines: vec![share(n, 3)] })),
+        1 => (1..=3u32).prop_map(|part| OrderCommand::RecordAllocationReleased(AllocationReleased { part })),
+        1 => Just(OrderCommand::RecordSalesOrderCancelled(SalesOrderCancelled { sales_order: Some(id("SO-1")) })),
+        2 => (select(ReviewKind::ALL), select(Choice::ALL), select(vec!["UNKNOWN_SKU: no", "over the limit"])).prop_map(
+            |(kind, choice, reason)| {
+                let review = Review { kind, reason: reason.to_owned() };
+                OrderCommand::Decide(decision(&[review], kind, choice))
+            },
+        ),
         6 => order_fact(),
         3 => bookkeeping().prop_map(|(effect, attempt, what)| match what {
             0 => OrderCommand::Announce(sending(effect, attempt)),
@@ -507,7 +551,8 @@ fn conserved(order: &Order) -> Result<(), TestCaseError> {
 /// Asks an order everything that it can be asked.
 fn interrogate(order: &Order) {
     let sites = [site("EAST", 1, &["NY"]), site("WEST", 2, &[])];
-    drop((order.price_question(), order.credit_question(), order.allocation_request(), order.sales_order()));
+    drop((order.price_question(), order.credit_question(), order.allocation_request(), order.sales_order(at(0))));
+    drop((order.stock_question(), order.allocation_release(), order.sales_order_cancellation()));
     drop((order.invoice_request(), order.telling(), order.was_overtaken()));
     drop(order.routing_question().map(|question| question.decide(&sites, at(0))));
     drop(order.known().map(|known| (known.status(), known.reviews(), known.is_routed())));
@@ -526,7 +571,12 @@ where
 /// Requests are ordered by their commits, and each commits; so does a claim. Everything else is news once.
 fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
     match command {
-        OrderCommand::Cancel(_) | OrderCommand::Announce(_) => false,
+        OrderCommand::Cancel(_)
+        | OrderCommand::Hold(_)
+        | OrderCommand::ReleaseHold(_)
+        | OrderCommand::Amend(_)
+        | OrderCommand::Decide(_)
+        | OrderCommand::Announce(_) => false,
         // What lands late at the CRM is noted each time: the order is told again for it.
         OrderCommand::RecordTold(told) => newest_told(order).is_none_or(|newest| newest <= told.version),
         OrderCommand::Submit(_)
@@ -534,11 +584,16 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
         | OrderCommand::RecordUnpriceable(_)
         | OrderCommand::RecordCreditApproved(_)
         | OrderCommand::RecordCreditRefused(_)
+        | OrderCommand::ExpireCredit(_)
         | OrderCommand::RecordAllocation(_)
+        | OrderCommand::RecordStock(_)
+        | OrderCommand::RecordAllocationReleased(_)
         | OrderCommand::RecordRelease(_)
+        | OrderCommand::RecordSalesOrderCancelled(_)
         | OrderCommand::RecordRouting(_)
         | OrderCommand::RecordProgress(_)
         | OrderCommand::RecordInvoice(_)
+        | OrderCommand::Reassign(_)
         | OrderCommand::RaiseOverdue(_)
         | OrderCommand::RecordFaltered(_)
         | OrderCommand::RecordRefused(_) => true,

@@ -294,7 +294,7 @@ impl Known {
 
     fn record_release(&self, released: Released) -> Vec<OrderEvent> {
         let number = released.sales_order.clone();
-        let awaited = self.awaits_release(released.revision);
+        let awaited = self.awaits_release(released.revision) && self.sales_order().is_none_or(|known| *known == number);
         self.unless_known(Effect::CreateSalesOrder, awaited, false, &number, OrderEvent::Released(released))
     }
 
