@@ -119,6 +119,9 @@ impl RoutingQuestion<'_> {
             site: weighed[*i].site.code.clone(),
             ship_by: weighed[*i].ships_on,
             lines: lines.clone(),
+            handling: BTreeMap::new(),
+            deadlines: None,
+            on_short: weighed[*i].site.on_short,
         });
         let assignments = assignments.collect();
         let candidates = (0..).zip(weighed).map(|(i, w)| Candidate {

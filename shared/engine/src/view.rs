@@ -276,6 +276,8 @@ fn tell_order<'a>(event: &OrderEvent, order: &'a Order) -> (&'a str, String) {
         OrderEvent::Sending(sending) => (ours, sending_text(sending)),
         OrderEvent::Faltered(faltered) => (ours, faltered_text(faltered)),
         OrderEvent::EffectRefused(refused) => ("erp", refused_text(refused)),
+        #[allow(clippy::wildcard_enum_match_arm)]
+        other => (ours, format!("{other:?}")),
     }
 }
 
@@ -303,7 +305,10 @@ fn refused_text(refused: &domain::EffectRefused) -> String {
 /// What an effect is, for people, behind "to".
 fn deed(effect: &Effect) -> String {
     match effect {
-        Effect::Allocate => "set stock aside".to_owned(),
+        Effect::ReleaseAllocation { .. } => "give stock back".to_owned(),
+        Effect::CancelSalesOrder => "cancel the sales order".to_owned(),
+        Effect::WithdrawFulfillment => "ask for the share back".to_owned(),
+        Effect::Allocate { .. } => "set stock aside".to_owned(),
         Effect::CreateSalesOrder => "create the sales order".to_owned(),
         Effect::RequestFulfillment => "ask the warehouse to ship".to_owned(),
         Effect::PostGoodsIssue { package } => format!("post the goods issue of package {package}"),
@@ -334,6 +339,12 @@ fn tell_share(event: &FulfillmentEvent, warehouse: &str, at: Timestamp) -> (Stri
         FulfillmentEvent::GoodsIssued(issued) => {
             ("erp".to_owned(), format!("goods issue {} for package {}", issued.document, issued.package), at)
         }
+        #[allow(clippy::wildcard_enum_match_arm)]
+        FulfillmentEvent::Closed(_)
+        | FulfillmentEvent::Withdrawn(_)
+        | FulfillmentEvent::WithdrawalRefused(_)
+        | FulfillmentEvent::Late(_)
+        | FulfillmentEvent::ReviewDecided(_) => (warehouse.to_owned(), format!("{event:?}"), at),
         FulfillmentEvent::Sending(sending) => (ours(), sending_text(sending), at),
         FulfillmentEvent::Faltered(faltered) => (ours(), faltered_text(faltered), at),
         FulfillmentEvent::EffectRefused(refused) => {

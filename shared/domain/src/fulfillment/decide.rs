@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fulfillment::event::{
-    Accepted, FulfillmentEvent, GoodsIssued, Milestone, MilestoneKind, Opened, Packed, Rejected, Voided,
+    Accepted, Closed, FulfillmentEvent, GoodsIssued, Milestone, MilestoneKind, Opened, Packed, Rejected, Voided,
 };
 use crate::fulfillment::package::{Contents, Package};
 use crate::ids::{DocumentNumber, FulfillmentId, LineNo, PackageId};
@@ -69,6 +69,8 @@ pub enum FulfillmentCommand {
     RecordVoided(Voided),
     /// A package came further.
     RecordMilestone(Milestone),
+    /// The warehouse is done with the share.
+    RecordClosed(Closed),
     /// The ERP posted a goods issue.
     RecordGoodsIssued(GoodsIssued),
     /// Several reports of one document, in one commit.
@@ -101,6 +103,7 @@ impl Workflow for Fulfillment {
                 | FulfillmentCommand::RecordPacked(_)
                 | FulfillmentCommand::RecordVoided(_)
                 | FulfillmentCommand::RecordMilestone(_)
+                | FulfillmentCommand::RecordClosed(_)
                 | FulfillmentCommand::RecordGoodsIssued(_)
                 | FulfillmentCommand::RecordAll(_)
                 | FulfillmentCommand::Announce(_)
@@ -182,6 +185,7 @@ impl Known {
             FulfillmentCommand::RecordPacked(packed) => FulfillmentEvent::PackagePacked(packed),
             FulfillmentCommand::RecordVoided(voided) => FulfillmentEvent::PackageVoided(voided),
             FulfillmentCommand::RecordMilestone(milestone) => FulfillmentEvent::MilestoneRecorded(milestone),
+            FulfillmentCommand::RecordClosed(closed) => FulfillmentEvent::Closed(closed),
             FulfillmentCommand::RecordGoodsIssued(issued) => FulfillmentEvent::GoodsIssued(issued),
             FulfillmentCommand::Announce(sending) | FulfillmentCommand::Open(_, sending) => {
                 FulfillmentEvent::Sending(sending)
@@ -199,6 +203,11 @@ impl Known {
     fn is_news(&self, event: &FulfillmentEvent) -> bool {
         match event {
             FulfillmentEvent::Opened(_) => false,
+            FulfillmentEvent::Closed(_)
+            | FulfillmentEvent::Withdrawn(_)
+            | FulfillmentEvent::WithdrawalRefused(_)
+            | FulfillmentEvent::Late(_)
+            | FulfillmentEvent::ReviewDecided(_) => true,
             FulfillmentEvent::Accepted(accepted) => {
                 !self.accepted.contains(accepted) || self.sendings.contains_key(&Effect::RequestFulfillment)
             }
@@ -234,7 +243,12 @@ impl Known {
     fn apply(&mut self, event: &FulfillmentEvent) {
         match event {
             // The first opening stands.
-            FulfillmentEvent::Opened(_) => {}
+            FulfillmentEvent::Opened(_)
+            | FulfillmentEvent::Closed(_)
+            | FulfillmentEvent::Withdrawn(_)
+            | FulfillmentEvent::WithdrawalRefused(_)
+            | FulfillmentEvent::Late(_)
+            | FulfillmentEvent::ReviewDecided(_) => {}
             FulfillmentEvent::Accepted(accepted) => {
                 self.sendings.remove(&Effect::RequestFulfillment);
                 self.accepted.insert(accepted.clone());
@@ -315,6 +329,8 @@ impl Known {
             delivered: by_line(delivered.map(|(_, package)| package))?,
             packages: live().map(summary).collect(),
             goods_issued: left().all(|(id, _)| self.goods_issues.contains_key(id)),
+            unfilled: BTreeMap::new(),
+            withdrawal_refused: None,
         })
     }
 
@@ -371,7 +387,7 @@ impl Known {
         match effect {
             Effect::RequestFulfillment => !self.accepted.is_empty() || !self.rejected.is_empty(),
             Effect::PostGoodsIssue { package } => self.goods_issues.contains_key(package),
-            Effect::Allocate | Effect::CreateSalesOrder | Effect::Invoice => false,
+            Effect::Allocate { .. } | Effect::ReleaseAllocation { .. } | Effect::CancelSalesOrder | Effect::WithdrawFulfillment | Effect::CreateSalesOrder | Effect::Invoice => false,
         }
     }
 

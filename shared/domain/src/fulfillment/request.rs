@@ -121,6 +121,8 @@ impl Opened {
             service_level: known.submission.service_level,
             ship_to: known.submission.ship_to.clone(),
             lines: assignment.lines.clone(),
+            handling: assignment.handling.clone(),
+            deadlines: assignment.deadlines.clone(),
         })
     }
 }

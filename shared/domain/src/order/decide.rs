@@ -180,7 +180,7 @@ impl Known {
             OrderCommand::RecordCreditApproved(approved) => self.if_credit_open(OrderEvent::CreditApproved(approved)),
             OrderCommand::RecordCreditRefused(refused) => self.if_credit_open(OrderEvent::CreditRefused(refused)),
             OrderCommand::RecordAllocation(allocation) => {
-                self.unless_known(Effect::Allocate, &allocation.number.clone(), OrderEvent::Allocated(allocation))
+                self.unless_known(Effect::Allocate { part: 1 }, &allocation.number.clone(), OrderEvent::Allocated(allocation))
             }
             OrderCommand::RecordRelease(released) => {
                 let number = released.sales_order.clone();

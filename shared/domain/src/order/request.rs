@@ -286,7 +286,7 @@ impl Order {
     pub fn allocation_request(&self) -> Option<AllocationRequest> {
         let known = self.wanted()?;
         let Stage::Priced { price, stock: Stock::Pending, .. } = &known.stage else { return None };
-        if known.refused.contains_key(&Effect::Allocate) {
+        if known.refused.contains_key(&Effect::Allocate { part: 1 }) {
             return None;
         }
         let share = |line: &OrderLine| {
@@ -294,7 +294,7 @@ impl Order {
             Some(Share { line: line.line, sku: line.sku.clone(), quantity: priced.base })
         };
         let lines = known.submission.lines.iter().filter_map(share).collect();
-        Some(AllocationRequest { order: known.id().clone(), lines })
+        Some(AllocationRequest { order: known.id().clone(), part: 1, lines })
     }
 
     /// Whether the sales order has to be created.
@@ -318,6 +318,7 @@ impl Order {
         };
         Some(SalesOrder {
             order: known.id().clone(),
+            revision: 0,
             customer: submission.customer.clone(),
             customer_po: submission.customer_po.clone(),
             total: price.total,
@@ -339,7 +340,7 @@ impl Order {
         if known.refused.contains_key(&Effect::Invoice) || !posted || !known.all_delivered(&known.ladders()) {
             return None;
         }
-        Some(InvoiceRequest { order: known.id().clone(), sales_order: cleared.sales_order.clone() })
+        Some(InvoiceRequest { order: known.id().clone(), sales_order: cleared.sales_order.clone(), lines: vec![] })
     }
 
     /// Whether an older telling landed at the CRM after a newer one.

@@ -202,7 +202,20 @@ impl Known {
     fn apply(&mut self, event: &OrderEvent) {
         match event {
             // The first submission stands; `decide` turns a second one into a conflict.
-            OrderEvent::Submitted(_) | OrderEvent::RequestRejected(_) => {}
+            OrderEvent::Submitted(_)
+            | OrderEvent::RequestRejected(_)
+            | OrderEvent::Held(_)
+            | OrderEvent::HoldReleased(_)
+            | OrderEvent::AmendRequested(_)
+            | OrderEvent::Amended(_)
+            | OrderEvent::AmendRejected(_)
+            | OrderEvent::WithdrawalRequested(_)
+            | OrderEvent::CreditExpired(_)
+            | OrderEvent::StockArrived(_)
+            | OrderEvent::AllocationReleased(_)
+            | OrderEvent::SalesOrderCancelled(_)
+            | OrderEvent::ReviewDecided(_)
+            | OrderEvent::CustomerNotice(_) => {}
             OrderEvent::SubmissionConflicted(conflict) => {
                 self.conflicts.insert(conflict.clone());
             }
@@ -213,9 +226,9 @@ impl Known {
             OrderEvent::CreditApproved(approved) => self.set_credit(Credit::Approved(approved.clone())),
             OrderEvent::CreditRefused(refused) => self.set_credit(Credit::Refused(refused.clone())),
             OrderEvent::Allocated(allocation) => {
-                self.sendings.remove(&Effect::Allocate);
-                if !self.awaits(&Effect::Allocate) {
-                    self.keep_surplus(Effect::Allocate, &allocation.number);
+                self.sendings.remove(&Effect::Allocate { part: 1 });
+                if !self.awaits(&Effect::Allocate { part: 1 }) {
+                    self.keep_surplus(Effect::Allocate { part: 1 }, &allocation.number);
                 } else if let Stage::Priced { stock, .. } = &mut self.stage {
                     *stock = Stock::Allocated(allocation.clone());
                 }
@@ -272,11 +285,14 @@ impl Known {
     /// Whether the order has a place for what this effect makes.
     pub(super) fn awaits(&self, effect: &Effect) -> bool {
         match (effect, &self.stage) {
-            (Effect::Allocate, Stage::Priced { stock: Stock::Pending, .. })
+            (Effect::Allocate { .. }, Stage::Priced { stock: Stock::Pending, .. })
             | (Effect::CreateSalesOrder, Stage::Priced { stock: Stock::Allocated(_), .. })
             | (Effect::Invoice, Stage::Routed(_)) => true,
             (
-                Effect::Allocate
+                Effect::Allocate { .. }
+                | Effect::ReleaseAllocation { .. }
+                | Effect::CancelSalesOrder
+                | Effect::WithdrawFulfillment
                 | Effect::CreateSalesOrder
                 | Effect::Invoice
                 | Effect::RequestFulfillment

@@ -247,9 +247,10 @@ impl Known {
     /// What came of an effect.
     pub(super) fn document(&self, effect: &Effect) -> Option<&DocumentNumber> {
         match effect {
-            Effect::Allocate => self.allocation().map(|allocation| &allocation.number),
+            Effect::Allocate { .. } => self.allocation().map(|allocation| &allocation.number),
             Effect::CreateSalesOrder => self.sales_order(),
             Effect::Invoice => self.invoice().map(|invoiced| &invoiced.invoice),
+            Effect::ReleaseAllocation { .. } | Effect::CancelSalesOrder | Effect::WithdrawFulfillment => None,
             Effect::RequestFulfillment | Effect::PostGoodsIssue { .. } => None,
         }
     }
