@@ -218,6 +218,7 @@ async fn sales_order(partners: &Adapters, order: &OrderId) -> SalesOrder {
     };
     SalesOrder {
         order: order.clone(),
+        revision: 0,
         customer: question.customer,
         customer_po: "PO-1".parse().unwrap(),
         total: quote.total,
@@ -252,7 +253,7 @@ async fn an_orders_whole_conversation_is_understood_on_both_sides() {
     assert!(matches!(partners.credit(&cx, &credit).await.unwrap(), CreditAnswer::Approved(_)));
     let poor = CreditQuestion { customer: "C-POOR".parse().unwrap(), ..credit };
     assert!(matches!(partners.credit(&cx, &poor).await.unwrap(), CreditAnswer::Refused(_)));
-    let request = AllocationRequest { order: order.clone(), lines: shares() };
+    let request = AllocationRequest { order: order.clone(), part: 1, lines: shares() };
     let allocation = partners.allocate(&cx, &request, Attempt::First).await.unwrap();
     assert!(allocation.lines.iter().all(|line| line.short.is_zero() && !line.sources.is_empty()));
     let released = partners.create_sales_order(&cx, &sales_order, Attempt::First).await.unwrap();
@@ -263,7 +264,7 @@ async fn an_orders_whole_conversation_is_understood_on_both_sides() {
         assert!(matches!(answer, WarehouseAnswer::Accepted(_)), "{answer:?}");
         goods_issue(partners, &cx, &order, n, &released.sales_order).await;
     }
-    let invoice = InvoiceRequest { order: order.clone(), sales_order: released.sales_order.clone() };
+    let invoice = InvoiceRequest { order: order.clone(), sales_order: released.sales_order.clone(), lines: shares() };
     let invoiced = partners.invoice(&cx, &invoice, Attempt::First).await.unwrap();
     assert_eq!(invoiced.total, sales_order.total);
     let telling = Telling {
@@ -327,7 +328,7 @@ async fn write(partners: &Adapters, operation: &str, order: &OrderId, attempt: A
     let cx = cx();
     match operation {
         "allocation.create" => {
-            let request = AllocationRequest { order: order.clone(), lines: shares() };
+            let request = AllocationRequest { order: order.clone(), part: 1, lines: shares() };
             partners.allocate(&cx, &request, attempt).await.map(|made| made.number.to_string())
         }
         "sales_order.create" => {

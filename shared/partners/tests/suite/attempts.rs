@@ -309,7 +309,7 @@ fn credit_is_a_yes_a_no_or_not_understood() {
 #[test]
 fn b15_stock_is_allocated_line_by_line_and_locations_are_called_as_we_call_them() {
     let script = Script::default().then(201, answer("allocate").0);
-    let Allocation { number, lines } =
+    let Allocation { number, lines, part: 1 } =
         run(partners(&script).allocate(&cx(), &allocation_request(), Attempt::First)).unwrap();
     assert_eq!(number.as_str(), "AL-1");
     let from = |location: &str, q: Quantity| vec![Source { location: location.parse().unwrap(), quantity: q }];
