@@ -93,6 +93,10 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
         if matches!(reply.status, 401 | 403) {
             reply = self.send(ask, true).await?;
         }
+        // An answer to a condition of ours; without one it would be our own mistake.
+        if reply.status == 412 && ask.headers.iter().any(|(name, _)| *name == "if-match") {
+            return Ok(Answer::Conflict(reply));
+        }
         self.meaning(reply)
     }
 
@@ -148,7 +152,7 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
         match status {
             200..=299 => Ok(Answer::Done(reply)),
             404 => Ok(Answer::Absent(reply)),
-            409 | 412 => Ok(Answer::Conflict(reply)),
+            409 => Ok(Answer::Conflict(reply)),
             422 => Ok(Answer::Unprocessable(reply)),
             401 | 403 => {
                 Err(ours(Code::PartnerUnauthorized, self.cause("does not accept our credentials", &said(status))))

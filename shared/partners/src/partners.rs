@@ -2,18 +2,19 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::{DocumentNumber, FulfillmentCommand, PartnerId};
 use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Withdrawal};
 use domain::order::{
-    Allocation, AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, Invoiced, PriceQuestion, Released,
-    SalesOrder, SalesOrderCancellation, Share, StockQuestion, Telling,
+    Allocation, AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, Invoiced, PriceQuestion,
+    Released, SalesOrder, SalesOrderCancellation, Share, StockQuestion, Telling,
 };
 use domain::party::Party;
 use domain::routing::Site;
+use domain::{DocumentNumber, FulfillmentCommand, PartnerId};
 use engine::delivery::{Delivery, Role};
 use engine::http::Request;
 use engine::inbound::{
-    ChangeReader, NewOrder, OrderChange, OrderReader, ReportReader, Reported, Senders, Sites, Unmappable, Unverified, Verified,
+    ChangeReader, NewOrder, OrderChange, OrderReader, ReportReader, Reported, Senders, Sites, Unmappable, Unverified,
+    Verified,
 };
 use engine::partner::{
     Attempt, CallFailure, CreditAnswer, Crm, Documents, Erp, PriceAnswer, Secrets, Warehouse, WarehouseAnswer,

@@ -441,11 +441,7 @@ pub(crate) async fn release_allocation<S: Secrets, T: Transport>(
 }
 
 /// Does what undoes a document. One that is gone by now has nothing to undo.
-async fn undo<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
-    path: &[&str],
-    key: &str,
-) -> Result<(), CallFailure> {
+async fn undo<S: Secrets, T: Transport>(desk: &Desk<'_, S, T>, path: &[&str], key: &str) -> Result<(), CallFailure> {
     let ask = Ask { body: vec![], ..desk.write(Method::Post, desk.url(path)?, Some(key.to_owned()), &())? };
     match desk.ask(&ask).await? {
         Answer::Done(_) | Answer::Absent(_) => Ok(()),
@@ -579,7 +575,14 @@ pub(crate) async fn cancel_sales_order<S: Secrets, T: Transport>(
         if is_undone(status.as_deref()) { gone.push(number) } else { open.push(number) }
     }
     // One that was made is not yet shown by every ERP.
-    open.extend(request.sales_order.iter().filter(|known| !open.contains(known) && !gone.contains(known)).cloned().collect::<Vec<_>>());
+    open.extend(
+        request
+            .sales_order
+            .iter()
+            .filter(|known| !open.contains(known) && !gone.contains(known))
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
     for number in &open {
         undo(desk, &["sales-orders", number.as_str(), "cancel"], &format!("{}/{number}", request.key())).await?;
     }

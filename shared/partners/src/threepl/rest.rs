@@ -8,9 +8,7 @@ use domain::fulfillment::{
 };
 use domain::order::{ServiceLevel, Share};
 use domain::party::Party;
-use domain::{
-    EffectRequest as _, FulfillmentCommand, FulfillmentId, LineNo, PackageId, Quantity, Rejection, Serial,
-};
+use domain::{EffectRequest as _, FulfillmentCommand, FulfillmentId, LineNo, PackageId, Quantity, Rejection, Serial};
 use engine::delivery::Delivery;
 use engine::inbound::{Reported, Unmappable};
 use engine::partner::{Attempt, CallFailure, Secrets, WarehouseAnswer, WithdrawalAnswer};
@@ -368,12 +366,7 @@ fn passed(data: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<Fulfillme
     package_passed(&data.at("package"), data, maps, moment)
 }
 
-fn package_passed(
-    place: &Place<'_>,
-    data: &Place<'_>,
-    maps: &Maps,
-    moment: Moment,
-) -> Option<Vec<FulfillmentCommand>> {
+fn package_passed(place: &Place<'_>, data: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
     let id = package(place);
     let word = data.at("milestone").optional_words(64);
     let raw = data.at("carrier_code").optional_words(64);

@@ -12,9 +12,7 @@ use domain::fulfillment::{
 };
 use domain::order::{ServiceLevel, Share};
 use domain::party::Party;
-use domain::{
-    EffectRequest as _, FulfillmentCommand, FulfillmentId, LineNo, PackageId, Quantity, Rejection, Serial,
-};
+use domain::{EffectRequest as _, FulfillmentCommand, FulfillmentId, LineNo, PackageId, Quantity, Rejection, Serial};
 use engine::Code;
 use engine::delivery::Delivery;
 use engine::inbound::{Reported, Unmappable};
@@ -487,7 +485,14 @@ fn read_shipment(place: &Place<'_>, partner: &Partner, received_at: Timestamp) -
     let packed = !matches!(milestone, MilestoneKind::OnHold | MilestoneKind::Cancelled);
     if packed && !lines.is_empty() {
         let (package, at) = (package.clone(), made?.at);
-        commands.push(FulfillmentCommand::RecordPacked(Packed { package, at, lines, carrier: None, tracking: None, traced }));
+        commands.push(FulfillmentCommand::RecordPacked(Packed {
+            package,
+            at,
+            lines,
+            carrier: None,
+            tracking: None,
+            traced,
+        }));
     }
     commands.push(FulfillmentCommand::RecordMilestone(Milestone {
         package,

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Withdrawal};
 use domain::order::{
-    Allocation, AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, Invoiced, PriceQuestion, Released,
-    SalesOrder, SalesOrderCancellation, Share, StockQuestion, Telling,
+    Allocation, AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, Invoiced, PriceQuestion,
+    Released, SalesOrder, SalesOrderCancellation, Share, StockQuestion, Telling,
 };
 use domain::party::{Party, PartyRef};
 use domain::routing::Site;

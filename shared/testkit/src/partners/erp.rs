@@ -393,7 +393,8 @@ impl Erp {
 
     fn book(&mut self, body: &Value, key: &str) -> Booked {
         let mut order = sales_order(body)?;
-        let newest = self.sales_orders.iter().filter(|known| known.reference == order.reference && known.status == "open");
+        let newest =
+            self.sales_orders.iter().filter(|known| known.reference == order.reference && known.status == "open");
         if let Some(known) = newest.clone().find(|known| known.revision > order.revision) {
             return Err(stale(known));
         }

@@ -117,7 +117,8 @@ impl Rest3pl {
 
     fn list(&self, request: &Request, now: Timestamp) -> Reply {
         let reference = request.query.get("reference");
-        let wanted = |job: &&Job| reference.is_none_or(|reference| *reference == job.reference) && job.shown_from <= now;
+        let wanted =
+            |job: &&Job| reference.is_none_or(|reference| *reference == job.reference) && job.shown_from <= now;
         let items: Vec<Value> = self.floor.jobs.iter().filter(wanted).map(listed).collect();
         Reply::json(200, &json!({"items": items}))
     }
@@ -196,9 +197,7 @@ fn asked(body: &Value) -> Result<(String, Vec<Line>), Reply> {
 
 /// A request as who asks for it sees it: with all that its messages tell, and their times.
 fn listed(job: &Job) -> Value {
-    let passed = |(name, at): (&str, Timestamp)| {
-        json!({"milestone": name, "carrier_code": carrier_code(name), "occurred_at": written(at)})
-    };
+    let passed = |(name, at): (&str, Timestamp)| json!({"milestone": name, "carrier_code": carrier_code(name), "occurred_at": written(at)});
     let package = |package: &Package| {
         let mut all = shown(package);
         if let Some(all) = all.as_object_mut() {
