@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use domain::fulfillment::{GoodsIssued, Milestone, MilestoneKind, PackageStatus, Packed, Rejected, Voided};
 use domain::order::{
-    Allocation, AllocationReleased, CreditExpired, Knowledge, Progress, SalesOrderCancelled, Share, Standing, StockArrived,
+    Allocation, AllocationReleased, CreditExpired, Knowledge, Progress, SalesOrderCancelled, Share, Standing,
+    StockArrived,
 };
 use domain::review::{Choice, Review, ReviewKind};
 use domain::workflow::fold;

@@ -75,7 +75,8 @@ where
     R: Fn(&PartnerId, &[u8], jiff::Timestamp) -> Result<NewOrder, Vec<Offence>>,
 {
     engine::http::json_text(&request.body)?;
-    let invalid = |errors| Problem { errors, ..Problem::new(422, "CHANGE_INVALID", "The body does not say what is wanted") };
+    let invalid =
+        |errors| Problem { errors, ..Problem::new(422, "CHANGE_INVALID", "The body does not say what is wanted") };
     let reason = serde_json::from_slice::<Wish>(&request.body).ok().map(|wish| wish.reason);
     let reason = reason.filter(|reason| (1..=LONGEST_REASON).contains(&reason.chars().count())).ok_or_else(|| {
         let detail = format!("needs 1 to {LONGEST_REASON} characters, without personal data");

@@ -1,7 +1,7 @@
 //! Starts `fulfillment-withdraw`.
 
-use fulfillment_withdraw::{Ports, handle};
 use cloud::Exit;
+use fulfillment_withdraw::{Ports, handle};
 use partners::Partners;
 use partners::http::HttpTransport;
 

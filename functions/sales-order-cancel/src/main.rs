@@ -1,9 +1,9 @@
 //! Starts `sales-order-cancel`.
 
-use sales_order_cancel::{Ports, handle};
 use cloud::Exit;
 use partners::Partners;
 use partners::http::HttpTransport;
+use sales_order_cancel::{Ports, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {

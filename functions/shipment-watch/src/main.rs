@@ -1,9 +1,9 @@
 //! Starts `shipment-watch`.
 
-use shipment_watch::{Ports, handle};
 use cloud::Exit;
 use partners::Partners;
 use partners::http::HttpTransport;
+use shipment_watch::{Ports, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {

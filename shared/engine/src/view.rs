@@ -277,9 +277,15 @@ fn review_row<W: Reviewed>(seen: &Seen<W>, key: String, id: &str) -> Option<View
         part: REVIEWS.to_owned(),
         version: seen.version,
         list: if reviews.is_empty() { String::new() } else { OPEN_REVIEWS.to_owned() },
-        rank: format!("{}/{id}", sortable(first)),
+        rank: format!("{}/{id}", soonest_first(first)),
         document: serde_json::to_string(&reviews).unwrap_or_default(),
     })
+}
+
+/// A rank for lists, which show the highest first, that puts the earliest time there.
+fn soonest_first(at: Timestamp) -> String {
+    const FAR: i64 = 10_000_000_000_000;
+    format!("{:014}", FAR - at.as_millisecond())
 }
 
 /// An order's and its shares' commits as one timeline, oldest first.

@@ -41,6 +41,7 @@ fn founding(stream: &str, unique: &[&str]) -> Founding {
         body: "{}".to_owned(),
         why: "deadline".to_owned(),
         partner: None,
+        parent: None,
     };
     let unique = unique.iter().map(|key| (*key).to_owned()).collect();
     Founding { commit: commit(stream, 1, stream), unique, deadline }
@@ -170,6 +171,7 @@ pub async fn due(store: &impl Due) {
         body: r#"{"detail":{}}"#.to_owned(),
         why: "claimed".to_owned(),
         partner: Some("eastco".parse().unwrap()),
+        parent: None,
     };
     let (early, late) = (item(1), item(2));
     let shard = early.shard();
@@ -187,6 +189,14 @@ pub async fn due(store: &impl Due) {
     store.done(&early).await.unwrap();
     assert_eq!(mine(late.due).await, vec![late.clone()]);
     store.done(&late).await.unwrap();
+    let parent = format!("fulfillment/{id}");
+    let child = DueItem { parent: Some(parent.clone()), ..item(3) };
+    store.defer(&child).await.unwrap();
+    assert_eq!(store.waiting(&parent, 10).await.unwrap(), vec![child.clone()], "found by what it waits for");
+    assert_eq!(store.waiting("fulfillment/another", 10).await.unwrap(), vec![]);
+    assert_eq!(mine(child.due).await, vec![child.clone()], "and by its time, whatever happens to its parent");
+    store.done(&child).await.unwrap();
+    assert_eq!((store.waiting(&parent, 10).await.unwrap(), mine(child.due).await), (vec![], vec![]), "gone from both");
 }
 
 /// The read models' promises.
