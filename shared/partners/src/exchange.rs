@@ -10,6 +10,7 @@ use domain::Rejection;
 use domain::party::Party;
 use engine::partner::{Attempt, CallFailure, Secrets};
 use engine::{Code, Context, Failure};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ use url::Url;
 use crate::registry::{Partner, Submissions};
 use crate::retry_after;
 use crate::transport::{Call, Method, Reply, Transport, TransportFailure};
+
+/// How our own writes are marked, there and back.
+pub(crate) const ORIGIN: &str = "crossdock";
 
 /// Where one partner is spoken to on behalf of one step.
 pub(crate) struct Desk<'a, S, T> {
@@ -44,7 +48,7 @@ pub(crate) struct Ask {
 pub(crate) enum Answer {
     /// 2xx.
     Done(Reply),
-    /// 409.
+    /// 409, and 412: what was to be changed is not what it was.
     Conflict(Reply),
     /// 404.
     Absent(Reply),
@@ -89,6 +93,10 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
         if matches!(reply.status, 401 | 403) {
             reply = self.send(ask, true).await?;
         }
+        // An answer to a condition of ours; without one it would be our own mistake.
+        if reply.status == 412 && ask.headers.iter().any(|(name, _)| *name == "if-match") {
+            return Ok(Answer::Conflict(reply));
+        }
         self.meaning(reply)
     }
 
@@ -100,6 +108,10 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
             ("x-correlation-id", self.cx.correlation.clone()),
         ];
         headers.extend(self.cx.traceparent.clone().map(|parent| ("traceparent", parent)));
+        // A partner that tells us of changes tells by it which of them are our own.
+        if ask.method != Method::Get {
+            headers.push(("x-origin", ORIGIN.to_owned()));
+        }
         headers.extend(ask.key.clone().map(|key| ("idempotency-key", key)));
         headers.extend(ask.headers.iter().cloned());
         let (method, url, body) = (ask.method, ask.url.clone(), ask.body.clone());
@@ -197,6 +209,16 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
                 "OUTCOME_UNKNOWN",
                 format!("{} may have done it and cannot be asked; somebody has to look there", self.partner.id),
             ))),
+        }
+    }
+
+    /// What undoing has to wait for after a look: something that may have been sent up to `sent_until` may not be shown yet.
+    pub(crate) fn settling(&self, sent_until: Option<Timestamp>) -> Result<Option<Duration>, CallFailure> {
+        // A partner that cannot be asked is not asked, whether or not it has answered.
+        let over_by = sent_until.unwrap_or(Timestamp::MIN);
+        match self.first_step(Attempt::Repeat { over_by })? {
+            FirstStep::Send => Ok(None),
+            FirstStep::Look { then_wait } => Ok(then_wait),
         }
     }
 

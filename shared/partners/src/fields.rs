@@ -263,6 +263,20 @@ pub(crate) fn json(body: &[u8]) -> Result<Value, Vec<Offence>> {
     serde_json::from_slice(text).map_err(|error| vec![offence("", engine::redact::json_error(&error))])
 }
 
+/// What a message is that only tells us what we did ourselves.
+pub(crate) const OUR_OWN: &str = "our own write";
+
+/// Whether a message says that a write of ours caused it.
+pub(crate) fn is_our_own(root: &Place<'_>) -> bool {
+    root.at("origin").value.and_then(Value::as_str) == Some(crate::exchange::ORIGIN)
+}
+
+/// Why something is wanted, in the asker's words: redacted, and cut to what a timeline can show.
+pub(crate) fn reason(place: &Place<'_>) -> String {
+    let words = place.optional_words(500).map(|words| engine::redact::text(&words));
+    words.unwrap_or_else(|| "no reason was named".to_owned())
+}
+
 /// A sender's word for a topic, cut to what a log can take.
 pub(crate) fn topic(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || "._-/".contains(*c)).take(64).collect()

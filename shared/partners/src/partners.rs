@@ -2,21 +2,23 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::PartnerId;
-use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued};
+use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Withdrawal};
 use domain::order::{
-    Allocation, AllocationRequest, CreditQuestion, InvoiceRequest, Invoiced, PriceQuestion, Released, SalesOrder,
-    Telling,
+    Allocation, AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, Invoiced, PriceQuestion,
+    Released, SalesOrder, SalesOrderCancellation, Share, StockQuestion, Telling,
 };
 use domain::party::Party;
 use domain::routing::Site;
+use domain::{DocumentNumber, FulfillmentCommand, PartnerId};
 use engine::delivery::{Delivery, Role};
 use engine::http::Request;
 use engine::inbound::{
-    NewOrder, OrderReader, ReportReader, Reported, Senders, Sites, Unmappable, Unverified, Verified,
+    ChangeReader, NewOrder, OrderChange, OrderReader, ReportReader, Reported, Senders, Sites, Unmappable, Unverified,
+    Verified,
 };
 use engine::partner::{
     Attempt, CallFailure, CreditAnswer, Crm, Documents, Erp, PriceAnswer, Secrets, Warehouse, WarehouseAnswer,
+    WithdrawalAnswer,
 };
 use engine::{Clock, Code, Context, Failure};
 use jiff::{SignedDuration, Timestamp};
@@ -174,6 +176,22 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Erp for Partners<S, T, C> {
         erp::rest::allocate(&self.desk(&erp, cx), request, attempt).await
     }
 
+    async fn stock(&self, cx: &Context, question: &StockQuestion) -> Result<Vec<Share>, CallFailure> {
+        let erp = self.erp().await?;
+        erp::rest::stock(&self.desk(&erp, cx), question).await
+    }
+
+    /// A repeat looks first anyhow: what is given back is found by its reference.
+    async fn release_allocation(
+        &self,
+        cx: &Context,
+        request: &AllocationRelease,
+        _attempt: Attempt,
+    ) -> Result<(), CallFailure> {
+        let erp = self.erp().await?;
+        erp::rest::release_allocation(&self.desk(&erp, cx), request).await
+    }
+
     async fn create_sales_order(
         &self,
         cx: &Context,
@@ -182,6 +200,17 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Erp for Partners<S, T, C> {
     ) -> Result<Released, CallFailure> {
         let erp = self.erp().await?;
         erp::rest::create_sales_order(&self.desk(&erp, cx), order, attempt).await
+    }
+
+    /// A repeat looks first anyhow: what is cancelled is found by its reference.
+    async fn cancel_sales_order(
+        &self,
+        cx: &Context,
+        request: &SalesOrderCancellation,
+        _attempt: Attempt,
+    ) -> Result<Option<DocumentNumber>, CallFailure> {
+        let erp = self.erp().await?;
+        erp::rest::cancel_sales_order(&self.desk(&erp, cx), request).await
     }
 
     async fn post_goods_issue(
@@ -220,6 +249,30 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Warehouse for Partners<S, T
         match warehouse.protocol {
             Protocol::Rest => threepl::rest::request(&desk, request, party, attempt).await,
             Protocol::Shipbob { channel } => threepl::shipbob::request(&desk, channel, request, party, attempt).await,
+        }
+    }
+
+    /// A repeat says the same again: what is cancelled stays so.
+    async fn withdraw(
+        &self,
+        cx: &Context,
+        withdrawal: &Withdrawal,
+        _attempt: Attempt,
+    ) -> Result<WithdrawalAnswer, CallFailure> {
+        let warehouse = self.warehouse(&withdrawal.warehouse).await?;
+        let desk = self.desk(&warehouse, cx);
+        match warehouse.protocol {
+            Protocol::Rest => threepl::rest::withdraw(&desk, withdrawal).await,
+            Protocol::Shipbob { channel } => threepl::shipbob::withdraw(&desk, channel, withdrawal).await,
+        }
+    }
+
+    async fn inquire(&self, cx: &Context, inquiry: &Inquiry) -> Result<Vec<FulfillmentCommand>, CallFailure> {
+        let warehouse = self.warehouse(&inquiry.warehouse).await?;
+        let desk = self.desk(&warehouse, cx);
+        match warehouse.protocol {
+            Protocol::Rest => threepl::rest::inquire(&desk, inquiry).await,
+            Protocol::Shipbob { channel } => threepl::shipbob::inquire(&desk, channel, inquiry).await,
         }
     }
 }
@@ -285,6 +338,17 @@ impl<S: Documents, T, C: Clock> OrderReader for Partners<S, T, C> {
     async fn read_order(&self, delivery: &Delivery) -> Result<Result<NewOrder, Unmappable>, Failure> {
         let partner = self.partner(&delivery.partner).await?;
         Ok(crm::rest::read_order(&partner, delivery))
+    }
+}
+
+impl<S: Documents, T, C: Clock> ChangeReader for Partners<S, T, C> {
+    async fn read_change(&self, delivery: &Delivery) -> Result<Result<OrderChange, Unmappable>, Failure> {
+        let partner = self.partner(&delivery.partner).await?;
+        Ok(match partner.role {
+            Role::Crm => crm::rest::read_change(&partner, delivery),
+            Role::Erp => erp::rest::read_change(&partner, delivery),
+            Role::Warehouse => Err(Unmappable::Unrelated("a warehouse does not change orders")),
+        })
     }
 }
 

@@ -10,19 +10,19 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
-use domain::fulfillment::{FulfillmentRequest, GoodsIssue, MilestoneKind};
+use domain::fulfillment::{FulfillmentRequest, GoodsIssue, Inquiry, MilestoneKind, Withdrawal};
 use domain::order::{
-    AllocationRequest, CreditQuestion, InvoiceRequest, LinePrice, OrderLine, PriceQuestion, SalesOrder, ServiceLevel,
-    Share, Status, Telling,
+    AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, LinePrice, OrderLine, PriceQuestion,
+    SalesOrder, SalesOrderCancellation, ServiceLevel, Share, Status, StockQuestion, Telling,
 };
 use domain::party::{Destination, Party, PartyRef};
 use domain::{DocumentNumber, FulfillmentCommand as Command, LineNo, OrderId, Quantity};
 use engine::delivery::{Delivery, Role};
 use engine::http::Request;
-use engine::inbound::{OrderReader as _, ReportReader as _, Senders as _};
+use engine::inbound::{ChangeReader as _, OrderReader as _, ReportReader as _, Senders as _, Unmappable, Wanted};
 use engine::partner::{
     Attempt, CallFailure, CreditAnswer, Crm as _, Documents, Erp as _, PriceAnswer, Secrets, Warehouse as _,
-    WarehouseAnswer,
+    WarehouseAnswer, WithdrawalAnswer,
 };
 use engine::{Clock, Code, Context, Failure};
 use jiff::Timestamp;
@@ -218,6 +218,7 @@ async fn sales_order(partners: &Adapters, order: &OrderId) -> SalesOrder {
     };
     SalesOrder {
         order: order.clone(),
+        revision: 0,
         customer: question.customer,
         customer_po: "PO-1".parse().unwrap(),
         total: quote.total,
@@ -252,7 +253,7 @@ async fn an_orders_whole_conversation_is_understood_on_both_sides() {
     assert!(matches!(partners.credit(&cx, &credit).await.unwrap(), CreditAnswer::Approved(_)));
     let poor = CreditQuestion { customer: "C-POOR".parse().unwrap(), ..credit };
     assert!(matches!(partners.credit(&cx, &poor).await.unwrap(), CreditAnswer::Refused(_)));
-    let request = AllocationRequest { order: order.clone(), lines: shares() };
+    let request = AllocationRequest { order: order.clone(), part: 1, lines: shares() };
     let allocation = partners.allocate(&cx, &request, Attempt::First).await.unwrap();
     assert!(allocation.lines.iter().all(|line| line.short.is_zero() && !line.sources.is_empty()));
     let released = partners.create_sales_order(&cx, &sales_order, Attempt::First).await.unwrap();
@@ -263,7 +264,7 @@ async fn an_orders_whole_conversation_is_understood_on_both_sides() {
         assert!(matches!(answer, WarehouseAnswer::Accepted(_)), "{answer:?}");
         goods_issue(partners, &cx, &order, n, &released.sales_order).await;
     }
-    let invoice = InvoiceRequest { order: order.clone(), sales_order: released.sales_order.clone() };
+    let invoice = InvoiceRequest { order: order.clone(), sales_order: released.sales_order.clone(), lines: shares() };
     let invoiced = partners.invoice(&cx, &invoice, Attempt::First).await.unwrap();
     assert_eq!(invoiced.total, sales_order.total);
     let telling = Telling {
@@ -327,7 +328,7 @@ async fn write(partners: &Adapters, operation: &str, order: &OrderId, attempt: A
     let cx = cx();
     match operation {
         "allocation.create" => {
-            let request = AllocationRequest { order: order.clone(), lines: shares() };
+            let request = AllocationRequest { order: order.clone(), part: 1, lines: shares() };
             partners.allocate(&cx, &request, attempt).await.map(|made| made.number.to_string())
         }
         "sales_order.create" => {
@@ -444,4 +445,296 @@ async fn b01_an_order_that_the_vendor_does_not_show_yet_is_neither_doubled_nor_g
     }
     assert!(unsettled > 0);
     assert_eq!(town.made("shipwest", "fulfillment").await, 1);
+}
+
+/// Which write is undone, by whom, its operation there, and what it does there.
+const UNDOINGS: [(&str, &str, &str, &str); 4] = [
+    ("allocation.create", "erp", "allocation.release", "allocation_released"),
+    ("sales_order.create", "erp", "sales_order.cancel", "sales_order_cancelled"),
+    ("eastco", "eastco", "fulfillment.cancel", "fulfillment_cancelled"),
+    ("shipwest", "shipwest", "fulfillment.cancel", "fulfillment_cancelled"),
+];
+
+/// Undoes the write of that name. Returns the partner's name of what was undone; none where nothing stood.
+async fn undo(
+    partners: &Adapters,
+    write: &str,
+    order: &OrderId,
+    attempt: Attempt,
+) -> Result<Option<String>, CallFailure> {
+    let (cx, order) = (cx(), order.clone());
+    match write {
+        "allocation.create" => {
+            let release = AllocationRelease { order, part: 1, sent_until: None };
+            partners.release_allocation(&cx, &release, attempt).await.map(|()| None)
+        }
+        "sales_order.create" => {
+            let cancel = SalesOrderCancellation { order, sales_order: None, sent_until: None };
+            let cancelled = partners.cancel_sales_order(&cx, &cancel, attempt).await?;
+            Ok(cancelled.map(|number| number.to_string()))
+        }
+        warehouse => {
+            let withdrawal = Withdrawal {
+                fulfillment: order.fulfillment(1),
+                warehouse: warehouse.parse().unwrap(),
+                reference: None,
+                sent_until: None,
+            };
+            match partners.withdraw(&cx, &withdrawal, attempt).await? {
+                WithdrawalAnswer::Withdrawn(withdrawn) => Ok(withdrawn.reference.map(|name| name.to_string())),
+                WithdrawalAnswer::TooLate(why) => Err(CallFailure::Refused(why)),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn b01_whatever_happens_to_an_answer_nothing_is_undone_twice_and_nothing_is_forgotten() {
+    let faults = [
+        json!({"kind": "timeout_before", "hold_ms": 1500}),
+        json!({"kind": "timeout_after", "hold_ms": 1500}),
+        json!({"kind": "lost_reply"}),
+        json!({"kind": "fail", "status": 503, "after_effect": true}),
+        json!({"kind": "fail", "status": 500, "after_effect": false}),
+        json!({"kind": "limit", "retry_after": "3"}),
+    ];
+    let town = Town::new().await;
+    for warehouse in ["eastco", "shipwest"] {
+        town.control(&format!("{warehouse}/settings"), &json!({"pace_ms": 60_000})).await;
+    }
+    for (made, partner, operation, kind) in UNDOINGS {
+        let nothing = undo(&town.partners, made, &order("never-made"), Attempt::First).await.unwrap();
+        assert_eq!(nothing, None, "{made}: that nothing stands there is success");
+        for (n, fault) in faults.iter().enumerate() {
+            let order = order(&format!("{made}-{n}"));
+            write(&town.partners, made, &order, Attempt::First).await.unwrap();
+            let before = town.made(partner, kind).await;
+            town.fault(partner, operation, fault).await;
+            undo(&town.partners, made, &order, Attempt::First).await.unwrap_err();
+            let first = undo(&town.partners, made, &order, repeat()).await.unwrap();
+            let again = undo(&town.partners, made, &order, repeat()).await.unwrap();
+            assert_eq!(first, again, "{made} {fault}");
+            assert_eq!(town.made(partner, kind).await, before + 1, "{made} {fault}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn b04_a_share_that_is_being_packed_is_not_given_back() {
+    let town = Town::new().await;
+    for warehouse in ["eastco", "shipwest"] {
+        write(&town.partners, warehouse, &order("packed"), Attempt::First).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let refused = undo(&town.partners, warehouse, &order("packed"), Attempt::First).await.unwrap_err();
+        assert!(matches!(&refused, CallFailure::Refused(why) if why.code == "TOO_LATE"), "{warehouse}: {refused:?}");
+        assert_eq!(town.made(warehouse, "fulfillment_cancelled").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn b25_an_amended_sales_order_is_changed_once_and_never_back() {
+    let town = Town::new().await;
+    let (partners, order) = (&town.partners, order("CRM-1"));
+    let first = sales_order(partners, &order).await;
+    let made = partners.create_sales_order(&cx(), &first, Attempt::First).await.unwrap();
+    let amended = |revision| SalesOrder { revision, ..first.clone() };
+    town.control("erp/settings", &json!({"meddle": 1})).await;
+    let changed = partners.create_sales_order(&cx(), &amended(1), Attempt::First).await.unwrap();
+    assert_eq!((&changed.sales_order, changed.revision), (&made.sales_order, 1));
+    assert_eq!(partners.create_sales_order(&cx(), &amended(1), repeat()).await.unwrap(), changed);
+    town.fault("erp", "sales_order.change", &json!({"kind": "lost_reply"})).await;
+    partners.create_sales_order(&cx(), &amended(2), Attempt::First).await.unwrap_err();
+    partners.create_sales_order(&cx(), &amended(2), repeat()).await.unwrap();
+    assert_eq!(town.made("erp", "sales_order_changed").await, 2);
+    let stale = partners.create_sales_order(&cx(), &amended(1), repeat()).await.unwrap_err();
+    assert!(matches!(&stale, CallFailure::Refused(why) if why.code == "STALE_REVISION"), "{stale:?}");
+    town.control("erp/settings", &json!({"meddle": 9})).await;
+    let restless = partners.create_sales_order(&cx(), &amended(3), Attempt::First).await.unwrap_err();
+    assert!(matches!(restless, CallFailure::Unknown { code: Code::PartnerBusy, .. }), "{restless:?}");
+    assert_eq!(town.made("erp", "sales_order").await, 1);
+}
+
+#[tokio::test]
+async fn an_invoice_of_all_comes_to_the_orders_total_and_of_a_part_to_its_share() {
+    let town = Town::new().await;
+    let partners = &town.partners;
+    for (n, lines) in
+        [("all", shares()), ("part", vec![Share { quantity: quantity("1", "EA"), ..shares()[0].clone() }])]
+    {
+        let order = order(n);
+        let wanted = sales_order(partners, &order).await;
+        let made = partners.create_sales_order(&cx(), &wanted, Attempt::First).await.unwrap();
+        let invoice = InvoiceRequest { order, sales_order: made.sales_order, lines };
+        let first = partners.invoice(&cx(), &invoice, Attempt::First).await.unwrap();
+        assert_eq!(partners.invoice(&cx(), &invoice, repeat()).await.unwrap(), first);
+        if n == "all" {
+            assert_eq!(first.total, wanted.total);
+        } else {
+            // A third of 29.97 and of its tax of 2.66, each rounded once.
+            assert_eq!(first.total.amount.to_string(), "10.88");
+        }
+    }
+}
+
+#[tokio::test]
+async fn c14_and_b21_what_the_erp_does_not_take_is_a_refusal_with_its_reason() {
+    let town = Town::new().await;
+    let (partners, order) = (&town.partners, order("CRM-1"));
+    let wanted = sales_order(partners, &order).await;
+    let made = partners.create_sales_order(&cx(), &wanted, Attempt::First).await.unwrap();
+    town.fault("erp", "goods_issue.create", &json!({"kind": "refuse", "code": "PERIOD_CLOSED"})).await;
+    let issue = GoodsIssue {
+        fulfillment: order.fulfillment(1),
+        package: "P-1".parse().unwrap(),
+        sales_order: made.sales_order,
+        site: "EAST".parse().unwrap(),
+        lines: shares(),
+    };
+    let closed = partners.post_goods_issue(&cx(), &issue, Attempt::First).await.unwrap_err();
+    assert!(matches!(&closed, CallFailure::Refused(why) if why.code == "PERIOD_CLOSED"), "{closed:?}");
+    // The period is open again: the same work, the same key, one posting.
+    let posted = partners.post_goods_issue(&cx(), &issue, repeat()).await.unwrap();
+    assert_eq!(partners.post_goods_issue(&cx(), &issue, repeat()).await.unwrap(), posted);
+    assert_eq!(town.made("erp", "goods_issue").await, 1);
+    let mut question = price_question();
+    question.lines[0].sku = "SKU-UNKNOWN-1".parse().unwrap();
+    let answer = partners.price(&cx(), &question).await.unwrap();
+    assert!(matches!(&answer, PriceAnswer::Unpriceable(why) if why.code == "UNKNOWN_SKU"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn stock_that_came_is_found_by_asking_and_capped_at_what_was_asked() {
+    let town = Town::new().await;
+    let ask = async || {
+        let question = StockQuestion {
+            order: order("CRM-1"),
+            lines: vec![Share { quantity: quantity("7", "EA"), ..shares()[0].clone() }],
+        };
+        town.partners.stock(&cx(), &question).await.unwrap()
+    };
+    for (east, west, there) in [(0, 0, None), (2, 3, Some("5")), (5, 9, Some("7"))] {
+        let at =
+            |location: &str, amount: u32| json!({"sku": "SKU-1", "location": location, "quantity": amount.to_string()});
+        town.control("erp/settings", &json!({"stock": [at("EAST", east), at("WEST", west)]})).await;
+        let found = ask().await.first().map(|share| share.quantity.amount().to_string());
+        assert_eq!(found.as_deref(), there);
+    }
+}
+
+/// All that a warehouse says of one share until nothing more happens, in our words.
+async fn told_of(town: &mut Town, fulfillment: &domain::FulfillmentId) -> Vec<Command> {
+    let mut told = Vec::new();
+    loop {
+        let pending = town.control("idle", &Value::Null).await["pending"].as_u64().unwrap();
+        match tokio::time::timeout(Duration::from_millis(300), town.hear()).await {
+            Ok(delivery) => {
+                let reported = town.partners.read_report(&delivery).await.unwrap().unwrap();
+                assert_eq!(reported.fulfillment, *fulfillment);
+                told.extend(reported.commands);
+            }
+            Err(_) if pending == 0 => return told,
+            Err(_) => {}
+        }
+    }
+}
+
+fn inquiry(order: &OrderId, warehouse: &str) -> Inquiry {
+    Inquiry { fulfillment: order.fulfillment(1), warehouse: warehouse.parse().unwrap(), reference: None }
+}
+
+#[tokio::test]
+async fn a_poll_behind_the_messages_tells_no_news() {
+    let mut town = Town::new().await;
+    for warehouse in ["eastco", "shipwest"] {
+        let script = json!({"packages": 2, "trace": "serials", "void_first": warehouse == "eastco"});
+        town.control(&format!("{warehouse}/script"), &script).await;
+        let order = order(&format!("polled-{warehouse}"));
+        write(&town.partners, warehouse, &order, Attempt::First).await.unwrap();
+        let told = told_of(&mut town, &order.fulfillment(1)).await;
+        let polled = town.partners.inquire(&cx(), &inquiry(&order, warehouse)).await.unwrap();
+        assert!(polled.len() > 3, "{warehouse}: {polled:?}");
+        for command in &polled {
+            // ShipBob has no message of its own for an order that is done.
+            let untold = warehouse == "shipwest" && matches!(command, Command::RecordClosed(_));
+            assert!(untold || told.contains(command), "{warehouse}: {command:?} is news after {told:#?}");
+        }
+        assert!(polled.iter().any(|command| matches!(command, Command::RecordClosed(_))), "{warehouse}: {polled:?}");
+        let traced = |command: &Command| matches!(command, Command::RecordPacked(packed) if !packed.traced.is_empty());
+        assert!(polled.iter().any(traced), "{warehouse}");
+    }
+}
+
+#[tokio::test]
+async fn c09_packages_that_are_not_told_of_are_found_by_asking() {
+    let mut town = Town::new().await;
+    for warehouse in ["eastco", "shipwest"] {
+        town.control(&format!("{warehouse}/script"), &json!({"packages": 2, "first_only": true})).await;
+        let order = order(&format!("split-{warehouse}"));
+        write(&town.partners, warehouse, &order, Attempt::First).await.unwrap();
+        let told = told_of(&mut town, &order.fulfillment(1)).await;
+        let polled = town.partners.inquire(&cx(), &inquiry(&order, warehouse)).await.unwrap();
+        let packages = |commands: &[Command]| {
+            let packed = commands.iter().filter_map(|command| match command {
+                Command::RecordPacked(packed) => Some(packed.package.to_string()),
+                _ => None,
+            });
+            packed.collect::<std::collections::BTreeSet<_>>().len()
+        };
+        assert_eq!((packages(&told), packages(&polled)), (1, 2), "{warehouse}");
+    }
+}
+
+#[tokio::test]
+async fn b28_what_we_wrote_comes_back_and_is_nothing_and_what_others_want_is_read() {
+    let mut town = Town::new().await;
+    for partner in ["crm", "erp"] {
+        town.control(&format!("{partner}/settings"), &json!({"echo": true})).await;
+    }
+    let order = order("CRM-1");
+    write(&town.partners, "sales_order.create", &order, Attempt::First).await.unwrap();
+    let telling = Telling {
+        source: "acme-crm".parse().unwrap(),
+        external_id: "CRM-1".parse().unwrap(),
+        order: order.clone(),
+        status: Status::Submitted,
+        lines: vec![],
+        packages: vec![],
+        sales_order: None,
+        invoice: None,
+    };
+    town.partners.tell(&cx(), &telling, 3).await.unwrap();
+    for _ in 0..2 {
+        let delivery = town.hear().await;
+        let read = town.partners.read_change(&delivery).await.unwrap();
+        assert_eq!(read, Err(Unmappable::Unrelated("our own write")), "{}", delivery.topic);
+    }
+    let cancelled = json!({"topic": "order.cancelled", "data": {"id": "CRM-1", "reason": "changed their mind"}});
+    town.control("crm/changes", &cancelled).await;
+    let held = json!({"topic": "order.held", "data": {"reference": order.to_string(), "reason": "over the limit"}});
+    town.control("erp/changes", &held).await;
+    let mut wanted = Vec::new();
+    for _ in 0..2 {
+        let change = town.partners.read_change(&town.hear().await).await.unwrap().unwrap();
+        assert_eq!(change.order, order);
+        wanted.push(change.wanted);
+    }
+    assert!(wanted.contains(&Wanted::Cancel { reason: "changed their mind".to_owned() }), "{wanted:?}");
+    assert!(wanted.contains(&Wanted::Hold { reason: "over the limit".to_owned() }), "{wanted:?}");
+}
+
+#[tokio::test]
+async fn c15_a_total_that_disagrees_with_its_lines_is_parked_with_the_place() {
+    let mut town = Town::new().await;
+    town.control("eastco/script", &json!({"packages": 1, "wrong_total": true, "milestones": []})).await;
+    write(&town.partners, "eastco", &order("CRM-1"), Attempt::First).await.unwrap();
+    loop {
+        let delivery = town.hear().await;
+        if delivery.topic != "package.packed" {
+            continue;
+        }
+        let read = town.partners.read_report(&delivery).await.unwrap();
+        let Err(Unmappable::Malformed(offences)) = read else { panic!("{read:?}") };
+        assert_eq!(offences[0].pointer, "/data/package/total_quantity");
+        return;
+    }
 }

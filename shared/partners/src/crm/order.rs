@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::order::{OrderLine, ServiceLevel, Submission};
+use domain::order::{Expected, OrderLine, ServiceLevel, Submission};
 use domain::party::{Party, PartyRef};
 use domain::{Currency, ExternalId, LineNo, OrderId, PartnerId, Quantity};
 use engine::http::Offence;
@@ -80,6 +80,7 @@ pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
         "ship_to",
         "lines",
         "expected_total",
+        "expected_tax",
         "ordered_at",
     ];
     terms.only(place, &members);
@@ -94,7 +95,7 @@ pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
     let ship_complete = place.at("ship_complete").flag(false);
     let party = party(&place.at("ship_to"), terms);
     let lines = lines(&place.at("lines"), terms);
-    let expected_total = expected_total(&place.at("expected_total"), currency, terms);
+    let expected = expected(place, currency, terms);
     let (external_id, party, lines) = (external_id?, party?, lines?);
     let mut submission = Submission {
         ship_to: PartyRef { order: OrderId::derive(terms.source, &external_id), n: 1 },
@@ -107,11 +108,12 @@ pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
         ship_complete,
         destination: party.destination(),
         lines,
+        expected: expected?,
         digest: String::new(),
         ordered_at: terms.ordered_at,
         deadline: deadline(terms),
     };
-    submission.digest = digest(&submission, &party, requested_by, expected_total);
+    submission.digest = digest(&submission, &party, requested_by);
     Some(NewOrder { submission, party })
 }
 
@@ -122,7 +124,7 @@ fn deadline(terms: &Terms<'_>) -> Timestamp {
 }
 
 /// The id comes back in the URL of every status that the CRM is told.
-fn external_id(place: &Place<'_>) -> Option<ExternalId> {
+pub(crate) fn external_id(place: &Place<'_>) -> Option<ExternalId> {
     let id: ExternalId = place.parse()?;
     if matches!(id.as_str(), "." | "..") {
         place.refuse("cannot stand in a URL");
@@ -236,8 +238,24 @@ fn line(place: &Place<'_>, terms: &Terms<'_>) -> Option<OrderLine> {
     Some(OrderLine { line: number?, sku: sku?, quantity })
 }
 
-/// What the customer believes to owe; in the order's currency, or it is a mistake.
-fn expected_total(place: &Place<'_>, currency: Option<Currency>, terms: &Terms<'_>) -> Option<Decimal> {
+/// What the customer was promised. It is no part of the order's digest: the same order is the same, whether or not its sender
+/// says what it should cost.
+fn expected(order: &Place<'_>, currency: Option<Currency>, terms: &Terms<'_>) -> Option<Option<Expected>> {
+    let (total_place, tax_place) = (order.at("expected_total"), order.at("expected_tax"));
+    if total_place.is_absent() && !tax_place.is_absent() {
+        tax_place.refuse("goes with expected_total");
+        return None;
+    }
+    if total_place.is_absent() {
+        return Some(None);
+    }
+    let total = amount(&total_place, currency, terms);
+    let tax = amount(&tax_place, currency, terms);
+    Some(Some(Expected { total: total?, tax }))
+}
+
+/// An amount, in the order's currency, or it is a mistake.
+fn amount(place: &Place<'_>, currency: Option<Currency>, terms: &Terms<'_>) -> Option<Decimal> {
     if place.is_absent() {
         return None;
     }
@@ -265,10 +283,11 @@ struct Canonical<'a> {
     ship_complete: bool,
     ship_to: &'a Party,
     lines: Vec<(u32, &'a str, String, String)>,
-    expected_total: Option<String>,
+    /// Always null: what is expected was once a part of digests, and those that are stored already must not change.
+    expected_total: (),
 }
 
-fn digest(order: &Submission, party: &Party, requested_by: Option<Date>, expected_total: Option<Decimal>) -> String {
+fn digest(order: &Submission, party: &Party, requested_by: Option<Date>) -> String {
     let mut lines: Vec<(u32, &str, String, String)> = Vec::with_capacity(order.lines.len());
     for line in &order.lines {
         let quantity = line.quantity;
@@ -284,7 +303,7 @@ fn digest(order: &Submission, party: &Party, requested_by: Option<Date>, expecte
         ship_complete: order.ship_complete,
         ship_to: party,
         lines,
-        expected_total: expected_total.map(|total| total.normalize().to_string()),
+        expected_total: (),
     };
     // None of these types fails to serialise.
     let text = serde_json::to_vec(&canonical).unwrap_or_default();

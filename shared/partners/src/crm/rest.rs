@@ -1,16 +1,16 @@
 //! A CRM that speaks our REST protocol: `docs/partners/rest.md`.
 
-use domain::PartnerId;
+use domain::OrderId;
 use domain::order::Telling;
 use engine::delivery::Delivery;
-use engine::inbound::{NewOrder, Unmappable};
+use engine::inbound::{NewOrder, OrderChange, Unmappable, Wanted};
 use engine::partner::{CallFailure, Secrets};
 use serde::{Deserialize, Serialize};
 
 use super::order;
 use crate::exact::Exact;
 use crate::exchange::{Answer, Desk, Told};
-use crate::fields::{self, Report};
+use crate::fields::{self, Place, Report};
 use crate::registry::Partner;
 use crate::times;
 use crate::transport::{Method, Transport};
@@ -125,28 +125,69 @@ pub(crate) fn read_order(partner: &Partner, delivery: &Delivery) -> Result<NewOr
     let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
     let report = Report::default();
     let root = report.root(&body);
-    match root.at("type").optional_text() {
+    match kind(&root)? {
         Some("order.created") => {}
-        Some("test" | "ping") => return Err(Unmappable::Unrelated("a test message")),
-        Some(other) => return Err(Unmappable::UnknownTopic(fields::topic(other))),
-        None => {
-            root.at("type").refuse("is missing or no text");
-            return report.unless_wrong(None).map_err(Unmappable::Malformed);
+        Some(CANCELLED | HELD | HOLD_RELEASED | AMENDED) => {
+            return Err(Unmappable::Unrelated("a change of an order that exists"));
         }
+        Some(other) => return Err(Unmappable::UnknownTopic(fields::topic(other))),
+        None => return report.unless_wrong(None).map_err(Unmappable::Malformed),
     }
-    let source: &PartnerId = &partner.id;
-    let sent = times::read(&root.at("timestamp"), &partner.time_zone, delivery.received_at);
-    let read = sent.and_then(|sent| {
-        let terms = order::Terms {
-            source,
-            maps: &partner.maps,
-            ordered_at: sent.at,
-            received_at: delivery.received_at,
-            deadline_days: partner.deadline_days,
-            // A partner may send more than we read: contracts grow.
-            strict: false,
-        };
-        order::read(&root.at("data"), &terms)
-    });
+    let read = order_in(&root, partner, delivery);
     report.unless_wrong(read).map_err(Unmappable::Malformed)
+}
+
+const CANCELLED: &str = "order.cancelled";
+const HELD: &str = "order.held";
+const HOLD_RELEASED: &str = "order.hold_released";
+const AMENDED: &str = "order.amended";
+
+/// Reads what a delivery wants of an order that exists.
+pub(crate) fn read_change(partner: &Partner, delivery: &Delivery) -> Result<OrderChange, Unmappable> {
+    let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
+    let report = Report::default();
+    let root = report.root(&body);
+    let data = root.at("data");
+    let kind = match kind(&root)? {
+        Some(kind @ (CANCELLED | HELD | HOLD_RELEASED | AMENDED)) => kind,
+        Some("order.created") => return Err(Unmappable::Unrelated("a new order")),
+        Some(other) => return Err(Unmappable::UnknownTopic(fields::topic(other))),
+        None => return report.unless_wrong(None).map_err(Unmappable::Malformed),
+    };
+    let id = data.object().and_then(|_| order::external_id(&data.at("id")));
+    let reason = fields::reason(&data.at("reason"));
+    let wanted = match kind {
+        CANCELLED => Some(Wanted::Cancel { reason }),
+        HELD => Some(Wanted::Hold { reason }),
+        HOLD_RELEASED => Some(Wanted::ReleaseHold { reason }),
+        _ => order_in(&root, partner, delivery).map(|new| Wanted::Amend { new: Box::new(new), reason }),
+    };
+    let change = id.zip(wanted).map(|(id, wanted)| OrderChange { order: OrderId::derive(&partner.id, &id), wanted });
+    report.unless_wrong(change).map_err(Unmappable::Malformed)
+}
+
+/// What a message is about; `None` where it does not say, which is refused then.
+fn kind<'v>(root: &Place<'v>) -> Result<Option<&'v str>, Unmappable> {
+    if fields::is_our_own(root) {
+        return Err(Unmappable::Unrelated(fields::OUR_OWN));
+    }
+    match root.at("type").text() {
+        Some("test" | "ping") => Err(Unmappable::Unrelated("a test message")),
+        kind => Ok(kind),
+    }
+}
+
+/// The order in a message's `data`.
+fn order_in(root: &Place<'_>, partner: &Partner, delivery: &Delivery) -> Option<NewOrder> {
+    let sent = times::read(&root.at("timestamp"), &partner.time_zone, delivery.received_at)?;
+    let terms = order::Terms {
+        source: &partner.id,
+        maps: &partner.maps,
+        ordered_at: sent.at,
+        received_at: delivery.received_at,
+        deadline_days: partner.deadline_days,
+        // A partner may send more than we read: contracts grow.
+        strict: false,
+    };
+    order::read(&root.at("data"), &terms)
 }

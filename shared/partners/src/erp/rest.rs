@@ -1,13 +1,18 @@
 //! An ERP that speaks our REST protocol: `docs/partners/rest.md`.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use domain::fulfillment::{GoodsIssue, GoodsIssued};
 use domain::order::{
-    AllocatedLine, Allocation, AllocationRequest, CreditApproved, CreditQuestion, CreditRefused, InvoiceRequest,
-    Invoiced, LinePrice, PriceQuestion, Quote, QuotedLine, Released, SalesOrder, Share, Source,
+    AllocatedLine, Allocation, AllocationRelease, AllocationRequest, Component, CreditApproved, CreditQuestion,
+    CreditRefused, InvoiceRequest, Invoiced, LinePrice, PriceQuestion, Quote, QuotedLine, Released, SalesOrder,
+    SalesOrderCancellation, Share, Source, StockQuestion,
 };
-use domain::{Currency, DocumentNumber, EffectRequest as _, Money, Quantity, Rejection};
+use domain::{Currency, DocumentNumber, EffectRequest as _, Money, Quantity, Rejection, Uom};
+use engine::Code;
+use engine::delivery::Delivery;
+use engine::inbound::{OrderChange, Unmappable, Wanted};
 use engine::partner::{Attempt, CallFailure, CreditAnswer, PriceAnswer, Secrets};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -15,9 +20,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::kits;
 use crate::exact::Exact;
-use crate::exchange::{Answer, Desk, FirstStep, Told};
-use crate::registry::Maps;
+use crate::exchange::{Answer, Ask, Desk, FirstStep, Told};
+use crate::fields::{self, Report};
+use crate::registry::{Maps, Partner};
 use crate::transport::{Method, Reply, Transport};
 use crate::wire::{Items, Line, Place, same_lines};
 
@@ -97,6 +104,8 @@ struct Allocated {
 #[derive(Deserialize)]
 struct LineAllocated {
     line: u32,
+    /// Tells the parts of a kit apart, which have their line's number in common.
+    sku: Option<String>,
     sources: Vec<LocationQuantity>,
     short: Exact,
 }
@@ -116,10 +125,35 @@ struct KeptAllocation {
     lines: Vec<Line>,
 }
 
+/// What has to be undone of an item of GET /allocations
+#[derive(Deserialize)]
+struct Standing {
+    id: String,
+    #[serde(default)]
+    status: Option<String>,
+}
+
+/// POST /stock-checks
+#[derive(Serialize)]
+struct StockCheck<'a> {
+    reference: &'a str,
+    lines: Vec<Line>,
+}
+
+/// An item of its answer: what one location has of one product and nobody has a claim on.
+#[derive(Deserialize)]
+struct OnHand {
+    sku: String,
+    location: String,
+    available: Exact,
+    uom: String,
+}
+
 /// POST /sales-orders
 #[derive(Serialize)]
 struct Book<'a> {
     reference: &'a str,
+    revision: u32,
     customer: &'a str,
     customer_po: &'a str,
     currency: Currency,
@@ -142,8 +176,13 @@ struct BookedLine {
 /// An item of GET /sales-orders
 #[derive(Deserialize)]
 struct KeptSalesOrder {
+    number: DocumentNumber,
     #[serde(default)]
     status: Option<String>,
+    #[serde(default)]
+    revision: u32,
+    #[serde(default)]
+    etag: Option<String>,
     customer: String,
     customer_po: String,
     currency: Currency,
@@ -175,6 +214,7 @@ struct KeptIssue {
 struct Bill<'a> {
     reference: &'a str,
     sales_order: &'a str,
+    lines: Vec<Line>,
 }
 
 /// An item of GET /invoices
@@ -183,6 +223,15 @@ struct KeptBill {
     #[serde(default)]
     status: Option<String>,
     sales_order: String,
+    lines: Vec<Line>,
+}
+
+/// What has to be undone of an item of GET /sales-orders
+#[derive(Deserialize)]
+struct KeptNumber {
+    number: DocumentNumber,
+    #[serde(default)]
+    status: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -280,21 +329,39 @@ pub(crate) async fn allocate<S: Secrets, T: Transport>(
     attempt: Attempt,
 ) -> Result<Allocation, CallFailure> {
     let maps = &desk.partner.maps;
-    let lines: Vec<Line> = request.lines.iter().map(|share| Line::share(share, maps)).collect();
-    let body = Allocate { reference: request.order.as_str(), lines };
+    let reference = request.reference();
+    let lines = kits::apart(&request.lines, maps)?.iter().map(|share| Line::share(share, maps)).collect();
+    let body = Allocate { reference: &reference, lines };
     let same = |kept: &KeptAllocation| same_lines(&kept.lines, &body.lines);
-    let document = Document { path: "allocations", reference: request.order.as_str(), key: request.key() };
+    let document = Document { path: "allocations", reference: &reference, key: request.key() };
     let reply = make(desk, &document, &body, attempt, same, |kept| kept.status.as_deref()).await?;
     let Allocated { id, lines } = reply;
     let number = id.parse().map_err(|_| desk.garbage("an allocation without a usable id"))?;
-    let line = |share: &Share| allocated(share, &lines, maps);
-    let lines = request.lines.iter().map(line).collect::<Result<_, _>>().map_err(|why| desk.garbage(why))?;
-    Ok(Allocation { number, lines })
+    let line = |share: &Share| {
+        let line = allocated(share, &lines, maps)?;
+        // The first asks for all of every line; only a later one has to say how much it asked for.
+        Ok(AllocatedLine { asked: (request.part > 1).then_some(share.quantity), ..line })
+    };
+    let lines = request.lines.iter().map(line).collect::<Result<_, &str>>().map_err(|why| desk.garbage(why))?;
+    Ok(Allocation { part: request.part, number, lines })
 }
 
-/// Every line of the request answered once, in the request's unit.
+/// Every line of the request answered once, in the request's unit; the parts of a kit each once.
 fn allocated(share: &Share, lines: &[LineAllocated], maps: &Maps) -> Result<AllocatedLine, &'static str> {
-    let line = only(lines, |line| line.line == share.line.0.get()).ok_or("a line is not allocated just once")?;
+    let of_line = |line: &LineAllocated| line.line == share.line.0.get();
+    let Some(components) = maps.kit(&share.sku) else {
+        return read_allocated(share, only(lines, of_line).ok_or("a line is not allocated just once")?, maps);
+    };
+    let mut parts = Vec::with_capacity(components.len());
+    for component in components {
+        let named = |line: &LineAllocated| line.sku.as_deref() == Some(maps.their_sku(&component.sku));
+        let line = only(lines, |line| of_line(line) && named(line)).ok_or("a kit's part is not allocated just once")?;
+        parts.push((component, read_allocated(share, line, maps)?));
+    }
+    kits::together(share, &parts)
+}
+
+fn read_allocated(share: &Share, line: &LineAllocated, maps: &Maps) -> Result<AllocatedLine, &'static str> {
     let quantity =
         |amount: &Exact| Quantity::new(amount.0, share.quantity.uom()).map_err(|_| "an allocated quantity is none");
     let source = |source: &LocationQuantity| {
@@ -302,10 +369,94 @@ fn allocated(share: &Share, lines: &[LineAllocated], maps: &Maps) -> Result<Allo
         Ok(Source { location, quantity: quantity(&source.quantity)? })
     };
     let sources = line.sources.iter().map(source).collect::<Result<_, &'static str>>()?;
-    Ok(AllocatedLine { line: share.line, sources, short: quantity(&line.short)? })
+    Ok(AllocatedLine { line: share.line, sources, short: quantity(&line.short)?, asked: None })
 }
 
-/// Creates the sales order.
+/// Asks how much there is. Lines share what a location has in their order, so that two of one product are not both promised it.
+pub(crate) async fn stock<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    question: &StockQuestion,
+) -> Result<Vec<Share>, CallFailure> {
+    let maps = &desk.partner.maps;
+    let lines = kits::apart(&question.lines, maps)?.iter().map(|share| Line::share(share, maps)).collect();
+    let body = StockCheck { reference: question.order.as_str(), lines };
+    let ask = desk.write(Method::Post, desk.url(&["stock-checks"])?, None, &body)?;
+    match desk.ask(&ask).await? {
+        Answer::Done(reply) => {
+            let Items { items } = desk.read::<Items<OnHand>>(&reply)?;
+            available(&question.lines, items, maps).map_err(|why| desk.garbage(why))
+        }
+        Answer::Unprocessable(reply) | Answer::Conflict(reply) | Answer::Absent(reply) => Err(refused(&reply)),
+    }
+}
+
+fn available(asked: &[Share], items: Vec<OnHand>, maps: &Maps) -> Result<Vec<Share>, &'static str> {
+    let mut on_hand: BTreeMap<String, BTreeMap<(String, Uom), Decimal>> = BTreeMap::new();
+    for OnHand { sku, location, available, uom } in items {
+        let uom = maps.unit(&uom).map_err(|_| "a unit of stock is none")?;
+        // An ERP may have promised more than it has.
+        *on_hand.entry(location).or_default().entry((sku, uom)).or_default() += available.0.max(Decimal::ZERO);
+    }
+    let mut there = Vec::with_capacity(asked.len());
+    for share in asked {
+        let itself = [Component { sku: share.sku.clone(), per_kit: NonZeroU32::MIN }];
+        let kit = maps.kit(&share.sku);
+        let components = kit.unwrap_or(&itself);
+        let key = |component: &Component| (maps.their_sku(&component.sku).to_owned(), share.quantity.uom());
+        let mut left = share.quantity.amount();
+        for stock in on_hand.values_mut() {
+            let of = |component: &Component| {
+                let amount = stock.get(&key(component)).copied().unwrap_or_default();
+                if kit.is_some() { kits::whole(amount, component) } else { amount }
+            };
+            let take = components.iter().map(of).min().unwrap_or_default().min(left);
+            for component in components {
+                if let Some(amount) = stock.get_mut(&key(component)) {
+                    *amount -= take * kits::per_kit(component);
+                }
+            }
+            left -= take;
+        }
+        let quantity = Quantity::new(share.quantity.amount() - left, share.quantity.uom());
+        there.push(Share { quantity: quantity.map_err(|_| "a quantity of stock is none")?, ..share.clone() });
+    }
+    there.retain(|share| !share.quantity.is_zero());
+    Ok(there)
+}
+
+/// Gives stock back: all that stands under the reference.
+pub(crate) async fn release_allocation<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    request: &AllocationRelease,
+) -> Result<(), CallFailure> {
+    let then_wait = desk.settling(request.sent_until)?;
+    for item in standing(desk, "allocations", &request.reference()).await? {
+        let Standing { id, status } = read_item(desk, &item)?;
+        if !is_undone(status.as_deref()) {
+            undo(desk, &["allocations", &id, "release"], &format!("{}/{id}", request.key())).await?;
+        }
+    }
+    // What is not shown yet may still stand there.
+    desk.absent(then_wait)
+}
+
+/// Does what undoes a document. One that is gone by now has nothing to undo.
+async fn undo<S: Secrets, T: Transport>(desk: &Desk<'_, S, T>, path: &[&str], key: &str) -> Result<(), CallFailure> {
+    let ask = Ask { body: vec![], ..desk.write(Method::Post, desk.url(path)?, Some(key.to_owned()), &())? };
+    match desk.ask(&ask).await? {
+        Answer::Done(_) | Answer::Absent(_) => Ok(()),
+        Answer::Conflict(reply) | Answer::Unprocessable(reply) => Err(refused(&reply)),
+    }
+}
+
+fn is_undone(status: Option<&str>) -> bool {
+    matches!(status, Some("cancelled" | "released" | "reversed"))
+}
+
+/// How often a sales order that changes under our hands is looked at again.
+const MOST_LOOKS: u32 = 3;
+
+/// Creates the sales order; one that was amended is looked for first, and changed where it stands with an older content.
 pub(crate) async fn create_sales_order<S: Secrets, T: Transport>(
     desk: &Desk<'_, S, T>,
     order: &SalesOrder,
@@ -320,6 +471,7 @@ pub(crate) async fn create_sales_order<S: Secrets, T: Transport>(
     let ship_to = Place { country: order.destination.country.clone(), region: order.destination.region.clone() };
     let body = Book {
         reference: order.order.as_str(),
+        revision: order.revision,
         customer: order.customer.as_str(),
         customer_po: order.customer_po.as_str(),
         currency: order.total.currency,
@@ -328,15 +480,114 @@ pub(crate) async fn create_sales_order<S: Secrets, T: Transport>(
         ship_to,
     };
     let same = |kept: &KeptSalesOrder| {
-        kept.customer == body.customer
+        kept.revision == body.revision
+            && kept.customer == body.customer
             && kept.customer_po == body.customer_po
             && kept.currency == body.currency
             && kept.total.0 == body.total.0
             && same_booked(&kept.lines, &body.lines)
     };
     let document = Document { path: "sales-orders", reference: order.order.as_str(), key: order.key() };
-    let made: Numbered = make(desk, &document, &body, attempt, same, |kept| kept.status.as_deref()).await?;
-    Ok(Released { sales_order: made.number })
+    let number = if order.revision == 0 {
+        let made: Numbered = make(desk, &document, &body, attempt, same, |kept| kept.status.as_deref()).await?;
+        made.number
+    } else {
+        revise(desk, &document, &body, attempt, same).await?
+    };
+    Ok(Released { sales_order: number, revision: order.revision })
+}
+
+/// Brings the sales order that stands under the reference to what `body` says, or makes it where none stands.
+async fn revise<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    document: &Document<'_>,
+    body: &Book<'_>,
+    attempt: Attempt,
+    same: impl Fn(&KeptSalesOrder) -> bool,
+) -> Result<DocumentNumber, CallFailure> {
+    let then_wait = match attempt {
+        Attempt::First => desk.settling(None)?,
+        Attempt::Repeat { over_by } => desk.settling(Some(over_by))?,
+    };
+    for _ in 0..MOST_LOOKS {
+        let (items, etag) = standing_as_of(desk, document.path, document.reference).await?;
+        let mut open = Vec::with_capacity(items.len());
+        for item in items {
+            let kept: KeptSalesOrder = read_item(desk, &item)?;
+            if !is_undone(kept.status.as_deref()) {
+                open.push(kept);
+            }
+        }
+        if let Some(kept) = open.iter().find(|kept| same(kept)) {
+            return Ok(kept.number.clone());
+        }
+        let kept = match open.as_slice() {
+            [] => {
+                desk.absent(then_wait)?;
+                return post(desk, document, body, &same).await;
+            }
+            [kept] if kept.revision > body.revision => {
+                let why = format!("{} has revision {} already", kept.number, kept.revision);
+                return Err(CallFailure::Refused(Rejection::new("STALE_REVISION", why)));
+            }
+            [kept] if kept.revision < body.revision => kept,
+            [..] => return Err(differs(document)),
+        };
+        let Some(etag) = kept.etag.clone().or(etag) else {
+            return Err(desk.garbage("a sales order without an etag cannot be changed safely"));
+        };
+        let url = desk.url(&[document.path, kept.number.as_str()])?;
+        let mut ask = desk.write(Method::Put, url, Some(document.key.clone()), body)?;
+        ask.headers.push(("if-match", etag));
+        match desk.ask(&ask).await? {
+            Answer::Done(reply) => return desk.read::<Numbered>(&reply).map(|changed| changed.number),
+            // Somebody else changed it meanwhile; what it says now decides anew.
+            Answer::Conflict(reply) if reply.status == 412 => {}
+            Answer::Conflict(reply) | Answer::Unprocessable(reply) | Answer::Absent(reply) => {
+                return Err(refused(&reply));
+            }
+        }
+    }
+    let cause = format!("the sales order of {} changes whenever we look", document.reference);
+    Err(CallFailure::Unknown { code: Code::PartnerBusy, cause: cause.into() })
+}
+
+/// Makes the sales order that nobody made under this reference.
+async fn post<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    document: &Document<'_>,
+    body: &Book<'_>,
+    same: impl Fn(&KeptSalesOrder) -> bool,
+) -> Result<DocumentNumber, CallFailure> {
+    let made: Numbered = make(desk, document, body, Attempt::First, same, |kept| kept.status.as_deref()).await?;
+    Ok(made.number)
+}
+
+/// Cancels whatever stands under the order's reference.
+pub(crate) async fn cancel_sales_order<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    request: &SalesOrderCancellation,
+) -> Result<Option<DocumentNumber>, CallFailure> {
+    let then_wait = desk.settling(request.sent_until)?;
+    let (mut open, mut gone) = (Vec::new(), Vec::new());
+    for item in standing(desk, "sales-orders", request.order.as_str()).await? {
+        let KeptNumber { number, status } = read_item(desk, &item)?;
+        if is_undone(status.as_deref()) { gone.push(number) } else { open.push(number) }
+    }
+    // One that was made is not yet shown by every ERP.
+    open.extend(
+        request
+            .sales_order
+            .iter()
+            .filter(|known| !open.contains(known) && !gone.contains(known))
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
+    for number in &open {
+        undo(desk, &["sales-orders", number.as_str(), "cancel"], &format!("{}/{number}", request.key())).await?;
+    }
+    desk.absent(then_wait)?;
+    Ok(open.into_iter().chain(gone).next())
 }
 
 fn same_booked(one: &[BookedLine], other: &[BookedLine]) -> bool {
@@ -365,7 +616,7 @@ pub(crate) async fn post_goods_issue<S: Secrets, T: Transport>(
         reference: reference.clone(),
         sales_order: issue.sales_order.as_str(),
         site: maps.their_site(&issue.site),
-        lines: issue.lines.iter().map(|share| Line::share(share, maps)).collect(),
+        lines: kits::apart(&issue.lines, maps)?.iter().map(|share| Line::share(share, maps)).collect(),
     };
     let same = |kept: &KeptIssue| {
         kept.sales_order == body.sales_order && kept.site == body.site && same_lines(&kept.lines, &body.lines)
@@ -381,8 +632,11 @@ pub(crate) async fn invoice<S: Secrets, T: Transport>(
     request: &InvoiceRequest,
     attempt: Attempt,
 ) -> Result<Invoiced, CallFailure> {
-    let body = Bill { reference: request.order.as_str(), sales_order: request.sales_order.as_str() };
-    let same = |kept: &KeptBill| kept.sales_order == body.sales_order;
+    let maps = &desk.partner.maps;
+    // Lines are named as the sales order has them: a kit that was ordered is billed as one.
+    let lines = request.lines.iter().map(|share| Line::share(share, maps)).collect();
+    let body = Bill { reference: request.order.as_str(), sales_order: request.sales_order.as_str(), lines };
+    let same = |kept: &KeptBill| kept.sales_order == body.sales_order && same_lines(&kept.lines, &body.lines);
     let document = Document { path: "invoices", reference: request.order.as_str(), key: request.key() };
     let made: Billed = make(desk, &document, &body, attempt, same, |kept| kept.status.as_deref()).await?;
     Ok(Invoiced { invoice: made.number, total: Money { amount: made.total.0, currency: made.currency } })
@@ -429,18 +683,10 @@ async fn look<S: Secrets, T: Transport, K: DeserializeOwned, M: DeserializeOwned
     same: impl Fn(&K) -> bool,
     status: impl for<'k> Fn(&'k K) -> Option<&'k str>,
 ) -> Result<Option<M>, CallFailure> {
-    let mut url = desk.url(&[document.path])?;
-    url.query_pairs_mut().append_pair("reference", document.reference);
-    let reply = match desk.ask(&desk.get(url)).await? {
-        Answer::Done(reply) => reply,
-        Answer::Absent(_) => return Ok(None),
-        Answer::Conflict(reply) | Answer::Unprocessable(reply) => return Err(refused(&reply)),
-    };
-    let Items { items } = desk.read::<Items<Box<RawValue>>>(&reply)?;
     let mut other = false;
-    for item in items {
+    for item in standing(desk, document.path, document.reference).await? {
         let kept: K = read_item(desk, &item)?;
-        if matches!(status(&kept), Some("cancelled" | "released" | "reversed")) {
+        if is_undone(status(&kept)) {
             continue;
         }
         if same(&kept) {
@@ -448,11 +694,39 @@ async fn look<S: Secrets, T: Transport, K: DeserializeOwned, M: DeserializeOwned
         }
         other = true;
     }
-    if other {
-        let why = format!("{} of {} says something else than ours", document.path, document.reference);
-        return Err(CallFailure::Refused(Rejection::new("DUPLICATE_DIFFERS", why)));
+    if other { Err(differs(document)) } else { Ok(None) }
+}
+
+fn differs(document: &Document<'_>) -> CallFailure {
+    let why = format!("{} of {} says something else than ours", document.path, document.reference);
+    CallFailure::Refused(Rejection::new("DUPLICATE_DIFFERS", why))
+}
+
+/// Every document that was ever made under `reference`.
+async fn standing<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    path: &str,
+    reference: &str,
+) -> Result<Vec<Box<RawValue>>, CallFailure> {
+    standing_as_of(desk, path, reference).await.map(|(items, _)| items)
+}
+
+/// The same, with the answer's `ETag`.
+async fn standing_as_of<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    path: &str,
+    reference: &str,
+) -> Result<(Vec<Box<RawValue>>, Option<String>), CallFailure> {
+    let mut url = desk.url(&[path])?;
+    url.query_pairs_mut().append_pair("reference", reference);
+    match desk.ask(&desk.get(url)).await? {
+        Answer::Done(reply) => {
+            let Items { items } = desk.read::<Items<Box<RawValue>>>(&reply)?;
+            Ok((items, reply.header("etag").map(str::to_owned)))
+        }
+        Answer::Absent(_) => Ok((vec![], None)),
+        Answer::Conflict(reply) | Answer::Unprocessable(reply) => Err(refused(&reply)),
     }
-    Ok(None)
 }
 
 fn read_item<S: Secrets, T: Transport, D: DeserializeOwned>(
@@ -460,6 +734,27 @@ fn read_item<S: Secrets, T: Transport, D: DeserializeOwned>(
     item: &RawValue,
 ) -> Result<D, CallFailure> {
     serde_json::from_str(item.get()).map_err(|error| desk.garbage(&engine::redact::json_error(&error)))
+}
+
+/// Reads what the ERP wants of an order: its own people hold orders, too.
+pub(crate) fn read_change(_: &Partner, delivery: &Delivery) -> Result<OrderChange, Unmappable> {
+    let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
+    let report = Report::default();
+    let root = report.root(&body);
+    if fields::is_our_own(&root) {
+        return Err(Unmappable::Unrelated(fields::OUR_OWN));
+    }
+    let data = root.at("data");
+    let reason = fields::reason(&data.at("reason"));
+    let wanted = match root.at("type").text() {
+        Some("order.held") => Wanted::Hold { reason },
+        Some("order.hold_released") => Wanted::ReleaseHold { reason },
+        Some("test" | "ping") => return Err(Unmappable::Unrelated("a test message")),
+        Some(other) => return Err(Unmappable::UnknownTopic(fields::topic(other))),
+        None => return report.unless_wrong(None).map_err(Unmappable::Malformed),
+    };
+    let order = data.object().and_then(|_| data.at("reference").parse());
+    report.unless_wrong(order.map(|order| OrderChange { order, wanted })).map_err(Unmappable::Malformed)
 }
 
 fn refused(reply: &Reply) -> CallFailure {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use domain::PartnerId;
-use domain::order::ServiceLevel;
-use domain::routing::{Site, Territory};
+use domain::order::{Component, ServiceLevel, ShortPolicy, Traced};
+use domain::routing::{Promise, Site, Territory};
+use domain::{PartnerId, Sku};
 use engine::delivery::Role;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -86,7 +87,7 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
     let timeout_ms = limits(&root.at("limits"));
     let submission = submission(&root.at("submission"), protocol.as_ref());
     let deadline_days = orders(&root.at("orders"), role);
-    let maps = maps(&root.at("maps"));
+    let maps = maps(&root.at("maps"), role);
     let warehouse = warehouse(&root.at("warehouse"), role, id.as_ref(), protocol.as_ref());
     if let (Some(Protocol::Shipbob { .. }), Some(role)) = (&protocol, role)
         && role != Role::Warehouse
@@ -237,9 +238,9 @@ fn orders(place: &Place<'_>, role: Option<Role>) -> Option<u32> {
     number(&place.at("deadline_days"), 1..=365, DEADLINE_DAYS)
 }
 
-fn maps(place: &Place<'_>) -> Option<Maps> {
+fn maps(place: &Place<'_>, role: Option<Role>) -> Option<Maps> {
     place.members();
-    place.only(&["statuses", "carriers", "service_levels", "sites", "skus", "units"]);
+    place.only(&["statuses", "carriers", "service_levels", "sites", "skus", "units", "kits"]);
     let mut maps = Maps::default();
     for (theirs, place) in place.at("statuses").members() {
         let meaning = place.text().map(Meaning::of);
@@ -267,6 +268,10 @@ fn maps(place: &Place<'_>) -> Option<Maps> {
     maps.sites = both_ways(&place.at("sites"));
     maps.skus = both_ways(&place.at("skus"));
     maps.units = both_ways(&place.at("units"));
+    maps.kits = kits(&place.at("kits"));
+    if !place.at("kits").is_absent() && role.is_some_and(|role| role != Role::Erp) {
+        place.at("kits").refuse("is for role = \"erp\" only; a warehouse has its own in warehouse.kits");
+    }
     Some(maps)
 }
 
@@ -288,6 +293,75 @@ fn both_ways<K: FromStr<Err: Display> + Ord>(place: &Place<'_>) -> BTreeMap<K, S
     map
 }
 
+/// More pieces than this in one kit are a mistake.
+const MOST_PER_KIT: u32 = 10_000;
+
+/// Products that a partner knows in parts. A part that is a kit itself is refused: whoever wrote it may expect either.
+fn kits(place: &Place<'_>) -> BTreeMap<Sku, Vec<Component>> {
+    let members = place.members();
+    let mut kits: BTreeMap<Sku, Vec<Component>> = BTreeMap::new();
+    for (kit, place) in &members {
+        let mut components: Vec<Component> = Vec::new();
+        for part in place.some_items("needs at least one part").unwrap_or_default() {
+            let Some(component) = component(&part) else { continue };
+            if members.iter().any(|(name, _)| *name == component.sku.as_str()) {
+                part.at("sku").refuse("is a kit itself; kits have parts that are none");
+            }
+            if components.iter().any(|known| known.sku == component.sku) {
+                part.at("sku").refuse("names a part twice; say how many in per_kit");
+            }
+            components.push(component);
+        }
+        kits.extend(place.take(kit.parse()).map(|sku| (sku, components)));
+    }
+    kits
+}
+
+fn component(place: &Place<'_>) -> Option<Component> {
+    place.object()?;
+    place.only(&["sku", "per_kit"]);
+    let sku = place.at("sku").parse();
+    let per_kit = place.at("per_kit").whole(1..=u64::from(MOST_PER_KIT));
+    let per_kit = per_kit.and_then(|n| u32::try_from(n).ok()).and_then(NonZeroU32::new);
+    Some(Component { sku: sku?, per_kit: per_kit? })
+}
+
+/// Products of which more has to be told than how many there are. A kit is none of them: its parts may be.
+fn traced(place: &Place<'_>, kits: &BTreeMap<Sku, Vec<Component>>) -> BTreeMap<Sku, Traced> {
+    let mut traced = BTreeMap::new();
+    for (sku, place) in place.members() {
+        let kind = one_of(&place, &[("lot", Traced::Lot), ("serial", Traced::Serial)]);
+        let sku: Option<Sku> = place.take(sku.parse());
+        if sku.as_ref().is_some_and(|sku| kits.contains_key(sku)) {
+            place.refuse("is a kit, which has neither lot nor serial number; its parts may have");
+        }
+        traced.extend(sku.zip(kind));
+    }
+    traced
+}
+
+/// What the warehouse promises by service level; what it does not say is as usual.
+fn promises(place: &Place<'_>) -> Option<BTreeMap<ServiceLevel, Promise>> {
+    let mut promises = BTreeMap::new();
+    for (level, place) in place.members() {
+        place.object()?;
+        place.only(&["acknowledge_minutes", "depart_hours", "silence_hours"]);
+        let usual = Promise::default();
+        let promise = Promise {
+            acknowledge_minutes: number(&place.at("acknowledge_minutes"), 1..=10_080, usual.acknowledge_minutes)?,
+            depart_hours: number(&place.at("depart_hours"), 1..=720, usual.depart_hours)?,
+            silence_hours: number(&place.at("silence_hours"), 1..=2_160, usual.silence_hours)?,
+        };
+        match service_level(level) {
+            Some(level) => {
+                promises.insert(level, promise);
+            }
+            None => place.refuse("is for a service level that is not one of ours: standard, expedited"),
+        }
+    }
+    Some(promises)
+}
+
 fn warehouse(
     place: &Place<'_>,
     role: Option<Role>,
@@ -301,7 +375,7 @@ fn warehouse(
         return Some((Fill::Partial, vec![]));
     }
     place.object()?;
-    place.only(&["fill", "sites"]);
+    place.only(&["fill", "sites", "kits", "traced", "on_short", "promises"]);
     let fill = place.at("fill");
     let wanted = if fill.is_absent() {
         Fill::Partial
@@ -311,10 +385,21 @@ fn warehouse(
     if let (Fill::Whole, Some(Protocol::Shipbob { .. })) = (wanted, protocol) {
         fill.refuse("shipbob ships what it has; it cannot promise all or nothing");
     }
+    let kits = kits(&place.at("kits"));
+    let traced = traced(&place.at("traced"), &kits);
+    let on_short = place.at("on_short");
+    let on_short = if on_short.is_absent() {
+        ShortPolicy::default()
+    } else {
+        one_of(&on_short, &[("backorder", ShortPolicy::Backorder), ("cancel", ShortPolicy::Cancel)])?
+    };
+    let promises = promises(&place.at("promises"))?;
     let places = place.at("sites").some_items("needs at least one site").unwrap_or_default();
     let mut read: Vec<Site> = Vec::new();
     for place in places {
-        let Some(site) = site(&place, id) else { continue };
+        let Some(bare) = site(&place, id) else { continue };
+        let (kits, traced, promises) = (kits.clone(), traced.clone(), promises.clone());
+        let site = Site { kits, traced, on_short, promises, ..bare };
         if read.iter().any(|known| known.code == site.code) {
             place.at("code").refuse("names a site twice");
         }
@@ -344,6 +429,11 @@ fn site(place: &Place<'_>, id: Option<&PartnerId>) -> Option<Site> {
         time_zone: time_zone?,
         holidays,
         cost: cost?,
+        // The warehouse's, the same for all of its sites.
+        kits: BTreeMap::new(),
+        traced: BTreeMap::new(),
+        on_short: ShortPolicy::default(),
+        promises: BTreeMap::new(),
     })
 }
 

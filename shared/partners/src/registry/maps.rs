@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::fulfillment::MilestoneKind;
-use domain::order::ServiceLevel;
+use domain::order::{Component, ServiceLevel};
 use domain::{Carrier, IdError, SiteCode, Sku, Uom};
 
 /// The maps of a document. What a map does not name is called the same on both sides, except for statuses: an unmapped
@@ -16,6 +16,7 @@ pub struct Maps {
     pub(super) sites: BTreeMap<SiteCode, String>,
     pub(super) skus: BTreeMap<Sku, String>,
     pub(super) units: BTreeMap<Uom, String>,
+    pub(super) kits: BTreeMap<Sku, Vec<Component>>,
 }
 
 /// What a partner's status means to us.
@@ -114,6 +115,11 @@ impl Maps {
     /// No name at all.
     pub fn sku(&self, theirs: &str) -> Result<Sku, IdError> {
         back(&self.skus, theirs)
+    }
+
+    /// The parts that the partner knows our SKU in, where it does not know it as one; at least one part, each named once.
+    pub fn kit(&self, sku: &Sku) -> Option<&[Component]> {
+        self.kits.get(sku).map(Vec::as_slice)
     }
 
     /// The partner's name of our unit.

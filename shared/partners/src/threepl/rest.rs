@@ -1,15 +1,23 @@
 //! A warehouse that speaks our REST protocol: `docs/partners/rest.md`.
 
-use domain::fulfillment::{Accepted, FulfillmentRequest, Milestone, MilestoneKind, Packed, Rejected, Voided};
+use std::collections::BTreeSet;
+
+use domain::fulfillment::{
+    Accepted, Closed, FulfillmentRequest, Inquiry, Milestone, MilestoneKind, Packed, Rejected, TracedGoods, Voided,
+    Withdrawal, Withdrawn,
+};
 use domain::order::{ServiceLevel, Share};
 use domain::party::Party;
-use domain::{EffectRequest as _, FulfillmentCommand, LineNo, PackageId, Quantity, Rejection};
+use domain::{EffectRequest as _, FulfillmentCommand, FulfillmentId, LineNo, PackageId, Quantity, Rejection, Serial};
 use engine::delivery::Delivery;
 use engine::inbound::{Reported, Unmappable};
-use engine::partner::{Attempt, CallFailure, Secrets, WarehouseAnswer};
+use engine::partner::{Attempt, CallFailure, Secrets, WarehouseAnswer, WithdrawalAnswer};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Answer, Desk, FirstStep, Told, without};
+use crate::exchange::{Answer, Ask, Desk, FirstStep, Told, without};
 use crate::fields::{self, Place, Report};
 use crate::registry::{Fill, Maps, Meaning, Partner, milestone};
 use crate::times::{self, Moment};
@@ -44,6 +52,14 @@ struct Kept {
     lines: Vec<Line>,
     site: Option<String>,
     ship_to: Option<Address>,
+}
+
+/// Its name and whether it is still on.
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+    #[serde(default)]
+    status: Option<String>,
 }
 
 /// Asks the warehouse to ship.
@@ -129,6 +145,115 @@ async fn look<S: Secrets, T: Transport>(
     }
 }
 
+/// Asks for a share back.
+pub(crate) async fn withdraw<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    withdrawal: &Withdrawal,
+) -> Result<WithdrawalAnswer, CallFailure> {
+    if let Some(reference) = &withdrawal.reference {
+        return cancel(desk, withdrawal, reference.as_str()).await;
+    }
+    let then_wait = desk.settling(withdrawal.sent_until)?;
+    let kept = read_kept::<_, _, Named>(desk, &withdrawal.fulfillment).await?;
+    let (over, live): (Vec<Named>, Vec<Named>) =
+        kept.into_iter().partition(|kept| matches!(kept.status.as_deref(), Some("cancelled" | "rejected")));
+    let mut answer = None;
+    for kept in &live {
+        match cancel(desk, withdrawal, &kept.id).await? {
+            WithdrawalAnswer::Withdrawn(withdrawn) => answer = Some(withdrawn),
+            WithdrawalAnswer::TooLate(why) => return Ok(WithdrawalAnswer::TooLate(why)),
+        }
+    }
+    desk.absent(then_wait)?;
+    let gone = over.first().map(|kept| withdrawn(desk, &kept.id)).transpose()?;
+    Ok(WithdrawalAnswer::Withdrawn(answer.or(gone).unwrap_or(Withdrawn { reference: None })))
+}
+
+/// Cancels one fulfilment. One that is cancelled already is cancelled.
+async fn cancel<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    withdrawal: &Withdrawal,
+    id: &str,
+) -> Result<WithdrawalAnswer, CallFailure> {
+    let key = Some(format!("{}/{id}", withdrawal.key()));
+    let ask = Ask { body: vec![], ..desk.write(Method::Post, desk.url(&["fulfillments", id, "cancel"])?, key, &())? };
+    match desk.ask(&ask).await? {
+        Answer::Done(_) => withdrawn(desk, id).map(WithdrawalAnswer::Withdrawn),
+        Answer::Conflict(reply) if Told::of(&reply).code == "TOO_LATE" => {
+            Ok(WithdrawalAnswer::TooLate(Told::of(&reply).into_rejection()))
+        }
+        Answer::Conflict(reply) | Answer::Unprocessable(reply) | Answer::Absent(reply) => {
+            Err(CallFailure::Refused(Told::of(&reply).into_rejection()))
+        }
+    }
+}
+
+fn withdrawn<S: Secrets, T: Transport>(desk: &Desk<'_, S, T>, id: &str) -> Result<Withdrawn, CallFailure> {
+    let reference = id.parse().map_err(|_| desk.garbage("a fulfilment without a usable id"))?;
+    Ok(Withdrawn { reference: Some(reference) })
+}
+
+/// Asks how a share stands. What it tells is read by what reads the messages, so that a poll behind them says nothing new.
+pub(crate) async fn inquire<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    inquiry: &Inquiry,
+) -> Result<Vec<FulfillmentCommand>, CallFailure> {
+    let kept = read_kept::<_, _, serde_json::Value>(desk, &inquiry.fulfillment).await?;
+    let report = Report::default();
+    let now = desk.cx.now;
+    let read = kept.iter().map(|kept| stands(&report.root(kept), desk.partner, now)).collect::<Option<Vec<_>>>();
+    let commands = report.unless_wrong(read).map_err(|offences| {
+        let places = offences.iter().map(|o| format!("{}: {}", o.pointer, o.detail)).collect::<Vec<_>>();
+        desk.garbage(&places.join("; "))
+    })?;
+    Ok(commands.into_iter().flatten().collect())
+}
+
+/// Every fulfilment under our reference.
+async fn read_kept<S: Secrets, T: Transport, K: DeserializeOwned>(
+    desk: &Desk<'_, S, T>,
+    fulfillment: &FulfillmentId,
+) -> Result<Vec<K>, CallFailure> {
+    let mut url = desk.url(&["fulfillments"])?;
+    url.query_pairs_mut().append_pair("reference", &fulfillment.to_string());
+    match desk.ask(&desk.get(url)).await? {
+        Answer::Done(reply) => desk.read::<Items<K>>(&reply).map(|found| found.items),
+        Answer::Absent(_) => Ok(vec![]),
+        Answer::Conflict(reply) | Answer::Unprocessable(reply) => {
+            Err(CallFailure::Refused(Told::of(&reply).into_rejection()))
+        }
+    }
+}
+
+/// One fulfilment with all that became of it. What we withdrew ourselves is answered elsewhere.
+fn stands(kept: &Place<'_>, partner: &Partner, now: Timestamp) -> Option<Vec<FulfillmentCommand>> {
+    let maps = &partner.maps;
+    let moment = |place: &Place<'_>| times::read(place, &partner.time_zone, now);
+    let heard = Moment::heard(now);
+    let mut commands = match kept.at("status").optional_text() {
+        Some("cancelled") => return Some(vec![]),
+        Some("rejected") => rejected(kept, maps, heard)?,
+        _ => accepted(kept, maps, heard)?,
+    };
+    for package in kept.at("packages").items() {
+        let (packed_at, voided_at) = (package.at("packed_at"), package.at("voided_at"));
+        if !packed_at.is_absent() {
+            commands.extend(package_packed(&package, maps, moment(&packed_at)?)?);
+        }
+        for fact in package.at("milestones").items() {
+            commands.extend(package_passed(&package, &fact, maps, moment(&fact.at("occurred_at"))?)?);
+        }
+        if !voided_at.is_absent() {
+            commands.extend(package_voided(&package, moment(&voided_at)?)?);
+        }
+    }
+    let completed_at = kept.at("completed_at");
+    if !completed_at.is_absent() {
+        commands.extend(completed(kept, maps, moment(&completed_at)?)?);
+    }
+    Some(commands)
+}
+
 fn answer<S: Secrets, T: Transport>(
     desk: &Desk<'_, S, T>,
     id: &str,
@@ -152,12 +277,16 @@ pub(crate) fn read_report(partner: &Partner, delivery: &Delivery) -> Result<Repo
     let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
     let report = Report::default();
     let root = report.root(&body);
+    if fields::is_our_own(&root) {
+        return Err(Unmappable::Unrelated(fields::OUR_OWN));
+    }
     let Some(kind) = root.at("type").text() else { return report.unless_wrong(None).map_err(Unmappable::Malformed) };
     let reader = match kind {
         "fulfillment.accepted" => accepted,
         "fulfillment.rejected" => rejected,
         "package.packed" => packed,
         "package.voided" => voided,
+        "fulfillment.completed" => completed,
         "shipment.milestone" => passed,
         "test" | "ping" => return Err(Unmappable::Unrelated("a test message")),
         other => return Err(Unmappable::UnknownTopic(fields::topic(other))),
@@ -183,29 +312,62 @@ fn rejected(data: &Place<'_>, _: &Maps, _: Moment) -> Option<Vec<FulfillmentComm
     Some(vec![FulfillmentCommand::RecordRejected(Rejected { reason })])
 }
 
+fn completed(_: &Place<'_>, _: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
+    Some(vec![FulfillmentCommand::RecordClosed(Closed { at: moment.at })])
+}
+
 fn packed(data: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
-    let place = data.at("package");
-    let id = package(&place);
-    let lines = place.at("lines").some_items("needs at least one line");
-    let read: Option<Vec<Share>> = lines.and_then(|lines| lines.iter().map(|line| share(line, maps)).collect());
+    package_packed(&data.at("package"), maps, moment)
+}
+
+fn package_packed(place: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
+    let id = package(place);
+    let items = place.at("lines").some_items("needs at least one line")?;
+    let read: Option<Vec<Share>> = items.iter().map(|line| share(line, maps)).collect();
     let carrier = carrier(&place.at("carrier"), maps);
     let tracking = place.at("tracking").optional_parse();
+    let lines = read?;
+    let total = place.at("total_quantity");
+    if !total.is_absent() {
+        let sum: Decimal = lines.iter().map(|share| share.quantity.amount()).sum();
+        if total.decimal()? != sum {
+            total.refuse("is not what the lines come to");
+        }
+    }
+    let traced = items.iter().zip(&lines).map(|(place, share)| traced(place, share)).collect::<Option<Vec<_>>>()?;
     Some(vec![FulfillmentCommand::RecordPacked(Packed {
         package: id?,
         at: moment.at,
-        lines: read?,
+        lines,
         carrier,
         tracking,
+        traced: traced.into_iter().flatten().collect(),
     })])
 }
 
+/// The lot and the pieces' own numbers that a packed line tells, if it tells any.
+fn traced(place: &Place<'_>, share: &Share) -> Option<Option<TracedGoods>> {
+    let lot = place.at("lot").optional_parse();
+    let serials: BTreeSet<Serial> = place.at("serials").items().iter().map(Place::parse).collect::<Option<_>>()?;
+    let told = lot.is_some() || !serials.is_empty();
+    let Share { line, sku, quantity } = share.clone();
+    Some(told.then_some(TracedGoods { line, sku, quantity, lot, serials }))
+}
+
 fn voided(data: &Place<'_>, _: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
-    Some(vec![FulfillmentCommand::RecordVoided(Voided { package: package(&data.at("package"))?, at: moment.at })])
+    package_voided(&data.at("package"), moment)
+}
+
+fn package_voided(place: &Place<'_>, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
+    Some(vec![FulfillmentCommand::RecordVoided(Voided { package: package(place)?, at: moment.at })])
 }
 
 fn passed(data: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
-    let place = data.at("package");
-    let id = package(&place);
+    package_passed(&data.at("package"), data, maps, moment)
+}
+
+fn package_passed(place: &Place<'_>, data: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
+    let id = package(place);
     let word = data.at("milestone").optional_words(64);
     let raw = data.at("carrier_code").optional_words(64);
     if word.is_none() && raw.is_none() {

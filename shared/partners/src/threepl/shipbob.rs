@@ -4,16 +4,23 @@
 //! is the shipment itself, its topic in `x-webhook-topic`. `LabeledCreated` ("shipped" in the vendor's words) means that a
 //! label is printed; `Completed` means that the shipment left the building. Neither is more than that.
 
-use domain::fulfillment::{Accepted, FulfillmentRequest, Milestone, MilestoneKind, Packed, Rejected};
+use std::collections::BTreeSet;
+
+use domain::fulfillment::{
+    Accepted, Closed, FulfillmentRequest, Inquiry, Milestone, MilestoneKind, Packed, Rejected, TracedGoods, Withdrawal,
+    Withdrawn,
+};
 use domain::order::{ServiceLevel, Share};
 use domain::party::Party;
-use domain::{EffectRequest as _, FulfillmentCommand, LineNo, PackageId, Quantity, Rejection};
+use domain::{EffectRequest as _, FulfillmentCommand, FulfillmentId, LineNo, PackageId, Quantity, Rejection, Serial};
 use engine::Code;
 use engine::delivery::Delivery;
 use engine::inbound::{Reported, Unmappable};
-use engine::partner::{Attempt, CallFailure, Secrets, WarehouseAnswer};
+use engine::partner::{Attempt, CallFailure, Secrets, WarehouseAnswer, WithdrawalAnswer};
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::{Answer, Ask, Desk, FirstStep, ours, without};
@@ -82,6 +89,33 @@ struct Kept {
     recipient: Option<Recipient>,
     #[serde(default)]
     products: Vec<Product>,
+}
+
+/// An order's name.
+#[derive(Deserialize)]
+struct Named {
+    id: u64,
+}
+
+/// POST /1.0/order/{id}/cancel
+#[derive(Deserialize)]
+struct Cancelled {
+    #[serde(default)]
+    order: Option<OrderStatus>,
+    #[serde(default)]
+    canceled_shipment_results: Vec<ShipmentCancelled>,
+}
+
+#[derive(Deserialize)]
+struct OrderStatus {
+    status: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ShipmentCancelled {
+    is_success: bool,
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 /// Asks the warehouse to ship.
@@ -189,6 +223,99 @@ async fn look<S: Secrets, T: Transport>(
     }
 }
 
+/// Asks for a share back.
+pub(crate) async fn withdraw<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    channel: u64,
+    withdrawal: &Withdrawal,
+) -> Result<WithdrawalAnswer, CallFailure> {
+    if let Some(reference) = &withdrawal.reference {
+        return cancel(desk, channel, withdrawal, reference.as_str()).await;
+    }
+    let then_wait = desk.settling(withdrawal.sent_until)?;
+    let mut answer = Withdrawn { reference: None };
+    // The vendor takes a reference once.
+    for kept in read_kept::<_, _, Named>(desk, channel, &withdrawal.fulfillment).await? {
+        match cancel(desk, channel, withdrawal, &kept.id.to_string()).await? {
+            WithdrawalAnswer::Withdrawn(withdrawn) => answer = withdrawn,
+            WithdrawalAnswer::TooLate(why) => return Ok(WithdrawalAnswer::TooLate(why)),
+        }
+    }
+    if answer.reference.is_none() {
+        desk.absent(then_wait)?;
+    }
+    Ok(WithdrawalAnswer::Withdrawn(answer))
+}
+
+/// Cancels one order. The vendor answers 200 whatever comes of it, and says for each shipment whether it worked.
+async fn cancel<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    channel: u64,
+    withdrawal: &Withdrawal,
+    id: &str,
+) -> Result<WithdrawalAnswer, CallFailure> {
+    let url = desk.url(&["1.0", "order", id, "cancel"])?;
+    let ask = Ask { body: vec![], ..desk.write(Method::Post, url, Some(withdrawal.key()), &())? };
+    let cancelled: Cancelled = match desk.ask(&in_channel(ask, channel)).await? {
+        Answer::Done(reply) => desk.read(&reply)?,
+        Answer::Conflict(reply) | Answer::Absent(reply) | Answer::Unprocessable(reply) => {
+            let (code, reason) = (format!("HTTP_{}", reply.status), reasons(&reply));
+            return Err(CallFailure::Refused(Rejection { code, reason }));
+        }
+    };
+    let Cancelled { order, canceled_shipment_results: results } = cancelled;
+    if let Some(kept) = results.iter().find(|result| !result.is_success) {
+        let reason = kept.reason.as_deref().unwrap_or("the warehouse named no reason");
+        return Ok(WithdrawalAnswer::TooLate(Rejection::new("TOO_LATE", engine::redact::text(reason))));
+    }
+    // No shipment to speak for the order, and the order says nothing: nobody knows.
+    if results.is_empty() && order.and_then(|order| order.status).as_deref() != Some("Cancelled") {
+        return Err(desk.garbage("a cancellation without a result"));
+    }
+    let reference = id.parse().map_err(|_| desk.garbage("an order without a usable id"))?;
+    Ok(WithdrawalAnswer::Withdrawn(Withdrawn { reference: Some(reference) }))
+}
+
+/// Asks how a share stands: its order, with all shipments, as a message would have it.
+pub(crate) async fn inquire<S: Secrets, T: Transport>(
+    desk: &Desk<'_, S, T>,
+    channel: u64,
+    inquiry: &Inquiry,
+) -> Result<Vec<FulfillmentCommand>, CallFailure> {
+    let kept = read_kept::<_, _, serde_json::Value>(desk, channel, &inquiry.fulfillment).await?;
+    let report = Report::default();
+    let read = kept.iter().map(|kept| read_order(&report.root(kept), desk.partner, desk.cx.now));
+    let read = read.collect::<Option<Vec<_>>>();
+    let commands = report.unless_wrong(read).map_err(|offences| {
+        let places = offences.iter().map(|o| format!("{}: {}", o.pointer, o.detail)).collect::<Vec<_>>();
+        desk.garbage(&places.join("; "))
+    })?;
+    Ok(commands.into_iter().flatten().collect())
+}
+
+/// Every order under our reference; a filter that the vendor ignores would show every order there is.
+async fn read_kept<S: Secrets, T: Transport, K: DeserializeOwned>(
+    desk: &Desk<'_, S, T>,
+    channel: u64,
+    fulfillment: &FulfillmentId,
+) -> Result<Vec<K>, CallFailure> {
+    let reference = fulfillment.to_string();
+    let mut url = desk.url(&["1.0", "order"])?;
+    url.query_pairs_mut().append_pair("ReferenceIds", &reference);
+    let reply = match desk.ask(&in_channel(desk.get(url), channel)).await? {
+        Answer::Done(reply) => reply,
+        Answer::Absent(_) => return Ok(vec![]),
+        Answer::Conflict(reply) | Answer::Unprocessable(reply) => {
+            let (code, reason) = (format!("HTTP_{}", reply.status), reasons(&reply));
+            return Err(CallFailure::Refused(Rejection { code, reason }));
+        }
+    };
+    let mut orders: Vec<serde_json::Value> = desk.read(&reply)?;
+    orders.retain(|order| order.get("reference_id").and_then(serde_json::Value::as_str) == Some(&reference));
+    let read = |order| serde_json::from_value(order).map_err(|error| desk.garbage(&engine::redact::json_error(&error)));
+    orders.into_iter().map(read).collect()
+}
+
 /// Whether an order that the vendor shows is the one that we send; what it does not show is not held against it.
 fn same(kept: &Kept, order: &NewOrder<'_>) -> bool {
     let sorted = |products: &[Product]| {
@@ -290,22 +417,36 @@ pub(crate) fn read_report(partner: &Partner, delivery: &Delivery) -> Result<Repo
     let root = report.root(&body);
     let reported = root.object().and_then(|_| {
         let fulfillment = root.at("reference_id").parse();
-        // One shipment, or an order with all of its own.
-        let several = root.at("shipments").present();
-        let shipments = several.as_ref().map_or_else(|| vec![root.clone()], Place::items);
-        let order = if several.is_some() { root.at("id") } else { root.at("order_id") };
-        let accepted = FulfillmentCommand::RecordAccepted(Accepted { reference: number(&order)?.parse().ok()? });
-        let mut commands = vec![accepted];
-        for shipment in &shipments {
-            commands.extend(read_shipment(shipment, partner, delivery)?);
-        }
-        Some(Reported { fulfillment: fulfillment?, commands })
+        let commands = read_order(&root, partner, delivery.received_at);
+        Some(Reported { fulfillment: fulfillment?, commands: commands? })
     });
     report.unless_wrong(reported).map_err(Unmappable::Malformed)
 }
 
+/// One shipment, or an order with all of its own. An order that is fulfilled packs nothing more.
+fn read_order(root: &Place<'_>, partner: &Partner, received_at: Timestamp) -> Option<Vec<FulfillmentCommand>> {
+    let several = root.at("shipments").present();
+    let shipments = several.as_ref().map_or_else(|| vec![root.clone()], Place::items);
+    let order = if several.is_some() { root.at("id") } else { root.at("order_id") };
+    let accepted = FulfillmentCommand::RecordAccepted(Accepted { reference: number(&order)?.parse().ok()? });
+    let mut commands = vec![accepted];
+    let mut left = Vec::new();
+    for shipment in &shipments {
+        commands.extend(read_shipment(shipment, partner, received_at)?);
+        left.extend(shipment.at("actual_fulfillment_date").present());
+    }
+    if several.is_some() && root.at("status").optional_text() == Some("Fulfilled") {
+        let times = left.iter().map(|place| times::read(place, &partner.time_zone, received_at));
+        // The order has no time of its own for it: its last departure is it.
+        if let Some(at) = times.collect::<Option<Vec<_>>>()?.iter().map(|moment| moment.at).max() {
+            commands.push(FulfillmentCommand::RecordClosed(Closed { at }));
+        }
+    }
+    Some(commands)
+}
+
 /// What one shipment, which is one package, says: its content and its status.
-fn read_shipment(place: &Place<'_>, partner: &Partner, delivery: &Delivery) -> Option<Vec<FulfillmentCommand>> {
+fn read_shipment(place: &Place<'_>, partner: &Partner, received_at: Timestamp) -> Option<Vec<FulfillmentCommand>> {
     place.object()?;
     let maps = &partner.maps;
     let id_place = place.at("id");
@@ -329,13 +470,14 @@ fn read_shipment(place: &Place<'_>, partner: &Partner, delivery: &Delivery) -> O
         Some(Meaning::Milestone(kind)) => kind,
         None => MilestoneKind::Unknown,
     };
-    let moment = times::first(&times_of(milestone, place), &partner.time_zone, delivery.received_at);
-    let made = times::first(&[place.at("created_date")], &partner.time_zone, delivery.received_at);
+    let moment = times::first(&times_of(milestone, place), &partner.time_zone, received_at);
+    let made = times::first(&[place.at("created_date")], &partner.time_zone, received_at);
     let tracking_place = place.at("tracking");
     let carrier_place = tracking_place.at("carrier");
     let carrier = carrier_place.clone().optional_text().and_then(|text| carrier_place.take(maps.carrier(text)));
     let tracking = tracking_place.at("tracking_number").optional_parse();
     let lines = products(&place.at("products"), maps)?;
+    let traced = traced(&place.at("products"), &lines)?;
     let (package, moment) = (package?, moment?);
     let mut commands = Vec::new();
     // Every message repeats the content. It is told as of the shipment's making, so that a repetition is nothing new, and by
@@ -343,7 +485,14 @@ fn read_shipment(place: &Place<'_>, partner: &Partner, delivery: &Delivery) -> O
     let packed = !matches!(milestone, MilestoneKind::OnHold | MilestoneKind::Cancelled);
     if packed && !lines.is_empty() {
         let (package, at) = (package.clone(), made?.at);
-        commands.push(FulfillmentCommand::RecordPacked(Packed { package, at, lines, carrier: None, tracking: None }));
+        commands.push(FulfillmentCommand::RecordPacked(Packed {
+            package,
+            at,
+            lines,
+            carrier: None,
+            tracking: None,
+            traced,
+        }));
     }
     commands.push(FulfillmentCommand::RecordMilestone(Milestone {
         package,
@@ -395,6 +544,26 @@ fn share(place: &Place<'_>, maps: &Maps) -> Option<Share> {
     let whole = quantity_place.whole(1..=1_000_000_000_000)?;
     let quantity = quantity_place.take(Quantity::new(Decimal::from(whole), uom?));
     Some(Share { line: line?, sku: sku?, quantity: quantity? })
+}
+
+/// The lots and serial numbers of a shipment's products, which the vendor tells by inventory item.
+fn traced(place: &Place<'_>, lines: &[Share]) -> Option<Vec<TracedGoods>> {
+    let mut all = Vec::new();
+    for (product, share) in place.items().iter().zip(lines) {
+        for item in product.at("inventory_items").items() {
+            let lot = item.at("lot").optional_parse();
+            let serials: BTreeSet<Serial> =
+                item.at("serial_numbers").items().iter().map(Place::parse).collect::<Option<_>>()?;
+            if lot.is_none() && serials.is_empty() {
+                continue;
+            }
+            let quantity_place = item.at("quantity");
+            let whole = quantity_place.whole(1..=1_000_000_000_000)?;
+            let quantity = quantity_place.take(Quantity::new(Decimal::from(whole), share.quantity.uom()))?;
+            all.push(TracedGoods { line: share.line, sku: share.sku.clone(), quantity, lot, serials });
+        }
+    }
+    Some(all)
 }
 
 /// An id that is a number on the wire.

@@ -47,6 +47,7 @@ fn answer(operation: &str) -> (Value, Value) {
             let answer = json!({"number": "INV-1", "total": "32.50", "currency": "USD"});
             let mut item = answer.clone();
             item["sales_order"] = json!("SO-1");
+            item["lines"] = json!([line]);
             (answer, item)
         }
         "eastco" => {
@@ -309,8 +310,9 @@ fn credit_is_a_yes_a_no_or_not_understood() {
 #[test]
 fn b15_stock_is_allocated_line_by_line_and_locations_are_called_as_we_call_them() {
     let script = Script::default().then(201, answer("allocate").0);
-    let Allocation { number, lines } =
+    let Allocation { number, lines, part } =
         run(partners(&script).allocate(&cx(), &allocation_request(), Attempt::First)).unwrap();
+    assert_eq!(part, 1);
     assert_eq!(number.as_str(), "AL-1");
     let from = |location: &str, q: Quantity| vec![Source { location: location.parse().unwrap(), quantity: q }];
     assert_eq!(lines[0].sources, from("EAST", quantity("3", "EA")));

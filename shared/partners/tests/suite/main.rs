@@ -14,6 +14,7 @@ mod orders;
 mod reports;
 mod samples;
 mod senders;
+mod setbacks;
 mod statuses;
 mod support;
 mod tellings;

@@ -78,6 +78,7 @@ fn c05_a_packages_content_is_told_in_our_words() {
         lines: vec![share(1, "SKU-1", "3"), share(2, "SKU-9", "24")],
         carrier: Some("UPS".parse().unwrap()),
         tracking: Some("1Z".parse().unwrap()),
+        traced: vec![],
     };
     assert_eq!(reported.commands, [Command::RecordPacked(packed)]);
 }

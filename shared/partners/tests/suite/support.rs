@@ -288,7 +288,7 @@ pub fn credit_question() -> CreditQuestion {
 }
 
 pub fn allocation_request() -> AllocationRequest {
-    AllocationRequest { order: order(), lines: vec![share(1, "SKU-1", "3"), share(2, "SKU-9", "24")] }
+    AllocationRequest { order: order(), part: 1, lines: vec![share(1, "SKU-1", "3"), share(2, "SKU-9", "24")] }
 }
 
 pub fn sales_order() -> SalesOrder {
@@ -302,6 +302,7 @@ pub fn sales_order() -> SalesOrder {
     };
     SalesOrder {
         order: order(),
+        revision: 0,
         customer: "C-1".parse().unwrap(),
         customer_po: "PO-1".parse().unwrap(),
         total: money("32.50"),
@@ -321,7 +322,7 @@ pub fn goods_issue() -> GoodsIssue {
 }
 
 pub fn invoice_request() -> InvoiceRequest {
-    InvoiceRequest { order: order(), sales_order: "SO-1".parse().unwrap() }
+    InvoiceRequest { order: order(), sales_order: "SO-1".parse().unwrap(), lines: vec![share(1, "SKU-1", "3")] }
 }
 
 pub fn fulfillment_request(warehouse: &str) -> FulfillmentRequest {

@@ -4,18 +4,20 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use domain::PartnerId;
-use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued};
+use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Withdrawal};
 use domain::order::{
-    Allocation, AllocationRequest, CreditQuestion, InvoiceRequest, Invoiced, PriceQuestion, Released, SalesOrder,
-    Telling,
+    Allocation, AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, Invoiced, PriceQuestion,
+    Released, SalesOrder, SalesOrderCancellation, Share, StockQuestion, Telling,
 };
 use domain::party::{Party, PartyRef};
 use domain::routing::Site;
+use domain::{DocumentNumber, FulfillmentCommand, PartnerId};
 use engine::delivery::{Delivery, Kept};
-use engine::inbound::{NewOrder, OrderReader, ReportReader, Reported, Sites, Unmappable};
+use engine::inbound::{ChangeReader, NewOrder, OrderChange, OrderReader, ReportReader, Reported, Sites, Unmappable};
 use engine::journal::{Append, Found, Founding};
-use engine::partner::{Attempt, CallFailure, CreditAnswer, Crm, Erp, PriceAnswer, Warehouse, WarehouseAnswer};
+use engine::partner::{
+    Attempt, CallFailure, CreditAnswer, Crm, Erp, PriceAnswer, Warehouse, WarehouseAnswer, WithdrawalAnswer,
+};
 use engine::relay::{Bus, Entry};
 use engine::stores::{Deliveries, Parties, ViewRow, Views};
 use engine::{Code, Commit, Context, Failure, Journal};
@@ -226,6 +228,12 @@ impl<P: OrderReader> OrderReader for Chaos<P> {
     }
 }
 
+impl<P: ChangeReader> ChangeReader for Chaos<P> {
+    async fn read_change(&self, delivery: &Delivery) -> Result<Result<OrderChange, Unmappable>, Failure> {
+        self.script.around("registry.read_change", store_lost, self.inner.read_change(delivery)).await
+    }
+}
+
 impl<P: ReportReader> ReportReader for Chaos<P> {
     async fn read_report(&self, delivery: &Delivery) -> Result<Result<Reported, Unmappable>, Failure> {
         self.script.around("registry.read_report", store_lost, self.inner.read_report(delivery)).await
@@ -253,6 +261,18 @@ impl<P: Erp> Erp for Chaos<P> {
     ) -> Result<Allocation, CallFailure> {
         self.script.around("erp.allocate", call_lost, self.inner.allocate(cx, request, attempt)).await
     }
+    async fn stock(&self, cx: &Context, question: &StockQuestion) -> Result<Vec<Share>, CallFailure> {
+        self.script.around("erp.stock", call_lost, self.inner.stock(cx, question)).await
+    }
+    async fn release_allocation(
+        &self,
+        cx: &Context,
+        request: &AllocationRelease,
+        attempt: Attempt,
+    ) -> Result<(), CallFailure> {
+        let call = self.inner.release_allocation(cx, request, attempt);
+        self.script.around("erp.release_allocation", call_lost, call).await
+    }
     async fn create_sales_order(
         &self,
         cx: &Context,
@@ -260,6 +280,15 @@ impl<P: Erp> Erp for Chaos<P> {
         attempt: Attempt,
     ) -> Result<Released, CallFailure> {
         self.script.around("erp.create_sales_order", call_lost, self.inner.create_sales_order(cx, order, attempt)).await
+    }
+    async fn cancel_sales_order(
+        &self,
+        cx: &Context,
+        request: &SalesOrderCancellation,
+        attempt: Attempt,
+    ) -> Result<Option<DocumentNumber>, CallFailure> {
+        let call = self.inner.cancel_sales_order(cx, request, attempt);
+        self.script.around("erp.cancel_sales_order", call_lost, call).await
     }
     async fn post_goods_issue(
         &self,
@@ -289,5 +318,16 @@ impl<P: Warehouse> Warehouse for Chaos<P> {
         attempt: Attempt,
     ) -> Result<WarehouseAnswer, CallFailure> {
         self.script.around("warehouse.request", call_lost, self.inner.request(cx, request, party, attempt)).await
+    }
+    async fn withdraw(
+        &self,
+        cx: &Context,
+        withdrawal: &Withdrawal,
+        attempt: Attempt,
+    ) -> Result<WithdrawalAnswer, CallFailure> {
+        self.script.around("warehouse.withdraw", call_lost, self.inner.withdraw(cx, withdrawal, attempt)).await
+    }
+    async fn inquire(&self, cx: &Context, inquiry: &Inquiry) -> Result<Vec<FulfillmentCommand>, CallFailure> {
+        self.script.around("warehouse.inquire", call_lost, self.inner.inquire(cx, inquiry)).await
     }
 }

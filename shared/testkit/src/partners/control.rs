@@ -31,13 +31,17 @@ POST   /control/{partner}/faults                 one rule or a list: {\"name\", 
                                                  percent, seed}, \"fault\": {\"kind\": …}}
 GET    /control/{partner}/faults                 the rules with how often they matched and bit
 DELETE /control/{partner}/faults                 clears all, or ?name= those of a name
-POST   /control/{partner}/settings               pace_ms, packages, retry_ms, attempts, token, signing; ERP: credit, stock;
-                                                 shipwest: settle_ms, rate_per_minute
+POST   /control/{partner}/settings               pace_ms, packages, retry_ms, attempts, token, signing; ERP: credit, stock,
+                                                 meddle (so many changes of a sales order come too late);
+                                                 shipwest: settle_ms, rate_per_minute; CRM, ERP: echo (tells our own writes)
 POST   /control/{partner}/script                 how certain requests go at a warehouse (the newest script that fits)
 POST   /control/{partner}/webhooks/{id}/resend   {\"copies\": n}: the same message again, n times at once
+POST   /control/crm/changes                      {\"topic\": \"order.cancelled\", \"data\": {\"id\", \"reason\", …}}; also order.held,
+                                                 order.hold_released, order.amended (data is the whole order)
+POST   /control/erp/changes                      {\"topic\": \"order.held\", \"data\": {\"reference\", \"reason\"}}; also order.hold_released
 POST   /control/crm/orders                       {\"count\", \"seed\"}, {\"order\": {…}} or {\"orders\": […]}; also /crm/control/orders
 
-Call operations: price credit allocation.{create,read,release} sales_order.{create,read,cancel} goods_issue.{create,read}
+Call operations: price credit allocation.{create,read,release} stock.read sales_order.{create,read,change,cancel} goods_issue.{create,read}
   invoice.{create,read} fulfillment.{create,read,cancel} status.put; messages: webhook.<type>
 Call faults: latency{ms} refuse{status,code,reason} limit{retry_after,header} fail{status,after_effect}
   timeout_before{hold_ms} timeout_after{hold_ms} lost_reply garbage{body} down unauthorized
@@ -101,6 +105,7 @@ fn of_partner(partner: &mut Partner, path: &[&str], request: &Request, now: Time
                 Err(not_found("there is no such message"))
             }
         }
+        (Method::Post, ["changes"]) => change(partner, request, now),
         (Method::Post, ["orders"]) => orders(partner, request, now),
         _ => Err(not_found("see GET /control")),
     }
@@ -180,6 +185,8 @@ struct Changes {
     stock: Option<Vec<Stock>>,
     settle_ms: Option<u64>,
     rate_per_minute: Option<usize>,
+    meddle: Option<u32>,
+    echo: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -209,6 +216,10 @@ fn settings(partner: &mut Partner, request: &Request) -> Result<Value, Reply> {
     }
     match &mut partner.system {
         System::Erp(erp) => {
+            erp.echo = changes.echo.unwrap_or(erp.echo);
+            if let Some(times) = changes.meddle {
+                erp.meddle(times);
+            }
             for (customer, limit) in changes.credit.unwrap_or_default() {
                 erp.set_limit(&customer, limit);
             }
@@ -222,7 +233,8 @@ fn settings(partner: &mut Partner, request: &Request) -> Result<Value, Reply> {
             warehouse.settle_ms = changes.settle_ms.unwrap_or(warehouse.settle_ms);
             warehouse.rate_per_minute = changes.rate_per_minute.or(warehouse.rate_per_minute);
         }
-        System::Crm(_) | System::Rest3pl(_) => {}
+        System::Crm(crm) => crm.echo = changes.echo.unwrap_or(crm.echo),
+        System::Rest3pl(_) => {}
     }
     Ok(json!({}))
 }
@@ -268,6 +280,29 @@ fn orders(partner: &mut Partner, request: &Request, now: Timestamp) -> Result<Va
         partner.say(webhook, now);
     }
     Ok(json!({"orders": listed}))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    topic: String,
+    data: Value,
+}
+
+/// Has the CRM or the ERP tell of a change of an order.
+fn change(partner: &mut Partner, request: &Request, now: Timestamp) -> Result<Value, Reply> {
+    let Change { topic, data } = read(request)?;
+    let webhook = match &mut partner.system {
+        System::Crm(crm) => crm.message(&topic, data, now).map_err(|reason| invalid(&reason))?,
+        System::Erp(erp) => {
+            let text = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default();
+            erp.message(&topic, text("reference"), text("reason"), now)
+        }
+        System::Rest3pl(_) | System::Shipbob(_) => return Err(invalid("warehouses do not change orders")),
+    };
+    let id = webhook.id.clone();
+    partner.say(webhook, now);
+    Ok(json!({"webhook": id}))
 }
 
 fn read<T: DeserializeOwned>(request: &Request) -> Result<T, Reply> {

@@ -17,13 +17,21 @@ pub struct Crm {
     orders: BTreeMap<String, Value>,
     statuses: BTreeMap<String, Value>,
     tellings: Vec<Value>,
+    /// Whether it tells of every change of an order's status, ours included.
+    pub echo: bool,
 }
 
 impl Crm {
     /// An empty CRM. `run` makes its numbers differ from those of other runs.
     #[must_use]
     pub fn new(run: &str) -> Self {
-        Self { numbers: Numbers::new(run), orders: BTreeMap::new(), statuses: BTreeMap::new(), tellings: Vec::new() }
+        Self {
+            numbers: Numbers::new(run),
+            orders: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            tellings: Vec::new(),
+            echo: false,
+        }
     }
 
     /// Forgets everything but the counters, so that no number is given twice.
@@ -45,17 +53,36 @@ impl Crm {
         let Some(id) = order.get("id").and_then(Value::as_str).map(str::to_owned) else {
             return Err("an order needs an id".to_owned());
         };
-        let body = json!({"type": "order.created", "timestamp": written(now), "data": order});
-        self.orders.insert(id.clone(), order);
+        self.orders.insert(id.clone(), order.clone());
         let effect = Effect { kind: "order", id: id.clone(), reference: id.clone(), key: None };
-        let webhook = Webhook {
+        let webhook = self.told("order.created", order, &id, None, now);
+        Ok((effect, webhook))
+    }
+
+    /// A message about an order that was made before: `order.cancelled`, `order.held`, `order.hold_released`, `order.amended`.
+    /// `data` has its `id`.
+    ///
+    /// # Errors
+    /// Says what is wrong with a message without an id.
+    pub fn message(&mut self, topic: &str, data: Value, now: Timestamp) -> Result<Webhook, String> {
+        let Some(id) = data.get("id").and_then(Value::as_str).map(str::to_owned) else {
+            return Err("a change needs the order's id".to_owned());
+        };
+        Ok(self.told(topic, data, &id, None, now))
+    }
+
+    fn told(&mut self, topic: &str, data: Value, reference: &str, origin: Option<&str>, now: Timestamp) -> Webhook {
+        let mut body = json!({"type": topic, "timestamp": written(now), "data": data});
+        if let (Some(origin), Some(body)) = (origin, body.as_object_mut()) {
+            body.insert("origin".to_owned(), json!(origin));
+        }
+        Webhook {
             id: self.numbers.next("msg_crm"),
-            topic: "order.created".to_owned(),
-            reference: id,
+            topic: topic.to_owned(),
+            reference: reference.to_owned(),
             headers: BTreeMap::new(),
             body: body.to_string().into_bytes(),
-        };
-        Ok((effect, webhook))
+        }
     }
 
     /// What a request is about.
@@ -114,7 +141,7 @@ impl Crm {
         if unchanged {
             return reply.into();
         }
-        Handled::done(
+        let mut handled = Handled::done(
             reply,
             Effect {
                 kind: "status",
@@ -122,7 +149,13 @@ impl Crm {
                 reference: id.to_owned(),
                 key: request.key().map(str::to_owned),
             },
-        )
+        );
+        if self.echo {
+            // Such systems tell all who listen, and whose write it was comes back with it.
+            let origin = request.header("x-origin");
+            handled.webhooks.push(self.told("order.updated", json!({"id": id}), id, origin, now));
+        }
+        handled
     }
 
     fn read(&self, id: &str) -> Reply {

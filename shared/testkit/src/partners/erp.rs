@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::exchange::{
-    Effect, Handled, Method, Named, Numbers, Reply, Request, UNKNOWN_OPERATION, fnv, later, matches, written,
+    Effect, Handled, Method, Named, Numbers, Reply, Request, UNKNOWN_OPERATION, Webhook, fnv, later, matches, written,
 };
 use super::floor::Line;
 use super::memory::{Memory, Recall};
@@ -43,6 +43,10 @@ pub struct Erp {
     sales_orders: Vec<SalesOrder>,
     goods_issues: Vec<GoodsIssue>,
     invoices: Vec<Invoice>,
+    /// How often somebody else is quicker than our next changes of a sales order.
+    meddling: u32,
+    /// Whether it tells of every sales order that it makes or changes, ours included.
+    pub echo: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,6 +82,9 @@ struct SalesOrder {
     number: String,
     reference: String,
     status: &'static str,
+    revision: u64,
+    /// Another one after every change.
+    etag: String,
     currency: String,
     total: String,
     #[serde(flatten)]
@@ -100,6 +107,7 @@ struct Invoice {
     sales_order: String,
     currency: String,
     total: String,
+    lines: Vec<Line>,
 }
 
 /// What a keyed write came to: its answer and effect.
@@ -118,6 +126,32 @@ impl Erp {
             sales_orders: Vec::new(),
             goods_issues: Vec::new(),
             invoices: Vec::new(),
+            meddling: 0,
+            echo: false,
+        }
+    }
+
+    /// Lets the next `times` changes of a sales order find that it is not what it was.
+    pub fn meddle(&mut self, times: u32) {
+        self.meddling = times;
+    }
+
+    /// A message about an order: `order.held`, `order.hold_released`.
+    pub fn message(&mut self, topic: &str, reference: &str, reason: &str, now: Timestamp) -> Webhook {
+        self.told(topic, json!({"reference": reference, "reason": reason}), reference, None, now)
+    }
+
+    fn told(&mut self, topic: &str, data: Value, reference: &str, origin: Option<&str>, now: Timestamp) -> Webhook {
+        let mut body = json!({"type": topic, "timestamp": written(now), "data": data});
+        if let (Some(origin), Some(body)) = (origin, body.as_object_mut()) {
+            body.insert("origin".to_owned(), json!(origin));
+        }
+        Webhook {
+            id: self.numbers.next("msg_erp"),
+            topic: topic.to_owned(),
+            reference: reference.to_owned(),
+            headers: BTreeMap::new(),
+            body: body.to_string().into_bytes(),
         }
     }
 
@@ -154,6 +188,10 @@ impl Erp {
                 "allocation.release",
                 self.allocations.iter().find(|known| known.id == *id).map(|known| known.reference.clone()),
             ),
+            (Method::Post, ["stock-checks"]) => ("stock.read", request.field("reference")),
+            (Method::Put, ["sales-orders", number]) => {
+                ("sales_order.change", self.sales_order(number).map(|known| known.reference.clone()))
+            }
             (Method::Post, ["sales-orders"]) => ("sales_order.create", request.field("reference")),
             (Method::Get, ["sales-orders"]) => ("sales_order.read", queried()),
             (Method::Post, ["sales-orders", number, "cancel"]) => {
@@ -178,7 +216,17 @@ impl Erp {
             (Method::Post, ["allocations", id, "release"]) => {
                 self.keyed(operation, request, |erp, _, key| erp.release(id, key))
             }
-            (Method::Post, ["sales-orders"]) => self.keyed(operation, request, Self::book),
+            (Method::Post, ["stock-checks"]) => either(request.json().and_then(|body| self.stock_check(&body))),
+            (Method::Post, ["sales-orders"]) => {
+                let handled = self.keyed(operation, request, Self::book);
+                self.echoed(request, handled, now)
+            }
+            (Method::Put, ["sales-orders", number]) => {
+                let tag = request.header("if-match").map(str::to_owned);
+                let handled =
+                    self.keyed(operation, request, |erp, body, key| erp.change(number, tag.as_deref(), body, key));
+                self.echoed(request, handled, now)
+            }
             (Method::Post, ["sales-orders", number, "cancel"]) => {
                 self.keyed(operation, request, |erp, _, key| erp.cancel(number, key))
             }
@@ -230,6 +278,30 @@ impl Erp {
             }
             Err(reply) => reply.into(),
         }
+    }
+
+    /// Tells of what was done to a sales order, as such systems do to all who listen; whose write it was comes back with it.
+    fn echoed(&mut self, request: &Request, mut handled: Handled, now: Timestamp) -> Handled {
+        let told = handled.effects.first().filter(|_| self.echo).cloned();
+        if let Some(Effect { id, reference, .. }) = told {
+            let data = json!({"reference": reference, "number": id});
+            let echo = self.told("sales_order.changed", data, &reference, request.header("x-origin"), now);
+            handled.webhooks.push(echo);
+        }
+        handled
+    }
+
+    /// What every location has of what is asked for, in eaches.
+    fn stock_check(&mut self, body: &Value) -> Result<Value, Reply> {
+        let mut skus: Vec<String> = parse::lines(body)?.into_iter().map(|line| line.sku).collect();
+        skus.sort();
+        skus.dedup();
+        let mut items = Vec::new();
+        for (sku, location) in skus.iter().flat_map(|sku| LOCATIONS.map(|location| (sku, location))) {
+            let available = *self.on_hand(sku, location);
+            items.push(json!({"sku": sku, "location": location, "available": available, "uom": "EA"}));
+        }
+        Ok(json!({"items": items}))
     }
 
     fn credit(&self, body: &Value, now: Timestamp) -> Result<Value, Reply> {
@@ -320,36 +392,44 @@ impl Erp {
     }
 
     fn book(&mut self, body: &Value, key: &str) -> Booked {
-        let reference = parse::text(body, "reference")?.to_owned();
-        customer(body)?;
-        let currency = currency(body)?;
-        let total = parse::decimal(body, "total")?;
-        parse::lines(body)?;
-        let mut sum = Decimal::ZERO;
-        for line in body.get("lines").and_then(Value::as_array).into_iter().flatten() {
-            sum += parse::decimal(line, "amount")? + parse::decimal(line, "tax")?;
-        }
-        if sum != total {
-            let reason = format!("the lines come to {sum}, the order says {total}");
-            return Err(Reply::refused(422, "TOTAL_MISMATCH", &reason));
+        let mut order = sales_order(body)?;
+        let newest =
+            self.sales_orders.iter().filter(|known| known.reference == order.reference && known.status == "open");
+        if let Some(known) = newest.clone().find(|known| known.revision > order.revision) {
+            return Err(stale(known));
         }
         let number = self.numbers.next("SO");
-        let mut asked = body.clone();
-        if let Some(asked) = asked.as_object_mut() {
-            for own in ["reference", "currency", "total"] {
-                asked.remove(own);
-            }
-        }
-        self.sales_orders.push(SalesOrder {
-            number: number.clone(),
-            reference: reference.clone(),
-            status: "open",
-            currency: currency.code.to_owned(),
-            total: money(total, &currency),
-            asked,
-        });
+        order.number.clone_from(&number);
+        let reference = order.reference.clone();
+        self.sales_orders.push(order);
         let answer = json!({"number": number});
         Ok((answer, effect("sales_order", number, reference, key)))
+    }
+
+    fn change(&mut self, number: &str, tag: Option<&str>, body: &Value, key: &str) -> Booked {
+        let order = sales_order(body)?;
+        let meddling = self.meddling > 0;
+        self.meddling = self.meddling.saturating_sub(1);
+        let Some(known) = self.sales_orders.iter_mut().find(|known| known.number == number) else {
+            return Err(unknown_sales_order(404));
+        };
+        if meddling {
+            known.etag = next_tag(&known.etag);
+        }
+        if tag != Some(known.etag.as_str()) {
+            return Err(Reply::refused(412, "CHANGED", "the order is not what it was"));
+        }
+        if known.status != "open" {
+            return Err(Reply::refused(409, "NOT_OPEN", "the order is not open any more"));
+        }
+        if known.revision > order.revision {
+            return Err(stale(known));
+        }
+        let etag = next_tag(&known.etag);
+        *known = SalesOrder { number: number.to_owned(), etag, ..order };
+        let reference = known.reference.clone();
+        let answer = json!({"number": number});
+        Ok((answer, effect("sales_order_changed", number.to_owned(), reference, key)))
     }
 
     fn cancel(&mut self, number: &str, key: &str) -> Booked {
@@ -392,7 +472,14 @@ impl Erp {
         let Some(order) = self.sales_order(&sales_order) else {
             return Err(unknown_sales_order(422));
         };
-        let (currency, total) = (order.currency.clone(), order.total.clone());
+        let currency = order.currency.clone();
+        let (total, lines) = match body.get("lines") {
+            None => (order.total.clone(), Vec::new()),
+            Some(_) => {
+                let lines = parse::lines(body)?;
+                (billed(order, &lines)?, lines)
+            }
+        };
         let number = self.numbers.next("INV");
         let answer = json!({"number": number, "total": total, "currency": currency});
         self.invoices.push(Invoice {
@@ -401,6 +488,7 @@ impl Erp {
             sales_order,
             currency,
             total,
+            lines,
         });
         Ok((answer, effect("invoice", number, reference, key)))
     }
@@ -412,6 +500,69 @@ impl Erp {
     fn on_hand(&mut self, sku: &str, location: &'static str) -> &mut Decimal {
         self.stock.entry((sku.to_owned(), location)).or_insert_with(|| first_stock(sku, location))
     }
+}
+
+/// A sales order out of a request, as the first of its number.
+fn sales_order(body: &Value) -> Result<SalesOrder, Reply> {
+    let reference = parse::text(body, "reference")?.to_owned();
+    customer(body)?;
+    let currency = currency(body)?;
+    let total = parse::decimal(body, "total")?;
+    parse::lines(body)?;
+    let mut sum = Decimal::ZERO;
+    for line in body.get("lines").and_then(Value::as_array).into_iter().flatten() {
+        sum += parse::decimal(line, "amount")? + parse::decimal(line, "tax")?;
+    }
+    if sum != total {
+        let reason = format!("the lines come to {sum}, the order says {total}");
+        return Err(Reply::refused(422, "TOTAL_MISMATCH", &reason));
+    }
+    let mut asked = body.clone();
+    if let Some(asked) = asked.as_object_mut() {
+        for own in ["reference", "currency", "total", "revision"] {
+            asked.remove(own);
+        }
+    }
+    Ok(SalesOrder {
+        number: String::new(),
+        reference,
+        status: "open",
+        revision: body.get("revision").and_then(Value::as_u64).unwrap_or(0),
+        etag: next_tag(""),
+        currency: currency.code.to_owned(),
+        total: money(total, &currency),
+        asked,
+    })
+}
+
+fn next_tag(tag: &str) -> String {
+    let n = tag.trim_matches('"').parse::<u64>().unwrap_or(0) + 1;
+    format!("\"{n}\"")
+}
+
+fn stale(known: &SalesOrder) -> Reply {
+    let reason = format!("{} has revision {} already", known.number, known.revision);
+    Reply::refused(409, "STALE_REVISION", &reason)
+}
+
+/// What is owed for a part of an order: each line's amount and tax in proportion, rounded once, so that all of it comes to the
+/// order's own total exactly.
+fn billed(order: &SalesOrder, lines: &[Line]) -> Result<String, Reply> {
+    let currency = currency(&json!({"currency": order.currency}))?;
+    let ordered = parse::lines(&order.asked)?;
+    let mut total = Decimal::ZERO;
+    for line in lines {
+        let place = ordered.iter().position(|known| known.line == line.line && known.sku == line.sku);
+        let booked = place.and_then(|place| Some((ordered.get(place)?, order.asked.get("lines")?.get(place)?)));
+        let Some((known, booked)) = booked else {
+            return Err(Reply::refused(422, "UNKNOWN_LINE", "the order has no such line"));
+        };
+        let (billed, all) = (line.quantity * factor(line), known.quantity * factor(known));
+        for part in ["amount", "tax"] {
+            total += rounded(parse::decimal(booked, part)? * billed / all, &currency);
+        }
+    }
+    Ok(money(total, &currency))
 }
 
 /// What is on hand before anybody allocates, in eaches: the SKU's name says where it is stocked.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 use serde::{Deserialize, Serialize};
 
 use super::exchange::{fnv, later, matches};
@@ -53,9 +54,39 @@ pub struct Script {
     /// So many units of the first line are never packed.
     #[serde(default)]
     pub short_by: u32,
-    /// Nothing is ever told, not even the acceptance.
+    /// So many units of the first line are packed too many.
+    #[serde(default)]
+    pub over_by: u32,
+    /// The first line is packed with this SKU instead of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub substitute: Option<String>,
+    /// What is told of the pieces in a package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
+    /// A package's total is told as one more than its lines come to.
+    #[serde(default)]
+    pub wrong_total: bool,
+    /// Only the first package is told of; the others have to be asked for.
+    #[serde(default)]
+    pub first_only: bool,
+    /// For so many milliseconds the request is not shown to who looks for it, and nobody works on it.
+    #[serde(default)]
+    pub late_ms: u64,
+    /// Nothing happens and nothing is ever told, not even the acceptance.
     #[serde(default)]
     pub silent: bool,
+}
+
+/// What a warehouse tells of the pieces in a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trace {
+    /// The lot of every line.
+    Lots,
+    /// A number for every piece.
+    Serials,
+    /// A number for every piece, and the same numbers in every package.
+    SameSerials,
 }
 
 /// One line of a request, as the warehouse sees it.
@@ -69,6 +100,20 @@ pub struct Line {
     pub quantity: Decimal,
     /// The unit.
     pub uom: String,
+    /// The lot, where the warehouse tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lot: Option<String>,
+    /// The pieces' own numbers, where the warehouse tells them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub serials: Vec<String>,
+}
+
+impl Line {
+    /// So much of a line, of which no more is told.
+    #[must_use]
+    pub fn new(line: i64, sku: &str, quantity: Decimal, uom: &str) -> Self {
+        Self { line, sku: sku.to_owned(), quantity, uom: uom.to_owned(), lot: None, serials: Vec::new() }
+    }
 }
 
 /// One request on the floor.
@@ -79,6 +124,31 @@ pub(crate) struct Job {
     pub(crate) status: Status,
     pub(crate) lines: Vec<Line>,
     pub(crate) packages: Vec<Package>,
+    /// Why it will not be shipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// From when on it is shown to who looks for it.
+    #[serde(skip)]
+    pub(crate) shown_from: Timestamp,
+    /// When the last package was packed.
+    #[serde(skip)]
+    pub(crate) closed_at: Option<Timestamp>,
+    #[serde(skip)]
+    first_only: bool,
+}
+
+impl Job {
+    /// Whether `happening` is one that the warehouse keeps to itself.
+    pub(crate) fn hushes(&self, happening: &Happening) -> bool {
+        let later = match happening {
+            Happening::Accepted | Happening::Rejected { .. } => false,
+            Happening::Packed { package } | Happening::Voided { package } | Happening::Milestone { package, .. } => {
+                *package > 0
+            }
+            Happening::Closed => true,
+        };
+        self.first_only && later
+    }
 }
 
 /// Where a request stands.
@@ -102,13 +172,40 @@ pub(crate) struct Package {
     pub(crate) packed: bool,
     pub(crate) voided: bool,
     pub(crate) milestones: Vec<String>,
+    /// When each of the milestones was passed.
+    #[serde(skip)]
+    pub(crate) passed_at: Vec<Timestamp>,
+    #[serde(skip)]
+    pub(crate) packed_at: Option<Timestamp>,
+    #[serde(skip)]
+    pub(crate) voided_at: Option<Timestamp>,
+    /// What the lines come to, as the warehouse says.
+    #[serde(skip)]
+    pub(crate) total: Decimal,
 }
+
+/// Milestones that happen outside of the building.
+const OUTSIDE: [&str; 4] = ["picked_up", "in_transit", "out_for_delivery", "delivered"];
 
 impl Package {
     /// Whether it has left the building.
     pub(crate) fn left(&self) -> bool {
-        let outside = ["picked_up", "in_transit", "out_for_delivery", "delivered"];
-        self.milestones.iter().any(|name| outside.contains(&name.as_str()))
+        self.left_at().is_some()
+    }
+
+    /// When it left.
+    pub(crate) fn left_at(&self) -> Option<Timestamp> {
+        self.passed().find(|(name, _)| OUTSIDE.contains(name)).map(|(_, at)| at)
+    }
+
+    /// When something last happened to it.
+    pub(crate) fn touched_at(&self) -> Option<Timestamp> {
+        self.passed().map(|(_, at)| at).chain(self.packed_at).chain(self.voided_at).max()
+    }
+
+    /// Its milestones with their times, in the order in which they were passed.
+    pub(crate) fn passed(&self) -> impl Iterator<Item = (&str, Timestamp)> {
+        self.milestones.iter().map(String::as_str).zip(self.passed_at.iter().copied())
     }
 }
 
@@ -120,6 +217,7 @@ pub(crate) enum Happening {
     Packed { package: usize },
     Voided { package: usize },
     Milestone { package: usize, name: String },
+    Closed,
 }
 
 /// The floor itself.
@@ -162,20 +260,31 @@ impl Floor {
         mut package_id: impl FnMut() -> String,
     ) -> usize {
         let wanted = script.packages.or(self.pace.packages).unwrap_or_else(|| lines.len().clamp(1, 3));
-        let mut packages: Vec<Package> = split(&shortened(&lines, script.short_by), wanted)
+        let mut packages: Vec<Package> = split(&picked(&lines, script), wanted)
             .into_iter()
-            .map(|lines| package(package_id(), lines))
+            .map(|lines| package(package_id(), lines, script))
             .collect();
         if script.void_first
             && let Some(first) = packages.first()
         {
-            let again = package(package_id(), first.lines.clone());
+            let again = package(package_id(), bare(&first.lines), script);
             packages.push(again);
         }
         let job = self.jobs.len();
-        self.jobs.push(Job { id, reference, status: Status::Accepted, lines, packages });
+        let begun = later(now, script.late_ms);
+        self.jobs.push(Job {
+            id,
+            reference,
+            status: Status::Accepted,
+            lines,
+            packages,
+            reason: None,
+            shown_from: begun,
+            closed_at: None,
+            first_only: script.first_only,
+        });
         if !script.silent {
-            self.plan(job, script, now);
+            self.plan(job, script, begun);
         }
         job
     }
@@ -189,7 +298,7 @@ impl Floor {
             return None;
         }
         let (job, happening) = entry.remove();
-        self.apply(job, &happening);
+        self.apply(job, &happening, at);
         Some((at, job, happening))
     }
 
@@ -207,13 +316,14 @@ impl Floor {
             return false;
         };
         match entry.status {
-            Status::Cancelled => true,
+            // Nothing will be shipped, which is all that was asked for.
+            Status::Cancelled | Status::Rejected => true,
             Status::Accepted => {
                 entry.status = Status::Cancelled;
                 self.agenda.retain(|_, (planned, _)| *planned != job);
                 true
             }
-            Status::Rejected | Status::Packing | Status::Completed => false,
+            Status::Packing | Status::Completed => false,
         }
     }
 
@@ -226,6 +336,7 @@ impl Floor {
         }
         let milestones = script.milestones.clone().unwrap_or_else(|| MILESTONES.map(str::to_owned).to_vec());
         let count = self.jobs.get(job).map_or(0, |job| job.packages.len());
+        let mut closed = later(now, pace.saturating_mul(2));
         for package in 0..count {
             // Packages leave one after the other, a quarter of a step apart.
             let apart = (pace / 4).saturating_mul(package as u64);
@@ -240,11 +351,13 @@ impl Floor {
                 time = later(time, pace);
             }
             self.at(time, job, Happening::Packed { package });
+            closed = closed.max(time);
             for name in &milestones {
                 self.at(time, job, Happening::Milestone { package, name: name.clone() });
                 time = later(time, pace);
             }
         }
+        self.at(closed, job, Happening::Closed);
     }
 
     fn at(&mut self, time: Timestamp, job: usize, happening: Happening) {
@@ -252,27 +365,34 @@ impl Floor {
         self.agenda.insert((time, self.sequence), (job, happening));
     }
 
-    fn apply(&mut self, job: usize, happening: &Happening) {
+    fn apply(&mut self, job: usize, happening: &Happening, at: Timestamp) {
         let Some(job) = self.jobs.get_mut(job) else {
             return;
         };
         match happening {
             Happening::Accepted => {}
-            Happening::Rejected { .. } => job.status = Status::Rejected,
+            Happening::Rejected { reason } => {
+                job.status = Status::Rejected;
+                job.reason = Some(reason.clone());
+            }
+            Happening::Closed => job.closed_at = Some(at),
             Happening::Packed { package } => {
                 job.status = Status::Packing;
                 if let Some(package) = job.packages.get_mut(*package) {
                     package.packed = true;
+                    package.packed_at = Some(at);
                 }
             }
             Happening::Voided { package } => {
                 if let Some(package) = job.packages.get_mut(*package) {
                     package.voided = true;
+                    package.voided_at = Some(at);
                 }
             }
             Happening::Milestone { package, name } => {
                 if let Some(package) = job.packages.get_mut(*package) {
                     package.milestones.push(name.clone());
+                    package.passed_at.push(at);
                 }
                 if job.packages.iter().all(|package| package.voided || package.left()) {
                     job.status = Status::Completed;
@@ -282,14 +402,41 @@ impl Floor {
     }
 }
 
-/// Takes units off the first line that are never packed.
-fn shortened(lines: &[Line], short_by: u32) -> Vec<Line> {
+/// The lines as they are picked: of the first one, units that are never packed, too many, or of another SKU.
+fn picked(lines: &[Line], script: &Script) -> Vec<Line> {
     let mut lines = lines.to_vec();
     if let Some(first) = lines.first_mut() {
-        first.quantity = (first.quantity - Decimal::from(short_by)).max(Decimal::ZERO);
+        let (short, over) = (Decimal::from(script.short_by), Decimal::from(script.over_by));
+        first.quantity = (first.quantity - short).max(Decimal::ZERO) + over;
+        if let Some(other) = &script.substitute {
+            first.sku.clone_from(other);
+        }
     }
     lines.retain(|line| !line.quantity.is_zero());
     lines
+}
+
+/// The lines without what is told of their pieces.
+fn bare(lines: &[Line]) -> Vec<Line> {
+    lines.iter().map(|line| Line::new(line.line, &line.sku, line.quantity, &line.uom)).collect()
+}
+
+/// The lines of package `id` with what is told of their pieces.
+fn traced(id: &str, lines: Vec<Line>, trace: Trace) -> Vec<Line> {
+    let tell = |mut line: Line| {
+        let pieces = line.quantity.to_u32().unwrap_or(0);
+        let whose = match trace {
+            Trace::Lots => {
+                line.lot = Some(format!("LOT-{}", fnv(&line.sku) % 1_000));
+                return line;
+            }
+            Trace::Serials => id,
+            Trace::SameSerials => "X",
+        };
+        line.serials = (1..=pieces).map(|n| format!("SN-{whose}-{}-{n}", line.line)).collect();
+        line
+    };
+    lines.into_iter().map(tell).collect()
 }
 
 /// Distributes lines over packages: whole lines while there are enough of them, otherwise shares of every line.
@@ -322,14 +469,30 @@ fn split(lines: &[Line], wanted: usize) -> Vec<Vec<Line>> {
 }
 
 /// Carrier and tracking number follow from the package's id, so that a run repeats exactly.
-fn package(id: String, lines: Vec<Line>) -> Package {
+fn package(id: String, lines: Vec<Line>, script: &Script) -> Package {
     let hash = fnv(&id);
     let (carrier, tracking) = match hash % 3 {
         0 => ("UPS", format!("1Z{:016}", hash % 10_000_000_000_000_000)),
         1 => ("FedEx", format!("{:012}", hash % 1_000_000_000_000)),
         _ => ("USPS", format!("94{:020}", hash)),
     };
-    Package { id, carrier: carrier.to_owned(), tracking, lines, packed: false, voided: false, milestones: Vec::new() }
+    let sum: Decimal = lines.iter().map(|line| line.quantity).sum();
+    Package {
+        lines: match script.trace {
+            Some(trace) => traced(&id, lines, trace),
+            None => lines,
+        },
+        id,
+        carrier: carrier.to_owned(),
+        tracking,
+        packed: false,
+        voided: false,
+        milestones: Vec::new(),
+        passed_at: Vec::new(),
+        packed_at: None,
+        voided_at: None,
+        total: if script.wrong_total { sum + Decimal::ONE } else { sum },
+    }
 }
 
 #[cfg(test)]
@@ -341,7 +504,7 @@ mod tests {
     use super::{Line, split};
 
     fn line(line: i64, quantity: i64) -> Line {
-        Line { line, sku: format!("SKU-{line}"), quantity: Decimal::from(quantity), uom: "EA".to_owned() }
+        Line::new(line, &format!("SKU-{line}"), Decimal::from(quantity), "EA")
     }
 
     #[test]

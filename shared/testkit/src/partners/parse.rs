@@ -69,7 +69,7 @@ fn line(body: &Value) -> Result<Line, Reply> {
     if quantity <= Decimal::ZERO || !quantity.fract().is_zero() {
         return Err(refused("QUANTITY", number, "a quantity is a positive whole number of its unit"));
     }
-    Ok(Line { line: number, sku: sku.to_owned(), quantity: quantity.normalize(), uom: uom.to_owned() })
+    Ok(Line::new(number, sku, quantity.normalize(), uom))
 }
 
 fn refused(code: &str, line: i64, reason: &str) -> Reply {

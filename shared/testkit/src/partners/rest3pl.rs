@@ -57,9 +57,9 @@ impl Rest3pl {
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Handled {
         match (request.method, request.segments().as_slice()) {
             (Method::Post, ["fulfillments"]) => self.create(request, now),
-            (Method::Get, ["fulfillments"]) => self.list(request).into(),
+            (Method::Get, ["fulfillments"]) => self.list(request, now).into(),
             (Method::Get, ["fulfillments", id]) => {
-                self.find(id).map_or_else(|| unknown().into(), |(_, job)| Reply::json(200, &json!(job)).into())
+                self.find(id).map_or_else(|| unknown().into(), |(_, job)| Reply::json(200, &listed(job)).into())
             }
             (Method::Post, ["fulfillments", id, "cancel"]) => self.cancel(id, request),
             _ => Reply::refused(404, "NOT_FOUND", "the warehouse has no such resource").into(),
@@ -115,14 +115,11 @@ impl Rest3pl {
         Handled::done(reply, effect)
     }
 
-    fn list(&self, request: &Request) -> Reply {
+    fn list(&self, request: &Request, now: Timestamp) -> Reply {
         let reference = request.query.get("reference");
-        let items: Vec<&Job> = self
-            .floor
-            .jobs
-            .iter()
-            .filter(|job| reference.is_none_or(|reference| *reference == job.reference))
-            .collect();
+        let wanted =
+            |job: &&Job| reference.is_none_or(|reference| *reference == job.reference) && job.shown_from <= now;
+        let items: Vec<Value> = self.floor.jobs.iter().filter(wanted).map(listed).collect();
         Reply::json(200, &json!({"items": items}))
     }
 
@@ -154,10 +151,14 @@ impl Rest3pl {
 
     fn told(&mut self, at: Timestamp, job: usize, happening: &Happening) -> Option<Webhook> {
         let job = self.floor.jobs.get(job)?;
+        if job.hushes(happening) {
+            return None;
+        }
         let mut data = json!({"reference": job.reference, "id": job.id, "occurred_at": written(at)});
         let (topic, more) = match happening {
             Happening::Accepted => ("fulfillment.accepted", json!({})),
             Happening::Rejected { reason } => ("fulfillment.rejected", json!({"reason": reason})),
+            Happening::Closed => ("fulfillment.completed", json!({})),
             Happening::Packed { package } => ("package.packed", json!({"package": shown(job.packages.get(*package)?)})),
             Happening::Voided { package } => ("package.voided", json!({"package": shown(job.packages.get(*package)?)})),
             Happening::Milestone { package, name } => (
@@ -194,12 +195,36 @@ fn asked(body: &Value) -> Result<(String, Vec<Line>), Reply> {
     Ok((reference, parse::lines(body)?))
 }
 
+/// A request as who asks for it sees it: with all that its messages tell, and their times.
+fn listed(job: &Job) -> Value {
+    let passed = |(name, at): (&str, Timestamp)| json!({"milestone": name, "carrier_code": carrier_code(name), "occurred_at": written(at)});
+    let package = |package: &Package| {
+        let mut all = shown(package);
+        if let Some(all) = all.as_object_mut() {
+            all.insert("packed_at".to_owned(), json!(package.packed_at.map(written)));
+            all.insert("voided_at".to_owned(), json!(package.voided_at.map(written)));
+            all.insert("milestones".to_owned(), package.passed().map(passed).collect());
+        }
+        all
+    };
+    json!({
+        "id": job.id,
+        "reference": job.reference,
+        "status": job.status,
+        "reason": job.reason,
+        "lines": job.lines,
+        "completed_at": job.closed_at.map(written),
+        "packages": job.packages.iter().filter(|package| package.packed).map(package).collect::<Vec<_>>(),
+    })
+}
+
 fn shown(package: &Package) -> Value {
     json!({
         "id": package.id,
         "carrier": package.carrier,
         "tracking": package.tracking,
         "lines": package.lines,
+        "total_quantity": package.total,
     })
 }
 

@@ -173,7 +173,7 @@ impl Shipbob {
             .zip(&self.orders)
             .enumerate()
             .filter(|(_, (job, order))| {
-                later(order.made, self.settle_ms) <= now
+                later(order.made, self.settle_ms).max(job.shown_from) <= now
                     && wanted.as_ref().is_none_or(|wanted| wanted.contains(&job.reference.as_str()))
             })
             .map(|(index, _)| self.order(index))
@@ -277,22 +277,23 @@ impl Shipbob {
         let (Some(job), Some(order)) = (self.floor.jobs.get(index), self.orders.get(index)) else {
             return Value::Null;
         };
-        job.packages.iter().map(|package| shipment(order, job, package, order.made)).collect()
+        let as_of = |package: &Package| package.touched_at().unwrap_or(order.made);
+        job.packages.iter().map(|package| shipment(order, job, package, as_of(package))).collect()
     }
 
     fn told(&mut self, at: Timestamp, index: usize, happening: &Happening) -> Option<Webhook> {
         let (job, order) = (self.floor.jobs.get(index)?, self.orders.get(index)?);
+        if job.hushes(happening) {
+            return None;
+        }
         let (topic, package) = match happening {
             // The vendor confirms an order by its answer alone, and packing by the label.
-            Happening::Accepted | Happening::Packed { .. } => return None,
+            Happening::Accepted | Happening::Packed { .. } | Happening::Closed => return None,
             Happening::Rejected { .. } => ("order.shipment.exception", job.packages.first()?),
             Happening::Voided { package } => ("order.shipment.cancelled", job.packages.get(*package)?),
             Happening::Milestone { package, name } => (topic(name), job.packages.get(*package)?),
         };
-        let mut body = shipment(order, job, package, at);
-        if let (Happening::Rejected { reason }, Some(body)) = (happening, body.as_object_mut()) {
-            body.insert("status_details".to_owned(), json!([{"id": 1, "name": "OutOfStock", "description": reason}]));
-        }
+        let body = shipment(order, job, package, at);
         let reference = job.reference.clone();
         let number = self.numbers.next("msg");
         Some(Webhook {
@@ -309,8 +310,9 @@ impl Shipbob {
 fn shipment(order: &Order, job: &Job, package: &Package, at: Timestamp) -> Value {
     let last = package.milestones.last().map(String::as_str);
     let (status, detail) = shown_status(job, package, last);
+    let why = job.reason.as_deref().unwrap_or_default();
     let details: Vec<Value> =
-        detail.into_iter().map(|name| json!({"id": fnv(&name) % 1000, "name": name, "description": ""})).collect();
+        detail.into_iter().map(|name| json!({"id": fnv(&name) % 1000, "name": name, "description": why})).collect();
     let tracking = package.packed.then(|| {
         json!({
             "carrier": package.carrier,
@@ -328,7 +330,7 @@ fn shipment(order: &Order, job: &Job, package: &Package, at: Timestamp) -> Value
         "created_date": written(order.made),
         "last_update_at": written(at),
         "last_tracking_update_at": package.packed.then(|| written(at)),
-        "actual_fulfillment_date": package.left().then(|| written(at)),
+        "actual_fulfillment_date": package.left_at().map(written),
         "delivery_date": (last == Some("delivered")).then(|| written(at)),
         "location": {"id": 9, "name": "Moreno Valley (CA)"},
         "ship_option": order.asked.get("shipping_method"),
@@ -343,7 +345,7 @@ fn shown_status(job: &Job, package: &Package, last: Option<&str>) -> (&'static s
         return ("Cancelled", None);
     }
     if job.status == Status::Rejected {
-        return ("Exception", None);
+        return ("Exception", Some("OutOfStock".to_owned()));
     }
     match last {
         None => ("Processing", None),
@@ -388,6 +390,17 @@ fn order_status(job: &Job) -> &'static str {
 }
 
 fn product(line: &Line) -> Value {
+    let mut product = plain_product(line);
+    if let Some(item) = product.pointer_mut("/inventory_items/0").and_then(Value::as_object_mut) {
+        item.extend(line.lot.as_ref().map(|lot| ("lot".to_owned(), json!(lot))));
+        if !line.serials.is_empty() {
+            item.insert("serial_numbers".to_owned(), json!(line.serials));
+        }
+    }
+    product
+}
+
+fn plain_product(line: &Line) -> Value {
     let (id, quantity) = (fnv(&line.sku) % 1_000_000, line.quantity.to_u64());
     json!({
         "id": id,
@@ -420,12 +433,9 @@ fn products(body: &Value) -> Result<Vec<Line>, Reply> {
                 .filter(|quantity| (1..=1_000_000).contains(quantity))
                 .ok_or_else(|| invalid(400, "products", "a quantity is a positive integer"))?;
             let text = |name: &str| product.get(name).and_then(Value::as_str);
-            Ok(Line {
-                line: product.get("external_line_id").and_then(Value::as_i64).unwrap_or(place),
-                sku: sku.to_owned(),
-                quantity: Decimal::from(quantity),
-                uom: text("quantity_unit_of_measure_code").unwrap_or("EA").to_owned(),
-            })
+            let line = product.get("external_line_id").and_then(Value::as_i64).unwrap_or(place);
+            let uom = text("quantity_unit_of_measure_code").unwrap_or("EA");
+            Ok(Line::new(line, sku, Decimal::from(quantity), uom))
         })
         .collect()
 }
