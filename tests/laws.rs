@@ -7,10 +7,12 @@ mod samples;
 
 use std::collections::BTreeSet;
 
-use domain::fulfillment::{GoodsIssued, Milestone, MilestoneKind, PackageStatus, Packed, Rejected, Voided};
+use domain::fulfillment::{
+    GoodsIssued, Milestone, MilestoneKind, Missing, Opened, PackageStatus, Packed, Rejected, TracedGoods, Voided, Watch,
+};
 use domain::order::{
     Allocation, AllocationReleased, CreditExpired, Knowledge, Progress, SalesOrderCancelled, Share, Standing,
-    StockArrived,
+    StockArrived, Traced,
 };
 use domain::review::{Choice, Review, ReviewKind};
 use domain::workflow::fold;
@@ -22,8 +24,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use samples::{
     allocation, amendment, apply, approved, assignment, at, cancel, decision, each, faltered, held, hold_released, id,
-    invoiced, line_no, open, opened, overdue, permutations, play, progress, quantity, quote, refused, refused_credit,
-    released, routed, routing, sending, share, share_id, site, submission, to_release, told,
+    invoiced, kit, line_no, open, open_as, opened, overdue, part, permutations, play, progress, quantity, quote,
+    refused, refused_credit, released, routed, routing, sending, share, share_id, site, submission, to_release, told,
+    traceable, watched,
 };
 
 fn cases(n: u32) -> ProptestConfig {
@@ -52,10 +55,37 @@ fn contents() -> impl Strategy<Value = Vec<Share>> {
         share(2, 5),
         share(1, 0),
         share(9, 1),
+        part("BOLT", 3),
+        part("BOLT", 8),
+        part("NUT", 1),
+        part("NUT", 4),
         other_product,
         other_unit,
     ]);
     proptest::collection::vec(line, 0..3)
+}
+
+/// The share as it may have been assigned: watched, and with line 1 plain, a kit, or to be traced.
+fn assigned() -> impl Strategy<Value = Opened> {
+    let deadlines = watched(&asked()).deadlines;
+    let all = [opened(&asked()), bolts(), traceable(&asked(), Traced::Lot), traceable(&asked(), Traced::Serial)];
+    select(all.map(|opened| Opened { deadlines: deadlines.clone(), ..opened }).to_vec())
+}
+
+/// Line 1 is a kit of two bolts and a nut.
+fn bolts() -> Opened {
+    kit(&asked(), &[("BOLT", 2), ("NUT", 1)])
+}
+
+/// Lots and serial numbers of line 1.
+fn traced() -> impl Strategy<Value = Vec<TracedGoods>> {
+    let serials = proptest::collection::btree_set(select(vec![id("S-1"), id("S-2"), id("S-3"), id("S-4")]), 0..4);
+    let told = (1..11u32, proptest::option::of(select(vec![id("L-1"), id("L-2")])), serials);
+    let told = told.prop_map(|(amount, lot, serials)| {
+        let of = share(1, amount);
+        TracedGoods { line: of.line, sku: of.sku, quantity: of.quantity, lot, serials }
+    });
+    proptest::collection::vec(told, 0..2)
 }
 
 fn package() -> impl Strategy<Value = domain::PackageId> {
@@ -86,10 +116,10 @@ fn kind() -> impl Strategy<Value = MilestoneKind> {
 /// Anything that a warehouse, or the ERP for it, may say of a share.
 fn fact() -> impl Strategy<Value = FulfillmentCommand> {
     let carrier = || proptest::option::of(select(vec![id("UPS"), id("DHL")]));
-    let packed =
-        (package(), 0..20i64, contents(), carrier(), tracking()).prop_map(|(package, n, lines, carrier, tracking)| {
-            FulfillmentCommand::RecordPacked(Packed { package, at: at(n), lines, carrier, tracking, traced: vec![] })
-        });
+    let packed = (package(), 0..20i64, contents(), carrier(), tracking(), traced());
+    let packed = packed.prop_map(|(package, n, lines, carrier, tracking, traced)| {
+        FulfillmentCommand::RecordPacked(Packed { package, at: at(n), lines, carrier, tracking, traced })
+    });
     let milestone = (package(), 0..20i64, kind(), any::<bool>(), carrier(), tracking());
     let milestone = milestone.prop_map(|(package, n, milestone, clock_ahead, carrier, tracking)| {
         let code = (milestone == MilestoneKind::Unknown).then(|| format!("RAW-{}", n % 3));
@@ -108,8 +138,21 @@ fn fact() -> impl Strategy<Value = FulfillmentCommand> {
     });
     let voided =
         (package(), 0..20i64).prop_map(|(package, n)| FulfillmentCommand::RecordVoided(Voided { package, at: at(n) }));
+    let missing = prop_oneof![
+        Just(Missing::Acknowledgement),
+        Just(Missing::Departure),
+        package().prop_map(|package| Missing::News { package }),
+    ];
+    let late =
+        (missing, select(vec![60, 1_440, 2_880, 2_890, 4_320])).prop_map(|(missing, due)| samples::late(missing, due));
+    let refused = select(vec!["it is being picked", "it has gone"])
+        .prop_map(|why| FulfillmentCommand::RecordWithdrawalRefused(Rejection::new("TOO_LATE", why)));
     prop_oneof![
         1 => select(vec!["F-1", "F-2"]).prop_map(samples::accepted),
+        1 => select(vec![None, Some("F-1"), Some("F-2")]).prop_map(samples::withdrawn),
+        1 => refused,
+        1 => (0..20i64).prop_map(samples::closed),
+        2 => late,
         1 => select(vec!["no room", "too far"]).prop_map(|reason| {
             FulfillmentCommand::RecordRejected(Rejected { reason: reason.to_owned() })
         }),
@@ -129,7 +172,13 @@ fn event(fact: &FulfillmentCommand) -> Option<FulfillmentEvent> {
         FulfillmentCommand::RecordVoided(voided) => Some(FulfillmentEvent::PackageVoided(voided)),
         FulfillmentCommand::RecordMilestone(milestone) => Some(FulfillmentEvent::MilestoneRecorded(milestone)),
         FulfillmentCommand::RecordGoodsIssued(issued) => Some(FulfillmentEvent::GoodsIssued(issued)),
+        FulfillmentCommand::RecordWithdrawn(withdrawn) => Some(FulfillmentEvent::Withdrawn(withdrawn)),
+        FulfillmentCommand::RecordWithdrawalRefused(why) => Some(FulfillmentEvent::WithdrawalRefused(why)),
+        FulfillmentCommand::RecordClosed(closed) => Some(FulfillmentEvent::Closed(closed)),
+        FulfillmentCommand::RecordLate(late) => Some(FulfillmentEvent::Late(late)),
         FulfillmentCommand::Open(..)
+        | FulfillmentCommand::CloseUnsent(_)
+        | FulfillmentCommand::Decide(_)
         | FulfillmentCommand::RecordAll(_)
         | FulfillmentCommand::Announce(_)
         | FulfillmentCommand::RecordFaltered(_)
@@ -155,15 +204,17 @@ fn mixed<T: Clone + std::fmt::Debug + 'static>(
 fn seen(state: &Fulfillment) -> impl PartialEq + std::fmt::Debug {
     let known = state.known().unwrap();
     let statuses: Vec<PackageStatus> = known.packages.values().map(domain::fulfillment::Package::status).collect();
-    (known.negotiation(), statuses, known.progress(1), known.reviews())
+    let asked = (state.request(&known.opened), state.withdrawal(), state.any_goods_issue(), known.watch());
+    (known.negotiation(), statuses, known.progress(1), known.reviews(), asked)
 }
 
-fn same_share(one: &[FulfillmentCommand], other: &[FulfillmentCommand]) -> Result<(), TestCaseError> {
-    let (first, second) = (play(open(&asked()), one.to_vec()), play(open(&asked()), other.to_vec()));
+fn same_share(opened: &Opened, one: &[FulfillmentCommand], other: &[FulfillmentCommand]) -> Result<(), TestCaseError> {
+    let open = || open_as(opened.clone());
+    let (first, second) = (play(open(), one.to_vec()), play(open(), other.to_vec()));
     prop_assert_eq!(&first, &second, "as commands");
     prop_assert_eq!(seen(&first), seen(&second));
     let events: Vec<FulfillmentEvent> = other.iter().filter_map(event).collect();
-    let folded = events.iter().fold(open(&asked()), Fulfillment::evolve);
+    let folded = events.iter().fold(open(), Fulfillment::evolve);
     prop_assert_eq!(&first, &folded, "as events");
     Ok(())
 }
@@ -172,8 +223,11 @@ proptest! {
     #![proptest_config(cases(10_000))]
 
     #[test]
-    fn a_shares_facts_end_the_same_in_any_order_and_number((facts, again) in mixed(proptest::collection::vec(fact(), 1..24))) {
-        same_share(&facts, &again)?;
+    fn a_shares_facts_end_the_same_in_any_order_and_number(
+        opened in assigned(),
+        (facts, again) in mixed(proptest::collection::vec(fact(), 1..24)),
+    ) {
+        same_share(&opened, &facts, &again)?;
     }
 }
 
@@ -181,10 +235,13 @@ proptest! {
     #![proptest_config(cases(40))]
 
     #[test]
-    fn all_permutations_of_six_facts_of_a_share_end_the_same(facts in proptest::collection::vec(fact(), 6)) {
-        let first = play(open(&asked()), facts.clone());
+    fn all_permutations_of_six_facts_of_a_share_end_the_same(
+        opened in assigned(),
+        facts in proptest::collection::vec(fact(), 6),
+    ) {
+        let first = play(open_as(opened.clone()), facts.clone());
         for facts in permutations(&facts) {
-            prop_assert_eq!(&first, &play(open(&asked()), facts));
+            prop_assert_eq!(&first, &play(open_as(opened.clone()), facts));
         }
     }
 }
@@ -210,9 +267,10 @@ proptest! {
 
     #[test]
     fn a_share_never_reports_more_delivered_than_shipped_nor_counts_a_void_package(
+        opened in assigned(),
         facts in proptest::collection::vec(fact(), 1..40),
     ) {
-        let state = play(open(&asked()), facts);
+        let state = play(open_as(opened), facts);
         let progress = state.known().unwrap().progress(1).unwrap();
         for (line, delivered) in &progress.delivered {
             prop_assert!(delivered.amount() <= progress.shipped[line].amount());
@@ -221,8 +279,11 @@ proptest! {
     }
 
     #[test]
-    fn a_goods_issue_is_asked_for_only_of_what_left_and_was_asked_for(facts in proptest::collection::vec(fact(), 1..40)) {
-        let state = play(open(&asked()), facts);
+    fn a_goods_issue_is_asked_for_only_of_what_left_and_was_asked_for(
+        opened in assigned(),
+        facts in proptest::collection::vec(fact(), 1..40),
+    ) {
+        let state = play(open_as(opened), facts);
         for (name, package) in &state.known().unwrap().packages {
             if let Some(issue) = state.goods_issue(name) {
                 prop_assert!(package.has_left() && !package.is_void());
@@ -230,6 +291,133 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn b11_what_left_and_what_never_will_is_together_no_more_than_was_asked_for(
+        opened in assigned(),
+        facts in proptest::collection::vec(fact(), 1..40),
+    ) {
+        let state = play(open_as(opened), facts);
+        let progress = state.known().unwrap().progress(1).unwrap();
+        for share in asked() {
+            let of = |sums: &std::collections::BTreeMap<domain::LineNo, Quantity>| {
+                sums.get(&share.line).map_or(0.into(), |quantity| quantity.amount())
+            };
+            let (left, never) = (of(&progress.shipped), of(&progress.unfilled));
+            prop_assert!(never.is_zero() || left + never <= share.quantity.amount());
+        }
+    }
+
+    #[test]
+    fn b14_what_is_posted_of_kits_is_what_left_as_kits_whenever_all_is_posted(
+        facts in proptest::collection::vec((fact(), 0..4u32), 1..30),
+    ) {
+        let posts = |fact: &FulfillmentCommand| matches!(fact, FulfillmentCommand::RecordGoodsIssued(_));
+        let mut state = open_as(bolts());
+        let mut asked: Vec<GoodsIssued> = Vec::new();
+        for (fact, step) in facts.into_iter().filter(|(fact, _)| !posts(fact)) {
+            state = apply(state, fact);
+            if step == 0 {
+                state = post(state, &mut asked);
+            }
+            if step == 1 && let Some(issued) = asked.pop() {
+                state = apply(state, FulfillmentCommand::RecordGoodsIssued(issued));
+            }
+        }
+        while state.any_goods_issue().is_some() || !asked.is_empty() {
+            state = post(state, &mut asked);
+            state = play(state, asked.drain(..).map(FulfillmentCommand::RecordGoodsIssued));
+        }
+        let known = state.known().unwrap();
+        let progress = known.progress(1).unwrap();
+        let (posted, shipped) = (kits_posted(&state), kits_shipped(&state));
+        let reviews = known.reviews();
+        let differs = reviews.iter().any(|review| review.kind == ReviewKind::PostingMismatch);
+        prop_assert!(!progress.goods_issued || posted == shipped, "{posted} posted, {shipped} left");
+        prop_assert!(posted == shipped || differs, "{posted} posted, {shipped} left, {reviews:?}");
+    }
+
+    #[test]
+    fn b14_kits_in_several_packages_are_posted_once_however_departures_and_postings_are_mixed(
+        packages in kit_packages(),
+        steps in proptest::collection::vec(0..5usize, 1..20),
+    ) {
+        let mut state = play(open_as(bolts()), packages);
+        let mut asked: Vec<GoodsIssued> = Vec::new();
+        for step in steps.into_iter().chain([2, 3, 4]) {
+            state = match (step, asked.pop()) {
+                (0, Some(issued)) => apply(state, FulfillmentCommand::RecordGoodsIssued(issued)),
+                (step, newest) => {
+                    asked.extend(newest);
+                    let leaves = || samples::milestone(&format!("P-{}", step - 1), 2, MilestoneKind::PickedUp);
+                    if step < 2 { post(state, &mut asked) } else { apply(state, leaves()) }
+                }
+            };
+        }
+        while state.any_goods_issue().is_some() || !asked.is_empty() {
+            state = post(state, &mut asked);
+            state = play(state, asked.drain(..).map(FulfillmentCommand::RecordGoodsIssued));
+        }
+        let known = state.known().unwrap();
+        prop_assert!(known.progress(1).unwrap().goods_issued);
+        prop_assert_eq!(known.reviews(), vec![]);
+        prop_assert_eq!(kits_posted(&state), kits_shipped(&state));
+    }
+
+    #[test]
+    fn a_watch_never_names_a_time_that_was_raised_and_ends_with_the_share(
+        opened in assigned(),
+        facts in proptest::collection::vec(fact(), 1..40),
+    ) {
+        let mut state = play(open_as(opened), facts);
+        for _ in 0..5 {
+            let watch = state.known().unwrap().watch();
+            let Some(late) = watch.clone().passed(the_end()) else {
+                prop_assert_eq!(watch, Watch::Over);
+                break;
+            };
+            prop_assert!(!state.known().unwrap().late.contains(&late));
+            state = apply(state, FulfillmentCommand::RecordLate(late));
+            prop_assert_ne!(state.known().unwrap().watch(), watch);
+        }
+    }
+}
+
+fn kits_shipped(state: &Fulfillment) -> Quantity {
+    let progress = state.known().unwrap().progress(1).unwrap();
+    progress.shipped.get(&line_no(1)).copied().unwrap_or(each(0))
+}
+
+fn kits_posted(state: &Fulfillment) -> Quantity {
+    let issues = state.known().unwrap().goods_issues.values().flatten();
+    let kits = issues.flat_map(|issued| &issued.lines).filter(|share| share.line == line_no(1));
+    kits.fold(each(0), |sum, share| sum.plus(share.quantity).unwrap())
+}
+
+/// Three packages with kits, parts of kits and other goods.
+fn kit_packages() -> impl Strategy<Value = Vec<FulfillmentCommand>> {
+    let line = select(vec![part("BOLT", 2), part("BOLT", 3), part("NUT", 1), part("NUT", 2), share(1, 1), share(2, 2)]);
+    proptest::collection::vec(proptest::collection::vec(line, 1..4), 3)
+        .prop_map(|all| (1..).zip(all).map(|(n, lines)| samples::packed(&format!("P-{n}"), 1, &lines, None)).collect())
+}
+
+/// Later than everything.
+fn the_end() -> jiff::Timestamp {
+    at(1_000_000)
+}
+
+/// The state after the next goods issue was announced; what it asks for, once, is `asked` and not answered yet.
+fn post(state: Fulfillment, asked: &mut Vec<GoodsIssued>) -> Fulfillment {
+    let Some(issue) = state.any_goods_issue() else { return state };
+    let document = id(&format!("GI-{}", issue.package));
+    let issued = GoodsIssued { package: issue.package, document, lines: issue.lines };
+    if asked.iter().any(|other| other.package == issued.package) {
+        assert!(asked.contains(&issued), "a repeat asks for something else: {issued:?}");
+        return state;
+    }
+    let effect = Effect::PostGoodsIssue { package: issued.package.clone() };
+    asked.push(issued);
+    apply(state, FulfillmentCommand::Announce(sending(effect, 1)))
 }
 
 // ---- An order's facts
@@ -531,9 +719,10 @@ fn share_command() -> impl Strategy<Value = FulfillmentCommand> {
         1 => FulfillmentCommand::RecordFaltered(faltered(effect, attempt)),
         _more => FulfillmentCommand::RecordRefused(refused(effect, "NO")),
     });
-    let again = (1..4u32)
-        .prop_map(|attempt| FulfillmentCommand::Open(opened(&asked()), sending(Effect::RequestFulfillment, attempt)));
-    let one = prop_oneof![8 => fact(), 2 => book, 1 => again];
+    let again = (assigned(), 1..4u32)
+        .prop_map(|(opened, attempt)| FulfillmentCommand::Open(opened, sending(Effect::RequestFulfillment, attempt)));
+    let give_up = assigned().prop_map(FulfillmentCommand::CloseUnsent);
+    let one = prop_oneof![16 => fact(), 4 => book, 2 => again, 1 => give_up];
     one.prop_recursive(2, 8, 4, |inner| proptest::collection::vec(inner, 0..4).prop_map(FulfillmentCommand::RecordAll))
 }
 
@@ -604,9 +793,16 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
 fn is_fact(command: &FulfillmentCommand) -> bool {
     match command {
         FulfillmentCommand::RecordAll(commands) => commands.iter().all(is_fact),
-        FulfillmentCommand::Open(..) | FulfillmentCommand::Announce(_) => false,
+        FulfillmentCommand::Open(..)
+        | FulfillmentCommand::CloseUnsent(_)
+        | FulfillmentCommand::Decide(_)
+        | FulfillmentCommand::Announce(_) => false,
         FulfillmentCommand::RecordAccepted(_)
         | FulfillmentCommand::RecordRejected(_)
+        | FulfillmentCommand::RecordWithdrawn(_)
+        | FulfillmentCommand::RecordWithdrawalRefused(_)
+        | FulfillmentCommand::RecordClosed(_)
+        | FulfillmentCommand::RecordLate(_)
         | FulfillmentCommand::RecordPacked(_)
         | FulfillmentCommand::RecordVoided(_)
         | FulfillmentCommand::RecordMilestone(_)
@@ -643,9 +839,11 @@ proptest! {
     }
 
     #[test]
-    fn a_share_bears_any_command_at_any_time(commands in proptest::collection::vec(share_command(), 1..40)) {
+    fn a_share_bears_any_command_and_any_decision_at_any_time(
+        commands in proptest::collection::vec((share_command(), 0..40usize), 1..40),
+    ) {
         let mut state = Fulfillment::default();
-        for command in commands {
+        for (command, pick) in commands {
             let Ok(events) = state.decide(command.clone()) else {
                 prop_assert_eq!(&state, &Fulfillment::Absent, "an opened share refuses nothing");
                 continue;
@@ -659,6 +857,16 @@ proptest! {
                 drop((seen(&state), state.request(&known.opened)));
                 for package in known.packages.keys() {
                     drop(state.goods_issue(package));
+                }
+                if let Some(review) = known.reviews().get(pick) {
+                    let options = review.kind.options();
+                    let decision = decision(std::slice::from_ref(review), review.kind, options[pick % options.len()]);
+                    let events = state.decide(FulfillmentCommand::Decide(decision));
+                    prop_assert!(events.is_ok(), "{:?}", review);
+                    let events = events.unwrap();
+                    reads_back(&events)?;
+                    state = events.iter().fold(state, Fulfillment::evolve);
+                    prop_assert!(!state.known().unwrap().reviews().contains(review), "{:?}", review);
                 }
             }
         }

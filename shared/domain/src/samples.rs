@@ -304,10 +304,8 @@ fn traced(amount: u32) -> TracedGoods {
 }
 
 fn with_traced(packed: FulfillmentCommand, traced: Vec<TracedGoods>) -> FulfillmentCommand {
-    match packed {
-        FulfillmentCommand::RecordPacked(packed) => FulfillmentCommand::RecordPacked(Packed { traced, ..packed }),
-        other => other,
-    }
+    let FulfillmentCommand::RecordPacked(packed) = packed else { return packed };
+    FulfillmentCommand::RecordPacked(Packed { traced, ..packed })
 }
 
 pub fn packed(package: &str, when: i64, lines: &[Share], tracking: Option<&str>) -> FulfillmentCommand {

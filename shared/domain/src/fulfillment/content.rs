@@ -1,5 +1,5 @@
-//! What packages hold, measured against what was asked: products, kits and their parts, lots and serial numbers, and what
-//! the ERP takes out of the stock for each of them.
+//! What packages hold, measured against what was asked: products, kits and their parts, lots and serial numbers, and
+//! what the ERP takes out of the stock for each of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +28,8 @@ enum Part<'a> {
 }
 
 impl Opened {
-    /// What the warehouse is asked for, in its own terms: a kit as its parts, exactly. What is no whole number of pieces
-    /// stays the kit that it is.
+    /// What the warehouse is asked for, in its own terms: a kit as its parts, exactly. What is no whole number of
+    /// pieces stays the kit that it is.
     pub(super) fn in_parts(&self) -> Vec<Share> {
         let parts = |share: &Share| -> Option<Vec<Share>> {
             let part = |(sku, per): (&Sku, Decimal)| {
@@ -63,8 +63,8 @@ impl Opened {
         self.lines.iter().find(|share| share.line == line)
     }
 
-    /// What a packed quantity is of its line. Of a kit only its own parts count: a partial one is none, whatever stands in
-    /// for the rest of it.
+    /// What a packed quantity is of its line. Of a kit only its own parts count: a partial one is none, whatever stands
+    /// in for the rest of it.
     fn part(&self, packed: &Share) -> Part<'_> {
         let Some(asked) = self.line(packed.line) else { return Part::Foreign };
         let same_unit = asked.quantity.uom() == packed.quantity.uom();
@@ -153,9 +153,9 @@ impl Known {
         Ok(held)
     }
 
-    /// What the warehouse was asked for and will not ship: it is done with the share and packed less. Nothing is said of it
-    /// while a package's content is not told or waits for somebody's word, so that nothing is sent a second time that has
-    /// left already.
+    /// What the warehouse was asked for and will not ship: it is done with the share and packed less. Nothing is said
+    /// of it while a package's content is not told or waits for somebody's word, so that nothing is sent a second time
+    /// that has left already.
     pub(super) fn unfilled(&self) -> Result<ByLine, QuantityError> {
         let mut unfilled = ByLine::new();
         if self.closed.is_none() || !self.is_content_clear() {
@@ -290,8 +290,8 @@ impl Known {
 
     // ---- Goods issues
 
-    /// What the ERP has to take out of the stock for a package: its lines, and of kits those that it completes, as kits.
-    /// Nothing where it completes none.
+    /// What the ERP has to take out of the stock for a package: its lines, and of kits those that it completes, as
+    /// kits. Nothing where it completes none.
     pub(super) fn to_post(&self, id: &PackageId) -> Vec<Share> {
         let Some(package) = self.packages.get(id).filter(|package| package.has_left() && self.counts(id, package))
         else {

@@ -44,8 +44,8 @@ pub struct Known {
     pub packages: BTreeMap<PackageId, Package>,
     /// Goods issues that the ERP posted; more than one for a package is one too many, and kept.
     pub goods_issues: BTreeMap<PackageId, BTreeSet<GoodsIssued>>,
-    /// What the claims of goods issues are about: a repeat under the same key says the same again, and what one package is
-    /// about to post, no other one posts.
+    /// What the claims of goods issues are about: a repeat under the same key says the same again, and what one package
+    /// is about to post, no other one posts.
     pub postings: BTreeMap<PackageId, Vec<Share>>,
     /// What did not come in its time.
     pub late: BTreeSet<Late>,
@@ -410,8 +410,8 @@ impl Known {
         !self.withdrawn.is_empty() && self.references().next().is_none()
     }
 
-    /// The packages that count: those that left, and those that may yet leave. What was packed of a share that came back
-    /// was unpacked.
+    /// The packages that count: those that left, and those that may yet leave. What was packed of a share that came
+    /// back was unpacked.
     pub fn live(&self) -> impl Iterator<Item = (&PackageId, &Package)> {
         let withdrawn = self.is_withdrawn();
         self.packages.iter().filter(move |(_, package)| !package.is_void() && (package.has_left() || !withdrawn))
@@ -425,7 +425,8 @@ impl Known {
                 && (!self.packages.is_empty() || self.closed.is_some() || self.is_request_doubtful()))
     }
 
-    /// Whether the request was certainly never sent, or certainly not taken on, and nothing was ever heard of the share.
+    /// Whether the request was certainly never sent, or certainly not taken on, and nothing was ever heard of the
+    /// share.
     fn is_unsent(&self) -> bool {
         !self.is_possibly_there() && self.withdrawn.is_empty() && self.rejected.is_empty()
     }

@@ -163,8 +163,9 @@ impl Fulfillment {
         })
     }
 
-    /// What the warehouse has to be asked back: the share is there, or may be, and nothing of it has shipped. `None` once
-    /// it came back or cannot, until it is taken on under another name. That it is wanted back is the order's word.
+    /// What the warehouse has to be asked back: the share is there, or may be, and nothing of it has shipped. `None`
+    /// once it came back or cannot, until it is taken on under another name. That it is wanted back is the order's
+    /// word.
     pub fn withdrawal(&self) -> Option<Withdrawal> {
         let known = self.known()?;
         let answered = match known.negotiation() {
@@ -193,8 +194,8 @@ impl Fulfillment {
         })
     }
 
-    /// Whether the ERP has to be told that `package` left: it left, its content is known and traced as it must be, nothing is
-    /// posted yet, and there is something to post. A repeat says what the announced one said.
+    /// Whether the ERP has to be told that `package` left: it left, its content is known and traced as it must be,
+    /// nothing is posted yet, and there is something to post. A repeat says what the announced one said.
     pub fn goods_issue(&self, package: &PackageId) -> Option<GoodsIssue> {
         let known = self.known()?;
         let effect = Effect::PostGoodsIssue { package: package.clone() };
@@ -216,8 +217,8 @@ impl Fulfillment {
         })
     }
 
-    /// Any goods issue that is to be posted now: a decision, or what another package posted, may have freed one. Those that
-    /// nobody is at come first.
+    /// Any goods issue that is to be posted now: a decision, or what another package posted, may have freed one. Those
+    /// that nobody is at come first.
     pub fn any_goods_issue(&self) -> Option<GoodsIssue> {
         let known = self.known()?;
         let (begun, fresh): (Vec<&PackageId>, Vec<&PackageId>) =
