@@ -90,7 +90,10 @@ fn b14_a_kit_is_allocated_in_parts_and_counts_only_whole() {
         let unread = run(with_kits(&script).allocate(&cx(), &request, Attempt::First));
         assert!(matches!(unread, Err(CallFailure::Unknown { .. })), "{why}: {unread:?}");
     }
-    let half = AllocationRequest { lines: vec![Share { quantity: quantity("0.5", "KG"), ..share(1, "KIT-1", "1") }], ..request };
+    let half = AllocationRequest {
+        lines: vec![Share { quantity: quantity("0.5", "KG"), ..share(1, "KIT-1", "1") }],
+        ..request
+    };
     assert_eq!(refused(run(with_kits(&Script::default()).allocate(&cx(), &half, Attempt::First))), "KIT_NOT_WHOLE");
 }
 
