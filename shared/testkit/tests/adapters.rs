@@ -714,7 +714,8 @@ async fn b28_what_we_wrote_comes_back_and_is_nothing_and_what_others_want_is_rea
     town.control("erp/changes", &held).await;
     let mut wanted = Vec::new();
     for _ in 0..2 {
-        let change = town.partners.read_change(&town.hear().await).await.unwrap().unwrap();
+        let delivery = town.hear().await;
+        let change = town.partners.read_change(&delivery).await.unwrap().unwrap();
         assert_eq!(change.order, order);
         wanted.push(change.wanted);
     }

@@ -609,21 +609,26 @@ async fn a_warehouse_tells_of_acceptance_packing_and_each_milestone_of_each_pack
     let lines = json!([line(1, "SKU-1", "3"), line(2, "SKU-2", "1")]);
     let (status, answer) = town.post("/eastco/fulfillments", "ord_1-1", &fulfillment("ord_1-1", &lines)).await;
     assert_eq!((status, answer), (201, json!({"id": "F-1", "status": "accepted"})));
-    let arrived = town.gateway.wait_for(11).await;
+    let arrived = town.gateway.wait_for(12).await;
     town.idle().await;
-    assert_eq!(town.gateway.arrived().len(), 11);
+    assert_eq!(town.gateway.arrived().len(), 12);
     assert!(arrived.iter().all(|webhook| webhook.path == "/v1/webhooks/eastco" && webhook.is_genuine()));
     assert_eq!(arrived[0].json()["type"], "fulfillment.accepted");
     let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut done = 0;
     for webhook in &arrived[1..] {
         let body = webhook.json();
         let data = &body["data"];
         assert_eq!((&data["reference"], &data["id"]), (&json!("ord_1-1"), &json!("F-1")));
+        if body["type"] == "fulfillment.completed" {
+            done += 1;
+            continue;
+        }
         let what = if body["type"] == "package.packed" { &body["type"] } else { &data["milestone"] };
         let package = data["package"]["id"].as_str().unwrap().to_owned();
         told.entry(package).or_default().push(what.as_str().unwrap().to_owned());
     }
-    assert_eq!(told.len(), 2);
+    assert_eq!((told.len(), done), (2, 1));
     for mut package in told.into_values() {
         // What is sent at one instant may arrive in either order.
         package.sort();
@@ -632,6 +637,35 @@ async fn a_warehouse_tells_of_acceptance_packing_and_each_milestone_of_each_pack
     let (_, found) = town.get("/eastco/fulfillments?reference=ord_1-1").await;
     assert_eq!(found["items"][0]["status"], "completed");
     assert_eq!(found["items"][0]["packages"][0]["lines"], json!([line(1, "SKU-1", "3")]));
+}
+
+#[tokio::test]
+async fn a_script_packs_too_much_or_something_else_and_hides_a_request_for_a_while() {
+    let town = Town::start().await;
+    for script in [
+        json!({"reference": "over", "over_by": 2, "packages": 1}),
+        json!({"reference": "other", "substitute": "SKU-7", "packages": 1}),
+        json!({"reference": "late", "late_ms": 700}),
+    ] {
+        town.control("/eastco/script", &script).await;
+    }
+    let lines = json!([line(1, "SKU-1", "3")]);
+    for reference in ["over", "other", "late"] {
+        let (status, _) = town.post("/eastco/fulfillments", reference, &fulfillment(reference, &lines)).await;
+        assert_eq!(status, 201);
+    }
+    let hidden = town.get("/eastco/fulfillments?reference=late").await.1;
+    assert_eq!(hidden["items"], json!([]), "nobody sees it yet");
+    town.idle().await;
+    let packed = async |reference: &str| {
+        let (_, found) = town.get(&format!("/eastco/fulfillments?reference={reference}")).await;
+        let package = &found["items"][0]["packages"][0];
+        assert!(package["packed_at"].is_string() && package["milestones"][0]["occurred_at"].is_string());
+        (package["lines"][0]["sku"].clone(), package["total_quantity"].clone())
+    };
+    assert_eq!(packed("over").await, (json!("SKU-1"), json!("5")));
+    assert_eq!(packed("other").await, (json!("SKU-7"), json!("3")));
+    assert_eq!(packed("late").await, (json!("SKU-1"), json!("3")));
 }
 
 #[tokio::test]

@@ -283,8 +283,6 @@ struct Canonical<'a> {
     ship_complete: bool,
     ship_to: &'a Party,
     lines: Vec<(u32, &'a str, String, String)>,
-    /// Always null: what is expected was once a part of digests, and those that are stored already must not change.
-    expected_total: (),
 }
 
 fn digest(order: &Submission, party: &Party, requested_by: Option<Date>) -> String {
@@ -303,7 +301,6 @@ fn digest(order: &Submission, party: &Party, requested_by: Option<Date>) -> Stri
         ship_complete: order.ship_complete,
         ship_to: party,
         lines,
-        expected_total: (),
     };
     // None of these types fails to serialise.
     let text = serde_json::to_vec(&canonical).unwrap_or_default();

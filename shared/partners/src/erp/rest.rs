@@ -575,14 +575,12 @@ pub(crate) async fn cancel_sales_order<S: Secrets, T: Transport>(
         if is_undone(status.as_deref()) { gone.push(number) } else { open.push(number) }
     }
     // One that was made is not yet shown by every ERP.
-    open.extend(
-        request
-            .sales_order
-            .iter()
-            .filter(|known| !open.contains(known) && !gone.contains(known))
-            .cloned()
-            .collect::<Vec<_>>(),
-    );
+    if let Some(known) = &request.sales_order
+        && !open.contains(known)
+        && !gone.contains(known)
+    {
+        open.push(known.clone());
+    }
     for number in &open {
         undo(desk, &["sales-orders", number.as_str(), "cancel"], &format!("{}/{number}", request.key())).await?;
     }

@@ -6,7 +6,7 @@ use domain::FulfillmentCommand as Command;
 use domain::fulfillment::MilestoneKind;
 use engine::delivery::{Delivery, Role};
 use engine::inbound::Unmappable;
-use engine::inbound::{OrderReader as _, ReportReader as _};
+use engine::inbound::{ChangeReader as _, OrderReader as _, ReportReader as _};
 use partners::Partners;
 use serde_json::Value;
 
@@ -54,12 +54,20 @@ fn delivery(partner: &str, role: Role, topic: &str, body: Vec<u8>) -> Delivery {
 }
 
 #[test]
-fn every_sample_of_the_crm_is_an_order_or_a_test_message() {
-    for (name, body) in samples("acme-crm") {
-        let read = run(partners().read_order(&delivery("acme-crm", Role::Crm, "any", body))).unwrap();
-        match name.as_str() {
-            "ping" => assert!(matches!(read, Err(Unmappable::Unrelated(_))), "{name}: {read:?}"),
-            _ => assert!(read.is_ok(), "{name}: {read:?}"),
+fn every_sample_of_the_crm_and_the_erp_is_an_order_a_change_of_one_or_a_test_message() {
+    for (partner, role) in [("acme-crm", Role::Crm), ("acme-erp", Role::Erp)] {
+        for (name, body) in samples(partner) {
+            let delivery = delivery(partner, role, "any", body);
+            if name == "ping" || name.starts_with("order.created") {
+                let read = run(partners().read_order(&delivery)).unwrap();
+                match name.as_str() {
+                    "ping" => assert!(matches!(read, Err(Unmappable::Unrelated(_))), "{name}: {read:?}"),
+                    _ => assert!(read.is_ok(), "{name}: {read:?}"),
+                }
+            } else {
+                let read = run(partners().read_change(&delivery)).unwrap();
+                assert!(read.is_ok(), "{name}: {read:?}");
+            }
         }
     }
 }
@@ -100,8 +108,13 @@ fn every_sample_of_a_warehouse_is_a_report() {
 /// Panics unless `message` is one that we understand.
 pub fn is_understood(message: &Value) {
     let body = message.to_string().into_bytes();
-    if message["type"] == "order.created" {
+    let kind = message["type"].as_str().unwrap();
+    if kind == "order.created" {
         run(partners().read_order(&delivery("acme-crm", Role::Crm, "any", body))).unwrap().unwrap();
+    } else if kind.starts_with("order.") {
+        let of_the_erp = message["data"]["id"].is_null();
+        let (partner, role) = if of_the_erp { ("acme-erp", Role::Erp) } else { ("acme-crm", Role::Crm) };
+        run(partners().read_change(&delivery(partner, role, "any", body))).unwrap().unwrap();
     } else {
         run(partners().read_report(&delivery("eastco", Role::Warehouse, "any", body))).unwrap().unwrap();
     }
