@@ -6,4 +6,6 @@
 
 pub mod house;
 pub mod promises;
+pub mod shrink;
+pub mod storm;
 pub mod wiring;

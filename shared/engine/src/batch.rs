@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use domain::mutants::{self, Mutant};
 use futures::future::join_all;
 use jiff::Timestamp;
 
@@ -129,7 +130,8 @@ where
         let settled = settle(step, record, now(), dice(), queue, due, handle).await;
         (!settled.acknowledged()).then(|| record.id.clone())
     };
-    join_all(records.iter().map(one)).await.into_iter().flatten().collect()
+    let failed = join_all(records.iter().map(one)).await.into_iter().flatten();
+    failed.filter(|_| !mutants::on(Mutant::PartialBatchIgnored)).collect()
 }
 
 /// Works on one record, and does with it what its end asks for.
@@ -205,6 +207,9 @@ async fn dispose(
                 why: why.as_str().to_owned(),
                 partner: why.partner().cloned(),
             };
+            if mutants::on(Mutant::DeferredForgotten) {
+                return Settled::Deferred { until, why: why.as_str() };
+            }
             return match due.defer(&item).await {
                 Ok(()) => Settled::Deferred { until, why: why.as_str() },
                 Err(_) => again(record, dice, queue, Code::StoreBusy, "the due item could not be written").await,
@@ -225,6 +230,9 @@ async fn dispose(
         first_received: if record.first_received == Timestamp::UNIX_EPOCH { now } else { record.first_received },
         cause: crate::redact::text(&cause),
     };
+    if mutants::on(Mutant::ParkedNowhere) {
+        return Settled::Parked(code);
+    }
     match queue.park(&parked).await {
         Ok(()) => Settled::Parked(code),
         Err(_) => again(record, dice, queue, code, "the dead-letter queue did not take it").await,

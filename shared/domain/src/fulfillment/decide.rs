@@ -7,6 +7,7 @@ use crate::fulfillment::event::{
 };
 use crate::fulfillment::package::{Contents, Package};
 use crate::ids::{DocumentNumber, FulfillmentId, LineNo, PackageId};
+use crate::mutants::{self, Mutant};
 use crate::order::{PackageSummary, Progress, Share, Standing};
 use crate::quantity::{Quantity, QuantityError};
 use crate::review::{Review, ReviewKind};
@@ -295,7 +296,8 @@ impl Known {
     /// Quantities of one line in two units; [`Known::matches`] keeps those out.
     pub fn progress(&self, version: u64) -> Result<Progress, QuantityError> {
         let live = || self.packages.iter().filter(|(_, package)| !package.is_void());
-        let left = || live().filter(|(_, package)| package.has_left() && self.matches(package.lines()));
+        let gone = |package: &Package| package.has_left() || mutants::on(Mutant::VoidCounted) && package.is_void();
+        let left = || self.packages.iter().filter(|(_, package)| gone(package) && self.matches(package.lines()));
         let delivered = left().filter(|(_, package)| package.is_delivered());
         let summary = |(id, package): (&PackageId, &Package)| PackageSummary {
             package: id.clone(),

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use crate::candidate::Candidate;
 use crate::ids::{DocumentNumber, LineNo, OrderId};
 use crate::money::Money;
+use crate::mutants::{self, Mutant};
 use crate::order::event::{
     Allocation, Assignment, CancelRequested, Conflict, CreditApproved, CreditRefused, Invoiced, OrderEvent, OrderLine,
     Overdue, Price, PricedLine, Progress, Released, Routed, Submission, Told,
@@ -233,6 +234,9 @@ impl Known {
 
     /// An answer to an announced effect is recorded in every stage: what the ERP made, it made.
     fn unless_known(&self, effect: Effect, document: &DocumentNumber, event: OrderEvent) -> Vec<OrderEvent> {
+        if mutants::on(Mutant::LateAnswerDropped) && !self.wanted() {
+            return vec![];
+        }
         let stands = self.document(&effect) == Some(document);
         let beside = || self.surplus.get(&effect).is_some_and(|surplus| surplus.contains(document));
         let told = stands || (beside() && !self.awaits(&effect));
@@ -284,7 +288,7 @@ impl Known {
     /// still be on its way here, and only the newer `as_of` tells that it is old.
     fn report(&self, progress: Progress) -> Vec<OrderEvent> {
         match self.progress.get(&progress.fulfillment) {
-            Some(known) if known.as_of >= progress.as_of => vec![],
+            Some(known) if known.as_of >= progress.as_of && !mutants::on(Mutant::ReportByArrival) => vec![],
             Some(_) | None => vec![OrderEvent::FulfillmentProgressed(progress)],
         }
     }
