@@ -1,36 +1,42 @@
-//! Storms: every fault at once, drawn from a seed, and the promises after each of them.
-//!
-//! A failing seed prints the shortest schedule found and the command that plays it again. `cargo xtask simulate` weathers more.
+//! Storms: every fault at once, drawn from a seed, and the promises after each of them; and whether these storms would find a
+//! mistake, if there were one. `cargo xtask simulate` plays as many as there is time for.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crossdock_tests::mutants::{self, hunt};
 use crossdock_tests::shrink::{shrink, told};
-use crossdock_tests::storm::{Schedule, weather};
+use crossdock_tests::storm::{Element, Schedule, weather};
+
+/// So many fit into a build server's minute.
+const STORMS: u64 = 80;
+/// Within so many, every deliberate mistake is to be found.
+const HUNTED: u64 = 120;
 
 #[test]
 fn f01_after_every_storm_the_promises_hold_and_every_order_has_ended() {
     let mut all: BTreeMap<String, u64> = BTreeMap::new();
-    let from = std::env::var("FROM").ok().and_then(|t| t.parse().ok()).unwrap_or(0u64);
-    let storms = std::env::var("STORMS").ok().and_then(|t| t.parse().ok()).unwrap_or(80u64);
-    let mut failed = 0;
-    for seed in from..from + storms {
+    for seed in 0..STORMS {
         let schedule = Schedule::draw(seed);
         let report = weather(&schedule);
         if !report.violations.is_empty() {
-            let (shortest, report) = shrink(&schedule, Duration::from_secs(10));
-            println!("{}", told(&shortest, &report, None));
-            failed += 1;
+            let (shortest, report) = shrink(&schedule, Duration::from_secs(30));
+            panic!("{}", told(&shortest, &report, None));
         }
         for (name, n) in report.struck {
             *all.entry(name).or_default() += n;
         }
     }
-    println!("{storms} storms: {all:?}");
-    assert!(failed == 0);
-    assert!(all.len() > 10, "few kinds of fault struck: {all:?}");
+    println!("{STORMS} storms: {all:?}");
+    assert!(all.len() > 25, "few kinds of fault struck: {all:?}");
+}
+
+#[test]
+fn every_deliberate_mistake_is_found_by_a_storm() {
+    let missed: Vec<_> = mutants::ALL.into_iter().filter(|mistake| hunt(*mistake, 0..HUNTED).is_none()).collect();
+    assert!(missed.is_empty(), "no storm found {missed:?}");
 }
 
 #[test]
@@ -40,4 +46,17 @@ fn a_seed_reproduces_its_storm_exactly() {
         assert_eq!(schedule, Schedule::draw(seed));
         assert_eq!(weather(&schedule), weather(&schedule));
     }
+}
+
+#[test]
+fn a_failing_schedule_is_made_shorter_and_fails_still() {
+    let mistake = mutants::named("refused-entries-ignored").unwrap();
+    let caught = hunt(mistake, 0..HUNTED).unwrap();
+    let drawn = Schedule::draw(caught.seed);
+    let (shortest, report) = mutants::with(Some(mistake), || shrink(&drawn, Duration::from_secs(60)));
+    assert!(!report.violations.is_empty());
+    // An order, and the one refusal that loses its event.
+    assert!(shortest.elements.len() <= 4, "{}", told(&shortest, &report, Some(mistake.name)));
+    assert!(shortest.elements.iter().any(|element| matches!(element, Element::Order(..))));
+    assert!(weather(&shortest).violations.is_empty(), "it fails without the mistake, too");
 }

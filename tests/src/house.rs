@@ -1,7 +1,7 @@
 //! The deployment.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -35,7 +35,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// When a stream delivers again what was not taken, and a schedule tries again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// More deliveries in one run are no work any more, they are a circle.
-const CIRCLE: usize = 20_000;
+const CIRCLE: usize = 3_000;
 /// How long a message stays invisible after a delivery that was not answered: the template's relation to the timeout.
 const VISIBILITY: Duration = Duration::from_secs(18);
 /// A function's timeout and two seconds, as `cloud` gives it.
@@ -199,6 +199,8 @@ pub struct House {
     pub chaos: Option<(&'static str, Script)>,
     /// Every message is put into its queue so many times.
     pub copies: u32,
+    /// Functions whose every message comes twice.
+    pub twice: BTreeSet<String>,
     /// What happens to the nth message on its way into its queue, counted from 1.
     pub hiccups: BTreeMap<u64, Hiccup>,
     /// By how many milliseconds the clocks of functions' processes are wrong.
@@ -259,6 +261,7 @@ impl House {
             clock,
             chaos: None,
             copies: 1,
+            twice: BTreeSet::new(),
             hiccups: BTreeMap::new(),
             skews: BTreeMap::new(),
             wrong: Vec::new(),
@@ -360,7 +363,8 @@ impl House {
 
     /// Puts a message into a function's queue.
     pub fn enqueue(&mut self, function: &str, body: &str) {
-        for _ in 0..self.copies {
+        let copies = if self.twice.contains(function) { 2 * self.copies } else { self.copies };
+        for _ in 0..copies {
             self.sequence += 1;
             let (id, body, now) = (self.sequence, body.to_owned(), self.clock.now());
             let mut message = Message { id, body, visible_at: now, deliveries: 0 };
@@ -508,7 +512,7 @@ impl House {
         if !self.journal_tape.is_empty() && self.may("journal-relay") {
             let script = self.script_for("journal-relay");
             let ports = journal_relay::Ports { bus: Chaos::new(self.bus.clone(), &script), source: source() };
-            let relayed = at_once(&script, journal_relay::handle(&ports, &self.journal_tape));
+            let relayed = at_once(&script, "journal-relay", journal_relay::handle(&ports, &self.journal_tape));
             let unread = relayed.iter().flatten().flat_map(|relayed| &relayed.poison);
             self.wrong.extend(unread.map(|(_, failure)| format!("a commit that nobody can read: {failure:?}")));
             if matches!(relayed, Some(Ok(relayed)) if relayed.again_from.is_none()) {
@@ -523,7 +527,7 @@ impl House {
             let ports =
                 view_project::Ports { journal: Chaos::new(journal, &script), views: Chaos::new(views, &script) };
             let cx = self.context("view-project");
-            match at_once(&script, view_project::handle(&ports, &self.views_tape, &cx)) {
+            match at_once(&script, "view-project", view_project::handle(&ports, &self.views_tape, &cx)) {
                 Some(failed) if failed.iter().all(|(_, failure)| matches!(failure, Failure::Permanent { .. })) => {
                     let unread =
                         failed.iter().map(|(stream, failure)| format!("{stream} cannot be projected: {failure:?}"));
@@ -536,7 +540,7 @@ impl House {
         if !self.deliveries_tape.is_empty() && self.may("delivery-relay") {
             let script = self.script_for("delivery-relay");
             let ports = delivery_relay::Ports { bus: Chaos::new(self.bus.clone(), &script), source: source() };
-            match at_once(&script, delivery_relay::handle(&ports, &self.deliveries_tape)) {
+            match at_once(&script, "delivery-relay", delivery_relay::handle(&ports, &self.deliveries_tape)) {
                 Some(Ok(None)) => self.deliveries_tape.clear(),
                 Some(Ok(Some(_)) | Err(_)) | None => {
                     self.waits.insert("delivery-relay", self.clock.after(AGAIN));
@@ -594,25 +598,23 @@ impl House {
             registry: self.partners.clone(),
         };
         let cx = self.context("webhook-receive");
-        let answer = at_once(&script, webhook_receive::handle(&ports, request, &cx));
+        let answer = at_once(&script, "webhook-receive", webhook_receive::handle(&ports, request, &cx));
         Some(answer?.map_or(503, |response| response.status))
     }
 
-    /// The schedule: each minute in production, whenever something is due here.
+    /// The schedule: each minute in production; here whenever something is due, once a second at most. A step whose clock is
+    /// behind the schedule's defers its work again until the same time, and has to have it back at a later one.
     fn fire(&mut self) {
         let now = self.clock.now();
-        let late = |house: &Self| house.due.waiting().first().is_some_and(|item| item.due <= now);
-        if !late(self) || !self.may("due-fire") {
+        if !self.may("due-fire") || self.due.next().is_none_or(|due| due > now) {
             return;
         }
         let script = self.script_for("due-fire");
         let (due, queues) = (self.due.clone(), self.fired.clone());
         let ports = due_fire::Ports { due: Chaos::new(due, &script), queues: Chaos::new(queues, &script) };
-        // Killed, refused or told a wrong time, it tries again.
-        at_once(&script, due_fire::handle(&ports, &self.context("due-fire")));
-        if late(self) {
-            self.waits.insert("due-fire", self.clock.after(AGAIN));
-        }
+        // Killed, refused or with a wrong clock, it tries again.
+        at_once(&script, "due-fire", due_fire::handle(&ports, &self.context("due-fire")));
+        self.waits.insert("due-fire", self.clock.after(AGAIN));
         for (function, body) in self.fired.take() {
             self.enqueue(&function, &body);
         }
@@ -642,7 +644,7 @@ impl House {
     /// When something happens next by itself.
     fn next_moment(&self) -> Option<Timestamp> {
         let queued = self.queues.values().flatten().map(|message| message.visible_at);
-        let due = self.due.waiting().into_iter().map(|item| item.due);
+        let due = self.due.next();
         let resumed = self.running.iter().map(|running| running.goes_on);
         let waits = self.waits.values().copied();
         let all = queued.chain(due).chain(resumed).chain(waits).chain(self.town.borrow().next_due());
@@ -688,7 +690,7 @@ impl House {
         self.running = waiting;
         for mut running in ready {
             let script = running.script.clone();
-            script.arm(true);
+            script.arm_for(&running.function);
             let polled = running.work.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()));
             script.arm(false);
             let (killed, stalled) = (script.take_killed(), script.take_stalled());
@@ -818,10 +820,10 @@ impl Invoked<'_> {
 }
 
 /// Runs a function whose caller waits for it. `None` where the script killed it; standing still makes no difference to it.
-fn at_once<T>(script: &Script, work: impl Future<Output = T>) -> Option<T> {
+fn at_once<T>(script: &Script, function: &str, work: impl Future<Output = T>) -> Option<T> {
     let mut work = std::pin::pin!(work);
     loop {
-        script.arm(true);
+        script.arm_for(function);
         let polled = work.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()));
         script.arm(false);
         let (killed, stalled) = (script.take_killed(), script.take_stalled());

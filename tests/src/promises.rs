@@ -57,7 +57,6 @@ pub fn broken_after(house: &House, weather: &Weather<'_>) -> Vec<String> {
     if !weather.struck.keys().any(|name| lossy(name) && !name.starts_with("message")) {
         broken.extend(unanswered(house));
     }
-    broken.extend(revealed(house, weather.orders));
     broken
 }
 
@@ -233,13 +232,16 @@ fn shipped_by_share(house: &House, share: &FulfillmentId) -> BTreeMap<LineNo, De
     shipped.map(|(line, quantity)| (line, quantity.amount())).collect()
 }
 
+/// What of an order of the CRM's is personal.
+pub fn private(order: &Value) -> Vec<String> {
+    let fields = ["name", "line1", "email"].iter().filter_map(|field| order["ship_to"][field].as_str());
+    fields.map(str::to_owned).collect()
+}
+
 /// P9: nobody's name, street, mail or secret stands anywhere but where it belongs.
-fn revealed(house: &House, orders: &[Value]) -> Vec<String> {
+pub fn revealed(house: &House, orders: &[Value]) -> Vec<String> {
     let mut secret: BTreeSet<String> = BTreeSet::new();
-    for order in orders {
-        let fields = ["name", "line1", "email"].iter().filter_map(|field| order["ship_to"][field].as_str());
-        secret.extend(fields.map(str::to_owned));
-    }
+    secret.extend(orders.iter().flat_map(private));
     for partner in &house.town.borrow().partners {
         secret.insert(partner.token.clone());
         secret.extend(partner.signing.iter().cloned());

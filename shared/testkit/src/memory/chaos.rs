@@ -83,6 +83,14 @@ pub struct Strike {
     pub at: u32,
     /// What happens to it.
     pub fault: Fault,
+    /// Where it is aimed: a function's name, and one of its calls such as `journal.append`. Any call without it.
+    pub aim: Option<(&'static str, &'static str)>,
+}
+
+impl Strike {
+    fn fits(&self, function: &str, call: &str) -> bool {
+        self.fault.fits(call) && self.aim.is_none_or(|aim| aim == (function, call))
+    }
 }
 
 /// Counts the calls of one function, and strikes at one of them.
@@ -97,6 +105,7 @@ struct Plan {
     struck: bool,
     storm: Option<Storm>,
     hook: Option<Box<dyn FnMut()>>,
+    function: String,
     killed: bool,
     stalled_ms: Option<u32>,
 }
@@ -139,6 +148,15 @@ impl Script {
         self.0.borrow_mut().armed = armed;
     }
 
+    /// The same, and the calls are those of `function`.
+    pub fn arm_for(&self, function: &str) {
+        let mut plan = self.0.borrow_mut();
+        plan.armed = true;
+        if plan.function != function {
+            function.clone_into(&mut plan.function);
+        }
+    }
+
     /// What was called, in order.
     pub fn calls(&self) -> Vec<&'static str> {
         self.0.borrow().calls.clone()
@@ -164,11 +182,12 @@ impl Script {
         if !plan.armed {
             return None;
         }
+        let plan = &mut *plan;
         if let Some(storm) = &mut plan.storm {
             let now = storm.calls;
             storm.calls += 1;
-            let due = storm.left.iter().take_while(|strike| strike.at <= now);
-            let place = due.into_iter().position(|strike| strike.fault.fits(name))?;
+            let mut due = storm.left.iter().take_while(|strike| strike.at <= now);
+            let place = due.position(|strike| strike.fits(&plan.function, name))?;
             let strike = storm.left.remove(place);
             storm.met.push((strike, name));
             return Some(strike.fault);

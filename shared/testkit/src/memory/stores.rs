@@ -153,6 +153,11 @@ impl MemoryDue {
         self.0.borrow_mut().insert((item.shard(), item.sort_key()), item.clone());
     }
 
+    /// When the oldest of what waits is due.
+    pub fn next(&self) -> Option<Timestamp> {
+        self.0.borrow().values().map(|item| item.due).min()
+    }
+
     /// Everything that waits, oldest first.
     pub fn waiting(&self) -> Vec<DueItem> {
         let mut items: Vec<DueItem> = self.0.borrow().values().cloned().collect();
