@@ -856,6 +856,14 @@ fn local_documents() -> Vec<String> {
     files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "toml")).map(read).collect()
 }
 
+/// Our id of the CRM's order.
+pub fn order_id(external: &str) -> OrderId {
+    let (Ok(source), Ok(external)) = ("acme-crm".parse(), external.parse()) else {
+        panic!("{external} cannot be an order's id")
+    };
+    OrderId::derive(&source, &external)
+}
+
 /// Reads with a journal that cannot fail, for assertions.
 pub fn commits(journal: &MemoryJournal, stream: &str) -> Vec<engine::Commit> {
     journal.read(stream).now_or_never().and_then(Result::ok).unwrap_or_default()

@@ -8,8 +8,7 @@ use domain::{Fulfillment, FulfillmentId, LineNo, Order};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::house::House;
-use crate::storm::order_id;
+use crate::house::{House, order_id};
 
 /// What a finished run is held to beside the promises themselves.
 #[derive(Debug)]
@@ -293,9 +292,7 @@ fn nothing_lost(house: &House) -> Vec<String> {
     let mut broken = Vec::new();
     let parked = house.parked();
     for order in house.made("acme-crm", "order").keys() {
-        let Ok(external) = order.parse() else { continue };
-        let Ok(source) = "acme-crm".parse() else { continue };
-        let id = domain::OrderId::derive(&source, &external);
+        let id = order_id(order);
         match house.fold(&id) {
             Order::Absent if parked.is_empty() => broken.push(format!("P1: {order} was never submitted")),
             Order::Absent => {}

@@ -9,14 +9,13 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use domain::OrderId;
 use serde_json::{Value, json};
 use testkit::memory::{Fault, Script, Strike};
 use testkit::partners::fault::Rule;
 use testkit::partners::floor::Script as FloorScript;
 use testkit::partners::{PARTNERS, System, samples};
 
-use crate::house::{Hiccup, House};
+use crate::house::{Hiccup, House, order_id};
 use crate::logs;
 use crate::promises::{self, Weather};
 
@@ -231,7 +230,7 @@ fn strikes(dice: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
         let aim = dice.choice(AIMS);
         elements.push(Element::Strike(Strike { at, fault, aim }));
         // A second delivery meets whatever the first has left there.
-        if let Some((function, _)) = aim.filter(|_| dice.bool()) {
+        if let Some((function, _)) = aim.filter(|(function, _)| *function != "due-fire" && dice.bool()) {
             elements.push(Element::Twice(function));
         }
     }
@@ -350,14 +349,6 @@ fn play(schedule: &Schedule) -> Report {
     }
     let journal = house.fingerprint();
     Report { struck, violations, delivered, journal, met }
-}
-
-/// Our id of the CRM's order.
-pub fn order_id(external: &str) -> OrderId {
-    let (Ok(source), Ok(external)) = ("acme-crm".parse(), external.parse()) else {
-        panic!("{external} cannot be an order's id")
-    };
-    OrderId::derive(&source, &external)
 }
 
 fn prepare(house: &House, element: &Element) {
