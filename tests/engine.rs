@@ -462,7 +462,7 @@ fn f05_of_a_batch_only_the_failed_ids_are_returned() {
     let pause = queue.take_delay("receipt 3").unwrap();
     assert!(pause >= Duration::from_millis(500) && pause <= Duration::from_secs(1), "{pause:?}");
     assert_eq!(queue.take_delay("receipt 4"), None);
-    assert!(queue.parked().is_empty() && due.waiting().is_empty());
+    assert!(queue.parked().is_empty() && due.all().is_empty());
 }
 
 #[test]
@@ -519,12 +519,12 @@ fn deferred_work_is_one_due_item_however_often_it_is_delivered() {
     for count in 1..=9 {
         assert!(batch(&[message("1", count)], &queue, &due, |_order| Err(wait())).is_empty());
     }
-    let [item] = &due.waiting()[..] else { panic!("{:?}", due.waiting()) };
+    let [item] = &due.all()[..] else { panic!("{:?}", due.all()) };
     assert_eq!((item.due, item.function.as_str(), item.why.as_str()), (at(30), "order-route", "claimed"));
     assert_eq!(item.body, message("1", 1).body, "the message as it came");
     assert!(queue.parked().is_empty(), "waiting is not an attempt");
     batch(&[message("2", 1)], &queue, &due, |_order| Err(wait()));
-    assert_eq!(due.waiting().len(), 2, "another message is another item");
+    assert_eq!(due.all().len(), 2, "another message is another item");
 }
 
 /// Stores that take nothing.
@@ -742,7 +742,7 @@ fn a01_the_same_order_any_number_of_times_is_one_order_with_one_deadline() {
         assert_eq!(desk.submit(work, new_order("1", "PO-1", "x"), None), (order_of("1"), Submitted::Same));
     }
     assert_eq!(desk.journal.commits(&format!("order/{}", order_of("1"))).len(), 1);
-    let [deadline] = &desk.due.waiting()[..] else { panic!("one deadline") };
+    let [deadline] = &desk.due.all()[..] else { panic!("one deadline") };
     assert_eq!(deadline.function, "deadline-raise");
     let notice = Notice::read(&deadline.body).unwrap();
     assert_eq!(notice.subject, format!("order/{}", order_of("1")));

@@ -5,5 +5,9 @@
 #![allow(clippy::panic, clippy::wildcard_enum_match_arm)]
 
 pub mod house;
+mod logs;
+pub mod mutants;
 pub mod promises;
+pub mod shrink;
+pub mod storm;
 pub mod wiring;

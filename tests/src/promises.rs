@@ -1,20 +1,254 @@
 //! The promises, checked from the partners' ledgers and from the journal: what really happened, not what we think did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use domain::order::{Known, Stage, Stock};
-use domain::{Fulfillment, Order};
+use domain::order::{Known, Stage, Status, Stock};
+use domain::{Fulfillment, FulfillmentId, LineNo, Order};
+use rust_decimal::Decimal;
+use serde_json::Value;
 
-use crate::house::House;
+use crate::house::{House, order_id};
+
+/// What a finished run is held to beside the promises themselves.
+#[derive(Debug)]
+pub struct Weather<'a> {
+    /// Every order that the CRM sent.
+    pub orders: &'a [Value],
+    /// The CRM's ids of those that somebody wanted cancelled.
+    pub cancelled: &'a [String],
+    /// How often each kind of fault struck.
+    pub struck: &'a BTreeMap<String, u64>,
+}
 
 /// Everything that is broken, in words; empty where all promises hold.
 pub fn broken(house: &House) -> Vec<String> {
-    let mut broken = at_most_one(house);
+    let mut broken = house.wrong.clone();
+    broken.extend(at_most_one(house));
     broken.extend(nothing_lost(house));
     for id in house.orders() {
         if let Order::Known(known) = house.fold(&id) {
             broken.extend(conserved(&known));
             broken.extend(agrees_with_ledgers(house, &known));
+        }
+    }
+    broken.extend(journaled(house));
+    broken.extend(announced(house));
+    broken
+}
+
+/// Everything that is broken once a storm is over, all that was parked was sent back, and days have passed.
+pub fn broken_after(house: &House, weather: &Weather<'_>) -> Vec<String> {
+    let mut broken = broken(house);
+    broken.extend(house.parked().iter().map(|m| format!("P1: still parked: {} {} {}", m.function, m.code, m.cause)));
+    for order in weather.orders {
+        let external = order["id"].as_str().unwrap_or_default().to_owned();
+        let Order::Known(known) = house.fold(&order_id(&external)) else { continue };
+        let status = known.status();
+        if status != Status::Invoiced && !weather.cancelled.contains(&external) {
+            let reviews = known.reviews();
+            broken.push(format!("P1: order {external} ended as {}: {reviews:?}", status.as_str()));
+        }
+        broken.extend(shown(house, &known, &external));
+        broken.extend(moved(house, &known));
+    }
+    let lossy = |name: &String| name.starts_with("partner") || ["stalled", "raced"].iter().all(|it| it != name);
+    if !weather.struck.keys().any(|name| lossy(name) && !name.starts_with("message")) {
+        broken.extend(unanswered(house));
+    }
+    broken
+}
+
+/// P8: every message that was ever sent is sent again, days later.
+pub fn redriven(house: &mut House, horizon: Duration) -> Vec<String> {
+    let effects = |house: &House| -> Vec<usize> {
+        house.town.borrow().partners.iter().map(|partner| partner.ledger.effects.len()).collect()
+    };
+    let (journal, made) = (house.fingerprint(), effects(house));
+    for (function, body) in house.published.clone() {
+        house.enqueue(&function, &body);
+    }
+    house.run(horizon);
+    let mut broken = Vec::new();
+    if house.fingerprint() != journal {
+        broken.push("P8: sending every message again committed something".to_owned());
+    }
+    if effects(house) != made {
+        broken
+            .push(format!("P8: sending every message again did something at partners: {made:?}, {:?}", effects(house)));
+    }
+    broken.extend(house.parked().iter().map(|m| format!("P8: sent again, parked: {} {}", m.function, m.code)));
+    broken
+}
+
+/// P6: every change has its cause, once, and who did it, when, and on whose behalf.
+fn journaled(house: &House) -> Vec<String> {
+    let mut broken = Vec::new();
+    for stream in house.journal.streams() {
+        let mut causes = BTreeSet::new();
+        for (commit, version) in house.journal.commits(&stream).iter().zip(1..) {
+            let mut wrong = |what: &str| broken.push(format!("P6: {stream} version {}: {what}", commit.version));
+            if commit.version != version {
+                wrong("there is a gap before it");
+            }
+            if commit.cause.is_empty() || commit.actor.is_empty() || commit.correlation.is_empty() {
+                wrong("no cause, no actor or no correlation id");
+            }
+            if !house.was(commit.at) {
+                wrong("its time is none of the run's");
+            }
+            if !causes.insert(commit.cause.clone()) {
+                wrong(&format!("the cause {} is there twice", commit.cause));
+            }
+        }
+    }
+    broken
+}
+
+/// Nothing was done at a partner that the journal had not announced.
+fn announced(house: &House) -> Vec<String> {
+    let mut sendings = BTreeSet::new();
+    for stream in house.journal.streams() {
+        for commit in house.journal.commits(&stream) {
+            let events: Value = serde_json::from_str(&commit.events).unwrap_or_default();
+            for event in events.as_array().into_iter().flatten() {
+                if event["type"].as_str().is_some_and(|kind| kind.ends_with(".sending")) {
+                    let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+                    sendings.insert((stream.clone(), text("effect"), text("package")));
+                }
+            }
+        }
+    }
+    let mut broken = Vec::new();
+    for partner in &house.town.borrow().partners {
+        for done in &partner.ledger.effects {
+            let reference = done.effect.reference.as_str();
+            let (stream, effect, package) = match done.effect.kind {
+                "allocation" => (format!("order/{reference}"), "allocate", ""),
+                "sales_order" => (format!("order/{reference}"), "create_sales_order", ""),
+                "invoice" => (format!("order/{reference}"), "invoice", ""),
+                "fulfillment" => (format!("fulfillment/{reference}"), "request_fulfillment", ""),
+                "goods_issue" => {
+                    let (share, package) = reference.rsplit_once('/').unwrap_or((reference, ""));
+                    (format!("fulfillment/{share}"), "post_goods_issue", package)
+                }
+                _ => continue,
+            };
+            if !sendings.contains(&(stream.clone(), effect.to_owned(), package.to_owned())) {
+                broken
+                    .push(format!("P6: {} did {effect} for {reference}, and {stream} never announced it", partner.id));
+            }
+        }
+    }
+    broken
+}
+
+/// Where no process died, no reply was lost and no partner failed, every announced effect has its answer.
+fn unanswered(house: &House) -> Vec<String> {
+    let mut broken = Vec::new();
+    for id in house.orders() {
+        let Order::Known(known) = house.fold(&id) else { continue };
+        broken
+            .extend(known.sendings.keys().map(|effect| format!("P1: {id}: {effect:?} was announced and not answered")));
+        for share in known.assignments.keys() {
+            if let Fulfillment::Known(known) = house.fold_share(share) {
+                let open = known.sendings.keys();
+                broken.extend(open.map(|effect| format!("P1: {share}: {effect:?} was announced and not answered")));
+            }
+        }
+    }
+    broken
+}
+
+/// The CRM shows what the journal says.
+fn shown(house: &House, order: &Known, external: &str) -> Option<String> {
+    let status = order.status().as_str();
+    let shown = house.state("acme-crm")["statuses"][external]["status"].as_str().map(str::to_owned);
+    (shown.as_deref() != Some(status)).then(|| format!("P4: order {external} is {status}, the CRM shows {shown:?}"))
+}
+
+/// P5: what left the warehouses' floors is what the journal says was shipped, and what the ERP took out of its stock.
+fn moved(house: &House, order: &Known) -> Vec<String> {
+    let mut broken = Vec::new();
+    let issued = house.state("acme-erp")["goods_issues"].clone();
+    for (share, assignment) in &order.assignments {
+        let floor = house.state(assignment.warehouse.as_str());
+        let jobs = floor["fulfillments"].as_array().into_iter().flatten();
+        let mine = jobs.filter(|job| job["reference"].as_str() == Some(&share.to_string()));
+        let mut left: BTreeMap<LineNo, Decimal> = BTreeMap::new();
+        for package in mine.flat_map(|job| job["packages"].as_array().into_iter().flatten()) {
+            if !is_gone(package) {
+                continue;
+            }
+            let lines = quantities(&package["lines"]);
+            let reference = format!("{share}/{}", package["id"].as_str().unwrap_or_default());
+            let postings = issued.as_array().into_iter().flatten();
+            for posted in postings.filter(|issue| issue["reference"].as_str() == Some(&reference)) {
+                if quantities(&posted["lines"]) != lines {
+                    broken.push(format!("P5: {reference} left with {lines:?}, the ERP posted {}", posted["lines"]));
+                }
+            }
+            for (line, quantity) in lines {
+                *left.entry(line).or_default() += quantity;
+            }
+        }
+        for (whose, shipped) in [("order", shipped_by_order(order, share)), ("share", shipped_by_share(house, share))] {
+            if shipped != left {
+                broken.push(format!("P5: of {share}, {left:?} left the floor; the {whose} says {shipped:?}"));
+            }
+        }
+    }
+    broken
+}
+
+fn is_gone(package: &Value) -> bool {
+    let outside = ["picked_up", "in_transit", "out_for_delivery", "delivered"];
+    let milestones = package["milestones"].as_array().into_iter().flatten();
+    milestones.filter_map(Value::as_str).any(|name| outside.contains(&name))
+}
+
+fn quantities(lines: &Value) -> BTreeMap<LineNo, Decimal> {
+    let mut sums = BTreeMap::new();
+    for line in lines.as_array().into_iter().flatten() {
+        let quantity = line["quantity"].as_str().and_then(|text| text.parse::<Decimal>().ok());
+        let number = serde_json::from_value::<LineNo>(line["line"].clone());
+        if let (Ok(number), Some(quantity)) = (number, quantity) {
+            *sums.entry(number).or_default() += quantity;
+        }
+    }
+    sums
+}
+
+fn shipped_by_order(order: &Known, share: &FulfillmentId) -> BTreeMap<LineNo, Decimal> {
+    let shipped = order.progress.get(share).into_iter().flat_map(|progress| &progress.shipped);
+    shipped.map(|(line, quantity)| (*line, quantity.amount())).collect()
+}
+
+fn shipped_by_share(house: &House, share: &FulfillmentId) -> BTreeMap<LineNo, Decimal> {
+    let folded = house.fold_share(share);
+    let progress = folded.known().and_then(|known| known.progress(1).ok());
+    let shipped = progress.into_iter().flat_map(|progress| progress.shipped);
+    shipped.map(|(line, quantity)| (line, quantity.amount())).collect()
+}
+
+/// What of an order of the CRM's is personal.
+pub fn private(order: &Value) -> Vec<String> {
+    let fields = ["name", "line1", "email"].iter().filter_map(|field| order["ship_to"][field].as_str());
+    fields.map(str::to_owned).collect()
+}
+
+/// P9: nobody's name, street, mail or secret stands anywhere but where it belongs.
+pub fn revealed(house: &House, orders: &[Value]) -> Vec<String> {
+    let mut secret: BTreeSet<String> = BTreeSet::new();
+    secret.extend(orders.iter().flat_map(private));
+    for partner in &house.town.borrow().partners {
+        secret.insert(partner.token.clone());
+        secret.extend(partner.signing.iter().cloned());
+    }
+    let mut broken = Vec::new();
+    for (place, text) in house.written() {
+        if let Some(found) = secret.iter().find(|word| text.contains(word.as_str())) {
+            broken.push(format!("P9: {place} holds `{found}`"));
         }
     }
     broken
@@ -32,13 +266,25 @@ fn at_most_one(house: &House) -> Vec<String> {
     ];
     let mut broken = Vec::new();
     for (partner, kind) in kinds {
-        for (reference, count) in house.made(partner, kind) {
-            if count > 1 {
-                broken.push(format!("P2: {partner} made {count} × {kind} for {reference}"));
+        let undone = house.made(partner, undoing(kind));
+        for (reference, made) in house.made(partner, kind) {
+            let live = made.saturating_sub(undone.get(&reference).copied().unwrap_or(0));
+            if live > 1 {
+                broken.push(format!("P2: {partner} has {live} × {kind} for {reference}"));
             }
         }
     }
     broken
+}
+
+/// The name under which a partner books that something is not there any more.
+fn undoing(kind: &str) -> &'static str {
+    match kind {
+        "allocation" => "allocation_released",
+        "sales_order" => "sales_order_cancelled",
+        "fulfillment" => "fulfillment_cancelled",
+        _ => "",
+    }
 }
 
 /// P1: what was acknowledged ended, or waits where somebody sees it.
@@ -46,9 +292,7 @@ fn nothing_lost(house: &House) -> Vec<String> {
     let mut broken = Vec::new();
     let parked = house.parked();
     for order in house.made("acme-crm", "order").keys() {
-        let Ok(external) = order.parse() else { continue };
-        let Ok(source) = "acme-crm".parse() else { continue };
-        let id = domain::OrderId::derive(&source, &external);
+        let id = order_id(order);
         match house.fold(&id) {
             Order::Absent if parked.is_empty() => broken.push(format!("P1: {order} was never submitted")),
             Order::Absent => {}

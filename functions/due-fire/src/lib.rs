@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use engine::stores::{DUE_SHARDS, Due, DueItem, Queues};
-use engine::{Context, Failure};
+use engine::{Context, Failure, Mutant, mutants};
 use futures::future::{join_all, try_join_all};
 
 /// All that this function may touch.
@@ -56,6 +56,9 @@ async fn fire(ports: &Ports<impl Due, impl Queues>, ready: Vec<DueItem>) -> Resu
     let mut sent = 0;
     for (function, items) in by_function {
         let bodies: Vec<String> = items.iter().map(|item| item.body.clone()).collect();
+        if mutants::on(Mutant::DueForgottenFirst) {
+            try_join_all(items.iter().map(|item| ports.due.done(item))).await?;
+        }
         let refused = ports.queues.send(&function, &bodies).await?;
         let taken: Vec<&DueItem> =
             (0..).zip(&items).filter(|(i, _)| !refused.contains(i)).map(|(_, item)| item).collect();

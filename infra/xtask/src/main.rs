@@ -12,6 +12,7 @@ mod demo;
 mod package;
 mod prerequisites;
 mod process;
+mod simulate;
 mod stack;
 mod test;
 mod workspace;
@@ -64,6 +65,12 @@ enum Command {
     /// processor's standard library, it is fetched: by rustup, or from Debian's packages. `--sam` runs `sam build` itself
     /// in the same environment and leaves what `sam deploy` takes in .aws-sam/build.
     Package(package::Options),
+    /// Plays seeded storms on the whole deployment in memory and checks the promises after each.
+    ///
+    /// `--runs 1000` takes a minute or two; `--runs 20000 --from-seed 0` a night, and `--resume` goes on with it after a
+    /// break; `--seed N` plays one again, exactly; `--mutants` tells which storm finds each deliberate mistake.
+    #[command(disable_help_flag = true)]
+    Simulate(simulate::Options),
     /// Measures cold start, CPU per message, memory, package size and write units of two functions, release profile.
     ///
     /// Each runs alone on one core against a canned AWS endpoint over TLS. CROSSDOCK_BENCH_HOME (or --peers) names the
@@ -106,6 +113,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             stack::up(&workspace).map(|live| stack::print_urls(&live))
         }
         Command::Lint => test::lint(&workspace),
+        Command::Simulate(options) => simulate::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
         Command::Package(options) => package::run(&workspace, &options),
     }

@@ -11,6 +11,7 @@ pub mod fulfillment;
 pub mod goods;
 pub mod ids;
 pub mod money;
+pub mod mutants;
 pub mod order;
 pub mod party;
 pub mod quantity;

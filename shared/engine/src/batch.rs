@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use domain::mutants::{self, Mutant};
 use futures::future::join_all;
 use jiff::Timestamp;
 
@@ -129,7 +130,8 @@ where
         let settled = settle(step, record, now(), dice(), queue, due, handle).await;
         (!settled.acknowledged()).then(|| record.id.clone())
     };
-    join_all(records.iter().map(one)).await.into_iter().flatten().collect()
+    let failed = join_all(records.iter().map(one)).await.into_iter().flatten();
+    failed.filter(|_| !mutants::on(Mutant::PartialBatchIgnored)).collect()
 }
 
 /// Works on one record, and does with it what its end asks for.
@@ -161,7 +163,8 @@ where
         Ok(outcome) => Settled::Done(outcome),
         Err(Failure::Deferred { until, why }) => {
             let item = due_item(step, record, until, &why);
-            match due.defer(&item).await {
+            let kept = if mutants::on(Mutant::DeferredForgotten) { Ok(()) } else { due.defer(&item).await };
+            match kept {
                 Ok(()) if item.parent.is_some() => match look_again::<W, F>(step, record, now, handle).await {
                     Some(outcome) if due.done(&item).await.is_ok() => Settled::Done(outcome),
                     Some(_) | None => Settled::Deferred { until, why: why.as_str() },
@@ -247,6 +250,9 @@ async fn park(
         first_received: if record.first_received == Timestamp::UNIX_EPOCH { now } else { record.first_received },
         cause: crate::redact::text(cause),
     };
+    if mutants::on(Mutant::ParkedNowhere) {
+        return Settled::Parked(code);
+    }
     match queue.park(&parked).await {
         Ok(()) => Settled::Parked(code),
         Err(_) => again(record, dice, queue, code, "the dead-letter queue did not take it").await,

@@ -4,6 +4,7 @@
 //! Killed before the intent: nothing happened. Killed after it: the effect is possibly done; the next delivery waits until
 //! the claim lapses and repeats with the same key, or looks the outcome up, as the partner's semantics say.
 
+use domain::mutants::{self, Mutant};
 use domain::workflow::Claim as OpenClaim;
 use domain::{EffectRefused, EffectRequest, Faltered, Sending, Workflow};
 
@@ -62,7 +63,7 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
         let Some(request) = guard(&stream.state) else { return Ok(Claimed::Nothing) };
         let earlier = stream.state.sendings().get(&request.effect());
         let attempt = match earlier {
-            Some(OpenClaim::Held(sending)) if sending.until > cx.now => {
+            Some(OpenClaim::Held(sending)) if sending.until > cx.now && !mutants::on(Mutant::ClaimIgnored) => {
                 return Err(Failure::Deferred { until: sending.until, why: Wait::Claimed });
             }
             Some(open) => open.sending().attempt.saturating_add(1),
@@ -80,6 +81,9 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
         // A claim belongs to one delivery: its cause is the place in the stream, not the work.
         let cause = cx.cause(&format!("{}#sending-{}", sending.key, stream.version + 1));
         let commit = stream.next(cx, &cause, &events)?;
+        if mutants::on(Mutant::EffectUnannounced) {
+            return Ok(Claimed::Mine(Claim { stream, sending, earlier }, request));
+        }
         match journal.append(&commit).await? {
             Append::Committed => {
                 stream.version = commit.version;
@@ -95,6 +99,9 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
 impl<W: Workflow> Claim<W> {
     /// Whether this is the first try; a later one may have to look before it leaps.
     pub fn attempt(&self) -> Attempt {
+        if mutants::on(Mutant::RepeatWithoutLookUp) {
+            return Attempt::First;
+        }
         self.earlier.as_ref().map_or(Attempt::First, |earlier| Attempt::Repeat { over_by: earlier.until })
     }
 
@@ -115,6 +122,11 @@ impl<W: Workflow> Claim<W> {
             Ok(command) => {
                 let cause = cx.cause(&format!("{key}#answer-{}", self.sending.attempt));
                 self.stream.commit(journal, cx, &cause, command).await
+            }
+            Err(CallFailure::Unknown { cause, .. }) if mutants::on(Mutant::TimeoutTakenForNo) => {
+                let refused = EffectRefused { effect, rejection: domain::Rejection::new("NO_ANSWER", cause) };
+                let cause = cx.cause(&format!("{key}#refused-{}", self.sending.attempt));
+                self.stream.commit(journal, cx, &cause, W::refuse(refused)).await
             }
             Err(CallFailure::Refused(rejection)) => {
                 let refused = EffectRefused { effect, rejection: rejection.clone() };

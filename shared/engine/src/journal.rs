@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use domain::Workflow;
+use domain::mutants::{self, Mutant};
 use domain::workflow::fold;
 use jiff::Timestamp;
 
@@ -174,7 +175,7 @@ impl<W: Workflow> Stream<W> {
         command: W::Command,
     ) -> Result<Outcome, Failure> {
         for _ in 0..RACES {
-            if self.has(cause) {
+            if self.has(cause) && !mutants::on(Mutant::CauseUnchecked) {
                 return Ok(Outcome::AlreadyDone);
             }
             let events = match self.state.decide(command.clone()) {
@@ -184,13 +185,15 @@ impl<W: Workflow> Stream<W> {
             };
             let commit = self.next(cx, cause, &events)?;
             match journal.append(&commit).await? {
-                Append::Committed => {
+                Append::Raced if !mutants::on(Mutant::RaceTakenForWritten) => {
+                    *self = Self::load(journal, &self.id, cx).await?;
+                }
+                Append::Committed | Append::Raced => {
                     self.version = commit.version;
                     self.state = events.iter().fold(std::mem::take(&mut self.state), W::evolve);
                     self.causes.insert(commit.cause);
                     return Ok(Outcome::Applied);
                 }
-                Append::Raced => *self = Self::load(journal, &self.id, cx).await?,
             }
         }
         Err(Failure::transient(Code::JournalRaced, "other commits came first, several times in a row"))

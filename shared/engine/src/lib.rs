@@ -21,5 +21,6 @@ pub mod stores;
 pub mod view;
 
 pub use context::{Clock, Context, Notice, Work};
+pub use domain::mutants::{self, Mutant};
 pub use failure::{Code, Failure, Outcome, Wait};
 pub use journal::{Commit, Journal, Stream};

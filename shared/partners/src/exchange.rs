@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use domain::Rejection;
+use domain::mutants::{self, Mutant};
 use domain::party::Party;
 use engine::partner::{Attempt, CallFailure, Secrets};
 use engine::{Code, Context, Failure};
@@ -112,7 +113,8 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
         if ask.method != Method::Get {
             headers.push(("x-origin", ORIGIN.to_owned()));
         }
-        headers.extend(ask.key.clone().map(|key| ("idempotency-key", key)));
+        let again = if mutants::on(Mutant::KeyFromMessage) { format!("@{}", self.cx.now) } else { String::new() };
+        headers.extend(ask.key.clone().map(|key| ("idempotency-key", key + &again)));
         headers.extend(ask.headers.iter().cloned());
         let (method, url, body) = (ask.method, ask.url.clone(), ask.body.clone());
         let call = Call { method, url, headers, body, timeout: self.timeout() };

@@ -5,8 +5,10 @@ use std::num::NonZeroU32;
 use rust_decimal::Decimal;
 
 use crate::candidate::Candidate;
+use crate::fulfillment::{MilestoneKind, PackageStatus};
 use crate::ids::{DocumentNumber, FulfillmentId, LineNo, OrderId};
 use crate::money::Money;
+use crate::mutants::{self, Mutant};
 use crate::order::event::{
     Allocation, AllocationReleased, AmendRejected, Amendment, Assignment, CancelRequested, Conflict, CreditApproved,
     CreditExpired, CreditRefused, CustomerNotice, Held, HoldReleased, Invoiced, OrderEvent, OrderLine, Overdue, Price,
@@ -184,7 +186,7 @@ impl Workflow for Order {
 impl Known {
     /// What follows, and what the customer should be told of it: whatever is so afterwards and was not so before.
     fn decide_and_tell(&self, command: OrderCommand) -> Vec<OrderEvent> {
-        let may_concern_them = concerns_the_customer(&command);
+        let may_concern_them = self.concerns_the_customer(&command);
         let mut events = self.decide(command);
         if may_concern_them && !events.is_empty() {
             let before = self.notices();
@@ -193,6 +195,43 @@ impl Known {
             events.extend(after.difference(&before).copied().map(notice));
         }
         events
+    }
+
+    /// Whether a command may change what the customer should know. The others, and the many reports of a smooth way, are not
+    /// worth the comparison.
+    fn concerns_the_customer(&self, command: &OrderCommand) -> bool {
+        let back = PackageStatus::At(MilestoneKind::ReturnToSender);
+        match command {
+            OrderCommand::RecordProgress(progress) => {
+                self.is_cancelled()
+                    || !progress.unfilled.is_empty()
+                    || progress.packages.iter().any(|package| package.status == back)
+            }
+            OrderCommand::RecordAllocation(allocation) => allocation.lines.iter().any(|line| !line.short.is_zero()),
+            OrderCommand::RecordAllocationReleased(_)
+            | OrderCommand::RecordSalesOrderCancelled(_)
+            | OrderCommand::RaiseOverdue(_)
+            | OrderCommand::Cancel(_)
+            | OrderCommand::Hold(_)
+            | OrderCommand::Decide(_) => true,
+            OrderCommand::Submit(_)
+            | OrderCommand::RecordQuote(_)
+            | OrderCommand::RecordUnpriceable(_)
+            | OrderCommand::RecordCreditApproved(_)
+            | OrderCommand::RecordCreditRefused(_)
+            | OrderCommand::ExpireCredit(_)
+            | OrderCommand::RecordStock(_)
+            | OrderCommand::RecordRelease(_)
+            | OrderCommand::RecordRouting(_)
+            | OrderCommand::RecordTold(_)
+            | OrderCommand::RecordInvoice(_)
+            | OrderCommand::ReleaseHold(_)
+            | OrderCommand::Amend(_)
+            | OrderCommand::Reassign(_)
+            | OrderCommand::Announce(_)
+            | OrderCommand::RecordFaltered(_)
+            | OrderCommand::RecordRefused(_) => false,
+        }
     }
 
     fn decide(&self, command: OrderCommand) -> Vec<OrderEvent> {
@@ -312,6 +351,9 @@ impl Known {
         document: &DocumentNumber,
         event: OrderEvent,
     ) -> Vec<OrderEvent> {
+        if mutants::on(Mutant::LateAnswerDropped) && !self.wanted() {
+            return vec![];
+        }
         let stands = self.document(&effect) == Some(document) || given_up;
         let beside = || self.surplus.get(&effect).is_some_and(|surplus| surplus.contains(document));
         let told = (stands || beside()) && !awaited;
@@ -377,11 +419,16 @@ impl Known {
     /// still be on its way here, and only the newer `as_of` tells that it is old.
     fn report(&self, progress: Progress) -> Vec<OrderEvent> {
         let share = progress.fulfillment.clone();
-        if self.progress.get(&share).is_some_and(|known| known.as_of >= progress.as_of) {
+        if self.progress.get(&share).is_some_and(|known| known.as_of >= progress.as_of)
+            && !mutants::on(Mutant::ReportByArrival)
+        {
             return vec![];
         }
         let was_gone = self.is_gone(&share);
         let mut events = vec![OrderEvent::FulfillmentProgressed(progress)];
+        if self.withdrawals.is_empty() {
+            return events;
+        }
         let now = events.iter().fold(Order::Known(Box::new(self.clone())), Order::evolve);
         let Some(now) = now.known() else { return events };
         // It had been given up for certain, and now the warehouse has it all the same: it has to be asked for again.
@@ -501,37 +548,6 @@ impl Known {
             events.extend(self.cancel(CancelRequested { reason }));
         }
         events
-    }
-}
-
-/// Whether a command may change what the customer should know. The others are not worth the comparison.
-fn concerns_the_customer(command: &OrderCommand) -> bool {
-    match command {
-        OrderCommand::RecordAllocation(_)
-        | OrderCommand::RecordAllocationReleased(_)
-        | OrderCommand::RecordSalesOrderCancelled(_)
-        | OrderCommand::RecordProgress(_)
-        | OrderCommand::RaiseOverdue(_)
-        | OrderCommand::Cancel(_)
-        | OrderCommand::Hold(_)
-        | OrderCommand::Decide(_) => true,
-        OrderCommand::Submit(_)
-        | OrderCommand::RecordQuote(_)
-        | OrderCommand::RecordUnpriceable(_)
-        | OrderCommand::RecordCreditApproved(_)
-        | OrderCommand::RecordCreditRefused(_)
-        | OrderCommand::ExpireCredit(_)
-        | OrderCommand::RecordStock(_)
-        | OrderCommand::RecordRelease(_)
-        | OrderCommand::RecordRouting(_)
-        | OrderCommand::RecordTold(_)
-        | OrderCommand::RecordInvoice(_)
-        | OrderCommand::ReleaseHold(_)
-        | OrderCommand::Amend(_)
-        | OrderCommand::Reassign(_)
-        | OrderCommand::Announce(_)
-        | OrderCommand::RecordFaltered(_)
-        | OrderCommand::RecordRefused(_) => false,
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::goods::Share;
 use crate::ids::{DocumentNumber, FulfillmentId, OrderId};
+use crate::mutants::{self, Mutant};
 use crate::order::event::{
     Allocation, Amendment, Assignment, CancelRequested, Conflict, CreditApproved, CreditRefused, Held, Invoiced,
     OrderEvent, Price, Progress, Released, Routed, Standing, Submission, Told, WithdrawalReason,
@@ -317,8 +318,10 @@ impl Known {
             }
             OrderEvent::FulfillmentProgressed(progress) => {
                 let newest = self.progress.get(&progress.fulfillment).is_none_or(|known| known.as_of < progress.as_of);
-                if newest {
-                    self.progress.insert(progress.fulfillment.clone(), progress.clone());
+                if newest || mutants::on(Mutant::ReportByArrival) {
+                    let progress =
+                        if mutants::on(Mutant::ReportsAddedUp) { self.added(progress) } else { progress.clone() };
+                    self.progress.insert(progress.fulfillment.clone(), progress);
                 }
             }
             OrderEvent::Told(told) => {
@@ -469,6 +472,17 @@ impl Known {
     fn settle(&mut self, effect: &Effect) {
         self.sendings.remove(effect);
         self.refused.remove(effect);
+    }
+
+    /// A mistake: a report on top of those before it.
+    fn added(&self, progress: &Progress) -> Progress {
+        let mut sum = progress.clone();
+        let known = self.progress.get(&progress.fulfillment);
+        for (line, shipped) in known.into_iter().flat_map(|known| &known.shipped) {
+            let more = sum.shipped.get(line).and_then(|quantity| quantity.plus(*shipped).ok());
+            sum.shipped.insert(*line, more.unwrap_or(*shipped));
+        }
+        sum
     }
 
     /// A document of the ERP that the order has no place for: it exists, so it is kept.

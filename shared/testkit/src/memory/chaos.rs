@@ -1,8 +1,9 @@
-//! Faults between a step and its ports: killed before or after a call, or the call's reply lost.
+//! Faults between a step and its ports: killed before or after a call, its reply lost, throttled, raced, refused in part.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
 
 use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Withdrawal};
 use domain::order::{
@@ -12,6 +13,7 @@ use domain::order::{
 use domain::party::{Party, PartyRef};
 use domain::routing::Site;
 use domain::{DocumentNumber, FulfillmentCommand, PartnerId};
+use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, Kept};
 use engine::inbound::{ChangeReader, NewOrder, OrderChange, OrderReader, ReportReader, Reported, Sites, Unmappable};
 use engine::journal::{Append, Found, Founding};
@@ -19,8 +21,9 @@ use engine::partner::{
     Attempt, CallFailure, CreditAnswer, Crm, Erp, PriceAnswer, Warehouse, WarehouseAnswer, WithdrawalAnswer,
 };
 use engine::relay::{Bus, Entry};
-use engine::stores::{Deliveries, Parties, ViewRow, Views};
+use engine::stores::{Deliveries, Due, DueItem, Parties, Queues, ViewRow, Views};
 use engine::{Code, Commit, Context, Failure, Journal};
+use jiff::Timestamp;
 
 /// What happens to one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +36,63 @@ pub enum Fault {
     LoseReply,
     /// Something else commits just before the call: the hook that the script was given runs.
     Interleave,
+    /// A store has no capacity left: nothing is done.
+    Throttle,
+    /// Everything else goes on for a while before the call is made.
+    Stall {
+        /// How long, in milliseconds.
+        ms: u32,
+    },
+    /// A commit without events takes the version that this one was made for.
+    Race,
+    /// The bus, or a queue, takes every second entry and refuses the others.
+    Refuse,
 }
 
 impl Fault {
-    /// Every fault.
+    /// The faults that make sense at every call.
     pub const ALL: [Self; 4] = [Self::KillBefore, Self::KillAfter, Self::LoseReply, Self::Interleave];
+
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::KillBefore => "killed before a call",
+            Self::KillAfter => "killed after a call",
+            Self::LoseReply => "reply lost",
+            Self::Interleave => "interleaved",
+            Self::Throttle => "throttled",
+            Self::Stall { .. } => "stalled",
+            Self::Race => "raced",
+            Self::Refuse => "entries refused",
+        }
+    }
+
+    /// Whether a call of this name can meet it. Partners have faults of their own.
+    fn fits(self, call: &str) -> bool {
+        match self {
+            Self::KillBefore | Self::KillAfter | Self::LoseReply | Self::Interleave | Self::Stall { .. } => true,
+            Self::Throttle => !["erp.", "crm.", "warehouse."].iter().any(|partner| call.starts_with(partner)),
+            Self::Race => call == "journal.append",
+            Self::Refuse => matches!(call, "bus.publish" | "queues.send"),
+        }
+    }
+}
+
+/// A fault of a storm: it strikes the first call from the `at`th on, counted over all functions from 0, that can meet it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strike {
+    /// Which call.
+    pub at: u32,
+    /// What happens to it.
+    pub fault: Fault,
+    /// Where it is aimed: a function's name, and one of its calls such as `journal.append`. Any call without it.
+    pub aim: Option<(&'static str, &'static str)>,
+}
+
+impl Strike {
+    fn fits(&self, function: &str, call: &str) -> bool {
+        self.fault.fits(call) && self.aim.is_none_or(|aim| aim == (function, call))
+    }
 }
 
 /// Counts the calls of one function, and strikes at one of them.
@@ -52,13 +107,17 @@ struct Plan {
     struck: bool,
     storm: Option<Storm>,
     hook: Option<Box<dyn FnMut()>>,
+    function: String,
+    killed: bool,
+    stalled_ms: Option<u32>,
 }
 
-/// Faults by chance, until it is over.
+/// Many faults, until it is over.
+#[derive(Default)]
 struct Storm {
-    dice: fastrand::Rng,
-    per_mille: u32,
-    struck: BTreeMap<&'static str, usize>,
+    left: Vec<Strike>,
+    calls: u32,
+    met: Vec<(Strike, &'static str)>,
 }
 
 impl std::fmt::Debug for Script {
@@ -74,20 +133,30 @@ impl Script {
         Self(Rc::new(RefCell::new(plan)))
     }
 
-    /// Strikes any call with a chance of `per_mille` in a thousand. Equal seeds strike alike.
-    pub fn storm(seed: u64, per_mille: u32) -> Self {
-        let storm = Storm { dice: fastrand::Rng::with_seed(seed), per_mille, struck: BTreeMap::new() };
+    /// Strikes many calls, until [`Script::calm`].
+    pub fn storm(mut strikes: Vec<Strike>) -> Self {
+        strikes.sort_by_key(|strike| strike.at);
+        let storm = Storm { left: strikes, ..Storm::default() };
         Self(Rc::new(RefCell::new(Plan { storm: Some(storm), ..Plan::default() })))
     }
 
-    /// Ends the storm. Returns how often each fault struck.
-    pub fn calm(&self) -> BTreeMap<&'static str, usize> {
-        self.0.borrow_mut().storm.take().map(|storm| storm.struck).unwrap_or_default()
+    /// Ends the storm. Returns which of its faults struck, and which calls.
+    pub fn calm(&self) -> Vec<(Strike, &'static str)> {
+        self.0.borrow_mut().storm.take().map(|storm| storm.met).unwrap_or_default()
     }
 
     /// Calls count (and may be struck) only while it is armed: while the function under test runs.
     pub fn arm(&self, armed: bool) {
         self.0.borrow_mut().armed = armed;
+    }
+
+    /// The same, and the calls are those of `function`.
+    pub fn arm_for(&self, function: &str) {
+        let mut plan = self.0.borrow_mut();
+        plan.armed = true;
+        if plan.function != function {
+            function.clone_into(&mut plan.function);
+        }
     }
 
     /// What was called, in order.
@@ -100,22 +169,30 @@ impl Script {
         self.0.borrow().struck
     }
 
+    /// Whether the process that ran last was killed; forgotten once asked.
+    pub fn take_killed(&self) -> bool {
+        std::mem::take(&mut self.0.borrow_mut().killed)
+    }
+
+    /// How long the process that ran last stands still; forgotten once asked. Polled again, it goes on.
+    pub fn take_stalled(&self) -> Option<Duration> {
+        self.0.borrow_mut().stalled_ms.take().map(|ms| Duration::from_millis(ms.into()))
+    }
+
     fn next(&self, name: &'static str) -> Option<Fault> {
         let mut plan = self.0.borrow_mut();
         if !plan.armed {
             return None;
         }
+        let plan = &mut *plan;
         if let Some(storm) = &mut plan.storm {
-            if storm.dice.u32(0..1_000) >= storm.per_mille {
-                return None;
-            }
-            let (name, fault) = [
-                ("killed before a call", Fault::KillBefore),
-                ("killed after a call", Fault::KillAfter),
-                ("reply lost", Fault::LoseReply),
-            ][storm.dice.usize(0..3)];
-            *storm.struck.entry(name).or_default() += 1;
-            return Some(fault);
+            let now = storm.calls;
+            storm.calls += 1;
+            let mut due = storm.left.iter().take_while(|strike| strike.at <= now);
+            let place = due.position(|strike| strike.fits(&plan.function, name))?;
+            let strike = storm.left.remove(place);
+            storm.met.push((strike, name));
+            return Some(strike.fault);
         }
         let place = plan.calls.len();
         plan.calls.push(name);
@@ -130,16 +207,31 @@ impl Script {
         lost: impl FnOnce() -> E,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        match self.next(name) {
-            None => call.await,
-            Some(Fault::KillBefore) => std::future::pending().await,
+        self.meet(self.next(name), lost, call).await
+    }
+
+    async fn meet<T, E>(
+        &self,
+        fault: Option<Fault>,
+        lost: impl FnOnce() -> E,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match fault {
+            // The two that change the call itself are its port's to play.
+            None | Some(Fault::Race | Fault::Refuse) => call.await,
+            Some(Fault::KillBefore) => self.die().await,
             Some(Fault::KillAfter) => {
                 drop(call.await);
-                std::future::pending().await
+                self.die().await
             }
             Some(Fault::LoseReply) => {
                 drop(call.await);
                 Err(lost())
+            }
+            Some(Fault::Throttle) => Err(lost()),
+            Some(Fault::Stall { ms }) => {
+                self.stand_still(ms).await;
+                call.await
             }
             Some(Fault::Interleave) => {
                 let hook = self.0.borrow_mut().hook.take();
@@ -149,6 +241,24 @@ impl Script {
                 call.await
             }
         }
+    }
+
+    async fn die<T>(&self) -> T {
+        self.0.borrow_mut().killed = true;
+        std::future::pending().await
+    }
+
+    async fn stand_still(&self, ms: u32) {
+        let mut stood = false;
+        std::future::poll_fn(|_| {
+            if std::mem::replace(&mut stood, true) {
+                return Poll::Ready(());
+            }
+            let mut plan = self.0.borrow_mut();
+            plan.stalled_ms = plan.stalled_ms.max(Some(ms));
+            Poll::Pending
+        })
+        .await;
     }
 }
 
@@ -179,7 +289,12 @@ impl<P: Journal> Journal for Chaos<P> {
         self.script.around("journal.read", store_lost, self.inner.read(stream)).await
     }
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
-        self.script.around("journal.append", store_lost, self.inner.append(commit)).await
+        let fault = self.script.next("journal.append");
+        if fault == Some(Fault::Race) {
+            let cause = format!("rival/{}", commit.version);
+            self.inner.append(&Commit { cause, events: "[]".to_owned(), ..commit.clone() }).await?;
+        }
+        self.script.meet(fault, store_lost, self.inner.append(commit)).await
     }
     async fn found(&self, founding: &Founding) -> Result<Found, Failure> {
         self.script.around("journal.found", store_lost, self.inner.found(founding)).await
@@ -206,7 +321,49 @@ impl<P: Parties> Parties for Chaos<P> {
 
 impl<P: Bus> Bus for Chaos<P> {
     async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
-        self.script.around("bus.publish", store_lost, self.inner.publish(entries)).await
+        let fault = self.script.next("bus.publish");
+        if fault == Some(Fault::Refuse) {
+            let taken: Vec<Entry> = entries.iter().skip(1).step_by(2).cloned().collect();
+            self.inner.publish(&taken).await?;
+            return Ok((0..entries.len()).step_by(2).collect());
+        }
+        self.script.meet(fault, store_lost, self.inner.publish(entries)).await
+    }
+}
+
+impl<P: Due> Due for Chaos<P> {
+    async fn defer(&self, item: &DueItem) -> Result<(), Failure> {
+        self.script.around("due.defer", store_lost, self.inner.defer(item)).await
+    }
+    async fn ready(&self, shard: u32, now: Timestamp, limit: u32) -> Result<Vec<DueItem>, Failure> {
+        self.script.around("due.ready", store_lost, self.inner.ready(shard, now, limit)).await
+    }
+    async fn waiting(&self, parent: &str, limit: u32) -> Result<Vec<DueItem>, Failure> {
+        self.script.around("due.waiting", store_lost, self.inner.waiting(parent, limit)).await
+    }
+    async fn done(&self, item: &DueItem) -> Result<(), Failure> {
+        self.script.around("due.done", store_lost, self.inner.done(item)).await
+    }
+}
+
+impl<P: Queue> Queue for Chaos<P> {
+    async fn delay(&self, receipt: &str, pause: Duration) -> Result<(), Failure> {
+        self.script.around("queue.delay", store_lost, self.inner.delay(receipt, pause)).await
+    }
+    async fn park(&self, parked: &Parked) -> Result<(), Failure> {
+        self.script.around("queue.park", store_lost, self.inner.park(parked)).await
+    }
+}
+
+impl<P: Queues> Queues for Chaos<P> {
+    async fn send(&self, function: &str, bodies: &[String]) -> Result<Vec<usize>, Failure> {
+        let fault = self.script.next("queues.send");
+        if fault == Some(Fault::Refuse) {
+            let taken: Vec<String> = bodies.iter().skip(1).step_by(2).cloned().collect();
+            self.inner.send(function, &taken).await?;
+            return Ok((0..bodies.len()).step_by(2).collect());
+        }
+        self.script.meet(fault, store_lost, self.inner.send(function, bodies)).await
     }
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use domain::PartnerId;
+use domain::mutants::{self, Mutant};
 use domain::party::{Party, PartyRef};
 use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, Kept};
@@ -49,12 +50,15 @@ impl MemoryJournal {
         let mut streams = self.streams.borrow_mut();
         let commits = streams.entry(commit.stream.clone()).or_default();
         let free = commits.iter().all(|known| known.version != commit.version);
-        if free {
+        if mutants::on(Mutant::UnconditionalPut) {
+            commits.retain(|known| known.version != commit.version);
+        }
+        if free || mutants::on(Mutant::UnconditionalPut) {
             commits.push(commit.clone());
             commits.sort_by_key(|commit| commit.version);
             self.tape.borrow_mut().push_back(commit.clone());
         }
-        free
+        free || mutants::on(Mutant::UnconditionalPut)
     }
 }
 
@@ -147,6 +151,11 @@ pub struct MemoryDue(Rc<RefCell<BTreeMap<(u32, String), DueItem>>>);
 impl MemoryDue {
     fn put(&self, item: &DueItem) {
         self.0.borrow_mut().insert((item.shard(), item.sort_key()), item.clone());
+    }
+
+    /// When the oldest of what waits is due.
+    pub fn next(&self) -> Option<Timestamp> {
+        self.0.borrow().values().map(|item| item.due).min()
     }
 
     /// Everything that waits, oldest first.

@@ -29,6 +29,8 @@ pub struct Shipbob {
     pub rate_per_minute: Option<usize>,
     /// How long an order stays invisible to a look-up, in milliseconds.
     pub settle_ms: u64,
+    /// Takes an order although it has one with this `reference_id`, as vendors without that check do.
+    pub careless: bool,
 }
 
 /// What the API shows of an order beside its shipments.
@@ -52,6 +54,7 @@ impl Shipbob {
             calls: VecDeque::new(),
             rate_per_minute: None,
             settle_ms: 0,
+            careless: false,
         }
     }
 
@@ -144,7 +147,7 @@ impl Shipbob {
             needed(address, field)?;
         }
         let lines = products(&body)?;
-        if self.floor.jobs.iter().any(|job| job.reference == reference) {
+        if !self.careless && self.floor.jobs.iter().any(|job| job.reference == reference) {
             return Err(invalid(422, "reference_id", "an order with this reference_id already exists"));
         }
         let script = self.floor.script(&reference, &lines);

@@ -1,0 +1,55 @@
+//! What our functions log, kept as text, so that it can be searched for what must not stand there.
+
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Every event and every span's fields, one line each.
+#[derive(Debug, Clone, Default)]
+struct Kept(Arc<Mutex<String>>);
+
+/// Runs `work` and returns what it logged beside what it returned.
+pub(crate) fn kept<T>(work: impl FnOnce() -> T) -> (T, String) {
+    let kept = Kept::default();
+    let done = tracing::subscriber::with_default(kept.clone(), work);
+    (done, kept.text(std::mem::take))
+}
+
+impl Kept {
+    fn text<T>(&self, with: impl FnOnce(&mut String) -> T) -> T {
+        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+struct Line<'a>(&'a mut String);
+
+impl Visit for Line<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.push_str(&format!("{field}={value:?} "));
+    }
+}
+
+impl Subscriber for Kept {
+    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        self.text(|text| span.record(&mut Line(text)));
+        Id::from_u64(1)
+    }
+    fn record(&self, _span: &Id, values: &Record<'_>) {
+        self.text(|text| values.record(&mut Line(text)));
+    }
+    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        self.text(|text| {
+            event.record(&mut Line(text));
+            text.push('\n');
+        });
+    }
+    fn enter(&self, _span: &Id) {}
+    fn exit(&self, _span: &Id) {}
+}

@@ -1,0 +1,432 @@
+//! Storms: what a seed draws, played on a whole deployment, and what is broken after it.
+//!
+//! A [`Schedule`] says everything that will go wrong and everything that will be asked, element by element, so that a failing
+//! one can be made shorter by leaving elements out (`shrink`). The rest of a run (which queue is served next, how large a
+//! batch is) follows from the schedule's seed, so that equal schedules run alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::memory::{Fault, Script, Strike};
+use testkit::partners::fault::Rule;
+use testkit::partners::floor::Script as FloorScript;
+use testkit::partners::{PARTNERS, System, samples};
+
+use crate::house::{Hiccup, House, order_id};
+use crate::logs;
+use crate::promises::{self, Weather};
+
+const A_DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Functions whose clocks may be wrong: every one that reads its own.
+const CLOCKS: [&str; 16] = [
+    "webhook-receive",
+    "order-submit",
+    "order-price",
+    "credit-check",
+    "stock-allocate",
+    "order-release",
+    "order-route",
+    "fulfillment-request",
+    "milestone-record",
+    "shipment-post",
+    "order-track",
+    "crm-tell",
+    "invoice-record",
+    "deadline-raise",
+    "view-project",
+    "due-fire",
+];
+
+/// Where a fault hurts most.
+const AIMS: [(&str, &str); 12] = [
+    ("order-submit", "journal.found"),
+    ("credit-check", "journal.append"),
+    ("stock-allocate", "journal.append"),
+    ("stock-allocate", "erp.allocate"),
+    ("order-release", "erp.create_sales_order"),
+    ("fulfillment-request", "warehouse.request"),
+    ("milestone-record", "journal.append"),
+    ("shipment-post", "erp.post_goods_issue"),
+    ("order-track", "journal.append"),
+    ("crm-tell", "crm.tell"),
+    ("invoice-record", "erp.invoice"),
+    ("due-fire", "due.done"),
+];
+
+/// Everything that one run is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    /// Where it was drawn from; what it does not say follows from this.
+    pub seed: u64,
+    /// What happens. Orders and moments follow one another in this order; all others hold from the beginning.
+    pub elements: Vec<Element>,
+}
+
+/// One thing that a schedule can do without.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Element {
+    /// The CRM sends an order; then some seconds pass.
+    Order(Value, u64),
+    /// Some seconds pass; then somebody wants something.
+    Moment(u64, Request),
+    /// A partner's fault: calls or messages go wrong.
+    Gale(&'static str, Box<Rule>),
+    /// A call of one of our functions goes wrong.
+    Strike(Strike),
+    /// The nth message goes a strange way into its queue.
+    Hiccup(u64, Hiccup),
+    /// Every message to a function comes twice.
+    Twice(&'static str),
+    /// A function's processes have a wrong clock, by so many milliseconds.
+    Skew(&'static str, i64),
+    /// A warehouse packs in an unusual way.
+    Floor(&'static str, Box<FloorScript>),
+    /// The warehouse without keys does not refuse a second order under the same reference either.
+    Careless,
+}
+
+/// What people ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// An operator sends back all that is parked.
+    Redrive,
+    /// The customer does not want an order any more, by the CRM's id for it.
+    Cancel(String),
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How often each kind of fault struck.
+    pub struck: BTreeMap<String, u64>,
+    /// What is broken, in words; nothing where all promises hold.
+    pub violations: Vec<String>,
+    /// How many messages were delivered.
+    pub delivered: usize,
+    /// All commits of all streams, in short: equal where two runs were alike.
+    pub journal: String,
+    /// Which calls the strikes met.
+    pub met: Vec<(Strike, &'static str)>,
+}
+
+impl Schedule {
+    /// What `seed` draws. One in eight is quiet: nobody dies and nothing is lost, so that whatever is left undone is ours.
+    pub fn draw(seed: u64) -> Self {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let quiet = seed % 8 == 7;
+        let mut elements = Vec::new();
+        if !quiet {
+            gales(&mut dice, &mut elements);
+        }
+        strikes(&mut dice, quiet, &mut elements);
+        for _ in 0..dice.u32(0..12) {
+            let hiccup = match dice.u8(0..4) {
+                0 => Hiccup::Double,
+                1 => Hiccup::Overtakes,
+                2 => Hiccup::Lost,
+                _ => Hiccup::Late { ms: dice.u32(100..60_000) },
+            };
+            elements.push(Element::Hiccup(dice.u64(1..120), hiccup));
+        }
+        for function in CLOCKS {
+            if dice.u8(0..3) == 0 {
+                elements.push(Element::Skew(function, dice.i64(-2_000..=2_000)));
+            }
+        }
+        for warehouse in ["eastco", "shipwest"] {
+            if dice.u8(0..3) == 0 {
+                let packages = dice.bool().then(|| dice.usize(1..4));
+                let script = FloorScript { void_first: dice.bool(), packages, ..FloorScript::default() };
+                elements.push(Element::Floor(warehouse, Box::new(script)));
+            }
+        }
+        if dice.bool() {
+            elements.push(Element::Careless);
+        }
+        requests(&mut dice, quiet, &mut elements);
+        Self { seed, elements }
+    }
+}
+
+impl Schedule {
+    /// Whether every message is sent once more afterwards, and everything that was written is searched for personal data.
+    fn is_thorough(&self) -> bool {
+        self.seed.is_multiple_of(8)
+    }
+
+    /// What people are called, where they live and how they are written to: it stands in the orders and belongs nowhere else.
+    fn private(&self) -> BTreeSet<String> {
+        let mut words = BTreeSet::new();
+        for element in &self.elements {
+            if let Element::Order(order, _) = element {
+                words.extend(promises::private(order));
+            }
+        }
+        words
+    }
+}
+
+/// Partners' faults.
+fn gales(dice: &mut fastrand::Rng, elements: &mut Vec<Element>) {
+    let calls = [
+        json!({"kind": "fail", "status": 503}),
+        json!({"kind": "fail", "status": 500, "after_effect": true}),
+        json!({"kind": "timeout_before"}),
+        json!({"kind": "timeout_after"}),
+        json!({"kind": "lost_reply"}),
+        json!({"kind": "garbage"}),
+        json!({"kind": "limit", "retry_after": "7"}),
+        json!({"kind": "limit", "retry_after": "soon"}),
+        json!({"kind": "latency", "ms": 20_000}),
+        json!({"kind": "unauthorized"}),
+        json!({"kind": "down"}),
+    ];
+    let messages = [
+        json!({"kind": "duplicate", "copies": 2}),
+        json!({"kind": "reorder", "window": 3, "flush_ms": 4_000}),
+        json!({"kind": "delay", "ms": 9_000}),
+        json!({"kind": "drop", "redeliver_after_ms": 3_000}),
+        json!({"kind": "wrong_signature"}),
+        json!({"kind": "tamper"}),
+        json!({"kind": "stale"}),
+    ];
+    for (partner, _, _) in PARTNERS {
+        for (kinds, operation) in [(calls.as_slice(), "*"), (messages.as_slice(), "webhook.*")] {
+            for _ in 0..dice.usize(0..3) {
+                let Some(fault) = dice.choice(kinds) else { continue };
+                let (percent, seed, times) = (dice.u8(5..35), dice.u64(..), dice.u32(1..6));
+                let when = json!({"operation": operation, "percent": percent, "seed": seed, "times": times});
+                let rule = serde_json::from_value(json!({"match": when, "fault": fault}));
+                elements.extend(rule.ok().map(|rule| Element::Gale(partner, Box::new(rule))));
+            }
+        }
+    }
+}
+
+/// Faults of our own functions' calls.
+fn strikes(dice: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
+    let apart = dice.u32(15..200);
+    let mut at = dice.u32(0..apart);
+    while at < 2_000 {
+        let stall = Fault::Stall { ms: dice.u32(50..2_900) };
+        let harmless = [stall, Fault::Race];
+        let kinds =
+            [stall, Fault::Race, Fault::KillBefore, Fault::KillAfter, Fault::LoseReply, Fault::Throttle, Fault::Refuse];
+        let fault = dice.choice(if quiet { &harmless[..] } else { &kinds[..] }).copied().unwrap_or(stall);
+        elements.push(Element::Strike(Strike { at, fault, aim: None }));
+        at += dice.u32(1..apart * 2);
+    }
+    // The moments that matter most are rarely met by chance: an effect between its announcement and its answer, a commit
+    // between its decision and its write.
+    for _ in 0..dice.u32(0..6) {
+        let stall = Fault::Stall { ms: dice.u32(1_000..2_900) };
+        let kinds = [stall, stall, Fault::KillAfter, Fault::LoseReply];
+        let fault = dice.choice(if quiet { &kinds[..1] } else { &kinds[..] }).copied().unwrap_or(stall);
+        let at = if dice.bool() { 0 } else { dice.u32(0..600) };
+        let aim = dice.choice(AIMS);
+        elements.push(Element::Strike(Strike { at, fault, aim }));
+        // A second delivery meets whatever the first has left there.
+        if let Some((function, _)) = aim.filter(|(function, _)| *function != "due-fire" && dice.bool()) {
+            elements.push(Element::Twice(function));
+        }
+    }
+}
+
+/// Orders and what is wished of them.
+fn requests(dice: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
+    let count = dice.usize(1..4);
+    let mut number = 0;
+    let id = || {
+        number += 1;
+        format!("CRM-{number}")
+    };
+    let orders = samples::orders(count + dice.usize(0..8), dice.u64(..), id);
+    for order in orders.into_iter().rev().take(count) {
+        let id = order["id"].as_str().unwrap_or_default().to_owned();
+        // Most of an order's work is done within its first seconds.
+        if dice.u8(0..6) == 0 || quiet && dice.bool() {
+            elements.push(Element::Order(order, dice.u64(0..3)));
+            elements.push(Element::Moment(dice.u64(0..6), Request::Cancel(id)));
+        } else {
+            elements.push(Element::Order(order, dice.u64(0..20)));
+        }
+    }
+    for _ in 0..dice.u32(1..4) {
+        elements.push(Element::Moment(dice.u64(1..600), Request::Redrive));
+    }
+}
+
+/// Plays `schedule`. A panic is a violation like any other.
+pub fn weather(schedule: &Schedule) -> Report {
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        if !schedule.is_thorough() {
+            return play(schedule);
+        }
+        let (mut report, log) = logs::kept(|| play(schedule));
+        if let Some(found) = schedule.private().iter().find(|word| log.contains(word.as_str())) {
+            report.violations.push(format!("P9: the log holds `{found}`"));
+        }
+        report
+    }));
+    match played {
+        Ok(report) => report,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+            Report { violations: vec![format!("panicked: {text}")], ..Report::default() }
+        }
+    }
+}
+
+fn play(schedule: &Schedule) -> Report {
+    let mut house = House::new(schedule.seed);
+    let mut strikes = Vec::new();
+    let mut orders = Vec::new();
+    let mut cancelled = Vec::new();
+    for element in &schedule.elements {
+        match element {
+            Element::Strike(strike) => strikes.push(*strike),
+            Element::Hiccup(message, hiccup) => drop(house.hiccups.insert(*message, *hiccup)),
+            Element::Twice(function) => drop(house.twice.insert((*function).to_owned())),
+            Element::Skew(function, ms) => drop(house.skews.insert((*function).to_owned(), *ms)),
+            Element::Gale(..) | Element::Floor(..) | Element::Careless => prepare(&house, element),
+            Element::Order(order, _) => orders.push(order.clone()),
+            Element::Moment(_, Request::Cancel(order)) => cancelled.push(order.clone()),
+            Element::Moment(_, Request::Redrive) => {}
+        }
+    }
+    let script = Script::storm(strikes);
+    house.chaos = Some(("*", script.clone()));
+    let mut delivered = 0;
+    for element in &schedule.elements {
+        match element {
+            Element::Order(order, pause) => {
+                house.order(order.clone());
+                delivered += house.run(Duration::from_secs(*pause));
+            }
+            Element::Moment(pause, request) => {
+                delivered += house.run(Duration::from_secs(*pause));
+                match request {
+                    Request::Redrive => drop(house.redrive()),
+                    Request::Cancel(order) => house.cancel(&order_id(order)),
+                }
+            }
+            Element::Gale(..)
+            | Element::Strike(_)
+            | Element::Hiccup(..)
+            | Element::Twice(_)
+            | Element::Skew(..)
+            | Element::Floor(..)
+            | Element::Careless => {}
+        }
+    }
+    // The storm is over; what it left has to be put in order.
+    let met = script.calm();
+    if !house.wrong.is_empty() {
+        return Report { violations: house.wrong, delivered, met, ..Report::default() };
+    }
+    for partner in &mut house.town.borrow_mut().partners {
+        partner.faults.clear(None);
+    }
+    for _ in 0..3 {
+        house.redrive();
+        delivered += house.run(A_DAY);
+        if !house.wrong.is_empty() {
+            return Report { violations: house.wrong, delivered, met, ..Report::default() };
+        }
+    }
+    let struck = counted(&house, &met);
+    let weather = Weather { orders: &orders, cancelled: &cancelled, struck: &struck };
+    let mut violations = promises::broken_after(&house, &weather);
+    // Both cost as much as all else together; one run in eight shows it.
+    if schedule.is_thorough() && violations.is_empty() {
+        violations = promises::redriven(&mut house, A_DAY);
+        violations.extend(promises::revealed(&house, &orders));
+    }
+    let journal = house.fingerprint();
+    Report { struck, violations, delivered, journal, met }
+}
+
+fn prepare(house: &House, element: &Element) {
+    let mut town = house.town.borrow_mut();
+    match element {
+        Element::Gale(partner, rule) => {
+            if let Some(partner) = town.partner_mut(partner) {
+                partner.faults.add(rule.as_ref().clone());
+            }
+        }
+        Element::Floor(partner, script) => {
+            if let Some(partner) = town.partner_mut(partner) {
+                partner.system.script(script.as_ref().clone());
+            }
+        }
+        Element::Careless => {
+            if let Some(System::Shipbob(warehouse)) = town.partner_mut("shipwest").map(|it| &mut it.system) {
+                warehouse.careless = true;
+            }
+        }
+        Element::Order(..)
+        | Element::Moment(..)
+        | Element::Strike(_)
+        | Element::Hiccup(..)
+        | Element::Twice(_)
+        | Element::Skew(..) => {}
+    }
+}
+
+fn counted(house: &House, met: &[(Strike, &'static str)]) -> BTreeMap<String, u64> {
+    let mut struck: BTreeMap<String, u64> = BTreeMap::new();
+    for (strike, _) in met {
+        *struck.entry(strike.fault.as_str().to_owned()).or_default() += 1;
+    }
+    for partner in &house.town.borrow().partners {
+        for (name, n) in &partner.ledger.faults {
+            *struck.entry(format!("partner: {name}")).or_default() += n;
+        }
+    }
+    for (kind, n) in house.hiccuped() {
+        *struck.entry(format!("message: {kind}")).or_default() += n;
+    }
+    struck
+}
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Order(order, pause) => {
+                let lines = order["lines"].as_array().map_or(0, Vec::len);
+                write!(f, "the CRM sends order {} ({lines} lines); {pause} s pass", order["id"].as_str().unwrap_or("?"))
+            }
+            Self::Moment(pause, Request::Redrive) => write!(f, "{pause} s pass; all that is parked is sent back"),
+            Self::Moment(pause, Request::Cancel(order)) => write!(f, "{pause} s pass; order {order} is cancelled"),
+            Self::Gale(partner, rule) => {
+                let when = &rule.when;
+                let percent = when.percent.unwrap_or(100);
+                let times = when.times.unwrap_or(u64::MAX);
+                let (name, operation) = (rule.fault.name(), &when.operation);
+                write!(f, "{partner}: {name} at {percent} % of `{operation}`, {times} times at most")
+            }
+            Self::Strike(Strike { at, fault, aim }) => {
+                let aim = aim.map(|(function, call)| format!(" of {function}'s `{call}`")).unwrap_or_default();
+                let time = if let Fault::Stall { ms } = fault { format!(" for {ms} ms") } else { String::new() };
+                write!(f, "the first call{aim} from the {at}th on: {}{time}", fault.as_str())
+            }
+            Self::Twice(function) => write!(f, "every message to {function} comes twice"),
+            Self::Hiccup(message, Hiccup::Double) => write!(f, "message {message} comes twice"),
+            Self::Hiccup(message, Hiccup::Overtakes) => write!(f, "message {message} overtakes all before it"),
+            Self::Hiccup(message, Hiccup::Lost) => write!(f, "message {message} is lost once"),
+            Self::Hiccup(message, Hiccup::Late { ms }) => write!(f, "message {message} comes {ms} ms late"),
+            Self::Skew(function, ms) => write!(f, "the clock of {function} is {ms} ms off"),
+            Self::Floor(partner, script) => {
+                let packages = script.packages.map_or_else(|| "as usual".to_owned(), |n| n.to_string());
+                let first = if script.void_first { ", the first label void" } else { "" };
+                write!(f, "{partner} packs {packages} packages a request{first}")
+            }
+            Self::Careless => write!(f, "shipwest takes a second order under one reference"),
+        }
+    }
+}
