@@ -301,21 +301,23 @@ def rules_and_targets(stack, house):
         pattern = p.get("EventPattern") or {}
         if pattern.get("source") != ["crossdock"]:
             yield Finding("rule-source", name, "it takes events of any source", "EventPattern.source: [crossdock]")
-        branches = [pattern | branch for branch in pattern.get("$or", [{}])]
+        branches = alternatives(pattern)
         kinds = {kind for branch in branches for kind in branch.get("detail-type", [])}
         if not all(branch.get("detail-type") for branch in branches):
             yield Finding("rule-event", name, "it takes events of any type", "name them in EventPattern.detail-type")
         for kind in sorted(kinds - house.events) if house.events else []:
             yield Finding("rule-event", name, f"nothing emits {kind!r}", "use an event's name as shared/domain spells it")
-        heard = house.heard.get(dashed(name.removesuffix("Rule")))
-        if heard and heard != kinds:
+        # A header names what a step is mainly on and tells the rest in words; events/catalog has the whole list.
+        unheard = house.heard.get(dashed(name.removesuffix("Rule")), set()) - kinds
+        if unheard:
             yield Finding(
                 "rule-header",
                 name,
-                f"it takes {', '.join(sorted(kinds))}; the function's header says {', '.join(sorted(heard))}",
-                "make rule and header (`- On:` in src/lib.rs) say the same",
+                f"it does not take {', '.join(sorted(unheard))}, which the function's header names",
+                "add it to the rule, or correct the header (`- On:` in src/lib.rs)",
             )
-        if "delivery.received" in kinds and not pattern.get("detail", {}).get("data", {}).get("role"):
+        data = pattern.get("detail", {}).get("data", {})
+        if "delivery.received" in kinds and not all(branch.get("role") for branch in alternatives(data)):
             yield Finding("rule-filter", name, "it takes every partner's deliveries", "filter by detail.data.role")
         targets = p.get("Targets", [])
         stem = name.removesuffix("Rule")
@@ -330,6 +332,11 @@ def rules_and_targets(stack, house):
                     f"always rule -> queue -> function: !GetAtt {stem}Queue.Arn",
                 )
             yield from target_policies(stack, name, target, f"{stem}Dlq")
+
+
+def alternatives(pattern):
+    """A pattern without its own `$or`: one for each branch."""
+    return [pattern | branch for branch in pattern.get("$or", [{}])]
 
 
 def schedules(stack, _house):

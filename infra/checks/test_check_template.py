@@ -193,6 +193,12 @@ class Template(unittest.TestCase):
 
         self.caught("rule-filter", "OrderSubmitRule", change)
 
+    def test_a_branch_for_every_partners_deliveries_is_caught(self):
+        def change(resources, sam):
+            del resources["ChangeSubmitRule"]["Properties"]["EventPattern"]["detail"]["data"]["$or"][1]["role"]
+
+        self.caught("rule-filter", "ChangeSubmitRule", change)
+
     # Event source mappings
 
     def test_a_concurrency_of_one_is_caught(self):

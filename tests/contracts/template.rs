@@ -73,6 +73,14 @@ impl Template {
         let own = pattern["detail-type"].texts();
         own.into_iter().chain(branches.iter().flat_map(|branch| branch["detail-type"].texts())).collect()
     }
+
+    /// The partners' roles whose deliveries a rule takes.
+    pub(crate) fn roles_of_rule(rule: &Yaml) -> BTreeSet<String> {
+        let data = rule.at(&["EventPattern", "detail", "data"]);
+        let branches = data["$or"].as_vec().cloned().unwrap_or_default();
+        let own = data["role"].texts();
+        own.into_iter().chain(branches.iter().flat_map(|branch| branch["role"].texts())).collect()
+    }
 }
 
 /// `order-price` is `OrderPrice` in the template.

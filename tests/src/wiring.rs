@@ -1,7 +1,7 @@
 //! Which function gets which event: the rules of `infra/template.yaml` themselves, matched as EventBridge matches them.
 //!
-//! Only what our patterns use is understood: values, nesting, `$or`, `anything-but`. Another word in a pattern is a panic, not
-//! a rule that silently never fits.
+//! Only what our patterns use is understood: texts and truths, nesting, `$or`, `anything-but`, `exists`. Another word in a
+//! pattern is a panic, not a rule that silently never fits.
 
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
@@ -62,35 +62,96 @@ fn member_fits(wanted: &Yaml, found: &Value) -> bool {
 fn chosen(choice: &Yaml, found: &Value) -> bool {
     match choice {
         Yaml::String(text) => found.as_str() == Some(text),
-        Yaml::Hash(_) => {
-            let unwanted = choice["anything-but"].as_vec();
-            let unwanted = unwanted.unwrap_or_else(|| panic!("a pattern's word is not understood here: {choice:?}"));
-            !found.is_null() && !unwanted.iter().any(|text| found.as_str() == text.as_str())
-        }
+        Yaml::Boolean(truth) => found.as_bool() == Some(*truth),
+        Yaml::Hash(word) if word.len() == 1 => word_fits(choice, found),
         other => panic!("a pattern's choice is not understood here: {other:?}"),
+    }
+}
+
+/// A word asks about a value, never about a member that has members: EventBridge looks at leaves only.
+fn word_fits(word: &Yaml, found: &Value) -> bool {
+    let there = !found.is_null() && !found.is_object();
+    match (word["anything-but"].as_vec(), word["exists"].as_bool()) {
+        (Some(unwanted), None) => there && !unwanted.iter().any(|text| found.as_str() == text.as_str()),
+        (None, Some(wanted)) => there == wanted,
+        (_, _) => panic!("a pattern's word is not understood here: {word:?}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use serde_json::json;
 
     use super::*;
 
+    static RULES: LazyLock<Rules> = LazyLock::new(Rules::read);
+
+    fn fed(kind: &str, data: Value) -> String {
+        RULES.targets(&json!({"source": "crossdock", "detail-type": kind, "detail": {"data": data}})).join(" ")
+    }
+
+    fn yaml(text: &str) -> Yaml {
+        YamlLoader::load_from_str(text).unwrap_or_else(|e| panic!("{text}: {e}")).remove(0)
+    }
+
     #[test]
     fn the_templates_rules_send_each_event_where_it_belongs() {
-        let rules = Rules::read();
-        let targets = |kind: &str, data: Value| {
-            rules.targets(&json!({"source": "crossdock", "detail-type": kind, "detail": {"data": data}})).join(" ")
-        };
-        assert_eq!(targets("delivery.received", json!({"role": "crm"})), "order-submit");
-        assert_eq!(targets("delivery.received", json!({"role": "warehouse"})), "milestone-record");
-        assert_eq!(targets("delivery.received", json!({"role": "erp"})), "");
-        assert_eq!(targets("order.priced", json!({})), "credit-check stock-allocate");
-        assert!(targets("fulfillment.milestone_recorded", json!({"milestone": "picked_up"})).contains("shipment-post"));
-        assert!(!targets("fulfillment.milestone_recorded", json!({"milestone": "on_hold"})).contains("shipment-post"));
+        assert_eq!(fed("delivery.received", json!({"role": "warehouse"})), "milestone-record");
+        assert_eq!(fed("order.priced", json!({})), "credit-check stock-allocate");
+        assert_eq!(fed("order.withdrawal_requested", json!({})), "fulfillment-withdraw");
+        assert_eq!(fed("fulfillment.opened", json!({})), "due-wake");
+        assert!(fed("fulfillment.milestone_recorded", json!({"milestone": "picked_up"})).contains("shipment-post"));
+        assert!(!fed("fulfillment.milestone_recorded", json!({"milestone": "on_hold"})).contains("shipment-post"));
+    }
+
+    #[test]
+    fn a_delivery_about_an_order_that_exists_goes_to_change_submit_alone() {
+        let delivery = |role: &str, topic: &str| fed("delivery.received", json!({"role": role, "topic": topic}));
+        assert_eq!(delivery("crm", "order.created"), "order-submit");
+        for topic in ["order.cancelled", "order.held", "order.hold_released", "order.amended"] {
+            assert_eq!(delivery("crm", topic), "change-submit", "{topic}");
+        }
+        assert_eq!(delivery("erp", "order.held"), "change-submit");
+        assert_eq!(delivery("erp", "order.hold_released"), "change-submit");
+        assert_eq!(delivery("erp", "order.cancelled"), "");
+        assert_eq!(delivery("warehouse", "order.held"), "milestone-record");
+    }
+
+    #[test]
+    fn only_a_later_allocation_is_routed_and_only_a_short_one_is_looked_after() {
         let allocated = |amount: &str| json!({"lines": [{"short": {"amount": amount, "uom": "EA"}}]});
-        assert_eq!(targets("order.allocated", allocated("0")), "order-release");
-        assert_eq!(targets("order.allocated", allocated("2")), "order-release crm-tell");
+        assert_eq!(fed("order.allocated", allocated("0")), "order-release");
+        assert_eq!(fed("order.allocated", allocated("2")), "backorder-check order-release crm-tell");
+        let mut later = allocated("0");
+        later["part"] = json!(2);
+        assert_eq!(fed("order.allocated", later), "order-release order-route");
+    }
+
+    #[test]
+    fn a_share_that_ends_without_goods_sets_back_in_motion_what_its_order_may_need() {
+        let told = |data: Value| fed("order.fulfillment_progressed", data);
+        assert_eq!(told(json!({"standing": "accepted"})), "crm-tell invoice-record");
+        let gone = "allocation-release sales-order-cancel order-route crm-tell invoice-record";
+        assert_eq!(told(json!({"standing": "rejected"})), gone);
+        assert_eq!(told(json!({"standing": "withdrawn", "closed_short": false})), gone);
+        let short = json!({"standing": "accepted", "closed_short": true});
+        assert_eq!(told(short), "backorder-check crm-tell invoice-record");
+    }
+
+    #[test]
+    fn exists_asks_about_values_and_not_about_what_has_members() {
+        let pattern = |there: bool| yaml(&format!("{{a: [{{exists: {there}}}]}}"));
+        for (event, there) in [(json!({"a": 1}), true), (json!({}), false), (json!({"a": {"b": 1}}), false)] {
+            assert_eq!(fits(&pattern(true), &event), there, "{event}");
+            assert_eq!(fits(&pattern(false), &event), !there, "{event}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "not understood here")]
+    fn a_word_that_is_not_understood_is_a_panic() {
+        fits(&yaml("{a: [{prefix: x}]}"), &json!({"a": "xy"}));
     }
 }
