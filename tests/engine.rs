@@ -118,7 +118,7 @@ fn a_raced_commit_is_decided_anew_on_what_the_other_one_left() {
         assert_eq!(commit(journal, "credit", OrderCommand::RecordCreditApproved(approved())), Ok(Outcome::Applied));
     });
     assert_eq!(commit(&slow, "allocate", stock("AL-1")), Ok(Outcome::Applied));
-    assert!(order(&journal).state.sales_order().is_some(), "both stand");
+    assert!(order(&journal).state.sales_order(at(0)).is_some(), "both stand");
     assert_eq!(order(&journal).version, 4);
 }
 
@@ -274,7 +274,7 @@ fn an_intent_is_committed_before_the_effect_with_a_key_of_the_work() {
     let journal = priced();
     let claim = mine(claiming(&journal, 1));
     assert_eq!(claim.attempt(), Attempt::First);
-    let sending = order(&journal).state.sendings()[&Effect::Allocate].sending().clone();
+    let sending = order(&journal).state.sendings()[&Effect::Allocate { part: 1 }].sending().clone();
     assert_eq!(sending.key, format!("allocate/{}", order_id()));
     assert_eq!((sending.of_version, sending.until, sending.attempt), (2, at(2), 1));
 }
@@ -283,13 +283,13 @@ fn an_intent_is_committed_before_the_effect_with_a_key_of_the_work() {
 fn a_held_claim_defers_until_it_lapses_and_is_then_repeated_with_the_same_key() {
     let journal = priced();
     let first = mine(claiming(&journal, 1));
-    let key = order(&journal).state.sendings()[&Effect::Allocate].sending().key.clone();
+    let key = order(&journal).state.sendings()[&Effect::Allocate { part: 1 }].sending().key.clone();
     let Err(Failure::Deferred { until, why: Wait::Claimed }) = claiming(&journal, 1) else { panic!("it is held") };
     assert_eq!(until, at(2));
     drop(first);
     let second = mine(claiming(&journal, 2));
     assert!(matches!(second.attempt(), Attempt::Repeat { .. }));
-    let sending = order(&journal).state.sendings()[&Effect::Allocate].sending().clone();
+    let sending = order(&journal).state.sendings()[&Effect::Allocate { part: 1 }].sending().clone();
     assert_eq!((sending.key, sending.attempt), (key, 2));
 }
 
@@ -348,8 +348,8 @@ fn the_answer_is_recorded_although_the_order_was_cancelled_in_between() {
     assert_eq!(commit(&journal, "cancel", OrderCommand::Cancel(cancel())), Ok(Outcome::Applied));
     assert_eq!(settled(claim, &journal, 1, Ok(stock("AL-1"))), Ok(Outcome::Applied));
     let state = order(&journal).state;
-    assert!(state.known().unwrap().allocation().is_some());
-    assert_eq!(state.known().unwrap().reviews()[0].kind, ReviewKind::CancelIncomplete);
+    assert!(!state.known().unwrap().allocations.is_empty());
+    assert!(state.allocation_release().is_some(), "what was set aside in vain is given back");
     assert!(matches!(claiming(&journal, 9), Ok(Claimed::Nothing)));
 }
 
@@ -546,6 +546,9 @@ impl Due for Down {
     async fn ready(&self, _shard: u32, _now: Timestamp, _limit: u32) -> Result<Vec<DueItem>, Failure> {
         Err(busy())
     }
+    async fn waiting(&self, _parent: &str, _limit: u32) -> Result<Vec<DueItem>, Failure> {
+        Err(busy())
+    }
     async fn done(&self, _item: &DueItem) -> Result<(), Failure> {
         Err(busy())
     }
@@ -581,9 +584,10 @@ fn a_handlers_context_names_the_message_it_works_on() {
 
 #[test]
 fn c06_what_is_about_something_unknown_waits_for_it_and_then_becomes_somebodys_case() {
-    let soon = context("milestone-record", 10).wait_for_parent(Duration::from_secs(3_600));
-    assert_eq!(soon, Failure::Deferred { until: at(11), why: Wait::ParentUnknown });
-    let late = context("milestone-record", 61).wait_for_parent(Duration::from_secs(3_600));
+    let share = || "fulfillment/ord_x-1".to_owned();
+    let soon = context("milestone-record", 10).wait_for_parent(share(), Duration::from_secs(3_600));
+    assert_eq!(soon, Failure::Deferred { until: at(60), why: Wait::ParentUnknown(share()) }, "until its last look");
+    let late = context("milestone-record", 61).wait_for_parent(share(), Duration::from_secs(3_600));
     assert!(matches!(late, Failure::Permanent { code: Code::ParentMissing, .. }));
 }
 

@@ -408,11 +408,14 @@ def api_tokens():
     """This clone's throw-away API tokens: made once, random, in a file that other users cannot read."""
     path = LOCAL / "secrets.json"
     known = read_json(path, {}).get("api", [])
-    wanted = {"portal": ["orders:read", "orders:write"], "reader": ["orders:read"]}
-    have = {entry["client"] for entry in known}
+    wanted = {"portal": ["orders:read", "orders:write", "reviews:read", "reviews:decide"], "reader": ["orders:read"]}
+    have = {entry["client"]: entry for entry in known}
     for client, scopes in wanted.items():
         if client not in have:
             known.append({"client": client, "token": secrets.token_urlsafe(24), "scopes": scopes})
+        else:
+            # A clone from before a scope keeps its token and gets the scope.
+            have[client]["scopes"] = scopes
     write_json(path, {"api": known}, private=True)
     return known
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use domain::order::Status;
-use domain::review::ReviewKind;
-use engine::view;
+use domain::review::{Choice, Review, ReviewKind};
+use domain::{Fulfillment, Order};
+use engine::view::{self, OpenReview, Seen};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
@@ -87,15 +88,38 @@ fn every_problem_that_the_code_answers_is_described_and_no_other() {
 }
 
 #[test]
+fn every_refusal_of_a_wish_or_a_decision_is_described_and_no_other() {
+    // What an order answers to wishes, and any stream to decisions.
+    let places = [
+        ("shared/domain/src/order/decide.rs", &["rejected(\"", "Some((\""][..]),
+        ("shared/domain/src/review.rs", &["Rejection::new(\""][..]),
+    ];
+    let mut refused = BTreeSet::new();
+    for (path, beginnings) in places {
+        let text = read(path);
+        for beginning in beginnings {
+            let found = text.match_indices(beginning).map(|(at, _)| &text[at + beginning.len()..]);
+            refused.extend(found.map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
+    }
+    let description = description();
+    assert_eq!(texts(&description["components"]["schemas"]["RefusalCode"]["enum"]), refused);
+    let text = description["paths"].to_string();
+    for code in refused {
+        assert!(text.contains(&format!("`{code}`")), "no answer's description names {code}");
+    }
+}
+
+#[test]
 fn statuses_and_kinds_of_review_are_the_domains() {
     let description = description();
     let schemas = &description["components"]["schemas"];
     let ours: BTreeSet<String> = Status::ALL.into_iter().map(|status| status.as_str().to_owned()).collect();
     assert_eq!(texts(&schemas["Status"]["enum"]), ours);
-    let kinds = schemars::schema_for!(ReviewKind);
-    let kinds =
-        kinds.as_value()["oneOf"].as_array().unwrap().iter().map(|kind| kind["const"].as_str().unwrap().to_owned());
-    assert_eq!(texts(&schemas["Review"]["properties"]["kind"]["enum"]), kinds.collect());
+    let kinds: BTreeSet<String> = ReviewKind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
+    assert_eq!(texts(&schemas["ReviewKind"]["enum"]), kinds);
+    let choices: BTreeSet<String> = Choice::ALL.iter().map(|choice| choice.as_str().to_owned()).collect();
+    assert_eq!(texts(&schemas["Choice"]["enum"]), choices);
     let milestones = schemars::schema_for!(domain::fulfillment::MilestoneKind);
     let milestones = milestones.as_value()["oneOf"].as_array().unwrap().iter();
     let milestones = milestones.map(|kind| kind["const"].as_str().unwrap().to_owned());
@@ -106,20 +130,29 @@ fn statuses_and_kinds_of_review_are_the_domains() {
 #[test]
 fn what_the_api_answers_is_what_it_describes() {
     let now: Timestamp = "2026-11-26T00:00:00Z".parse().unwrap();
-    let (order, shares) = story::folded();
-    let known = order.known().expect("the story submits an order");
-    assert_eq!(known.status(), Status::Invoiced, "the story ends well");
-    let version = story::order().len() as u64;
-    let detail = serde_json::to_value(view::detail(&order, version, now, &shares)).unwrap();
+    let order = Seen::<Order>::of(&story::order(), now).unwrap().expect("the story submits an order");
+    let shares = story::shares();
+    let shares = shares.iter().filter_map(|commits| Seen::<Fulfillment>::of(commits, now).unwrap());
+    let shares: Vec<Seen<Fulfillment>> = shares.collect();
+    assert_eq!(order.state.known().map(|known| known.status()), Some(Status::Invoiced), "the story ends well");
+    let detail = serde_json::to_value(view::detail(&order, &shares)).unwrap();
     assert_eq!(detail["fulfillments"][0]["packages"][0]["status"], "delivered");
     valid(&schema("Order"), &detail, "an order");
 
-    let summary = serde_json::to_value(view::summary(&order, now)).unwrap();
+    let summary = serde_json::to_value(view::summary(&order.state, now)).unwrap();
     valid(&schema("OrderPage"), &json!({ "orders": [summary], "next": null }), "a page");
 
     let entries = view::timeline(&story::order(), &story::shares(), now).unwrap();
-    let timeline = json!({ "order": story::ORDER, "version": version, "entries": entries });
+    let timeline = json!({ "order": story::ORDER, "version": order.version, "entries": entries });
     valid(&schema("Timeline"), &timeline, "a timeline");
+
+    for kind in ReviewKind::ALL.iter().copied() {
+        let review = Review { kind, reason: "somebody has to look".to_owned() };
+        let id = format!("{}.{}", story::ORDER, review.key());
+        let options = kind.options().to_vec();
+        let open = OpenReview { id, kind, reason: review.reason, options, since: now, decide_by: now };
+        valid(&schema("ReviewPage"), &json!({ "reviews": [open], "next": null }), kind.as_str());
+    }
 
     let problem = engine::http::Problem::new(422, "ORDER_INVALID", "The body is not an order");
     let problem = serde_json::to_value(problem.detail("see errors").at("/lines", "is missing")).unwrap();

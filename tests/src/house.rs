@@ -606,6 +606,7 @@ impl House {
     /// behind the schedule's defers its work again until the same time, and has to have it back at a later one.
     fn fire(&mut self) {
         let now = self.clock.now();
+        self.queue_fired();
         if !self.may("due-fire") || self.due.next().is_none_or(|due| due > now) {
             return;
         }
@@ -615,6 +616,11 @@ impl House {
         // Killed, refused or with a wrong clock, it tries again.
         at_once(&script, "due-fire", due_fire::handle(&ports, &self.context("due-fire")));
         self.waits.insert("due-fire", self.clock.after(AGAIN));
+        self.queue_fired();
+    }
+
+    /// What `due-fire` and `due-wake` sent is in its queues.
+    fn queue_fired(&mut self) {
         for (function, body) in self.fired.take() {
             self.enqueue(&function, &body);
         }

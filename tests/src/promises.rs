@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use domain::order::{Known, Stage, Status, Stock};
+use domain::order::{Known, Status};
 use domain::{Fulfillment, FulfillmentId, LineNo, Order};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -124,7 +124,10 @@ fn announced(house: &House) -> Vec<String> {
         for done in &partner.ledger.effects {
             let reference = done.effect.reference.as_str();
             let (stream, effect, package) = match done.effect.kind {
-                "allocation" => (format!("order/{reference}"), "allocate", ""),
+                "allocation" => {
+                    let order = reference.split('/').next().unwrap_or_default();
+                    (format!("order/{order}"), "allocate", "")
+                }
                 "sales_order" => (format!("order/{reference}"), "create_sales_order", ""),
                 "invoice" => (format!("order/{reference}"), "invoice", ""),
                 "fulfillment" => (format!("fulfillment/{reference}"), "request_fulfillment", ""),
@@ -329,8 +332,14 @@ fn conserved(order: &Known) -> Vec<String> {
 fn agrees_with_ledgers(house: &House, order: &Known) -> Vec<String> {
     let mut broken = Vec::new();
     let id = order.id().to_string();
-    let has =
-        |partner: &str, kind: &str, reference: &str| house.made(partner, kind).get(reference).copied().unwrap_or(0);
+    let made = |partner: &str, kind: &str, reference: &str| -> usize {
+        let of = |made: &(String, usize)| made.0 == reference || made.0.starts_with(&format!("{reference}/"));
+        house.made(partner, kind).into_iter().filter(of).map(|(_, count)| count).sum()
+    };
+    // What stands there now: made, and not taken back.
+    let has = |partner: &str, kind: &str, reference: &str| {
+        made(partner, kind, reference).saturating_sub(made(partner, undoing(kind), reference))
+    };
     let mut compare = |what: &str, journal: usize, ledger: usize, open: bool| {
         // An announced effect that was never answered is possibly done: either is right.
         if journal != ledger && !open {
@@ -338,22 +347,18 @@ fn agrees_with_ledgers(house: &House, order: &Known) -> Vec<String> {
         }
     };
     let open = |effect: &domain::Effect| order.sendings.contains_key(effect);
-    let allocated = match &order.stage {
-        Stage::Submitted | Stage::Unpriceable(_) | Stage::Priced { stock: Stock::Pending, .. } => 0,
-        Stage::Priced { stock: Stock::Allocated(_), .. }
-        | Stage::Released(_)
-        | Stage::Unroutable(..)
-        | Stage::Routed(_)
-        | Stage::Invoiced(..) => 1,
-    };
-    compare("allocation", allocated, has("acme-erp", "allocation", &id), open(&domain::Effect::Allocate));
+    let allocating = order
+        .sendings
+        .keys()
+        .any(|effect| matches!(effect, domain::Effect::Allocate { .. } | domain::Effect::ReleaseAllocation { .. }));
+    compare("allocation", order.allocations.len(), has("acme-erp", "allocation", &id), allocating);
     let sold = usize::from(order.sales_order().is_some());
     compare("sales order", sold, has("acme-erp", "sales_order", &id), open(&domain::Effect::CreateSalesOrder));
     let invoiced = usize::from(order.invoice().is_some());
     compare("invoice", invoiced, has("acme-erp", "invoice", &id), open(&domain::Effect::Invoice));
     for (share_id, assignment) in &order.assignments {
         let Fulfillment::Known(share) = house.fold_share(share_id) else { continue };
-        let accepted = usize::from(!share.accepted.is_empty());
+        let accepted = share.references().count();
         let asked = has(assignment.warehouse.as_str(), "fulfillment", &share_id.to_string());
         let open = share.sendings.contains_key(&domain::Effect::RequestFulfillment);
         compare("fulfilment", accepted, asked, open);

@@ -1,6 +1,6 @@
 //! Gives stock back that an order no longer wants.
 //!
-//! - On: what makes an order's stock superfluous (cancelled and nothing ships, amended, set aside too late), through its own
+//! - On: what makes an order's stock superfluous (cancelled and nothing ships, amended, set aside in vain), through its own
 //!   queue; and after each allocation that was given back, for the next.
 //! - Does: `Erp::release_allocation`, keyed by the order and the allocation; announced first.
 //! - Then: `order.allocation_released`.

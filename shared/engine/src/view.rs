@@ -406,6 +406,7 @@ fn tell_order<'a>(event: &OrderEvent, order: &'a Order) -> (&'a str, String) {
             Some(number) => ("erp", format!("sales order {number} cancelled")),
             None => ("erp", "has no sales order to cancel".to_owned()),
         },
+        OrderEvent::MadeInVain(made) => ("erp", format!("made {} in vain; it is to be undone", made.document)),
         OrderEvent::ReviewDecided(decision) => (ours, decision_text(decision)),
         OrderEvent::CustomerNotice(notice) => {
             let template = serde_json::to_value(notice.template).unwrap_or_default();

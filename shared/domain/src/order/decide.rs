@@ -11,9 +11,9 @@ use crate::money::Money;
 use crate::mutants::{self, Mutant};
 use crate::order::event::{
     Allocation, AllocationReleased, AmendRejected, Amendment, Assignment, CancelRequested, Conflict, CreditApproved,
-    CreditExpired, CreditRefused, CustomerNotice, Held, HoldReleased, Invoiced, OrderEvent, OrderLine, Overdue, Price,
-    PricedLine, Progress, Released, Routed, SalesOrderCancelled, Standing, StockArrived, Submission, Template, Told,
-    WithdrawalReason, WithdrawalRequested,
+    CreditExpired, CreditRefused, CustomerNotice, Held, HoldReleased, Invoiced, MadeInVain, OrderEvent, OrderLine,
+    Overdue, Price, PricedLine, Progress, Released, Routed, SalesOrderCancelled, Standing, StockArrived, Submission,
+    Template, Told, WithdrawalReason, WithdrawalRequested,
 };
 use crate::order::state::{Credit, Knowledge, Known, Order, Stage, Wish};
 use crate::quantity::{Conversion, Uom};
@@ -324,17 +324,29 @@ impl Known {
     }
 
     fn record_allocation(&self, allocation: Allocation) -> Vec<OrderEvent> {
-        let part = allocation.part;
+        let (part, number) = (allocation.part, allocation.number.clone());
         let given_up = self.given_up.contains(&part) || self.released.contains(&part);
         let awaited = self.awaits_part(part) || self.released.contains(&part);
         let effect = Effect::Allocate { part };
-        self.unless_known(effect, awaited, given_up, &allocation.number.clone(), OrderEvent::Allocated(allocation))
+        let events = self.unless_known(effect, awaited, given_up, &number, OrderEvent::Allocated(allocation));
+        self.in_vain(events, given_up, number)
     }
 
     fn record_release(&self, released: Released) -> Vec<OrderEvent> {
         let number = released.sales_order.clone();
         let awaited = self.awaits_release(released.revision) && self.sales_order().is_none_or(|known| *known == number);
-        self.unless_known(Effect::CreateSalesOrder, awaited, false, &number, OrderEvent::Released(released))
+        let event = OrderEvent::Released(released);
+        let events = self.unless_known(Effect::CreateSalesOrder, awaited, false, &number, event);
+        self.in_vain(events, false, number)
+    }
+
+    /// What was made although the order is cancelled, or gave it up, is told apart: whoever undoes it may have looked already
+    /// and found nothing.
+    fn in_vain(&self, mut events: Vec<OrderEvent>, given_up: bool, document: DocumentNumber) -> Vec<OrderEvent> {
+        if !events.is_empty() && (given_up || self.is_cancelled()) {
+            events.push(OrderEvent::MadeInVain(MadeInVain { document }));
+        }
+        events
     }
 
     fn record_invoice(&self, invoiced: Invoiced) -> Vec<OrderEvent> {

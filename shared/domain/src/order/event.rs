@@ -98,6 +98,9 @@ pub enum OrderEvent {
     /// The ERP cancelled the sales order.
     #[serde(rename = "order.sales_order_cancelled")]
     SalesOrderCancelled(SalesOrderCancelled),
+    /// The ERP made something that the order no longer wants: it has to be undone.
+    #[serde(rename = "order.made_in_vain")]
+    MadeInVain(MadeInVain),
     /// Somebody decided what the order left to people.
     #[serde(rename = "order.review_decided")]
     ReviewDecided(Decision),
@@ -497,6 +500,13 @@ pub struct SalesOrderCancelled {
     /// Its number, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sales_order: Option<DocumentNumber>,
+}
+
+/// What was made for an order that had been cancelled, or amended, meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MadeInVain {
+    /// Its number.
+    pub document: DocumentNumber,
 }
 
 /// Something for the customer's eyes. It names what to say; whoever writes to customers has the words and the address.

@@ -278,7 +278,10 @@ impl Known {
     fn apply(&mut self, event: &OrderEvent) {
         match event {
             // The first submission stands; `decide` turns a second one into a conflict.
-            OrderEvent::Submitted(_) | OrderEvent::RequestRejected(_) | OrderEvent::CustomerNotice(_) => {}
+            OrderEvent::Submitted(_)
+            | OrderEvent::RequestRejected(_)
+            | OrderEvent::CustomerNotice(_)
+            | OrderEvent::MadeInVain(_) => {}
             OrderEvent::SubmissionConflicted(conflict) => {
                 self.conflicts.insert(conflict.clone());
             }
