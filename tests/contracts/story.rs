@@ -1,6 +1,6 @@
 //! One order's life and a few asides, as commits: where the samples come from, and what the API's description is held to.
 
-use domain::{Fulfillment, FulfillmentEvent, Order, OrderEvent};
+use domain::{FulfillmentEvent, OrderEvent};
 use engine::Commit;
 use engine::delivery::{DeliveryReceived, Role};
 use engine::relay::{Entry, delivery_entry, entries};
@@ -13,7 +13,7 @@ pub(crate) const ORDER: &str = "ord_6ce86670g2ykygj63p6wp7y650";
 const SOURCE: &str = "/crossdock/sample";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-fn share(n: u32) -> String {
+fn share_id(n: u32) -> String {
     format!("{ORDER}-{n}")
 }
 
@@ -28,7 +28,7 @@ fn usd(amount: &str) -> Value {
 /// The order's own commits.
 pub(crate) fn order() -> Vec<Commit> {
     let stream = format!("order/{ORDER}");
-    let (east, west) = (share(1), share(2));
+    let (east, west) = (share_id(1), share_id(2));
     let progressed = |id: &str, as_of: u64, line: &str, amount: &str, delivered: bool, goods_issued: bool| {
         let there = if delivered { json!({ line: pieces(amount) }) } else { json!({}) };
         let status = if delivered { "delivered" } else { "picked_up" };
@@ -108,7 +108,7 @@ pub(crate) fn order() -> Vec<Commit> {
 pub(crate) fn shares() -> Vec<Vec<Commit>> {
     [(1, "eastco", "EAST", "1", "SKU-1", "3"), (2, "shipwest", "WEST", "2", "SKU-2-C12", "12")]
         .map(|(n, warehouse, site, line, sku, amount)| {
-            let id = share(n);
+            let id = share_id(n);
             let lines = json!([{ "line": line.parse::<u32>().unwrap(), "sku": sku, "quantity": pieces(amount) }]);
             let milestone = |kind: &str, at: &str| {
                 json!({
@@ -155,8 +155,9 @@ pub(crate) fn shares() -> Vec<Vec<Commit>> {
 fn asides() -> Vec<Commit> {
     let at = "2026-11-23T10:00:00Z";
     let order = |version: u64, event: Value| commit(&format!("order/{ORDER}"), version, "sample", at, vec![event]);
-    let share =
-        |version: u64, event: Value| commit(&format!("fulfillment/{}", share(1)), version, "sample", at, vec![event]);
+    let share = |version: u64, event: Value| {
+        commit(&format!("fulfillment/{}", share_id(1)), version, "sample", at, vec![event])
+    };
     let refused = json!({ "code": "BLOCKED", "reason": "the customer is blocked" });
     let mut unroutable = routed().remove(0);
     unroutable["type"] = json!("order.unroutable");
@@ -191,6 +192,45 @@ fn asides() -> Vec<Commit> {
         ),
         order(11, json!({ "type": "order.overdue", "deadline": "2026-12-07T09:00:00Z" })),
         order(6, json!({ "type": "order.effect_refused", "effect": "create_sales_order", "rejection": refused })),
+        order(9, json!({ "type": "order.held", "reason": "over the credit limit" })),
+        order(10, json!({ "type": "order.hold_released", "reason": "paid" })),
+        order(9, amendment("order.amend_requested")),
+        order(10, amendment("order.amended")),
+        order(
+            10,
+            json!({
+                "type": "order.amend_rejected", "revision": 1,
+                "rejection": { "code": "ALREADY_PICKED", "reason": format!("{} is being picked, or has left", share_id(1)) },
+            }),
+        ),
+        order(9, json!({ "type": "order.withdrawal_requested", "fulfillment": share_id(1), "why": "cancelled" })),
+        order(6, json!({ "type": "order.credit_expired", "valid_until": "2026-11-24T09:00:00Z" })),
+        order(
+            9,
+            json!({
+                "type": "order.stock_arrived", "lines": [{ "line": 1, "sku": "SKU-1", "quantity": pieces("2") }],
+            }),
+        ),
+        order(11, json!({ "type": "order.allocation_released", "part": 1 })),
+        order(12, json!({ "type": "order.sales_order_cancelled", "sales_order": "SO-1" })),
+        order(13, json!({ "type": "order.made_in_vain", "document": "SO-2" })),
+        order(4, decided("order.review_decided", "credit_refused", "approve")),
+        order(9, json!({ "type": "order.customer_notice", "template": "cancel_rejected" })),
+        share(4, json!({ "type": "fulfillment.closed", "at": "2026-11-23T09:58:00Z" })),
+        share(4, json!({ "type": "fulfillment.withdrawn", "reference": "F-1" })),
+        share(
+            4,
+            json!({
+                "type": "fulfillment.withdrawal_refused", "code": "TOO_LATE", "reason": "packing has begun",
+            }),
+        ),
+        share(
+            4,
+            json!({
+                "type": "fulfillment.late", "missing": { "missing": "acknowledgement" }, "due": "2026-11-23T09:30:00Z",
+            }),
+        ),
+        share(5, decided("fulfillment.review_decided", "content_mismatch", "accept")),
         share(3, json!({ "type": "fulfillment.rejected", "reason": "out of stock" })),
         share(4, json!({ "type": "fulfillment.package_voided", "package": "P-2", "at": "2026-11-23T09:55:00Z" })),
         share(
@@ -206,6 +246,21 @@ fn asides() -> Vec<Commit> {
             }),
         ),
     ]
+}
+
+fn amendment(kind: &str) -> Value {
+    json!({
+        "type": kind, "revision": 1, "reason": "the customer wants one less",
+        "ship_to": { "order": ORDER, "n": 1 }, "destination": { "country": "US", "region": "NY" },
+        "lines": [{ "line": 1, "sku": "SKU-1", "quantity": pieces("2") }], "digest": "c".repeat(64),
+    })
+}
+
+fn decided(kind: &str, review: &str, choice: &str) -> Value {
+    json!({
+        "type": kind, "review": format!("{review}-0123456789ab"), "kind": review, "choice": choice, "by": "portal",
+        "note": "agreed with the customer",
+    })
 }
 
 /// Every published event once, as the relays put it on the bus.
@@ -275,16 +330,6 @@ fn through_the_type(stream: &str, events: &[Value]) -> String {
     if stream.starts_with("order/") { pass::<OrderEvent>(events) } else { pass::<FulfillmentEvent>(events) }
 }
 
-/// The order and its shares, folded.
-pub(crate) fn folded() -> (Order, Vec<Fulfillment>) {
-    use domain::Workflow;
-    fn fold<W: Workflow>(commits: &[Commit]) -> W {
-        let events = commits.iter().flat_map(|commit| serde_json::from_str::<Vec<W::Event>>(&commit.events).unwrap());
-        events.fold(W::default(), |state, event| state.evolve(&event))
-    }
-    (fold(&order()), shares().iter().map(|commits| fold(commits)).collect())
-}
-
 fn sending(stream: &str, effect: &str, key: &str, of_version: u64) -> Value {
     json!({
         "type": format!("{stream}.sending"), "effect": effect, "key": key, "of_version": of_version,
@@ -331,7 +376,7 @@ fn allocated() -> Value {
 fn routed() -> Vec<Value> {
     let assigned = |n: u32, warehouse: &str, site: &str, line: u32, sku: &str, amount: &str| {
         json!({
-            "type": "order.assigned", "fulfillment": share(n), "warehouse": warehouse, "site": site,
+            "type": "order.assigned", "fulfillment": share_id(n), "warehouse": warehouse, "site": site,
             "ship_by": "2026-11-23", "lines": [{ "line": line, "sku": sku, "quantity": pieces(amount) }],
         })
     };

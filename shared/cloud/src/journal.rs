@@ -259,6 +259,7 @@ mod tests {
             body: "{}".to_owned(),
             why: "deadline".to_owned(),
             partner: None,
+            parent: None,
         };
         Founding { commit: commit(1), unique: vec!["po/1".to_owned(), "key/2".to_owned()], deadline }
     }

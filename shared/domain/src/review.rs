@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{base32, fingerprint};
-use crate::workflow::Rejection;
+use crate::workflow::{Effect, Rejection};
 
 /// One item of the worklist. Derived from an order's or fulfilment's facts, so it comes and goes with them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -66,6 +66,12 @@ pub(crate) fn open(mut reviews: Vec<Review>, decided: &Decisions) -> Vec<Review>
     reviews.sort();
     reviews.dedup();
     reviews
+}
+
+/// A partner's refusal as somebody's decision.
+pub(crate) fn refusal(effect: &Effect, why: &Rejection) -> Review {
+    let kind = if why.code == "OUTCOME_UNKNOWN" { ReviewKind::OutcomeUnknown } else { ReviewKind::PartnerRefused };
+    Review { kind, reason: format!("{effect:?}: {why}") }
 }
 
 macro_rules! words {
@@ -133,8 +139,6 @@ words! {
         FulfillmentRejected = "fulfillment_rejected",
         /// A warehouse did not give a share back: it is being picked, or has gone.
         WithdrawalRefused = "withdrawal_refused",
-        /// A share is asked back, and the warehouse does not say whether it has it.
-        WithdrawalPending = "withdrawal_pending",
         /// More was shipped than was asked.
         OverShipped = "over_shipped",
         /// A package's content does not match the fulfilment.
@@ -147,8 +151,6 @@ words! {
         ConflictingSubmission = "conflicting_submission",
         /// Something happened to an order that was cancelled.
         ShippedAfterCancel = "shipped_after_cancel",
-        /// A cancelled order still has something to undo at a partner.
-        CancelIncomplete = "cancel_incomplete",
         /// A partner refused what we asked of it.
         PartnerRefused = "partner_refused",
         /// The partner cannot say whether a call took effect.
@@ -187,9 +189,7 @@ impl ReviewKind {
             Self::ConflictingSubmission => &[Choice::Keep],
             Self::ShippedAfterCancel => &[Choice::Recall, Choice::OfferReturn],
             Self::OutcomeUnknown => &[Choice::Retry, Choice::SettledByHand],
-            Self::CancelIncomplete | Self::WithdrawalPending | Self::MadeTwice | Self::PostingMismatch => {
-                &[Choice::SettledByHand]
-            }
+            Self::MadeTwice | Self::PostingMismatch => &[Choice::SettledByHand],
             Self::ReturnedToSender => &[Choice::OfferReturn, Choice::Acknowledge],
             Self::WithdrawalRefused | Self::Overdue | Self::Late | Self::TrackingExpired | Self::UnknownCode => {
                 &[Choice::Acknowledge]
@@ -207,7 +207,6 @@ impl ReviewKind {
             | Self::Unroutable
             | Self::FulfillmentRejected
             | Self::WithdrawalRefused
-            | Self::WithdrawalPending
             | Self::OutcomeUnknown
             | Self::PartnerRefused
             | Self::ShippedAfterCancel => hours(4),
@@ -217,7 +216,6 @@ impl ReviewKind {
             | Self::TraceMissing
             | Self::SerialTwice
             | Self::ConflictingSubmission
-            | Self::CancelIncomplete
             | Self::Overdue
             | Self::Late
             | Self::TrackingExpired

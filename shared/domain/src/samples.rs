@@ -168,6 +168,7 @@ pub fn progress(n: u32, as_of: u64, standing: Standing, shipped: &[(u32, u32)], 
         packages: vec![package],
         goods_issued: true,
         unfilled: BTreeMap::new(),
+        closed_short: false,
         withdrawal_refused: None,
     }
 }

@@ -10,7 +10,7 @@ use crate::fulfillment::event::{
 use crate::fulfillment::package::Package;
 use crate::goods::Share;
 use crate::ids::{ExternalId, FulfillmentId, PackageId};
-use crate::review::{Choice, Decision, Decisions, Review, ReviewKind, allowed};
+use crate::review::{Choice, Decision, Decisions, Review, ReviewKind, allowed, refusal};
 use crate::workflow::{
     Claim, Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, claim, is_held, let_go,
 };
@@ -453,13 +453,4 @@ impl Known {
     fn refusal_of(&self, key: &str) -> Option<&Effect> {
         self.refused.iter().find(|(effect, why)| refusal(effect, why).key() == key).map(|(effect, _)| effect)
     }
-}
-
-/// What a partner that can neither repeat a call safely nor look it up answers with: nothing but doubt.
-const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
-
-/// The review that a partner's refusal is.
-pub(super) fn refusal(effect: &Effect, why: &Rejection) -> Review {
-    let kind = if why.code == OUTCOME_UNKNOWN { ReviewKind::OutcomeUnknown } else { ReviewKind::PartnerRefused };
-    Review { kind, reason: format!("{effect:?}: {why}") }
 }

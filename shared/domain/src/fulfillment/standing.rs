@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::fulfillment::decide::{Known, Negotiation, refusal};
+use crate::fulfillment::decide::{Known, Negotiation};
 use crate::fulfillment::event::MilestoneKind;
 use crate::fulfillment::package::{Contents, Package};
 use crate::ids::{DocumentNumber, ExternalId, PackageId};
 use crate::order::{PackageSummary, Progress, Standing};
 use crate::quantity::QuantityError;
-use crate::review::{Review, ReviewKind, open};
+use crate::review::{Review, ReviewKind, open, refusal};
 use crate::workflow::Effect;
 
 impl Known {
@@ -43,6 +43,7 @@ impl Known {
             delivered: self.held(self.left().filter(|(_, package)| package.is_delivered()))?,
             packages: self.live().map(summary).collect(),
             goods_issued: self.is_all_posted(),
+            closed_short: !unfilled.is_empty(),
             unfilled,
             withdrawal_refused: refused.map(|why| why.reason.clone()),
         })

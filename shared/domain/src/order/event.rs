@@ -348,6 +348,9 @@ pub struct Progress {
     /// What the warehouse was asked for and will never ship, by line: it is done with the share.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unfilled: BTreeMap<LineNo, Quantity>,
+    /// Whether there is anything of that: a rule of the bus can read it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed_short: bool,
     /// Why the warehouse did not give the share back, where it was asked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawal_refused: Option<String>,

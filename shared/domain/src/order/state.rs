@@ -11,7 +11,7 @@ use crate::order::event::{
     Allocation, Amendment, Assignment, CancelRequested, Conflict, CreditApproved, CreditRefused, Held, Invoiced,
     OrderEvent, Price, Progress, Released, Routed, Standing, Submission, Told, WithdrawalReason,
 };
-use crate::review::{Choice, Decision, Decisions, ReviewKind};
+use crate::review::{Choice, Decision, Decisions, ReviewKind, refusal};
 use crate::workflow::{Effect, EffectRefused, FIRST_PART, Rejection, Sendings, claim, let_go};
 
 /// An order.
@@ -457,8 +457,7 @@ impl Known {
                 }
             }
             (ReviewKind::PartnerRefused | ReviewKind::OutcomeUnknown, Choice::Retry) => {
-                let asked_again =
-                    |effect: &Effect, why: &Rejection| super::status::refusal(effect, why).key() == decision.review;
+                let asked_again = |effect: &Effect, why: &Rejection| refusal(effect, why).key() == decision.review;
                 self.refused.retain(|effect, why| !asked_again(effect, why));
             }
             (_, _) => {}

@@ -10,8 +10,8 @@ use crate::ids::{DocumentNumber, FulfillmentId};
 use crate::order::event::{Standing, Template, WithdrawalReason};
 use crate::order::ladder::Ladder;
 use crate::order::state::{Credit, Known, SalesOrderState, Stage, Wish};
-use crate::review::{Review, ReviewKind, open};
-use crate::workflow::{Effect, Rejection};
+use crate::review::{Review, ReviewKind, open, refusal};
+use crate::workflow::Effect;
 
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -334,12 +334,6 @@ impl Known {
             | Effect::PostGoodsIssue { .. } => None,
         }
     }
-}
-
-/// A partner's refusal as somebody's decision.
-pub(crate) fn refusal(effect: &Effect, why: &Rejection) -> Review {
-    let kind = if why.code == "OUTCOME_UNKNOWN" { ReviewKind::OutcomeUnknown } else { ReviewKind::PartnerRefused };
-    Review { kind, reason: format!("{effect:?}: {why}") }
 }
 
 /// A line of which more is on its way than was ordered.

@@ -174,8 +174,8 @@ fn page(table: &str) -> String {
     let mut page = String::from(
         "# What an order answers\n\n\
          For every command, what it makes of an order in every stage: the events that are committed, `nothing new` where the\n\
-         order knows it already or has no use for it, or a refusal with its code. Made from the code by\n\
-         `UPDATE=1 cargo test -p domain`, and compared with it by every `cargo test -p domain`.\n\n\
+         order knows it already or has no use for it, or a refusal with its code. Compared with the\n\
+         code by every `cargo test -p domain`, which prints it anew where it differs.\n\n\
          Where shares are at warehouses, a wish asks each of them back (`withdrawal_requested`) before anything else. What\n\
          follows from an event stands in [ARCHITECTURE.md](../ARCHITECTURE.md).\n\n\
          | stage | the order |\n|---|---|\n",
@@ -224,12 +224,8 @@ fn page(table: &str) -> String {
 fn every_command_has_one_answer_in_every_stage() {
     let table = crate::samples::table(&stages(), OrderCommand::Submit(submission(&[10])), after, name);
     let page = page(&table);
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/order-states.md");
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, &page).unwrap();
-    }
-    let written = std::fs::read_to_string(path).unwrap();
-    assert!(written == page, "docs/order-states.md is not what the code does; write it anew with UPDATE=1:\n{page}");
+    let written = include_str!("../../../../docs/order-states.md");
+    assert!(written == page, "docs/order-states.md is not what the code does. It has to be:\n{page}");
 }
 
 #[test]
