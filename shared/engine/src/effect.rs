@@ -117,20 +117,22 @@ impl<W: Workflow> Claim<W> {
     ) -> Result<Outcome, Failure> {
         let effect = self.sending.effect.clone();
         let key = &self.sending.key;
+        // The cause names the claim by its place in the stream: an answer to another claim is another fact, which `decide`
+        // weighs, even where both are first attempts (what was undone once may have to be undone again).
+        let claim = self.sending.of_version + 1;
         match answer {
-            // The cause names the claim: an answer of a later attempt is another fact, which `decide` weighs.
             Ok(command) => {
-                let cause = cx.cause(&format!("{key}#answer-{}", self.sending.attempt));
+                let cause = cx.cause(&format!("{key}#answer-{claim}"));
                 self.stream.commit(journal, cx, &cause, command).await
             }
             Err(CallFailure::Unknown { cause, .. }) if mutants::on(Mutant::TimeoutTakenForNo) => {
                 let refused = EffectRefused { effect, rejection: domain::Rejection::new("NO_ANSWER", cause) };
-                let cause = cx.cause(&format!("{key}#refused-{}", self.sending.attempt));
+                let cause = cx.cause(&format!("{key}#refused-{claim}"));
                 self.stream.commit(journal, cx, &cause, W::refuse(refused)).await
             }
             Err(CallFailure::Refused(rejection)) => {
                 let refused = EffectRefused { effect, rejection: rejection.clone() };
-                let cause = cx.cause(&format!("{key}#refused-{}", self.sending.attempt));
+                let cause = cx.cause(&format!("{key}#refused-{claim}"));
                 self.stream.commit(journal, cx, &cause, W::refuse(refused)).await?;
                 Ok(Outcome::Rejected(rejection.to_string()))
             }
@@ -139,7 +141,7 @@ impl<W: Workflow> Claim<W> {
             Err(failure @ (CallFailure::Unknown { .. } | CallFailure::NotSent { .. } | CallFailure::Ours { .. })) => {
                 let code = failure.code().as_str().to_owned();
                 let faltered = Faltered { effect, attempt: self.sending.attempt, code };
-                let cause = cx.cause(&format!("{key}#faltered-{}", self.sending.attempt));
+                let cause = cx.cause(&format!("{key}#faltered-{claim}"));
                 self.stream.commit(journal, cx, &cause, W::falter(faltered)).await?;
                 Err(failure.into_failure(cx.now))
             }
