@@ -237,20 +237,29 @@ impl Live {
     /// # Errors
     /// No answer, or a refusal.
     pub async fn keys(&self, table: &str, key: &str) -> Result<BTreeSet<String>> {
+        let items = self.scan(table, &[key]).await?;
+        Ok(items.iter().filter_map(|item| item[key]["S"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// All items of a table, with these attributes alone.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn scan(&self, table: &str, attributes: &[&str]) -> Result<Vec<Value>> {
+        let names: BTreeMap<String, &str> = (0..).map(|n| format!("#a{n}")).zip(attributes.iter().copied()).collect();
         let mut asked = json!({
             "TableName": self.resource(table)?,
             "ConsistentRead": true,
-            "ProjectionExpression": "#key",
-            "ExpressionAttributeNames": {"#key": key},
+            "ProjectionExpression": names.keys().cloned().collect::<Vec<_>>().join(", "),
+            "ExpressionAttributeNames": names,
         });
-        let mut keys = BTreeSet::new();
+        let mut items = Vec::new();
         loop {
             let told = self.aws("DynamoDB_20120810.Scan", &asked).await?;
-            let items = told["Items"].as_array().into_iter().flatten();
-            keys.extend(items.filter_map(|item| item[key]["S"].as_str()).map(str::to_owned));
+            items.extend(told["Items"].as_array().into_iter().flatten().cloned());
             match told.get("LastEvaluatedKey").filter(|last| !last.is_null()) {
                 Some(last) => asked["ExclusiveStartKey"] = last.clone(),
-                None => return Ok(keys),
+                None => return Ok(items),
             }
         }
     }
@@ -262,6 +271,16 @@ impl Live {
     pub fn queue(&self, name: &str) -> Result<String> {
         let prefix = self.output("QueueUrlPrefix").context("the stack has no QueueUrlPrefix")?;
         Ok(format!("{prefix}{name}"))
+    }
+
+    /// The URLs of all queues of the stack by their names without its prefix: those of steps, and their dead-letter queues.
+    ///
+    /// # Errors
+    /// The stack does not tell what its queues begin with.
+    pub fn queues(&self) -> Result<BTreeMap<&str, &str>> {
+        let prefix = self.output("QueueUrlPrefix").context("the stack has no QueueUrlPrefix")?;
+        let physical = self.logical_names().into_keys();
+        Ok(physical.filter_map(|url| Some((url.strip_prefix(prefix)?, url))).collect())
     }
 
     /// An output of the template.

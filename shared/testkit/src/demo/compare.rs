@@ -38,8 +38,31 @@ pub(super) fn print(books: &Books, out: &mut dyn Write) -> Result<Vec<String>> {
         wrong.extend(once(books, order));
     }
     wrong.extend(strangers(books));
-    wrong.extend(messages(books));
     Ok(wrong)
+}
+
+/// What orders have more than once, wherever they stand.
+pub(super) fn doubled(books: &Books) -> Vec<String> {
+    let documents = [
+        ("allocations", &books.allocations),
+        ("sales orders", &books.sales_orders),
+        ("goods issues", &books.goods_issues),
+        ("invoices", &books.invoices),
+    ];
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (what, documents) in documents {
+        for document in documents {
+            *counts.entry((what, document["reference"].as_str().unwrap_or_default())).or_default() += 1;
+        }
+    }
+    for job in &books.jobs {
+        *counts.entry(("requests at warehouses", &job.reference)).or_default() += 1;
+    }
+    let twice = counts.into_iter().filter(|(_, count)| *count > 1);
+    let mut wrong: Vec<String> =
+        twice.map(|((what, reference), count)| format!("{reference} has {count} {what}, not 1")).collect();
+    wrong.extend(strangers(books));
+    wrong
 }
 
 /// One thing that several systems know of.
@@ -271,7 +294,7 @@ fn strangers(books: &Books) -> Vec<String> {
 }
 
 /// Webhooks that were not sent twice or not accepted each time.
-fn messages(books: &Books) -> Vec<String> {
+pub(super) fn messages(books: &Books) -> Vec<String> {
     let odd = books.messages.iter().filter(|message| message.attempts < 2 || message.accepted != message.attempts);
     odd.map(|message| {
         let (partner, id) = (message.partner, &message.id);
