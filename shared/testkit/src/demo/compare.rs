@@ -315,3 +315,52 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 fn count(number: usize) -> Decimal {
     Decimal::from(number)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn books() -> Books {
+        let document = |reference: &str| json!({"reference": reference});
+        let job = |reference: &str| Job {
+            warehouse: "eastco",
+            reference: reference.to_owned(),
+            job: document(reference),
+            taken: None,
+        };
+        let order = OrderBook {
+            id: "ord_1".to_owned(),
+            external: "CRM-1".to_owned(),
+            asked: Value::Null,
+            status: Value::Null,
+            detail: json!({"fulfillments": [{"id": "ord_1-1"}]}),
+            entries: Vec::new(),
+        };
+        Books {
+            orders: vec![order],
+            allocations: vec![document("ord_1")],
+            sales_orders: vec![document("ord_1")],
+            goods_issues: vec![document("ord_1-1/P-1"), document("ord_1-1/P-2")],
+            invoices: Vec::new(),
+            jobs: vec![job("ord_1-1")],
+            messages: Vec::new(),
+            deliveries: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn a_second_document_of_any_kind_and_a_request_that_nobody_made_are_noticed() {
+        assert_eq!(doubled(&books()), [""; 0]);
+        let mut twice = books();
+        twice.sales_orders.push(json!({"reference": "ord_1"}));
+        assert_eq!(doubled(&twice), ["ord_1 has 2 sales orders, not 1"]);
+        let mut twice = books();
+        twice.goods_issues.push(json!({"reference": "ord_1-1/P-2"}));
+        assert_eq!(doubled(&twice), ["ord_1-1/P-2 has 2 goods issues, not 1"]);
+        let mut strange = books();
+        strange.jobs[0].reference = "ord_1-2".to_owned();
+        assert_eq!(doubled(&strange), ["eastco has ord_1-2, of which we know nothing"]);
+    }
+}

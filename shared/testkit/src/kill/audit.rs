@@ -84,13 +84,15 @@ pub(super) async fn parked(
     report: &mut Report,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let ours = ours(live, before).await?;
+    let standing = standing(live, orders).await?;
+    let mut ours = received(live).await?;
+    ours.retain(|message| !before.parked.contains(&message.id));
     for message in &ours {
         report.wrong.extend(unexplained(message));
         let code = message.attribute("code").unwrap_or("crashed");
         *report.parked.entry(format!("{code} of {}", message.step)).or_default() += 1;
     }
-    for order in standing(live, orders).await? {
+    for order in standing {
         let stands = order.is_invoiced() || order.is_on_worklist() || ours.iter().any(|it| it.is_about(&order));
         if !stands {
             report.wrong.push(format!(
@@ -104,12 +106,13 @@ pub(super) async fn parked(
     }
     writeln!(out, "  {} messages are parked, and redriven once", ours.len())?;
     for message in &ours {
-        redrive(live, message).await?;
+        report.left += usize::from(!redrive(live, message).await?);
     }
     report.wrong.extend(calm::wait(live, &before.due).await?);
-    for message in self::ours(live, before).await? {
+    let known = |id: &String| before.parked.contains(id) || ours.iter().any(|message| message.id == *id);
+    for message in received(live).await?.iter().filter(|message| !known(&message.id)) {
         report.left += 1;
-        report.wrong.extend(unexplained(&message));
+        report.wrong.extend(unexplained(message));
     }
     Ok(())
 }
@@ -170,20 +173,14 @@ async fn standing(live: &Live, externals: &[String]) -> Result<Vec<Order>> {
     Ok(orders)
 }
 
-async fn ours(live: &Live, before: &Before) -> Result<Vec<Parked>> {
-    let mut messages = received(live).await?;
-    messages.retain(|message| !before.parked.contains(&message.id));
-    Ok(messages)
-}
-
-/// Everything in the dead-letter queues; it stays there, hidden for a few seconds so that nothing is read twice.
+/// Everything in the dead-letter queues; it stays there, hidden for a while so that nothing is read twice.
 async fn received(live: &Live) -> Result<Vec<Parked>> {
     let mut parked: BTreeMap<String, Parked> = BTreeMap::new();
     for (name, url) in live.queues()? {
         let Some(step) = name.strip_suffix(DLQ) else { continue };
         loop {
             let asked = json!({
-                "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 10, "MessageAttributeNames": ["All"],
+                "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 30, "MessageAttributeNames": ["All"],
             });
             let told = live.aws("AmazonSQS.ReceiveMessage", &asked).await?;
             let messages = told["Messages"].as_array().cloned().unwrap_or_default();
@@ -206,14 +203,65 @@ async fn received(live: &Live) -> Result<Vec<Parked>> {
 }
 
 /// Sends a message back to its step's queue, then takes it off the dead-letter queue: killed in between, it is there twice,
-/// which changes nothing. What a stream's reader parked holds a key instead of an event, and has no queue to go back to.
-async fn redrive(live: &Live, message: &Parked) -> Result<()> {
+/// which changes nothing. Answers whether it could: what a stream's reader parked holds a key instead of an event, and has no
+/// queue to go back to.
+async fn redrive(live: &Live, message: &Parked) -> Result<bool> {
     let queues = live.queues()?;
-    let Some(queue) = queues.get(message.step.as_str()) else { return Ok(()) };
+    let Some(queue) = queues.get(message.step.as_str()) else { return Ok(false) };
     let sent = json!({"QueueUrl": queue, "MessageBody": message.body});
     live.aws("AmazonSQS.SendMessage", &sent).await?;
     let dlq = queues.get(format!("{}{DLQ}", message.step).as_str()).context("a dead-letter queue is gone")?;
     let done = json!({"QueueUrl": dlq, "ReceiptHandle": message.receipt});
     live.aws("AmazonSQS.DeleteMessage", &done).await?;
-    Ok(())
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parked(told: Value) -> Parked {
+        let body = r#"{"detail": {"order": "ord_1"}}"#.to_owned();
+        Parked { id: "1".to_owned(), step: "order-price".to_owned(), body, told, receipt: Value::Null }
+    }
+
+    fn explained() -> Value {
+        let told = |text: &str| json!({"DataType": "String", "StringValue": text});
+        json!({
+            "code": told("PRT-002"), "cause": told("acme-erp does not answer"), "function": told("order-price"),
+            "correlation_id": told("c-1"), "stream": told("order/ord_1"), "attempts": told("5"),
+            "first_received": told("2026-11-25T15:00:00Z"),
+        })
+    }
+
+    #[test]
+    fn a_parked_message_says_all_that_an_engineer_asks_or_it_is_wrong() {
+        assert_eq!(unexplained(&parked(explained())), None);
+        for name in ["cause", "function", "correlation_id", "stream", "attempts", "first_received"] {
+            let mut told = explained();
+            told[name]["StringValue"] = json!("");
+            assert!(unexplained(&parked(told)).is_some_and(|wrong| wrong.contains(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_its_queue_moved_has_nothing_to_say_and_is_still_about_its_order() {
+        let message = parked(Value::Null);
+        assert_eq!(unexplained(&message), None);
+        let order = |id: &str| Order {
+            external: "CRM-1".to_owned(),
+            id: id.to_owned(),
+            status: "submitted".to_owned(),
+            reviews: Vec::new(),
+        };
+        assert!(message.is_about(&order("ord_1")));
+        assert!(!message.is_about(&order("ord_2")));
+    }
+
+    #[test]
+    fn personal_data_in_a_parked_message_is_wrong() {
+        let mut told = explained();
+        told["cause"]["StringValue"] = json!(format!("no such person: {PERSONAL}"));
+        assert!(unexplained(&parked(told)).is_some());
+    }
 }

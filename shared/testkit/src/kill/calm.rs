@@ -10,8 +10,8 @@ use crate::demo::pending;
 use crate::live::Live;
 
 /// How long everything may take to come to rest: messages of a killed process come back after their queue's visibility
-/// timeout, deferred work with the schedule's next minute, and one may follow the other.
-const WITHIN: Duration = Duration::from_secs(240);
+/// timeout, deferred work with the schedule's next minute, and one may follow the other. Two minutes do on an idle machine.
+const WITHIN: Duration = Duration::from_secs(360);
 
 /// Pause between two looks, and how many in a row have to find nothing.
 const LOOK: Duration = Duration::from_secs(2);

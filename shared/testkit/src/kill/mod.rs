@@ -66,14 +66,13 @@ pub struct Report {
     pub wrong: Vec<String>,
 }
 
-/// A storm's length at most, whatever is still to be sent then.
-const STORM: Duration = Duration::from_secs(120);
-
 /// How long it goes on after the last wave.
 const AFTER_LAST_WAVE: Duration = Duration::from_secs(8);
 
-/// Orders sent at once, the most that are under way while more are sent, and how long a wave waits for room.
+/// Orders sent at once, the pause after them, the most that are under way while more are sent, and how long a wave waits for
+/// room: together they bound the storm's length.
 const WAVE: usize = 20;
+const PAUSE: Duration = Duration::from_secs(2);
 const UNDER_WAY: u64 = 70;
 const ROOM_WITHIN: Duration = Duration::from_secs(12);
 
@@ -124,7 +123,6 @@ async fn storm(live: &Live, options: &Options, report: &mut Report, out: &mut dy
     let weather = join_all(partners.iter().map(|partner| weather::blow(live, partner, dice.fork(), over.clone())));
     let sending = async {
         let sent = waves(live, &wanted, out).await;
-        // Nobody listens only where the storm has ended by itself, with an error of its own.
         end.send_replace(true);
         sent
     };
@@ -154,12 +152,9 @@ async fn waves(live: &Live, wanted: &[Value], out: &mut dyn Write) -> Result<Vec
         let invoiced = invoices(live).await? - before;
         writeln!(out, "  {:>4} s  sent {}, invoiced {invoiced}", began.elapsed().as_secs(), sent.len())?;
         out.flush()?;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::sleep(PAUSE).await;
     }
-    let last = Instant::now();
-    while last.elapsed() < AFTER_LAST_WAVE && began.elapsed() < STORM {
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
+    tokio::time::sleep(AFTER_LAST_WAVE).await;
     Ok(sent)
 }
 
