@@ -15,6 +15,9 @@ use crate::partners::sign;
 /// The variable that names the file which `cargo xtask up` writes.
 pub const VARIABLE: &str = "CROSSDOCK_LIVE";
 
+/// How a dead-letter queue's name ends.
+const DLQ: &str = "-dlq";
+
 /// A running stack.
 #[derive(Debug, Clone)]
 pub struct Live {
@@ -273,11 +276,25 @@ impl Live {
         Ok(format!("{prefix}{name}"))
     }
 
-    /// The URLs of all queues of the stack by their names without its prefix: those of steps, and their dead-letter queues.
+    /// The URLs of the steps' queues, by step.
     ///
     /// # Errors
     /// The stack does not tell what its queues begin with.
     pub fn queues(&self) -> Result<BTreeMap<&str, &str>> {
+        let mut queues = self.all_queues()?;
+        queues.retain(|name, _| !name.ends_with(DLQ));
+        Ok(queues)
+    }
+
+    /// The URLs of the dead-letter queues, by the step or the stream's reader that parks there.
+    ///
+    /// # Errors
+    /// The stack does not tell what its queues begin with.
+    pub fn dead_letter_queues(&self) -> Result<BTreeMap<&str, &str>> {
+        Ok(self.all_queues()?.into_iter().filter_map(|(name, url)| Some((name.strip_suffix(DLQ)?, url))).collect())
+    }
+
+    fn all_queues(&self) -> Result<BTreeMap<&str, &str>> {
         let prefix = self.output("QueueUrlPrefix").context("the stack has no QueueUrlPrefix")?;
         let physical = self.logical_names().into_keys();
         Ok(physical.filter_map(|url| Some((url.strip_prefix(prefix)?, url))).collect())

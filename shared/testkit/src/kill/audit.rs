@@ -6,12 +6,10 @@ use std::io::Write;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::{Report, calm, weather};
+use super::report::Report;
+use super::{calm, weather};
 use crate::demo::{compared, doubled};
 use crate::live::{Live, order_id};
-
-/// How a dead-letter queue's name ends.
-pub(super) const DLQ: &str = "-dlq";
 
 /// What the sample orders' people are called by; no queue may know it.
 const PERSONAL: &str = "someone@example.com";
@@ -176,8 +174,7 @@ async fn standing(live: &Live, externals: &[String]) -> Result<Vec<Order>> {
 /// Everything in the dead-letter queues; it stays there, hidden for a while so that nothing is read twice.
 async fn received(live: &Live) -> Result<Vec<Parked>> {
     let mut parked: BTreeMap<String, Parked> = BTreeMap::new();
-    for (name, url) in live.queues()? {
-        let Some(step) = name.strip_suffix(DLQ) else { continue };
+    for (step, url) in live.dead_letter_queues()? {
         loop {
             let asked = json!({
                 "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 30, "MessageAttributeNames": ["All"],
@@ -206,11 +203,10 @@ async fn received(live: &Live) -> Result<Vec<Parked>> {
 /// which changes nothing. Answers whether it could: what a stream's reader parked holds a key instead of an event, and has no
 /// queue to go back to.
 async fn redrive(live: &Live, message: &Parked) -> Result<bool> {
-    let queues = live.queues()?;
-    let Some(queue) = queues.get(message.step.as_str()) else { return Ok(false) };
+    let Some(queue) = live.queues()?.remove(message.step.as_str()) else { return Ok(false) };
     let sent = json!({"QueueUrl": queue, "MessageBody": message.body});
     live.aws("AmazonSQS.SendMessage", &sent).await?;
-    let dlq = queues.get(format!("{}{DLQ}", message.step).as_str()).context("a dead-letter queue is gone")?;
+    let dlq = live.dead_letter_queues()?.remove(message.step.as_str()).context("a dead-letter queue is gone")?;
     let done = json!({"QueueUrl": dlq, "ReceiptHandle": message.receipt});
     live.aws("AmazonSQS.DeleteMessage", &done).await?;
     Ok(true)

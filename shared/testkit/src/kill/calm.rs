@@ -64,7 +64,7 @@ async fn moving(live: &Live, before: &BTreeSet<String>) -> Result<Vec<String>> {
 /// Messages in the steps' queues, visible or not.
 async fn queued(live: &Live) -> Result<BTreeMap<String, u64>> {
     let mut queued = BTreeMap::new();
-    for (name, url) in live.queues()?.into_iter().filter(|(name, _)| !name.ends_with(super::audit::DLQ)) {
+    for (name, url) in live.queues()? {
         let asked = json!({"QueueUrl": url, "AttributeNames": ["All"]});
         let told = live.aws("AmazonSQS.GetQueueAttributes", &asked).await?;
         let of = |kind: &str| told["Attributes"][kind].as_str().and_then(|count| count.parse::<u64>().ok());
