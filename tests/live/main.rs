@@ -1,17 +1,17 @@
 //! The deployed template and binaries on the local stack, through real HTTP, queues, streams and processes.
 //!
 //! `cargo xtask test --stage live` builds, deploys and runs these; by hand, with a stack that `cargo xtask up` started:
-//! `CROSSDOCK_LIVE=$PWD/.local/stack/live.json cargo test -p crossdock-tests --test live -- --ignored`.
+//! `CROSSDOCK_LIVE=$PWD/.local/stack/live.json cargo test -p crossdock-tests --test live -- --ignored --skip kill::`.
 //!
-//! All tests run at once on one stack. Each has orders of its own, scripts faults for them alone, and waits no longer than
+//! All tests but [`kill`] run at once on one stack, and that one after them. Each has orders of its own, scripts faults for them alone, and waits no longer than
 //! [`support::PATIENCE`]: deferred work comes back with the schedule's next minute, so that is where the time goes.
 
 // A test that cannot go on panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod api;
-mod crash;
 mod intake;
+mod kill;
 mod partners;
 mod path;
 mod support;

@@ -9,6 +9,7 @@
 
 mod bench;
 mod demo;
+mod kill;
 mod package;
 mod prerequisites;
 mod process;
@@ -44,6 +45,25 @@ enum Command {
     /// sends the orders, shows their progress, one order's timeline and the comparison, and stops everything. Exits
     /// non-zero when any ledger disagrees. Ctrl-C stops cleanly.
     Demo(demo::Options),
+    /// Kills functions' processes and makes partners flap under two hundred orders, waits, and compares everybody's books.
+    ///
+    /// The last of the live tests, as often as wanted. While the simulated CRM sends orders in waves, a process of some
+    /// function ends with SIGKILL two or three times a second, and each partner has bad spells: down, slow, errors before
+    /// and after the effect, replies lost; webhooks doubled, dropped, disordered, badly signed. When nothing moves any more,
+    /// every order has to be invoiced, on the worklist (some customers have no credit), or parked with its cause; what is
+    /// parked is redriven once; and the CRM, the journal, the ERP and the warehouses have to agree, everything exactly once.
+    ///
+    /// It prints a row for each time, and exits non-zero when anything is lost, doubled or unexplained. A seed makes kills
+    /// and faults fall alike again; what the processes are at just then is the machine's to say, so repeat a seed a few
+    /// times to meet a failure again:
+    ///
+    ///   cargo xtask kill --times 10
+    ///   cargo xtask kill --seed 4711 --times 3
+    ///
+    /// One time takes about four minutes on two cores. A stack that ran before keeps running, and nothing else may use it
+    /// meanwhile. Needs Linux.
+    #[command(verbatim_doc_comment)]
+    Kill(kill::Options),
     /// Checks everything: format, lints, docs, dependencies, the template, all tests, then the live tests on the local stack.
     ///
     /// The first failure ends the run with the stage's name and the command that repeats it alone.
@@ -98,6 +118,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     let workspace = workspace::Workspace::find()?;
     match command {
         Command::Demo(options) => demo::run(&workspace, &options),
+        Command::Kill(options) => kill::run(&workspace, &options),
         Command::Test(options) => test::run(&workspace, &options),
         Command::Up => {
             let live = stack::up(&workspace)?;

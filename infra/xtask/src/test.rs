@@ -184,21 +184,40 @@ fn live(workspace: &Workspace) -> Result<()> {
 
 fn live_on_stack(workspace: &Workspace) -> Result<()> {
     stack::up(workspace)?;
+    let hint = "look on with `cargo xtask up`; logs are in .local/stack";
+    process::run(&mut live_tests(workspace, false), minutes(20)).context(hint)?;
+    // It kills everybody's processes, so it runs when the others are done.
+    process::run(&mut live_tests(workspace, true), minutes(15))
+        .context("repeat it with: cargo xtask kill --seed <seed>")
+}
+
+/// The tests on the local stack: the kill test by itself, or all others.
+fn live_tests(workspace: &Workspace, kill: bool) -> Command {
     let only = ["--package", "crossdock-tests", "--test", "live"];
     let mut command = match prerequisites::cargo_tool(workspace, "nextest", NEXTEST) {
         Some(nextest) => {
             let mut command = with_nextest(workspace, nextest, &only);
-            command.args(["--run-ignored", "all", "--test-threads", AT_ONCE]);
+            command.args(["--run-ignored", "all"]);
+            if kill {
+                command.args(["--no-capture", "--filterset", "test(/^kill::/)"]);
+            } else {
+                command.args(["--test-threads", AT_ONCE, "--filterset", "not test(/^kill::/)"]);
+            }
             command
         }
         None => {
             let mut command = workspace.cargo();
-            command.arg("test").args(only).args(["--", "--include-ignored", "--test-threads", AT_ONCE]);
+            command.arg("test").args(only).args(["--", "--include-ignored"]);
+            if kill {
+                command.args(["--nocapture", "kill::"]);
+            } else {
+                command.args(["--test-threads", AT_ONCE, "--skip", "kill::"]);
+            }
             command
         }
     };
     command.env("CROSSDOCK_LIVE", stack::live_file(workspace));
-    process::run(&mut command, minutes(20)).context("look on with `cargo xtask up`; logs are in .local/stack")
+    command
 }
 
 fn with_nextest(workspace: &Workspace, nextest: std::path::PathBuf, arguments: &[&str]) -> Command {

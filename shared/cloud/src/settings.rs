@@ -126,6 +126,12 @@ impl Settings {
             },
         })
     }
+
+    /// How long one call to a partner may take. A step may have to call twice, to look and to send, and the rest of its time
+    /// is for the journal: a function that ends before it has recorded takes the whole batch with it.
+    pub(crate) fn patience(&self) -> Duration {
+        self.timeout * 2 / 5
+    }
 }
 
 #[cfg(test)]
@@ -153,6 +159,15 @@ mod tests {
         for (name, _) in USUAL {
             let missing = read(&[(name, "")]).err();
             assert_eq!(missing, Some(Unusable::Missing(name)));
+        }
+    }
+
+    #[test]
+    fn two_calls_to_a_partner_that_does_not_answer_leave_a_function_time_for_its_journal() {
+        for seconds in ["3", "10", "29"] {
+            let settings = read(&[("FUNCTION_TIMEOUT_SECONDS", seconds)]);
+            let leave = settings.map(|settings| settings.patience() * 2 <= settings.timeout * 4 / 5);
+            assert_eq!(leave, Ok(true), "{seconds} s");
         }
     }
 

@@ -234,9 +234,9 @@ impl Start {
         self.settings.timeout
     }
 
-    /// How long one call to a partner may take: the rest of the function's time is for the journal.
+    /// How long one call to a partner may take.
     pub fn patience(&self) -> Duration {
-        self.settings.timeout * 2 / 3
+        self.settings.patience()
     }
 
     /// Whether partners' addresses may be loopback or private ones: on the local stack only.

@@ -2,6 +2,7 @@
 //! simulators that keep books; a client of a running stack, and the demonstration's driver.
 
 pub mod demo;
+pub mod kill;
 pub mod live;
 pub mod memory;
 pub mod partners;

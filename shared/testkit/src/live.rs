@@ -15,6 +15,9 @@ use crate::partners::sign;
 /// The variable that names the file which `cargo xtask up` writes.
 pub const VARIABLE: &str = "CROSSDOCK_LIVE";
 
+/// How a dead-letter queue's name ends.
+const DLQ: &str = "-dlq";
+
 /// A running stack.
 #[derive(Debug, Clone)]
 pub struct Live {
@@ -237,20 +240,29 @@ impl Live {
     /// # Errors
     /// No answer, or a refusal.
     pub async fn keys(&self, table: &str, key: &str) -> Result<BTreeSet<String>> {
+        let items = self.scan(table, &[key]).await?;
+        Ok(items.iter().filter_map(|item| item[key]["S"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// All items of a table, with these attributes alone.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn scan(&self, table: &str, attributes: &[&str]) -> Result<Vec<Value>> {
+        let names: BTreeMap<String, &str> = (0..).map(|n| format!("#a{n}")).zip(attributes.iter().copied()).collect();
         let mut asked = json!({
             "TableName": self.resource(table)?,
             "ConsistentRead": true,
-            "ProjectionExpression": "#key",
-            "ExpressionAttributeNames": {"#key": key},
+            "ProjectionExpression": names.keys().cloned().collect::<Vec<_>>().join(", "),
+            "ExpressionAttributeNames": names,
         });
-        let mut keys = BTreeSet::new();
+        let mut items = Vec::new();
         loop {
             let told = self.aws("DynamoDB_20120810.Scan", &asked).await?;
-            let items = told["Items"].as_array().into_iter().flatten();
-            keys.extend(items.filter_map(|item| item[key]["S"].as_str()).map(str::to_owned));
+            items.extend(told["Items"].as_array().into_iter().flatten().cloned());
             match told.get("LastEvaluatedKey").filter(|last| !last.is_null()) {
                 Some(last) => asked["ExclusiveStartKey"] = last.clone(),
-                None => return Ok(keys),
+                None => return Ok(items),
             }
         }
     }
@@ -262,6 +274,30 @@ impl Live {
     pub fn queue(&self, name: &str) -> Result<String> {
         let prefix = self.output("QueueUrlPrefix").context("the stack has no QueueUrlPrefix")?;
         Ok(format!("{prefix}{name}"))
+    }
+
+    /// The URLs of the steps' queues, by step.
+    ///
+    /// # Errors
+    /// The stack does not tell what its queues begin with.
+    pub fn queues(&self) -> Result<BTreeMap<&str, &str>> {
+        let mut queues = self.all_queues()?;
+        queues.retain(|name, _| !name.ends_with(DLQ));
+        Ok(queues)
+    }
+
+    /// The URLs of the dead-letter queues, by the step or the stream's reader that parks there.
+    ///
+    /// # Errors
+    /// The stack does not tell what its queues begin with.
+    pub fn dead_letter_queues(&self) -> Result<BTreeMap<&str, &str>> {
+        Ok(self.all_queues()?.into_iter().filter_map(|(name, url)| Some((name.strip_suffix(DLQ)?, url))).collect())
+    }
+
+    fn all_queues(&self) -> Result<BTreeMap<&str, &str>> {
+        let prefix = self.output("QueueUrlPrefix").context("the stack has no QueueUrlPrefix")?;
+        let physical = self.logical_names().into_keys();
+        Ok(physical.filter_map(|url| Some((url.strip_prefix(prefix)?, url))).collect())
     }
 
     /// An output of the template.

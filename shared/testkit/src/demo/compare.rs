@@ -38,8 +38,31 @@ pub(super) fn print(books: &Books, out: &mut dyn Write) -> Result<Vec<String>> {
         wrong.extend(once(books, order));
     }
     wrong.extend(strangers(books));
-    wrong.extend(messages(books));
     Ok(wrong)
+}
+
+/// What orders have more than once, wherever they stand.
+pub(super) fn doubled(books: &Books) -> Vec<String> {
+    let documents = [
+        ("allocations", &books.allocations),
+        ("sales orders", &books.sales_orders),
+        ("goods issues", &books.goods_issues),
+        ("invoices", &books.invoices),
+    ];
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (what, documents) in documents {
+        for document in documents {
+            *counts.entry((what, document["reference"].as_str().unwrap_or_default())).or_default() += 1;
+        }
+    }
+    for job in &books.jobs {
+        *counts.entry(("requests at warehouses", &job.reference)).or_default() += 1;
+    }
+    let twice = counts.into_iter().filter(|(_, count)| *count > 1);
+    let mut wrong: Vec<String> =
+        twice.map(|((what, reference), count)| format!("{reference} has {count} {what}, not 1")).collect();
+    wrong.extend(strangers(books));
+    wrong
 }
 
 /// One thing that several systems know of.
@@ -271,7 +294,7 @@ fn strangers(books: &Books) -> Vec<String> {
 }
 
 /// Webhooks that were not sent twice or not accepted each time.
-fn messages(books: &Books) -> Vec<String> {
+pub(super) fn messages(books: &Books) -> Vec<String> {
     let odd = books.messages.iter().filter(|message| message.attempts < 2 || message.accepted != message.attempts);
     odd.map(|message| {
         let (partner, id) = (message.partner, &message.id);
@@ -291,4 +314,53 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 
 fn count(number: usize) -> Decimal {
     Decimal::from(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn books() -> Books {
+        let document = |reference: &str| json!({"reference": reference});
+        let job = |reference: &str| Job {
+            warehouse: "eastco",
+            reference: reference.to_owned(),
+            job: document(reference),
+            taken: None,
+        };
+        let order = OrderBook {
+            id: "ord_1".to_owned(),
+            external: "CRM-1".to_owned(),
+            asked: Value::Null,
+            status: Value::Null,
+            detail: json!({"fulfillments": [{"id": "ord_1-1"}]}),
+            entries: Vec::new(),
+        };
+        Books {
+            orders: vec![order],
+            allocations: vec![document("ord_1")],
+            sales_orders: vec![document("ord_1")],
+            goods_issues: vec![document("ord_1-1/P-1"), document("ord_1-1/P-2")],
+            invoices: Vec::new(),
+            jobs: vec![job("ord_1-1")],
+            messages: Vec::new(),
+            deliveries: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn a_second_document_of_any_kind_and_a_request_that_nobody_made_are_noticed() {
+        assert_eq!(doubled(&books()), [""; 0]);
+        let mut twice = books();
+        twice.sales_orders.push(json!({"reference": "ord_1"}));
+        assert_eq!(doubled(&twice), ["ord_1 has 2 sales orders, not 1"]);
+        let mut twice = books();
+        twice.goods_issues.push(json!({"reference": "ord_1-1/P-2"}));
+        assert_eq!(doubled(&twice), ["ord_1-1/P-2 has 2 goods issues, not 1"]);
+        let mut strange = books();
+        strange.jobs[0].reference = "ord_1-2".to_owned();
+        assert_eq!(doubled(&strange), ["eastco has ord_1-2, of which we know nothing"]);
+    }
 }

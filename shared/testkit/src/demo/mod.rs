@@ -8,12 +8,12 @@ mod compare;
 mod cost;
 mod progress;
 mod request;
-mod table;
+pub(crate) mod table;
 mod timeline;
 mod times;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -70,6 +70,17 @@ pub async fn run(options: &Options, out: &mut dyn Write, terminal: bool) -> Resu
     Ok(agreed)
 }
 
+/// Compares everybody's books about orders of the CRM that came to their end, and prints the comparison. Answers what
+/// disagrees, in words.
+pub(crate) async fn compared(live: &Live, orders: &[String], out: &mut dyn Write) -> Result<Vec<String>> {
+    compare::print(&Books::gather(live, orders).await?, out)
+}
+
+/// What orders of the CRM have more than once in anybody's books, wherever they stand, in words.
+pub(crate) async fn doubled(live: &Live, orders: &[String]) -> Result<Vec<String>> {
+    Ok(compare::doubled(&Books::gather(live, orders).await?))
+}
+
 async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: bool) -> Result<bool> {
     let wanted = wanted(options)?;
     let before = Progress::look(live).await?;
@@ -89,32 +100,39 @@ async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: boo
 
     let books = Books::gather(live, &orders).await?;
     timeline::print(&books, out)?;
-    let disagreements = compare::print(&books, out)?;
+    let mut disagreements = compare::print(&books, out)?;
+    disagreements.extend(compare::messages(&books));
     times::print(&books, taken, out)?;
     cost::print(live, &counted, orders.len(), out)?;
     verdict(live, &disagreements, late, out)?;
     Ok(disagreements.is_empty() && !late)
 }
 
-/// The file's orders, each made new by an id and a purchase order number that no run before had.
 fn wanted(options: &Options) -> Result<Vec<Value>> {
-    let path = options.file.display();
-    let text = std::fs::read_to_string(&options.file)
+    new_orders(&options.file, options.orders, "DEMO")
+}
+
+/// A file's orders, one a line and the file begun anew where there are fewer, each made new by an id and a purchase order
+/// number that no run before had. `name` begins their ids.
+pub(crate) fn new_orders(file: &Path, count: usize, name: &str) -> Result<Vec<Value>> {
+    let path = file.display();
+    let text = std::fs::read_to_string(file)
         .with_context(|| format!("no orders at {path}: start in the repository's root, or name another --file"))?;
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     ensure!(!lines.is_empty(), "{path} has no orders");
     let run = Timestamp::now().as_second();
     let new = |(n, line): (usize, &&str)| {
         let mut order: Value = serde_json::from_str(line).with_context(|| format!("an order in {path}"))?;
-        let id = format!("DEMO-{run:x}-{}", n + 1);
+        let id = format!("{name}-{run:x}-{}", n + 1);
         order["customer_po"] = json!(format!("PO-{id}"));
         order["id"] = json!(id);
         Ok(order)
     };
-    lines.iter().cycle().take(options.orders).enumerate().map(new).collect()
+    lines.iter().cycle().take(count).enumerate().map(new).collect()
 }
 
-fn ids(sent: &Value) -> impl Iterator<Item = &str> {
+/// The ids of the orders that the simulated CRM says it made.
+pub(crate) fn ids(sent: &Value) -> impl Iterator<Item = &str> {
     sent["orders"].as_array().into_iter().flatten().filter_map(|order| order["id"].as_str())
 }
 
@@ -130,7 +148,8 @@ async fn quiet(live: &Live) -> Result<()> {
     Ok(())
 }
 
-async fn pending(live: &Live) -> Result<u64> {
+/// How much the simulators still have to do or to deliver.
+pub(crate) async fn pending(live: &Live) -> Result<u64> {
     Ok(live.read("/control/idle").await?["pending"].as_u64().unwrap_or_default())
 }
 

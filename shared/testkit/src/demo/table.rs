@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 /// Rows of texts; the first row is the heading.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     /// Columns from this one on are numbers and stand to the right.
     numbers_from: usize,
@@ -12,15 +12,15 @@ pub(super) struct Table {
 
 impl Table {
     /// A table whose columns are headed so; from `numbers_from` on they stand to the right.
-    pub(super) fn new(heading: &[&str], numbers_from: usize) -> Self {
+    pub(crate) fn new(heading: &[&str], numbers_from: usize) -> Self {
         Self { rows: vec![heading.iter().map(|&text| text.to_owned()).collect()], numbers_from }
     }
 
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 
-    pub(super) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| length(cell)).max();
         let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();

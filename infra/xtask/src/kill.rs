@@ -1,0 +1,47 @@
+//! The kill test, repeated: processes killed and partners flapping under load.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+use crate::{process, stack};
+
+/// What a person may choose about it.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How many times in a row, on one stack.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    times: u32,
+    /// The first time's seed, counted up each time; a new one, which is printed, where none is given.
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// How many orders to send each time.
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    orders: u32,
+}
+
+/// Runs it. Whatever happens, nothing stays running that was not running before.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let kept = stack::running(workspace)?;
+    let outcome = storm(workspace, options);
+    if !kept {
+        stack::down(workspace)?;
+    }
+    outcome
+}
+
+fn storm(workspace: &Workspace, options: &Options) -> Result<()> {
+    stack::up(workspace)?;
+    let mut driver = Command::new(workspace.binaries().join("kill"));
+    driver
+        .current_dir(&workspace.root)
+        .args(["--times", &options.times.to_string(), "--orders", &options.orders.to_string()])
+        .env("CROSSDOCK_LIVE", stack::live_file(workspace));
+    if let Some(seed) = options.seed {
+        driver.args(["--seed", &seed.to_string()]);
+    }
+    // The driver bounds every wait of its own: more is a hang, not slowness.
+    process::run(&mut driver, Duration::from_secs(15 * 60).saturating_mul(options.times))
+}

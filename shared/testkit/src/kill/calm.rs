@@ -1,0 +1,93 @@
+//! When nothing moves any more: no message under way, no work that waits for its time, no call of any function.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::demo::pending;
+use crate::live::Live;
+
+/// How long everything may take to come to rest: messages of a killed process come back after their queue's visibility
+/// timeout, deferred work with the schedule's next minute, and one may follow the other. Two minutes do on an idle machine.
+const WITHIN: Duration = Duration::from_secs(360);
+
+/// Pause between two looks, and how many in a row have to find nothing.
+const LOOK: Duration = Duration::from_secs(2);
+const LOOKS: usize = 3;
+
+/// The schedule's function works by the minute, whether there is something to do or not.
+const BY_THE_MINUTE: &str = "due-fire";
+
+/// An order's deadline, days from now, is nothing that is still to happen here.
+const DEADLINE: &str = "deadline";
+
+/// Waits until nothing moves. Due items of `before` are others'. Answers what still moves when the time is up, in words.
+pub(super) async fn wait(live: &Live, before: &BTreeSet<String>) -> Result<Option<String>> {
+    let began = Instant::now();
+    let mut last = Value::Null;
+    let mut quiet = 0;
+    loop {
+        let moving = moving(live, before).await?;
+        let calls = calls(live).await?;
+        quiet = if moving.is_empty() && calls == last { quiet + 1 } else { 0 };
+        last = calls;
+        if quiet >= LOOKS {
+            return Ok(None);
+        }
+        if began.elapsed() > WITHIN {
+            let what = if moving.is_empty() { "functions still call".to_owned() } else { moving.join(", ") };
+            return Ok(Some(format!("after {} s of calm it still moves: {what}", WITHIN.as_secs())));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn moving(live: &Live, before: &BTreeSet<String>) -> Result<Vec<String>> {
+    let mut moving = Vec::new();
+    let messages = pending(live).await?;
+    if messages > 0 {
+        moving.push(format!("{messages} messages of the simulators"));
+    }
+    for (name, count) in queued(live).await? {
+        moving.push(format!("{count} in {name}"));
+    }
+    let due = due(live).await?;
+    let waiting = due.difference(before).count();
+    if waiting > 0 {
+        moving.push(format!("{waiting} due items"));
+    }
+    Ok(moving)
+}
+
+/// Messages in the steps' queues, visible or not.
+async fn queued(live: &Live) -> Result<BTreeMap<String, u64>> {
+    let mut queued = BTreeMap::new();
+    for (name, url) in live.queues()? {
+        let asked = json!({"QueueUrl": url, "AttributeNames": ["All"]});
+        let told = live.aws("AmazonSQS.GetQueueAttributes", &asked).await?;
+        let of = |kind: &str| told["Attributes"][kind].as_str().and_then(|count| count.parse::<u64>().ok());
+        let kinds = ["", "NotVisible", "Delayed"].map(|kind| format!("ApproximateNumberOfMessages{kind}"));
+        let count: u64 = kinds.iter().filter_map(|kind| of(kind)).sum();
+        if count > 0 {
+            queued.insert(name.to_owned(), count);
+        }
+    }
+    Ok(queued)
+}
+
+/// The keys of deferred work.
+pub(super) async fn due(live: &Live) -> Result<BTreeSet<String>> {
+    let items = live.scan("DueTable", &["due", "why"]).await?;
+    let waiting = items.iter().filter(|item| item["why"]["S"] != DEADLINE);
+    Ok(waiting.filter_map(|item| item["due"]["S"].as_str()).map(str::to_owned).collect())
+}
+
+async fn calls(live: &Live) -> Result<Value> {
+    let mut calls = live.calls(false).await?;
+    if let Some(functions) = calls.as_object_mut() {
+        functions.retain(|function, _| !function.ends_with(BY_THE_MINUTE));
+    }
+    Ok(calls)
+}
