@@ -428,9 +428,8 @@ fn decide(order: &Order, kind: ReviewKind, choice: Choice) -> Order {
 }
 
 fn notices(events: &[OrderEvent]) -> Vec<Template> {
-    let template = |event: &OrderEvent| match event {
-        OrderEvent::CustomerNotice(notice) => Some(notice.template),
-        _ => None,
+    let template = |event: &OrderEvent| {
+        if let OrderEvent::CustomerNotice(notice) = event { Some(notice.template) } else { None }
     };
     events.iter().filter_map(template).collect()
 }
