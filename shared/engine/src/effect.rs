@@ -61,6 +61,10 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
     for _ in 0..RACES {
         let mut stream = Stream::<W>::load(journal, id, cx).await?;
         let Some(request) = guard(&stream.state) else { return Ok(Claimed::Nothing) };
+        // What undoes an effect waits until nobody can still be at that effect.
+        if let Some(until) = request.not_before().filter(|until| *until > cx.now) {
+            return Err(Failure::Deferred { until, why: Wait::Claimed });
+        }
         let earlier = stream.state.sendings().get(&request.effect());
         let attempt = match earlier {
             Some(OpenClaim::Held(sending)) if sending.until > cx.now && !mutants::on(Mutant::ClaimIgnored) => {
