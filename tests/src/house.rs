@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
+use domain::review::{Choice, Decision, ReviewKind};
 use domain::{Fulfillment, Order, OrderCommand, OrderId};
 use engine::batch::{Parked, Record, Step};
 use engine::delivery::Delivery;
@@ -474,14 +476,62 @@ impl House {
         }
     }
 
-    /// Somebody asks that `order` be cancelled, and asks once more under the same key, as a client does that heard nothing.
+    /// Somebody asks that `order` be cancelled.
     pub fn cancel(&mut self, order: &OrderId) {
+        let request = CancelRequested { reason: "changed their mind".to_owned() };
+        self.wish(order, "cancel", &OrderCommand::Cancel(request));
+    }
+
+    /// Somebody puts `order` on hold.
+    pub fn hold(&mut self, order: &OrderId) {
+        self.wish(order, "hold", &OrderCommand::Hold(Held { reason: "credit".to_owned() }));
+    }
+
+    /// Somebody lets `order` go on.
+    pub fn release_hold(&mut self, order: &OrderId) {
+        let released = HoldReleased { reason: "paid".to_owned() };
+        self.wish(order, "release-hold", &OrderCommand::ReleaseHold(released));
+    }
+
+    /// Somebody wants so many of the order's first line, in its own unit.
+    pub fn amend(&mut self, order: &OrderId, quantity: u32) {
+        let Order::Known(known) = self.fold(order) else { return };
+        let mut lines = known.submission.lines.clone();
+        if let Some(first) = lines.first_mut()
+            && let Ok(wanted) = domain::Quantity::new(quantity.into(), first.quantity.uom())
+        {
+            first.quantity = wanted;
+        }
+        let amendment = Amendment {
+            revision: 0,
+            reason: "another number".to_owned(),
+            ship_to: known.submission.ship_to.clone(),
+            destination: known.submission.destination.clone(),
+            digest: format!("amended to {quantity}"),
+            lines,
+        };
+        self.wish(order, "amend", &OrderCommand::Amend(amendment));
+    }
+
+    /// Somebody decides the order's only review of that kind.
+    pub fn decide(&mut self, order: &OrderId, kind: ReviewKind, choice: Choice) {
+        let Order::Known(known) = self.fold(order) else { return };
+        for review in known.reviews().iter().filter(|review| review.kind == kind) {
+            let decision = Decision { review: review.key(), kind, choice, by: "ops".to_owned(), note: String::new() };
+            self.wish(order, &format!("decide-{}", review.key()), &OrderCommand::Decide(decision));
+        }
+    }
+
+    /// Asks something of an order, and once more under the same key, as a client does that heard nothing. An order that was
+    /// never submitted has nobody who could ask.
+    fn wish(&mut self, order: &OrderId, key: &str, command: &OrderCommand) {
+        self.sequence += 1;
+        let key = format!("{key}-{}", self.sequence);
         for _ in 0..2 {
-            let cx = Context { correlation: "storm".to_owned(), ..self.context("order-cancel") };
-            let request = domain::order::CancelRequested { reason: "changed their mind".to_owned() };
-            let cancelled = execute::<Order>(&self.journal, order, &cx, "storm", OrderCommand::Cancel(request));
-            if !matches!(cancelled.now_or_never(), Some(Ok(_))) {
-                self.wrong.push(format!("the cancel of {order} was not committed"));
+            let cx = Context { correlation: "storm".to_owned(), ..self.context("change-accept") };
+            let asked = execute::<Order>(&self.journal, order, &cx, &key, command.clone());
+            if !matches!(asked.now_or_never(), Some(Ok(_))) {
+                self.wrong.push(format!("a wish of {order} was not committed: {command:?}"));
             }
         }
     }
@@ -490,7 +540,7 @@ impl House {
     pub fn canceller(&self, order: &OrderId) -> impl FnMut() + 'static {
         let (journal, order, cx) = (self.journal.clone(), order.clone(), self.context("test-cancel"));
         move || {
-            let request = domain::order::CancelRequested { reason: "changed their mind".to_owned() };
+            let request = CancelRequested { reason: "changed their mind".to_owned() };
             let cancelled = execute::<Order>(&journal, &order, &cx, "cancel", OrderCommand::Cancel(request));
             assert!(matches!(cancelled.now_or_never(), Some(Ok(_))), "the cancel was not committed");
         }

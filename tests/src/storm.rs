@@ -96,6 +96,12 @@ pub enum Request {
     Redrive,
     /// The customer does not want an order any more, by the CRM's id for it.
     Cancel(String),
+    /// Somebody holds an order; the hold ends with the storm at the latest.
+    Hold(String),
+    /// Somebody lets a held order go on.
+    ReleaseHold(String),
+    /// The customer wants so many of the first line.
+    Amend(String, u32),
 }
 
 /// What became of a run.
@@ -251,6 +257,14 @@ fn requests(dice: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) 
         if dice.u8(0..6) == 0 || quiet && dice.bool() {
             elements.push(Element::Order(order, dice.u64(0..3)));
             elements.push(Element::Moment(dice.u64(0..6), Request::Cancel(id)));
+        } else if dice.u8(0..4) == 0 {
+            elements.push(Element::Order(order, dice.u64(0..4)));
+            if dice.bool() {
+                elements.push(Element::Moment(dice.u64(0..8), Request::Hold(id.clone())));
+                elements.push(Element::Moment(dice.u64(0..40), Request::ReleaseHold(id)));
+            } else {
+                elements.push(Element::Moment(dice.u64(0..8), Request::Amend(id, dice.u32(1..9))));
+            }
         } else {
             elements.push(Element::Order(order, dice.u64(0..20)));
         }
@@ -286,7 +300,7 @@ fn play(schedule: &Schedule) -> Report {
     let mut house = House::new(schedule.seed);
     let mut strikes = Vec::new();
     let mut orders = Vec::new();
-    let mut cancelled = Vec::new();
+    let (mut cancelled, mut held) = (Vec::new(), Vec::new());
     for element in &schedule.elements {
         match element {
             Element::Strike(strike) => strikes.push(*strike),
@@ -296,7 +310,8 @@ fn play(schedule: &Schedule) -> Report {
             Element::Gale(..) | Element::Floor(..) | Element::Careless => prepare(&house, element),
             Element::Order(order, _) => orders.push(order.clone()),
             Element::Moment(_, Request::Cancel(order)) => cancelled.push(order.clone()),
-            Element::Moment(_, Request::Redrive) => {}
+            Element::Moment(_, Request::Hold(order)) => held.push(order.clone()),
+            Element::Moment(_, Request::Redrive | Request::ReleaseHold(_) | Request::Amend(..)) => {}
         }
     }
     let script = Script::storm(strikes);
@@ -313,6 +328,9 @@ fn play(schedule: &Schedule) -> Report {
                 match request {
                     Request::Redrive => drop(house.redrive()),
                     Request::Cancel(order) => house.cancel(&order_id(order)),
+                    Request::Hold(order) => house.hold(&order_id(order)),
+                    Request::ReleaseHold(order) => house.release_hold(&order_id(order)),
+                    Request::Amend(order, quantity) => house.amend(&order_id(order), *quantity),
                 }
             }
             Element::Gale(..)
@@ -331,6 +349,9 @@ fn play(schedule: &Schedule) -> Report {
     }
     for partner in &mut house.town.borrow_mut().partners {
         partner.faults.clear(None);
+    }
+    for order in &held {
+        house.release_hold(&order_id(order));
     }
     for _ in 0..3 {
         house.redrive();
@@ -403,6 +424,11 @@ impl fmt::Display for Element {
             }
             Self::Moment(pause, Request::Redrive) => write!(f, "{pause} s pass; all that is parked is sent back"),
             Self::Moment(pause, Request::Cancel(order)) => write!(f, "{pause} s pass; order {order} is cancelled"),
+            Self::Moment(pause, Request::Hold(order)) => write!(f, "{pause} s pass; order {order} is held"),
+            Self::Moment(pause, Request::ReleaseHold(order)) => write!(f, "{pause} s pass; order {order} may go on"),
+            Self::Moment(pause, Request::Amend(order, quantity)) => {
+                write!(f, "{pause} s pass; order {order} is amended to {quantity} of its first line")
+            }
             Self::Gale(partner, rule) => {
                 let when = &rule.when;
                 let percent = when.percent.unwrap_or(100);

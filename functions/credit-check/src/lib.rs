@@ -34,5 +34,7 @@ pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: 
         CreditAnswer::Approved(approved) => OrderCommand::RecordCreditApproved(approved),
         CreditAnswer::Refused(refused) => OrderCommand::RecordCreditRefused(refused),
     };
-    order.commit(&ports.journal, cx, &cx.cause("credit"), command).await
+    // Credit that ran out, or of an order that was amended, is asked for again.
+    let cause = cx.cause(&format!("credit@{}", order.version));
+    order.commit(&ports.journal, cx, &cause, command).await
 }

@@ -33,5 +33,7 @@ pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: 
         PriceAnswer::Quoted(quote) => OrderCommand::RecordQuote(quote),
         PriceAnswer::Unpriceable(why) => OrderCommand::RecordUnpriceable(why),
     };
-    order.commit(&ports.journal, cx, &cx.cause("price"), command).await
+    // An amended order is priced again: each content is work of its own.
+    let cause = cx.cause(&format!("price@{}", order.version));
+    order.commit(&ports.journal, cx, &cause, command).await
 }

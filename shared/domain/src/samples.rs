@@ -94,7 +94,7 @@ pub fn quote(submission: &Submission, per: u32) -> Quote {
         tax: 1.into(),
     };
     let lines = submission.lines.iter().map(line).collect();
-    Quote { lines, subtotal: money("10"), tax: money("1"), total: money("11") }
+    Quote { revision: 0, lines, subtotal: money("10"), tax: money("1"), total: money("11") }
 }
 
 pub fn approved() -> CreditApproved {

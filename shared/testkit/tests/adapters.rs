@@ -198,6 +198,7 @@ fn price_question() -> PriceQuestion {
     let line =
         |n, sku: &str, quantity| OrderLine { line: LineNo::new(n).unwrap(), sku: sku.parse().unwrap(), quantity };
     PriceQuestion {
+        revision: 0,
         customer: "C-1".parse().unwrap(),
         currency: "USD".parse().unwrap(),
         destination: destination(),

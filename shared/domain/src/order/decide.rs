@@ -78,6 +78,8 @@ pub enum OrderCommand {
 /// The ERP's price, before its units are converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
+    /// Of which content: how often the order had been amended when it was asked for.
+    pub revision: u32,
     /// One for each line.
     pub lines: Vec<QuotedLine>,
     /// Before tax.
@@ -237,6 +239,8 @@ impl Known {
     fn decide(&self, command: OrderCommand) -> Vec<OrderEvent> {
         match command {
             OrderCommand::Submit(again) => self.compare(again),
+            // It is of what the order said before it was amended.
+            OrderCommand::RecordQuote(quote) if quote.revision != self.revision => vec![],
             OrderCommand::RecordQuote(quote) => match &self.stage {
                 Stage::Submitted => vec![price(&self.submission, quote)],
                 Stage::Unpriceable(known) => {
@@ -259,6 +263,12 @@ impl Known {
                 | Stage::Routed(_)
                 | Stage::Invoiced(..) => vec![],
             },
+            // The same goes for credit: it was granted for another amount.
+            OrderCommand::RecordCreditApproved(approved)
+                if self.price().is_some_and(|price| price.total != approved.amount) =>
+            {
+                vec![]
+            }
             OrderCommand::RecordCreditApproved(approved) => self.if_credit_open(OrderEvent::CreditApproved(approved)),
             OrderCommand::RecordCreditRefused(refused) => self.if_credit_open(OrderEvent::CreditRefused(refused)),
             OrderCommand::ExpireCredit(expired) => self.expire(expired),

@@ -25,6 +25,8 @@ use crate::workflow::{Effect, EffectRequest, FIRST_PART, key};
 /// What does it cost?
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceQuestion {
+    /// Of which content: how often the order was amended.
+    pub revision: u32,
     /// Who buys.
     pub customer: CustomerId,
     /// In which currency.
@@ -270,6 +272,7 @@ impl Order {
         let Stage::Submitted = known.stage else { return None };
         let submission = &known.submission;
         Some(PriceQuestion {
+            revision: known.revision,
             customer: submission.customer.clone(),
             currency: submission.currency,
             destination: submission.destination.clone(),

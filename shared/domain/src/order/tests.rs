@@ -592,7 +592,9 @@ fn b07_a_quantity_changed_after_the_release_goes_its_way_anew_after_the_old_is_u
     let order = play(routed_order(), [OrderCommand::Amend(amendment(&[8])), withdrawn(1, 3)]);
     assert_eq!((status(&order), order.known().unwrap().revision), (Status::Submitted, 1));
     assert_eq!(ladder(&order, 1).ordered, each(8));
-    let quoted = quote(&submission(&[8]), 1);
+    let mut quoted = quote(&submission(&[8]), 1);
+    assert_eq!(order.decide(OrderCommand::RecordQuote(quoted.clone())), Ok(vec![]), "it is of the old content");
+    quoted.revision = 1;
     let order = play(order, [OrderCommand::RecordQuote(quoted), OrderCommand::RecordCreditApproved(approved())]);
     assert!(order.allocation_request().is_none(), "the old stock goes back on the shelf first");
     assert_eq!(order.allocation_release().unwrap().part, 1);

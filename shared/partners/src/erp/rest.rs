@@ -294,7 +294,13 @@ fn quote(priced: Priced, question: &PriceQuestion, maps: &Maps) -> Result<Quote,
             tax: line.tax.0,
         });
     }
-    Ok(Quote { lines, subtotal: money(priced.subtotal), tax: money(priced.tax), total: money(priced.total) })
+    Ok(Quote {
+        revision: question.revision,
+        lines,
+        subtotal: money(priced.subtotal),
+        tax: money(priced.tax),
+        total: money(priced.total),
+    })
 }
 
 /// Asks for credit.

@@ -276,6 +276,7 @@ pub fn party() -> Party {
 pub fn price_question() -> PriceQuestion {
     let line = |n, sku: &str, q| OrderLine { line: line(n), sku: sku.parse().unwrap(), quantity: q };
     PriceQuestion {
+        revision: 0,
         customer: "C-1".parse().unwrap(),
         currency: "USD".parse().unwrap(),
         destination: destination(),

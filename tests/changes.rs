@@ -1,0 +1,219 @@
+//! What people want of orders that are under way, through the whole house in memory: everything that was made for the old
+//! wish is undone at the partners, and their ledgers agree.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::time::Duration;
+
+use crossdock_tests::house::{House, order_id};
+use crossdock_tests::promises::broken;
+use domain::order::{Known, Status};
+use domain::review::{Choice, ReviewKind};
+use domain::{Order, OrderId};
+use serde_json::{Value, json};
+use testkit::partners::{System, samples};
+
+const A_DAY: Duration = Duration::from_secs(24 * 3_600);
+
+fn order_of(lines: &Value) -> Value {
+    let mut order = samples::orders(1, 7, || "CRM-1".to_owned()).remove(0);
+    order["lines"] = lines.clone();
+    order
+}
+
+fn line(line: u32, sku: &str, quantity: &str) -> Value {
+    json!({"line": line, "sku": sku, "quantity": quantity, "uom": "EA"})
+}
+
+/// Two lines, each at another warehouse.
+fn split() -> Value {
+    order_of(&json!([line(1, "SKU-1-E", "2"), line(2, "SKU-2-W", "3")]))
+}
+
+fn known(house: &House, id: &OrderId) -> Box<Known> {
+    let Order::Known(known) = house.fold(id) else { panic!("{id} was never submitted\n{house:?}") };
+    known
+}
+
+#[track_caller]
+fn assert_kept(house: &House) {
+    let broken = broken(house);
+    assert!(broken.is_empty(), "{}\n{house:?}", broken.join("\n"));
+    assert_eq!(house.parked(), vec![]);
+}
+
+/// How many of `kind` stand at a partner: made, less undone.
+fn standing(house: &House, partner: &str, kind: &str, undone: &str) -> usize {
+    let count = |kind: &str| house.made(partner, kind).values().sum::<usize>();
+    count(kind) - count(undone)
+}
+
+/// A warehouse that takes its time, so that there is a moment before picking.
+fn slow(house: &House) {
+    for name in ["eastco", "shipwest"] {
+        let mut town = house.town.borrow_mut();
+        town.partner_mut(name).unwrap().system.pace_mut().unwrap().pace_ms = 60_000;
+    }
+}
+
+#[test]
+fn b04_a_cancel_before_picking_takes_everything_back_at_every_partner() {
+    let mut house = House::new(11);
+    slow(&house);
+    house.order(split());
+    house.run(Duration::from_secs(20));
+    let id = order_id("CRM-1");
+    assert_eq!(known(&house, &id).assignments.len(), 2, "{house:?}");
+    house.cancel(&id);
+    house.run(A_DAY);
+    assert_eq!(known(&house, &id).status(), Status::Cancelled, "{house:?}");
+    assert_eq!(standing(&house, "acme-erp", "sales_order", "sales_order_cancelled"), 0);
+    assert_eq!(standing(&house, "acme-erp", "allocation", "allocation_released"), 0);
+    for warehouse in ["eastco", "shipwest"] {
+        assert_eq!(standing(&house, warehouse, "fulfillment", "fulfillment_cancelled"), 0, "{warehouse}");
+    }
+    assert_kept(&house);
+}
+
+#[test]
+fn b04_b05_a_cancel_after_picking_is_refused_and_the_order_ends_as_usual() {
+    let mut house = House::new(12);
+    house.order(split());
+    house.run(Duration::from_secs(8));
+    let id = order_id("CRM-1");
+    house.cancel(&id);
+    house.run(A_DAY);
+    let known = known(&house, &id);
+    assert_eq!(known.status(), Status::Invoiced, "{house:?}");
+    let told = house.journal.commits(&format!("order/{id}"));
+    assert!(told.iter().any(|commit| commit.events.contains("cancel_rejected")), "the customer is told");
+    assert_kept(&house);
+}
+
+#[test]
+fn b03_a_held_orders_shares_come_back_and_go_out_again_when_it_may_go_on() {
+    let mut house = House::new(13);
+    slow(&house);
+    house.order(split());
+    house.run(Duration::from_secs(20));
+    let id = order_id("CRM-1");
+    house.hold(&id);
+    house.run(Duration::from_secs(3_600));
+    assert_eq!(known(&house, &id).status(), Status::OnHold);
+    assert_eq!(standing(&house, "eastco", "fulfillment", "fulfillment_cancelled"), 0, "nothing is picked meanwhile");
+    house.release_hold(&id);
+    house.run(A_DAY);
+    assert_eq!(known(&house, &id).status(), Status::Invoiced, "{house:?}");
+    assert_eq!(house.made("acme-erp", "sales_order").len(), 1);
+    assert_kept(&house);
+}
+
+#[test]
+fn b07_a_quantity_changed_after_the_release_ships_once_as_amended() {
+    let mut house = House::new(14);
+    slow(&house);
+    house.order(split());
+    house.run(Duration::from_secs(20));
+    let id = order_id("CRM-1");
+    house.amend(&id, 5);
+    house.run(A_DAY);
+    let known = known(&house, &id);
+    assert_eq!((known.status(), known.revision), (Status::Invoiced, 1), "{house:?}");
+    assert_eq!(known.ladders()[0].shipped.amount(), 5.into());
+    assert_eq!(house.made("acme-erp", "sales_order").values().sum::<usize>(), 1, "one sales order, changed");
+    assert_eq!(standing(&house, "acme-erp", "allocation", "allocation_released"), 1);
+    assert_kept(&house);
+}
+
+#[test]
+fn b09_what_was_short_ships_when_stock_comes_and_what_went_before_is_not_repeated() {
+    let mut house = House::new(15);
+    let stock = |house: &House, pieces: u32| {
+        let mut town = house.town.borrow_mut();
+        let System::Erp(erp) = &mut town.partner_mut("acme-erp").unwrap().system else { panic!("no ERP") };
+        assert!(erp.set_stock("SKU-1", "EAST", pieces.into()) && erp.set_stock("SKU-1", "WEST", 0.into()));
+    };
+    stock(&house, 4);
+    house.order(order_of(&json!([line(1, "SKU-1", "10")])));
+    house.run(Duration::from_secs(4 * 3_600));
+    let id = order_id("CRM-1");
+    let short = known(&house, &id);
+    assert_eq!(short.status(), Status::PartiallyShipped, "{house:?}");
+    assert_eq!(short.ladders()[0].backordered.amount(), 6.into());
+    stock(&house, 100);
+    house.run(A_DAY);
+    let done = known(&house, &id);
+    assert_eq!(done.status(), Status::Invoiced, "{house:?}");
+    assert_eq!(done.ladders()[0].shipped.amount(), 10.into());
+    assert_eq!(house.made("eastco", "fulfillment").len(), 2, "two shares, each asked for once");
+    assert_kept(&house);
+}
+
+#[test]
+fn b08_a_share_that_its_warehouse_refuses_goes_to_another_by_itself() {
+    let mut house = House::new(16);
+    let script = json!({"reject": "no capacity"});
+    let reject = serde_json::from_value(script).unwrap();
+    assert!(house.town.borrow_mut().partner_mut("eastco").unwrap().system.script(reject));
+    house.order(order_of(&json!([line(1, "SKU-1", "3")])));
+    house.run(A_DAY);
+    let known = known(&house, &order_id("CRM-1"));
+    assert_eq!(known.status(), Status::Invoiced, "{house:?}");
+    assert!(known.assignments.values().any(|assignment| assignment.warehouse.as_str() == "shipwest"));
+    assert_kept(&house);
+}
+
+#[test]
+fn a_warehouse_that_never_answers_loses_its_share_to_another() {
+    let mut house = House::new(17);
+    let down = json!({"match": {"operation": "*"}, "fault": {"kind": "down"}});
+    house.town.borrow_mut().partner_mut("eastco").unwrap().faults.add(serde_json::from_value(down).unwrap());
+    house.order(order_of(&json!([line(1, "SKU-1", "3")])));
+    house.run(A_DAY);
+    let id = order_id("CRM-1");
+    house.town.borrow_mut().partner_mut("eastco").unwrap().faults.clear(None);
+    house.redrive();
+    house.run(A_DAY);
+    let known = known(&house, &id);
+    assert_eq!(known.status(), Status::Invoiced, "{house:?}");
+    let broken = broken(&house);
+    assert!(broken.is_empty(), "{broken:?}\n{house:?}");
+}
+
+#[test]
+fn a_customer_over_the_limit_waits_for_somebody_and_goes_on_when_they_say_so() {
+    let mut house = House::new(18);
+    let mut order = split();
+    order["customer"]["id"] = json!("C-POOR-1");
+    house.order(order);
+    house.run(A_DAY);
+    let id = order_id("CRM-1");
+    assert_eq!(known(&house, &id).status(), Status::CreditRefused, "{house:?}");
+    house.decide(&id, ReviewKind::CreditRefused, Choice::Approve);
+    house.run(A_DAY);
+    assert_eq!(known(&house, &id).status(), Status::Invoiced, "{house:?}");
+    assert_kept(&house);
+}
+
+#[test]
+fn f07_a_delivery_that_expired_early_or_came_late_makes_no_second_order() {
+    let mut house = House::new(19);
+    house.order(split());
+    house.run(A_DAY);
+    let before = house.fingerprint();
+    house.order(split());
+    house.run(A_DAY);
+    assert_eq!(house.fingerprint(), before, "the order's own stream remembers, whatever became of its delivery");
+    assert_kept(&house);
+}
+
+#[test]
+fn f10_a_day_of_events_played_again_from_the_archive_does_nothing_anywhere() {
+    let mut house = House::new(20);
+    slow(&house);
+    house.order(split());
+    house.run(Duration::from_secs(20));
+    house.amend(&order_id("CRM-1"), 4);
+    house.run(A_DAY);
+    assert_eq!(crossdock_tests::promises::redriven(&mut house, A_DAY), Vec::<String>::new());
+}
