@@ -20,8 +20,8 @@ const LOOKS: usize = 3;
 /// The schedule's function works by the minute, whether there is something to do or not.
 const BY_THE_MINUTE: &str = "due-fire";
 
-/// An order's deadline, days from now, is nothing that is still to happen here.
-const DEADLINE: &str = "deadline";
+/// What waits for a time that is far from here: an order's deadline, a share's next milestone, stock.
+const FAR: [&str; 3] = ["deadline", "time", "stock"];
 
 /// Waits until nothing moves. Due items of `before` are others'. Answers what still moves when the time is up, in words.
 pub(super) async fn wait(live: &Live, before: &BTreeSet<String>) -> Result<Option<String>> {
@@ -80,7 +80,7 @@ async fn queued(live: &Live) -> Result<BTreeMap<String, u64>> {
 /// The keys of deferred work.
 pub(super) async fn due(live: &Live) -> Result<BTreeSet<String>> {
     let items = live.scan("DueTable", &["due", "why"]).await?;
-    let waiting = items.iter().filter(|item| item["why"]["S"] != DEADLINE);
+    let waiting = items.iter().filter(|item| !FAR.iter().any(|why| item["why"]["S"] == *why));
     Ok(waiting.filter_map(|item| item["due"]["S"].as_str()).map(str::to_owned).collect())
 }
 
