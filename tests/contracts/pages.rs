@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::review::ReviewKind;
 use engine::Code;
 
 use crate::repository::{files, read};
@@ -27,6 +28,18 @@ fn every_failure_code_has_its_page_and_every_page_its_code() {
         let commands = page.split("## First three commands").nth(1).and_then(|rest| rest.split("## ").next()).unwrap();
         let count = commands.matches("\n```sh\n").count();
         assert_eq!(count, 3, "{code}.md has {count} commands in blocks of their own");
+    }
+}
+
+#[test]
+fn the_page_of_the_worklist_tells_every_kind_and_its_choices() {
+    let page = read("docs/runbooks/reviews.md");
+    for kind in ReviewKind::ALL {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{}` |", kind.as_str())));
+        let row = row.unwrap_or_else(|| panic!("no row of the page tells of {}", kind.as_str()));
+        for choice in kind.options() {
+            assert!(row.contains(&format!("`{}`", choice.as_str())), "{}: {}", kind.as_str(), choice.as_str());
+        }
     }
 }
 
