@@ -6,6 +6,8 @@
 //! - Then: `order.cancel_requested`, `.held`, `.hold_released`, `.amend_requested`, `.amended` or `.request_rejected`.
 //! - Fails: 400/422 (not a wish, with the offending places), 403, 404 (no such order or wish), 409 (it cannot be met).
 
+use std::collections::BTreeMap;
+
 use domain::{OrderId, PartnerId};
 use engine::http::{Offence, Problem, Request, Response};
 use engine::inbound::{NewOrder, Wanted};
@@ -14,6 +16,7 @@ use engine::stores::Parties;
 use engine::{Context, Failure, Journal};
 use serde::Deserialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 /// All that this function may touch.
 #[derive(Debug)]
@@ -90,7 +93,7 @@ where
         "amend" => {
             let client = || Problem::new(403, "CLIENT_UNNAMED", "The token's client has no usable name");
             let source = request.client.parse::<PartnerId>().map_err(|_| client())?;
-            let new = read(&source, &request.body, cx.now).map_err(invalid)?;
+            let new = read(&source, &without_reason(&request.body), cx.now).map_err(invalid)?;
             Ok(Wanted::Amend { new: Box::new(new), reason })
         }
         _ => Err(Problem::new(404, "CHANGE_UNKNOWN", "An order cannot be changed so")
@@ -98,6 +101,27 @@ where
     }
 }
 
+/// The order in an amendment's body: all of it but the reason, to the letter.
+fn without_reason(body: &[u8]) -> Vec<u8> {
+    let members = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(body);
+    let order = members.map(|mut members| {
+        members.remove("reason");
+        serde_json::to_vec(&members)
+    });
+    order.ok().and_then(Result::ok).unwrap_or_default()
+}
+
 fn no_such_order() -> Problem {
     Problem::new(404, "ORDER_UNKNOWN", "There is no such order")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amendments_order_is_its_body_without_the_reason_and_its_numbers_to_the_letter() {
+        let body = br#"{"reason": "one less", "lines": [{"quantity": 1.10}]}"#;
+        assert_eq!(without_reason(body), br#"{"lines":[{"quantity": 1.10}]}"#);
+    }
 }
