@@ -18,8 +18,8 @@ use partners::transport::{Call, Method, Reply, Transport, TransportFailure};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use testkit::memory::{
-    Chaos, MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryQueue, MemoryQueues,
-    MemoryViews, Script,
+    Chaos, MemoryBus, MemoryDeliveries, MemoryDue, MemoryGates, MemoryJournal, MemoryParties, MemoryQueue,
+    MemoryQueues, MemoryViews, Script,
 };
 use testkit::partners::exchange::{Method as SimulatedMethod, Outcome, Request as SimulatedRequest};
 use testkit::partners::outbox::Patience;
@@ -33,6 +33,8 @@ const VISIBILITY: Duration = Duration::from_secs(18);
 const LEASE: Duration = Duration::from_secs(5);
 /// After so many deliveries a message is parked by us.
 const ATTEMPTS: u32 = 5;
+/// How many instances of one step there are at most: the template's default.
+const INSTANCES: usize = 10;
 
 /// The house's clock.
 #[derive(Debug, Clone)]
@@ -94,6 +96,8 @@ impl Secrets for LocalRegistry {
 pub struct MemoryTransport {
     town: Rc<RefCell<World>>,
     clock: HouseClock,
+    /// How long the slowest call since the last look took.
+    took: Rc<Cell<Duration>>,
 }
 
 impl Transport for MemoryTransport {
@@ -115,7 +119,11 @@ impl Transport for MemoryTransport {
         let Some(partner) = town.partner_mut(&prefix) else {
             return Err(TransportFailure::NotSent("no such partner".to_owned()));
         };
-        match partner.call(&request, now) {
+        let outcome = partner.call(&request, now);
+        let (Outcome::Answer { after_ms, .. } | Outcome::Silence { after_ms }) = &outcome;
+        let took = Duration::from_millis(*after_ms).min(call.timeout);
+        self.took.set(self.took.get().max(took));
+        match outcome {
             Outcome::Answer { after_ms, .. } if Duration::from_millis(after_ms) > call.timeout => {
                 Err(TransportFailure::TimedOut)
             }
@@ -128,7 +136,7 @@ impl Transport for MemoryTransport {
 }
 
 /// The partners' adapters, over memory.
-pub type LocalPartners = Partners<LocalRegistry, MemoryTransport, HouseClock>;
+pub type LocalPartners = Partners<LocalRegistry, MemoryTransport, HouseClock, MemoryGates>;
 
 /// A deployment.
 pub struct House {
@@ -142,6 +150,8 @@ pub struct House {
     pub parties: MemoryParties,
     /// Deferred work.
     pub due: MemoryDue,
+    /// Partners' gates.
+    pub gates: MemoryGates,
     /// The bus.
     pub bus: MemoryBus,
     /// Read models.
@@ -156,6 +166,11 @@ pub struct House {
     pub copies: u32,
     /// Whether one message in four comes once more.
     pub may_double: bool,
+    /// How often the message was delivered that was delivered most often.
+    pub most_deliveries: u32,
+    /// Until when instances of a function wait for a partner. What they do is done at once; they are free only then.
+    busy: BTreeMap<String, Vec<Timestamp>>,
+    took: Rc<Cell<Duration>>,
     rules: Rc<Rules>,
     queues: BTreeMap<String, Vec<Message>>,
     dead: BTreeMap<String, MemoryQueue>,
@@ -187,10 +202,12 @@ impl House {
         };
         let town = Rc::new(RefCell::new(World::new(&settings)));
         let registry = LocalRegistry { documents: DOCUMENTS.with(Rc::clone) };
-        let transport = MemoryTransport { town: town.clone(), clock: clock.clone() };
-        let due = MemoryDue::default();
+        let took = Rc::default();
+        let transport = MemoryTransport { town: town.clone(), clock: clock.clone(), took: Rc::clone(&took) };
+        let (due, gates) = (MemoryDue::default(), MemoryGates::default());
         Self {
-            partners: Partners::new(registry, transport, clock.clone()),
+            partners: Partners::new(registry, transport, clock.clone(), gates.clone()),
+            gates,
             journal: MemoryJournal::new(due.clone()),
             deliveries: MemoryDeliveries::default(),
             parties: MemoryParties::default(),
@@ -202,6 +219,9 @@ impl House {
             chaos: None,
             copies: 1,
             may_double: false,
+            most_deliveries: 0,
+            busy: BTreeMap::new(),
+            took,
             rules: RULES.with(Rc::clone),
             queues: BTreeMap::new(),
             dead: BTreeMap::new(),
@@ -424,6 +444,7 @@ impl House {
             .queues
             .iter()
             .filter(|(_, messages)| messages.iter().any(|message| message.visible_at <= now))
+            .filter(|(function, _)| self.waiting(function, now) < INSTANCES)
             .map(|(function, _)| function.clone())
             .collect();
         let function = ready.get(self.dice.usize(0..ready.len().max(1)))?.clone();
@@ -432,17 +453,24 @@ impl House {
         let mut batch = Vec::new();
         for message in messages.iter_mut().filter(|message| message.visible_at <= now).take(most) {
             message.deliveries += 1;
+            self.most_deliveries = self.most_deliveries.max(message.deliveries);
             message.visible_at = now.checked_add(VISIBILITY).unwrap_or(Timestamp::MAX);
             batch.push(message.clone());
         }
         Some((function, batch))
     }
 
+    /// How many instances of a function wait for a partner.
+    fn waiting(&self, function: &str, now: Timestamp) -> usize {
+        self.busy.get(function).map_or(0, |busy| busy.iter().filter(|until| **until > now).count())
+    }
+
     /// When something happens next by itself.
     fn next_moment(&self) -> Option<Timestamp> {
         let queued = self.queues.values().flatten().map(|message| message.visible_at);
         let due = self.due.waiting().into_iter().map(|item| item.due);
-        queued.chain(due).chain(self.town.borrow().next_due()).filter(|at| *at > self.clock.now()).min()
+        let freed = self.busy.values().flatten().copied();
+        queued.chain(due).chain(freed).chain(self.town.borrow().next_due()).filter(|at| *at > self.clock.now()).min()
     }
 
     fn script_for(&self, function: &str) -> Script {
@@ -467,6 +495,12 @@ impl House {
         let script = self.script_for(function);
         let dead = self.dead.entry(function.to_owned()).or_default().clone();
         let failed = self.invoke(function, &records, &script);
+        let (now, took) = (self.clock.now(), self.took.take());
+        let busy = self.busy.entry(function.to_owned()).or_default();
+        busy.retain(|until| *until > now);
+        if took > Duration::ZERO {
+            busy.push(now.checked_add(took).unwrap_or(Timestamp::MAX));
+        }
         self.history.push(format!("{} {function} × {} → {failed:?}", self.clock.now(), records.len()));
         let Some(failed) = failed else { return }; // Killed: the queue shows the messages again in time.
         let now = self.clock.now();

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::context::{Context, Notice, Work};
 use crate::failure::{Code, Failure, Outcome};
-use crate::stores::{Due, DueItem};
+use crate::stores::{Due, DueItem, sortable};
 
 /// A message as the queue delivered it.
 #[derive(Clone, Default)]
@@ -146,9 +146,9 @@ where
     F: Future<Output = Result<Outcome, Failure>>,
 {
     let notice = Notice::read(&record.body);
-    let (correlation, stream) = match &notice {
-        Ok(notice) => (notice.correlation.to_string(), notice.subject.to_string()),
-        Err(_) => (String::new(), String::new()),
+    let (correlation, stream, event_time) = match &notice {
+        Ok(notice) => (notice.correlation.to_string(), notice.subject.to_string(), notice.time),
+        Err(_) => (String::new(), String::new(), now),
     };
     let result = match notice {
         Ok(notice) => match W::read(&notice) {
@@ -159,7 +159,7 @@ where
     };
     let settled = match result {
         Ok(outcome) => Settled::Done(outcome),
-        Err(failure) => dispose(step, record, &correlation, &stream, now, dice, queue, due, failure).await,
+        Err(failure) => dispose(step, record, &correlation, &stream, event_time, now, dice, queue, due, failure).await,
     };
     log(step, record, &correlation, &stream, &settled);
     settled
@@ -178,12 +178,13 @@ fn context(step: &Step, notice: &Notice<'_>, now: Timestamp) -> Context {
 }
 
 /// Where a message goes that is not done with. If even that fails, the queue delivers it again.
-#[allow(clippy::too_many_arguments)] // One call site; a struct would only name the same nine things again.
+#[allow(clippy::too_many_arguments)] // One call site; a struct would only name the same ten things again.
 async fn dispose(
     step: &Step,
     record: &Record,
     correlation: &str,
     stream: &str,
+    event_time: Timestamp,
     now: Timestamp,
     dice: u32,
     queue: &impl Queue,
@@ -195,8 +196,10 @@ async fn dispose(
             let item = DueItem {
                 due: until,
                 // The body names the event, so the same event deferred twice to one time is one item.
+                // It begins with the event's time: what is due together is fired as it came about.
                 id: format!(
-                    "{}-{}",
+                    "{}-{}-{}",
+                    sortable(event_time),
                     step.function,
                     domain::ids::base32(&domain::ids::fingerprint(&[&record.body]), 16)
                 ),

@@ -33,6 +33,10 @@ impl EffectRequest for FulfillmentRequest {
     fn key(&self) -> String {
         self.fulfillment.to_string()
     }
+
+    fn warehouse(&self) -> Option<&PartnerId> {
+        Some(&self.warehouse)
+    }
 }
 
 /// This package left; take it out of the stock.

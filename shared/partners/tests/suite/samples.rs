@@ -37,7 +37,7 @@ fn partners() -> Partners<Store, Script, Watch> {
         toml::from_str(&text).unwrap()
     };
     let documents = ["acme-crm", "acme-erp", "eastco", "shipwest"].map(document);
-    Partners::new(Store::of(&documents), Script::default(), Watch::at(LATER))
+    Partners::new(Store::of(&documents), Script::default(), Watch::at(LATER), ())
 }
 
 fn delivery(partner: &str, role: Role, topic: &str, body: Vec<u8>) -> Delivery {
