@@ -31,7 +31,7 @@ fn samples(partner: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The local partners' own documents.
-fn partners() -> Partners<Store, Script, Watch> {
+fn partners() -> Partners<Store, Script, Watch, ()> {
     let document = |id: &str| -> Value {
         let text = std::fs::read_to_string(root().join("infra/partners").join(format!("{id}.toml"))).unwrap();
         toml::from_str(&text).unwrap()
