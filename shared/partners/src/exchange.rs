@@ -128,7 +128,11 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
         let fetch = Ask { headers, ..self.get(self.partner.base_url.clone()) };
         let unsent = |failure| match failure {
             CallFailure::Unknown { code, cause } => CallFailure::NotSent { code, cause },
-            failure => failure,
+            known @ (CallFailure::Refused(_)
+            | CallFailure::Limited { .. }
+            | CallFailure::NotSent { .. }
+            | CallFailure::Closed { .. }
+            | CallFailure::Ours { .. }) => known,
         };
         let reply = self.send_as_known(&fetch).await.map_err(unsent)?;
         if let Some(token) = CsrfToken::read(&reply) {
