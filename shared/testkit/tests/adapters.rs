@@ -67,7 +67,7 @@ impl Clock for Now {
     }
 }
 
-type Adapters = Partners<Local, HttpTransport, Now>;
+type Adapters = Partners<Local, HttpTransport, Now, ()>;
 
 /// The simulators, the adapters that speak to them, and what the simulators say.
 struct Town {
