@@ -20,7 +20,7 @@ use engine::effect::{Claimed, claim};
 use engine::inbound::NewOrder;
 use engine::intake::{Submitted, submit};
 use engine::journal::{Append, Commit, Found, Founding, Stream, events_of, execute};
-use engine::partner::{Attempt, CallFailure};
+use engine::partner::{Addressee, Attempt, CallFailure, Ready};
 use engine::relay::{Bus, Entry, entries, is_published, publish};
 use engine::stores::{Due, DueItem, Parties, Views};
 use engine::{Code, Context, Failure, Journal, Notice, Outcome, Wait};
@@ -164,7 +164,7 @@ fn races_are_bounded_and_end_in_the_queue() {
     let raced = commit(&crowded, "allocate", stock("AL-1"));
     assert!(matches!(raced, Err(Failure::Transient { code: Code::JournalRaced, .. })));
     assert!((2..20).contains(&crowded.1.get()));
-    let claimed = now(claim(&crowded, &order_id(), &context("stock-allocate", 1), Order::allocation_request));
+    let claimed = now(claim(&crowded, &(), &order_id(), &context("stock-allocate", 1), Order::allocation_request));
     assert!(matches!(claimed, Err(Failure::Transient { code: Code::JournalRaced, .. })));
 }
 
@@ -246,7 +246,7 @@ fn a_stream_that_holds_a_later_releases_event_defers_the_step() {
 type Claiming = Result<Claimed<Order, AllocationRequest>, Failure>;
 
 fn claiming(journal: &impl Journal, minute: i64) -> Claiming {
-    now(claim(journal, &order_id(), &context("stock-allocate", minute), Order::allocation_request))
+    now(claim(journal, &(), &order_id(), &context("stock-allocate", minute), Order::allocation_request))
 }
 
 fn mine(claiming: Claiming) -> engine::effect::Claim<Order> {
@@ -321,15 +321,70 @@ fn b24_a_partner_that_says_later_is_waited_for_outside_the_queue() {
     let partner: PartnerId = id("acme-erp");
     let later = CallFailure::Limited { partner: partner.clone(), retry_after: Duration::from_secs(30) };
     let limited = settled(mine(claiming(&journal, 1)), &journal, 1, Err(later));
-    let until = at(2) + Duration::from_secs(30);
+    let until = at(1) + Duration::from_secs(30);
     assert_eq!(limited, Err(Failure::Deferred { until, why: Wait::Limited(partner) }));
     let again = now(claim(
         &journal,
+        &(),
         &order_id(),
         &Context { now: until, ..context("stock-allocate", 0) },
         Order::allocation_request,
     ));
-    assert!(matches!(again, Ok(Claimed::Mine(..))), "the claim has lapsed by then");
+    assert_eq!(mine(again).attempt(), Attempt::First, "what was certainly not done is asked for as if never before");
+}
+
+#[test]
+fn b23_work_for_a_partner_that_cannot_be_asked_waits_and_writes_nothing() {
+    struct Shut;
+    impl Ready for Shut {
+        async fn ready(&self, _cx: &Context, to: Addressee<'_>) -> Result<(), Failure> {
+            assert_eq!(to, Addressee::Erp);
+            Err(Failure::Deferred { until: at(7), why: Wait::Circuit(id("acme-erp")) })
+        }
+    }
+    let journal = priced();
+    let context = context("stock-allocate", 1);
+    let shut = now(claim(&journal, &Shut, &order_id(), &context, Order::allocation_request));
+    assert!(matches!(shut, Err(Failure::Deferred { until, why: Wait::Circuit(_) }) if until == at(7)));
+    assert_eq!(commits(&journal), 2);
+    drop(mine(claiming(&journal, 1)));
+    let held = now(claim(&journal, &Shut, &order_id(), &context, Order::allocation_request));
+    assert!(matches!(held, Err(Failure::Deferred { why: Wait::Claimed, .. })), "a held claim does not ask");
+}
+
+#[test]
+fn what_certainly_was_not_done_is_asked_for_again_as_the_first_time() {
+    let not_sent = || CallFailure::NotSent { code: Code::PartnerBusy, cause: "no connection".into() };
+    let closed = || CallFailure::Closed { until: at(3), why: Wait::Circuit(id("acme-erp")), after: None };
+    let journal = priced();
+    assert!(settled(mine(claiming(&journal, 1)), &journal, 1, Err(not_sent())).is_err());
+    let second = mine(claiming(&journal, 1));
+    assert_eq!(second.attempt(), Attempt::First);
+    let waits = settled(second, &journal, 1, Err(closed()));
+    let until = at(3) + Duration::from_secs(2);
+    assert_eq!(
+        waits,
+        Err(Failure::Deferred { until, why: Wait::Circuit(id("acme-erp")) }),
+        "behind what was tried less"
+    );
+    let third = mine(claiming(&journal, 3));
+    assert_eq!(third.attempt(), Attempt::First);
+    assert!(settled(third, &journal, 3, Err(unknown())).is_err());
+    let fourth = mine(claiming(&journal, 4));
+    assert!(matches!(fourth.attempt(), Attempt::Repeat { .. }));
+    assert!(settled(fourth, &journal, 4, Err(not_sent())).is_err());
+    let repeat = mine(claiming(&journal, 4)).attempt();
+    assert!(matches!(repeat, Attempt::Repeat { .. }), "an earlier attempt may have been heard");
+}
+
+#[test]
+fn b23_a_call_that_found_the_circuit_open_waits_and_its_outcome_stays_unknown() {
+    let journal = priced();
+    let after = Some(Box::new(unknown()));
+    let closed = CallFailure::Closed { until: at(3), why: Wait::Circuit(id("acme-erp")), after };
+    let waits = settled(mine(claiming(&journal, 1)), &journal, 1, Err(closed));
+    assert!(matches!(waits, Err(Failure::Deferred { until, .. }) if until > at(3)));
+    assert!(matches!(mine(claiming(&journal, 3)).attempt(), Attempt::Repeat { .. }));
 }
 
 #[test]
@@ -378,7 +433,7 @@ fn f08_killed_after_its_intent_a_step_resumes_when_the_claim_has_lapsed() {
     script.arm(true);
     let struck = Chaos::new(journal.clone(), &script);
     let context = context("stock-allocate", 1);
-    assert!(claim(&struck, &order_id(), &context, Order::allocation_request).now_or_never().is_none());
+    assert!(claim(&struck, &(), &order_id(), &context, Order::allocation_request).now_or_never().is_none());
     assert!(matches!(claiming(&journal, 1), Err(Failure::Deferred { .. })));
     assert!(matches!(mine(claiming(&journal, 2)).attempt(), Attempt::Repeat { .. }));
 }

@@ -807,6 +807,7 @@ TABLE_VARIABLES = {
     "VIEWS_TABLE": "ViewsTable",
     "DUE_TABLE": "DueTable",
     "REGISTRY_TABLE": "RegistryTable",
+    "GATES_TABLE": "GatesTable",
     "EVENT_BUS": "Bus",
 }
 

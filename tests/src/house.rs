@@ -23,8 +23,8 @@ use partners::transport::{Call, Method, Reply, Transport, TransportFailure};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use testkit::memory::{
-    Chaos, MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryQueue, MemoryQueues,
-    MemoryViews, Script,
+    Chaos, MemoryBus, MemoryDeliveries, MemoryDue, MemoryGates, MemoryJournal, MemoryParties, MemoryQueue,
+    MemoryQueues, MemoryViews, Script,
 };
 use testkit::partners::exchange::{Method as SimulatedMethod, Outcome as Heard, Request as SimulatedRequest};
 use testkit::partners::outbox::Patience;
@@ -44,6 +44,8 @@ const VISIBILITY: Duration = Duration::from_secs(18);
 const LEASE: Duration = Duration::from_secs(5);
 /// After so many deliveries a message is parked by us.
 const ATTEMPTS: u32 = 5;
+/// How many instances of one step there are at most: the template's default.
+const INSTANCES: usize = 10;
 
 /// The house's clock, as one process reads it.
 #[derive(Debug, Clone)]
@@ -141,6 +143,8 @@ impl Secrets for LocalRegistry {
 pub struct MemoryTransport {
     town: Rc<RefCell<World>>,
     clock: HouseClock,
+    /// How long the slowest call since the last look took.
+    took: Rc<Cell<Duration>>,
 }
 
 impl Transport for MemoryTransport {
@@ -162,7 +166,11 @@ impl Transport for MemoryTransport {
         let Some(partner) = town.partner_mut(&prefix) else {
             return Err(TransportFailure::NotSent("no such partner".to_owned()));
         };
-        match partner.call(&request, now) {
+        let heard = partner.call(&request, now);
+        let (Heard::Answer { after_ms, .. } | Heard::Silence { after_ms }) = &heard;
+        let took = Duration::from_millis(*after_ms).min(call.timeout);
+        self.took.set(self.took.get().max(took));
+        match heard {
             Heard::Answer { after_ms, .. } if Duration::from_millis(after_ms) > call.timeout => {
                 Err(TransportFailure::TimedOut)
             }
@@ -175,7 +183,7 @@ impl Transport for MemoryTransport {
 }
 
 /// The partners' adapters, over memory.
-pub type LocalPartners = Partners<LocalRegistry, MemoryTransport, HouseClock>;
+pub type LocalPartners = Partners<LocalRegistry, MemoryTransport, HouseClock, MemoryGates>;
 
 /// A deployment.
 pub struct House {
@@ -189,6 +197,8 @@ pub struct House {
     pub parties: MemoryParties,
     /// Deferred work.
     pub due: MemoryDue,
+    /// Partners' gates.
+    pub gates: MemoryGates,
     /// The bus.
     pub bus: MemoryBus,
     /// Read models.
@@ -212,6 +222,11 @@ pub struct House {
     /// What was parked and sent back.
     parkings: Vec<Parked>,
     start: Timestamp,
+    /// How often the message was delivered that was delivered most often.
+    pub most_deliveries: u32,
+    /// Until when instances of a function wait for a partner. What they do is done at once; they are free only then.
+    busy: BTreeMap<String, Vec<Timestamp>>,
+    took: Rc<Cell<Duration>>,
     rules: Rc<Rules>,
     running: Vec<Running>,
     /// What the tables' streams still hold for each of their readers, and until when each of these waits.
@@ -249,10 +264,12 @@ impl House {
         };
         let town = Rc::new(RefCell::new(World::new(&settings)));
         let registry = LocalRegistry { documents: DOCUMENTS.with(Rc::clone) };
-        let transport = MemoryTransport { town: town.clone(), clock: clock.clone() };
-        let due = MemoryDue::default();
+        let took = Rc::default();
+        let transport = MemoryTransport { town: town.clone(), clock: clock.clone(), took: Rc::clone(&took) };
+        let (due, gates) = (MemoryDue::default(), MemoryGates::default());
         Self {
-            partners: Partners::new(registry, transport, clock.clone()),
+            partners: Partners::new(registry, transport, clock.clone(), gates.clone()),
+            gates,
             journal: MemoryJournal::new(due.clone()),
             deliveries: MemoryDeliveries::default(),
             parties: MemoryParties::default(),
@@ -269,6 +286,9 @@ impl House {
             wrong: Vec::new(),
             parkings: Vec::new(),
             start,
+            most_deliveries: 0,
+            busy: BTreeMap::new(),
+            took,
             rules: RULES.with(Rc::clone),
             running: Vec::new(),
             journal_tape: Vec::new(),
@@ -683,6 +703,7 @@ impl House {
             .queues
             .iter()
             .filter(|(_, messages)| messages.iter().any(|message| message.visible_at <= now))
+            .filter(|(function, _)| self.waiting(function, now) < INSTANCES)
             .map(|(function, _)| function.clone())
             .collect();
         let function = ready.get(self.dice.usize(0..ready.len().max(1)))?.clone();
@@ -691,10 +712,26 @@ impl House {
         let mut batch = Vec::new();
         for message in messages.iter_mut().filter(|message| message.visible_at <= now).take(most) {
             message.deliveries += 1;
+            self.most_deliveries = self.most_deliveries.max(message.deliveries);
             message.visible_at = now.checked_add(VISIBILITY).unwrap_or(Timestamp::MAX);
             batch.push(message.clone());
         }
         Some((function, batch))
+    }
+
+    /// How many instances of a function wait for a partner.
+    fn waiting(&self, function: &str, now: Timestamp) -> usize {
+        self.busy.get(function).map_or(0, |busy| busy.iter().filter(|until| **until > now).count())
+    }
+
+    /// Keeps an instance of `function` busy for as long as the calls took that it just made.
+    fn wait_for_partner(&mut self, function: &str) {
+        let (now, took) = (self.clock.now(), self.took.take());
+        let busy = self.busy.entry(function.to_owned()).or_default();
+        busy.retain(|until| *until > now);
+        if took > Duration::ZERO {
+            busy.push(now.checked_add(took).unwrap_or(Timestamp::MAX));
+        }
     }
 
     /// When something happens next by itself.
@@ -703,7 +740,8 @@ impl House {
         let due = self.due.next();
         let resumed = self.running.iter().map(|running| running.goes_on);
         let waits = self.waits.values().copied();
-        let all = queued.chain(due).chain(resumed).chain(waits).chain(self.town.borrow().next_due());
+        let freed = self.busy.values().flatten().copied();
+        let all = queued.chain(due).chain(resumed).chain(waits).chain(freed).chain(self.town.borrow().next_due());
         all.filter(|at| *at > self.clock.now()).min()
     }
 
@@ -749,6 +787,7 @@ impl House {
             script.arm_for(&running.function);
             let polled = running.work.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()));
             script.arm(false);
+            self.wait_for_partner(&running.function);
             let (killed, stalled) = (script.take_killed(), script.take_stalled());
             let failed = match (polled, stalled) {
                 (Poll::Ready(failed), _) if !killed => Some(failed),

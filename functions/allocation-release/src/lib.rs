@@ -10,7 +10,7 @@ use domain::order::AllocationReleased;
 use domain::{Order, OrderCommand};
 use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
-use engine::partner::Erp;
+use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome};
 
 /// All that this step may touch.
@@ -26,8 +26,12 @@ pub struct Ports<J, E> {
 ///
 /// # Errors
 /// See the module's header.
-pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
-    match claim(&ports.journal, &work.order, cx, Order::allocation_release).await? {
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Erp + Ready>,
+    work: OrderWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    match claim(&ports.journal, &ports.erp, &work.order, cx, Order::allocation_release).await? {
         Claimed::Nothing => Ok(Outcome::Ignored("no stock to give back now")),
         Claimed::Mine(claim, release) => {
             let answer = ports.erp.release_allocation(cx, &release, claim.attempt()).await;

@@ -22,7 +22,7 @@ pub struct Ports<D, Q> {
 /// How many items of one shard are taken at once.
 const PAGE: u32 = 100;
 
-/// How many pages of one shard are taken in one minute: the rest waits for the next, oldest first.
+/// How many pages of each shard are taken in one minute: the rest waits for the next, oldest first.
 const PAGES: u32 = 20;
 
 /// Fires what is due. Returns how many items went back to their queues.
@@ -30,19 +30,27 @@ const PAGES: u32 = 20;
 /// # Errors
 /// The stores'.
 pub async fn handle(ports: &Ports<impl Due, impl Queues>, cx: &Context) -> Result<usize, Failure> {
-    let fired = join_all((0..DUE_SHARDS).map(|shard| fire_shard(ports, shard, cx))).await;
-    fired.into_iter().sum()
-}
-
-async fn fire_shard(ports: &Ports<impl Due, impl Queues>, shard: u32, cx: &Context) -> Result<usize, Failure> {
     let mut fired = 0;
     for _ in 0..PAGES {
-        let ready = ports.due.ready(shard, cx.now, PAGE).await?;
-        let full = ready.len() >= PAGE as usize;
+        let read = join_all((0..DUE_SHARDS).map(|shard| ports.due.ready(shard, cx.now, PAGE))).await;
+        // A shard that cannot be read does not hold the others up; this minute's end tells of it.
+        let (mut ready, mut is_full, mut failed) = (Vec::new(), false, None);
+        for shard in read {
+            match shard {
+                Ok(items) => {
+                    is_full |= items.len() >= PAGE as usize;
+                    ready.extend(items);
+                }
+                Err(failure) => failed = Some(failure),
+            }
+        }
+        ready.sort_by_cached_key(DueItem::sort_key);
         let sent = fire(ports, ready).await?;
         fired += sent;
-        if !full || sent == 0 {
-            break;
+        match failed {
+            Some(failure) => return Err(failure),
+            None if !is_full || sent == 0 => break,
+            None => {}
         }
     }
     Ok(fired)

@@ -9,7 +9,7 @@ use domain::fulfillment::Opened;
 use domain::{Fulfillment, FulfillmentCommand, Order};
 use engine::context::ShareWork;
 use engine::effect::{Claimed, claim_with};
-use engine::partner::{Warehouse, WarehouseAnswer};
+use engine::partner::{Ready, Warehouse, WarehouseAnswer};
 use engine::stores::Parties;
 use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 
@@ -29,7 +29,7 @@ pub struct Ports<J, P, W> {
 /// # Errors
 /// See the module's header.
 pub async fn handle(
-    ports: &Ports<impl Journal, impl Parties, impl Warehouse>,
+    ports: &Ports<impl Journal, impl Parties, impl Warehouse + Ready>,
     work: ShareWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
@@ -41,7 +41,7 @@ pub async fn handle(
     let party = ports.parties.fetch(&share.ship_to).await?.ok_or_else(erased)?;
     let guard = |fulfillment: &Fulfillment| fulfillment.request(&share);
     let open = |sending| FulfillmentCommand::Open(share.clone(), sending);
-    match claim_with(&ports.journal, &work.fulfillment, cx, guard, open).await? {
+    match claim_with(&ports.journal, &ports.warehouse, &work.fulfillment, cx, guard, open).await? {
         Claimed::Nothing => Ok(Outcome::AlreadyDone),
         Claimed::Mine(claim, request) => {
             let answer = ports.warehouse.request(cx, &request, &party, claim.attempt()).await;

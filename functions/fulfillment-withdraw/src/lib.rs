@@ -10,7 +10,7 @@ use domain::fulfillment::Opened;
 use domain::{Fulfillment, FulfillmentCommand, Order};
 use engine::context::ShareWork;
 use engine::effect::{Claimed, claim};
-use engine::partner::{Warehouse, WithdrawalAnswer};
+use engine::partner::{Ready, Warehouse, WithdrawalAnswer};
 use engine::{Context, Failure, Journal, Outcome, Stream};
 
 /// All that this step may touch.
@@ -27,7 +27,7 @@ pub struct Ports<J, W> {
 /// # Errors
 /// See the module's header.
 pub async fn handle(
-    ports: &Ports<impl Journal, impl Warehouse>,
+    ports: &Ports<impl Journal, impl Warehouse + Ready>,
     work: ShareWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
@@ -41,7 +41,7 @@ pub async fn handle(
     if given_up == Outcome::Applied {
         return Ok(given_up);
     }
-    match claim(&ports.journal, &work.fulfillment, cx, Fulfillment::withdrawal).await? {
+    match claim(&ports.journal, &ports.warehouse, &work.fulfillment, cx, Fulfillment::withdrawal).await? {
         Claimed::Nothing => Ok(Outcome::AlreadyDone),
         Claimed::Mine(claim, withdrawal) => {
             let answer = ports.warehouse.withdraw(cx, &withdrawal, claim.attempt()).await;

@@ -8,7 +8,7 @@
 use domain::{Order, OrderCommand};
 use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
-use engine::partner::Erp;
+use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome};
 
 /// All that this step may touch.
@@ -24,8 +24,12 @@ pub struct Ports<J, E> {
 ///
 /// # Errors
 /// See the module's header.
-pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
-    match claim(&ports.journal, &work.order, cx, Order::invoice_request).await? {
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Erp + Ready>,
+    work: OrderWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    match claim(&ports.journal, &ports.erp, &work.order, cx, Order::invoice_request).await? {
         Claimed::Nothing => Ok(Outcome::Ignored("not to be invoiced yet, or invoiced before")),
         Claimed::Mine(claim, request) => {
             let answer = ports.erp.invoice(cx, &request, claim.attempt()).await;

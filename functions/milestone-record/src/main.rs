@@ -12,7 +12,7 @@ async fn main() -> Exit {
             Ok(Ports {
                 journal: start.journal()?,
                 deliveries: start.deliveries()?,
-                registry: Partners::new(start.registry()?, (), start.clock()),
+                registry: Partners::new(start.registry()?, (), start.clock(), ()),
             })
         },
         handle,

@@ -10,7 +10,7 @@ use domain::order::CreditExpired;
 use domain::{Order, OrderCommand};
 use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
-use engine::partner::Erp;
+use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome, Stream};
 
 /// All that this step may touch.
@@ -26,8 +26,12 @@ pub struct Ports<J, E> {
 ///
 /// # Errors
 /// See the module's header.
-pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
-    match claim(&ports.journal, &work.order, cx, |order: &Order| order.sales_order(cx.now)).await? {
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Erp + Ready>,
+    work: OrderWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    match claim(&ports.journal, &ports.erp, &work.order, cx, |order: &Order| order.sales_order(cx.now)).await? {
         Claimed::Nothing => expire_credit(&ports.journal, &work, cx).await,
         Claimed::Mine(claim, order) => {
             let answer = ports.erp.create_sales_order(cx, &order, claim.attempt()).await;

@@ -9,7 +9,7 @@ async fn main() -> Exit {
     cloud::step(
         "order-route",
         async |start| {
-            Ok(Ports { journal: start.journal()?, registry: Partners::new(start.registry()?, (), start.clock()) })
+            Ok(Ports { journal: start.journal()?, registry: Partners::new(start.registry()?, (), start.clock(), ()) })
         },
         handle,
     )

@@ -13,7 +13,7 @@ async fn main() -> Exit {
                 journal: start.journal()?,
                 deliveries: start.deliveries()?,
                 parties: start.parties()?,
-                registry: Partners::new(start.registry()?, (), start.clock()),
+                registry: Partners::new(start.registry()?, (), start.clock(), ()),
             })
         },
         handle,

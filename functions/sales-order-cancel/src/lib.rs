@@ -10,7 +10,7 @@ use domain::order::SalesOrderCancelled;
 use domain::{Order, OrderCommand};
 use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
-use engine::partner::Erp;
+use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome};
 
 /// All that this step may touch.
@@ -26,8 +26,12 @@ pub struct Ports<J, E> {
 ///
 /// # Errors
 /// See the module's header.
-pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
-    match claim(&ports.journal, &work.order, cx, Order::sales_order_cancellation).await? {
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Erp + Ready>,
+    work: OrderWork,
+    cx: &Context,
+) -> Result<Outcome, Failure> {
+    match claim(&ports.journal, &ports.erp, &work.order, cx, Order::sales_order_cancellation).await? {
         Claimed::Nothing => Ok(Outcome::Ignored("no sales order to cancel now")),
         Claimed::Mine(claim, cancellation) => {
             let answer = ports.erp.cancel_sales_order(cx, &cancellation, claim.attempt()).await;

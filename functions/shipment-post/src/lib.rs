@@ -9,7 +9,7 @@
 use domain::{Fulfillment, FulfillmentCommand};
 use engine::context::PackageWork;
 use engine::effect::{Claimed, claim};
-use engine::partner::Erp;
+use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome};
 
 /// All that this step may touch.
@@ -26,7 +26,7 @@ pub struct Ports<J, E> {
 /// # Errors
 /// See the module's header.
 pub async fn handle(
-    ports: &Ports<impl Journal, impl Erp>,
+    ports: &Ports<impl Journal, impl Erp + Ready>,
     work: PackageWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
@@ -34,7 +34,7 @@ pub async fn handle(
         Some(package) => fulfillment.goods_issue(package),
         None => fulfillment.any_goods_issue(),
     };
-    match claim(&ports.journal, &work.fulfillment, cx, guard).await? {
+    match claim(&ports.journal, &ports.erp, &work.fulfillment, cx, guard).await? {
         Claimed::Nothing => Ok(Outcome::Ignored("nothing to post now, or posted before")),
         Claimed::Mine(claim, issue) => {
             let answer = ports.erp.post_goods_issue(cx, &issue, claim.attempt()).await;

@@ -11,7 +11,7 @@ async fn main() -> Exit {
         async |start| {
             Ok(Ports {
                 deliveries: start.deliveries()?,
-                registry: Partners::new((start.registry()?, start.secrets()?), (), start.clock()),
+                registry: Partners::new((start.registry()?, start.secrets()?), (), start.clock(), ()),
             })
         },
         handle,

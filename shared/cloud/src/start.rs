@@ -14,6 +14,7 @@ use crate::aws::{Aws, Roots};
 use crate::bus::EventBus;
 use crate::deliveries::DeliveriesTable;
 use crate::due::DueTable;
+use crate::gates::GatesTable;
 use crate::items::text;
 use crate::journal::JournalTable;
 use crate::parties::PartiesTable;
@@ -168,6 +169,14 @@ impl Start {
     /// The setting is missing.
     pub fn registry(&self) -> Result<RegistryTable, StartError> {
         Ok(RegistryTable::new(self.aws.dynamodb(), need(&self.settings.names.registry, "REGISTRY_TABLE")?))
+    }
+
+    /// Partners' gates: needs `GATES_TABLE`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn gates(&self) -> Result<GatesTable, StartError> {
+        Ok(GatesTable::new(self.aws.dynamodb(), need(&self.settings.names.gates, "GATES_TABLE")?))
     }
 
     /// Secrets: needs `SECRETS_PREFIX`.

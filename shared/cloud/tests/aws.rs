@@ -133,12 +133,14 @@ async fn the_other_stores_keep_their_promises() {
     let mut made = Made::new();
     made.table("DELIVERIES_TABLE", &[("delivery", S)], &[]).await;
     made.table("PARTIES_TABLE", &[("party", S), ("n", N)], &[]).await;
+    made.table("GATES_TABLE", &[("partner", S)], &[]).await;
     made.table("DUE_TABLE", &[("shard", S), ("due", S)], &[]).await;
     made.table("VIEWS_TABLE", &[("pk", S), ("sk", S)], &["status", "status_sort"]).await;
     let start = made.start();
     suites::deliveries(&start.deliveries().unwrap()).await;
     suites::parties(&start.parties().unwrap()).await;
     suites::due(&start.due().unwrap()).await;
+    suites::gates(&start.gates().unwrap()).await;
     suites::views(&start.views().unwrap()).await;
     let cursor = start.views().unwrap();
     let foreign = engine::stores::Views::list(&cursor, "order/shipped", 3, Some("bm9uZQ")).await;

@@ -215,7 +215,7 @@ pub fn sending(effect: Effect, attempt: u32) -> Sending {
 }
 
 pub fn faltered(effect: Effect, attempt: u32) -> Faltered {
-    Faltered { effect, attempt, code: "PRT-001".to_owned() }
+    Faltered { effect, attempt, code: "PRT-001".to_owned(), unsent: false }
 }
 
 pub fn refused(effect: Effect, code: &str) -> EffectRefused {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{OrderId, PackageId};
+use crate::ids::{OrderId, PackageId, PartnerId};
 
 /// A stream of events with a state that follows from them.
 pub trait Workflow: Default + Clone + fmt::Debug {
@@ -146,6 +146,10 @@ pub trait EffectRequest {
     fn not_before(&self) -> Option<Timestamp> {
         None
     }
+    /// The warehouse that it goes to; `None` for the ERP.
+    fn warehouse(&self) -> Option<&PartnerId> {
+        None
+    }
 }
 
 /// The open claims of one stream.
@@ -169,7 +173,7 @@ impl Claim {
     }
 }
 
-/// A call that ended without a usable answer; the effect is possibly done.
+/// A call that ended without a usable answer; the effect is possibly done, unless it says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Faltered {
     /// What was tried.
@@ -177,8 +181,11 @@ pub struct Faltered {
     pub effect: Effect,
     /// Which attempt: one that was overtaken cannot let go of its successor's claim.
     pub attempt: u32,
-    /// The failure's code, such as `WHS_TIMEOUT`.
+    /// The failure's code, such as `PRT-001`.
     pub code: String,
+    /// Whether this attempt certainly did nothing: it never left, or the partner said "later".
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsent: bool,
 }
 
 /// A call that the partner refused for a reason of its own; nothing was done.
@@ -204,11 +211,15 @@ pub(crate) fn is_held(sendings: &Sendings, faltered: &Faltered) -> bool {
     }
 }
 
-/// Lets go of a claim without closing it.
+/// Lets go of a claim without closing it. A first attempt that did nothing leaves nothing to doubt; a later one follows one
+/// whose outcome nobody knows.
 pub(crate) fn let_go(sendings: &mut Sendings, faltered: &Faltered) {
-    if is_held(sendings, faltered)
-        && let Some(claim) = sendings.get_mut(&faltered.effect)
-    {
+    if !is_held(sendings, faltered) {
+        return;
+    }
+    if faltered.unsent && faltered.attempt == 1 {
+        sendings.remove(&faltered.effect);
+    } else if let Some(claim) = sendings.get_mut(&faltered.effect) {
         *claim = Claim::Faltered(claim.sending().clone());
     }
 }

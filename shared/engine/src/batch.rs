@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::context::{Context, Notice, Work};
 use crate::failure::{Code, Failure, Outcome, Wait};
-use crate::stores::{Due, DueItem};
+use crate::stores::{Due, DueItem, sortable};
 
 /// A message as the queue delivered it.
 #[derive(Clone, Default)]
@@ -148,9 +148,9 @@ where
     F: Future<Output = Result<Outcome, Failure>>,
 {
     let notice = Notice::read(&record.body);
-    let (correlation, stream) = match &notice {
-        Ok(notice) => (notice.correlation.to_string(), notice.subject.to_string()),
-        Err(_) => (String::new(), String::new()),
+    let (correlation, stream, event_time) = match &notice {
+        Ok(notice) => (notice.correlation.to_string(), notice.subject.to_string(), notice.time),
+        Err(_) => (String::new(), String::new(), now),
     };
     let result = match notice {
         Ok(notice) => match W::read(&notice) {
@@ -162,7 +162,7 @@ where
     let settled = match result {
         Ok(outcome) => Settled::Done(outcome),
         Err(Failure::Deferred { until, why }) => {
-            let item = due_item(step, record, until, &why);
+            let item = due_item(step, record, event_time, until, &why);
             let kept = if mutants::on(Mutant::DeferredForgotten) { Ok(()) } else { due.defer(&item).await };
             match kept {
                 Ok(()) if item.parent.is_some() => match look_again::<W, F>(step, record, now, handle).await {
@@ -197,12 +197,13 @@ fn context(step: &Step, notice: &Notice<'_>, now: Timestamp) -> Context {
 }
 
 /// The record as work that waits until `until`.
-fn due_item(step: &Step, record: &Record, until: Timestamp, why: &Wait) -> DueItem {
+fn due_item(step: &Step, record: &Record, event_time: Timestamp, until: Timestamp, why: &Wait) -> DueItem {
     let digest = domain::ids::base32(&domain::ids::fingerprint(&[&record.body]), 16);
     DueItem {
         due: until,
-        // The body names the event, so the same event deferred twice to one time is one item.
-        id: format!("{}-{digest}", step.function),
+        // The body names the event, so the same event deferred twice to one time is one item. It begins with the event's
+        // time: what is due together is fired as it came about.
+        id: format!("{}-{}-{digest}", sortable(event_time), step.function),
         function: step.function.to_owned(),
         body: record.body.clone(),
         why: why.as_str().to_owned(),

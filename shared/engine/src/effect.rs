@@ -4,14 +4,17 @@
 //! Killed before the intent: nothing happened. Killed after it: the effect is possibly done; the next delivery waits until
 //! the claim lapses and repeats with the same key, or looks the outcome up, as the partner's semantics say.
 
+use std::time::Duration;
+
 use domain::mutants::{self, Mutant};
 use domain::workflow::Claim as OpenClaim;
 use domain::{EffectRefused, EffectRequest, Faltered, Sending, Workflow};
+use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, Wait};
 use crate::journal::{Append, Journal, Stream};
-use crate::partner::{Attempt, CallFailure};
+use crate::partner::{Addressee, Attempt, CallFailure, Ready};
 
 /// Whether the effect is this delivery's to carry out.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub struct Claim<W: Workflow> {
     sending: Sending,
     /// The sending before this one, which may have had its effect.
     earlier: Option<Sending>,
+    /// How often the effect was announced, this time included.
+    tries: u32,
 }
 
 /// How often an intent is announced anew because another commit came first.
@@ -37,14 +42,16 @@ const RACES: usize = 8;
 /// Announces the effect of the request that `guard` makes of the stream, if it makes one.
 ///
 /// # Errors
-/// Deferred while another delivery holds the claim; the store's; raced too often.
+/// Deferred while another delivery holds the claim, and while the partner cannot be asked: nothing is written then; the
+/// store's; raced too often.
 pub async fn claim<W: Workflow, R: EffectRequest>(
     journal: &impl Journal,
+    partner: &impl Ready,
     id: &W::Id,
     cx: &Context,
     guard: impl Fn(&W) -> Option<R>,
 ) -> Result<Claimed<W, R>, Failure> {
-    claim_with(journal, id, cx, guard, W::announce).await
+    claim_with(journal, partner, id, cx, guard, W::announce).await
 }
 
 /// The same, where the announcement is a command of its own (one that opens the stream, too).
@@ -53,11 +60,13 @@ pub async fn claim<W: Workflow, R: EffectRequest>(
 /// As [`claim`].
 pub async fn claim_with<W: Workflow, R: EffectRequest>(
     journal: &impl Journal,
+    partner: &impl Ready,
     id: &W::Id,
     cx: &Context,
     guard: impl Fn(&W) -> Option<R>,
     announce: impl Fn(Sending) -> W::Command,
 ) -> Result<Claimed<W, R>, Failure> {
+    let mut is_ready = false;
     for _ in 0..RACES {
         let mut stream = Stream::<W>::load(journal, id, cx).await?;
         let Some(request) = guard(&stream.state) else { return Ok(Claimed::Nothing) };
@@ -74,6 +83,13 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
             None => 1,
         };
         let earlier = earlier.map(|open| open.sending().clone());
+        let tries = stream.how_often(&cx.cause(&format!("{}#sending-", request.key())));
+        // Once, however often others are faster: what being ready obtained is kept for the call.
+        if !is_ready {
+            let ready = partner.ready(cx, Addressee::of(&request)).await;
+            ready.map_err(|failure| behind(failure, tries))?;
+            is_ready = true;
+        }
         let (effect, key) = (request.effect(), request.key());
         let sending = Sending { effect, key, of_version: stream.version, until: cx.until(), attempt };
         let events = match stream.state.decide(announce(sending.clone())) {
@@ -86,18 +102,30 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
         let cause = cx.cause(&format!("{}#sending-{}", sending.key, stream.version + 1));
         let commit = stream.next(cx, &cause, &events)?;
         if mutants::on(Mutant::EffectUnannounced) {
-            return Ok(Claimed::Mine(Claim { stream, sending, earlier }, request));
+            return Ok(Claimed::Mine(Claim { stream, sending, earlier, tries: tries.saturating_add(1) }, request));
         }
         match journal.append(&commit).await? {
             Append::Committed => {
                 stream.version = commit.version;
                 stream.state = events.iter().fold(stream.state, W::evolve);
-                return Ok(Claimed::Mine(Claim { stream, sending, earlier }, request));
+                return Ok(Claimed::Mine(Claim { stream, sending, earlier, tries: tries.saturating_add(1) }, request));
             }
             Append::Raced => {}
         }
     }
     Err(Failure::transient(crate::failure::Code::JournalRaced, "other commits came first, several times in a row"))
+}
+
+/// Work that a partner failed over comes back a second later for each try: whatever was tried less often tries the partner
+/// first, so that a long outage is shared by all that waits, and no stream grows with it.
+fn behind(failure: Failure, tries: u32) -> Failure {
+    match failure {
+        Failure::Deferred { until, why: why @ Wait::Circuit(_) } => {
+            let later = Duration::from_secs(tries.into());
+            Failure::Deferred { until: until.checked_add(later).unwrap_or(Timestamp::MAX), why }
+        }
+        other @ (Failure::Deferred { .. } | Failure::Transient { .. } | Failure::Permanent { .. }) => other,
+    }
 }
 
 impl<W: Workflow> Claim<W> {
@@ -119,11 +147,11 @@ impl<W: Workflow> Claim<W> {
         cx: &Context,
         answer: Result<W::Command, CallFailure>,
     ) -> Result<Outcome, Failure> {
-        let effect = self.sending.effect.clone();
-        let key = &self.sending.key;
+        let Sending { effect, key, of_version, attempt, until: held_until } = self.sending.clone();
         // The cause names the claim by its place in the stream: an answer to another claim is another fact, which `decide`
-        // weighs, even where both are first attempts (what was undone once may have to be undone again).
-        let claim = self.sending.of_version + 1;
+        // weighs, even where both are first attempts (what was undone once may have to be undone again; what never left is
+        // sent again under the same number).
+        let claim = of_version + 1;
         match answer {
             Ok(command) => {
                 let cause = cx.cause(&format!("{key}#answer-{claim}"));
@@ -140,14 +168,22 @@ impl<W: Workflow> Claim<W> {
                 self.stream.commit(journal, cx, &cause, W::refuse(refused)).await?;
                 Ok(Outcome::Rejected(rejection.to_string()))
             }
-            // Certainly not done: the claim lapses by itself before the work is due again.
-            Err(failure @ CallFailure::Limited { .. }) => Err(failure.into_failure(self.sending.until)),
-            Err(failure @ (CallFailure::Unknown { .. } | CallFailure::NotSent { .. } | CallFailure::Ours { .. })) => {
-                let code = failure.code().as_str().to_owned();
-                let faltered = Faltered { effect, attempt: self.sending.attempt, code };
+            Err(
+                failure @ (CallFailure::Unknown { .. }
+                | CallFailure::NotSent { .. }
+                | CallFailure::Limited { .. }
+                | CallFailure::Closed { .. }
+                | CallFailure::Ours { .. }),
+            ) => {
+                let (code, unsent) = (failure.code().as_str().to_owned(), failure.is_undone());
                 let cause = cx.cause(&format!("{key}#faltered-{claim}"));
+                let faltered = Faltered { effect, attempt, code, unsent };
                 self.stream.commit(journal, cx, &cause, W::falter(faltered)).await?;
-                Err(failure.into_failure(cx.now))
+                // A partner that was looked at and has to be looked at again shows what it took some time after whoever sent
+                // last was done: this claim is now the last.
+                let was_looking = self.earlier.is_some() && matches!(failure, CallFailure::Limited { .. });
+                let failure = failure.into_failure(if was_looking { held_until } else { cx.now });
+                Err(behind(failure, self.tries))
             }
         }
     }

@@ -62,6 +62,10 @@ pub enum Wait {
     SchemaAhead,
     /// The partner is not ready to answer.
     NotYet(PartnerId),
+    /// The partner does not answer; now and then one call tries it.
+    Circuit(PartnerId),
+    /// The partner answers slowly, and enough calls are in flight.
+    Slow(PartnerId),
 }
 
 impl Wait {
@@ -75,13 +79,17 @@ impl Wait {
             Self::Stock => "stock",
             Self::SchemaAhead => "schema_ahead",
             Self::NotYet(_) => "not_yet",
+            Self::Circuit(_) => "circuit",
+            Self::Slow(_) => "slow",
         }
     }
 
     /// The partner whose turn it is, where it is one's.
     pub fn partner(&self) -> Option<&PartnerId> {
         match self {
-            Self::Limited(partner) | Self::NotYet(partner) => Some(partner),
+            Self::Limited(partner) | Self::NotYet(partner) | Self::Circuit(partner) | Self::Slow(partner) => {
+                Some(partner)
+            }
             Self::Claimed | Self::ParentUnknown(_) | Self::Time | Self::Stock | Self::SchemaAhead => None,
         }
     }
@@ -90,7 +98,14 @@ impl Wait {
     pub fn parent(&self) -> Option<&str> {
         match self {
             Self::ParentUnknown(stream) => Some(stream),
-            Self::Claimed | Self::Limited(_) | Self::NotYet(_) | Self::Time | Self::Stock | Self::SchemaAhead => None,
+            Self::Claimed
+            | Self::Limited(_)
+            | Self::NotYet(_)
+            | Self::Circuit(_)
+            | Self::Slow(_)
+            | Self::Time
+            | Self::Stock
+            | Self::SchemaAhead => None,
         }
     }
 }

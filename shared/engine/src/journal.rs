@@ -161,6 +161,12 @@ impl<W: Workflow> Stream<W> {
         self.causes.contains(cause)
     }
 
+    /// How much work has a cause that begins so.
+    pub(crate) fn how_often(&self, beginning: &str) -> u32 {
+        let with = self.causes.range(beginning.to_owned()..).take_while(|cause| cause.starts_with(beginning));
+        u32::try_from(with.count()).unwrap_or(u32::MAX)
+    }
+
     /// Decides `command` and commits what follows; decides again where another commit came first.
     ///
     /// Returns `AlreadyDone` where `cause` is in the stream, `Ignored` where nothing follows.

@@ -9,6 +9,7 @@ pub mod context;
 pub mod delivery;
 pub mod effect;
 pub mod failure;
+pub mod gate;
 pub mod http;
 pub mod inbound;
 pub mod intake;

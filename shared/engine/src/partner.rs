@@ -12,7 +12,7 @@ use domain::order::{
     Invoiced, PriceQuestion, Quote, Released, SalesOrder, SalesOrderCancellation, Share, StockQuestion, Telling,
 };
 use domain::party::Party;
-use domain::{DocumentNumber, FulfillmentCommand, PartnerId, Rejection};
+use domain::{DocumentNumber, EffectRequest, FulfillmentCommand, PartnerId, Rejection};
 use jiff::Timestamp;
 
 use crate::context::Context;
@@ -57,6 +57,15 @@ pub enum CallFailure {
         /// In words, redacted.
         cause: Cow<'static, str>,
     },
+    /// The partner's gate is closed: whatever is to be asked waits outside the queue.
+    Closed {
+        /// When to ask again.
+        until: Timestamp,
+        /// What keeps it.
+        why: Wait,
+        /// What came of the call that found it closed; `None` where nothing was sent.
+        after: Option<Box<CallFailure>>,
+    },
     /// Our own fault: configuration, credentials, a request that the partner cannot read. Nothing was done.
     Ours {
         /// What went wrong.
@@ -71,8 +80,18 @@ impl CallFailure {
     pub fn code(&self) -> Code {
         match self {
             Self::Refused(_) => Code::PartnerRefused,
-            Self::Limited { .. } => Code::PartnerBusy,
+            Self::Limited { .. } | Self::Closed { after: None, .. } => Code::PartnerBusy,
+            Self::Closed { after: Some(failure), .. } => failure.code(),
             Self::NotSent { code, .. } | Self::Unknown { code, .. } | Self::Ours { code, .. } => *code,
+        }
+    }
+
+    /// Whether what was asked was certainly not done.
+    pub fn is_undone(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Limited { .. } | Self::NotSent { .. } | Self::Ours { .. } => true,
+            Self::Unknown { .. } => false,
+            Self::Closed { after, .. } => after.as_ref().is_none_or(|failure| failure.is_undone()),
         }
     }
 
@@ -84,9 +103,43 @@ impl CallFailure {
                 let until = earliest.checked_add(retry_after).unwrap_or(Timestamp::MAX);
                 Failure::Deferred { until, why: Wait::Limited(partner) }
             }
+            Self::Closed { until, why, after: _ } => Failure::Deferred { until: until.max(earliest), why },
             Self::NotSent { code, cause } | Self::Unknown { code, cause } => Failure::Transient { code, cause },
             Self::Ours { code, cause } => Failure::Permanent { code, cause },
         }
+    }
+}
+
+/// Who is about to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressee<'a> {
+    /// The ERP.
+    Erp,
+    /// A third party's warehouse.
+    Warehouse(&'a PartnerId),
+}
+
+impl<'a> Addressee<'a> {
+    /// The one that `request` goes to.
+    pub fn of(request: &'a impl EffectRequest) -> Self {
+        request.warehouse().map_or(Self::Erp, Self::Warehouse)
+    }
+}
+
+/// Who knows whether a partner may be asked now. Asked before a claim, so that work that has to wait writes nothing.
+pub trait Ready {
+    /// Whether `to` may be asked. What this obtains (the one probe, a place among the calls in flight, a token) is the next
+    /// call's to the same partner on behalf of the same work.
+    ///
+    /// # Errors
+    /// Deferred, until it may be asked.
+    fn ready(&self, cx: &Context, to: Addressee<'_>) -> impl Future<Output = Result<(), Failure>>;
+}
+
+/// Whoever speaks to a partner without a gate may always ask.
+impl Ready for () {
+    async fn ready(&self, _cx: &Context, _to: Addressee<'_>) -> Result<(), Failure> {
+        Ok(())
     }
 }
 

@@ -440,7 +440,8 @@ fn sending_text(sending: &domain::Sending) -> String {
 }
 
 fn faltered_text(faltered: &domain::Faltered) -> String {
-    format!("no usable answer when about to {}: {}", deed(&faltered.effect), faltered.code)
+    let what = if faltered.unsent { "did not reach the partner" } else { "no usable answer" };
+    format!("{what} when about to {}: {}", deed(&faltered.effect), faltered.code)
 }
 
 fn refused_text(refused: &domain::EffectRefused) -> String {

@@ -4,19 +4,22 @@
 //! says of the business (409, 422, a body) is the adapter's to read.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::time::Duration;
 
 use domain::Rejection;
 use domain::mutants::{self, Mutant};
 use domain::party::Party;
+use engine::gate::Heard;
 use engine::partner::{Attempt, CallFailure, Secrets};
-use engine::{Code, Context, Failure};
+use engine::{Clock, Code, Context, Failure};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::csrf::{self, CsrfToken, CsrfTokens};
 use crate::registry::{Partner, Submissions};
 use crate::retry_after;
 use crate::transport::{Call, Method, Reply, Transport, TransportFailure};
@@ -30,6 +33,20 @@ pub(crate) struct Desk<'a, S, T> {
     pub(crate) secrets: &'a S,
     pub(crate) transport: &'a T,
     pub(crate) cx: &'a Context,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) csrf: &'a CsrfTokens,
+    pub(crate) notes: Notes,
+}
+
+/// What is seen of a call beside its result, for the partner's gate.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// How many requests were sent.
+    requests: Cell<u32>,
+    /// The slowest answer; `None` where there was none.
+    slowest: Cell<Option<Duration>>,
+    /// The partner said "later".
+    later: Cell<Option<Timestamp>>,
 }
 
 /// What is to be asked.
@@ -90,15 +107,57 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
 
     /// Asks. A token that the partner does not accept is read anew, once: it may have been changed a moment ago.
     pub(crate) async fn ask(&self, ask: &Ask) -> Result<Answer, CallFailure> {
-        let mut reply = self.send(ask, false).await?;
-        if matches!(reply.status, 401 | 403) {
-            reply = self.send(ask, true).await?;
+        if !self.partner.csrf || matches!(ask.method, Method::Get) {
+            let reply = self.send_as_known(ask).await?;
+            return self.meaning(reply);
+        }
+        let kept = self.csrf.of(&self.partner.id);
+        let is_new = kept.is_none();
+        let token = match kept {
+            Some(token) => token,
+            None => self.fetch_csrf().await?,
+        };
+        let mut reply = self.send_as_known(&with(ask, &token)).await?;
+        // It expired with the session. The partner did nothing, so that the write is sent again, once.
+        if reply.status == 403 && csrf::is_required(&reply) && !is_new {
+            let token = self.fetch_csrf().await?;
+            reply = self.send_as_known(&with(ask, &token)).await?;
         }
         // An answer to a condition of ours; without one it would be our own mistake.
         if reply.status == 412 && ask.headers.iter().any(|(name, _)| *name == "if-match") {
             return Ok(Answer::Conflict(reply));
         }
         self.meaning(reply)
+    }
+
+    /// Fetches a token for writes, and keeps it. Whatever fails here, the write was not sent.
+    async fn fetch_csrf(&self) -> Result<CsrfToken, CallFailure> {
+        let headers = vec![(csrf::HEADER, "Fetch".to_owned())];
+        let fetch = Ask { headers, ..self.get(self.partner.base_url.clone()) };
+        let unsent = |failure| match failure {
+            CallFailure::Unknown { code, cause } => CallFailure::NotSent { code, cause },
+            known @ (CallFailure::Refused(_)
+            | CallFailure::Limited { .. }
+            | CallFailure::NotSent { .. }
+            | CallFailure::Closed { .. }
+            | CallFailure::Ours { .. }) => known,
+        };
+        let reply = self.send_as_known(&fetch).await.map_err(unsent)?;
+        if let Some(token) = CsrfToken::read(&reply) {
+            self.csrf.keep(&self.partner.id, token.clone());
+            return Ok(token);
+        }
+        self.meaning(reply).map_err(unsent)?;
+        Err(ours(Code::PartnerUnauthorized, self.cause("gives no x-csrf-token", "its document says csrf = true")))
+    }
+
+    /// Sends, and once more with the token read anew where the partner does not accept it.
+    async fn send_as_known(&self, ask: &Ask) -> Result<Reply, CallFailure> {
+        let reply = self.send(ask, false).await?;
+        if matches!(reply.status, 401 | 403) && !csrf::is_required(&reply) {
+            return self.send(ask, true).await;
+        }
+        Ok(reply)
     }
 
     async fn send(&self, ask: &Ask, fresh: bool) -> Result<Reply, CallFailure> {
@@ -118,7 +177,14 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
         headers.extend(ask.headers.iter().cloned());
         let (method, url, body) = (ask.method, ask.url.clone(), ask.body.clone());
         let call = Call { method, url, headers, body, timeout: self.timeout() };
-        self.transport.send(call).await.map_err(|failure| match failure {
+        self.notes.requests.set(self.notes.requests.get() + 1);
+        let asked_at = self.clock.now();
+        let reply = self.transport.send(call).await;
+        if reply.is_ok() {
+            let took = Duration::try_from(self.clock.now().duration_since(asked_at)).unwrap_or_default();
+            self.notes.slowest.set(self.notes.slowest.get().max(Some(took)));
+        }
+        reply.map_err(|failure| match failure {
             TransportFailure::NotSent(why) => {
                 CallFailure::NotSent { code: Code::PartnerBusy, cause: self.cause("cannot be reached", &why) }
             }
@@ -133,9 +199,10 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
     }
 
     /// As long as the document allows, and short enough that the step lives to record the outcome: it may have to call
-    /// twice, to look and to send.
-    fn timeout(&self) -> Duration {
-        Duration::from_millis(self.partner.timeout_ms).min(self.cx.lease * 2 / 5)
+    /// twice, to look and to send, and as often again for a token of a session.
+    pub(crate) fn timeout(&self) -> Duration {
+        let share = if self.partner.csrf { self.cx.lease / 5 } else { self.cx.lease * 2 / 5 };
+        Duration::from_millis(self.partner.timeout_ms).min(share)
     }
 
     async fn token(&self, fresh: bool) -> Result<SecretString, CallFailure> {
@@ -160,7 +227,9 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
                 Err(ours(Code::PartnerUnauthorized, self.cause("does not accept our credentials", &said(status))))
             }
             429 => {
-                let retry_after = retry_after::read(&reply, self.cx.now);
+                let now = self.clock.now();
+                let retry_after = retry_after::read(&reply, now);
+                self.notes.later.set(Some(now.checked_add(retry_after).unwrap_or(Timestamp::MAX)));
                 Err(CallFailure::Limited { partner: self.partner.id.clone(), retry_after })
             }
             // It gave up on our request, or its own gateway gave up on it.
@@ -233,6 +302,43 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
     fn cause(&self, what: &str, why: &str) -> Cow<'static, str> {
         let gap = if why.is_empty() { "" } else { ": " };
         Cow::Owned(engine::redact::text(&format!("{} {what}{gap}{why}", self.partner.id)))
+    }
+}
+
+/// The same request with a token for writes.
+fn with(ask: &Ask, token: &CsrfToken) -> Ask {
+    let mut ask = ask.clone();
+    ask.headers.extend(token.headers());
+    ask
+}
+
+impl Notes {
+    /// How many requests were sent.
+    pub(crate) fn requests(&self) -> u32 {
+        self.requests.get()
+    }
+
+    /// What came of the call. A partner that refuses, or answers what nobody can read, is there; one that is out of order,
+    /// or whose answer did not come, is not.
+    pub(crate) fn heard<A>(&self, result: &Result<A, CallFailure>) -> Heard {
+        let is_down = match result {
+            Err(CallFailure::NotSent { code, .. } | CallFailure::Unknown { code, .. }) => {
+                matches!(code, Code::PartnerBusy | Code::PartnerTimeout)
+            }
+            Err(
+                CallFailure::Refused(_)
+                | CallFailure::Limited { .. }
+                | CallFailure::Closed { .. }
+                | CallFailure::Ours { .. },
+            )
+            | Ok(_) => false,
+        };
+        match (is_down, self.later.get(), self.slowest.get()) {
+            (true, _, _) => Heard::Failed,
+            (false, Some(until), _) => Heard::Later(until),
+            (false, None, Some(took)) => Heard::Answer(took),
+            (false, None, None) => Heard::Nothing,
+        }
     }
 }
 

@@ -13,10 +13,12 @@
 mod addresses;
 mod countries;
 mod crm;
+mod csrf;
 mod erp;
 mod exact;
 mod exchange;
 mod fields;
+mod gatekeeper;
 mod gzip;
 pub mod http;
 mod partners;

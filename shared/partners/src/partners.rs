@@ -11,21 +11,24 @@ use domain::party::Party;
 use domain::routing::Site;
 use domain::{DocumentNumber, FulfillmentCommand, PartnerId};
 use engine::delivery::{Delivery, Role};
+use engine::gate::{Gates, Limits};
 use engine::http::Request;
 use engine::inbound::{
     ChangeReader, NewOrder, OrderChange, OrderReader, ReportReader, Reported, Senders, Sites, Unmappable, Unverified,
     Verified,
 };
 use engine::partner::{
-    Attempt, CallFailure, CreditAnswer, Crm, Documents, Erp, PriceAnswer, Secrets, Warehouse, WarehouseAnswer,
-    WithdrawalAnswer,
+    Addressee, Attempt, CallFailure, CreditAnswer, Crm, Documents, Erp, PriceAnswer, Ready, Secrets, Warehouse,
+    WarehouseAnswer, WithdrawalAnswer,
 };
 use engine::{Clock, Code, Context, Failure};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::crm;
+use crate::csrf::CsrfTokens;
 use crate::erp;
-use crate::exchange::{Desk, PartnerSecret, unsent};
+use crate::exchange::{Desk, Notes, PartnerSecret, unsent};
+use crate::gatekeeper::Gatekeeper;
 use crate::registry::{Partner, Protocol, Registry};
 use crate::signature::{self, Signed, Unsigned};
 use crate::threepl;
@@ -36,14 +39,16 @@ const AGE: SignedDuration = SignedDuration::from_secs(60);
 /// How often an unknown name may make us look again, at most: senders must not command our stores.
 const IMPATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
-/// Every partner of the deployment, behind the engine's ports. `S` reads documents and secrets, `T` carries calls. A handle: a
-/// clone shares the cache.
+/// Every partner of the deployment, behind the engine's ports. `S` reads documents and secrets, `T` carries calls, `G`
+/// keeps the partners' gates. A handle: a clone shares the cache.
 #[derive(Debug, Clone)]
-pub struct Partners<S, T, C> {
+pub struct Partners<S, T, C, G> {
     store: S,
     transport: T,
     clock: C,
     cache: Arc<Mutex<Cache>>,
+    gatekeeper: Gatekeeper<G>,
+    csrf: CsrfTokens,
 }
 
 /// What the registry says of a name.
@@ -57,11 +62,18 @@ enum Found {
 /// The documents, and when they were read.
 type Cache = Option<(Timestamp, Arc<Registry>)>;
 
-impl<S: Documents, T, C: Clock> Partners<S, T, C> {
+impl<S: Documents, T, C: Clock, G> Partners<S, T, C, G> {
     /// Partners that are read from `store` and called through `transport`. Who only reads what partners sent needs neither
-    /// secrets nor a transport: `()` does.
-    pub fn new(store: S, transport: T, clock: C) -> Self {
-        Self { store, transport, clock, cache: Arc::default() }
+    /// secrets nor a transport nor gates: `()` does.
+    pub fn new(store: S, transport: T, clock: C, gates: G) -> Self {
+        Self {
+            store,
+            transport,
+            clock,
+            cache: Arc::default(),
+            gatekeeper: Gatekeeper::new(gates),
+            csrf: CsrfTokens::default(),
+        }
     }
 
     /// The registry, at most a minute old.
@@ -118,7 +130,7 @@ impl<S: Documents, T, C: Clock> Partners<S, T, C> {
     }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock> Partners<S, T, C> {
+impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Partners<S, T, C, G> {
     /// The ERP: there is one.
     async fn erp(&self) -> Result<Partner, CallFailure> {
         let registry = self.registry().await.map_err(unsent)?;
@@ -147,7 +159,44 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Partners<S, T, C> {
     }
 
     fn desk<'a>(&'a self, partner: &'a Partner, cx: &'a Context) -> Desk<'a, S, T> {
-        Desk { partner, secrets: &self.store, transport: &self.transport, cx }
+        let (secrets, transport, clock, csrf) = (&self.store, &self.transport, &self.clock, &self.csrf);
+        Desk { partner, secrets, transport, cx, clock, csrf, notes: Notes::default() }
+    }
+
+    /// One call, through the partner's gate.
+    async fn through<A>(
+        &self,
+        partner: &Partner,
+        cx: &Context,
+        call: impl AsyncFnOnce(&Desk<'_, S, T>) -> Result<A, CallFailure>,
+    ) -> Result<A, CallFailure> {
+        let pass = self.gatekeeper.admit(partner, cx, self.clock.now()).await?;
+        let desk = self.desk(partner, cx);
+        let result = call(&desk).await;
+        let (heard, requests) = (desk.notes.heard(&result), desk.notes.requests());
+        // What takes more than half of the time that there is, is slow, whatever the document says.
+        let limits = Limits { slow: partner.limits.slow.min(desk.timeout() / 2), ..partner.limits };
+        match (result, self.gatekeeper.tell(partner, &limits, &pass, heard, requests, self.clock.now()).await) {
+            (Err(failure), Some((until, why))) => {
+                let why = why.wait(partner.id.clone());
+                Err(CallFailure::Closed { until, why, after: Some(Box::new(failure)) })
+            }
+            (result, _) => result,
+        }
+    }
+}
+
+impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Ready for Partners<S, T, C, G> {
+    async fn ready(&self, cx: &Context, to: Addressee<'_>) -> Result<(), Failure> {
+        let partner = match to {
+            Addressee::Erp => self.erp().await,
+            Addressee::Warehouse(id) => self.warehouse(id).await,
+        };
+        let reserved = match partner {
+            Ok(partner) => self.gatekeeper.reserve(&partner, cx, self.clock.now()).await,
+            Err(failure) => Err(failure),
+        };
+        reserved.map_err(|failure| failure.into_failure(cx.now))
     }
 }
 
@@ -155,15 +204,15 @@ fn misconfigured(why: &'static str) -> CallFailure {
     CallFailure::Ours { code: Code::PartnerUnknown, cause: why.into() }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock> Erp for Partners<S, T, C> {
+impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Erp for Partners<S, T, C, G> {
     async fn price(&self, cx: &Context, question: &PriceQuestion) -> Result<PriceAnswer, CallFailure> {
         let erp = self.erp().await?;
-        erp::rest::price(&self.desk(&erp, cx), question).await
+        self.through(&erp, cx, async |desk| erp::rest::price(desk, question).await).await
     }
 
     async fn credit(&self, cx: &Context, question: &CreditQuestion) -> Result<CreditAnswer, CallFailure> {
         let erp = self.erp().await?;
-        erp::rest::credit(&self.desk(&erp, cx), question).await
+        self.through(&erp, cx, async |desk| erp::rest::credit(desk, question).await).await
     }
 
     async fn allocate(
@@ -173,12 +222,12 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Erp for Partners<S, T, C> {
         attempt: Attempt,
     ) -> Result<Allocation, CallFailure> {
         let erp = self.erp().await?;
-        erp::rest::allocate(&self.desk(&erp, cx), request, attempt).await
+        self.through(&erp, cx, async |desk| erp::rest::allocate(desk, request, attempt).await).await
     }
 
     async fn stock(&self, cx: &Context, question: &StockQuestion) -> Result<Vec<Share>, CallFailure> {
         let erp = self.erp().await?;
-        erp::rest::stock(&self.desk(&erp, cx), question).await
+        self.through(&erp, cx, async |desk| erp::rest::stock(desk, question).await).await
     }
 
     /// A repeat looks first anyhow: what is given back is found by its reference.
@@ -189,7 +238,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Erp for Partners<S, T, C> {
         _attempt: Attempt,
     ) -> Result<(), CallFailure> {
         let erp = self.erp().await?;
-        erp::rest::release_allocation(&self.desk(&erp, cx), request).await
+        self.through(&erp, cx, async |desk| erp::rest::release_allocation(desk, request).await).await
     }
 
     async fn create_sales_order(
@@ -199,7 +248,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Erp for Partners<S, T, C> {
         attempt: Attempt,
     ) -> Result<Released, CallFailure> {
         let erp = self.erp().await?;
-        erp::rest::create_sales_order(&self.desk(&erp, cx), order, attempt).await
+        self.through(&erp, cx, async |desk| erp::rest::create_sales_order(desk, order, attempt).await).await
     }
 
     /// A repeat looks first anyhow: what is cancelled is found by its reference.
@@ -210,7 +259,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Erp for Partners<S, T, C> {
         _attempt: Attempt,
     ) -> Result<Option<DocumentNumber>, CallFailure> {
         let erp = self.erp().await?;
-        erp::rest::cancel_sales_order(&self.desk(&erp, cx), request).await
+        self.through(&erp, cx, async |desk| erp::rest::cancel_sales_order(desk, request).await).await
     }
 
     async fn post_goods_issue(
@@ -220,23 +269,23 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Erp for Partners<S, T, C> {
         attempt: Attempt,
     ) -> Result<GoodsIssued, CallFailure> {
         let erp = self.erp().await?;
-        erp::rest::post_goods_issue(&self.desk(&erp, cx), issue, attempt).await
+        self.through(&erp, cx, async |desk| erp::rest::post_goods_issue(desk, issue, attempt).await).await
     }
 
     async fn invoice(&self, cx: &Context, request: &InvoiceRequest, attempt: Attempt) -> Result<Invoiced, CallFailure> {
         let erp = self.erp().await?;
-        erp::rest::invoice(&self.desk(&erp, cx), request, attempt).await
+        self.through(&erp, cx, async |desk| erp::rest::invoice(desk, request, attempt).await).await
     }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock> Crm for Partners<S, T, C> {
+impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Crm for Partners<S, T, C, G> {
     async fn tell(&self, cx: &Context, telling: &Telling, version: u64) -> Result<(), CallFailure> {
         let crm = self.crm(&telling.source).await?;
-        crm::rest::tell(&self.desk(&crm, cx), telling, version).await
+        self.through(&crm, cx, async |desk| crm::rest::tell(desk, telling, version).await).await
     }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock> Warehouse for Partners<S, T, C> {
+impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Warehouse for Partners<S, T, C, G> {
     async fn request(
         &self,
         cx: &Context,
@@ -245,11 +294,11 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Warehouse for Partners<S, T
         attempt: Attempt,
     ) -> Result<WarehouseAnswer, CallFailure> {
         let warehouse = self.warehouse(&request.warehouse).await?;
-        let desk = self.desk(&warehouse, cx);
-        match warehouse.protocol {
-            Protocol::Rest => threepl::rest::request(&desk, request, party, attempt).await,
-            Protocol::Shipbob { channel } => threepl::shipbob::request(&desk, channel, request, party, attempt).await,
-        }
+        let ask = async |desk: &Desk<'_, S, T>| match warehouse.protocol {
+            Protocol::Rest => threepl::rest::request(desk, request, party, attempt).await,
+            Protocol::Shipbob { channel } => threepl::shipbob::request(desk, channel, request, party, attempt).await,
+        };
+        self.through(&warehouse, cx, ask).await
     }
 
     /// A repeat says the same again: what is cancelled stays so.
@@ -260,30 +309,30 @@ impl<S: Documents + Secrets, T: Transport, C: Clock> Warehouse for Partners<S, T
         _attempt: Attempt,
     ) -> Result<WithdrawalAnswer, CallFailure> {
         let warehouse = self.warehouse(&withdrawal.warehouse).await?;
-        let desk = self.desk(&warehouse, cx);
-        match warehouse.protocol {
-            Protocol::Rest => threepl::rest::withdraw(&desk, withdrawal).await,
-            Protocol::Shipbob { channel } => threepl::shipbob::withdraw(&desk, channel, withdrawal).await,
-        }
+        let ask = async |desk: &Desk<'_, S, T>| match warehouse.protocol {
+            Protocol::Rest => threepl::rest::withdraw(desk, withdrawal).await,
+            Protocol::Shipbob { channel } => threepl::shipbob::withdraw(desk, channel, withdrawal).await,
+        };
+        self.through(&warehouse, cx, ask).await
     }
 
     async fn inquire(&self, cx: &Context, inquiry: &Inquiry) -> Result<Vec<FulfillmentCommand>, CallFailure> {
         let warehouse = self.warehouse(&inquiry.warehouse).await?;
-        let desk = self.desk(&warehouse, cx);
-        match warehouse.protocol {
-            Protocol::Rest => threepl::rest::inquire(&desk, inquiry).await,
-            Protocol::Shipbob { channel } => threepl::shipbob::inquire(&desk, channel, inquiry).await,
-        }
+        let ask = async |desk: &Desk<'_, S, T>| match warehouse.protocol {
+            Protocol::Rest => threepl::rest::inquire(desk, inquiry).await,
+            Protocol::Shipbob { channel } => threepl::shipbob::inquire(desk, channel, inquiry).await,
+        };
+        self.through(&warehouse, cx, ask).await
     }
 }
 
-impl<S: Documents + Secrets, T, C: Clock> Partners<S, T, C> {
+impl<S: Documents + Secrets, T, C: Clock, G> Partners<S, T, C, G> {
     async fn signing(&self, partner: &Partner, fresh: bool) -> Result<Vec<secrecy::SecretString>, Failure> {
         Ok(PartnerSecret::signing(&self.store.secret(&partner.secret, fresh).await?))
     }
 }
 
-impl<S: Documents + Secrets, T, C: Clock> Senders for Partners<S, T, C> {
+impl<S: Documents + Secrets, T, C: Clock, G> Senders for Partners<S, T, C, G> {
     async fn verify(&self, partner: &str, request: &Request, now: Timestamp) -> Result<Verified, Unverified> {
         let partner = match self.find(partner).await.map_err(Unverified::Unchecked)? {
             Found::Partner(partner) => *partner,
@@ -334,14 +383,14 @@ fn topic(partner: &Partner, request: &Request) -> String {
     }
 }
 
-impl<S: Documents, T, C: Clock> OrderReader for Partners<S, T, C> {
+impl<S: Documents, T, C: Clock, G> OrderReader for Partners<S, T, C, G> {
     async fn read_order(&self, delivery: &Delivery) -> Result<Result<NewOrder, Unmappable>, Failure> {
         let partner = self.partner(&delivery.partner).await?;
         Ok(crm::rest::read_order(&partner, delivery))
     }
 }
 
-impl<S: Documents, T, C: Clock> ChangeReader for Partners<S, T, C> {
+impl<S: Documents, T, C: Clock, G> ChangeReader for Partners<S, T, C, G> {
     async fn read_change(&self, delivery: &Delivery) -> Result<Result<OrderChange, Unmappable>, Failure> {
         let partner = self.partner(&delivery.partner).await?;
         Ok(match partner.role {
@@ -352,7 +401,7 @@ impl<S: Documents, T, C: Clock> ChangeReader for Partners<S, T, C> {
     }
 }
 
-impl<S: Documents, T, C: Clock> ReportReader for Partners<S, T, C> {
+impl<S: Documents, T, C: Clock, G> ReportReader for Partners<S, T, C, G> {
     async fn read_report(&self, delivery: &Delivery) -> Result<Result<Reported, Unmappable>, Failure> {
         let partner = self.partner(&delivery.partner).await?;
         Ok(match partner.protocol {
@@ -362,7 +411,7 @@ impl<S: Documents, T, C: Clock> ReportReader for Partners<S, T, C> {
     }
 }
 
-impl<S: Documents, T, C: Clock> Sites for Partners<S, T, C> {
+impl<S: Documents, T, C: Clock, G> Sites for Partners<S, T, C, G> {
     async fn sites(&self, _cx: &Context) -> Result<Vec<Site>, Failure> {
         let registry = self.registry().await?;
         Ok(registry.partners().flat_map(|partner| partner.sites.iter().cloned()).collect())

@@ -1,6 +1,9 @@
 //! One suite per port: what every implementation has to keep, the one in memory and the one on AWS alike.
 
+use std::time::Duration;
+
 use domain::OrderId;
+use engine::gate::{GateState, Gates, Heard, Limits, Pass};
 use engine::journal::{Append, Found, Founding};
 use engine::stores::{Deliveries, Due, DueItem, Parties, ViewRow, Views};
 use engine::{Commit, Journal};
@@ -155,6 +158,29 @@ pub async fn parties(store: &impl Parties) {
     store.keep(&reference, &party("Somebody Else")).await.unwrap();
     let kept = store.fetch(&reference).await.unwrap().unwrap();
     assert_eq!(kept.name, "Ada Example", "a record is immutable");
+}
+
+/// The gates' promises.
+///
+/// # Panics
+/// Where one is broken.
+#[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
+pub async fn gates(store: &impl Gates) {
+    let limits = Limits { slow: Duration::from_secs(5), in_flight: 2, rate: None };
+    let failed = |state: &GateState| state.after(&limits, &Pass::default(), Heard::Failed, at()).unwrap();
+    let (partner, other) = (fresh("suite").parse().unwrap(), fresh("suite").parse().unwrap());
+    let well = GateState::default();
+    assert_eq!(store.read(&partner).await.unwrap(), (well.clone(), 0), "nobody wrote it: the partner is well");
+    let one = failed(&well);
+    assert!(store.swap(&partner, 0, &one).await.unwrap());
+    assert!(!store.swap(&partner, 0, &well).await.unwrap(), "the first is written once");
+    assert_eq!(store.read(&partner).await.unwrap(), (one.clone(), 1), "a gate reads back as it was written");
+    let two = failed(&one);
+    let both = [store.swap(&partner, 1, &two), store.swap(&partner, 1, &two)];
+    let written = join_all(both).await.into_iter().filter(|swap| *swap.as_ref().unwrap()).count();
+    assert_eq!(written, 1, "one version has one winner");
+    assert_eq!(store.read(&partner).await.unwrap(), (two, 2));
+    assert_eq!(store.read(&other).await.unwrap(), (well, 0), "partners do not share a gate");
 }
 
 /// The due store's promises.

@@ -67,7 +67,7 @@ impl Clock for Now {
     }
 }
 
-type Adapters = Partners<Local, HttpTransport, Now>;
+type Adapters = Partners<Local, HttpTransport, Now, ()>;
 
 /// The simulators, the adapters that speak to them, and what the simulators say.
 struct Town {
@@ -86,7 +86,7 @@ impl Town {
         let settings = Settings { run: "t".to_owned(), pace_ms: 20, ..Settings::default() };
         let simulators = start(&settings, Some(&gateway)).await.unwrap();
         let transport = HttpTransport::new(true, std::time::Duration::from_secs(60)).unwrap();
-        let partners = Partners::new(Local(simulators.url.clone()), transport, Now);
+        let partners = Partners::new(Local(simulators.url.clone()), transport, Now, ());
         Self { simulators, partners, said }
     }
 

@@ -35,6 +35,10 @@ impl EffectRequest for FulfillmentRequest {
     fn key(&self) -> String {
         self.fulfillment.to_string()
     }
+
+    fn warehouse(&self) -> Option<&PartnerId> {
+        Some(&self.warehouse)
+    }
 }
 
 /// Give this share back, whether or not it is certain that it was ever taken on.
@@ -57,6 +61,10 @@ impl EffectRequest for Withdrawal {
 
     fn key(&self) -> String {
         format!("withdraw/{}", self.fulfillment)
+    }
+
+    fn warehouse(&self) -> Option<&PartnerId> {
+        Some(&self.warehouse)
     }
 
     fn not_before(&self) -> Option<Timestamp> {

@@ -9,6 +9,7 @@ use domain::order::{Component, ServiceLevel, ShortPolicy, Traced};
 use domain::routing::{Promise, Site, Territory};
 use domain::{PartnerId, Sku};
 use engine::delivery::Role;
+use engine::gate::{Limits, Rate};
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -23,6 +24,7 @@ use crate::fields::{Place, Report, offence};
 /// Where a document does not say.
 const TOLERANCE_SECONDS: u32 = 300;
 const TIMEOUT_MS: u64 = 10_000;
+const IN_FLIGHT: u32 = 2;
 /// Where a document does not say, and for orders that come through our own API.
 pub(crate) const DEADLINE_DAYS: u32 = 14;
 
@@ -83,8 +85,9 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
     let base_url = base_url(&root.at("base_url"));
     let time_zone = root.at("time_zone").present().map_or(Some(TimeZone::UTC), |place| zone(&place));
     let secret = secret(&root.at("auth"), id.as_ref());
+    let csrf = root.at("auth").at("csrf").flag(false);
     let webhook = webhook(&root.at("webhook"));
-    let timeout_ms = limits(&root.at("limits"));
+    let limits = limits(&root.at("limits"));
     let submission = submission(&root.at("submission"), protocol.as_ref());
     let deadline_days = orders(&root.at("orders"), role);
     let maps = maps(&root.at("maps"), role);
@@ -101,9 +104,11 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
         protocol: protocol?,
         base_url: base_url?,
         secret: secret?,
+        csrf,
         webhook: webhook?,
         submission: submission?,
-        timeout_ms: timeout_ms?,
+        timeout_ms: limits?.0,
+        limits: limits?.1,
         time_zone: time_zone?,
         deadline_days: deadline_days?,
         maps: maps?,
@@ -174,7 +179,7 @@ fn is_near(host: Option<Host<&str>>) -> bool {
 /// The secret's name; a partner's secret is its own unless the document names another partner secret.
 fn secret(auth: &Place<'_>, id: Option<&PartnerId>) -> Option<String> {
     auth.object()?;
-    auth.only(&["scheme", "secret"]);
+    auth.only(&["scheme", "secret", "csrf"]);
     one_of(&auth.at("scheme"), &[("bearer", ())])?;
     let name = auth.at("secret");
     let Some(text) = name.clone().optional_text() else { return id.map(|id| format!("partner/{id}")) };
@@ -197,11 +202,35 @@ fn webhook(place: &Place<'_>) -> Option<Option<WebhookScheme>> {
     Some(Some(WebhookScheme { tolerance_seconds }))
 }
 
-fn limits(place: &Place<'_>) -> Option<u64> {
+/// How long a call may take, in milliseconds, and what the partner bears.
+fn limits(place: &Place<'_>) -> Option<(u64, Limits)> {
     place.members();
-    place.only(&["timeout_ms"]);
-    let timeout = place.at("timeout_ms");
-    if timeout.is_absent() { Some(TIMEOUT_MS) } else { timeout.whole(100..=60_000) }
+    place.only(&["timeout_ms", "slow_ms", "in_flight", "requests_per_minute", "burst"]);
+    let (timeout, slow) = (place.at("timeout_ms"), place.at("slow_ms"));
+    let timeout_ms = if timeout.is_absent() { Some(TIMEOUT_MS) } else { timeout.whole(100..=60_000) };
+    let slow_ms = if slow.is_absent() { timeout_ms.map(|ms| ms / 2) } else { slow.whole(50..=60_000) };
+    if let (Some(timeout_ms), Some(slow_ms)) = (timeout_ms, slow_ms)
+        && slow_ms >= timeout_ms
+    {
+        slow.refuse("must be less than timeout_ms: whatever takes longer is no answer");
+    }
+    let in_flight = number(&place.at("in_flight"), 1..=100, IN_FLIGHT);
+    let rate = rate(&place.at("requests_per_minute"), &place.at("burst"));
+    let slow = std::time::Duration::from_millis(slow_ms?);
+    Some((timeout_ms?, Limits { slow, in_flight: in_flight?, rate: rate? }))
+}
+
+fn rate(per_minute: &Place<'_>, burst: &Place<'_>) -> Option<Option<Rate>> {
+    if per_minute.is_absent() {
+        if !burst.is_absent() {
+            burst.refuse("goes with requests_per_minute only");
+        }
+        return Some(None);
+    }
+    let per_minute = number(per_minute, 1..=100_000, 1)?;
+    // Those of ten seconds.
+    let burst = number(burst, 1..=10_000, (per_minute / 6).max(1))?;
+    Some(Some(Rate { per_minute, burst }))
 }
 
 /// What the protocol can do decides what a document may promise.

@@ -3,6 +3,7 @@
 use domain::PartnerId;
 use domain::routing::Site;
 use engine::delivery::Role;
+use engine::gate::Limits;
 use jiff::tz::TimeZone;
 use url::Url;
 
@@ -21,12 +22,16 @@ pub struct Partner {
     pub base_url: Url,
     /// The name of the secret with its token and signing keys.
     pub secret: String,
+    /// Whether a write needs a token against forged requests, which is fetched before (SAP's gateway).
+    pub csrf: bool,
     /// How its webhooks are signed; `None` where it sends none.
     pub webhook: Option<WebhookScheme>,
     /// What a repeated write does.
     pub submission: Submissions,
     /// How long a call may take, in milliseconds.
     pub timeout_ms: u64,
+    /// What it bears.
+    pub limits: Limits,
     /// The zone of times that it writes without one.
     pub time_zone: TimeZone,
     /// Within how many days of its arrival an order should be delivered and invoiced.

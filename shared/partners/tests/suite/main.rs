@@ -9,7 +9,9 @@
 )]
 
 mod attempts;
+mod csrf;
 mod documents;
+mod gates;
 mod orders;
 mod reports;
 mod samples;

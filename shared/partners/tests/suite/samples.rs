@@ -31,13 +31,13 @@ fn samples(partner: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The local partners' own documents.
-fn partners() -> Partners<Store, Script, Watch> {
+fn partners() -> Partners<Store, Script, Watch, ()> {
     let document = |id: &str| -> Value {
         let text = std::fs::read_to_string(root().join("infra/partners").join(format!("{id}.toml"))).unwrap();
         toml::from_str(&text).unwrap()
     };
     let documents = ["acme-crm", "acme-erp", "eastco", "shipwest"].map(document);
-    Partners::new(Store::of(&documents), Script::default(), Watch::at(LATER))
+    Partners::new(Store::of(&documents), Script::default(), Watch::at(LATER), ())
 }
 
 fn delivery(partner: &str, role: Role, topic: &str, body: Vec<u8>) -> Delivery {

@@ -93,7 +93,7 @@ fn a_partner_without_a_usable_signing_secret_cannot_be_checked() {
 #[test]
 fn documents_are_believed_for_a_minute_and_an_unknown_name_makes_us_look_again() {
     let (store, watch) = (store(), Watch::at(NOW));
-    let played = Partners::new(store.clone(), Script::default(), watch.clone());
+    let played = Partners::new(store.clone(), Script::default(), watch.clone(), ());
     let good = request(SECRET, b"{}", &[]);
     let now = NOW.parse().unwrap();
     for _ in 0..3 {

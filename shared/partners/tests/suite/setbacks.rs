@@ -55,7 +55,7 @@ fn withdraw(partners: &Played, asked: &Withdrawal) -> Result<WithdrawalAnswer, C
 fn with_kits(script: &Script) -> Played {
     let mut erp = erp();
     erp["maps"]["kits"] = json!({"KIT-1": [{"sku": "SKU-9", "per_kit": 2}, {"sku": "SKU-8", "per_kit": 1}]});
-    Partners::new(Store::of(&[crm(), erp, eastco(), shipwest()]), script.clone(), Watch::at(NOW))
+    Partners::new(Store::of(&[crm(), erp, eastco(), shipwest()]), script.clone(), Watch::at(NOW), ())
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn b17_lots_and_serial_numbers_come_with_the_line_that_they_are_of() {
 fn b21_a_product_that_the_registry_does_not_map_is_parked_with_its_cause_and_read_once_it_does() {
     let broken = packed(&json!({"id": "P-1", "lines": [{"line": 1, "sku": "Ä-9", "quantity": "2", "uom": "PCE"}]}));
     let read = |document: Value| {
-        let played = Partners::new(Store::of(&[document]), Script::default(), Watch::at(NOW));
+        let played = Partners::new(Store::of(&[document]), Script::default(), Watch::at(NOW), ());
         run(played.read_report(&delivery("eastco", Role::Warehouse, &broken))).unwrap()
     };
     let Err(Unmappable::Malformed(offences)) = read(eastco()) else { panic!("it is no SKU") };

@@ -39,6 +39,7 @@ fn kind(result: &Result<(), CallFailure>) -> (&'static str, Option<Code>) {
         Ok(()) => ("done", None),
         Err(CallFailure::Refused(_)) => ("refused", None),
         Err(CallFailure::Limited { .. }) => ("limited", None),
+        Err(CallFailure::Closed { .. }) => ("closed", None),
         Err(CallFailure::NotSent { code, .. }) => ("not sent", Some(*code)),
         Err(CallFailure::Unknown { code, .. }) => ("unknown", Some(*code)),
         Err(CallFailure::Ours { code, .. }) => ("ours", Some(*code)),

@@ -130,7 +130,7 @@ impl Clock for Watch {
     }
 }
 
-pub type Played = Partners<Store, Script, Watch>;
+pub type Played = Partners<Store, Script, Watch, ()>;
 
 /// The four partners, each speaking through `script`.
 pub fn partners(script: &Script) -> Played {
@@ -144,7 +144,7 @@ pub fn store() -> Store {
 
 /// The partners of `store`.
 pub fn partners_of(store: &Store, script: &Script) -> Played {
-    Partners::new(store.clone(), script.clone(), Watch::at(NOW))
+    Partners::new(store.clone(), script.clone(), Watch::at(NOW), ())
 }
 
 /// The same, with another submission semantics for the ERP and `eastco`.
@@ -152,7 +152,7 @@ pub fn partners_that(semantics: Value, script: &Script) -> Played {
     let (mut erp, mut eastco) = (erp(), eastco());
     erp["submission"] = semantics.clone();
     eastco["submission"] = semantics;
-    Partners::new(Store::of(&[crm(), erp, eastco, shipwest()]), script.clone(), Watch::at(NOW))
+    Partners::new(Store::of(&[crm(), erp, eastco, shipwest()]), script.clone(), Watch::at(NOW), ())
 }
 
 /// Nothing in here ever waits: one look at a future is enough.

@@ -18,7 +18,8 @@ use engine::delivery::{Delivery, Kept};
 use engine::inbound::{ChangeReader, NewOrder, OrderChange, OrderReader, ReportReader, Reported, Sites, Unmappable};
 use engine::journal::{Append, Found, Founding};
 use engine::partner::{
-    Attempt, CallFailure, CreditAnswer, Crm, Erp, PriceAnswer, Warehouse, WarehouseAnswer, WithdrawalAnswer,
+    Addressee, Attempt, CallFailure, CreditAnswer, Crm, Erp, PriceAnswer, Ready, Warehouse, WarehouseAnswer,
+    WithdrawalAnswer,
 };
 use engine::relay::{Bus, Entry};
 use engine::stores::{Deliveries, Due, DueItem, Parties, Queues, ViewRow, Views};
@@ -463,6 +464,12 @@ impl<P: Erp> Erp for Chaos<P> {
 impl<P: Crm> Crm for Chaos<P> {
     async fn tell(&self, cx: &Context, telling: &Telling, version: u64) -> Result<(), CallFailure> {
         self.script.around("crm.tell", call_lost, self.inner.tell(cx, telling, version)).await
+    }
+}
+
+impl<P: Ready> Ready for Chaos<P> {
+    async fn ready(&self, cx: &Context, to: Addressee<'_>) -> Result<(), Failure> {
+        self.script.around("partner.ready", store_lost, self.inner.ready(cx, to)).await
     }
 }
 

@@ -10,6 +10,7 @@ use domain::mutants::{self, Mutant};
 use domain::party::{Party, PartyRef};
 use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, Kept};
+use engine::gate::{GateState, Gates};
 use engine::journal::{Append, Found, Founding};
 use engine::relay::{Bus, Entry};
 use engine::stores::{Deliveries, Due, DueItem, Page, Parties, Queues, ViewRow, Views};
@@ -185,6 +186,36 @@ impl Due for MemoryDue {
     async fn done(&self, item: &DueItem) -> Result<(), Failure> {
         self.0.borrow_mut().remove(&(item.shard(), item.sort_key()));
         Ok(())
+    }
+}
+
+/// Partners' gates.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryGates {
+    gates: Rc<RefCell<BTreeMap<PartnerId, (GateState, u64)>>>,
+    writes: Rc<Cell<usize>>,
+}
+
+impl MemoryGates {
+    /// How often one was written.
+    pub fn writes(&self) -> usize {
+        self.writes.get()
+    }
+}
+
+impl Gates for MemoryGates {
+    async fn read(&self, partner: &PartnerId) -> Result<(GateState, u64), Failure> {
+        Ok(self.gates.borrow().get(partner).cloned().unwrap_or_default())
+    }
+
+    async fn swap(&self, partner: &PartnerId, version: u64, state: &GateState) -> Result<bool, Failure> {
+        let mut gates = self.gates.borrow_mut();
+        let newest = gates.get(partner).map_or(0, |(_, version)| *version) == version;
+        if newest {
+            gates.insert(partner.clone(), (state.clone(), version + 1));
+            self.writes.set(self.writes.get() + 1);
+        }
+        Ok(newest)
     }
 }
 

@@ -1,0 +1,171 @@
+//! One partner is down or slow for hours: its work waits, in order; everybody else's goes on as if nothing was.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crossdock_tests::house::House;
+use crossdock_tests::promises::{broken, statuses};
+use domain::OrderId;
+use domain::order::Status;
+use engine::stores::{Due as _, DueItem, sortable};
+use futures::FutureExt as _;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use testkit::partners::fault::{Fault, Rule, When};
+use testkit::partners::samples;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const A_DAY: Duration = Duration::from_secs(24 * 3_600);
+/// Orders for each of the two warehouses.
+const ORDERS: usize = 24;
+
+/// The n-th order; all even ones are for one warehouse, all odd ones for the other.
+fn order(n: usize) -> Value {
+    let mut number = n;
+    let mut order = samples::orders(1, 7, || {
+        number += 1;
+        format!("CRM-{number}")
+    })
+    .remove(0);
+    let sku = if n.is_multiple_of(2) { "SKU-1-E" } else { "SKU-2-W" };
+    order["lines"] = json!([{"line": 1, "sku": sku, "quantity": "1", "uom": "EA"}]);
+    order
+}
+
+fn id(order: &Value) -> OrderId {
+    OrderId::derive(&"acme-crm".parse().unwrap(), &order["id"].as_str().unwrap().parse().unwrap())
+}
+
+fn strike(house: &House, partner: &str, fault: Fault) {
+    let rule = Rule { name: None, when: When::default(), fault };
+    house.town.borrow_mut().partner_mut(partner).unwrap().faults.add(rule);
+}
+
+fn mend(house: &House, partner: &str) {
+    house.town.borrow_mut().partner_mut(partner).unwrap().faults.clear(None);
+}
+
+/// Works for `time`, and lets all of it pass.
+fn pass(house: &mut House, time: Duration) {
+    let end = house.clock.now() + time;
+    house.run(time);
+    house.wait(Duration::try_from(end.duration_since(house.clock.now())).unwrap());
+}
+
+/// How long an order was under way.
+fn took(house: &House, id: &OrderId) -> Duration {
+    let commits = house.journal.commits(&format!("order/{id}"));
+    let (first, last) = (commits.first().unwrap().at, commits.last().unwrap().at);
+    Duration::try_from(last.duration_since(first)).unwrap()
+}
+
+fn are_invoiced(house: &House, orders: &[OrderId]) {
+    for id in orders {
+        assert_eq!(house.fold(id).known().unwrap().status(), Status::Invoiced, "{id}\n{house:?}");
+    }
+}
+
+/// An order for each warehouse every ten seconds, then six hours. Returns the orders of the east and of the west.
+fn hours(house: &mut House, fault: Option<Fault>) -> (Vec<OrderId>, Vec<OrderId>) {
+    if let Some(fault) = fault {
+        strike(house, "eastco", fault);
+    }
+    let (mut east, mut west) = (vec![], vec![]);
+    for n in 0..ORDERS {
+        for (order, ids) in [(order(2 * n), &mut east), (order(2 * n + 1), &mut west)] {
+            ids.push(id(&order));
+            house.order(order);
+        }
+        pass(house, MINUTE / 6);
+    }
+    pass(house, 6 * 60 * MINUTE);
+    (east, west)
+}
+
+/// When each of `orders` was accepted by its warehouse.
+fn accepted(house: &House, orders: &[OrderId]) -> Vec<Timestamp> {
+    let at = |id: &OrderId| {
+        let known = house.fold(id);
+        let share = known.known().unwrap().assignments.keys().next().unwrap().clone();
+        let commits = house.journal.commits(&format!("fulfillment/{share}"));
+        commits.iter().find(|commit| commit.events.contains("fulfillment.accepted")).unwrap().at
+    };
+    orders.iter().map(at).collect()
+}
+
+fn outage(name: &str, fault: Fault) {
+    let mut calm = House::new(11);
+    let (_, untroubled) = hours(&mut calm, None);
+    assert_eq!(calm.gates.writes(), 0, "partners that are well cost no write");
+    let mut house = House::new(11);
+    let (east, west) = hours(&mut house, Some(fault));
+
+    are_invoiced(&house, &west);
+    let mean = |house: &House, ids: &[OrderId]| ids.iter().map(|id| took(house, id)).sum::<Duration>() / 24;
+    let (with, without) = (mean(&house, &west), mean(&calm, &untroubled));
+    let parked = house.parked();
+    assert!(parked.is_empty(), "{parked:?}");
+    assert!(house.most_deliveries <= 3, "{} deliveries of one message", house.most_deliveries);
+    assert!(with <= without + Duration::from_secs(2), "{with:?} beside an outage, {without:?} without");
+    let shares = house.journal.streams().into_iter().filter(|name| name.starts_with("fulfillment/"));
+    let sizes: BTreeMap<String, usize> =
+        shares.map(|name| (name.clone(), house.journal.commits(&name).len())).collect();
+    let (probes, waiting) = (house.town.borrow().partner("eastco").unwrap().ledger.calls.len(), house.due.all().len());
+    let most = sizes.values().max().copied().unwrap_or_default();
+    println!(
+        "{name}: six hours, {ORDERS} orders each: west took {with:?} (without an outage {without:?}); eastco was called \
+         {probes} times, the longest share's stream has {most} commits, the gates were written {} times, {} deliveries of \
+         one message at most, {waiting} items wait",
+        house.gates.writes(),
+        house.most_deliveries
+    );
+    assert!(probes < 100, "{probes} calls in six hours");
+    assert!(most <= 16, "{sizes:?}");
+
+    mend(&house, "eastco");
+    let mended_at = house.clock.now();
+    house.run(A_DAY);
+    are_invoiced(&house, &east);
+    let since: Vec<i64> =
+        accepted(&house, &east).iter().map(|at| at.duration_since(mended_at).as_secs()).filter(|s| *s >= 0).collect();
+    println!("{name}: {} were accepted afterwards, so many seconds after its end: {since:?}", since.len());
+    assert!(since.iter().all(|seconds| *seconds < 330), "nobody waits longer than the circuit is open: {since:?}");
+    assert_eq!(statuses(&house), BTreeMap::from([("invoiced", 2 * ORDERS)]));
+    let broken = broken(&house);
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn b23_a_warehouse_that_is_down_for_hours_keeps_its_own_work_waiting_and_nobody_elses() {
+    outage("down", Fault::Down);
+}
+
+#[test]
+fn b23_a_warehouse_that_answers_after_twenty_seconds_keeps_its_own_work_waiting_and_nobody_elses() {
+    outage("slow", Fault::Latency { ms: 20_000 });
+}
+
+#[test]
+fn what_is_due_together_is_fired_as_it_came_about_over_all_shards() {
+    let house = House::new(1);
+    let queues = testkit::memory::MemoryQueues::default();
+    let item = |n: i64| DueItem {
+        due: house.clock.now(),
+        id: format!("{}-order-price-{n}", sortable(Timestamp::from_second(1_795_000_000 + n).unwrap())),
+        function: "order-price".to_owned(),
+        body: format!("{n:03}"),
+        why: "circuit".to_owned(),
+        partner: None,
+        parent: None,
+    };
+    for n in (0..150).rev() {
+        assert_eq!(house.due.defer(&item(n)).now_or_never(), Some(Ok(())));
+    }
+    let ports = due_fire::Ports { due: house.due.clone(), queues: queues.clone() };
+    let fired = due_fire::handle(&ports, &house.context("due-fire")).now_or_never();
+    assert!(matches!(fired, Some(Ok(150))), "{fired:?}");
+    let bodies: Vec<String> = queues.take().into_iter().map(|(_, body)| body).collect();
+    assert!(bodies.is_sorted(), "{bodies:?}");
+}
