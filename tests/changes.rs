@@ -11,7 +11,7 @@ use domain::order::{Known, Status};
 use domain::review::{Choice, ReviewKind};
 use domain::{Order, OrderId};
 use serde_json::{Value, json};
-use testkit::partners::{System, samples};
+use testkit::partners::samples;
 
 const A_DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -128,19 +128,14 @@ fn b07_a_quantity_changed_after_the_release_ships_once_as_amended() {
 #[test]
 fn b09_what_was_short_ships_when_stock_comes_and_what_went_before_is_not_repeated() {
     let mut house = House::new(15);
-    let stock = |house: &House, pieces: u32| {
-        let mut town = house.town.borrow_mut();
-        let System::Erp(erp) = &mut town.partner_mut("acme-erp").unwrap().system else { panic!("no ERP") };
-        assert!(erp.set_stock("SKU-1", "EAST", pieces.into()) && erp.set_stock("SKU-1", "WEST", 0.into()));
-    };
-    stock(&house, 4);
+    house.stock("SKU-1", [4, 0]);
     house.order(order_of(&json!([line(1, "SKU-1", "10")])));
     house.run(Duration::from_secs(4 * 3_600));
     let id = order_id("CRM-1");
     let short = known(&house, &id);
     assert_eq!(short.status(), Status::PartiallyShipped, "{house:?}");
     assert_eq!(short.ladders()[0].backordered.amount(), 6.into());
-    stock(&house, 100);
+    house.stock("SKU-1", [100, 0]);
     house.run(A_DAY);
     let done = known(&house, &id);
     assert_eq!(done.status(), Status::Invoiced, "{house:?}");
@@ -216,4 +211,18 @@ fn f10_a_day_of_events_played_again_from_the_archive_does_nothing_anywhere() {
     house.amend(&order_id("CRM-1"), 4);
     house.run(A_DAY);
     assert_eq!(crossdock_tests::promises::redriven(&mut house, A_DAY), Vec::<String>::new());
+}
+
+#[test]
+fn b09_stock_that_comes_in_parts_is_waited_for_until_all_of_it_has_come() {
+    let mut house = House::new(22);
+    house.stock("SKU-1-SPLIT", [3, 0]);
+    house.order(order_of(&json!([line(1, "SKU-1-SPLIT", "4")])));
+    house.run(Duration::from_secs(3_600));
+    let id = order_id("CRM-1");
+    assert_eq!(known(&house, &id).ladders()[0].backordered.amount(), 1.into(), "{house:?}");
+    house.stock("SKU-1-SPLIT", [3, 3]);
+    house.run(A_DAY);
+    assert_eq!(known(&house, &id).status(), Status::Invoiced, "{house:?}");
+    assert_kept(&house);
 }

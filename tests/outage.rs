@@ -122,7 +122,7 @@ fn outage(name: &str, fault: Fault) {
         house.most_deliveries
     );
     assert!(probes < 100, "{probes} calls in six hours");
-    assert!(most <= 16, "{sizes:?}");
+    assert!(most <= 24, "{sizes:?}");
 
     mend(&house, "eastco");
     let mended_at = house.clock.now();

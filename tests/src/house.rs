@@ -28,7 +28,7 @@ use testkit::memory::{
 };
 use testkit::partners::exchange::{Method as SimulatedMethod, Outcome as Heard, Request as SimulatedRequest};
 use testkit::partners::outbox::Patience;
-use testkit::partners::{Settings, World};
+use testkit::partners::{Settings, System, World};
 
 use crate::wiring::Rules;
 
@@ -44,6 +44,8 @@ const VISIBILITY: Duration = Duration::from_secs(18);
 const LEASE: Duration = Duration::from_secs(5);
 /// After so many deliveries a message is parked by us.
 const ATTEMPTS: u32 = 5;
+/// Who orders by our own API.
+pub const CLIENT: &str = "portal";
 /// How many instances of one step there are at most: the template's default.
 const INSTANCES: usize = 10;
 
@@ -310,11 +312,50 @@ impl House {
         let now = self.clock.now();
         let mut town = self.town.borrow_mut();
         let Some(partner) = town.partner_mut("crm") else { return };
-        let testkit::partners::System::Crm(crm) = &mut partner.system else { return };
+        let System::Crm(crm) = &mut partner.system else { return };
         if let Ok((effect, webhook)) = crm.create(order, now) {
             partner.note(effect, now);
             partner.say(webhook, now);
         }
+    }
+
+    /// The CRM says something of an order that it sent before.
+    pub fn change(&self, topic: &str, data: Value) {
+        let now = self.clock.now();
+        let mut town = self.town.borrow_mut();
+        let Some(partner) = town.partner_mut("crm") else { return };
+        let System::Crm(crm) = &mut partner.system else { return };
+        if let Ok(webhook) = crm.message(topic, data, now) {
+            partner.say(webhook, now);
+        }
+    }
+
+    /// A client orders by our own API; it repeats a request that fails.
+    pub fn order_by_api(&mut self, order: &Value) {
+        let request = || engine::http::Request {
+            method: "POST".to_owned(),
+            path: "/v1/orders".to_owned(),
+            headers: BTreeMap::from([("idempotency-key".to_owned(), format!("key-{}", order["id"]))]),
+            body: order.to_string().into_bytes(),
+            client: CLIENT.to_owned(),
+            scopes: vec!["orders:write".to_owned()],
+            ..engine::http::Request::default()
+        };
+        let read = partners::read_order_body;
+        let ports = order_accept::Ports { journal: self.journal.clone(), parties: self.parties.clone(), read };
+        let answered = order_accept::handle(&ports, request(), &self.context("order-accept")).now_or_never();
+        match answered {
+            Some(Ok(response)) if matches!(response.status, 202 | 409) => {}
+            other => self.wrong.push(format!("an order by the API was not taken: {other:?}")),
+        }
+    }
+
+    /// Sets what the ERP has of an SKU, in eaches: in the east, and in the west.
+    pub fn stock(&self, sku: &str, [east, west]: [u32; 2]) {
+        let mut town = self.town.borrow_mut();
+        let Some(System::Erp(erp)) = town.partner_mut("acme-erp").map(|it| &mut it.system) else { return };
+        erp.set_stock(sku, "EAST", east.into());
+        erp.set_stock(sku, "WEST", west.into());
     }
 
     /// Works until nothing is left to be done before `horizon` has passed. Returns the number of deliveries.
@@ -539,6 +580,20 @@ impl House {
         for review in known.reviews().iter().filter(|review| review.kind == kind) {
             let decision = Decision { review: review.key(), kind, choice, by: "ops".to_owned(), note: String::new() };
             self.wish(order, &format!("decide-{}", review.key()), &OrderCommand::Decide(decision));
+        }
+    }
+
+    /// Somebody decides everything of an order that waits for a decision, each in the `way`-th of its options, counted round.
+    /// Nobody says that they settled it elsewhere: here, nobody would have.
+    pub fn decide_all(&mut self, order: &OrderId, way: usize) {
+        let Order::Known(known) = self.fold(order) else { return };
+        for review in known.reviews() {
+            let options = review.kind.options().iter().filter(|choice| **choice != Choice::SettledByHand);
+            let options: Vec<Choice> = options.copied().collect();
+            let Some(choice) = options.get(way % options.len().max(1)).copied() else { continue };
+            let (key, kind) = (review.key(), review.kind);
+            let decision = Decision { review: key.clone(), kind, choice, by: "ops".to_owned(), note: String::new() };
+            self.wish(order, &format!("decide-{key}"), &OrderCommand::Decide(decision));
         }
     }
 
@@ -899,7 +954,7 @@ impl House {
                 order.run("backorder-check", ports, backorder_check::handle)
             }
             "shipment-watch" => {
-                let ports = shipment_watch::Ports { journal, warehouse: partner };
+                let ports = shipment_watch::Ports { journal, warehouse: partner.clone(), registry: partner };
                 order.run("shipment-watch", ports, shipment_watch::handle)
             }
             "change-submit" => {

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::order::{Known, Status};
+use domain::review::{Choice, Decision};
 use domain::{Fulfillment, FulfillmentId, LineNo, Order};
 use rust_decimal::Decimal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::house::{House, order_id};
+use crate::house::{CLIENT, House, order_id};
 
 /// What a finished run is held to beside the promises themselves.
 #[derive(Debug)]
@@ -26,10 +27,13 @@ pub fn broken(house: &House) -> Vec<String> {
     let mut broken = house.wrong.clone();
     broken.extend(at_most_one(house));
     broken.extend(nothing_lost(house));
-    for id in house.orders() {
-        if let Order::Known(known) = house.fold(&id) {
-            broken.extend(conserved(&known));
-            broken.extend(agrees_with_ledgers(house, &known));
+    let mut bought = BTreeSet::new();
+    for known in all(house) {
+        broken.extend(conserved(&known));
+        broken.extend(agrees_with_ledgers(house, &known));
+        let natural = (known.submission.customer.to_string(), known.submission.customer_po.to_string());
+        if let Some((_, po)) = bought.replace(natural) {
+            broken.push(format!("P2: {po} is two orders"));
         }
     }
     broken.extend(journaled(house));
@@ -41,15 +45,16 @@ pub fn broken(house: &House) -> Vec<String> {
 pub fn broken_after(house: &House, weather: &Weather<'_>) -> Vec<String> {
     let mut broken = broken(house);
     broken.extend(house.parked().iter().map(|m| format!("P1: still parked: {} {} {}", m.function, m.code, m.cause)));
-    for order in weather.orders {
-        let external = order["id"].as_str().unwrap_or_default().to_owned();
-        let Order::Known(known) = house.fold(&order_id(&external)) else { continue };
+    for known in all(house) {
+        let external = known.submission.external_id.as_str();
+        let is_given_up = |decision: &Decision| decision.choice == Choice::Cancel;
+        let may_end = weather.cancelled.iter().any(|it| it == external) || known.decisions.values().any(is_given_up);
         let status = known.status();
-        if status != Status::Invoiced && !weather.cancelled.contains(&external) {
+        if status != Status::Invoiced && !(may_end && status.is_final()) {
             let reviews = known.reviews();
             broken.push(format!("P1: order {external} ended as {}: {reviews:?}", status.as_str()));
         }
-        broken.extend(shown(house, &known, &external));
+        broken.extend(shown(house, &known));
         broken.extend(moved(house, &known));
     }
     let lossy = |name: &String| name.starts_with("partner") || ["stalled", "raced"].iter().all(|it| it != name);
@@ -57,6 +62,14 @@ pub fn broken_after(house: &House, weather: &Weather<'_>) -> Vec<String> {
         broken.extend(unanswered(house));
     }
     broken
+}
+
+/// Every order that was submitted.
+fn all(house: &House) -> impl Iterator<Item = Box<Known>> {
+    house.orders().into_iter().filter_map(|id| match house.fold(&id) {
+        Order::Known(known) => Some(known),
+        Order::Absent => None,
+    })
 }
 
 /// P8: every message that was ever sent is sent again, days later.
@@ -163,9 +176,12 @@ fn unanswered(house: &House) -> Vec<String> {
     broken
 }
 
-/// The CRM shows what the journal says.
-fn shown(house: &House, order: &Known, external: &str) -> Option<String> {
+/// The CRM shows what the journal says. It knows an order that it did not send by our name for it.
+fn shown(house: &House, order: &Known) -> Option<String> {
     let status = order.status().as_str();
+    let own = order.id().to_string();
+    let is_its_own = order.submission.source.as_str() != CLIENT;
+    let external = if is_its_own { order.submission.external_id.as_str() } else { &own };
     let shown = house.state("acme-crm")["statuses"][external]["status"].as_str().map(str::to_owned);
     (shown.as_deref() != Some(status)).then(|| format!("P4: order {external} is {status}, the CRM shows {shown:?}"))
 }
@@ -187,7 +203,7 @@ fn moved(house: &House, order: &Known) -> Vec<String> {
             let reference = format!("{share}/{}", package["id"].as_str().unwrap_or_default());
             let postings = issued.as_array().into_iter().flatten();
             for posted in postings.filter(|issue| issue["reference"].as_str() == Some(&reference)) {
-                if quantities(&posted["lines"]) != lines {
+                if quantities(&in_kits(&posted["lines"])) != lines {
                     broken.push(format!("P5: {reference} left with {lines:?}, the ERP posted {}", posted["lines"]));
                 }
             }
@@ -208,6 +224,30 @@ fn is_gone(package: &Value) -> bool {
     let outside = ["picked_up", "in_transit", "out_for_delivery", "delivered"];
     let milestones = package["milestones"].as_array().into_iter().flatten();
     milestones.filter_map(Value::as_str).any(|name| outside.contains(&name))
+}
+
+/// The kit of `infra/partners`, and how many of each part make one.
+pub const KIT: (&str, [(&str, u32); 2]) = ("SKU-50-KIT", [("SKU-51", 2), ("SKU-52", 1)]);
+
+/// What was taken out of the stock in parts, in kits: as many of every part, or the lines stay as they are.
+fn in_kits(lines: &Value) -> Value {
+    let lines = lines.as_array().cloned().unwrap_or_default();
+    let (parts, mut others): (Vec<Value>, Vec<Value>) =
+        lines.iter().cloned().partition(|line| KIT.1.iter().any(|(sku, _)| line["sku"] == *sku));
+    let kits = |line: &Value| {
+        let amount: Decimal = line["quantity"].as_str()?.parse().ok()?;
+        let (_, per_kit) = KIT.1.iter().find(|(sku, _)| line["sku"] == *sku)?;
+        Some(amount / Decimal::from(*per_kit))
+    };
+    for line in parts.iter().filter(|line| line["sku"] == KIT.1[0].0) {
+        let of_line: Vec<&Value> = parts.iter().filter(|part| part["line"] == line["line"]).collect();
+        if of_line.len() != KIT.1.len() || of_line.iter().any(|part| kits(part) != kits(line)) {
+            return Value::Array(lines);
+        }
+        let whole = kits(line).unwrap_or_default().to_string();
+        others.push(json!({"line": line["line"], "sku": KIT.0, "quantity": whole}));
+    }
+    Value::Array(others)
 }
 
 fn quantities(lines: &Value) -> BTreeMap<LineNo, Decimal> {
@@ -297,7 +337,13 @@ fn nothing_lost(house: &House) -> Vec<String> {
     for order in house.made("acme-crm", "order").keys() {
         let id = order_id(order);
         match house.fold(&id) {
-            Order::Absent if parked.is_empty() => broken.push(format!("P1: {order} was never submitted")),
+            // Its purchase order may have come by the API before.
+            Order::Absent
+                if parked.is_empty()
+                    && !all(house).any(|it| sent_as(house, order) == it.submission.customer_po.as_str()) =>
+            {
+                broken.push(format!("P1: {order} was never submitted"));
+            }
             Order::Absent => {}
             Order::Known(known) => {
                 let share_waits = known
@@ -312,6 +358,13 @@ fn nothing_lost(house: &House) -> Vec<String> {
         }
     }
     broken
+}
+
+/// The purchase order that the CRM's `order` is for.
+fn sent_as(house: &House, order: &str) -> String {
+    let state = house.state("acme-crm");
+    let sent = state["orders"].as_array().into_iter().flatten().find(|it| it["id"] == order);
+    sent.and_then(|it| it["customer_po"].as_str()).unwrap_or_default().to_owned()
 }
 
 /// P5: every line adds up.

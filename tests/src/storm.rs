@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::memory::{Fault, Script, Strike};
-use testkit::partners::fault::Rule;
+use testkit::partners::fault::{Fault as Trouble, Rule, When};
 use testkit::partners::floor::Script as FloorScript;
 use testkit::partners::{PARTNERS, System, samples};
 
@@ -20,6 +20,9 @@ use crate::logs;
 use crate::promises::{self, Weather};
 
 const A_DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// More than all orders of a storm want, in eaches.
+const PLENTY: u32 = 1_000_000;
 
 /// Functions whose clocks may be wrong: every one that reads its own.
 const CLOCKS: [&str; 16] = [
@@ -83,6 +86,8 @@ pub enum Element {
     Twice(&'static str),
     /// A function's processes have a wrong clock, by so many milliseconds.
     Skew(&'static str, i64),
+    /// There are only so many eaches of an SKU, in the east and in the west, until the storm is over.
+    Shelf(String, [u32; 2]),
     /// A warehouse packs in an unusual way.
     Floor(&'static str, Box<FloorScript>),
     /// The warehouse without keys does not refuse a second order under the same reference either.
@@ -102,6 +107,16 @@ pub enum Request {
     ReleaseHold(String),
     /// The customer wants so many of the first line.
     Amend(String, u32),
+    /// The CRM says that an order goes to another address: what it sends is the order as it is now.
+    Readdress(Value),
+    /// The same purchase order comes by our own API, too.
+    ByApi(Value),
+    /// Somebody decides what of an order waits for a decision, each in the way that has this number, counted round.
+    Decide(String, usize),
+    /// A partner does not answer any more, or slowly.
+    Outage(&'static str, Trouble),
+    /// It is well again.
+    Mended(&'static str),
 }
 
 /// What became of a run.
@@ -168,7 +183,7 @@ impl Schedule {
     fn private(&self) -> BTreeSet<String> {
         let mut words = BTreeSet::new();
         for element in &self.elements {
-            if let Element::Order(order, _) = element {
+            if let Element::Order(order, _) | Element::Moment(_, Request::Readdress(order)) = element {
                 words.extend(promises::private(order));
             }
         }
@@ -244,6 +259,7 @@ fn strikes(dice: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
 
 /// Orders and what is wished of them.
 fn requests(dice: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
+    let first = elements.len();
     let count = dice.usize(1..4);
     let mut number = 0;
     let id = || {
@@ -251,26 +267,70 @@ fn requests(dice: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) 
         format!("CRM-{number}")
     };
     let orders = samples::orders(count + dice.usize(0..8), dice.u64(..), id);
-    for order in orders.into_iter().rev().take(count) {
+    for mut order in orders.into_iter().rev().take(count) {
         let id = order["id"].as_str().unwrap_or_default().to_owned();
+        unusual(dice, &mut order, elements);
         // Most of an order's work is done within its first seconds.
-        if dice.u8(0..6) == 0 || quiet && dice.bool() {
-            elements.push(Element::Order(order, dice.u64(0..3)));
-            elements.push(Element::Moment(dice.u64(0..6), Request::Cancel(id)));
-        } else if dice.u8(0..4) == 0 {
-            elements.push(Element::Order(order, dice.u64(0..4)));
-            if dice.bool() {
+        match dice.u8(0..24) {
+            kind if kind < 4 || quiet && dice.bool() => {
+                elements.push(Element::Order(order, dice.u64(0..3)));
+                elements.push(Element::Moment(dice.u64(0..6), Request::Cancel(id)));
+            }
+            4..7 => {
+                elements.push(Element::Order(order, dice.u64(0..4)));
                 elements.push(Element::Moment(dice.u64(0..8), Request::Hold(id.clone())));
                 elements.push(Element::Moment(dice.u64(0..40), Request::ReleaseHold(id)));
-            } else {
+            }
+            7..10 => {
+                elements.push(Element::Order(order, dice.u64(0..4)));
                 elements.push(Element::Moment(dice.u64(0..8), Request::Amend(id, dice.u32(1..9))));
             }
-        } else {
-            elements.push(Element::Order(order, dice.u64(0..20)));
+            10..12 => {
+                let mut moved = order.clone();
+                moved["ship_to"]["line1"] = json!(format!("{} Another Road", dice.u32(1..400)));
+                elements.push(Element::Order(order, dice.u64(0..4)));
+                elements.push(Element::Moment(dice.u64(0..8), Request::Readdress(moved)));
+            }
+            12..14 => {
+                let mut twin = order.clone();
+                twin["id"] = json!(format!("{id}-again"));
+                elements.push(Element::Order(order, dice.u64(0..2)));
+                elements.push(Element::Moment(0, Request::ByApi(twin)));
+            }
+            14..16 => {
+                elements.push(Element::Order(order, dice.u64(0..20)));
+                elements.push(Element::Moment(dice.u64(0..900), Request::Decide(id, dice.usize(0..3))));
+            }
+            _ => elements.push(Element::Order(order, dice.u64(0..20))),
         }
+    }
+    if !quiet && dice.u8(0..4) == 0 {
+        let partner = dice.choice(PARTNERS).map_or("acme-erp", |(name, ..)| name);
+        let trouble = if dice.bool() { Trouble::Down } else { Trouble::Latency { ms: dice.u64(2_000..20_000) } };
+        let at = dice.usize(first..=elements.len());
+        elements.insert(at, Element::Moment(0, Request::Outage(partner, trouble)));
+        let at = dice.usize(at + 1..=elements.len());
+        elements.insert(at, Element::Moment(dice.u64(10..3_600), Request::Mended(partner)));
     }
     for _ in 0..dice.u32(1..4) {
         elements.push(Element::Moment(dice.u64(1..600), Request::Redrive));
+    }
+}
+
+/// What not every order has: nothing on the shelf, nobody who would lend, a kit, a wish to have all of it at once.
+fn unusual(dice: &mut fastrand::Rng, order: &mut Value, elements: &mut Vec<Element>) {
+    if dice.u8(0..8) == 0
+        && let Some(sku) = order["lines"][0]["sku"].as_str()
+    {
+        elements.push(Element::Shelf(sku.to_owned(), [dice.u32(0..4), dice.u32(0..2)]));
+        order["ship_complete"] = json!(dice.bool());
+    }
+    if dice.u8(0..12) == 0 {
+        order["customer"]["id"] = json!("C-POOR-1");
+    }
+    if dice.u8(0..10) == 0 {
+        order["lines"][0]["sku"] = json!(promises::KIT.0);
+        order["lines"][0]["uom"] = json!("EA");
     }
 }
 
@@ -307,11 +367,11 @@ fn play(schedule: &Schedule) -> Report {
             Element::Hiccup(message, hiccup) => drop(house.hiccups.insert(*message, *hiccup)),
             Element::Twice(function) => drop(house.twice.insert((*function).to_owned())),
             Element::Skew(function, ms) => drop(house.skews.insert((*function).to_owned(), *ms)),
-            Element::Gale(..) | Element::Floor(..) | Element::Careless => prepare(&house, element),
+            Element::Gale(..) | Element::Floor(..) | Element::Shelf(..) | Element::Careless => prepare(&house, element),
             Element::Order(order, _) => orders.push(order.clone()),
             Element::Moment(_, Request::Cancel(order)) => cancelled.push(order.clone()),
             Element::Moment(_, Request::Hold(order)) => held.push(order.clone()),
-            Element::Moment(_, Request::Redrive | Request::ReleaseHold(_) | Request::Amend(..)) => {}
+            Element::Moment(..) => {}
         }
     }
     let script = Script::storm(strikes);
@@ -331,6 +391,11 @@ fn play(schedule: &Schedule) -> Report {
                     Request::Hold(order) => house.hold(&order_id(order)),
                     Request::ReleaseHold(order) => house.release_hold(&order_id(order)),
                     Request::Amend(order, quantity) => house.amend(&order_id(order), *quantity),
+                    Request::Readdress(order) => house.change("order.amended", order.clone()),
+                    Request::ByApi(order) => house.order_by_api(order),
+                    Request::Decide(order, way) => house.decide_all(&order_id(order), *way),
+                    Request::Outage(partner, trouble) => strike(&house, partner, trouble),
+                    Request::Mended(partner) => mend(&house, partner, Some(OUTAGE)),
                 }
             }
             Element::Gale(..)
@@ -339,6 +404,7 @@ fn play(schedule: &Schedule) -> Report {
             | Element::Twice(_)
             | Element::Skew(..)
             | Element::Floor(..)
+            | Element::Shelf(..)
             | Element::Careless => {}
         }
     }
@@ -347,8 +413,13 @@ fn play(schedule: &Schedule) -> Report {
     if !house.wrong.is_empty() {
         return Report { violations: house.wrong, delivered, met, ..Report::default() };
     }
-    for partner in &mut house.town.borrow_mut().partners {
-        partner.faults.clear(None);
+    for (partner, ..) in PARTNERS {
+        mend(&house, partner, None);
+    }
+    for element in &schedule.elements {
+        if let Element::Shelf(sku, _) = element {
+            house.stock(sku, [PLENTY; 2]);
+        }
     }
     for order in &held {
         house.release_hold(&order_id(order));
@@ -359,7 +430,11 @@ fn play(schedule: &Schedule) -> Report {
         if !house.wrong.is_empty() {
             return Report { violations: house.wrong, delivered, met, ..Report::default() };
         }
+        for order in house.orders() {
+            house.decide_all(&order, 0);
+        }
     }
+    delivered += house.run(A_DAY);
     let struck = counted(&house, &met);
     let weather = Weather { orders: &orders, cancelled: &cancelled, struck: &struck };
     let mut violations = promises::broken_after(&house, &weather);
@@ -372,7 +447,27 @@ fn play(schedule: &Schedule) -> Report {
     Report { struck, violations, delivered, journal, met }
 }
 
+/// The rule that an outage is.
+const OUTAGE: &str = "outage";
+
+fn strike(house: &House, partner: &str, trouble: &Trouble) {
+    if let Some(partner) = house.town.borrow_mut().partner_mut(partner) {
+        let rule = Rule { name: Some(OUTAGE.to_owned()), when: When::default(), fault: trouble.clone() };
+        partner.faults.add(rule);
+    }
+}
+
+fn mend(house: &House, partner: &str, rule: Option<&str>) {
+    if let Some(partner) = house.town.borrow_mut().partner_mut(partner) {
+        partner.faults.clear(rule);
+    }
+}
+
 fn prepare(house: &House, element: &Element) {
+    if let Element::Shelf(sku, pieces) = element {
+        house.stock(sku, *pieces);
+        return;
+    }
     let mut town = house.town.borrow_mut();
     match element {
         Element::Gale(partner, rule) => {
@@ -395,6 +490,7 @@ fn prepare(house: &House, element: &Element) {
         | Element::Strike(_)
         | Element::Hiccup(..)
         | Element::Twice(_)
+        | Element::Shelf(..)
         | Element::Skew(..) => {}
     }
 }
@@ -429,6 +525,21 @@ impl fmt::Display for Element {
             Self::Moment(pause, Request::Amend(order, quantity)) => {
                 write!(f, "{pause} s pass; order {order} is amended to {quantity} of its first line")
             }
+            Self::Moment(pause, Request::Readdress(order)) => {
+                write!(f, "{pause} s pass; order {} goes to another address", order["id"].as_str().unwrap_or("?"))
+            }
+            Self::Moment(pause, Request::ByApi(order)) => {
+                let po = order["customer_po"].as_str().unwrap_or("?");
+                write!(f, "{pause} s pass; {po} is ordered by our API, too")
+            }
+            Self::Moment(pause, Request::Decide(order, way)) => {
+                write!(f, "{pause} s pass; what waits of {order} is decided in way {way}")
+            }
+            Self::Moment(pause, Request::Outage(partner, trouble)) => {
+                write!(f, "{pause} s pass; {partner} has an outage: {}", trouble.name())
+            }
+            Self::Moment(pause, Request::Mended(partner)) => write!(f, "{pause} s pass; {partner} is well again"),
+            Self::Shelf(sku, [east, west]) => write!(f, "of {sku} there are {east} in the east and {west} in the west"),
             Self::Gale(partner, rule) => {
                 let when = &rule.when;
                 let percent = when.percent.unwrap_or(100);

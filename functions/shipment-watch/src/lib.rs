@@ -2,8 +2,8 @@
 //!
 //! - On: `order.assigned`, through its own queue; then at each deadline of the share, as a due item.
 //! - Does: `Warehouse::inquire`, which changes nothing.
-//! - Then: the facts that the warehouse had not told; `fulfillment.late`; for a share without an answer
-//!   `order.withdrawal_requested`, so that another site ships it.
+//! - Then: the facts that the warehouse had not told; `fulfillment.late`; for a share without an answer that another site could
+//!   ship, `order.withdrawal_requested`.
 //! - Fails: MSG-002 (unreadable id), STO-… (the journal). A warehouse that cannot be asked does not keep a deadline from being
 //!   raised.
 
@@ -11,16 +11,19 @@ use domain::fulfillment::{Late, Missing, Opened, Watch};
 use domain::{Fulfillment, FulfillmentCommand, Order, OrderCommand};
 use engine::context::ShareWork;
 use engine::failure::Wait;
+use engine::inbound::Sites;
 use engine::partner::Warehouse;
 use engine::{Context, Failure, Journal, Outcome, Stream};
 
 /// All that this step may touch.
 #[derive(Debug)]
-pub struct Ports<J, W> {
+pub struct Ports<J, W, R> {
     /// Orders' and fulfilments' streams.
     pub journal: J,
     /// The 3PLs.
     pub warehouse: W,
+    /// The warehouses' sites.
+    pub registry: R,
 }
 
 /// Carries out the step.
@@ -28,7 +31,7 @@ pub struct Ports<J, W> {
 /// # Errors
 /// See the module's header; deferred until the next deadline.
 pub async fn handle(
-    ports: &Ports<impl Journal, impl Warehouse>,
+    ports: &Ports<impl Journal, impl Warehouse, impl Sites>,
     work: ShareWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
@@ -39,11 +42,17 @@ pub async fn handle(
     };
     let passed = |share: &Fulfillment| share.watch(&assigned).passed(cx.now);
     if passed(&share.state).is_some() {
-        if let Some(inquiry) = share.state.inquiry()
-            && let Ok(facts) = ports.warehouse.inquire(cx, &inquiry).await
-        {
-            let cause = cx.cause(&format!("{}@{}", work.fulfillment, share.version));
-            share.commit(&ports.journal, cx, &cause, FulfillmentCommand::RecordAll(facts)).await?;
+        if let Some(inquiry) = share.state.inquiry() {
+            match ports.warehouse.inquire(cx, &inquiry).await {
+                Ok(facts) => {
+                    let cause = cx.cause(&format!("{}@{}", work.fulfillment, share.version));
+                    share.commit(&ports.journal, cx, &cause, FulfillmentCommand::RecordAll(facts)).await?;
+                }
+                Err(failure) => {
+                    let code = failure.code().as_str();
+                    tracing::warn!(share = %work.fulfillment, code, "{} could not be asked", inquiry.warehouse);
+                }
+            }
         }
         if let Some(late) = passed(&share.state) {
             raise(ports, &mut order, &mut share, late, cx).await?;
@@ -59,14 +68,16 @@ pub async fn handle(
 const AT_LEAST: std::time::Duration = std::time::Duration::from_secs(60);
 
 async fn raise(
-    ports: &Ports<impl Journal, impl Warehouse>,
+    ports: &Ports<impl Journal, impl Warehouse, impl Sites>,
     order: &mut Stream<Order>,
     share: &mut Stream<Fulfillment>,
     late: Late,
     cx: &Context,
 ) -> Result<(), Failure> {
     let key = format!("{}#late-{}", share.id, late.due);
-    if late.missing == Missing::Acknowledgement {
+    if late.missing == Missing::Acknowledgement
+        && order.state.could_ship_elsewhere(&share.id, &ports.registry.sites(cx).await?, cx.now)
+    {
         order.commit(&ports.journal, cx, &cx.cause(&key), OrderCommand::Reassign(share.id.clone())).await?;
     }
     share.commit(&ports.journal, cx, &cx.cause(&key), FulfillmentCommand::RecordLate(late)).await?;

@@ -10,15 +10,13 @@ async fn main() -> Exit {
     cloud::step(
         "shipment-watch",
         async |start| {
-            Ok(Ports {
-                journal: start.journal()?,
-                warehouse: Partners::new(
-                    (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
-                    start.clock(),
-                    start.gates()?,
-                ),
-            })
+            let partners = Partners::new(
+                (start.registry()?, start.secrets()?),
+                HttpTransport::new(start.partners_may_be_private(), start.patience())?,
+                start.clock(),
+                start.gates()?,
+            );
+            Ok(Ports { journal: start.journal()?, warehouse: partners.clone(), registry: partners })
         },
         handle,
     )

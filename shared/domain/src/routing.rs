@@ -101,6 +101,21 @@ impl crate::order::Order {
     }
 }
 
+impl crate::order::Order {
+    /// Whether other `sites` could ship all that `share` has, from the stock that is set aside: if not, asking it back would
+    /// only make the order unroutable.
+    pub fn could_ship_elsewhere(&self, share: &FulfillmentId, sites: &[Site], now: Timestamp) -> bool {
+        let Some((order, assignment)) = self.known().and_then(|order| Some((order, order.assignments.get(share)?)))
+        else {
+            return false;
+        };
+        let sites_of = |share: &FulfillmentId| order.assignments.get(share).map(|assignment| &assignment.site);
+        let refused = order.refusals().filter_map(sites_of).chain([&assignment.site]).collect();
+        let question = RoutingQuestion { order, shares: assignment.lines.clone(), refused };
+        matches!(question.decide(sites, now), OrderCommand::RecordRouting(routing) if !routing.assignments.is_empty())
+    }
+}
+
 /// What every line needs from a warehouse now: ordered, less what is short.
 fn wanted(known: &Known) -> Vec<Share> {
     let open = known.ladders().into_iter().filter(|ladder| !ladder.open.is_zero());
@@ -322,6 +337,24 @@ mod tests {
                 OrderCommand::RecordRelease(released("SO-1")),
             ],
         )
+    }
+
+    #[test]
+    fn a_share_could_ship_elsewhere_where_another_site_has_all_of_it_and_nobody_refused_it() {
+        let sites = [site("EAST", 100, &[]), site("WEST", 110, &[])];
+        let routed = |stock: &[LineStock<'_>]| {
+            let order = released_with(&[3], stock);
+            let routing = decide(&order, &sites, at(1));
+            (apply(order, OrderCommand::RecordRouting(routing.clone())), routing.assignments[0].fulfillment.clone())
+        };
+        for (stock, elsewhere) in [
+            ([("EAST", 3), ("WEST", 3)], true),
+            ([("EAST", 3), ("WEST", 2)], false),
+            ([("EAST", 3), ("NORTH", 3)], false),
+        ] {
+            let (order, share) = routed(&[(1, &stock, 0)]);
+            assert_eq!(order.could_ship_elsewhere(&share, &sites, at(2)), elsewhere, "{stock:?}");
+        }
     }
 
     fn decide(order: &Order, sites: &[Site], now: Timestamp) -> Routing {

@@ -188,6 +188,13 @@ pub struct Faltered {
     pub unsent: bool,
 }
 
+impl Faltered {
+    /// Whether nothing was done for certain: the attempt did nothing, and none before it may have.
+    pub fn did_nothing(&self) -> bool {
+        self.unsent && self.attempt == 1
+    }
+}
+
 /// A call that the partner refused for a reason of its own; nothing was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EffectRefused {
@@ -211,13 +218,12 @@ pub(crate) fn is_held(sendings: &Sendings, faltered: &Faltered) -> bool {
     }
 }
 
-/// Lets go of a claim without closing it. A first attempt that did nothing leaves nothing to doubt; a later one follows one
-/// whose outcome nobody knows.
+/// Lets go of a claim without closing it, unless there is nothing to doubt.
 pub(crate) fn let_go(sendings: &mut Sendings, faltered: &Faltered) {
     if !is_held(sendings, faltered) {
         return;
     }
-    if faltered.unsent && faltered.attempt == 1 {
+    if faltered.did_nothing() {
         sendings.remove(&faltered.effect);
     } else if let Some(claim) = sendings.get_mut(&faltered.effect) {
         *claim = Claim::Faltered(claim.sending().clone());

@@ -43,6 +43,8 @@ pub(crate) struct Desk<'a, S, T> {
 pub(crate) struct Notes {
     /// How many requests were sent.
     requests: Cell<u32>,
+    /// A request had no answer, or the answer that the partner is out of order.
+    failed: Cell<bool>,
     /// The slowest answer; `None` where there was none.
     slowest: Cell<Option<Duration>>,
     /// The partner said "later".
@@ -107,27 +109,33 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
 
     /// Asks. A token that the partner does not accept is read anew, once: it may have been changed a moment ago.
     pub(crate) async fn ask(&self, ask: &Ask) -> Result<Answer, CallFailure> {
-        if !self.partner.csrf || matches!(ask.method, Method::Get) {
-            let reply = self.send_as_known(ask).await?;
-            return self.meaning(reply);
+        let reply = if self.partner.csrf && ask.method != Method::Get {
+            self.send_with_csrf(ask).await?
+        } else {
+            self.send_as_known(ask).await?
+        };
+        // An answer to a condition of ours; without one it would be our own mistake.
+        if reply.status == 412 && ask.headers.iter().any(|(name, _)| *name == "if-match") {
+            return Ok(Answer::Conflict(reply));
         }
+        self.meaning(reply)
+    }
+
+    /// Sends with the session's token against forged requests.
+    async fn send_with_csrf(&self, ask: &Ask) -> Result<Reply, CallFailure> {
         let kept = self.csrf.of(&self.partner.id);
         let is_new = kept.is_none();
         let token = match kept {
             Some(token) => token,
             None => self.fetch_csrf().await?,
         };
-        let mut reply = self.send_as_known(&with(ask, &token)).await?;
+        let reply = self.send_as_known(&with(ask, &token)).await?;
         // It expired with the session. The partner did nothing, so that the write is sent again, once.
         if reply.status == 403 && csrf::is_required(&reply) && !is_new {
             let token = self.fetch_csrf().await?;
-            reply = self.send_as_known(&with(ask, &token)).await?;
+            return self.send_as_known(&with(ask, &token)).await;
         }
-        // An answer to a condition of ours; without one it would be our own mistake.
-        if reply.status == 412 && ask.headers.iter().any(|(name, _)| *name == "if-match") {
-            return Ok(Answer::Conflict(reply));
-        }
-        self.meaning(reply)
+        Ok(reply)
     }
 
     /// Fetches a token for writes, and keeps it. Whatever fails here, the write was not sent.
@@ -180,10 +188,8 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
         self.notes.requests.set(self.notes.requests.get() + 1);
         let asked_at = self.clock.now();
         let reply = self.transport.send(call).await;
-        if reply.is_ok() {
-            let took = Duration::try_from(self.clock.now().duration_since(asked_at)).unwrap_or_default();
-            self.notes.slowest.set(self.notes.slowest.get().max(Some(took)));
-        }
+        let took = Duration::try_from(self.clock.now().duration_since(asked_at)).unwrap_or_default();
+        self.notes.take(&reply, took);
         reply.map_err(|failure| match failure {
             TransportFailure::NotSent(why) => {
                 CallFailure::NotSent { code: Code::PartnerBusy, cause: self.cause("cannot be reached", &why) }
@@ -318,22 +324,24 @@ impl Notes {
         self.requests.get()
     }
 
-    /// What came of the call. A partner that refuses, or answers what nobody can read, is there; one that is out of order,
-    /// or whose answer did not come, is not.
-    pub(crate) fn heard<A>(&self, result: &Result<A, CallFailure>) -> Heard {
-        let is_down = match result {
-            Err(CallFailure::NotSent { code, .. } | CallFailure::Unknown { code, .. }) => {
-                matches!(code, Code::PartnerBusy | Code::PartnerTimeout)
+    /// A partner that refuses, or answers what nobody can read, is there; one that is out of order, or whose answer did not
+    /// come, is not.
+    fn take(&self, reply: &Result<Reply, TransportFailure>, took: Duration) {
+        match reply {
+            Ok(reply) => {
+                self.slowest.set(self.slowest.get().max(Some(took)));
+                self.failed.set(self.failed.get() || matches!(reply.status, 408 | 500..=599));
             }
-            Err(
-                CallFailure::Refused(_)
-                | CallFailure::Limited { .. }
-                | CallFailure::Closed { .. }
-                | CallFailure::Ours { .. },
-            )
-            | Ok(_) => false,
-        };
-        match (is_down, self.later.get(), self.slowest.get()) {
+            Err(TransportFailure::NotSent(_) | TransportFailure::TimedOut | TransportFailure::Lost(_)) => {
+                self.failed.set(true);
+            }
+            Err(TransportFailure::Forbidden(_)) => {}
+        }
+    }
+
+    /// What came of the call.
+    pub(crate) fn heard(&self) -> Heard {
+        match (self.failed.get(), self.later.get(), self.slowest.get()) {
             (true, _, _) => Heard::Failed,
             (false, Some(until), _) => Heard::Later(until),
             (false, None, Some(took)) => Heard::Answer(took),

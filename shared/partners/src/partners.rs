@@ -173,7 +173,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Partners<S, T, C,
         let pass = self.gatekeeper.admit(partner, cx, self.clock.now()).await?;
         let desk = self.desk(partner, cx);
         let result = call(&desk).await;
-        let (heard, requests) = (desk.notes.heard(&result), desk.notes.requests());
+        let (heard, requests) = (desk.notes.heard(), desk.notes.requests());
         // What takes more than half of the time that there is, is slow, whatever the document says.
         let limits = Limits { slow: partner.limits.slow.min(desk.timeout() / 2), ..partner.limits };
         match (result, self.gatekeeper.tell(partner, &limits, &pass, heard, requests, self.clock.now()).await) {

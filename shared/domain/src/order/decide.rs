@@ -210,6 +210,7 @@ impl Known {
                     || progress.packages.iter().any(|package| package.status == back)
             }
             OrderCommand::RecordAllocation(allocation) => allocation.lines.iter().any(|line| !line.short.is_zero()),
+            OrderCommand::RecordFaltered(faltered) => faltered.did_nothing() && self.is_cancelled(),
             OrderCommand::RecordAllocationReleased(_)
             | OrderCommand::RecordSalesOrderCancelled(_)
             | OrderCommand::RaiseOverdue(_)
@@ -231,7 +232,6 @@ impl Known {
             | OrderCommand::Amend(_)
             | OrderCommand::Reassign(_)
             | OrderCommand::Announce(_)
-            | OrderCommand::RecordFaltered(_)
             | OrderCommand::RecordRefused(_) => false,
         }
     }
@@ -306,13 +306,7 @@ impl Known {
             OrderCommand::Reassign(share) => self.reassign(share),
             OrderCommand::Decide(decision) => self.follow_decision(decision),
             OrderCommand::Announce(sending) => vec![OrderEvent::Sending(sending)],
-            OrderCommand::RecordFaltered(faltered) => {
-                if is_held(&self.sendings, &faltered) {
-                    vec![OrderEvent::Faltered(faltered)]
-                } else {
-                    vec![]
-                }
-            }
+            OrderCommand::RecordFaltered(faltered) => self.falter(faltered),
             OrderCommand::RecordRefused(refused) => {
                 let known = self.refused.get(&refused.effect) == Some(&refused.rejection);
                 if known && !self.sendings.contains_key(&refused.effect) {
@@ -322,6 +316,23 @@ impl Known {
                 }
             }
         }
+    }
+
+    /// What a cancelled order was about to make and certainly did not needs no undoing. It is recorded as undone, since it may
+    /// be the last that the order waited for.
+    fn falter(&self, faltered: Faltered) -> Vec<OrderEvent> {
+        if !is_held(&self.sendings, &faltered) {
+            return vec![];
+        }
+        let undone = match faltered.effect {
+            Effect::Allocate { part } => Some(OrderEvent::AllocationReleased(AllocationReleased { part })),
+            Effect::CreateSalesOrder if self.sales_order().is_none() => {
+                Some(OrderEvent::SalesOrderCancelled(SalesOrderCancelled { sales_order: None }))
+            }
+            _ => None,
+        };
+        let undone = undone.filter(|_| faltered.did_nothing() && self.is_cancelled());
+        [OrderEvent::Faltered(faltered)].into_iter().chain(undone).collect()
     }
 
     /// The same order again, or another one under its name?

@@ -399,7 +399,8 @@ impl Order {
         if known.refused.contains_key(&Effect::Invoice) || !posted || !known.all_delivered(&ladders) {
             return None;
         }
-        let lines = ladders.iter().map(|ladder| known.payable(ladder)).collect();
+        let lines =
+            ladders.iter().map(|ladder| known.payable(ladder)).filter(|line| !line.quantity.is_zero()).collect();
         Some(InvoiceRequest { order: known.id().clone(), sales_order, lines })
     }
 

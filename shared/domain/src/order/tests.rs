@@ -11,7 +11,7 @@ use crate::samples::{
     invoiced, line_no, overdue, play, progress, quantity, quote, refused, refused_credit, released, routed, routing,
     sending, share, share_id, site, submission, to_release, told,
 };
-use crate::{Effect, EffectRequest, Order, OrderCommand, OrderEvent, Rejection, Uom, Workflow};
+use crate::{Effect, EffectRequest, Faltered, Order, OrderCommand, OrderEvent, Rejection, Uom, Workflow};
 
 fn status(order: &Order) -> Status {
     order.known().unwrap().status()
@@ -487,6 +487,32 @@ fn what_may_have_been_made_is_undone_too_but_not_before_its_maker_is_certainly_d
 }
 
 #[test]
+fn what_certainly_was_not_made_needs_no_undoing_and_its_order_is_done_with() {
+    let faltered = |effect: Effect, attempt, unsent| {
+        OrderCommand::RecordFaltered(Faltered { effect, attempt, code: "PRT-002".to_owned(), unsent })
+    };
+    let allocating = || play(priced(false), [OrderCommand::Announce(sending(Effect::Allocate { part: 1 }, 1))]);
+    let cleared = play(Order::default(), to_release(&[10]).into_iter().take(4));
+    let selling = apply(cleared, OrderCommand::Announce(sending(Effect::CreateSalesOrder, 1)));
+    for (order, effect) in [(allocating(), Effect::Allocate { part: 1 }), (selling, Effect::CreateSalesOrder)] {
+        let going_on = order.decide(faltered(effect.clone(), 1, true)).unwrap();
+        assert_eq!(going_on.len(), 1, "it is made again: {going_on:?}");
+        let cancelled = apply(order, OrderCommand::Cancel(cancel()));
+        assert_eq!(status(&cancelled), Status::Cancelling);
+        let in_doubt = apply(cancelled.clone(), faltered(effect.clone(), 1, false));
+        assert_eq!(status(&in_doubt), Status::Cancelling);
+        let done = apply(cancelled, faltered(effect.clone(), 1, true));
+        let undone = done.allocation_release().is_none() || effect == Effect::CreateSalesOrder;
+        assert!(undone && done.sales_order_cancellation().is_none(), "{effect:?}");
+    }
+    let told =
+        apply(allocating(), OrderCommand::Cancel(cancel())).decide(faltered(Effect::Allocate { part: 1 }, 1, true));
+    assert!(
+        matches!(&told.unwrap()[..], [_, OrderEvent::AllocationReleased(_), OrderEvent::CustomerNotice(notice)] if notice.template == Template::Cancelled)
+    );
+}
+
+#[test]
 fn b05_a_shipment_that_crosses_a_cancel_wins_and_is_reviewed() {
     let order = routed(&[10], &[&[share(1, 6)], &[share(1, 4)]]);
     let cancelled = apply(order.clone(), OrderCommand::Cancel(cancel()));
@@ -510,6 +536,14 @@ fn b05_a_shipment_that_crosses_a_cancel_wins_and_is_reviewed() {
     let late = all.decide(OrderCommand::Cancel(cancel())).unwrap();
     assert!(matches!(&late[..], [OrderEvent::RequestRejected(why), _] if why.code == "ALREADY_SHIPPED"));
     assert_eq!(notices(&late), [Template::CancelRejected]);
+}
+
+#[test]
+fn b05_of_an_order_that_was_cancelled_in_part_only_the_lines_that_shipped_are_paid_for() {
+    let order = apply(routed(&[6, 4], &[&[share(1, 6)], &[share(2, 4)]]), OrderCommand::Cancel(cancel()));
+    let order = play(order, [withdrawn(2, 3), report(1, 6, &[(1, 6)], &[(1, 6)])]);
+    assert_eq!(status(&order), Status::Delivered);
+    assert_eq!(order.invoice_request().unwrap().lines, [share(1, 6)]);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Tokens against forged requests: fetched before a write, kept, and fetched anew when the session is over.
 
+use domain::order::AllocationRelease;
 use engine::Code;
 use engine::partner::{Attempt, CallFailure, Erp as _};
 use partners::{Partners, TransportFailure};
 use serde_json::json;
 
-use crate::support::{NOW, Played, Script, Store, Watch, credit_question, cx, erp, goods_issue, run};
+use crate::support::{NOW, Played, Script, Store, Watch, cx, erp, goods_issue, run};
 
 const TOKEN: (&str, &str) = ("x-csrf-token", "abc==");
 const COOKIE: (&str, &str) = ("set-cookie", "SAP_SESSIONID=xyz%3d; path=/; secure; HttpOnly");
@@ -75,7 +76,8 @@ fn reads_and_partners_without_such_tokens_fetch_none() {
     let script = Script::default().then(422, json!({"code": "NO"}));
     let erp = Partners::new(Store::of(&[erp()]), script.clone(), Watch::at(NOW), ());
     assert!(post(&erp).is_err());
-    let script = Script::default().then(200, json!({"decision": "approved"}));
-    assert!(run(sap(&script).credit(&cx(), &credit_question())).is_ok());
+    let script = Script::default().then(200, json!({"items": []}));
+    let nothing = AllocationRelease { order: goods_issue().fulfillment.order().clone(), part: 1, sent_until: None };
+    assert_eq!(run(sap(&script).release_allocation(&cx(), &nothing, Attempt::First)), Ok(()));
     assert_eq!((script.calls.borrow().len(), script.call(0).header("x-csrf-token")), (1, None));
 }
