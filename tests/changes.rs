@@ -109,6 +109,27 @@ fn b03_a_held_orders_shares_come_back_and_go_out_again_when_it_may_go_on() {
 }
 
 #[test]
+fn b03_what_came_back_of_a_held_order_goes_out_again_once_it_is_clear_that_the_rest_has_stayed() {
+    let mut house = House::new(21);
+    // One warehouse gives its share back at once; the other one asks for patience, packs, and ships.
+    let later = json!({"match": {"operation": "fulfillment.cancel", "times": 1}, "fault": {"kind": "limit", "retry_after": "20"}});
+    house.town.borrow_mut().partner_mut("eastco").unwrap().faults.add(serde_json::from_value(later).unwrap());
+    house.order(split());
+    house.run(Duration::from_secs(1));
+    let id = order_id("CRM-1");
+    house.hold(&id);
+    house.run(Duration::from_secs(1));
+    house.release_hold(&id);
+    house.run(A_DAY);
+    let known = known(&house, &id);
+    assert_eq!((known.status(), known.assignments.len()), (Status::Invoiced, 3), "{house:?}");
+    for share in known.assignments.keys() {
+        assert!(house.fold_share(share).known().unwrap().sendings.is_empty(), "{share}: every effect has its answer");
+    }
+    assert_kept(&house);
+}
+
+#[test]
 fn b07_a_quantity_changed_after_the_release_ships_once_as_amended() {
     let mut house = House::new(14);
     slow(&house);

@@ -855,6 +855,8 @@ proptest! {
             }
             if let Some(known) = state.known() {
                 drop((seen(&state), state.request(&known.opened)));
+                let asking = known.sendings.contains_key(&Effect::WithdrawFulfillment);
+                prop_assert!(!asking || state.withdrawal().is_some(), "announced, and never to be answered: {:?}", known);
                 for package in known.packages.keys() {
                     drop(state.goods_issue(package));
                 }

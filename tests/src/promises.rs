@@ -159,7 +159,8 @@ fn announced(house: &House) -> Vec<String> {
     broken
 }
 
-/// Where no process died, no reply was lost and no partner failed, every announced effect has its answer.
+/// Where no call failed, no reply was lost and no partner failed, every announced effect has its answer. Standing still is no
+/// excuse: whoever does so until the time is up is killed between announcement and answer, and the next delivery asks again.
 fn unanswered(house: &House) -> Vec<String> {
     let mut broken = Vec::new();
     for id in house.orders() {

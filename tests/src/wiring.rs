@@ -141,6 +141,18 @@ mod tests {
     }
 
     #[test]
+    fn a_share_that_stays_though_it_was_asked_back_lets_what_came_back_be_routed() {
+        let routes = |data: Value| fed("order.fulfillment_progressed", data).contains("order-route");
+        let at = |statuses: &[&str]| {
+            let packages: Vec<Value> = statuses.iter().map(|status| json!({ "status": status })).collect();
+            json!({"standing": "accepted", "packages": packages})
+        };
+        assert!(routes(json!({"standing": "accepted", "packages": [], "withdrawal_refused": "it is being picked"})));
+        assert!(routes(at(&["picked_up"])) && routes(at(&["packed", "delivered"])));
+        assert!(!routes(at(&[])) && !routes(at(&["packed", "label_created"])), "it may come back yet");
+    }
+
+    #[test]
     fn exists_asks_about_values_and_not_about_what_has_members() {
         let pattern = |there: bool| yaml(&format!("{{a: [{{exists: {there}}}]}}"));
         for (event, there) in [(json!({"a": 1}), true), (json!({}), false), (json!({"a": {"b": 1}}), false)] {

@@ -1,7 +1,7 @@
 //! Decides which warehouses ship what.
 //!
 //! - On: `order.released`, and whatever leaves a part of a released order without a warehouse (refused, given back, in stock
-//!   at last, let go on), through its own queue.
+//!   at last, let go on) or ends the wait for a share that was asked back, through its own queue.
 //! - Does: nothing outside; weighs the registry's sites.
 //! - Then: `order.routed` with the reasons and an `order.assigned` for each share, or `order.unroutable`.
 //! - Fails: MSG-002 (unreadable id), CFG-… (the registry), STO-… (the journal).

@@ -173,7 +173,8 @@ impl Fulfillment {
 
     /// What the warehouse has to be asked back: the share is there, or may be, and nothing of it has shipped. `None`
     /// once it came back or cannot, until it is taken on under another name. That it is wanted back is the order's
-    /// word.
+    /// word. What was announced is asked again until it is answered: a package that left meanwhile does not say whether
+    /// the rest was given back.
     pub fn withdrawal(&self) -> Option<Withdrawal> {
         let known = self.known()?;
         let answered = match known.negotiation() {
@@ -181,7 +182,8 @@ impl Fulfillment {
             Negotiation::Rejected | Negotiation::Withdrawn => true,
         };
         let refused = known.refused.contains_key(&Effect::WithdrawFulfillment);
-        if answered || refused || known.has_shipped() || !known.is_possibly_there() {
+        let pointless = answered || refused || known.has_shipped() || !known.is_possibly_there();
+        if pointless && !known.sendings.contains_key(&Effect::WithdrawFulfillment) {
             return None;
         }
         Some(Withdrawal {

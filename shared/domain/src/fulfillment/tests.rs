@@ -588,6 +588,21 @@ fn b05_a_shipment_wins_over_a_withdrawal_in_either_order() {
 }
 
 #[test]
+fn b05_what_was_asked_back_is_asked_again_until_it_is_answered_whatever_is_heard_meanwhile() {
+    let ask = || FulfillmentCommand::Announce(sending(Effect::WithdrawFulfillment, 1));
+    let asked = || apply(apply(open(&shares(3)), accepted("F-1")), ask());
+    let left = || [packed("P-1", 1, &shares(3), None), milestone("P-1", 2, MilestoneKind::PickedUp)];
+    for meanwhile in [left().to_vec(), vec![rejected("no room")], vec![closed(3)]] {
+        let state = play(asked(), meanwhile);
+        assert_eq!(asked_back(&state), Some(Some("F-1".to_owned())), "nobody knows what came of it");
+        for answer in [too_late(), withdrawn(Some("F-1")), refusal(Effect::WithdrawFulfillment, "NO")] {
+            let state = apply(state.clone(), answer);
+            assert_eq!((asked_back(&state), state.sendings().len()), (None, 0));
+        }
+    }
+}
+
+#[test]
 fn b07_what_was_packed_of_a_share_that_came_back_was_unpacked() {
     for facts in permutations(&[accepted("F-1"), packed("P-1", 1, &shares(3), None), withdrawn(Some("F-1"))]) {
         let state = play(open(&shares(3)), facts);
