@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use domain::Order;
 use engine::context::DeliveryWork;
-use engine::inbound::{ChangeReader, Unmappable};
+use engine::delivery::Delivery;
+use engine::inbound::{ChangeReader, delivered};
 use engine::journal::stream_name;
 use engine::requests::{self, Answer};
 use engine::stores::{Deliveries, Parties};
-use engine::{Code, Context, Failure, Journal, Outcome};
+use engine::{Context, Failure, Journal, Outcome};
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -40,14 +41,10 @@ pub async fn handle(
     work: DeliveryWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
-    let gone = || Failure::permanent(Code::DeliveryMissing, "the raw delivery has expired or was erased");
-    let delivery = ports.deliveries.fetch(&work.partner, &work.delivery).await?.ok_or_else(gone)?;
-    let change = match ports.registry.read_change(&delivery).await? {
-        Ok(change) => change,
-        Err(Unmappable::Unrelated(why)) => return Ok(Outcome::Ignored(why)),
-        Err(unmappable @ (Unmappable::UnknownTopic(_) | Unmappable::Malformed(_))) => {
-            return Err(unmappable.into_failure());
-        }
+    let read = async |delivery: &Delivery| ports.registry.read_change(delivery).await;
+    let (delivery, change) = match delivered(&ports.deliveries, &work, read).await? {
+        Ok(read) => read,
+        Err(outcome) => return Ok(outcome),
     };
     let key = delivery.key();
     match requests::change(&ports.journal, &ports.parties, cx, &change.order, &key, change.wanted).await? {

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use domain::{Fulfillment, FulfillmentCommand};
 use engine::context::DeliveryWork;
-use engine::inbound::{ReportReader, Unmappable};
+use engine::delivery::Delivery;
+use engine::inbound::{ReportReader, delivered};
 use engine::journal::stream_name;
 use engine::stores::Deliveries;
-use engine::{Code, Context, Failure, Journal, Outcome, Stream};
+use engine::{Context, Failure, Journal, Outcome, Stream};
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -37,14 +38,10 @@ pub async fn handle(
     work: DeliveryWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
-    let gone = || Failure::permanent(Code::DeliveryMissing, "the raw delivery has expired or was erased");
-    let delivery = ports.deliveries.fetch(&work.partner, &work.delivery).await?.ok_or_else(gone)?;
-    let report = match ports.registry.read_report(&delivery).await? {
-        Ok(report) => report,
-        Err(Unmappable::Unrelated(why)) => return Ok(Outcome::Ignored(why)),
-        Err(unmappable @ (Unmappable::UnknownTopic(_) | Unmappable::Malformed(_))) => {
-            return Err(unmappable.into_failure());
-        }
+    let read = async |delivery: &Delivery| ports.registry.read_report(delivery).await;
+    let (delivery, report) = match delivered(&ports.deliveries, &work, read).await? {
+        Ok(read) => read,
+        Err(outcome) => return Ok(outcome),
     };
     let mut share = Stream::<Fulfillment>::load(&ports.journal, &report.fulfillment, cx).await?;
     if share.version == 0 {

@@ -6,10 +6,11 @@
 //! - Fails: MSG-003 (delivery expired), MSG-004 (not an order), STO-… (the stores).
 
 use engine::context::DeliveryWork;
-use engine::inbound::{OrderReader, Unmappable};
+use engine::delivery::Delivery;
+use engine::inbound::{OrderReader, delivered};
 use engine::intake;
 use engine::stores::{Deliveries, Parties};
-use engine::{Code, Context, Failure, Journal, Outcome};
+use engine::{Context, Failure, Journal, Outcome};
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -33,14 +34,10 @@ pub async fn handle(
     work: DeliveryWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
-    let gone = || Failure::permanent(Code::DeliveryMissing, "the raw delivery has expired or was erased");
-    let delivery = ports.deliveries.fetch(&work.partner, &work.delivery).await?.ok_or_else(gone)?;
-    let new = match ports.registry.read_order(&delivery).await? {
-        Ok(new) => new,
-        Err(Unmappable::Unrelated(why)) => return Ok(Outcome::Ignored(why)),
-        Err(unmappable @ (Unmappable::UnknownTopic(_) | Unmappable::Malformed(_))) => {
-            return Err(unmappable.into_failure());
-        }
+    let read = async |delivery: &Delivery| ports.registry.read_order(delivery).await;
+    let (delivery, new) = match delivered(&ports.deliveries, &work, read).await? {
+        Ok(read) => read,
+        Err(outcome) => return Ok(outcome),
     };
     let (_, submitted) = intake::submit(&ports.journal, &ports.parties, cx, &delivery.key(), new, None).await?;
     Ok(submitted.into())

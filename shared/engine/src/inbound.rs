@@ -6,10 +6,11 @@ use domain::routing::Site;
 use domain::{FulfillmentCommand, FulfillmentId, OrderId, PartnerId};
 use jiff::Timestamp;
 
-use crate::context::Context;
+use crate::context::{Context, DeliveryWork};
 use crate::delivery::{Delivery, Role};
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, Outcome};
 use crate::http::{Offence, Request};
+use crate::stores::Deliveries;
 
 /// An order as it came in, read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,18 +77,25 @@ pub enum Unmappable {
     Malformed(Vec<Offence>),
 }
 
-impl Unmappable {
-    /// How a step ends that cannot map its delivery; an unrelated one is an answer, not a failure.
-    pub fn into_failure(self) -> Failure {
-        match self {
-            Self::Unrelated(why) => Failure::permanent(Code::DeliveryUnmappable, why),
-            Self::UnknownTopic(topic) => {
-                Failure::permanent(Code::DeliveryUnmappable, format!("UNKNOWN_EVENT: topic {topic}"))
-            }
-            Self::Malformed(offences) => {
-                let places = offences.iter().map(|o| format!("{}: {}", o.pointer, o.detail)).collect::<Vec<_>>();
-                Failure::permanent(Code::DeliveryUnmappable, places.join("; "))
-            }
+/// The delivery that `work` is about, and what `read` makes of it; or how the step ends, where it is nothing to us by design.
+///
+/// # Errors
+/// MSG-003 where it has expired or was erased; MSG-004 where it cannot be mapped; the stores'.
+pub async fn delivered<T>(
+    deliveries: &impl Deliveries,
+    work: &DeliveryWork,
+    read: impl AsyncFnOnce(&Delivery) -> Result<Result<T, Unmappable>, Failure>,
+) -> Result<Result<(Delivery, T), Outcome>, Failure> {
+    let gone = || Failure::permanent(Code::DeliveryMissing, "the raw delivery has expired or was erased");
+    let delivery = deliveries.fetch(&work.partner, &work.delivery).await?.ok_or_else(gone)?;
+    let unmappable = |why| Err(Failure::permanent(Code::DeliveryUnmappable, why));
+    match read(&delivery).await? {
+        Ok(meaning) => Ok(Ok((delivery, meaning))),
+        Err(Unmappable::Unrelated(why)) => Ok(Err(Outcome::Ignored(why))),
+        Err(Unmappable::UnknownTopic(topic)) => unmappable(format!("UNKNOWN_EVENT: topic {topic}")),
+        Err(Unmappable::Malformed(offences)) => {
+            let places: Vec<String> = offences.iter().map(|o| format!("{}: {}", o.pointer, o.detail)).collect();
+            unmappable(places.join("; "))
         }
     }
 }

@@ -329,7 +329,13 @@ impl Known {
             Effect::CreateSalesOrder if self.sales_order().is_none() => {
                 Some(OrderEvent::SalesOrderCancelled(SalesOrderCancelled { sales_order: None }))
             }
-            _ => None,
+            Effect::CreateSalesOrder
+            | Effect::ReleaseAllocation { .. }
+            | Effect::CancelSalesOrder
+            | Effect::RequestFulfillment
+            | Effect::WithdrawFulfillment
+            | Effect::PostGoodsIssue { .. }
+            | Effect::Invoice => None,
         };
         let undone = undone.filter(|_| faltered.did_nothing() && self.is_cancelled());
         [OrderEvent::Faltered(faltered)].into_iter().chain(undone).collect()
