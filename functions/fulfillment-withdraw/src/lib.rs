@@ -2,7 +2,7 @@
 //!
 //! - On: `order.withdrawal_requested`, through its own queue.
 //! - Does: `Warehouse::withdraw`, keyed by the share; announced first. A share that was never asked for is given up in its
-//!   stream alone.
+//!   stream alone, and one that has left stays without a question.
 //! - Then: `fulfillment.withdrawn` or `fulfillment.withdrawal_refused`.
 //! - Fails: MSG-002 (unreadable id), PRT-… (the 3PL), STO-… (the journal).
 
@@ -42,7 +42,7 @@ pub async fn handle(
         return Ok(given_up);
     }
     match claim(&ports.journal, &ports.warehouse, &work.fulfillment, cx, Fulfillment::withdrawal).await? {
-        Claimed::Nothing => Ok(Outcome::AlreadyDone),
+        Claimed::Nothing => keep(&ports.journal, &work, cx).await,
         Claimed::Mine(claim, withdrawal) => {
             let answer = ports.warehouse.withdraw(cx, &withdrawal, claim.attempt()).await;
             let command = answer.map(|answer| match answer {
@@ -52,4 +52,12 @@ pub async fn handle(
             claim.settle(&ports.journal, cx, command).await
         }
     }
+}
+
+/// The order waits for an answer about every share that it asked back, so that one that left by itself has one, too.
+async fn keep(journal: &impl Journal, work: &ShareWork, cx: &Context) -> Result<Outcome, Failure> {
+    let mut share = Stream::<Fulfillment>::load(journal, &work.fulfillment, cx).await?;
+    let Some(why) = share.state.kept_unasked() else { return Ok(Outcome::AlreadyDone) };
+    let cause = cx.cause(&format!("{}#left", work.fulfillment));
+    share.commit(journal, cx, &cause, FulfillmentCommand::RecordWithdrawalRefused(why)).await
 }

@@ -8,7 +8,7 @@ use crate::goods::{ServiceLevel, Share};
 use crate::ids::{DocumentNumber, ExternalId, FulfillmentId, PackageId, PartnerId, SiteCode};
 use crate::order::{Assignment, Order};
 use crate::party::PartyRef;
-use crate::workflow::{Effect, EffectRequest, key};
+use crate::workflow::{Effect, EffectRequest, Rejection, key};
 
 /// Ship this.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,6 +192,17 @@ impl Fulfillment {
             reference: known.references().next().cloned(),
             sent_until: known.sendings.get(&Effect::RequestFulfillment).map(|claim| claim.sending().until),
         })
+    }
+
+    /// Why the share does not come back, where it left before its warehouse was asked for it.
+    pub fn kept_unasked(&self) -> Option<Rejection> {
+        let known = self.known()?;
+        let stays = match known.negotiation() {
+            Negotiation::Requested | Negotiation::Accepted => known.has_shipped(),
+            Negotiation::Rejected | Negotiation::Withdrawn => false,
+        };
+        let unasked = known.withdrawal_refused.is_empty() && !known.sendings.contains_key(&Effect::WithdrawFulfillment);
+        (stays && unasked).then(|| Rejection::new("ALREADY_SHIPPED", "it left before it was asked back"))
     }
 
     /// How the warehouse can be asked how the share stands; `None` while it was never sent.

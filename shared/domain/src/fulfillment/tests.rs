@@ -584,7 +584,15 @@ fn b05_a_shipment_wins_over_a_withdrawal_in_either_order() {
         let state = play(open(&shares(3)), facts);
         assert_eq!((standing(&state), shipped(&state), asked_back(&state)), (Standing::Accepted, 3, None));
     }
-    assert_eq!(asked_back(&play(apply(open(&shares(3)), accepted("F-1")), left())), None);
+    let gone = play(apply(open(&shares(3)), accepted("F-1")), left());
+    assert_eq!(asked_back(&gone), None);
+    let why = gone.kept_unasked().unwrap();
+    let kept = apply(gone, FulfillmentCommand::RecordWithdrawalRefused(why.clone()));
+    assert_eq!(kept.known().unwrap().progress(9).unwrap().withdrawal_refused, Some(why.reason));
+    assert_eq!(kept.kept_unasked(), None, "once");
+    for state in [open(&shares(3)), play(open(&shares(3)), [accepted("F-1"), withdrawn(Some("F-1"))])] {
+        assert_eq!(state.kept_unasked(), None);
+    }
 }
 
 #[test]
