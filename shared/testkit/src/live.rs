@@ -145,7 +145,15 @@ impl Live {
     /// # Errors
     /// No answer.
     pub async fn submit(&self, client: Option<&str>, key: Option<&str>, body: &[u8]) -> Result<Answer> {
-        let mut request = self.http.post(format!("{}/v1/orders", self.gateway)).body(body.to_vec());
+        self.post(client, "/v1/orders", key, body).await
+    }
+
+    /// Posts JSON to the API as `client`, with an idempotency key.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn post(&self, client: Option<&str>, path: &str, key: Option<&str>, body: &[u8]) -> Result<Answer> {
+        let mut request = self.http.post(format!("{}{path}", self.gateway)).body(body.to_vec());
         request = request.header("content-type", "application/json");
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
