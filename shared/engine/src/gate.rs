@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Wait};
 
-/// So many failures in a row open the circuit.
+/// So many failures in a row open the circuit, if there was no answer for [`SPAN`].
 const FAILURES: u32 = 3;
+/// Many calls at once may fail in one bad moment; what was tried in it is tried again before anybody has to wait.
+const SPAN: Duration = Duration::from_secs(2);
 /// So many slow answers in a row make a partner slow, and so many fast ones end that.
 const ANSWERS: u32 = 3;
 /// How long the circuit is open the first time; each failed probe doubles it.
@@ -50,8 +52,10 @@ pub struct Rate {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GateState {
-    /// Calls in a row that failed.
+    /// Calls in a row that failed, up to those that open the circuit.
     failures: u32,
+    /// When the first of them did.
+    failing_since: Option<Timestamp>,
     /// How often in a row the circuit was opened.
     trips: u32,
     /// The circuit is open until then; after that, until a probe succeeds, one call at a time goes.
@@ -225,7 +229,8 @@ impl GateState {
     /// failures that opened it are younger.
     fn recover(&mut self, pass: &Pass) {
         if pass.probe || self.open_until.is_none() {
-            (self.failures, self.trips, self.open_until, self.probe_until) = (0, 0, None, None);
+            (self.failures, self.failing_since) = (0, None);
+            (self.trips, self.open_until, self.probe_until) = (0, None, None);
         }
     }
 
@@ -234,7 +239,8 @@ impl GateState {
             return;
         }
         self.failures = self.failures.saturating_add(1).min(FAILURES);
-        if pass.probe || self.failures >= FAILURES {
+        let since = *self.failing_since.get_or_insert(now);
+        if pass.probe || self.failures >= FAILURES && now >= later(since, SPAN) {
             let open = SHORTEST.saturating_mul(1 << self.trips.min(16)).min(LONGEST);
             self.trips = self.trips.saturating_add(1);
             (self.open_until, self.probe_until) = (Some(later(now, open)), None);
@@ -332,6 +338,18 @@ mod tests {
         let two = (0..2).fold(GateState::default(), |state, second| call(&state, Heard::Failed, second));
         assert_eq!(call(&two, FAST, 2), GateState::default());
         assert_eq!(waits(&call(&two, Heard::Failed, 2), 3), (at(7), Closed::Circuit));
+    }
+
+    #[test]
+    fn calls_that_fail_in_one_bad_moment_open_no_circuit_and_cost_three_writes() {
+        let failed = (0..3).fold(GateState::default(), |state, _| call(&state, Heard::Failed, 0));
+        assert_eq!(failed.after(&LIMITS, &Pass::default(), Heard::Failed, at(1)), None);
+        assert_eq!(
+            waits(&call(&failed, Heard::Failed, 2), 3),
+            (at(7), Closed::Circuit),
+            "nothing was heard for two seconds"
+        );
+        assert_eq!(call(&failed, FAST, 1), GateState::default());
     }
 
     #[test]
