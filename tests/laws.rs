@@ -745,7 +745,7 @@ fn interrogate(order: &Order) {
     drop((order.stock_question(), order.allocation_release(), order.sales_order_cancellation()));
     drop((order.invoice_request(), order.telling(), order.was_overtaken()));
     drop(order.routing_question().map(|question| question.decide(&sites, at(0))));
-    drop(order.known().map(|known| (known.status(), known.reviews(), known.is_routed())));
+    drop(order.known().map(|known| (known.status(), known.reviews())));
 }
 
 /// Whether an order is read back as it was written.

@@ -175,18 +175,6 @@ impl Known {
             && ladders.iter().any(|l| !l.shipped.is_zero())
             && !packages.any(|package| package.status.is_under_way())
     }
-
-    /// Whether the order is past the point of routing.
-    pub fn is_routed(&self) -> bool {
-        match self.stage {
-            Stage::Routed(_) | Stage::Invoiced(..) => true,
-            Stage::Submitted
-            | Stage::Unpriceable(_)
-            | Stage::Priced(..)
-            | Stage::Released(_)
-            | Stage::Unroutable(..) => false,
-        }
-    }
 }
 
 /// One line's sums over all shares.

@@ -1,6 +1,8 @@
 //! What an order asks of partners. Each request is made from the state, builds its own key, and is `None` where nothing is
 //! to be asked now: that is the guard of the step that sends it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -10,13 +12,10 @@ use crate::ids::{
     CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, OrderId, PartnerId, PurchaseOrder, Sku,
 };
 use crate::money::{Currency, Money};
-use crate::order::event::WithdrawalReason;
-use crate::order::event::{Assignment, OrderLine, PackageSummary};
-use crate::order::ladder::Ladder;
-use crate::order::ladder::less;
+use crate::order::event::{Assignment, OrderLine, PackageSummary, WithdrawalReason};
+use crate::order::ladder::{Ladder, less};
 use crate::order::state::{Credit, Knowledge, Known, Order, SalesOrderState, Stage};
-use crate::order::status::Status;
-use crate::order::status::over_shipped;
+use crate::order::status::{Status, over_shipped};
 use crate::party::Destination;
 use crate::quantity::Quantity;
 use crate::review::Choice;
@@ -316,13 +315,12 @@ impl Order {
     /// Stock that has to be given back: of a part that an amendment gave up, or any of a cancelled order.
     pub fn allocation_release(&self) -> Option<AllocationRelease> {
         let known = self.known()?;
-        let under_way = || known.parts_under_way().map(|(part, _)| part);
-        let all = known.is_dead().then(|| known.allocations.keys().copied().chain(under_way()));
-        let parts = known.given_up.iter().copied().chain(all.into_iter().flatten());
-        let refused = |part: &u32| known.refused.contains_key(&Effect::ReleaseAllocation { part: *part });
-        let part = parts.filter(|part| !refused(part)).min()?;
-        let sent_until = known.parts_under_way().find(|(known, _)| *known == part).map(|(_, until)| until);
-        Some(AllocationRelease { order: known.id().clone(), part, sent_until })
+        let under_way: BTreeMap<u32, Timestamp> = known.parts_under_way().collect();
+        let all = known.is_dead().then(|| known.allocations.keys().chain(under_way.keys()));
+        let parts = known.given_up.iter().chain(all.into_iter().flatten());
+        let refused = |part: u32| known.refused.contains_key(&Effect::ReleaseAllocation { part });
+        let part = parts.copied().filter(|part| !refused(*part)).min()?;
+        Some(AllocationRelease { order: known.id().clone(), part, sent_until: under_way.get(&part).copied() })
     }
 
     /// Whether the sales order has to be created, or changed to what the order says now. Credit that ran out by `now` does
