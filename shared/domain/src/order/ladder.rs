@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::goods::ShortPolicy;
 use crate::ids::{FulfillmentId, LineNo, Sku};
 use crate::order::event::{AllocatedLine, OrderLine, Standing};
-use crate::order::state::{Known, Stage};
+use crate::order::state::Known;
 use crate::quantity::{Quantity, Uom};
 
 /// One line's quantities, in its stock-keeping unit once it is priced (before that in the ordered unit).
