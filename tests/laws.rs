@@ -175,7 +175,7 @@ fn event(fact: &FulfillmentCommand) -> Option<FulfillmentEvent> {
         FulfillmentCommand::RecordWithdrawn(withdrawn) => Some(FulfillmentEvent::Withdrawn(withdrawn)),
         FulfillmentCommand::RecordWithdrawalRefused(why) => Some(FulfillmentEvent::WithdrawalRefused(why)),
         FulfillmentCommand::RecordClosed(closed) => Some(FulfillmentEvent::Closed(closed)),
-        FulfillmentCommand::RecordLate(late) => Some(FulfillmentEvent::Late(late)),
+        FulfillmentCommand::RaiseLate(_, late) => Some(FulfillmentEvent::Late(late)),
         FulfillmentCommand::Open(..)
         | FulfillmentCommand::CloseUnsent(_)
         | FulfillmentCommand::Decide(_)
@@ -377,7 +377,8 @@ proptest! {
                 break;
             };
             prop_assert!(!state.known().unwrap().late.contains(&late));
-            state = apply(state, FulfillmentCommand::RecordLate(late));
+            let opened = state.known().unwrap().opened.clone();
+            state = apply(state, FulfillmentCommand::RaiseLate(opened, late));
             prop_assert_ne!(state.known().unwrap().watch(), watch);
         }
     }
@@ -802,7 +803,7 @@ fn is_fact(command: &FulfillmentCommand) -> bool {
         | FulfillmentCommand::RecordWithdrawn(_)
         | FulfillmentCommand::RecordWithdrawalRefused(_)
         | FulfillmentCommand::RecordClosed(_)
-        | FulfillmentCommand::RecordLate(_)
+        | FulfillmentCommand::RaiseLate(..)
         | FulfillmentCommand::RecordPacked(_)
         | FulfillmentCommand::RecordVoided(_)
         | FulfillmentCommand::RecordMilestone(_)

@@ -5,14 +5,13 @@
 //! - Then: `order.stock_arrived`, on which `stock-allocate` asks for it.
 //! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
 
-use std::time::Duration;
-
 use domain::order::StockArrived;
 use domain::{Order, OrderCommand};
 use engine::context::OrderWork;
 use engine::failure::Wait;
 use engine::partner::Erp;
 use engine::{Context, Failure, Journal, Outcome, Stream};
+use jiff::{SignedDuration, Timestamp};
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -23,8 +22,8 @@ pub struct Ports<J, E> {
     pub erp: E,
 }
 
-/// How long until the next look.
-const PAUSE: Duration = Duration::from_secs(15 * 60);
+/// How often to look, in seconds.
+const PAUSE_SECONDS: i64 = 15 * 60;
 
 /// Carries out the step.
 ///
@@ -35,6 +34,11 @@ pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: 
     let Some(question) = order.state.stock_question() else {
         return Ok(Outcome::Ignored("nothing waits for stock"));
     };
+    // An ERP that shows stock and then sets none aside is not asked in circles.
+    let was_set_aside = order.state.known().is_some_and(|known| known.allocations.len() > 1);
+    if was_set_aside && cx.now.duration_since(cx.event_time) < SignedDuration::from_secs(PAUSE_SECONDS) {
+        return Err(next_look(cx));
+    }
     let lines = ports.erp.stock(cx, &question).await.map_err(|e| e.into_failure(cx.now))?;
     let some = lines.iter().any(|share| !share.quantity.is_zero());
     let all = question.lines.iter().all(|missing| lines.contains(missing));
@@ -44,5 +48,12 @@ pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: 
         outcome = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordStock(StockArrived { lines })).await?;
     }
     // What is set aside of a part says nothing of the rest: this goes on looking.
-    if all { Ok(outcome) } else { Err(Failure::Deferred { until: cx.after(PAUSE), why: Wait::Stock }) }
+    if all { Ok(outcome) } else { Err(next_look(cx)) }
+}
+
+/// At the next full quarter of an hour, so that whatever told an order to look looks once.
+fn next_look(cx: &Context) -> Failure {
+    let quarter = cx.now.as_second().div_euclid(PAUSE_SECONDS).saturating_add(1);
+    let until = Timestamp::from_second(quarter.saturating_mul(PAUSE_SECONDS)).unwrap_or(Timestamp::MAX);
+    Failure::Deferred { until, why: Wait::Stock }
 }

@@ -45,9 +45,9 @@ pub async fn handle(ports: &Ports<impl Due, impl Queues>, cx: &Context) -> Resul
             }
         }
         ready.sort_by_cached_key(DueItem::sort_key);
-        let sent = fire(ports, ready).await?;
+        let (sent, unsent) = fire(ports, ready).await;
         fired += sent;
-        match failed {
+        match failed.or(unsent) {
             Some(failure) => return Err(failure),
             None if !is_full || sent == 0 => break,
             None => {}
@@ -56,22 +56,29 @@ pub async fn handle(ports: &Ports<impl Due, impl Queues>, cx: &Context) -> Resul
     Ok(fired)
 }
 
-async fn fire(ports: &Ports<impl Due, impl Queues>, ready: Vec<DueItem>) -> Result<usize, Failure> {
+/// Fires what is ready. Returns how many items were sent, and what failed: one queue that takes nothing holds no other up.
+async fn fire(ports: &Ports<impl Due, impl Queues>, ready: Vec<DueItem>) -> (usize, Option<Failure>) {
     let mut by_function: BTreeMap<String, Vec<DueItem>> = BTreeMap::new();
     for item in ready {
         by_function.entry(item.function.clone()).or_default().push(item);
     }
-    let mut sent = 0;
-    for (function, items) in by_function {
-        let bodies: Vec<String> = items.iter().map(|item| item.body.clone()).collect();
-        if mutants::on(Mutant::DueForgottenFirst) {
-            try_join_all(items.iter().map(|item| ports.due.done(item))).await?;
+    let (mut sent, mut failed) = (0, None);
+    for result in join_all(by_function.iter().map(|(function, items)| send(ports, function, items))).await {
+        match result {
+            Ok(taken) => sent += taken,
+            Err(failure) => failed = Some(failure),
         }
-        let refused = ports.queues.send(&function, &bodies).await?;
-        let taken: Vec<&DueItem> =
-            (0..).zip(&items).filter(|(i, _)| !refused.contains(i)).map(|(_, item)| item).collect();
-        try_join_all(taken.iter().map(|item| ports.due.done(item))).await?;
-        sent += taken.len();
     }
-    Ok(sent)
+    (sent, failed)
+}
+
+async fn send(ports: &Ports<impl Due, impl Queues>, function: &str, items: &[DueItem]) -> Result<usize, Failure> {
+    let bodies: Vec<String> = items.iter().map(|item| item.body.clone()).collect();
+    if mutants::on(Mutant::DueForgottenFirst) {
+        try_join_all(items.iter().map(|item| ports.due.done(item))).await?;
+    }
+    let refused = ports.queues.send(function, &bodies).await?;
+    let taken: Vec<&DueItem> = (0..).zip(items).filter(|(i, _)| !refused.contains(i)).map(|(_, item)| item).collect();
+    try_join_all(taken.iter().map(|item| ports.due.done(item))).await?;
+    Ok(taken.len())
 }

@@ -55,7 +55,7 @@ pub async fn handle(
             }
         }
         if let Some(late) = passed(&share.state) {
-            raise(ports, &mut order, &mut share, late, cx).await?;
+            raise(ports, &mut order, &mut share, assigned.clone(), late, cx).await?;
         }
     }
     match share.state.watch(&assigned) {
@@ -71,6 +71,7 @@ async fn raise(
     ports: &Ports<impl Journal, impl Warehouse, impl Sites>,
     order: &mut Stream<Order>,
     share: &mut Stream<Fulfillment>,
+    assigned: Opened,
     late: Late,
     cx: &Context,
 ) -> Result<(), Failure> {
@@ -80,6 +81,6 @@ async fn raise(
     {
         order.commit(&ports.journal, cx, &cx.cause(&key), OrderCommand::Reassign(share.id.clone())).await?;
     }
-    share.commit(&ports.journal, cx, &cx.cause(&key), FulfillmentCommand::RecordLate(late)).await?;
+    share.commit(&ports.journal, cx, &cx.cause(&key), FulfillmentCommand::RaiseLate(assigned, late)).await?;
     Ok(())
 }

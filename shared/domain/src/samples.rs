@@ -284,7 +284,7 @@ pub fn closed(when: i64) -> FulfillmentCommand {
 }
 
 pub fn late(missing: Missing, due: i64) -> FulfillmentCommand {
-    FulfillmentCommand::RecordLate(Late { missing, due: at(due) })
+    FulfillmentCommand::RaiseLate(opened(&[share(1, 3)]), Late { missing, due: at(due) })
 }
 
 /// The same package with its lots: so many pieces of which.

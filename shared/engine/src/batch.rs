@@ -162,7 +162,7 @@ where
     let settled = match result {
         Ok(outcome) => Settled::Done(outcome),
         Err(Failure::Deferred { until, why }) => {
-            let item = due_item(step, record, event_time, until, &why);
+            let item = due_item(step, record, &stream, event_time, until, &why);
             let kept = if mutants::on(Mutant::DeferredForgotten) { Ok(()) } else { due.defer(&item).await };
             match kept {
                 Ok(()) if item.parent.is_some() => match look_again::<W, F>(step, record, now, handle).await {
@@ -197,13 +197,32 @@ fn context(step: &Step, notice: &Notice<'_>, now: Timestamp) -> Context {
 }
 
 /// The record as work that waits until `until`.
-fn due_item(step: &Step, record: &Record, event_time: Timestamp, until: Timestamp, why: &Wait) -> DueItem {
-    let digest = domain::ids::base32(&domain::ids::fingerprint(&[&record.body]), 16);
+fn due_item(
+    step: &Step,
+    record: &Record,
+    stream: &str,
+    event_time: Timestamp,
+    until: Timestamp,
+    why: &Wait,
+) -> DueItem {
+    // Who waits for stock is the order, whichever events told of it: it is one item.
+    let (since, of) = match why {
+        Wait::Stock => (Timestamp::UNIX_EPOCH, stream),
+        Wait::Claimed
+        | Wait::Limited(_)
+        | Wait::ParentUnknown(_)
+        | Wait::Time
+        | Wait::SchemaAhead
+        | Wait::NotYet(_)
+        | Wait::Circuit(_)
+        | Wait::Slow(_) => (event_time, record.body.as_str()),
+    };
+    let digest = domain::ids::base32(&domain::ids::fingerprint(&[of]), 16);
     DueItem {
         due: until,
         // The body names the event, so the same event deferred twice to one time is one item. It begins with the event's
         // time: what is due together is fired as it came about.
-        id: format!("{}-{}-{digest}", sortable(event_time), step.function),
+        id: format!("{}-{}-{digest}", sortable(since), step.function),
         function: step.function.to_owned(),
         body: record.body.clone(),
         why: why.as_str().to_owned(),

@@ -15,8 +15,9 @@ use crate::failure::{Failure, Wait};
 
 /// So many failures in a row open the circuit, if there was no answer for [`SPAN`].
 const FAILURES: u32 = 3;
-/// Many calls at once may fail in one bad moment; what was tried in it is tried again before anybody has to wait.
-const SPAN: Duration = Duration::from_secs(2);
+/// Many calls at once may fail in one bad moment; what was tried in it is tried again before anybody has to wait. It is longer
+/// than an instance believes a gate, so that every instance's answers are heard in between.
+const SPAN: Duration = Duration::from_secs(4);
 /// So many slow answers in a row make a partner slow, and so many fast ones end that.
 const ANSWERS: u32 = 3;
 /// How long the circuit is open the first time; each failed probe doubles it.
@@ -190,6 +191,14 @@ impl GateState {
         Ok((Self { tokens_until, ..self.clone() }, Tokens { left, until: later(now, TOKENS_FOR) }))
     }
 
+    /// The state after so many requests went that nobody had a token for: whoever comes next waits for them, too.
+    #[must_use]
+    pub fn charge(self, rate: Rate, requests: u32, now: Timestamp) -> Self {
+        let each = Duration::from_secs(60) / rate.per_minute.max(1);
+        let earned_by = self.tokens_until.map_or(now, |until| until.max(now));
+        Self { tokens_until: Some(later(earned_by, each.saturating_mul(requests))), ..self }
+    }
+
     /// The state after a call with `pass` was `heard`; `None` where it is the same.
     pub fn after(&self, limits: &Limits, pass: &Pass, heard: Heard, now: Timestamp) -> Option<Self> {
         let mut next = self.clone();
@@ -322,7 +331,7 @@ mod tests {
     }
 
     fn open() -> GateState {
-        (0..3).fold(GateState::default(), |state, second| call(&state, Heard::Failed, second))
+        [-2, 0, 2].into_iter().fold(GateState::default(), |state, second| call(&state, Heard::Failed, second))
     }
 
     #[test]
@@ -335,7 +344,7 @@ mod tests {
 
     #[test]
     fn b23_three_failures_in_a_row_open_the_circuit_and_an_answer_between_them_does_not_let_them() {
-        let two = (0..2).fold(GateState::default(), |state, second| call(&state, Heard::Failed, second));
+        let two = [-2, 0].into_iter().fold(GateState::default(), |state, second| call(&state, Heard::Failed, second));
         assert_eq!(call(&two, FAST, 2), GateState::default());
         assert_eq!(waits(&call(&two, Heard::Failed, 2), 3), (at(7), Closed::Circuit));
     }
@@ -345,9 +354,9 @@ mod tests {
         let failed = (0..3).fold(GateState::default(), |state, _| call(&state, Heard::Failed, 0));
         assert_eq!(failed.after(&LIMITS, &Pass::default(), Heard::Failed, at(1)), None);
         assert_eq!(
-            waits(&call(&failed, Heard::Failed, 2), 3),
-            (at(7), Closed::Circuit),
-            "nothing was heard for two seconds"
+            waits(&call(&failed, Heard::Failed, 4), 5),
+            (at(9), Closed::Circuit),
+            "nothing was heard for four seconds"
         );
         assert_eq!(call(&failed, FAST, 1), GateState::default());
     }
@@ -430,6 +439,15 @@ mod tests {
             assert_eq!(next, at(second + 1));
         }
         assert!(taken >= 125, "{taken}");
+    }
+
+    #[test]
+    fn requests_that_went_without_a_token_are_waited_for_by_those_that_come_after() {
+        let rate = Rate { per_minute: 6, burst: 1 };
+        let (state, _) = GateState::default().take_tokens(rate, at(0)).unwrap();
+        let state = state.charge(rate, 2, at(1));
+        assert_eq!(state.take_tokens(rate, at(29)).unwrap_err(), at(30));
+        assert!(state.take_tokens(rate, at(30)).is_ok());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use domain::mutants::{self, Mutant};
 use domain::party::Party;
 use engine::gate::Heard;
 use engine::partner::{Attempt, CallFailure, Secrets};
-use engine::{Clock, Code, Context, Failure};
+use engine::{Clock, Code, Context, Failure, Wait};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
@@ -45,6 +45,8 @@ pub(crate) struct Notes {
     requests: Cell<u32>,
     /// A request had no answer, or the answer that the partner is out of order.
     failed: Cell<bool>,
+    /// A write may have been taken: it was answered, or nobody knows.
+    written: Cell<bool>,
     /// The slowest answer; `None` where there was none.
     slowest: Cell<Option<Duration>>,
     /// The partner said "later".
@@ -184,12 +186,13 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
         headers.extend(ask.key.clone().map(|key| ("idempotency-key", key + &again)));
         headers.extend(ask.headers.iter().cloned());
         let (method, url, body) = (ask.method, ask.url.clone(), ask.body.clone());
+        let is_write = method != Method::Get;
         let call = Call { method, url, headers, body, timeout: self.timeout() };
         self.notes.requests.set(self.notes.requests.get() + 1);
         let asked_at = self.clock.now();
         let reply = self.transport.send(call).await;
         let took = Duration::try_from(self.clock.now().duration_since(asked_at)).unwrap_or_default();
-        self.notes.take(&reply, took);
+        self.notes.take(&reply, took, is_write);
         reply.map_err(|failure| match failure {
             TransportFailure::NotSent(why) => {
                 CallFailure::NotSent { code: Code::PartnerBusy, cause: self.cause("cannot be reached", &why) }
@@ -202,6 +205,25 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
                 CallFailure::Unknown { code: Code::PartnerBusy, cause: self.cause("answered and was not heard", &why) }
             }
         })
+    }
+
+    /// A call of several requests that ends with one that was certainly not done says nothing of a write before it.
+    pub(crate) fn in_doubt(&self, failure: CallFailure) -> CallFailure {
+        match failure {
+            CallFailure::NotSent { code, cause } if self.notes.written.get() => CallFailure::Unknown { code, cause },
+            CallFailure::Limited { partner, retry_after } if self.notes.written.get() => {
+                let until = self.clock.now().checked_add(retry_after).unwrap_or(Timestamp::MAX);
+                let cause = self.cause("asked us to wait", "after a write");
+                let after = Some(Box::new(CallFailure::Unknown { code: Code::PartnerBusy, cause }));
+                CallFailure::Closed { until, why: Wait::Limited(partner), after }
+            }
+            known @ (CallFailure::Refused(_)
+            | CallFailure::Unknown { .. }
+            | CallFailure::NotSent { .. }
+            | CallFailure::Limited { .. }
+            | CallFailure::Closed { .. }
+            | CallFailure::Ours { .. }) => known,
+        }
     }
 
     /// As long as the document allows, and short enough that the step lives to record the outcome: it may have to call
@@ -326,7 +348,13 @@ impl Notes {
 
     /// A partner that refuses, or answers what nobody can read, is there; one that is out of order, or whose answer did not
     /// come, is not.
-    fn take(&self, reply: &Result<Reply, TransportFailure>, took: Duration) {
+    fn take(&self, reply: &Result<Reply, TransportFailure>, took: Duration, is_write: bool) {
+        let is_undone = match reply {
+            Ok(reply) => matches!(reply.status, 401 | 403 | 429),
+            Err(TransportFailure::NotSent(_) | TransportFailure::Forbidden(_)) => true,
+            Err(TransportFailure::TimedOut | TransportFailure::Lost(_)) => false,
+        };
+        self.written.set(self.written.get() || is_write && !is_undone);
         match reply {
             Ok(reply) => {
                 self.slowest.set(self.slowest.get().max(Some(took)));

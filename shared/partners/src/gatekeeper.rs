@@ -34,8 +34,6 @@ pub(crate) struct Gatekeeper<G> {
 struct Memory {
     known: BTreeMap<PartnerId, Known>,
     tokens: BTreeMap<PartnerId, Tokens>,
-    /// Requests that went without a token, because the call that they belong to had begun.
-    owed: BTreeMap<PartnerId, u32>,
     /// Passes that were obtained before the call, by whose they are, and until when they are worth something.
     passes: BTreeMap<(PartnerId, String), Vec<(Timestamp, Pass)>>,
 }
@@ -56,7 +54,7 @@ impl<G> Gatekeeper<G> {
 impl<G: Gates> Gatekeeper<G> {
     /// Obtains a pass for a call that comes later, on behalf of the same work.
     pub(crate) async fn reserve(&self, partner: &Partner, cx: &Context, now: Timestamp) -> Result<(), CallFailure> {
-        let pass = self.admit(partner, cx, now).await?;
+        let pass = self.obtain(partner, cx, now).await?;
         let until = now.checked_add(cx.lease).unwrap_or(Timestamp::MAX);
         let mut memory = self.memory();
         // Of work that came to nothing in between; its passes lapse at the gate, too.
@@ -73,8 +71,11 @@ impl<G: Gates> Gatekeeper<G> {
         if let Some(pass) = self.reserved(partner, cx, now) {
             return Ok(pass);
         }
-        let is_paid = partner.limits.rate.is_none() || self.pays(&partner.id, now);
-        match self.enter(partner, cx, is_paid, now).await {
+        self.obtain(partner, cx, now).await
+    }
+
+    async fn obtain(&self, partner: &Partner, cx: &Context, now: Timestamp) -> Result<Pass, CallFailure> {
+        match self.enter(partner, cx, now).await {
             Ok(entered) => entered.map_err(|(until, why)| {
                 let why = why.wait(partner.id.clone());
                 CallFailure::Closed { until, why, after: None }
@@ -97,10 +98,9 @@ impl<G: Gates> Gatekeeper<G> {
         requests: u32,
         now: Timestamp,
     ) -> Option<(Timestamp, Closed)> {
-        if partner.limits.rate.is_some() && requests > 1 {
-            *self.memory().owed.entry(partner.id.clone()).or_default() += requests - 1;
-        }
-        let known = match self.record(&partner.id, limits, pass, heard, now).await {
+        // The first request had its token.
+        let unpaid = requests.saturating_sub(1);
+        let known = match self.record(&partner.id, limits, pass, heard, unpaid, now).await {
             Ok(state) => state,
             Err(failure) => {
                 tracing::warn!(partner = %partner.id, ?failure, "the gate of {} could not be told", partner.id);
@@ -116,10 +116,12 @@ impl<G: Gates> Gatekeeper<G> {
         &self,
         partner: &Partner,
         cx: &Context,
-        is_paid: bool,
         now: Timestamp,
     ) -> Result<Result<Pass, (Timestamp, Closed)>, Failure> {
+        let mut is_paid = partner.limits.rate.is_none();
         for round in 0..RACES {
+            // What was quicker may have brought tokens for this one, too.
+            is_paid = is_paid || self.pays(&partner.id, now);
             let known = self.known(&partner.id, round == 0, now).await?;
             let (mut next, pass) = match known.state.admit(&partner.limits, now, cx.lease) {
                 Admission::Go => (known.state.clone(), Pass::default()),
@@ -138,7 +140,7 @@ impl<G: Gates> Gatekeeper<G> {
                 continue;
             }
             if let Some(tokens) = taken {
-                self.keep(&partner.id, tokens);
+                self.keep(&partner.id, tokens, now);
             }
             return Ok(Ok(pass));
         }
@@ -152,6 +154,7 @@ impl<G: Gates> Gatekeeper<G> {
         limits: &Limits,
         pass: &Pass,
         heard: Heard,
+        unpaid: u32,
         now: Timestamp,
     ) -> Result<GateState, Failure> {
         let mut state = GateState::default();
@@ -162,7 +165,11 @@ impl<G: Gates> Gatekeeper<G> {
                 Some(known) => known,
                 None => self.known(partner, false, now).await?,
             };
-            let Some(next) = known.state.after(limits, pass, heard, now) else { return Ok(known.state) };
+            let mut next = known.state.after(limits, pass, heard, now);
+            if let Some(rate) = limits.rate.filter(|_| unpaid > 0) {
+                next = Some(next.unwrap_or_else(|| known.state.clone()).charge(rate, unpaid, now));
+            }
+            let Some(next) = next else { return Ok(known.state) };
             let (was, is) = (known.state.open_until(), next.open_until());
             state = next.clone();
             if self.write(partner, known.version, next, now).await? {
@@ -228,13 +235,12 @@ impl<G: Gates> Gatekeeper<G> {
         }
     }
 
-    /// Keeps what is left of `tokens` after this call's and those that are owed.
-    fn keep(&self, partner: &PartnerId, tokens: Tokens) {
+    /// Keeps what is left of `tokens` after this call's, beside what there is.
+    fn keep(&self, partner: &PartnerId, tokens: Tokens, now: Timestamp) {
         let mut memory = self.memory();
-        let owed = memory.owed.remove(partner).unwrap_or_default();
-        let left = tokens.left.saturating_sub(1);
-        memory.owed.insert(partner.clone(), owed.saturating_sub(left));
-        memory.tokens.insert(partner.clone(), Tokens { left: left.saturating_sub(owed), ..tokens });
+        let kept = memory.tokens.entry(partner.clone()).or_insert(Tokens { left: 0, ..tokens });
+        let left = if kept.until > now { kept.left } else { 0 };
+        *kept = Tokens { left: left.saturating_add(tokens.left.saturating_sub(1)), ..tokens };
     }
 
     /// A panic elsewhere leaves nothing half done in here.

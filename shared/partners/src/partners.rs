@@ -172,10 +172,10 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Partners<S, T, C,
     ) -> Result<A, CallFailure> {
         let pass = self.gatekeeper.admit(partner, cx, self.clock.now()).await?;
         let desk = self.desk(partner, cx);
-        let result = call(&desk).await;
+        let result = call(&desk).await.map_err(|failure| desk.in_doubt(failure));
         let (heard, requests) = (desk.notes.heard(), desk.notes.requests());
-        // What takes more than half of the time that there is, is slow, whatever the document says.
-        let limits = Limits { slow: partner.limits.slow.min(desk.timeout() / 2), ..partner.limits };
+        // What takes more than three quarters of the time that there is, is slow, whatever the document says.
+        let limits = Limits { slow: partner.limits.slow.min(desk.timeout() * 3 / 4), ..partner.limits };
         match (result, self.gatekeeper.tell(partner, &limits, &pass, heard, requests, self.clock.now()).await) {
             (Err(failure), Some((until, why))) => {
                 let why = why.wait(partner.id.clone());

@@ -96,7 +96,7 @@ pub enum FulfillmentCommand {
     /// The ERP posted a goods issue.
     RecordGoodsIssued(GoodsIssued),
     /// Something did not come in its time.
-    RecordLate(Late),
+    RaiseLate(Opened, Late),
     /// Several reports of one document, in one commit.
     RecordAll(Vec<FulfillmentCommand>),
     /// Somebody decided a review.
@@ -121,6 +121,9 @@ impl Workflow for Fulfillment {
             (Self::Absent, FulfillmentCommand::Open(opened, sending)) => {
                 Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Sending(sending)])
             }
+            (Self::Absent, FulfillmentCommand::RaiseLate(opened, late)) => {
+                Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Late(late)])
+            }
             (Self::Absent, FulfillmentCommand::CloseUnsent(opened)) => {
                 Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Withdrawn(Withdrawn { reference: None })])
             }
@@ -135,7 +138,6 @@ impl Workflow for Fulfillment {
                 | FulfillmentCommand::RecordMilestone(_)
                 | FulfillmentCommand::RecordClosed(_)
                 | FulfillmentCommand::RecordGoodsIssued(_)
-                | FulfillmentCommand::RecordLate(_)
                 | FulfillmentCommand::RecordAll(_)
                 | FulfillmentCommand::Decide(_)
                 | FulfillmentCommand::Announce(_)
@@ -221,7 +223,7 @@ impl Known {
             FulfillmentCommand::RecordMilestone(milestone) => FulfillmentEvent::MilestoneRecorded(milestone),
             FulfillmentCommand::RecordClosed(closed) => FulfillmentEvent::Closed(closed),
             FulfillmentCommand::RecordGoodsIssued(issued) => FulfillmentEvent::GoodsIssued(issued),
-            FulfillmentCommand::RecordLate(late) => FulfillmentEvent::Late(late),
+            FulfillmentCommand::RaiseLate(_, late) => FulfillmentEvent::Late(late),
             FulfillmentCommand::Announce(sending) | FulfillmentCommand::Open(_, sending) => {
                 FulfillmentEvent::Sending(sending)
             }

@@ -54,7 +54,7 @@ fn after(command: &FulfillmentCommand) -> Option<FulfillmentCommand> {
         FulfillmentCommand::RecordMilestone(_) => Some(closed(3)),
         FulfillmentCommand::RecordClosed(_) => Some(goods_issued("P-1", "GI-1", &shares(3))),
         FulfillmentCommand::RecordGoodsIssued(_) => Some(late(Missing::Departure, 1_440)),
-        FulfillmentCommand::RecordLate(_) => {
+        FulfillmentCommand::RaiseLate(..) => {
             Some(FulfillmentCommand::RecordAll(vec![accepted("F-1"), accepted("F-1"), rejected("no room")]))
         }
         FulfillmentCommand::RecordAll(_) => Some(FulfillmentCommand::Decide(retry())),
@@ -106,7 +106,7 @@ fn name(command: &FulfillmentCommand) -> &'static str {
         FulfillmentCommand::RecordMilestone(_) => "milestone",
         FulfillmentCommand::RecordClosed(_) => "closed",
         FulfillmentCommand::RecordGoodsIssued(_) => "goods-issued",
-        FulfillmentCommand::RecordLate(_) => "late",
+        FulfillmentCommand::RaiseLate(..) => "late",
         FulfillmentCommand::RecordAll(_) => "all",
         FulfillmentCommand::Decide(_) => "decide",
         FulfillmentCommand::Announce(_) => "announce",
@@ -190,7 +190,7 @@ goods-issued
   goods_issued: requested faltered refused rejected accepted withdrawing withdrawn kept closed late packed voided left
   -: posted
 late
-  !FULFILLMENT_UNKNOWN: absent
+  opened+late: absent
   late: requested faltered refused rejected accepted withdrawing withdrawn kept closed packed voided left posted
   -: late
 all
@@ -919,12 +919,25 @@ fn what_should_come_next_is_watched_until_the_share_has_come_to_its_end() {
 }
 
 #[test]
+fn a_share_that_could_not_even_be_asked_for_is_late_and_asked_for_when_that_is_possible() {
+    let share = watched(&shares(3));
+    let missed = Fulfillment::Absent.watch(&share).passed(at(60)).unwrap();
+    let state = apply(Fulfillment::Absent, FulfillmentCommand::RaiseLate(share.clone(), missed));
+    assert_eq!(kinds(&state), [ReviewKind::Late]);
+    assert!(state.request(&share).is_some() && state.withdrawal().is_none() && state.inquiry().is_none());
+    let given_up = apply(state.clone(), FulfillmentCommand::CloseUnsent(share.clone()));
+    assert_eq!(standing(&given_up), Standing::Withdrawn, "nobody was ever asked");
+    let asked = apply(state, FulfillmentCommand::Open(share, sending(Effect::RequestFulfillment, 1)));
+    assert_eq!(kinds(&apply(asked, accepted("F-1"))), []);
+}
+
+#[test]
 fn what_is_late_is_looked_for_again_a_day_later_and_reviewed_until_it_comes() {
     let state = open_as(watched(&shares(3)));
     assert_eq!(watch(&state).passed(at(59)), None);
     let missed = watch(&state).passed(at(60)).unwrap();
-    let state = apply(state, FulfillmentCommand::RecordLate(missed.clone()));
-    assert_eq!(state.decide(FulfillmentCommand::RecordLate(missed)), Ok(vec![]));
+    let state = apply(state, FulfillmentCommand::RaiseLate(opened(&shares(3)), missed.clone()));
+    assert_eq!(state.decide(FulfillmentCommand::RaiseLate(opened(&shares(3)), missed)), Ok(vec![]));
     assert_eq!((kinds(&state), watch(&state)), (vec![ReviewKind::Late], Watch::Until(at(1_440), Missing::Departure)));
     let state = apply(state, late(Missing::Departure, 1_440));
     assert_eq!(watch(&state), Watch::Until(at(1_500), Missing::Acknowledgement));

@@ -3,6 +3,7 @@
 use domain::fulfillment::{Accepted, Rejected};
 use domain::order::{Allocation, Invoiced, QuotedLine, Source};
 use domain::{Quantity, Uom};
+use engine::Wait;
 use engine::partner::{Attempt, CallFailure, CreditAnswer, Erp as _, PriceAnswer, Warehouse as _, WarehouseAnswer};
 use serde_json::{Value, json};
 
@@ -241,6 +242,15 @@ fn b02_what_was_taken_back_does_not_stand_for_what_is_wanted() {
         assert_eq!(attempt(&partners_that(semantics, &script), operation, repeat()), Ok(()));
         assert_eq!(script.asked().len(), 2, "{operation}");
     }
+}
+
+#[test]
+fn b02_a_duplicate_that_cannot_be_looked_at_for_a_429_may_have_been_made() {
+    let script = Script::default().then(409, json!({"code": "KEY_REUSED"})).then(429, json!({}));
+    let answer = run(partners(&script).request(&cx(), &fulfillment_request("eastco"), &party(), Attempt::First));
+    let failure = answer.unwrap_err();
+    assert!(script.is_played_out() && !failure.is_undone(), "{failure:?}");
+    assert!(matches!(failure, CallFailure::Closed { why: Wait::Limited(_), .. }), "{failure:?}");
 }
 
 #[test]

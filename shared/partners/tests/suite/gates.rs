@@ -153,7 +153,7 @@ fn b23_failures_at_different_instances_open_one_circuit_for_all_and_one_probe_cl
     scene.answers(Err(TransportFailure::TimedOut));
     assert!(matches!(ask(&a), Err(CallFailure::Unknown { .. })));
     assert!(matches!(ask(&b), Err(CallFailure::Unknown { .. })));
-    scene.pass(2);
+    scene.pass(4);
     let third = ask(&a);
     assert!(matches!(&third, Err(CallFailure::Closed { after: Some(_), why: Wait::Circuit(_), .. })), "{third:?}");
     assert!(!third.unwrap_err().is_undone(), "it was sent, whatever the gate says since");
@@ -182,7 +182,7 @@ fn what_a_step_obtained_before_its_claim_is_its_calls_and_does_not_lock_it_out()
     scene.answers(Err(TransportFailure::TimedOut));
     for _ in 0..3 {
         assert!(ask(&instance).is_err());
-        scene.pass(1);
+        scene.pass(2);
     }
     scene.answers(Ok(approves()));
     scene.pass(6);
