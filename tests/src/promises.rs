@@ -54,6 +54,10 @@ pub fn broken_after(house: &House, weather: &Weather<'_>) -> Vec<String> {
             let reviews = known.reviews();
             broken.push(format!("P1: order {external} ended as {}: {reviews:?}", status.as_str()));
         }
+        // No floor of a storm packs more than it was asked for.
+        for ladder in known.ladders().into_iter().filter(|ladder| !ladder.over.is_zero()) {
+            broken.push(format!("P5: order {external} shipped more than was ordered: {ladder:?}"));
+        }
         broken.extend(shown(house, &known));
         broken.extend(moved(house, &known));
     }

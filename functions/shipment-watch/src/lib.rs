@@ -1,6 +1,7 @@
 //! Watches over a share: asks its warehouse for what should have been heard by now, and raises what did not come.
 //!
-//! - On: `order.assigned`, through its own queue; then at each deadline of the share, as a due item.
+//! - On: `order.assigned`, and `fulfillment.closed` without a list of what was packed, through its own queue; then at each
+//!   deadline of the share, as a due item.
 //! - Does: `Warehouse::inquire`, which changes nothing.
 //! - Then: the facts that the warehouse had not told; `fulfillment.late`; for a share without an answer that another site could
 //!   ship, `order.withdrawal_requested`.
@@ -41,7 +42,7 @@ pub async fn handle(
         return Ok(Outcome::Ignored("the share was never assigned"));
     };
     let passed = |share: &Fulfillment| share.watch(&assigned).passed(cx.now);
-    if passed(&share.state).is_some() {
+    if passed(&share.state).is_some() || share.state.is_closed_unlisted() {
         if let Some(inquiry) = share.state.inquiry() {
             match ports.warehouse.inquire(cx, &inquiry).await {
                 Ok(facts) => {

@@ -1,7 +1,7 @@
 //! Words for tests: a small order and what partners say about it. Shared by this crate's unit tests and the laws in `tests/`.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use domain::fulfillment::{
@@ -280,7 +280,7 @@ pub fn too_late() -> FulfillmentCommand {
 }
 
 pub fn closed(when: i64) -> FulfillmentCommand {
-    FulfillmentCommand::RecordClosed(Closed { at: at(when) })
+    FulfillmentCommand::RecordClosed(Closed { at: at(when), packages: Some(BTreeSet::new()) })
 }
 
 pub fn late(missing: Missing, due: i64) -> FulfillmentCommand {

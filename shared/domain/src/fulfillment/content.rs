@@ -159,11 +159,11 @@ impl Known {
     }
 
     /// What the warehouse was asked for and will not ship: it is done with the share and packed less. Nothing is said
-    /// of it while a package's content is not told or waits for somebody's word, so that nothing is sent a second time
-    /// that has left already.
+    /// of it while a package is not told of, or its content is not or waits for somebody's word, so that nothing is sent a
+    /// second time that has left already.
     pub(super) fn unfilled(&self) -> Result<ByLine, QuantityError> {
         let mut unfilled = ByLine::new();
-        if self.closed.is_none() || !self.is_content_clear() {
+        if !self.is_told_whole() || !self.is_content_clear() {
             return Ok(unfilled);
         }
         let packed = self.held(self.live().filter(|(id, package)| self.counts(id, package)))?;
@@ -176,6 +176,12 @@ impl Known {
         Ok(unfilled)
     }
 
+    /// Whether the warehouse packs no more, and every package that it names is known.
+    fn is_told_whole(&self) -> bool {
+        let known = |listed: &BTreeSet<PackageId>| listed.iter().all(|package| self.packages.contains_key(package));
+        self.closed.is_some() && self.listed.as_ref().is_some_and(known)
+    }
+
     fn is_content_clear(&self) -> bool {
         self.live().all(|(id, package)| {
             let decided = self.mismatch(id, package).is_none_or(|review| self.decided(&review).is_some());
@@ -185,7 +191,7 @@ impl Known {
 
     /// Parts that make no kit although the warehouse packs no more.
     pub(super) fn loose_parts(&self) -> Vec<Review> {
-        if self.closed.is_none() {
+        if !self.is_told_whole() {
             return Vec::new();
         }
         let mut parts: BTreeMap<(LineNo, &Sku), Quantity> = BTreeMap::new();

@@ -40,6 +40,8 @@ pub struct Known {
     pub withdrawal_refused: BTreeSet<Rejection>,
     /// When the warehouse first said that it packs no more.
     pub closed: Option<Timestamp>,
+    /// What the warehouse says that it packed; `None` while it has not named it.
+    pub listed: Option<BTreeSet<PackageId>>,
     /// Every package it named.
     pub packages: BTreeMap<PackageId, Package>,
     /// Goods issues that the ERP posted; more than one for a package is one too many, and kept.
@@ -201,6 +203,7 @@ impl Known {
             withdrawn: BTreeSet::new(),
             withdrawal_refused: BTreeSet::new(),
             closed: None,
+            listed: None,
             packages: BTreeMap::new(),
             goods_issues: BTreeMap::new(),
             postings: BTreeMap::new(),
@@ -296,7 +299,12 @@ impl Known {
             FulfillmentEvent::MilestoneRecorded(milestone) => {
                 self.packages.get(&milestone.package).is_none_or(|package| package.advances_by(milestone))
             }
-            FulfillmentEvent::Closed(closed) => self.closed.is_none_or(|known| closed.at < known),
+            FulfillmentEvent::Closed(closed) => {
+                let known =
+                    |listed: &BTreeSet<PackageId>| self.listed.as_ref().is_some_and(|all| all.is_superset(listed));
+                self.closed.is_none_or(|known| closed.at < known)
+                    || closed.packages.as_ref().is_some_and(|it| !known(it))
+            }
             FulfillmentEvent::GoodsIssued(issued) => {
                 let effect = Effect::PostGoodsIssue { package: issued.package.clone() };
                 open(&effect) || !self.goods_issues.get(&issued.package).is_some_and(|issues| issues.contains(issued))
@@ -340,6 +348,9 @@ impl Known {
             FulfillmentEvent::MilestoneRecorded(milestone) => self.package(&milestone.package).pass(milestone),
             FulfillmentEvent::Closed(closed) => {
                 self.closed = Some(self.closed.map_or(closed.at, |known| known.min(closed.at)));
+                if let Some(packages) = &closed.packages {
+                    self.listed.get_or_insert_default().extend(packages.iter().cloned());
+                }
             }
             FulfillmentEvent::GoodsIssued(issued) => {
                 self.sendings.remove(&Effect::PostGoodsIssue { package: issued.package.clone() });

@@ -152,6 +152,10 @@ pub struct Closed {
     /// When.
     #[schemars(with = "String")]
     pub at: Timestamp,
+    /// What it packed, where the report names it. One that does not says nothing of what is missing: a package's own message
+    /// may still be on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<BTreeSet<PackageId>>,
 }
 
 /// A share that came back unshipped.

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use crate::fulfillment::{MilestoneKind, Missing, PackageStatus, Watch};
+use crate::fulfillment::{Closed, MilestoneKind, Missing, PackageStatus, Watch};
 use crate::order::{Standing, Traced};
 use crate::review::{Choice, Decision, Review, ReviewKind};
 use crate::samples::{
@@ -664,6 +664,26 @@ fn b11_a_close_is_the_warehouses_word_that_it_had_the_share_and_is_told_once() {
     let state = apply(open(&shares(5)), closed(3));
     assert_eq!((standing(&state), unfilled(&state)), (Standing::Accepted, 5));
     assert_eq!(state.decide(closed(9)), Ok(vec![]));
+}
+
+#[test]
+fn b11_what_a_late_message_may_tell_of_is_not_called_unfilled() {
+    let done = |packages: Option<&[&str]>| {
+        let packages = packages.map(|all| all.iter().map(|package| id(package)).collect());
+        FulfillmentCommand::RecordClosed(Closed { at: at(9), packages })
+    };
+    let unfilled = |state: &Fulfillment| state.known().unwrap().unfilled().unwrap();
+    let some = |state: Fulfillment| apply(state, packed("P-1", 1, &shares(2), None));
+    let asked = || apply(open(&shares(5)), accepted("F-1"));
+    let unlisted = some(apply(asked(), done(None)));
+    assert!(unlisted.is_closed_unlisted() && unfilled(&unlisted).is_empty(), "it has to be asked what it packed");
+    let listed = apply(unlisted, done(Some(&["P-1", "P-2"])));
+    assert!(!listed.is_closed_unlisted() && unfilled(&listed).is_empty(), "P-2 is on its way");
+    let whole = apply(listed, packed("P-2", 2, &shares(2), None));
+    assert_eq!(unfilled(&whole).values().map(|left| left.amount()).sum::<rust_decimal::Decimal>(), 1.into());
+    for facts in permutations(&[done(None), done(Some(&["P-1"])), packed("P-1", 1, &shares(5), None)]) {
+        assert!(unfilled(&play(asked(), facts)).is_empty());
+    }
 }
 
 #[test]

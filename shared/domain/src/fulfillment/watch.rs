@@ -46,6 +46,14 @@ impl Fulfillment {
     }
 }
 
+impl Fulfillment {
+    /// Whether the warehouse is done with the share and has not said what it packed: it has to be asked, since a package's
+    /// message may be late.
+    pub fn is_closed_unlisted(&self) -> bool {
+        self.known().is_some_and(|known| known.closed.is_some() && known.listed.is_none())
+    }
+}
+
 impl Known {
     /// When something should be heard next.
     pub fn watch(&self) -> Watch {

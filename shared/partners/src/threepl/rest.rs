@@ -249,7 +249,10 @@ fn stands(kept: &Place<'_>, partner: &Partner, now: Timestamp) -> Option<Vec<Ful
     }
     let completed_at = kept.at("completed_at");
     if !completed_at.is_absent() {
-        commands.extend(completed(kept, maps, moment(&completed_at)?)?);
+        let packages =
+            kept.at("packages").items().iter().map(|package| package.at("id").parse()).collect::<Option<_>>();
+        let at = moment(&completed_at)?.at;
+        commands.push(FulfillmentCommand::RecordClosed(Closed { at, packages: Some(packages?) }));
     }
     Some(commands)
 }
@@ -312,8 +315,14 @@ fn rejected(data: &Place<'_>, _: &Maps, _: Moment) -> Option<Vec<FulfillmentComm
     Some(vec![FulfillmentCommand::RecordRejected(Rejected { reason })])
 }
 
-fn completed(_: &Place<'_>, _: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
-    Some(vec![FulfillmentCommand::RecordClosed(Closed { at: moment.at })])
+fn completed(data: &Place<'_>, _: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
+    let listed = data.at("packages").present();
+    let packages = listed.map(|packages| packages.items().iter().map(Place::parse).collect::<Option<BTreeSet<_>>>());
+    let packages = match packages {
+        Some(packages) => Some(packages?),
+        None => None,
+    };
+    Some(vec![FulfillmentCommand::RecordClosed(Closed { at: moment.at, packages })])
 }
 
 fn packed(data: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {

@@ -439,7 +439,11 @@ fn read_order(root: &Place<'_>, partner: &Partner, received_at: Timestamp) -> Op
         let times = left.iter().map(|place| times::read(place, &partner.time_zone, received_at));
         // The order has no time of its own for it: its last departure is it.
         if let Some(at) = times.collect::<Option<Vec<_>>>()?.iter().map(|moment| moment.at).max() {
-            commands.push(FulfillmentCommand::RecordClosed(Closed { at }));
+            let of = |command: &FulfillmentCommand| {
+                if let FulfillmentCommand::RecordMilestone(told) = command { Some(told.package.clone()) } else { None }
+            };
+            let packages = Some(commands.iter().filter_map(of).collect());
+            commands.push(FulfillmentCommand::RecordClosed(Closed { at, packages }));
         }
     }
     Some(commands)

@@ -10,8 +10,9 @@ use crate::demo::pending;
 use crate::live::Live;
 
 /// How long everything may take to come to rest: messages of a killed process come back after their queue's visibility
-/// timeout, deferred work with the schedule's next minute, and one may follow the other. Two minutes do on an idle machine.
-const WITHIN: Duration = Duration::from_secs(360);
+/// timeout, deferred work with the schedule's next minute, and one may follow the other. Three minutes do on an idle machine;
+/// a circuit that opened again and again stays open for five.
+const WITHIN: Duration = Duration::from_secs(600);
 
 /// Pause between two looks, and how many in a row have to find nothing.
 const LOOK: Duration = Duration::from_secs(2);

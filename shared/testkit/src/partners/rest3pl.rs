@@ -158,7 +158,10 @@ impl Rest3pl {
         let (topic, more) = match happening {
             Happening::Accepted => ("fulfillment.accepted", json!({})),
             Happening::Rejected { reason } => ("fulfillment.rejected", json!({"reason": reason})),
-            Happening::Closed => ("fulfillment.completed", json!({})),
+            Happening::Closed => {
+                let packed = job.packages.iter().filter(|package| package.packed).map(|package| &package.id);
+                ("fulfillment.completed", json!({"packages": packed.collect::<Vec<_>>()}))
+            }
             Happening::Packed { package } => ("package.packed", json!({"package": shown(job.packages.get(*package)?)})),
             Happening::Voided { package } => ("package.voided", json!({"package": shown(job.packages.get(*package)?)})),
             Happening::Milestone { package, name } => (
