@@ -25,7 +25,7 @@ pub struct Caught {
 }
 
 /// Every mistake.
-pub const ALL: [Mistake; 17] = [
+pub const ALL: [Mistake; 18] = [
     mistake("key-from-message", "a partner gets a new key with each delivery", Mutant::KeyFromMessage),
     mistake("unconditional-put", "a commit overwrites the one that came first", Mutant::UnconditionalPut),
     mistake("race-taken-for-written", "a commit that lost its race counts as written", Mutant::RaceTakenForWritten),
@@ -42,6 +42,7 @@ pub const ALL: [Mistake; 17] = [
     mistake("parked-nowhere", "a hopeless message is acknowledged and not parked", Mutant::ParkedNowhere),
     mistake("late-answer-dropped", "an answer for an order no longer wanted is dropped", Mutant::LateAnswerDropped),
     mistake("void-counted", "what is in a void package counts as shipped", Mutant::VoidCounted),
+    mistake("closed-believed", "what a late message may tell of counts as short", Mutant::ClosedBelieved),
     mistake("timeout-taken-for-no", "no answer counts as a no", Mutant::TimeoutTakenForNo),
 ];
 
