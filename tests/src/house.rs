@@ -330,9 +330,9 @@ impl House {
         }
     }
 
-    /// A client orders by our own API; it repeats a request that fails.
+    /// A client orders by our own API.
     pub fn order_by_api(&mut self, order: &Value) {
-        let request = || engine::http::Request {
+        let request = engine::http::Request {
             method: "POST".to_owned(),
             path: "/v1/orders".to_owned(),
             headers: BTreeMap::from([("idempotency-key".to_owned(), format!("key-{}", order["id"]))]),
@@ -343,7 +343,7 @@ impl House {
         };
         let read = partners::read_order_body;
         let ports = order_accept::Ports { journal: self.journal.clone(), parties: self.parties.clone(), read };
-        let answered = order_accept::handle(&ports, request(), &self.context("order-accept")).now_or_never();
+        let answered = order_accept::handle(&ports, request, &self.context("order-accept")).now_or_never();
         match answered {
             Some(Ok(response)) if matches!(response.status, 202 | 409) => {}
             other => self.wrong.push(format!("an order by the API was not taken: {other:?}")),
