@@ -186,11 +186,30 @@ fn a_queue_that_takes_nothing_holds_no_others_due_work_up() {
         assert_eq!(house.due.defer(&item).now_or_never(), Some(Ok(())));
     }
     let ports = due_fire::Ports { due: house.due.clone(), queues: Deaf(testkit::memory::MemoryQueues::default()) };
-    let fired = due_fire::handle(&ports, &house.context("due-fire")).now_or_never();
+    let fired = due_fire::handle(&ports, due_fire::LAST_TICK, &house.context("due-fire")).now_or_never();
     assert!(matches!(fired, Some(Err(_))), "the end tells of it: {fired:?}");
     let sent: Vec<String> = ports.queues.0.take().into_iter().map(|(function, _)| function).collect();
     assert_eq!(sent, ["backorder-check", "order-price"]);
     assert_eq!(house.due.all().len(), 1, "it waits on");
+
+    let fired = due_fire::handle(&ports, 2, &house.context("due-fire")).now_or_never();
+    assert!(matches!(fired, Some(Err(_))), "{fired:?}");
+    assert_eq!(ports.queues.0.take(), [("due-fire".to_owned(), "3".to_owned())], "a sweep that fails ends no minute");
+}
+
+#[test]
+fn each_tick_asks_for_the_next_one_up_to_the_last_of_its_minute() {
+    let (house, queues) = (House::new(1), testkit::memory::MemoryQueues::default());
+    let ports = due_fire::Ports { due: house.due.clone(), queues: queues.clone() };
+    let (mut tick, mut ticks) = (0, 1);
+    loop {
+        let swept = due_fire::handle(&ports, tick, &house.context("due-fire")).now_or_never();
+        assert!(matches!(swept, Some(Ok(0))), "{swept:?}");
+        let Some((function, next)) = queues.take().pop() else { break };
+        assert_eq!(function, "due-fire");
+        (tick, ticks) = (next.parse().unwrap(), ticks + 1);
+    }
+    assert_eq!(ticks, 6, "one every ten seconds");
 }
 
 #[test]
@@ -210,7 +229,7 @@ fn what_is_due_together_is_fired_as_it_came_about_over_all_shards() {
         assert_eq!(house.due.defer(&item(n)).now_or_never(), Some(Ok(())));
     }
     let ports = due_fire::Ports { due: house.due.clone(), queues: queues.clone() };
-    let fired = due_fire::handle(&ports, &house.context("due-fire")).now_or_never();
+    let fired = due_fire::handle(&ports, due_fire::LAST_TICK, &house.context("due-fire")).now_or_never();
     assert!(matches!(fired, Some(Ok(150))), "{fired:?}");
     let bodies: Vec<String> = queues.take().into_iter().map(|(_, body)| body).collect();
     assert!(bodies.is_sorted(), "{bodies:?}");

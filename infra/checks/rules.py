@@ -525,7 +525,8 @@ def alarms(stack, _house):
     for name, _ in stack.of_type("AWS::SQS::Queue"):
         if is_dlq(name):
             yield from wanted("ApproximateNumberOfMessagesVisible", name, 1, "Maximum", "what is parked")
-        else:
+        elif fed_by(stack, name.removesuffix("Queue"))[0] == "queue":
+            # Ticks of what a schedule calls expire; that it runs at all is an alarm of its own.
             yield from wanted("ApproximateAgeOfOldestMessage", name, None, "Maximum", "that work is late")
     for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
         if stack.properties(name_of(p.get("EventSourceArn")), "AWS::DynamoDB::Table") is not None:
@@ -712,13 +713,14 @@ def with_parameters(text, stack):
 
 def fed_by(stack, logical):
     """How a function gets its work: queue, stream, schedule or api; and its stream, if it has one."""
+    # What a schedule calls may have a queue for its own ticks, too.
+    if any(name_of(p.get("Target", {}).get("Arn")) == logical for _, p in stack.of_type("AWS::Scheduler::Schedule")):
+        return "schedule", None
     for _, p in mappings_of(stack, logical):
         table = name_of(p.get("EventSourceArn"))
         if stack.properties(table, "AWS::DynamoDB::Table") is not None:
             return "stream", p["EventSourceArn"]
         return "queue", None
-    if any(name_of(p.get("Target", {}).get("Arn")) == logical for _, p in stack.of_type("AWS::Scheduler::Schedule")):
-        return "schedule", None
     return "api", None
 
 
@@ -738,7 +740,8 @@ def wanted_of(stack, house, name, logical):
                 continue
             for on in permit["on"]:
                 if on == "every step's queue":
-                    places = [f"${{{q}.Arn}}" for q, _ in stack.of_type("AWS::SQS::Queue") if not is_dlq(q)]
+                    queues = [q for q, _ in stack.of_type("AWS::SQS::Queue") if not is_dlq(q)]
+                    places = [f"${{{q}.Arn}}" for q in queues if fed_by(stack, q.removesuffix("Queue"))[0] == "queue"]
                 elif on == "its stream":
                     places = [stream]
                 else:

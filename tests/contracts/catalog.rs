@@ -123,6 +123,16 @@ fn the_catalogs_queues_and_rules_are_the_templates() {
     for step in entries("steps", "step").iter().filter(|step| text(step, "feed") != "queue") {
         let kept = number(catalog["stream"].as_table().unwrap(), "dlq_retention_seconds");
         dead_letters(&mut queues, text(step, "name"), kept);
+        if let Some(seconds) = step.get("tick_seconds") {
+            let own = format!("{}Queue", logical(text(step, "name")));
+            let ticks = queues.remove(&own).unwrap_or_else(|| panic!("there is no {own}"));
+            assert_eq!(ticks["DelaySeconds"].number(), seconds.as_integer(), "{own}");
+            assert_eq!(
+                ticks["MessageRetentionPeriod"].number(),
+                Some(60),
+                "{own}: a tick is worth nothing after its minute"
+            );
+        }
     }
     assert!(queues.is_empty(), "queues that the catalog does not know: {:?}", queues.keys());
 }

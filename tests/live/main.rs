@@ -4,7 +4,7 @@
 //! `CROSSDOCK_LIVE=$PWD/.local/stack/live.json cargo test -p crossdock-tests --test live -- --ignored --skip kill::`.
 //!
 //! All tests but [`kill`] run at once on one stack, and that one after them. Each has orders of its own, scripts faults for them alone, and waits no longer than
-//! [`support::PATIENCE`]: deferred work comes back with the schedule's next minute, so that is where the time goes.
+//! [`support::PATIENCE`]: killed functions' messages come back after their queues' visibility timeouts, so that is where the time goes.
 
 // A test that cannot go on panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

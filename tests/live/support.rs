@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testkit::live::{Answer, Live, Webhook, order_id};
 
 /// How long anything may take: a killed function's messages come back after the queue's visibility timeout and their claims
-/// lapse then; deferred work waits for the next minute, several times where other tests' faults close a partner's gate, too.
+/// lapse then; deferred work waits for the next tick, several times where other tests' faults close a partner's gate, too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(400);
 
 /// The running stack.

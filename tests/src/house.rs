@@ -727,8 +727,8 @@ impl House {
         Some(answer?.map_or(503, |response| response.status))
     }
 
-    /// The schedule: each minute in production; here whenever something is due, once a second at most. A step whose clock is
-    /// behind the schedule's defers its work again until the same time, and has to have it back at a later one.
+    /// The schedule and its ticks: every ten seconds in production; here whenever something is due, once a second at most. A step
+    /// whose clock is behind the schedule's defers its work again until the same time, and has to have it back at a later one.
     fn fire(&mut self) {
         let now = self.clock.now();
         self.queue_fired();
@@ -739,7 +739,7 @@ impl House {
         let (due, queues) = (self.due.clone(), self.fired.clone());
         let ports = due_fire::Ports { due: Chaos::new(due, &script), queues: Chaos::new(queues, &script) };
         // Killed, refused or with a wrong clock, it tries again.
-        at_once(&script, "due-fire", due_fire::handle(&ports, &self.context("due-fire")));
+        at_once(&script, "due-fire", due_fire::handle(&ports, due_fire::LAST_TICK, &self.context("due-fire")));
         self.waits.insert("due-fire", self.clock.after(AGAIN));
         self.queue_fired();
     }

@@ -1,13 +1,13 @@
 //! Puts deferred work back into its queue when its time has come.
 //!
-//! - On: a schedule, each minute.
+//! - On: a schedule, each minute; and its own ticks in between, which come back from its queue ten seconds after it sent them.
 //! - Does: sends what is due to its step's queue, then forgets it; killed in between, it is sent twice, which steps bear.
-//! - Fails: STO-… (the stores): the next minute tries again.
+//! - Fails: STO-… (the stores): the next tick, or the next minute, tries again.
 
 use std::collections::BTreeMap;
 
 use engine::stores::{DUE_SHARDS, Due, DueItem, Queues};
-use engine::{Context, Failure, Mutant, mutants};
+use engine::{Code, Context, Failure, Mutant, mutants};
 use futures::future::{join_all, try_join_all};
 
 /// All that this function may touch.
@@ -22,18 +22,34 @@ pub struct Ports<D, Q> {
 /// How many items of one shard are taken at once.
 const PAGE: u32 = 100;
 
-/// How many pages of each shard are taken in one minute: the rest waits for the next, oldest first.
+/// How many pages of each shard are taken in one sweep: the rest waits for the next, oldest first.
 const PAGES: u32 = 20;
 
-/// Fires what is due. Returns how many items went back to their queues.
+/// The last tick of a minute: the queue delays each by ten seconds, and the schedule's own is number 0. Schedules know
+/// nothing shorter than a minute, which is long for work that has to wait a second.
+pub const LAST_TICK: u32 = 5;
+
+/// Fires what is due, and asks for the next tick. Returns how many items went back to their queues.
 ///
 /// # Errors
 /// The stores'.
-pub async fn handle(ports: &Ports<impl Due, impl Queues>, cx: &Context) -> Result<usize, Failure> {
+pub async fn handle(ports: &Ports<impl Due, impl Queues>, tick: u32, cx: &Context) -> Result<usize, Failure> {
+    let swept = sweep(ports, cx).await;
+    // Also after a sweep that failed. A tick that is not taken costs the rest of its minute and nothing else.
+    if tick < LAST_TICK {
+        let refused = ports.queues.send(cx.function, &[(tick + 1).to_string()]).await?;
+        if swept.is_ok() && !refused.is_empty() {
+            return Err(Failure::transient(Code::StoreBusy, "the next tick was not taken"));
+        }
+    }
+    swept
+}
+
+async fn sweep(ports: &Ports<impl Due, impl Queues>, cx: &Context) -> Result<usize, Failure> {
     let mut fired = 0;
     for _ in 0..PAGES {
         let read = join_all((0..DUE_SHARDS).map(|shard| ports.due.ready(shard, cx.now, PAGE))).await;
-        // A shard that cannot be read does not hold the others up; this minute's end tells of it.
+        // A shard that cannot be read does not hold the others up; the sweep's end tells of it.
         let (mut ready, mut is_full, mut failed) = (Vec::new(), false, None);
         for shard in read {
             match shard {

@@ -11,18 +11,18 @@ use super::books::decimal;
 use super::table::Table;
 use crate::live::Live;
 
-/// The schedule's function works by the minute, not by the order.
-const BY_THE_MINUTE: &str = "due-fire";
+/// The schedule's function works by the clock, not by the order.
+const BY_THE_CLOCK: &str = "due-fire";
 
 pub(super) fn print(live: &Live, counted: &Value, orders: usize, out: &mut dyn Write) -> Result<()> {
     let tables = live.logical_names();
     let mut calls: BTreeMap<String, Decimal> = BTreeMap::new();
     let mut units: BTreeMap<String, Decimal> = BTreeMap::new();
-    let mut by_the_minute = Decimal::ZERO;
+    let mut by_the_clock = Decimal::ZERO;
     for (function, counts) in counted.as_object().into_iter().flatten() {
         let name = function.strip_prefix(live.function_prefix()).unwrap_or(function);
-        if name == BY_THE_MINUTE {
-            by_the_minute += sum(&counts["calls"]);
+        if name == BY_THE_CLOCK {
+            by_the_clock += sum(&counts["calls"]);
             continue;
         }
         *calls.entry("lambda invocations".to_owned()).or_default() += decimal(&counts["invocations"]);
@@ -60,11 +60,7 @@ pub(super) fn print(live: &Live, counted: &Value, orders: usize, out: &mut dyn W
         out,
         "\n  Every webhook's double is in it. Not counted: table streams' reads, Lambda's polling of queues, the bus's"
     )?;
-    writeln!(
-        out,
-        "  deliveries; and {BY_THE_MINUTE}'s {} calls, which come by the minute.",
-        by_the_minute.normalize()
-    )?;
+    writeln!(out, "  deliveries; and {BY_THE_CLOCK}'s {} calls, which come by the clock.", by_the_clock.normalize())?;
     Ok(())
 }
 

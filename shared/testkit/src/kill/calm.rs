@@ -10,7 +10,7 @@ use crate::demo::pending;
 use crate::live::Live;
 
 /// How long everything may take to come to rest: messages of a killed process come back after their queue's visibility
-/// timeout, deferred work with the schedule's next minute, and one may follow the other. Three minutes do on an idle machine;
+/// timeout, deferred work with the schedule's next tick, and one may follow the other. Two minutes do on an idle machine;
 /// a circuit that opened again and again stays open for five.
 const WITHIN: Duration = Duration::from_secs(600);
 
@@ -18,8 +18,8 @@ const WITHIN: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_secs(2);
 const LOOKS: usize = 3;
 
-/// The schedule's function works by the minute, whether there is something to do or not.
-const BY_THE_MINUTE: &str = "due-fire";
+/// The schedule's function works by the clock, whether there is something to do or not, and its ticks are always under way.
+const BY_THE_CLOCK: &str = "due-fire";
 
 /// What waits for a time that is far from here: an order's deadline, a share's next milestone, stock.
 const FAR: [&str; 3] = ["deadline", "time", "stock"];
@@ -65,7 +65,7 @@ async fn moving(live: &Live, before: &BTreeSet<String>) -> Result<Vec<String>> {
 /// Messages in the steps' queues, visible or not.
 async fn queued(live: &Live) -> Result<BTreeMap<String, u64>> {
     let mut queued = BTreeMap::new();
-    for (name, url) in live.queues()? {
+    for (name, url) in live.queues()?.into_iter().filter(|(name, _)| *name != BY_THE_CLOCK) {
         let asked = json!({"QueueUrl": url, "AttributeNames": ["All"]});
         let told = live.aws("AmazonSQS.GetQueueAttributes", &asked).await?;
         let of = |kind: &str| told["Attributes"][kind].as_str().and_then(|count| count.parse::<u64>().ok());
@@ -88,7 +88,7 @@ pub(super) async fn due(live: &Live) -> Result<BTreeSet<String>> {
 async fn calls(live: &Live) -> Result<Value> {
     let mut calls = live.calls(false).await?;
     if let Some(functions) = calls.as_object_mut() {
-        functions.retain(|function, _| !function.ends_with(BY_THE_MINUTE));
+        functions.retain(|function, _| !function.ends_with(BY_THE_CLOCK));
     }
     Ok(calls)
 }
