@@ -42,7 +42,7 @@ pub async fn handle(
         return Ok(Outcome::Ignored("the share was never assigned"));
     };
     let passed = |share: &Fulfillment| share.watch(&assigned).passed(cx.now);
-    if passed(&share.state).is_some() || share.state.is_closed_unlisted() {
+    if passed(&share.state).is_some() || share.state.is_closed_untold() {
         if let Some(inquiry) = share.state.inquiry() {
             match ports.warehouse.inquire(cx, &inquiry).await {
                 Ok(facts) => {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{base32, fingerprint};
-use crate::workflow::{Effect, Rejection};
+use crate::workflow::{Effect, OUTCOME_UNKNOWN, Rejection};
 
 /// One item of the worklist. Derived from an order's or fulfilment's facts, so it comes and goes with them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -70,7 +70,7 @@ pub(crate) fn open(mut reviews: Vec<Review>, decided: &Decisions) -> Vec<Review>
 
 /// A partner's refusal as somebody's decision.
 pub(crate) fn refusal(effect: &Effect, why: &Rejection) -> Review {
-    let kind = if why.code == "OUTCOME_UNKNOWN" { ReviewKind::OutcomeUnknown } else { ReviewKind::PartnerRefused };
+    let kind = if why.code == OUTCOME_UNKNOWN { ReviewKind::OutcomeUnknown } else { ReviewKind::PartnerRefused };
     Review { kind, reason: format!("{effect:?}: {why}") }
 }
 

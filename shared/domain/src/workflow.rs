@@ -70,7 +70,19 @@ impl Rejection {
     pub fn new(code: &str, reason: impl Into<String>) -> Self {
         Self { code: code.to_owned(), reason: reason.into() }
     }
+
+    /// Whether the partner may have, or has, something of ours all the same: nobody can say what became of the call, or what
+    /// stands under our name says something else. Whoever gives the work up has to undo it nevertheless.
+    pub fn leaves_doubt(&self) -> bool {
+        matches!(self.code.as_str(), OUTCOME_UNKNOWN | DUPLICATE_DIFFERS)
+    }
 }
+
+/// The code of a refusal of our own: the partner can neither repeat a call nor look up what became of it.
+pub const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
+
+/// The code of a refusal of our own: the partner has something under our name that says something else than we do.
+pub const DUPLICATE_DIFFERS: &str = "DUPLICATE_DIFFERS";
 
 /// Something that a step makes or changes at a partner.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -195,7 +207,8 @@ impl Faltered {
     }
 }
 
-/// A call that the partner refused for a reason of its own; nothing was done.
+/// A call that the partner refused for a reason of its own; nothing was done, unless the reason
+/// [leaves doubt](Rejection::leaves_doubt).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EffectRefused {
     /// What was refused.
@@ -227,6 +240,16 @@ pub(crate) fn let_go(sendings: &mut Sendings, faltered: &Faltered) {
         sendings.remove(&faltered.effect);
     } else if let Some(claim) = sendings.get_mut(&faltered.effect) {
         *claim = Claim::Faltered(claim.sending().clone());
+    }
+}
+
+/// A refusal closes its claim; one that leaves doubt only lets go of it, so that whoever undoes the effect finds it.
+pub(crate) fn close_refused(sendings: &mut Sendings, refused: &EffectRefused) {
+    match sendings.remove(&refused.effect) {
+        Some(claim) if refused.rejection.leaves_doubt() => {
+            sendings.insert(refused.effect.clone(), Claim::Faltered(claim.sending().clone()));
+        }
+        Some(_) | None => {}
     }
 }
 

@@ -159,8 +159,8 @@ impl Known {
     }
 
     /// What the warehouse was asked for and will not ship: it is done with the share and packed less. Nothing is said
-    /// of it while a package is not told of, or its content is not or waits for somebody's word, so that nothing is sent a
-    /// second time that has left already.
+    /// of it while a package is not told of, or its content is not or waits for somebody's word, nor of a line for which
+    /// something was accepted that nobody can count, so that nothing is sent a second time that has left already.
     pub(super) fn unfilled(&self) -> Result<ByLine, QuantityError> {
         let mut unfilled = ByLine::new();
         if !self.is_told_whole() || !self.is_content_clear() {
@@ -169,15 +169,52 @@ impl Known {
         let packed = self.held(self.live().filter(|(id, package)| self.counts(id, package)))?;
         for (line, asked) in self.opened.asked()? {
             let rest = packed.get(&line).map_or(Ok(asked), |packed| asked.less(*packed))?;
-            if !rest.is_zero() {
+            let unsure = self.uncountable(line).filter(|review| self.decided(review) != Some(Choice::Recall));
+            if !rest.is_zero() && unsure.is_none() {
                 unfilled.insert(line, rest);
             }
         }
         Ok(unfilled)
     }
 
+    /// What somebody has to look at because goods were accepted for a line (or for none that there is) that cannot be
+    /// counted: whether the rest of the line is still owed, nobody but them can say.
+    fn uncountable(&self, line: LineNo) -> Option<Review> {
+        let accepted = self.live().filter(|(id, package)| {
+            self.mismatch(id, package).is_some_and(|review| self.decided(&review) == Some(Choice::Accept))
+        });
+        let foreign = accepted.flat_map(|(_, package)| package.lines()).filter(|packed| {
+            let of_it = packed.line == line || self.opened.line(packed.line).is_none();
+            of_it && !packed.quantity.is_zero() && matches!(self.opened.part(packed), Part::Foreign)
+        });
+        let foreign: BTreeSet<String> =
+            foreign.map(|packed| format!("{} of {}", packed.quantity, packed.sku)).collect();
+        let foreign: Vec<String> = foreign.into_iter().collect();
+        (!foreign.is_empty()).then(|| Review {
+            kind: ReviewKind::ContentMismatch,
+            reason: format!(
+                "line {line} of {}: {} cannot be counted as what was asked for; recalled, what is missing is sent again",
+                self.opened.fulfillment,
+                foreign.join(", ")
+            ),
+        })
+    }
+
+    /// Lines of which it is not clear whether something is still owed although the warehouse packs no more.
+    pub(super) fn uncountable_lines(&self) -> Vec<Review> {
+        if !self.is_told_whole() || !self.is_content_clear() {
+            return Vec::new();
+        }
+        let packed = self.held(self.live().filter(|(id, package)| self.counts(id, package)));
+        let (Ok(packed), Ok(asked)) = (packed, self.opened.asked()) else { return Vec::new() };
+        let short = |(line, asked): &(LineNo, Quantity)| {
+            packed.get(line).map_or(!asked.is_zero(), |packed| packed.amount() < asked.amount())
+        };
+        asked.into_iter().filter(short).filter_map(|(line, _)| self.uncountable(line)).collect()
+    }
+
     /// Whether the warehouse packs no more, and every package that it names is known.
-    fn is_told_whole(&self) -> bool {
+    pub(super) fn is_told_whole(&self) -> bool {
         let known = |listed: &BTreeSet<PackageId>| listed.iter().all(|package| self.packages.contains_key(package));
         self.closed.is_some() && (self.listed.as_ref().is_some_and(known) || mutants::on(Mutant::ClosedBelieved))
     }
@@ -227,9 +264,9 @@ impl Known {
         self.held(self.left()).map_or(true, |left| left.values().any(|quantity| !quantity.is_zero()))
     }
 
-    /// Whether every asked-for piece left, or will never.
+    /// Whether every asked-for piece left, or will never. A package that was named and not told of may be anywhere.
     pub(super) fn is_departed(&self) -> Result<bool, QuantityError> {
-        if self.closed.is_some() {
+        if self.is_told_whole() {
             return Ok(self.live().all(|(_, package)| package.has_left()));
         }
         let left = self.held(self.left())?;

@@ -10,7 +10,7 @@ use crate::fulfillment::event::{
 use crate::fulfillment::package::Package;
 use crate::goods::Share;
 use crate::ids::{ExternalId, FulfillmentId, PackageId};
-use crate::review::{Choice, Decision, Decisions, Review, ReviewKind, allowed, refusal};
+use crate::review::{Choice, Decision, Decisions, Review, allowed, refusal};
 use crate::workflow::{
     Claim, Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, claim, is_held, let_go,
 };
@@ -255,9 +255,13 @@ impl Known {
         Ok(all)
     }
 
-    /// What follows from a decision. A withdrawal that somebody settled in the warehouse's own system is a withdrawal.
+    /// What follows from a decision. A withdrawal that somebody settled in the warehouse's own system is a withdrawal. What
+    /// is cancelled is an order, never a share of it alone.
     fn settle(&self, decision: Decision) -> Result<Vec<FulfillmentEvent>, Rejection> {
         allowed(&self.reviews(), &decision)?;
+        if decision.choice == Choice::Cancel {
+            return Err(Rejection::new("CHOICE_NOT_OFFERED", "a share is not cancelled by itself: cancel its order"));
+        }
         let by_hand = decision.choice == Choice::SettledByHand;
         let of_a_withdrawal = self.refusal_of(&decision.review) == Some(&Effect::WithdrawFulfillment);
         let mut events = vec![FulfillmentEvent::ReviewDecided(decision)];
@@ -444,11 +448,11 @@ impl Known {
         !self.is_possibly_there() && self.withdrawn.is_empty() && self.rejected.is_empty()
     }
 
-    /// Whether the request ended without the warehouse's word: nobody knows what became of it, or somebody saw to it.
+    /// Whether the request ended without the warehouse's word on it: nobody knows what became of it, something else stands
+    /// under its name, or somebody saw to it.
     fn is_request_doubtful(&self) -> bool {
         let request = Effect::RequestFulfillment;
-        self.refused.get(&request).is_some_and(|why| refusal(&request, why).kind == ReviewKind::OutcomeUnknown)
-            || self.is_settled(&request)
+        self.refused.get(&request).is_some_and(Rejection::leaves_doubt) || self.is_settled(&request)
     }
 
     /// Whether what a partner refused was done by hand in its own system.

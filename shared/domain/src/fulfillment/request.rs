@@ -137,7 +137,7 @@ impl Opened {
         Some(Self {
             fulfillment: assignment.fulfillment.clone(),
             order: known.id().clone(),
-            sales_order: known.sales_order()?.clone(),
+            sales_order: known.last_sales_order()?.clone(),
             warehouse: assignment.warehouse.clone(),
             site: assignment.site.clone(),
             service_level: known.submission.service_level,
@@ -238,12 +238,17 @@ impl Fulfillment {
         })
     }
 
-    /// Any goods issue that is to be posted now: a decision, or what another package posted, may have freed one. Those
+    /// Any goods issue that is to be posted now: a decision, or what was told of another package, may have freed one. Those
     /// that nobody is at come first.
     pub fn any_goods_issue(&self) -> Option<GoodsIssue> {
+        let begun = || self.known()?.postings.keys().find_map(|package| self.goods_issue(package));
+        self.fresh_goods_issue().or_else(begun)
+    }
+
+    /// A goods issue that is to be posted now and that nobody is at.
+    pub fn fresh_goods_issue(&self) -> Option<GoodsIssue> {
         let known = self.known()?;
-        let (begun, fresh): (Vec<&PackageId>, Vec<&PackageId>) =
-            known.packages.keys().partition(|package| known.postings.contains_key(package));
-        fresh.into_iter().chain(begun).find_map(|package| self.goods_issue(package))
+        let mut fresh = known.packages.keys().filter(|package| !known.postings.contains_key(*package));
+        fresh.find_map(|package| self.goods_issue(package))
     }
 }

@@ -61,6 +61,7 @@ impl Known {
         }
         reviews.extend(self.live().flat_map(|(id, package)| self.package_reviews(id, package)));
         reviews.extend(self.loose_parts());
+        reviews.extend(self.uncountable_lines());
         reviews.extend(self.serials_twice(None));
         reviews.extend(self.lateness());
         reviews.extend(self.posting_reviews());

@@ -539,10 +539,20 @@ fn b04_a_share_that_was_never_sent_is_given_up_without_a_call() {
         apply(open(&shares(3)), FulfillmentCommand::RecordFaltered(faltered(Effect::RequestFulfillment, 1))),
         apply(open(&shares(3)), accepted("F-1")),
         apply(open(&shares(3)), refusal(Effect::RequestFulfillment, "OUTCOME_UNKNOWN")),
+        apply(open(&shares(3)), refusal(Effect::RequestFulfillment, "DUPLICATE_DIFFERS")),
     ] {
         assert_eq!(possibly_there.decide(give_up()), Ok(vec![]));
         assert!(possibly_there.withdrawal().is_some());
+        assert!(possibly_there.inquiry().is_some(), "its warehouse can be asked");
     }
+}
+
+#[test]
+fn a_share_is_not_cancelled_by_itself() {
+    let refused = apply(open(&shares(3)), refusal(Effect::RequestFulfillment, "REJECTED"));
+    let cancel = decision(&reviews(&refused), ReviewKind::PartnerRefused, Choice::Cancel);
+    let answer = refused.decide(FulfillmentCommand::Decide(cancel));
+    assert_eq!(answer.unwrap_err().code, "CHOICE_NOT_OFFERED");
 }
 
 #[test]
@@ -676,14 +686,73 @@ fn b11_what_a_late_message_may_tell_of_is_not_called_unfilled() {
     let some = |state: Fulfillment| apply(state, packed("P-1", 1, &shares(2), None));
     let asked = || apply(open(&shares(5)), accepted("F-1"));
     let unlisted = some(apply(asked(), done(None)));
-    assert!(unlisted.is_closed_unlisted() && unfilled(&unlisted).is_empty(), "it has to be asked what it packed");
+    assert!(unlisted.is_closed_untold() && unfilled(&unlisted).is_empty(), "it has to be asked what it packed");
     let listed = apply(unlisted, done(Some(&["P-1", "P-2"])));
-    assert!(!listed.is_closed_unlisted() && unfilled(&listed).is_empty(), "P-2 is on its way");
+    assert!(listed.is_closed_untold() && unfilled(&listed).is_empty(), "P-2 is on its way");
     let whole = apply(listed, packed("P-2", 2, &shares(2), None));
     assert_eq!(unfilled(&whole).values().map(|left| left.amount()).sum::<rust_decimal::Decimal>(), 1.into());
     for facts in permutations(&[done(None), done(Some(&["P-1"])), packed("P-1", 1, &shares(5), None)]) {
         assert!(unfilled(&play(asked(), facts)).is_empty());
     }
+}
+
+#[test]
+fn b11_nothing_is_sent_again_in_place_of_goods_that_were_accepted_and_cannot_be_counted() {
+    let cases = quantity(3, "CS");
+    let of = |line: u32| crate::order::Share { line: line_no(line), quantity: cases, ..share(1, 1) };
+    for foreign in [of(1), of(7)] {
+        let facts = [packed("P-1", 1, &[foreign], None), milestone("P-1", 2, MilestoneKind::PickedUp), closed(3)];
+        let state = decide(play(open(&shares(36)), facts), ReviewKind::ContentMismatch, Choice::Accept);
+        assert_eq!(unfilled(&state), 0);
+        assert_eq!(kinds(&state), [ReviewKind::ContentMismatch], "somebody has to say what is still owed");
+        let enough = decide(state.clone(), ReviewKind::ContentMismatch, Choice::Accept);
+        assert_eq!((unfilled(&enough), kinds(&enough)), (0, vec![]));
+        let owed = decide(state, ReviewKind::ContentMismatch, Choice::Recall);
+        assert_eq!((unfilled(&owed), kinds(&owed)), (36, vec![]));
+    }
+}
+
+#[test]
+fn c09_a_package_that_was_named_and_never_told_of_is_waited_for() {
+    let done = FulfillmentCommand::RecordClosed(Closed {
+        at: at(3),
+        packages: Some(["P-1", "P-2"].iter().map(|package| id(package)).collect()),
+    });
+    let facts = [
+        accepted("F-1"),
+        packed("P-1", 1, &shares(2), None),
+        milestone("P-1", 2, MilestoneKind::PickedUp),
+        done,
+        milestone("P-1", 3, MilestoneKind::Delivered),
+    ];
+    let state = play(open_as(watched(&shares(3))), facts);
+    let watch = state.known().unwrap().watch();
+    assert!(matches!(watch, Watch::Until(_, Missing::Departure)), "{watch:?}");
+    let told = [packed("P-2", 2, &shares(1), None), milestone("P-2", 3, MilestoneKind::Delivered)];
+    assert_eq!(play(state, told).known().unwrap().watch(), Watch::Over);
+}
+
+#[test]
+fn b17_whatever_frees_a_goods_issue_frees_all_of_them_one_after_the_other() {
+    let pack = |package: &str| with_serials(packed(package, 1, &shares(1), None), &["S-1"]);
+    let left = |package: &str| milestone(package, 2, MilestoneKind::Delivered);
+    let one_left = || {
+        let facts = [accepted("F-1"), pack("P-1"), pack("P-2"), left("P-1")];
+        play(open_as(traceable(&shares(2), Traced::Serial)), facts)
+    };
+    let state = || apply(one_left(), left("P-2"));
+    assert!(state().any_goods_issue().is_none(), "one serial number is on both");
+    let corrected = with_serials(packed("P-2", 3, &shares(1), None), &["S-2"]);
+    for freed in [decide(state(), ReviewKind::SerialTwice, Choice::Accept), apply(state(), corrected)] {
+        let first = freed.any_goods_issue().unwrap().package;
+        let posted = apply(freed, goods_issued(first.as_str(), "GI-1", &shares(1)));
+        let second = posted.fresh_goods_issue().unwrap().package;
+        assert_ne!(first, second);
+        let all = apply(posted, goods_issued(second.as_str(), "GI-2", &shares(1)));
+        assert!(all.fresh_goods_issue().is_none() && all.known().unwrap().progress(9).unwrap().goods_issued);
+    }
+    let alone = apply(one_left(), voided("P-2", 5));
+    assert_eq!(alone.any_goods_issue().unwrap().package, id("P-1"));
 }
 
 #[test]

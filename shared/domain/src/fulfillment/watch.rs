@@ -47,10 +47,10 @@ impl Fulfillment {
 }
 
 impl Fulfillment {
-    /// Whether the warehouse is done with the share and has not said what it packed: it has to be asked, since a package's
-    /// message may be late.
-    pub fn is_closed_unlisted(&self) -> bool {
-        self.known().is_some_and(|known| known.closed.is_some() && known.listed.is_none())
+    /// Whether the warehouse is done with the share and not all that it packed is known: it has to be asked, since a
+    /// package's message may be late.
+    pub fn is_closed_untold(&self) -> bool {
+        self.known().is_some_and(|known| known.closed.is_some() && !known.is_told_whole())
     }
 }
 

@@ -15,10 +15,10 @@ use crate::order::event::{
     Overdue, Price, PricedLine, Progress, Released, Routed, SalesOrderCancelled, Standing, StockArrived, Submission,
     Template, Told, WithdrawalReason, WithdrawalRequested,
 };
-use crate::order::state::{Credit, Knowledge, Known, Order, Stage, Wish};
+use crate::order::state::{Credit, Knowledge, Known, Order, SalesOrderState, Stage, Wish};
 use crate::quantity::{Conversion, Uom};
-use crate::review::{Choice, Decision, allowed};
-use crate::workflow::{Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, is_held};
+use crate::review::{Choice, Decision, allowed, refusal};
+use crate::workflow::{Claim, Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, is_held};
 
 /// What may be asked of an order, answered for it or reported about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -281,7 +281,7 @@ impl Known {
             }
             OrderCommand::RecordRelease(released) => self.record_release(released),
             OrderCommand::RecordSalesOrderCancelled(cancelled) => {
-                let known = matches!(self.sales_order, super::state::SalesOrderState::Cancelled);
+                let known = matches!(self.sales_order, SalesOrderState::Cancelled(_));
                 let open = self.sendings.contains_key(&Effect::CancelSalesOrder);
                 if known && !open { vec![] } else { vec![OrderEvent::SalesOrderCancelled(cancelled)] }
             }
@@ -309,7 +309,7 @@ impl Known {
             OrderCommand::RecordFaltered(faltered) => self.falter(faltered),
             OrderCommand::RecordRefused(refused) => {
                 let known = self.refused.get(&refused.effect) == Some(&refused.rejection);
-                if known && !self.sendings.contains_key(&refused.effect) {
+                if known && !matches!(self.sendings.get(&refused.effect), Some(Claim::Held(_))) {
                     vec![]
                 } else {
                     vec![OrderEvent::EffectRefused(refused)]
@@ -464,19 +464,37 @@ impl Known {
             return vec![];
         }
         let was_gone = self.is_gone(&share);
+        let closed_short = progress.closed_short;
         let mut events = vec![OrderEvent::FulfillmentProgressed(progress)];
-        if self.withdrawals.is_empty() {
+        if self.withdrawals.is_empty() && !closed_short {
             return events;
         }
         let now = events.iter().fold(Order::Known(Box::new(self.clone())), Order::evolve);
         let Some(now) = now.known() else { return events };
         // It had been given up for certain, and now the warehouse has it all the same: it has to be asked for again.
         let back = now.progress.get(&share).is_some_and(|progress| progress.standing == Standing::Accepted);
-        if was_gone && back && self.withdrawals.contains_key(&share) && !now.has_shipped(&share) {
-            events.push(asked_back(&share, WithdrawalReason::TakenLate));
+        let taken = was_gone && back && !now.is_gone(&share) && !now.has_shipped(&share);
+        if taken && self.withdrawals.contains_key(&share) {
+            let why = if self.is_cancelled() { WithdrawalReason::Cancelled } else { WithdrawalReason::TakenLate };
+            events.push(asked_back(&share, why));
         }
         events.extend(now.conclude_amendment());
+        if now.is_struck() {
+            let reason = "no warehouse shipped any of it, and what is short is not sent later".to_owned();
+            events.push(OrderEvent::CancelRequested(CancelRequested { reason }));
+        }
         events
+    }
+
+    /// Whether nothing of the order has shipped and nothing will, though nobody cancelled it: its warehouses are done, and
+    /// what they were short of is not to be sent later.
+    fn is_struck(&self) -> bool {
+        let mut ladders = self.ladders().into_iter();
+        !self.is_cancelled()
+            && self.amending.is_none()
+            && !self.assignments.is_empty()
+            && self.assignments.keys().all(|share| self.is_gone(share))
+            && ladders.all(|ladder| ladder.cancelled == ladder.ordered)
     }
 
     /// The amendment that waited for shares to come back: it comes to pass once all have, and does not if one stays.
@@ -511,7 +529,11 @@ impl Known {
             let why = "all of it has left the warehouse; a return can be offered";
             return vec![rejected("ALREADY_SHIPPED", why), notice(Template::CancelRejected)];
         }
-        self.with_withdrawals(OrderEvent::CancelRequested(request), WithdrawalReason::Cancelled)
+        // Also of shares that came back or were kept before, for another reason: whatever ships from now on ships in spite of
+        // this.
+        let shares = self.assignments.keys().filter(|share| !self.has_shipped(share));
+        let wish = OrderEvent::CancelRequested(request);
+        std::iter::once(wish).chain(shares.map(|share| asked_back(share, WithdrawalReason::Cancelled))).collect()
     }
 
     fn hold(&self, request: Held) -> Vec<OrderEvent> {
@@ -580,13 +602,49 @@ impl Known {
         if let Err(rejection) = allowed(&self.reviews(), &decision) {
             return vec![OrderEvent::RequestRejected(rejection)];
         }
-        let cancels = decision.choice == Choice::Cancel;
         let reason = format!("decided by {}", decision.by);
-        let mut events = vec![OrderEvent::ReviewDecided(decision)];
-        if cancels {
-            events.extend(self.cancel(CancelRequested { reason }));
+        let follows = match decision.choice {
+            Choice::Cancel => self.cancel(CancelRequested { reason }),
+            Choice::SettledByHand => self.settled_by_hand(&decision),
+            Choice::Retry
+            | Choice::Approve
+            | Choice::Wait
+            | Choice::ShipAvailable
+            | Choice::RouteAgain
+            | Choice::Accept
+            | Choice::Recall
+            | Choice::Keep
+            | Choice::OfferReturn
+            | Choice::Acknowledge => vec![],
+        };
+        // A decision that cannot be followed decides nothing: the review stays open.
+        if let Some(OrderEvent::RequestRejected(_)) = follows.first() {
+            return follows;
         }
-        events
+        std::iter::once(OrderEvent::ReviewDecided(decision)).chain(follows).collect()
+    }
+
+    /// What somebody undid in the ERP's own system is undone.
+    fn settled_by_hand(&self, decision: &Decision) -> Vec<OrderEvent> {
+        let of = |(effect, why): &(&Effect, &Rejection)| refusal(effect, why).key() == decision.review;
+        match self.refused.iter().find(of).map(|(effect, _)| effect) {
+            Some(Effect::ReleaseAllocation { part }) => {
+                vec![OrderEvent::AllocationReleased(AllocationReleased { part: *part })]
+            }
+            Some(Effect::CancelSalesOrder) => {
+                let sales_order = self.sales_order().cloned();
+                vec![OrderEvent::SalesOrderCancelled(SalesOrderCancelled { sales_order })]
+            }
+            Some(
+                Effect::Allocate { .. }
+                | Effect::CreateSalesOrder
+                | Effect::RequestFulfillment
+                | Effect::WithdrawFulfillment
+                | Effect::PostGoodsIssue { .. }
+                | Effect::Invoice,
+            )
+            | None => vec![],
+        }
     }
 }
 

@@ -104,7 +104,9 @@ impl Known {
             let unfilled = progress.and_then(|progress| progress.unfilled.get(&line).copied());
             let unfilled = tally.count(share, Quantity::zero(unit), unfilled);
             let waiting = less(less(asked, less(tally.shipped, before)), unfilled);
-            match self.assignments.get(share).map_or(ShortPolicy::default(), |assignment| assignment.on_short) {
+            let policy = self.assignments.get(share).map_or(ShortPolicy::default(), |assignment| assignment.on_short);
+            match policy {
+                _ if self.superseded.contains(share) => {}
                 ShortPolicy::Backorder => tally.missed = tally.count(share, tally.missed, Some(unfilled)),
                 ShortPolicy::Cancel => tally.struck = tally.count(share, tally.struck, Some(unfilled)),
             }

@@ -366,7 +366,7 @@ impl Order {
         let sending = known.sendings.get(&Effect::CreateSalesOrder);
         let possibly_made = match &known.sales_order {
             SalesOrderState::Made(_) => true,
-            SalesOrderState::Unmade | SalesOrderState::Cancelled => sending.is_some(),
+            SalesOrderState::Unmade | SalesOrderState::Cancelled(_) => sending.is_some(),
         };
         let wanted = possibly_made && !known.refused.contains_key(&Effect::CancelSalesOrder);
         wanted.then(|| SalesOrderCancellation {

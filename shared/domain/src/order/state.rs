@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
 use crate::goods::Share;
-use crate::ids::{DocumentNumber, FulfillmentId, OrderId};
+use crate::ids::{DocumentNumber, FulfillmentId, LineNo, OrderId};
 use crate::mutants::{self, Mutant};
 use crate::order::event::{
     Allocation, Amendment, Assignment, CancelRequested, Conflict, CreditApproved, CreditRefused, Held, Invoiced,
     OrderEvent, Price, Progress, Released, Routed, Standing, Submission, Told, WithdrawalReason,
 };
 use crate::review::{Choice, Decision, Decisions, ReviewKind, refusal};
-use crate::workflow::{Effect, EffectRefused, FIRST_PART, Rejection, Sendings, claim, let_go};
+use crate::workflow::{Effect, FIRST_PART, Rejection, Sendings, claim, close_refused, let_go};
 
 /// An order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -56,6 +57,8 @@ pub struct Known {
     pub withdrawals: BTreeMap<FulfillmentId, WithdrawalReason>,
     /// Shares whose refusal does not count against their site any more.
     pub forgiven: BTreeSet<FulfillmentId>,
+    /// Shares of what the order said before it was amended: what they are short of, nobody wants.
+    pub superseded: BTreeSet<FulfillmentId>,
     /// The newest report of each share.
     pub progress: BTreeMap<FulfillmentId, Progress>,
     /// Submissions that did not agree with the first.
@@ -133,8 +136,8 @@ pub enum SalesOrderState {
     Unmade,
     /// It stands.
     Made(DocumentNumber),
-    /// It was cancelled, or it is certain that there is none.
-    Cancelled,
+    /// It was cancelled, or it is certain that there is none. The number is kept: what left all the same, left for it.
+    Cancelled(Option<DocumentNumber>),
 }
 
 /// What is wished of an order.
@@ -165,6 +168,7 @@ impl Known {
             assignments: BTreeMap::new(),
             withdrawals: BTreeMap::new(),
             forgiven: BTreeSet::new(),
+            superseded: BTreeSet::new(),
             progress: BTreeMap::new(),
             conflicts: BTreeSet::new(),
             refused: BTreeMap::new(),
@@ -208,7 +212,15 @@ impl Known {
     pub fn sales_order(&self) -> Option<&DocumentNumber> {
         match &self.sales_order {
             SalesOrderState::Made(number) => Some(number),
-            SalesOrderState::Unmade | SalesOrderState::Cancelled => None,
+            SalesOrderState::Unmade | SalesOrderState::Cancelled(_) => None,
+        }
+    }
+
+    /// The same, also where it was cancelled meanwhile.
+    pub fn last_sales_order(&self) -> Option<&DocumentNumber> {
+        match &self.sales_order {
+            SalesOrderState::Made(number) | SalesOrderState::Cancelled(Some(number)) => Some(number),
+            SalesOrderState::Unmade | SalesOrderState::Cancelled(None) => None,
         }
     }
 
@@ -238,10 +250,27 @@ impl Known {
         self.progress.get(share).is_some_and(|progress| progress.shipped.values().any(|shipped| !shipped.is_zero()))
     }
 
-    /// Whether a share will certainly not be shipped: its warehouse refused it or gave it back.
+    /// Whether a share will certainly not be shipped: its warehouse refused it, gave it back, or is done with it and packed
+    /// nothing.
     pub fn is_gone(&self, share: &FulfillmentId) -> bool {
-        let standing = self.progress.get(share).map(|progress| progress.standing);
-        matches!(standing, Some(Standing::Rejected | Standing::Withdrawn)) && !self.has_shipped(share)
+        let Some(progress) = self.progress.get(share) else { return false };
+        let without_goods = match progress.standing {
+            Standing::Rejected | Standing::Withdrawn => true,
+            Standing::Accepted => progress.packages.is_empty() && self.is_unfilled(share, progress),
+            Standing::Requested => false,
+        };
+        without_goods && !self.has_shipped(share)
+    }
+
+    /// Whether nothing of what a warehouse was asked for will come.
+    fn is_unfilled(&self, share: &FulfillmentId, progress: &Progress) -> bool {
+        let Some(assignment) = self.assignments.get(share) else { return false };
+        let mut asked: BTreeMap<LineNo, Decimal> = BTreeMap::new();
+        for part in &assignment.lines {
+            *asked.entry(part.line).or_default() += part.quantity.amount();
+        }
+        let missing = |line: &LineNo| progress.unfilled.get(line).map(|quantity| quantity.amount());
+        progress.closed_short && asked.iter().all(|(line, asked)| missing(line) == Some(*asked))
     }
 
     /// Shares that are, or may be, with a warehouse and of which nothing has left.
@@ -306,10 +335,11 @@ impl Known {
             }
             OrderEvent::StockArrived(stock) => self.arrived.clone_from(&stock.lines),
             OrderEvent::Released(released) => self.release(released),
-            OrderEvent::SalesOrderCancelled(_) => {
+            OrderEvent::SalesOrderCancelled(cancelled) => {
                 self.sendings.remove(&Effect::CreateSalesOrder);
                 self.settle(&Effect::CancelSalesOrder);
-                self.sales_order = SalesOrderState::Cancelled;
+                let number = self.last_sales_order().or(cancelled.sales_order.as_ref()).cloned();
+                self.sales_order = SalesOrderState::Cancelled(number);
             }
             OrderEvent::Routed(_) => self.reroute(Stage::Routed),
             OrderEvent::Unroutable(routed) => {
@@ -358,11 +388,11 @@ impl Known {
                 claim(&mut self.sendings, sending);
             }
             OrderEvent::Faltered(faltered) => let_go(&mut self.sendings, faltered),
-            OrderEvent::EffectRefused(EffectRefused { effect, rejection }) => {
-                self.sendings.remove(effect);
+            OrderEvent::EffectRefused(refused) => {
+                close_refused(&mut self.sendings, refused);
                 self.forget(ReviewKind::PartnerRefused);
                 self.forget(ReviewKind::OutcomeUnknown);
-                self.refused.insert(effect.clone(), rejection.clone());
+                self.refused.insert(refused.effect.clone(), refused.rejection.clone());
             }
         }
     }
@@ -396,7 +426,7 @@ impl Known {
             SalesOrderState::Made(number) if *number != released.sales_order => {
                 return self.keep_surplus(Effect::CreateSalesOrder, &released.sales_order);
             }
-            SalesOrderState::Made(_) | SalesOrderState::Unmade | SalesOrderState::Cancelled => {}
+            SalesOrderState::Made(_) | SalesOrderState::Unmade | SalesOrderState::Cancelled(_) => {}
         }
         self.sales_order = SalesOrderState::Made(released.sales_order.clone());
         if self.awaits_release(released.revision)
@@ -433,6 +463,7 @@ impl Known {
         self.given_up.extend(self.allocations.keys());
         let under_way: Vec<u32> = self.parts_under_way().map(|(part, _)| part).collect();
         self.given_up.extend(under_way);
+        self.superseded.extend(self.assignments.keys().cloned());
         self.allocations.clear();
         self.arrived.clear();
         self.refused.clear();
@@ -458,7 +489,10 @@ impl Known {
             }
             (ReviewKind::PartnerRefused | ReviewKind::OutcomeUnknown, Choice::Retry) => {
                 let asked_again = |effect: &Effect, why: &Rejection| refusal(effect, why).key() == decision.review;
-                self.refused.retain(|effect, why| !asked_again(effect, why));
+                for (effect, _) in self.refused.extract_if(.., |effect, why| asked_again(effect, why)) {
+                    // Whoever decides so has looked: what was in doubt is asked for as for the first time.
+                    self.sendings.remove(&effect);
+                }
             }
             (_, _) => {}
         }

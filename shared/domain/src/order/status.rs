@@ -312,8 +312,9 @@ impl Known {
     fn is_missed(&self, effect: &Effect, shipped: bool) -> bool {
         match effect {
             Effect::ReleaseAllocation { .. } | Effect::CancelSalesOrder => true,
+            // An amended order's is there, and says what the order said before.
+            Effect::CreateSalesOrder => (!self.is_cancelled() || shipped) && !self.is_released(),
             Effect::Allocate { .. }
-            | Effect::CreateSalesOrder
             | Effect::Invoice
             | Effect::RequestFulfillment
             | Effect::WithdrawFulfillment

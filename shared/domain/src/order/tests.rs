@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use crate::fulfillment::{MilestoneKind, PackageStatus};
+use crate::fulfillment::{MilestoneKind, Opened, PackageStatus};
 use crate::order::{
     Allocation, AllocationReleased, CreditApproved, CreditExpired, Expected, Knowledge, Ladder, Released,
     SalesOrderCancelled, ShortPolicy, Standing, Status, StockArrived, Template, WithdrawalReason,
@@ -556,11 +556,173 @@ fn a_cancelled_order_asks_for_no_decision_that_would_let_it_go_on() {
 
 #[test]
 fn a_share_that_its_warehouse_takes_after_giving_it_up_is_asked_back_again() {
+    for (wish, why) in [
+        (OrderCommand::Hold(held()), WithdrawalReason::TakenLate),
+        (OrderCommand::Cancel(cancel()), WithdrawalReason::Cancelled),
+    ] {
+        let order = play(routed_order(), [wish, withdrawn(1, 3)]);
+        let late = order.decide(report(1, 5, &[], &[])).unwrap();
+        assert!(
+            late.iter().any(|event| matches!(event, OrderEvent::WithdrawalRequested(back) if back.why == why)),
+            "{late:?}"
+        );
+    }
+}
+
+#[test]
+fn b04_a_share_that_is_taken_late_is_asked_back_though_its_sales_order_is_cancelled_and_told_of_if_it_ships() {
+    let gone = OrderCommand::RecordSalesOrderCancelled(SalesOrderCancelled { sales_order: Some(id("SO-1")) });
+    let taken =
+        play(routed_order(), [OrderCommand::Cancel(cancel()), withdrawn(1, 3), gone.clone(), report(1, 5, &[], &[])]);
+    assert_eq!(Opened::recalled(&taken, &share_id(1)).unwrap().sales_order, id("SO-1"));
+    assert_eq!(kinds(&taken), []);
+    let ships = report(1, 6, &[(1, 10)], &[]);
+    assert_eq!(notices(&taken.decide(ships.clone()).unwrap()), [Template::CancelRejected]);
+    assert_eq!(kinds(&apply(taken, ships.clone())), [ReviewKind::ShippedAfterCancel]);
+    // It came back for another reason before, or was refused, and then the order was cancelled.
+    for before in [vec![OrderCommand::Hold(held()), withdrawn(1, 3)], vec![rejection(1, 3)]] {
+        let order = play(routed_order(), before);
+        let order = play(order, [OrderCommand::Cancel(cancel()), gone.clone(), ships.clone()]);
+        assert_eq!(kinds(&order), [ReviewKind::ShippedAfterCancel]);
+    }
+}
+
+#[test]
+fn b04_a_cancel_after_an_amendment_that_came_too_late_is_answered_for_itself() {
+    let order = play(routed_order(), [OrderCommand::Amend(amendment(&[8])), kept(1, 3)]);
+    let order = decide(&order, ReviewKind::WithdrawalRefused, Choice::Acknowledge);
+    let answer = order.decide(OrderCommand::Cancel(cancel())).unwrap();
+    assert_eq!(notices(&answer), [Template::CancelRejected]);
+    let order = play(order, [OrderCommand::Cancel(cancel()), report(1, 6, &[(1, 10)], &[])]);
+    assert_eq!(kinds(&order), [ReviewKind::ShippedAfterCancel]);
+}
+
+#[test]
+fn b01_what_a_refusal_leaves_in_doubt_is_undone_when_nobody_wants_it_any_more() {
+    let allocate = Effect::Allocate { part: 1 };
+    let cleared = || play(Order::default(), to_release(&[10]).into_iter().take(4));
+    for code in ["OUTCOME_UNKNOWN", "DUPLICATE_DIFFERS"] {
+        let asked = |order: Order, effect: &Effect| {
+            play(
+                order,
+                [
+                    OrderCommand::Announce(sending(effect.clone(), 2)),
+                    OrderCommand::RecordRefused(refused(effect.clone(), code)),
+                ],
+            )
+        };
+        let kind = crate::review::refusal(&allocate, &Rejection::new(code, "")).kind;
+        let allocating = asked(priced(false), &allocate);
+        assert_eq!((kinds(&allocating), allocating.allocation_request().is_some()), (vec![kind], false), "{code}");
+        let again = decide(&allocating, kind, Choice::Retry);
+        assert!(again.allocation_request().is_some() && again.sendings().is_empty(), "as for the first time");
+        let amended = apply(allocating.clone(), OrderCommand::Amend(amendment(&[8])));
+        assert_eq!(amended.allocation_release().unwrap().part, 1);
+        let cancelled = apply(allocating, OrderCommand::Cancel(cancel()));
+        assert_eq!((status(&cancelled), cancelled.allocation_release().unwrap().part), (Status::Cancelling, 1));
+        let selling = asked(cleared(), &Effect::CreateSalesOrder);
+        assert!(selling.sales_order(at(0)).is_none());
+        let cancelled = apply(selling, OrderCommand::Cancel(cancel()));
+        assert_eq!(status(&cancelled), Status::Cancelling);
+        let undo = cancelled.sales_order_cancellation().unwrap();
+        assert_eq!(undo.sales_order, None, "it is looked for by our reference");
+        let none = OrderCommand::RecordSalesOrderCancelled(SalesOrderCancelled { sales_order: None });
+        assert!(apply(cancelled, none).sales_order_cancellation().is_none());
+    }
+    let refused_for_good = play(
+        priced(false),
+        [
+            OrderCommand::Announce(sending(allocate.clone(), 1)),
+            OrderCommand::RecordRefused(refused(allocate, "CLOSED")),
+            OrderCommand::Cancel(cancel()),
+        ],
+    );
+    assert_eq!(status(&refused_for_good), Status::Cancelled, "nothing was made");
+}
+
+#[test]
+fn b07_a_refused_change_of_the_sales_order_stands_on_the_worklist() {
+    let amended = apply(routed_order(), OrderCommand::Amend(amendment(&[8])));
+    let order =
+        play(amended, [withdrawn(1, 3), OrderCommand::RecordAllocationReleased(AllocationReleased { part: 1 })]);
+    let order = apply(order, OrderCommand::RecordRefused(refused(Effect::CreateSalesOrder, "STALE_REVISION")));
+    assert_eq!(kinds(&order), [ReviewKind::PartnerRefused]);
+    assert!(decide(&order, ReviewKind::PartnerRefused, Choice::Retry).known().unwrap().refused.is_empty());
+}
+
+#[test]
+fn what_somebody_undid_at_the_erp_by_hand_is_undone() {
     let order = play(routed_order(), [OrderCommand::Cancel(cancel()), withdrawn(1, 3)]);
-    let late = order.decide(report(1, 5, &[], &[])).unwrap();
-    assert!(late.iter().any(
-        |event| matches!(event, OrderEvent::WithdrawalRequested(back) if back.why == WithdrawalReason::TakenLate)
-    ));
+    let refusals = [Effect::ReleaseAllocation { part: 1 }, Effect::CancelSalesOrder]
+        .map(|effect| OrderCommand::RecordRefused(refused(effect, "CLOSED")));
+    let [release, cancellation] = refusals;
+    let order = apply(order, release);
+    let order = decide(&order, ReviewKind::PartnerRefused, Choice::SettledByHand);
+    assert!(order.allocation_release().is_none());
+    let order = apply(order, cancellation);
+    let order = decide(&order, ReviewKind::PartnerRefused, Choice::SettledByHand);
+    assert_eq!((status(&order), kinds(&order)), (Status::Cancelled, vec![]));
+}
+
+#[test]
+fn a_decision_that_cannot_be_followed_leaves_its_review_open() {
+    let delivered = apply(routed_order(), report(1, 8, &[(1, 10)], &[(1, 10)]));
+    let refused = apply(delivered, OrderCommand::RecordRefused(refused(Effect::Invoice, "CLOSED")));
+    let cancel = decision(&refused.known().unwrap().reviews(), ReviewKind::PartnerRefused, Choice::Cancel);
+    let answer = refused.decide(OrderCommand::Decide(cancel.clone())).unwrap();
+    assert!(
+        matches!(&answer[..], [OrderEvent::RequestRejected(why), _] if why.code == "ALREADY_SHIPPED"),
+        "{answer:?}"
+    );
+    let after = apply(refused, OrderCommand::Decide(cancel));
+    assert_eq!(kinds(&after), [ReviewKind::PartnerRefused]);
+    assert!(decide(&after, ReviewKind::PartnerRefused, Choice::Retry).invoice_request().is_some());
+}
+
+/// A share of ten pieces of which its warehouse packed none.
+fn nothing_packed(n: u32, as_of: u64) -> OrderCommand {
+    let mut report = progress(n, as_of, Standing::Accepted, &[], &[]);
+    report.packages.clear();
+    report.closed_short = true;
+    report.unfilled.insert(line_no(1), each(10));
+    OrderCommand::RecordProgress(report)
+}
+
+#[test]
+fn b11_an_order_of_which_no_warehouse_packed_anything_waits_for_stock_or_ends_as_its_document_says() {
+    let closed = |policy| {
+        let mut assigned = assignment(1, &[share(1, 10)]);
+        assigned.on_short = policy;
+        let order = play(Order::default(), to_release(&[10]));
+        play(order, [OrderCommand::RecordRouting(routing(&[assigned])), nothing_packed(1, 5)])
+    };
+    let struck = closed(ShortPolicy::Cancel);
+    assert_eq!(status(&struck), Status::Cancelling, "nobody else will ship it");
+    assert!(struck.sales_order_cancellation().is_some() && struck.allocation_release().is_some());
+    let waits = closed(ShortPolicy::Backorder);
+    assert_eq!((ladder(&waits, 1).backordered, waits.known().unwrap().is_cancelled()), (each(10), false));
+    // What it was short of was of another content.
+    let amended = apply(waits, OrderCommand::Amend(amendment(&[8])));
+    let amended = play(
+        amended,
+        [OrderCommand::RecordQuote({
+            let mut again = submission(&[8]);
+            again.lines[0].quantity = quantity(8, "EA");
+            let mut quote = quote(&again, 1);
+            quote.revision = 1;
+            quote
+        })],
+    );
+    assert_eq!((ladder(&amended, 1).open, ladder(&amended, 1).backordered), (each(8), each(0)));
+}
+
+#[test]
+fn b04_a_cancelled_order_whose_warehouse_kept_its_share_and_packed_nothing_is_undone() {
+    let order = play(routed_order(), [OrderCommand::Cancel(cancel()), kept(1, 3)]);
+    assert_eq!(status(&order), Status::Accepted);
+    let order = apply(order, nothing_packed(1, 5));
+    assert_eq!((status(&order), kinds(&order)), (Status::Cancelling, vec![]));
+    assert!(order.sales_order_cancellation().is_some() && order.allocation_release().is_some());
 }
 
 #[test]
