@@ -862,7 +862,7 @@ proptest! {
                     drop(state.goods_issue(package));
                 }
                 if let Some(review) = known.reviews().get(pick) {
-                    let options = review.kind.options();
+                    let options = review.kind.options_of_share();
                     let decision = decision(std::slice::from_ref(review), review.kind, options[pick % options.len()]);
                     let events = state.decide(FulfillmentCommand::Decide(decision));
                     prop_assert!(events.is_ok(), "{:?}", review);

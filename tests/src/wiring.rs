@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(told(json!({"standing": "rejected"})), gone);
         assert_eq!(told(json!({"standing": "withdrawn", "closed_short": false})), gone);
         let short = json!({"standing": "accepted", "closed_short": true});
-        let closed = "allocation-release sales-order-cancel backorder-check crm-tell invoice-record";
+        let closed = "backorder-check allocation-release sales-order-cancel crm-tell invoice-record";
         assert_eq!(told(short), closed, "it may be that nothing of a cancelled order ships");
     }
 

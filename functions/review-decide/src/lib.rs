@@ -71,13 +71,17 @@ fn decision(request: &Request) -> Result<(Subject, Decision), Problem> {
     let word = review.split_once('-').map_or(review, |(word, _)| word);
     let kind = ReviewKind::ALL.iter().copied().find(|kind| kind.as_str() == word).ok_or_else(no_such_review)?;
     engine::http::json_text(&request.body)?;
-    let Body { choice, note } = serde_json::from_slice(&request.body).map_err(|_not_shown| not_a_decision(kind))?;
+    let options = match &subject {
+        Subject::Order(_) => kind.options(),
+        Subject::Share(_) => kind.options_of_share(),
+    };
+    let Body { choice, note } = serde_json::from_slice(&request.body).map_err(|_not_shown| not_a_decision(options))?;
     let note = engine::redact::text(&note.chars().take(LONGEST_NOTE).collect::<String>());
     Ok((subject, Decision { review: review.to_owned(), kind, choice, by: request.client.clone(), note }))
 }
 
-fn not_a_decision(kind: ReviewKind) -> Problem {
-    let options: Vec<&str> = kind.options().iter().map(|choice| choice.as_str()).collect();
+fn not_a_decision(options: &[Choice]) -> Problem {
+    let options: Vec<&str> = options.iter().map(|choice| choice.as_str()).collect();
     let offence = Offence { pointer: "/choice".to_owned(), detail: format!("one of {}", options.join(", ")) };
     Problem { errors: vec![offence], ..Problem::new(422, "DECISION_INVALID", "The body is not a decision") }
 }

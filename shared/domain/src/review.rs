@@ -45,18 +45,23 @@ pub struct Decision {
 /// What was decided in one stream, by the review's key.
 pub type Decisions = BTreeMap<String, Decision>;
 
-/// Whether `decision` is one that can be taken of `open` reviews.
+/// Whether `decision` is one that can be taken of `open` reviews, with the `options` of their kinds.
 ///
 /// # Errors
 /// The review is not open (any more), or does not offer that choice.
-pub(crate) fn allowed(open: &[Review], decision: &Decision) -> Result<(), Rejection> {
+pub(crate) fn allowed(
+    open: &[Review],
+    options: impl Fn(ReviewKind) -> &'static [Choice],
+    decision: &Decision,
+) -> Result<(), Rejection> {
     let Some(review) = open.iter().find(|review| review.key() == decision.review) else {
         return Err(Rejection::new("REVIEW_NOT_OPEN", "nothing of that name waits for a decision (any more)"));
     };
-    if review.kind.options().contains(&decision.choice) {
+    let options = options(review.kind);
+    if options.contains(&decision.choice) {
         return Ok(());
     }
-    let options: Vec<&str> = review.kind.options().iter().map(|choice| choice.as_str()).collect();
+    let options: Vec<&str> = options.iter().map(|choice| choice.as_str()).collect();
     Err(Rejection::new("CHOICE_NOT_OFFERED", format!("it can be decided as {}", options.join(" or "))))
 }
 
@@ -175,7 +180,12 @@ words! {
 }
 
 impl ReviewKind {
-    /// What may be decided.
+    /// What may be decided of it in a warehouse's share: what is cancelled is an order, never a share of it alone.
+    pub fn options_of_share(self) -> &'static [Choice] {
+        if self == Self::PartnerRefused { &[Choice::Retry, Choice::SettledByHand] } else { self.options() }
+    }
+
+    /// What may be decided of it in an order.
     pub fn options(self) -> &'static [Choice] {
         match self {
             Self::Unpriceable | Self::PartnerRefused => &[Choice::Retry, Choice::Cancel, Choice::SettledByHand],

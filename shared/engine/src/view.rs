@@ -82,17 +82,28 @@ pub struct OpenReview {
 pub trait Reviewed: Workflow {
     /// Those that wait now.
     fn reviews(&self) -> Vec<Review>;
+
+    /// What may be decided of one.
+    fn options(kind: ReviewKind) -> &'static [Choice];
 }
 
 impl Reviewed for Order {
     fn reviews(&self) -> Vec<Review> {
         self.known().map(|known| known.reviews()).unwrap_or_default()
     }
+
+    fn options(kind: ReviewKind) -> &'static [Choice] {
+        kind.options()
+    }
 }
 
 impl Reviewed for Fulfillment {
     fn reviews(&self) -> Vec<Review> {
         self.known().map(|known| known.reviews()).unwrap_or_default()
+    }
+
+    fn options(kind: ReviewKind) -> &'static [Choice] {
+        kind.options_of_share()
     }
 }
 
@@ -137,7 +148,7 @@ impl<W: Reviewed> Seen<W> {
             OpenReview {
                 id: format!("{stream}.{}", review.key()),
                 kind: review.kind,
-                options: review.kind.options().to_vec(),
+                options: W::options(review.kind).to_vec(),
                 since,
                 decide_by: since.checked_add(review.kind.patience()).unwrap_or(Timestamp::MAX),
                 reason: review.reason,

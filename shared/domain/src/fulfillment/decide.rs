@@ -10,7 +10,7 @@ use crate::fulfillment::event::{
 use crate::fulfillment::package::Package;
 use crate::goods::Share;
 use crate::ids::{ExternalId, FulfillmentId, PackageId};
-use crate::review::{Choice, Decision, Decisions, Review, allowed, refusal};
+use crate::review::{Choice, Decision, Decisions, Review, ReviewKind, allowed, refusal};
 use crate::workflow::{
     Claim, Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, claim, is_held, let_go,
 };
@@ -255,13 +255,9 @@ impl Known {
         Ok(all)
     }
 
-    /// What follows from a decision. A withdrawal that somebody settled in the warehouse's own system is a withdrawal. What
-    /// is cancelled is an order, never a share of it alone.
+    /// What follows from a decision. A withdrawal that somebody settled in the warehouse's own system is a withdrawal.
     fn settle(&self, decision: Decision) -> Result<Vec<FulfillmentEvent>, Rejection> {
-        allowed(&self.reviews(), &decision)?;
-        if decision.choice == Choice::Cancel {
-            return Err(Rejection::new("CHOICE_NOT_OFFERED", "a share is not cancelled by itself: cancel its order"));
-        }
+        allowed(&self.reviews(), ReviewKind::options_of_share, &decision)?;
         let by_hand = decision.choice == Choice::SettledByHand;
         let of_a_withdrawal = self.refusal_of(&decision.review) == Some(&Effect::WithdrawFulfillment);
         let mut events = vec![FulfillmentEvent::ReviewDecided(decision)];

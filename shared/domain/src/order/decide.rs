@@ -17,7 +17,7 @@ use crate::order::event::{
 };
 use crate::order::state::{Credit, Knowledge, Known, Order, SalesOrderState, Stage, Wish};
 use crate::quantity::{Conversion, Uom};
-use crate::review::{Choice, Decision, allowed, refusal};
+use crate::review::{Choice, Decision, ReviewKind, allowed, refusal};
 use crate::workflow::{Claim, Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, is_held};
 
 /// What may be asked of an order, answered for it or reported about it.
@@ -599,7 +599,7 @@ impl Known {
     }
 
     fn follow_decision(&self, decision: Decision) -> Vec<OrderEvent> {
-        if let Err(rejection) = allowed(&self.reviews(), &decision) {
+        if let Err(rejection) = allowed(&self.reviews(), ReviewKind::options, &decision) {
             return vec![OrderEvent::RequestRejected(rejection)];
         }
         let reason = format!("decided by {}", decision.by);
