@@ -47,6 +47,38 @@ fn signed(house: &House, delivery: &str, body: Vec<u8>, secrets: &[String]) -> R
     }
 }
 
+/// A message of a warehouse's.
+fn report(house: &House, partner: &str, delivery: &str, kind: &str, data: &Value) -> Request {
+    let body = json!({ "type": kind, "timestamp": house.clock.now().to_string(), "data": data });
+    let request = signed(house, delivery, body.to_string().into_bytes(), &[sign::local_secret(partner)]);
+    Request {
+        path: format!("/v1/webhooks/{partner}"),
+        variables: BTreeMap::from([("partner".to_owned(), partner.to_owned())]),
+        ..request
+    }
+}
+
+#[test]
+fn a04_a_warehouse_that_signs_well_cannot_speak_for_anothers_share() {
+    let mut house = House::new(18);
+    let mut order = order("CRM-1");
+    order["lines"] = json!([{"line": 1, "sku": "SKU-2-W", "quantity": "3", "uom": "EA"}]);
+    assert_eq!(house.webhook(webhook(&house, "msg-1", &order)), Some(202));
+    house.run(Duration::from_secs(2));
+    let id = order_id("acme-crm", "CRM-1");
+    let Order::Known(known) = house.fold(&id) else { panic!() };
+    let [share] = &known.assignments.values().collect::<Vec<_>>()[..] else { panic!("{:?}", known.assignments) };
+    assert_eq!(share.warehouse.as_str(), "shipwest");
+    let data = json!({ "reference": share.fulfillment, "reason": "no room" });
+    let lie = report(&house, "eastco", "msg-2", "fulfillment.rejected", &data);
+    assert_eq!(house.webhook(lie), Some(202));
+    house.run(A_DAY);
+    let parked = house.parked();
+    assert!(matches!(&parked[..], [parked] if parked.code == engine::Code::DeliveryUnmappable), "{parked:?}");
+    let Order::Known(known) = house.fold(&id) else { panic!() };
+    assert_eq!((known.status(), known.assignments.len()), (domain::order::Status::Invoiced, 1));
+}
+
 fn conflicts(house: &House, id: &OrderId) -> usize {
     let Order::Known(known) = house.fold(id) else { panic!("{id} was never submitted") };
     known.conflicts.len()

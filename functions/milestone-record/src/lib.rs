@@ -3,7 +3,7 @@
 //! - On: `delivery.received` from a warehouse, through its own queue.
 //! - Does: nothing outside; one document is one commit.
 //! - Then: `fulfillment.accepted`, `.package_packed`, `.package_voided`, `.milestone_recorded`, as the document says.
-//! - Fails: MSG-003 (delivery expired), MSG-004 (not a report), MSG-005 (the share never appeared), STO-… (the stores).
+//! - Fails: MSG-003 (delivery expired), MSG-004 (not a report, or of another warehouse's share), MSG-005 (the share never appeared), STO-… (the stores).
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use engine::delivery::Delivery;
 use engine::inbound::{ReportReader, delivered};
 use engine::journal::stream_name;
 use engine::stores::Deliveries;
-use engine::{Context, Failure, Journal, Outcome, Stream};
+use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -46,6 +46,10 @@ pub async fn handle(
     let mut share = Stream::<Fulfillment>::load(&ports.journal, &report.fulfillment, cx).await?;
     if share.version == 0 {
         return Err(cx.wait_for_parent(stream_name::<Fulfillment>(&report.fulfillment), PATIENCE));
+    }
+    // Who signed it may speak for its own shares alone.
+    if share.state.known().is_some_and(|known| known.opened.warehouse != delivery.partner) {
+        return Err(Failure::permanent(Code::DeliveryUnmappable, "the share that it names is another warehouse's"));
     }
     let command = FulfillmentCommand::RecordAll(report.commands);
     share.commit(&ports.journal, cx, &cx.cause(&delivery.key()), command).await
