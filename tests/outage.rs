@@ -10,6 +10,7 @@ use crossdock_tests::promises::{broken, statuses};
 use domain::OrderId;
 use domain::order::Status;
 use domain::review::ReviewKind;
+use engine::context::SKEW;
 use engine::stores::{Due as _, DueItem, Queues, sortable};
 use engine::{Code, Failure};
 use futures::FutureExt as _;
@@ -158,6 +159,11 @@ fn b23_a_warehouse_that_answers_after_twenty_seconds_keeps_its_own_work_waiting_
     outage("slow", Fault::Latency { ms: 20_000 });
 }
 
+/// A time at which a sweep takes what is due: a moment after it, since clocks differ.
+fn ripe(house: &House) -> Timestamp {
+    house.clock.now().checked_sub(SKEW).unwrap()
+}
+
 /// Every queue but one.
 struct Deaf(testkit::memory::MemoryQueues);
 
@@ -175,7 +181,7 @@ fn a_queue_that_takes_nothing_holds_no_others_due_work_up() {
     let house = House::new(1);
     for function in ["backorder-check", "crm-tell", "order-price"] {
         let item = DueItem {
-            due: house.clock.now(),
+            due: ripe(&house),
             id: function.to_owned(),
             function: function.to_owned(),
             body: function.to_owned(),
@@ -198,6 +204,58 @@ fn a_queue_that_takes_nothing_holds_no_others_due_work_up() {
 }
 
 #[test]
+fn what_cannot_be_sent_hides_nothing_behind_it() {
+    let house = House::new(1);
+    let item = |n: usize, function: &str| DueItem {
+        due: ripe(&house),
+        id: format!("{n:05}"),
+        function: function.to_owned(),
+        body: n.to_string(),
+        why: "time".to_owned(),
+        partner: None,
+        parent: None,
+    };
+    // Enough for more than a page of every shard, and one of each shard behind them.
+    for n in 0..3_000 {
+        assert_eq!(
+            house.due.defer(&item(n, if n < 2_900 { "crm-tell" } else { "order-price" })).now_or_never(),
+            Some(Ok(()))
+        );
+    }
+    let ports = due_fire::Ports { due: house.due.clone(), queues: Deaf(testkit::memory::MemoryQueues::default()) };
+    let fired = due_fire::handle(&ports, due_fire::LAST_TICK, &house.context("due-fire")).now_or_never();
+    assert!(matches!(fired, Some(Err(_))), "the end tells of it: {fired:?}");
+    assert_eq!((ports.queues.0.take().len(), house.due.all().len()), (100, 2_900));
+}
+
+#[test]
+fn f08_what_a_step_with_a_slow_clock_defers_to_the_same_time_again_is_not_lost() {
+    let house = House::new(1);
+    let item = DueItem { due: house.clock.now(), ..waiting() };
+    assert_eq!(house.due.defer(&item).now_or_never(), Some(Ok(())));
+    let ports = due_fire::Ports { due: house.due.clone(), queues: testkit::memory::MemoryQueues::default() };
+    // Sent now, it could be deferred to the same time by a step whose clock is behind, and be deleted after that.
+    let fired = due_fire::handle(&ports, due_fire::LAST_TICK, &house.context("due-fire")).now_or_never();
+    assert!(matches!(fired, Some(Ok(0))), "{fired:?}");
+    let ripe = DueItem { due: ripe(&house), ..waiting() };
+    assert_eq!(house.due.defer(&ripe).now_or_never(), Some(Ok(())));
+    let fired = due_fire::handle(&ports, due_fire::LAST_TICK, &house.context("due-fire")).now_or_never();
+    assert!(matches!(fired, Some(Ok(1))), "{fired:?}");
+}
+
+fn waiting() -> DueItem {
+    DueItem {
+        due: Timestamp::UNIX_EPOCH,
+        id: "one".to_owned(),
+        function: "order-price".to_owned(),
+        body: "{}".to_owned(),
+        why: "claimed".to_owned(),
+        partner: None,
+        parent: None,
+    }
+}
+
+#[test]
 fn each_tick_asks_for_the_next_one_up_to_the_last_of_its_minute() {
     let (house, queues) = (House::new(1), testkit::memory::MemoryQueues::default());
     let ports = due_fire::Ports { due: house.due.clone(), queues: queues.clone() };
@@ -217,7 +275,7 @@ fn what_is_due_together_is_fired_as_it_came_about_over_all_shards() {
     let house = House::new(1);
     let queues = testkit::memory::MemoryQueues::default();
     let item = |n: i64| DueItem {
-        due: house.clock.now(),
+        due: ripe(&house),
         id: format!("{}-order-price-{n}", sortable(Timestamp::from_second(1_795_000_000 + n).unwrap())),
         function: "order-price".to_owned(),
         body: format!("{n:03}"),

@@ -11,6 +11,7 @@ use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
 use domain::review::{Choice, Decision, ReviewKind};
 use domain::{Fulfillment, Order, OrderCommand, OrderId};
 use engine::batch::{Parked, Record, Step};
+use engine::context::SKEW;
 use engine::delivery::Delivery;
 use engine::http::Request;
 use engine::journal::execute;
@@ -732,7 +733,7 @@ impl House {
     fn fire(&mut self) {
         let now = self.clock.now();
         self.queue_fired();
-        if !self.may("due-fire") || self.due.next().is_none_or(|due| due > now) {
+        if !self.may("due-fire") || self.fires_next().is_none_or(|due| due > now) {
             return;
         }
         let script = self.script_for("due-fire");
@@ -742,6 +743,11 @@ impl House {
         at_once(&script, "due-fire", due_fire::handle(&ports, due_fire::LAST_TICK, &self.context("due-fire")));
         self.waits.insert("due-fire", self.clock.after(AGAIN));
         self.queue_fired();
+    }
+
+    /// When a sweep by the right clock finds something.
+    fn fires_next(&self) -> Option<Timestamp> {
+        self.due.next().and_then(|due| due.checked_add(SKEW).ok())
     }
 
     /// What `due-fire` and `due-wake` sent is in its queues.
@@ -792,7 +798,7 @@ impl House {
     /// When something happens next by itself.
     fn next_moment(&self) -> Option<Timestamp> {
         let queued = self.queues.values().flatten().map(|message| message.visible_at);
-        let due = self.due.next();
+        let due = self.fires_next();
         let resumed = self.running.iter().map(|running| running.goes_on);
         let waits = self.waits.values().copied();
         let freed = self.busy.values().flatten().copied();

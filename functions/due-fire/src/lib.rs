@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use engine::context::SKEW;
 use engine::stores::{DUE_SHARDS, Due, DueItem, Queues};
 use engine::{Code, Context, Failure, Mutant, mutants};
 use futures::future::{join_all, try_join_all};
@@ -45,17 +46,24 @@ pub async fn handle(ports: &Ports<impl Due, impl Queues>, tick: u32, cx: &Contex
     swept
 }
 
+/// Goes through all shards at once, page by page, also past what cannot be sent or read.
+///
+/// What became due within the last moments is left for the next tick. A step whose clock is behind this one's may defer its
+/// work until the very same time again: under the same key, which the sweep would delete once it had sent the first.
 async fn sweep(ports: &Ports<impl Due, impl Queues>, cx: &Context) -> Result<usize, Failure> {
-    let mut fired = 0;
+    let now = cx.now.checked_sub(SKEW).unwrap_or(cx.now);
+    let mut places: BTreeMap<u32, Option<String>> = (0..DUE_SHARDS).map(|shard| (shard, None)).collect();
+    // Nothing that fails holds the rest up; the sweep's end tells of it.
+    let (mut fired, mut failed) = (0, None);
     for _ in 0..PAGES {
-        let read = join_all((0..DUE_SHARDS).map(|shard| ports.due.ready(shard, cx.now, PAGE))).await;
-        // A shard that cannot be read does not hold the others up; the sweep's end tells of it.
-        let (mut ready, mut is_full, mut failed) = (Vec::new(), false, None);
-        for shard in read {
-            match shard {
-                Ok(items) => {
-                    is_full |= items.len() >= PAGE as usize;
-                    ready.extend(items);
+        let read = places.iter().map(|(shard, after)| ports.due.ready(*shard, now, PAGE, after.as_deref()));
+        let read = join_all(read).await;
+        let (mut ready, mut onward) = (Vec::new(), BTreeMap::new());
+        for (shard, page) in places.keys().zip(read) {
+            match page {
+                Ok(page) => {
+                    ready.extend(page.items);
+                    onward.extend(page.next.map(|next| (*shard, Some(next))));
                 }
                 Err(failure) => failed = Some(failure),
             }
@@ -63,13 +71,13 @@ async fn sweep(ports: &Ports<impl Due, impl Queues>, cx: &Context) -> Result<usi
         ready.sort_by_cached_key(DueItem::sort_key);
         let (sent, unsent) = fire(ports, ready).await;
         fired += sent;
-        match failed.or(unsent) {
-            Some(failure) => return Err(failure),
-            None if !is_full || sent == 0 => break,
-            None => {}
+        failed = unsent.or(failed);
+        if onward.is_empty() {
+            break;
         }
+        places = onward;
     }
-    Ok(fired)
+    failed.map_or(Ok(fired), Err)
 }
 
 /// Fires what is ready. Returns how many items were sent, and what failed: one queue that takes nothing holds no other up.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use engine::Failure;
-use engine::stores::{Due, DueItem, sortable};
+use engine::stores::{Due, DueItem, DuePage, sortable};
 use jiff::Timestamp;
 
 use crate::errors::failure;
@@ -32,7 +32,7 @@ impl Due for DueTable {
         self.put(item_of(item)).await
     }
 
-    async fn ready(&self, shard: u32, now: Timestamp, limit: u32) -> Result<Vec<DueItem>, Failure> {
+    async fn ready(&self, shard: u32, now: Timestamp, limit: u32, after: Option<&str>) -> Result<DuePage, Failure> {
         // Keys go on behind the time with the item's id, so that "up to now" is "before the next millisecond".
         let end = sortable(now.checked_add(Duration::from_millis(1)).unwrap_or(Timestamp::MAX));
         let answer = self
@@ -46,9 +46,11 @@ impl Due for DueTable {
             .expression_attribute_values(":s", text(shard.to_string()))
             .expression_attribute_values(":end", text(end))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(after.map(|after| place(shard.to_string(), after.to_owned())))
             .send()
             .await
             .map_err(|e| failure("Query of due", &e))?;
+        let next = answer.last_evaluated_key.map(|key| Reader::new(key, "due item").text("due")).transpose()?;
         // One that cannot be read must not keep the others waiting; it stays for somebody to look at.
         let readable = |item| match due_item_of(item) {
             Ok(item) => Some(item),
@@ -57,7 +59,8 @@ impl Due for DueTable {
                 None
             }
         };
-        Ok(answer.items.unwrap_or_default().into_iter().filter_map(readable).collect())
+        let items = answer.items.unwrap_or_default().into_iter().filter_map(readable).collect();
+        Ok(DuePage { items, next })
     }
 
     async fn waiting(&self, parent: &str, limit: u32) -> Result<Vec<DueItem>, Failure> {
@@ -84,10 +87,14 @@ impl DueTable {
     }
 
     async fn delete(&self, shard: String, due: String) -> Result<(), Failure> {
-        let delete = self.client.delete_item().table_name(&self.table);
-        let delete = delete.key("shard", text(shard)).key("due", text(due));
+        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(place(shard, due)));
         delete.send().await.map(|_| ()).map_err(|e| failure("DeleteItem from due", &e))
     }
+}
+
+/// The key of an item.
+fn place(shard: String, due: String) -> Item {
+    item([("shard", Some(text(shard))), ("due", Some(text(due)))])
 }
 
 /// The partition of what waits for `parent` to begin, beside its place by time.

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use engine::batch::Step;
+use engine::context::SKEW;
 use engine::{Clock, Failure};
 use jiff::Timestamp;
 
@@ -233,9 +234,9 @@ impl Start {
         &self.settings.epoch
     }
 
-    /// How long one delivery can be at work, at most: the function's timeout, and two seconds for clocks that differ.
+    /// How long one delivery can be at work, at most: the function's timeout, and as much as clocks may differ.
     pub fn lease(&self) -> Duration {
-        self.settings.timeout + Duration::from_secs(2)
+        self.settings.timeout + SKEW
     }
 
     /// The function's timeout.

@@ -63,6 +63,9 @@ impl Context {
     }
 }
 
+/// How far the clocks of two instances may be apart.
+pub const SKEW: Duration = Duration::from_secs(2);
+
 /// An event as it comes from the bus: CloudEvents 1.0, the payload still unread.
 #[derive(Debug, Deserialize)]
 pub struct Notice<'a> {

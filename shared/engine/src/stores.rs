@@ -72,13 +72,28 @@ pub fn sortable(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
+/// Some of what is due.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DuePage {
+    /// Those that can be read.
+    pub items: Vec<DueItem>,
+    /// Where the next ones begin, if there are more: the last one's [`DueItem::sort_key`].
+    pub next: Option<String>,
+}
+
 /// Work that waits, by time.
 pub trait Due {
     /// Keeps `item`.
     fn defer(&self, item: &DueItem) -> impl Future<Output = Result<(), Failure>>;
 
-    /// At most `limit` items of `shard` that are due at `now`, oldest first.
-    fn ready(&self, shard: u32, now: Timestamp, limit: u32) -> impl Future<Output = Result<Vec<DueItem>, Failure>>;
+    /// At most `limit` items of `shard` that are due at `now`, oldest first, from the place `after` on.
+    fn ready(
+        &self,
+        shard: u32,
+        now: Timestamp,
+        limit: u32,
+        after: Option<&str>,
+    ) -> impl Future<Output = Result<DuePage, Failure>>;
 
     /// What waits for the stream `parent` to begin, at most `limit` items.
     fn waiting(&self, parent: &str, limit: u32) -> impl Future<Output = Result<Vec<DueItem>, Failure>>;

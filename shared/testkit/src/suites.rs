@@ -202,8 +202,8 @@ pub async fn due(store: &impl Due) {
     let (early, late) = (item(1), item(2));
     let shard = early.shard();
     let mine = async |now: Timestamp| {
-        let ready = store.ready(shard, now, 1_000).await.unwrap();
-        ready.into_iter().filter(|found| found.id == id).collect::<Vec<_>>()
+        let ready = store.ready(shard, now, 1_000, None).await.unwrap();
+        ready.items.into_iter().filter(|found| found.id == id).collect::<Vec<_>>()
     };
     store.defer(&late).await.unwrap();
     store.defer(&early).await.unwrap();
@@ -211,6 +211,16 @@ pub async fn due(store: &impl Due) {
     assert_eq!(mine(at()).await, vec![], "nothing is due yet");
     assert_eq!(mine(early.due).await, vec![early.clone()], "due to the moment, once");
     assert_eq!(mine(late.due).await, vec![early.clone(), late.clone()], "oldest first");
+    let (mut paged, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.ready(shard, late.due, 1, after.as_deref()).await.unwrap();
+        paged.extend(page.items.into_iter().filter(|found| found.id == id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(paged, [early.clone(), late.clone()], "a page after the other, with what lies in between untouched");
     store.done(&early).await.unwrap();
     store.done(&early).await.unwrap();
     assert_eq!(mine(late.due).await, vec![late.clone()]);

@@ -22,7 +22,7 @@ use engine::partner::{
     WithdrawalAnswer,
 };
 use engine::relay::{Bus, Entry};
-use engine::stores::{Deliveries, Due, DueItem, Parties, Queues, ViewRow, Views};
+use engine::stores::{Deliveries, Due, DueItem, DuePage, Parties, Queues, ViewRow, Views};
 use engine::{Code, Commit, Context, Failure, Journal};
 use jiff::Timestamp;
 
@@ -336,8 +336,8 @@ impl<P: Due> Due for Chaos<P> {
     async fn defer(&self, item: &DueItem) -> Result<(), Failure> {
         self.script.around("due.defer", store_lost, self.inner.defer(item)).await
     }
-    async fn ready(&self, shard: u32, now: Timestamp, limit: u32) -> Result<Vec<DueItem>, Failure> {
-        self.script.around("due.ready", store_lost, self.inner.ready(shard, now, limit)).await
+    async fn ready(&self, shard: u32, now: Timestamp, limit: u32, after: Option<&str>) -> Result<DuePage, Failure> {
+        self.script.around("due.ready", store_lost, self.inner.ready(shard, now, limit, after)).await
     }
     async fn waiting(&self, parent: &str, limit: u32) -> Result<Vec<DueItem>, Failure> {
         self.script.around("due.waiting", store_lost, self.inner.waiting(parent, limit)).await

@@ -13,7 +13,7 @@ use engine::delivery::{Delivery, Kept};
 use engine::gate::{GateState, Gates};
 use engine::journal::{Append, Found, Founding};
 use engine::relay::{Bus, Entry};
-use engine::stores::{Deliveries, Due, DueItem, Page, Parties, Queues, ViewRow, Views};
+use engine::stores::{Deliveries, Due, DueItem, DuePage, Page, Parties, Queues, ViewRow, Views};
 use engine::{Code, Commit, Failure, Journal};
 use jiff::Timestamp;
 
@@ -173,9 +173,13 @@ impl Due for MemoryDue {
         Ok(())
     }
 
-    async fn ready(&self, shard: u32, now: Timestamp, limit: u32) -> Result<Vec<DueItem>, Failure> {
+    async fn ready(&self, shard: u32, now: Timestamp, limit: u32, after: Option<&str>) -> Result<DuePage, Failure> {
+        let known = self.0.borrow();
         let due = |item: &&DueItem| item.shard() == shard && item.due <= now;
-        Ok(self.0.borrow().values().filter(due).take(limit as usize).cloned().collect())
+        let on = |item: &&DueItem| after.is_none_or(|after| item.sort_key().as_str() > after);
+        let items: Vec<DueItem> = known.values().filter(due).filter(on).take(limit as usize).cloned().collect();
+        let next = items.last().filter(|_| items.len() == limit as usize).map(DueItem::sort_key);
+        Ok(DuePage { items, next })
     }
 
     async fn waiting(&self, parent: &str, limit: u32) -> Result<Vec<DueItem>, Failure> {
