@@ -166,8 +166,17 @@ where
             let kept = if mutants::on(Mutant::DeferredForgotten) { Ok(()) } else { due.defer(&item).await };
             match kept {
                 Ok(()) if item.parent.is_some() => match look_again::<W, F>(step, record, now, handle).await {
-                    Some(outcome) if due.done(&item).await.is_ok() => Settled::Done(outcome),
-                    Some(_) | None => Settled::Deferred { until, why: why.as_str() },
+                    Ok(outcome) if due.done(&item).await.is_ok() => Settled::Done(outcome),
+                    Ok(_) | Err(Failure::Deferred { why: Wait::ParentUnknown(_), .. }) => {
+                        Settled::Deferred { until, why: why.as_str() }
+                    }
+                    // Nobody saw that the parent is still missing: whoever wakes its children may have been here already.
+                    Err(Failure::Deferred { .. }) => {
+                        again(record, dice, queue, Code::StoreBusy, "its parent came, and somebody is at it").await
+                    }
+                    Err(Failure::Transient { code, cause } | Failure::Permanent { code, cause }) => {
+                        again(record, dice, queue, code, &cause).await
+                    }
                 },
                 Ok(()) => Settled::Deferred { until, why: why.as_str() },
                 Err(_) => again(record, dice, queue, Code::StoreBusy, "the due item could not be written").await,
@@ -238,13 +247,13 @@ async fn look_again<W: Work, F>(
     record: &Record,
     now: Timestamp,
     handle: &impl Fn(W, Context) -> F,
-) -> Option<Outcome>
+) -> Result<Outcome, Failure>
 where
     F: Future<Output = Result<Outcome, Failure>>,
 {
-    let notice = Notice::read(&record.body).ok()?;
-    let work = W::read(&notice).ok()?;
-    handle(work, context(step, &notice, now)).await.ok()
+    let notice = Notice::read(&record.body)?;
+    let work = W::read(&notice)?;
+    handle(work, context(step, &notice, now)).await
 }
 
 /// Into the dead-letter queue, with the cause. If even that fails, the queue delivers the message again.
