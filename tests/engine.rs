@@ -17,12 +17,13 @@ use domain::{Effect, Fulfillment, FulfillmentCommand, Order, OrderCommand, Order
 use engine::batch::{Parked, Queue, Record, Step, run, settle};
 use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
-use engine::inbound::NewOrder;
+use engine::inbound::{NewOrder, Wanted};
 use engine::intake::{Submitted, submit};
 use engine::journal::{Append, Commit, Found, Founding, Stream, events_of, execute};
 use engine::partner::{Addressee, Attempt, CallFailure, Ready};
 use engine::relay::{Bus, Entry, entries, is_published, publish};
-use engine::stores::{Due, DueItem, Parties, Views};
+use engine::requests::{Answer, WorkKey, change};
+use engine::stores::{Due, DueItem, DuePage, Parties, Views};
 use engine::{Code, Context, Failure, Journal, Notice, Outcome, Wait};
 use futures::FutureExt;
 use jiff::Timestamp;
@@ -598,7 +599,7 @@ impl Due for Down {
     async fn defer(&self, _item: &DueItem) -> Result<(), Failure> {
         Err(busy())
     }
-    async fn ready(&self, _shard: u32, _now: Timestamp, _limit: u32) -> Result<Vec<DueItem>, Failure> {
+    async fn ready(&self, _: u32, _: Timestamp, _: u32, _: Option<&str>) -> Result<DuePage, Failure> {
         Err(busy())
     }
     async fn waiting(&self, _parent: &str, _limit: u32) -> Result<Vec<DueItem>, Failure> {
@@ -644,6 +645,40 @@ fn c06_what_is_about_something_unknown_waits_for_it_and_then_becomes_somebodys_c
     assert_eq!(soon, Failure::Deferred { until: at(60), why: Wait::ParentUnknown(share()) }, "until its last look");
     let late = context("milestone-record", 61).wait_for_parent(share(), Duration::from_secs(3_600));
     assert!(matches!(late, Failure::Permanent { code: Code::ParentMissing, .. }));
+}
+
+#[test]
+fn c06_a_second_look_that_fails_does_not_leave_a_report_waiting_for_a_parent_that_came() {
+    let (queue, due) = (MemoryQueue::default(), MemoryDue::default());
+    let looks = Cell::new(0);
+    let missing = || context("order-route", 10).wait_for_parent("order/ord_x".to_owned(), Duration::from_secs(3_600));
+    let again = batch(&[message("1", 1)], &queue, &due, |_order| {
+        looks.set(looks.get() + 1);
+        Err(if looks.get() == 1 { missing() } else { busy() })
+    });
+    assert_eq!(
+        (looks.get(), again, due.all().len()),
+        (2, vec!["message 1".to_owned()], 1),
+        "it comes again, and waits too"
+    );
+    let waits = batch(&[message("1", 2)], &queue, &due, |_order| Err(missing()));
+    assert_eq!((waits.len(), due.all().len()), (0, 1));
+}
+
+#[test]
+fn another_wish_under_a_used_key_is_refused_and_not_dropped() {
+    let (journal, parties) = (priced(), MemoryParties::default());
+    let wish = |key: &str, wanted: Wanted| {
+        let says = format!("{wanted:?}");
+        let key = WorkKey::of_client("ops", key, &[&says]);
+        now(change(&journal, &parties, &context("change-accept", 10), &order_id(), &key, wanted))
+    };
+    let hold = || Wanted::Hold { reason: "a call".to_owned() };
+    let cancel = || Wanted::Cancel { reason: "a call".to_owned() };
+    assert_eq!(wish("k", hold()), Ok(Answer::Accepted));
+    assert_eq!(wish("k", hold()), Ok(Answer::Accepted), "the same again");
+    assert!(matches!(wish("k", cancel()), Ok(Answer::Refused(why)) if why.code == "KEY_REUSED"));
+    assert_eq!(wish("k#1", cancel()), Ok(Answer::Accepted), "another key");
 }
 
 // ---- The relay

@@ -4,14 +4,14 @@
 //!   `release-hold` or `amend`.
 //! - Does: nothing outside.
 //! - Then: `order.cancel_requested`, `.held`, `.hold_released`, `.amend_requested`, `.amended` or `.request_rejected`.
-//! - Fails: 400/422 (not a wish, with the offending places), 403, 404 (no such order or wish), 409 (it cannot be met).
+//! - Fails: 400/422 (not a wish, with the offending places), 403, 404 (no such order or wish), 409 (it cannot be met, or the key belongs to another wish).
 
 use std::collections::BTreeMap;
 
 use domain::{OrderId, PartnerId};
 use engine::http::{Offence, Problem, Request, Response};
 use engine::inbound::{NewOrder, Wanted};
-use engine::requests::{self, Answer};
+use engine::requests::{self, Answer, WorkKey};
 use engine::stores::Parties;
 use engine::{Context, Failure, Journal};
 use serde::Deserialize;
@@ -59,7 +59,9 @@ where
         Ok(parsed) => parsed,
         Err(problem) => return Ok(problem.into()),
     };
-    let key = format!("{}/{key}", request.client);
+    // An amendment's numbers count to the letter: what is said is the body as it came.
+    let body = String::from_utf8_lossy(&request.body);
+    let key = WorkKey::of_client(&request.client, &key, &[request.variable("change"), &body]);
     let answer = requests::change(&ports.journal, &ports.parties, cx, &order, &key, wanted).await?;
     Ok(match answer {
         Answer::Accepted => {

@@ -12,7 +12,7 @@ use engine::context::DeliveryWork;
 use engine::delivery::Delivery;
 use engine::inbound::{ChangeReader, delivered};
 use engine::journal::stream_name;
-use engine::requests::{self, Answer};
+use engine::requests::{self, Answer, WorkKey};
 use engine::stores::{Deliveries, Parties};
 use engine::{Context, Failure, Journal, Outcome};
 
@@ -46,7 +46,7 @@ pub async fn handle(
         Ok(read) => read,
         Err(outcome) => return Ok(outcome),
     };
-    let key = delivery.key();
+    let key = WorkKey::of(delivery.key());
     match requests::change(&ports.journal, &ports.parties, cx, &change.order, &key, change.wanted).await? {
         Answer::Unknown => Err(cx.wait_for_parent(stream_name::<Order>(&change.order), PATIENCE)),
         answer @ (Answer::Accepted | Answer::Refused(_)) => Ok(answer.into()),

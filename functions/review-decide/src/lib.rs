@@ -4,12 +4,12 @@
 //!   `{"choice": …, "note": …}`.
 //! - Does: nothing outside.
 //! - Then: `order.review_decided` or `fulfillment.review_decided`, on which the steps that it concerns go on.
-//! - Fails: 400/422 (not a decision), 403, 404 (no such review), 409 (not open any more, or not offered).
+//! - Fails: 400/422 (not a decision), 403, 404 (no such review), 409 (not open any more, not offered, or the key belongs to another decision).
 
 use domain::review::{Choice, Decision, ReviewKind};
 use domain::{FulfillmentId, OrderId};
 use engine::http::{Offence, Problem, Request, Response};
-use engine::requests::{self, Answer};
+use engine::requests::{self, Answer, WorkKey};
 use engine::{Context, Failure, Journal};
 use serde::Deserialize;
 use serde_json::json;
@@ -37,8 +37,9 @@ const LONGEST_NOTE: usize = 500;
 /// The store's: the client is told to try again with the same key.
 pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context) -> Result<Response, Failure> {
     let parsed = request.allow("reviews:decide").and_then(|()| {
-        let key = format!("{}/{}", request.client, request.idempotency_key()?);
-        Ok((key, decision(&request)?))
+        let (subject, decision) = decision(&request)?;
+        let says = [&decision.review, decision.choice.as_str(), &decision.note];
+        Ok((WorkKey::of_client(&request.client, request.idempotency_key()?, &says), (subject, decision)))
     });
     let (key, (stream, decision)) = match parsed {
         Ok(parsed) => parsed,

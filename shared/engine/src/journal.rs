@@ -161,6 +161,12 @@ impl<W: Workflow> Stream<W> {
         self.causes.contains(cause)
     }
 
+    /// Whether other work than `cause` has a cause that begins so and is as long.
+    pub(crate) fn has_besides(&self, beginning: &str, cause: &str) -> bool {
+        let mut with = self.causes.range(beginning.to_owned()..).take_while(|known| known.starts_with(beginning));
+        with.any(|known| known != cause && known.len() == cause.len())
+    }
+
     /// How much work has a cause that begins so.
     pub(crate) fn how_often(&self, beginning: &str) -> u32 {
         let with = self.causes.range(beginning.to_owned()..).take_while(|cause| cause.starts_with(beginning));

@@ -1,6 +1,7 @@
 //! What people and systems ask of orders and shares that exist: to change, hold or cancel them, to decide what they left to
 //! people. A request may be refused, and always leaves a commit: asked again, it has the same answer.
 
+use domain::ids::{base32, fingerprint};
 use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
 use domain::review::Decision;
 use domain::{
@@ -34,6 +35,30 @@ impl From<Answer> for Outcome {
     }
 }
 
+/// What makes a request the same as one before.
+#[derive(Debug, Clone)]
+pub struct WorkKey {
+    /// Who asks, and what they call the request: one before that is called so is the same.
+    name: String,
+    /// What it says, where whoever asks chose the name: one that is called so and says something else is refused.
+    says: Option<String>,
+}
+
+impl WorkKey {
+    /// Of what only one thing can be asked under this name.
+    pub fn of(name: impl Into<String>) -> Self {
+        Self { name: name.into(), says: None }
+    }
+
+    /// Of a client's request under its own idempotency `key`, which says `parts`.
+    pub fn of_client(client: &str, key: &str, parts: &[&str]) -> Self {
+        Self { name: format!("{client}/{key}"), says: Some(base32(&fingerprint(parts), SAYS)) }
+    }
+}
+
+/// How long the digest of what a request says is.
+const SAYS: usize = 12;
+
 /// Asks `wanted` of `order`. The same `work_key` is the same request.
 ///
 /// # Errors
@@ -43,7 +68,7 @@ pub async fn change(
     parties: &impl Parties,
     cx: &Context,
     order: &OrderId,
-    work_key: &str,
+    work_key: &WorkKey,
     wanted: Wanted,
 ) -> Result<Answer, Failure> {
     let stream = Stream::<Order>::load(journal, order, cx).await?;
@@ -81,7 +106,7 @@ pub async fn decide_order(
     journal: &impl Journal,
     cx: &Context,
     order: &OrderId,
-    work_key: &str,
+    work_key: &WorkKey,
     decision: Decision,
 ) -> Result<Answer, Failure> {
     let stream = Stream::<Order>::load(journal, order, cx).await?;
@@ -99,7 +124,7 @@ pub async fn decide_share(
     journal: &impl Journal,
     cx: &Context,
     share: &FulfillmentId,
-    work_key: &str,
+    work_key: &WorkKey,
     decision: Decision,
 ) -> Result<Answer, Failure> {
     let stream = Stream::<Fulfillment>::load(journal, share, cx).await?;
@@ -114,11 +139,22 @@ async fn ask<W: Workflow>(
     mut stream: Stream<W>,
     journal: &impl Journal,
     cx: &Context,
-    work_key: &str,
+    work_key: &WorkKey,
     command: W::Command,
     refusal: impl Fn(&W::Event) -> Option<Rejection>,
 ) -> Result<Answer, Failure> {
-    let cause = cx.cause(work_key);
+    let cause = match &work_key.says {
+        None => cx.cause(&work_key.name),
+        Some(says) => {
+            let beginning = cx.cause(&format!("{}#", work_key.name));
+            let cause = format!("{beginning}{says}");
+            if stream.has_besides(&beginning, &cause) {
+                let why = "the idempotency key belongs to a request that says something else; take a new key";
+                return Ok(Answer::Refused(Rejection::new("KEY_REUSED", why)));
+            }
+            cause
+        }
+    };
     if !stream.has(&cause)
         && let Err(rejection) = stream.state.decide(command.clone())
     {
