@@ -445,9 +445,35 @@ pub(crate) fn without(words: &str, party: &Party) -> String {
     let optional = [company, line2, phone, email].into_iter().filter_map(Option::as_ref);
     let personal = [name, line1, city, postal_code].into_iter().chain(optional);
     // A part of one or two letters stands in every sentence.
-    personal
-        .filter(|part| part.len() > 2)
-        .fold(words.to_owned(), |words, part| words.replace(part.as_str(), "[redacted]"))
+    personal.filter(|part| part.len() > 2).fold(words.to_owned(), |words, part| without_part(&words, part))
+}
+
+/// `words` without any `part`, in whatever case: many systems write addresses in capitals.
+fn without_part(words: &str, part: &str) -> String {
+    let (mut kept, mut rest) = (String::with_capacity(words.len()), words);
+    while let Some(first) = rest.chars().next() {
+        let (said, skip) = match length_of(rest, part) {
+            Some(length) if length > 0 => ("[redacted]", length),
+            Some(_) | None => (rest.get(..first.len_utf8()).unwrap_or_default(), first.len_utf8()),
+        };
+        kept.push_str(said);
+        rest = rest.get(skip..).unwrap_or_default();
+    }
+    kept
+}
+
+/// How many bytes `part` takes at the beginning of `words`, if they begin with it.
+fn length_of(words: &str, part: &str) -> Option<usize> {
+    let mut wanted = part.chars().flat_map(char::to_lowercase).peekable();
+    for (place, letter) in words.char_indices() {
+        if wanted.peek().is_none() {
+            return Some(place);
+        }
+        if !letter.to_lowercase().all(|lower| wanted.next() == Some(lower)) {
+            return None;
+        }
+    }
+    wanted.peek().is_none().then_some(words.len())
 }
 
 /// Our own fault.
@@ -468,4 +494,21 @@ pub(crate) fn unsent(failure: Failure) -> CallFailure {
 
 fn said(status: u16) -> String {
     format!("status {status}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a15_what_quotes_a_recipient_is_cut_out_in_whatever_case() {
+        let cut =
+            |words: &str| ["Ada Example", "12 Sample Straße"].iter().fold(words.to_owned(), |w, p| without_part(&w, p));
+        assert_eq!(
+            cut("no such place: ADA EXAMPLE, 12 sample straße, ada example"),
+            "no such place: [redacted], [redacted], [redacted]"
+        );
+        assert_eq!(cut("Adam Example lives at 12 Sample Road; Ä"), "Adam Example lives at 12 Sample Road; Ä");
+        assert_eq!(without_part("ab", ""), "ab");
+    }
 }

@@ -400,8 +400,10 @@ fn available(asked: &[Share], items: Vec<OnHand>, maps: &Maps) -> Result<Vec<Sha
     let mut on_hand: BTreeMap<String, BTreeMap<(String, Uom), Decimal>> = BTreeMap::new();
     for OnHand { sku, location, available, uom } in items {
         let uom = maps.unit(&uom).map_err(|_| "a unit of stock is none")?;
+        let on_hand = on_hand.entry(location).or_default().entry((sku, uom)).or_default();
         // An ERP may have promised more than it has.
-        *on_hand.entry(location).or_default().entry((sku, uom)).or_default() += available.0.max(Decimal::ZERO);
+        let sum = on_hand.checked_add(available.0.max(Decimal::ZERO));
+        *on_hand = sum.ok_or("more stock than can be counted")?;
     }
     let mut there = Vec::with_capacity(asked.len());
     for share in asked {

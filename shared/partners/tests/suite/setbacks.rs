@@ -125,6 +125,19 @@ fn stock_is_promised_to_one_line_only_and_kits_need_all_parts_in_one_place() {
 }
 
 #[test]
+fn f03_stock_beyond_all_counting_is_an_answer_that_nobody_can_use_and_no_panic() {
+    let most = |location: &str| json!({"sku": "SKU-1", "location": location, "available": "79228162514264337593543950335", "uom": "EA"});
+    let script = Script::default().then(200, json!({"items": [most("LOC-1"), most("LOC-1")]}));
+    let there =
+        run(with_kits(&script).stock(&cx(), &StockQuestion { order: order(), lines: vec![share(1, "SKU-1", "3")] }));
+    assert!(there.is_err(), "{there:?}");
+    let script = Script::default().then(200, json!({"items": [most("LOC-1"), most("LOC-2")]}));
+    let there =
+        run(with_kits(&script).stock(&cx(), &StockQuestion { order: order(), lines: vec![share(1, "SKU-1", "3")] }));
+    assert_eq!(there, Ok(vec![share(1, "SKU-1", "3")]));
+}
+
+#[test]
 fn every_allocation_under_the_reference_is_given_back_and_none_twice() {
     let items = json!([
         {"id": "AL-1", "status": "released"}, {"id": "AL-2", "status": "open"}, {"id": "AL-3", "status": "open"},
