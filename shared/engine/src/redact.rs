@@ -19,19 +19,43 @@ pub fn json_error(error: &serde_json::Error) -> String {
     }
 }
 
-/// `text` without what looks like an e-mail address, a bearer token, a webhook secret or a run of seven or more digits, and
-/// no longer than 500 characters.
+/// `text` without what looks like an e-mail address, a bearer token, a webhook secret or a telephone number (seven or more
+/// digits, also with blanks between them), and no longer than 500 characters.
 pub fn text(text: &str) -> String {
     let mut clean: Vec<&str> = Vec::new();
     let mut after_bearer = false;
-    for word in text.split_whitespace() {
-        let digits = word.bytes().filter(u8::is_ascii_digit).count();
-        let secret = word.contains("whsec_") || after_bearer;
-        let personal = word.contains('@') || (digits >= 7 && word.bytes().all(|b| !b.is_ascii_alphabetic()));
+    let mut words = text.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        if is_numeric(word) {
+            let mut run = vec![word];
+            while !run.last().is_some_and(|word| word.ends_with([',', ';', ':']))
+                && let Some(next) = words.next_if(|next| is_numeric(next))
+            {
+                run.push(next);
+            }
+            let digits: usize = run.iter().map(|word| digits(word)).sum();
+            if digits < 7 && !after_bearer {
+                clean.append(&mut run);
+            } else {
+                clean.push("[redacted]");
+            }
+            after_bearer = false;
+            continue;
+        }
+        let secret = word.contains("whsec_") || word.contains('@') || after_bearer;
         after_bearer = word.eq_ignore_ascii_case("bearer");
-        clean.push(if secret || personal { "[redacted]" } else { word });
+        clean.push(if secret { "[redacted]" } else { word });
     }
     clean.join(" ").chars().take(500).collect()
+}
+
+/// Whether a word has digits and no letters.
+fn is_numeric(word: &str) -> bool {
+    digits(word) > 0 && !word.contains('@') && word.bytes().all(|byte| !byte.is_ascii_alphabetic())
+}
+
+fn digits(word: &str) -> usize {
+    word.bytes().filter(u8::is_ascii_digit).count()
 }
 
 #[cfg(test)]
@@ -51,5 +75,10 @@ mod tests {
         assert!(json_error(&serde_json::from_str::<Named>("{}").unwrap_err()).contains("`name` is missing"));
         let clean = text("call ada@example.com at +44-20-7946-0018, Bearer abc.def whsec_MfKQ");
         assert_eq!(clean, "call [redacted] at [redacted] Bearer [redacted] [redacted]");
+        assert_eq!(
+            text("ring (212) 555 0199 or +1 212-555-0199, 36 EA of 12"),
+            "ring [redacted] or [redacted] 36 EA of 12"
+        );
+        assert_eq!(text("line 1: 36 EA, 3 of 12 left"), "line 1: 36 EA, 3 of 12 left");
     }
 }
