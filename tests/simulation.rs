@@ -13,7 +13,7 @@ use crossdock_tests::storm::{Element, Schedule, weather};
 /// So many fit into a build server's minute.
 const STORMS: u64 = 80;
 /// Within so many, every deliberate mistake is to be found.
-const HUNTED: u64 = 800;
+const HUNTED: u64 = 600;
 
 #[test]
 fn f01_after_every_storm_the_promises_hold_and_every_order_has_ended() {
