@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Answer, Ask, Desk, FirstStep, Told, without};
+use crate::exchange::{Answer, Ask, Desk, FirstStep, Told, bare, without};
 use crate::fields::{self, Place, Report};
 use crate::registry::{Fill, Maps, Meaning, Partner, milestone};
 use crate::times::{self, Moment};
@@ -98,7 +98,7 @@ pub(crate) async fn request<S: Secrets, T: Transport>(
             answer(desk, &id, status.as_deref(), reason.map(|reason| without(&reason, party)))
         }
         Answer::Unprocessable(reply) => {
-            let told = Told::of(&reply).without(party);
+            let told = Told::with(&reply, |words| without(words, party));
             if told.code == "REJECTED" {
                 return Ok(WarehouseAnswer::Rejected(Rejected { reason: told.reason }));
             }
@@ -180,10 +180,10 @@ async fn cancel<S: Secrets, T: Transport>(
     match desk.ask(&ask).await? {
         Answer::Done(_) => withdrawn(desk, id).map(WithdrawalAnswer::Withdrawn),
         Answer::Conflict(reply) if Told::of(&reply).code == "TOO_LATE" => {
-            Ok(WithdrawalAnswer::TooLate(Told::of(&reply).into_rejection()))
+            Ok(WithdrawalAnswer::TooLate(Told::with(&reply, bare).into_rejection()))
         }
         Answer::Conflict(reply) | Answer::Unprocessable(reply) | Answer::Absent(reply) => {
-            Err(CallFailure::Refused(Told::of(&reply).into_rejection()))
+            Err(CallFailure::Refused(Told::with(&reply, bare).into_rejection()))
         }
     }
 }
@@ -220,7 +220,7 @@ async fn read_kept<S: Secrets, T: Transport, K: DeserializeOwned>(
         Answer::Done(reply) => desk.read::<Items<K>>(&reply).map(|found| found.items),
         Answer::Absent(_) => Ok(vec![]),
         Answer::Conflict(reply) | Answer::Unprocessable(reply) => {
-            Err(CallFailure::Refused(Told::of(&reply).into_rejection()))
+            Err(CallFailure::Refused(Told::with(&reply, bare).into_rejection()))
         }
     }
 }
@@ -264,7 +264,7 @@ fn answer<S: Secrets, T: Transport>(
     reason: Option<String>,
 ) -> Result<WarehouseAnswer, CallFailure> {
     if status == Some("rejected") {
-        let reason = reason.map_or_else(|| "the warehouse named no reason".to_owned(), |r| engine::redact::text(&r));
+        let reason = reason.unwrap_or_else(|| "the warehouse named no reason".to_owned());
         return Ok(WarehouseAnswer::Rejected(Rejected { reason }));
     }
     let reference = id.parse().map_err(|_| desk.garbage("a fulfilment without a usable id"))?;
@@ -272,7 +272,7 @@ fn answer<S: Secrets, T: Transport>(
 }
 
 fn refused(reply: &Reply, party: &Party) -> CallFailure {
-    CallFailure::Refused(Told::of(reply).without(party).into_rejection())
+    CallFailure::Refused(Told::with(reply, |words| without(words, party)).into_rejection())
 }
 
 /// Reads what the warehouse reports.
@@ -310,7 +310,7 @@ fn accepted(data: &Place<'_>, _: &Maps, _: Moment) -> Option<Vec<FulfillmentComm
 }
 
 fn rejected(data: &Place<'_>, _: &Maps, _: Moment) -> Option<Vec<FulfillmentCommand>> {
-    let reason = data.at("reason").optional_words(500).map(|reason| engine::redact::text(&reason));
+    let reason = data.at("reason").optional_words(500).map(|reason| bare(&reason));
     let reason = reason.unwrap_or_else(|| "the warehouse named no reason".to_owned());
     Some(vec![FulfillmentCommand::RecordRejected(Rejected { reason })])
 }

@@ -23,7 +23,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Answer, Ask, Desk, FirstStep, ours, without};
+use crate::exchange::{Answer, Ask, Desk, FirstStep, bare, ours, without};
 use crate::fields::{self, Place, Report};
 use crate::registry::{Maps, Meaning, Partner};
 use crate::times;
@@ -146,7 +146,10 @@ pub(crate) async fn request<S: Secrets, T: Transport>(
                 let code = Code::PartnerBusy;
                 Err(CallFailure::Unknown { code, cause: "a duplicate, it says, and does not show it yet".into() })
             }
-            None => Ok(WarehouseAnswer::Rejected(Rejected { reason: without(&reasons(&reply), party) })),
+            None => {
+                let reason = reasons(&reply, |words| without(words, party));
+                Ok(WarehouseAnswer::Rejected(Rejected { reason }))
+            }
         },
         Answer::Conflict(reply) | Answer::Absent(reply) => Err(refused(&reply, party)),
     }
@@ -259,14 +262,14 @@ async fn cancel<S: Secrets, T: Transport>(
     let cancelled: Cancelled = match desk.ask(&in_channel(ask, channel)).await? {
         Answer::Done(reply) => desk.read(&reply)?,
         Answer::Conflict(reply) | Answer::Absent(reply) | Answer::Unprocessable(reply) => {
-            let (code, reason) = (format!("HTTP_{}", reply.status), reasons(&reply));
+            let (code, reason) = (format!("HTTP_{}", reply.status), reasons(&reply, bare));
             return Err(CallFailure::Refused(Rejection { code, reason }));
         }
     };
     let Cancelled { order, canceled_shipment_results: results } = cancelled;
     if let Some(kept) = results.iter().find(|result| !result.is_success) {
         let reason = kept.reason.as_deref().unwrap_or("the warehouse named no reason");
-        return Ok(WithdrawalAnswer::TooLate(Rejection::new("TOO_LATE", engine::redact::text(reason))));
+        return Ok(WithdrawalAnswer::TooLate(Rejection::new("TOO_LATE", bare(reason))));
     }
     // No shipment to speak for the order, and the order says nothing: nobody knows.
     if results.is_empty() && order.and_then(|order| order.status).as_deref() != Some("Cancelled") {
@@ -306,7 +309,7 @@ async fn read_kept<S: Secrets, T: Transport, K: DeserializeOwned>(
         Answer::Done(reply) => reply,
         Answer::Absent(_) => return Ok(vec![]),
         Answer::Conflict(reply) | Answer::Unprocessable(reply) => {
-            let (code, reason) = (format!("HTTP_{}", reply.status), reasons(&reply));
+            let (code, reason) = (format!("HTTP_{}", reply.status), reasons(&reply, bare));
             return Err(CallFailure::Refused(Rejection { code, reason }));
         }
     };
@@ -354,26 +357,22 @@ fn names(reply: &Reply, field: &str) -> bool {
     body.get(field).is_some() || body.get("errors").is_some_and(|errors| errors.get(field).is_some())
 }
 
-/// The vendor's reasons as one line.
-fn reasons(reply: &Reply) -> String {
+/// What `clean` leaves of the vendor's reasons, as one line.
+fn reasons(reply: &Reply, clean: impl FnOnce(&str) -> String) -> String {
     let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let mut reasons = Vec::new();
     for (field, why) in body.as_object().into_iter().flatten() {
         let texts = why.as_array().into_iter().flatten().chain([why]).filter_map(serde_json::Value::as_str);
         reasons.extend(texts.map(|text| format!("{field}: {text}")));
     }
-    if reasons.is_empty() {
-        "the warehouse named no reason".to_owned()
-    } else {
-        engine::redact::text(&reasons.join("; "))
-    }
+    if reasons.is_empty() { "the warehouse named no reason".to_owned() } else { clean(&reasons.join("; ")) }
 }
 
 fn refused(reply: &Reply, party: &Party) -> CallFailure {
     if reply.status == 404 {
         return ours(Code::PartnerRefused, "the base_url leads nowhere");
     }
-    let (code, reason) = (format!("HTTP_{}", reply.status), without(&reasons(reply), party));
+    let (code, reason) = (format!("HTTP_{}", reply.status), reasons(reply, |words| without(words, party)));
     CallFailure::Refused(Rejection { code, reason })
 }
 
@@ -468,7 +467,7 @@ fn read_shipment(place: &Place<'_>, partner: &Partner, received_at: Timestamp) -
         Some(Meaning::Rejected) => {
             let reason =
                 place.at("status_details").items().first().and_then(|d| d.at("description").optional_words(200));
-            let reason = reason.map_or(said.clone(), |reason| format!("{said}: {}", engine::redact::text(&reason)));
+            let reason = reason.map_or(said.clone(), |reason| format!("{said}: {}", bare(&reason)));
             return Some(vec![FulfillmentCommand::RecordRejected(Rejected { reason })]);
         }
         Some(Meaning::Milestone(kind)) => kind,

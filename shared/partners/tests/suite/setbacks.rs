@@ -1,8 +1,8 @@
 //! What is asked of partners when things go wrong, and what they want of us.
 
-use domain::FulfillmentCommand as Command;
-use domain::fulfillment::{GoodsIssue, Inquiry, Withdrawal};
+use domain::fulfillment::{GoodsIssue, Inquiry, Rejected, Withdrawal};
 use domain::order::{AllocationRelease, AllocationRequest, SalesOrder, SalesOrderCancellation, Share, StockQuestion};
+use domain::{FulfillmentCommand as Command, Rejection};
 use engine::delivery::{Delivery, Role};
 use engine::inbound::{ChangeReader as _, OrderReader as _, ReportReader as _, Unmappable, Wanted};
 use engine::partner::{Attempt, CallFailure, Erp as _, Warehouse as _, WithdrawalAnswer};
@@ -225,6 +225,39 @@ fn b04_shipbob_says_for_each_shipment_whether_it_is_cancelled() {
     let script = Script::default().then(200, json!([{"id": 7, "reference_id": "somebody-elses"}]));
     let answer = withdraw(&partners(&script), &withdrawal("shipwest", None, None)).unwrap();
     assert!(matches!(answer, WithdrawalAnswer::Withdrawn(w) if w.reference.is_none()));
+}
+
+#[test]
+fn a15_where_nobody_knows_the_receiver_a_warehouses_words_lose_every_word_with_a_digit() {
+    let said = "12 Sample Street, 10001: nobody there, ask at gate B";
+    let kept = "[redacted] Sample Street, [redacted] nobody there, ask at gate B";
+    let east = withdrawal("eastco", Some("F-1"), None);
+    let script = Script::default().then(409, json!({"code": "TOO_LATE", "reason": said}));
+    let late = WithdrawalAnswer::TooLate(Rejection::new("TOO_LATE", kept));
+    assert_eq!(withdraw(&partners(&script), &east), Ok(late.clone()));
+    let script = Script::default().then(422, json!({"code": "DOCK_7", "line": 2, "reason": said}));
+    let refused = CallFailure::Refused(Rejection::new("DOCK_7", format!("line 2: {kept}")));
+    assert_eq!(withdraw(&partners(&script), &east), Err(refused), "a code and a line's number are no words");
+
+    let west = withdrawal("shipwest", Some("501"), None);
+    let results = json!({"canceled_shipment_results": [{"is_success": false, "reason": said}]});
+    assert_eq!(withdraw(&partners(&Script::default().then(200, results)), &west), Ok(late));
+    let script = Script::default().then(422, json!({"order": [said]}));
+    let refused = CallFailure::Refused(Rejection::new("HTTP_422", format!("order: {kept}")));
+    assert_eq!(withdraw(&partners(&script), &west), Err(refused));
+
+    let share = order().fulfillment(1);
+    let data = json!({"reference": share, "reason": said});
+    let easts = json!({"type": "fulfillment.rejected", "timestamp": NOW, "data": data});
+    let details = json!([{"name": "OutOfStock", "description": said}]);
+    let wests =
+        json!({"id": 9, "order_id": 501, "reference_id": share, "status": "Exception", "status_details": details});
+    for (warehouse, body, reason) in
+        [("eastco", easts, kept.to_owned()), ("shipwest", wests, format!("Exception/OutOfStock: {kept}"))]
+    {
+        let read = run(partners(&Script::default()).read_report(&delivery(warehouse, Role::Warehouse, &body)));
+        assert_eq!(read.unwrap().unwrap().commands.last(), Some(&Command::RecordRejected(Rejected { reason })));
+    }
 }
 
 fn revised() -> SalesOrder {
