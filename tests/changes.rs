@@ -9,8 +9,9 @@ use crossdock_tests::house::{House, order_id};
 use crossdock_tests::promises::broken;
 use domain::order::{Known, Status};
 use domain::review::{Choice, ReviewKind};
-use domain::{Order, OrderId};
+use domain::{Fulfillment, Order, OrderId};
 use serde_json::{Value, json};
+use testkit::partners::exchange::{Method, Outcome, Request};
 use testkit::partners::samples;
 
 const A_DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -73,6 +74,39 @@ fn b04_a_cancel_before_picking_takes_everything_back_at_every_partner() {
         assert_eq!(standing(&house, warehouse, "fulfillment", "fulfillment_cancelled"), 0, "{warehouse}");
     }
     assert_kept(&house);
+}
+
+#[test]
+fn b01_b04_what_stands_at_a_warehouse_with_other_content_is_given_to_nobody_else_and_taken_back_by_a_cancel() {
+    let mut house = House::new(22);
+    slow(&house);
+    let (id, now) = (order_id("CRM-1"), house.clock.now());
+    let share = format!("{id}-1");
+    {
+        let mut town = house.town.borrow_mut();
+        let eastco = town.partner_mut("eastco").unwrap();
+        let ship_to = json!({"name": "A", "line1": "B", "city": "C", "postal_code": "10001", "country": "US"});
+        let body = json!({"reference": share, "ship_to": ship_to, "lines": [line(1, "SKU-1-E", "1")]});
+        let request =
+            Request::new(Method::Post, "/fulfillments").with_header("idempotency-key", &share).with_json(&body);
+        let request = request.with_header("authorization", &format!("Bearer {}", eastco.token));
+        let taken = eastco.call(&request, now);
+        assert!(matches!(&taken, Outcome::Answer { reply, .. } if reply.status == 201), "{taken:?}");
+        let unsaid =
+            json!({"match": {"operation": "webhook.fulfillment.accepted"}, "fault": {"kind": "delay", "ms": 600_000}});
+        eastco.faults.add(serde_json::from_value(unsaid).unwrap());
+    }
+    house.order(order_of(&json!([line(1, "SKU-1-E", "2")])));
+    house.run(Duration::from_secs(20));
+    let Fulfillment::Known(asked) = house.fold_share(&share.parse().unwrap()) else { panic!("{house:?}") };
+    let [why] = &asked.refused.values().collect::<Vec<_>>()[..] else { panic!("{asked:?}") };
+    assert_eq!((why.code.as_str(), asked.accepted.len()), ("DUPLICATE_DIFFERS", 0));
+    house.cancel(&id);
+    house.run(A_DAY);
+    assert_eq!(known(&house, &id).status(), Status::Cancelled, "{house:?}");
+    assert_eq!(standing(&house, "eastco", "fulfillment", "fulfillment_cancelled"), 0);
+    assert_eq!(standing(&house, "acme-erp", "sales_order", "sales_order_cancelled"), 0);
+    assert_eq!(house.parked(), vec![]);
 }
 
 #[test]
