@@ -194,14 +194,17 @@ impl Fulfillment {
         })
     }
 
-    /// Why the share does not come back, where it left before its warehouse was asked for it.
+    /// Why the share does not come back, where it left before its warehouse was asked for it. One whose warehouse would not
+    /// hear of it is somebody's case already.
     pub fn kept_unasked(&self) -> Option<Rejection> {
         let known = self.known()?;
         let stays = match known.negotiation() {
             Negotiation::Requested | Negotiation::Accepted => known.has_shipped(),
             Negotiation::Rejected | Negotiation::Withdrawn => false,
         };
-        let unasked = known.withdrawal_refused.is_empty() && !known.sendings.contains_key(&Effect::WithdrawFulfillment);
+        let withdraw = &Effect::WithdrawFulfillment;
+        let asked = known.sendings.contains_key(withdraw) || known.refused.contains_key(withdraw);
+        let unasked = known.withdrawal_refused.is_empty() && !asked;
         (stays && unasked).then(|| Rejection::new("ALREADY_SHIPPED", "it left before it was asked back"))
     }
 

@@ -600,6 +600,11 @@ fn b05_a_shipment_wins_over_a_withdrawal_in_either_order() {
     let kept = apply(gone, FulfillmentCommand::RecordWithdrawalRefused(why.clone()));
     assert_eq!(kept.known().unwrap().progress(9).unwrap().withdrawal_refused, Some(why.reason));
     assert_eq!(kept.kept_unasked(), None, "once");
+    let unheard = play(open(&shares(3)), [accepted("F-1"), refusal(Effect::WithdrawFulfillment, "HTTP_409")]);
+    let unheard = play(unheard, left());
+    assert_eq!((unheard.kept_unasked(), kinds(&unheard)), (None, vec![ReviewKind::PartnerRefused]));
+    let again = decide(unheard, ReviewKind::PartnerRefused, Choice::Retry);
+    assert!(again.kept_unasked().is_some(), "asked again, the answer is that it left");
     for state in [open(&shares(3)), play(open(&shares(3)), [accepted("F-1"), withdrawn(Some("F-1"))])] {
         assert_eq!(state.kept_unasked(), None);
     }
