@@ -305,7 +305,7 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
                 Ok(FirstStep::Look { then_wait: (!settled && settle > Duration::ZERO).then_some(settle) })
             }
             (Attempt::Repeat { .. }, Submissions::Neither) => Err(CallFailure::Refused(Rejection::new(
-                "OUTCOME_UNKNOWN",
+                domain::workflow::OUTCOME_UNKNOWN,
                 format!("{} may have done it and cannot be asked; somebody has to look there", self.partner.id),
             ))),
         }

@@ -162,19 +162,26 @@ impl Known {
     /// of it while a package is not told of, or its content is not or waits for somebody's word, nor of a line for which
     /// something was accepted that nobody can count, so that nothing is sent a second time that has left already.
     pub(super) fn unfilled(&self) -> Result<ByLine, QuantityError> {
-        let mut unfilled = ByLine::new();
+        let mut unfilled = self.unpacked()?;
+        let owed = |review: Review| self.decided(&review) == Some(Choice::Recall);
+        unfilled.retain(|line, _| self.uncountable(*line).is_none_or(owed));
+        Ok(unfilled)
+    }
+
+    /// What was asked for and is in no package that counts; nothing while that is not certain.
+    fn unpacked(&self) -> Result<ByLine, QuantityError> {
+        let mut unpacked = ByLine::new();
         if !self.is_told_whole() || !self.is_content_clear() {
-            return Ok(unfilled);
+            return Ok(unpacked);
         }
         let packed = self.held(self.live().filter(|(id, package)| self.counts(id, package)))?;
         for (line, asked) in self.opened.asked()? {
             let rest = packed.get(&line).map_or(Ok(asked), |packed| asked.less(*packed))?;
-            let unsure = self.uncountable(line).filter(|review| self.decided(review) != Some(Choice::Recall));
-            if !rest.is_zero() && unsure.is_none() {
-                unfilled.insert(line, rest);
+            if !rest.is_zero() {
+                unpacked.insert(line, rest);
             }
         }
-        Ok(unfilled)
+        Ok(unpacked)
     }
 
     /// What somebody has to look at because goods were accepted for a line (or for none that there is) that cannot be
@@ -202,15 +209,9 @@ impl Known {
 
     /// Lines of which it is not clear whether something is still owed although the warehouse packs no more.
     pub(super) fn uncountable_lines(&self) -> Vec<Review> {
-        if !self.is_told_whole() || !self.is_content_clear() {
-            return Vec::new();
-        }
-        let packed = self.held(self.live().filter(|(id, package)| self.counts(id, package)));
-        let (Ok(packed), Ok(asked)) = (packed, self.opened.asked()) else { return Vec::new() };
-        let short = |(line, asked): &(LineNo, Quantity)| {
-            packed.get(line).map_or(!asked.is_zero(), |packed| packed.amount() < asked.amount())
-        };
-        asked.into_iter().filter(short).filter_map(|(line, _)| self.uncountable(line)).collect()
+        // A sum beyond all range is a matter for `progress`.
+        let unpacked = self.unpacked().unwrap_or_default();
+        unpacked.keys().filter_map(|line| self.uncountable(*line)).collect()
     }
 
     /// Whether the warehouse packs no more, and every package that it names is known.

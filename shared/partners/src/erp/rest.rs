@@ -705,7 +705,7 @@ async fn look<S: Secrets, T: Transport, K: DeserializeOwned, M: DeserializeOwned
 
 fn differs(document: &Document<'_>) -> CallFailure {
     let why = format!("{} of {} says something else than ours", document.path, document.reference);
-    CallFailure::Refused(Rejection::new("DUPLICATE_DIFFERS", why))
+    CallFailure::Refused(Rejection::new(domain::workflow::DUPLICATE_DIFFERS, why))
 }
 
 /// Every document that was ever made under `reference`.

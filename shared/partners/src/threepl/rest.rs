@@ -140,7 +140,7 @@ async fn look<S: Secrets, T: Transport>(
         None if live.is_empty() => Ok(None),
         None => {
             let why = format!("the fulfilment of {} says something else than ours", body.reference);
-            Err(CallFailure::Refused(Rejection::new("DUPLICATE_DIFFERS", why)))
+            Err(CallFailure::Refused(Rejection::new(domain::workflow::DUPLICATE_DIFFERS, why)))
         }
     }
 }

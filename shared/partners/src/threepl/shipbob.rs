@@ -217,7 +217,7 @@ async fn look<S: Secrets, T: Transport>(
     let Some(first) = kept.first() else { return Ok(None) };
     let differs = |why: &str| {
         let why = format!("the order of {} {why}", order.reference_id);
-        Err(CallFailure::Refused(Rejection::new("DUPLICATE_DIFFERS", why)))
+        Err(CallFailure::Refused(Rejection::new(domain::workflow::DUPLICATE_DIFFERS, why)))
     };
     match kept.iter().find(|kept| same(kept, order)) {
         Some(kept) if kept.status.as_deref() == Some("Cancelled") => differs("was cancelled there"),
