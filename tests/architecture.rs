@@ -41,8 +41,8 @@ fn packages() -> Vec<Package> {
         .collect()
 }
 
-fn functions() -> Vec<String> {
-    packages().into_iter().filter(|p| p.folder.starts_with("functions/")).map(|p| p.name).collect()
+fn functions() -> Vec<Package> {
+    packages().into_iter().filter(|package| package.folder.starts_with("functions/")).collect()
 }
 
 #[test]
@@ -71,11 +71,15 @@ fn crates_point_one_way() {
 #[test]
 fn functions_never_see_each_other_not_even_in_tests() {
     let functions = functions();
-    assert!(functions.len() >= 20, "found only {functions:?}");
-    for package in packages().iter().filter(|package| package.folder.starts_with("functions/")) {
-        let neighbours: Vec<_> = package.all_dependencies.iter().filter(|name| functions.contains(name)).collect();
+    let names: BTreeSet<&str> = functions.iter().map(|package| package.name.as_str()).collect();
+    assert!(names.len() >= 20, "found only {names:?}");
+    for package in &functions {
+        let neighbours: Vec<_> =
+            package.all_dependencies.iter().filter(|name| names.contains(name.as_str())).collect();
         assert!(neighbours.is_empty(), "{} links {neighbours:?}", package.folder);
-        assert_eq!(package.folder, format!("functions/{}", package.name), "folder and package share one name");
+        let place: Vec<&str> = package.folder.split('/').collect();
+        let &[_, _, folder] = place.as_slice() else { panic!("{} is not functions/<workflow>/<step>", package.folder) };
+        assert_eq!(folder, package.name, "folder and package have one name");
     }
 }
 
@@ -101,7 +105,7 @@ fn uses(text: &str, name: &str) -> bool {
 
 #[test]
 fn only_what_speaks_to_a_partner_or_reads_its_words_links_partners() {
-    for package in packages().iter().filter(|package| package.folder.starts_with("functions/")) {
+    for package in &functions() {
         if !package.dependencies.contains("partners") {
             continue;
         }
@@ -159,7 +163,7 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn no_handler_is_longer_than_forty_lines() {
     for function in functions() {
-        let path = format!("functions/{function}/src/lib.rs");
+        let path = format!("{}/src/lib.rs", function.folder);
         let text = read(&path);
         let lines: Vec<&str> = text.lines().collect();
         let begin = lines.iter().position(|line| line.starts_with("pub async fn handle"));
@@ -173,7 +177,7 @@ fn no_handler_is_longer_than_forty_lines() {
 #[test]
 fn a_function_opens_with_what_it_is_on_does_and_fails_with() {
     for function in functions() {
-        let path = format!("functions/{function}/src/lib.rs");
+        let path = format!("{}/src/lib.rs", function.folder);
         let header: String = read(&path).lines().take_while(|line| line.starts_with("//!")).collect();
         for beat in ["- On:", "- Does:", "- Fails:"] {
             assert!(header.contains(beat), "{path}: the header lacks `{beat}`");

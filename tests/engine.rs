@@ -641,9 +641,9 @@ fn a_handlers_context_names_the_message_it_works_on() {
 #[test]
 fn c06_what_is_about_something_unknown_waits_for_it_and_then_becomes_somebodys_case() {
     let share = || "fulfillment/ord_x-1".to_owned();
-    let soon = context("milestone-record", 10).wait_for_parent(share(), Duration::from_secs(3_600));
+    let soon = context("warehouse-report-record", 10).wait_for_parent(share(), Duration::from_secs(3_600));
     assert_eq!(soon, Failure::Deferred { until: at(60), why: Wait::ParentUnknown(share()) }, "until its last look");
-    let late = context("milestone-record", 61).wait_for_parent(share(), Duration::from_secs(3_600));
+    let late = context("warehouse-report-record", 61).wait_for_parent(share(), Duration::from_secs(3_600));
     assert!(matches!(late, Failure::Permanent { code: Code::ParentMissing, .. }));
 }
 
@@ -671,7 +671,7 @@ fn another_wish_under_a_used_key_is_refused_and_not_dropped() {
     let wish = |key: &str, wanted: Wanted| {
         let says = format!("{wanted:?}");
         let key = WorkKey::of_client("ops", key, &[&says]);
-        now(change(&journal, &parties, &context("change-accept", 10), &order_id(), &key, wanted))
+        now(change(&journal, &parties, &context("change-create", 10), &order_id(), &key, wanted))
     };
     let hold = || Wanted::Hold { reason: "a call".to_owned() };
     let cancel = || Wanted::Cancel { reason: "a call".to_owned() };
@@ -824,7 +824,7 @@ impl Desk {
     }
 
     fn submit(&self, work: &str, new: NewOrder, key: Option<&str>) -> (OrderId, Submitted) {
-        now(submit(&self.journal, &self.parties, &context("order-submit", 0), work, new, key)).unwrap()
+        now(submit(&self.journal, &self.parties, &context("order-import", 0), work, new, key)).unwrap()
     }
 }
 
@@ -871,7 +871,7 @@ fn an_order_never_goes_to_the_address_of_another_content_that_came_at_the_same_t
     let script = Script::strike(1, Fault::KillBefore, || {});
     script.arm(true);
     let struck = Chaos::new(desk.journal.clone(), &script);
-    let cx = context("order-submit", 0);
+    let cx = context("order-import", 0);
     // The first delivery keeps its receiver and dies before its order exists; the second one has another address.
     let first = submit(&struck, &desk.parties, &cx, "a", new_order("1", "PO-1", "x"), None).now_or_never();
     assert!(first.is_none());
@@ -887,7 +887,7 @@ fn a_founding_whose_reply_is_lost_is_the_same_order_when_it_comes_again() {
     let script = Script::strike(1, Fault::LoseReply, || {});
     script.arm(true);
     let lossy = Chaos::new(desk.journal.clone(), &script);
-    let cx = context("order-submit", 0);
+    let cx = context("order-import", 0);
     assert!(now(submit(&lossy, &desk.parties, &cx, "a", new_order("1", "PO-1", "x"), Some("k"))).is_err());
     assert_eq!(desk.submit("a", new_order("1", "PO-1", "x"), Some("k")), (order_of("1"), Submitted::Same));
 }
@@ -910,7 +910,7 @@ fn c08_a_shares_own_decision_stands_on_the_worklist_until_it_is_settled() {
     let ports = view_project::Ports { journal: journal.clone(), views: views.clone() };
     let record = |work: &str, command: FulfillmentCommand| {
         let share = samples::share_id(1);
-        let cx = context("milestone-record", 0);
+        let cx = context("warehouse-report-record", 0);
         assert_eq!(now(execute::<Fulfillment>(&journal, &share, &cx, work, command)), Ok(Outcome::Applied));
         let commits = journal.take_tape();
         assert_eq!(now(view_project::handle(&ports, &commits, &cx)), vec![]);

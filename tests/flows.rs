@@ -93,18 +93,18 @@ fn every_message_delivered_twice_changes_nothing() {
 /// Every function that an order passes through.
 const FUNCTIONS: [&str; 13] = [
     "webhook-receive",
-    "order-submit",
+    "order-import",
     "order-price",
     "credit-check",
     "stock-allocate",
-    "order-release",
+    "sales-order-create",
     "order-route",
     "fulfillment-request",
-    "milestone-record",
-    "shipment-post",
-    "order-track",
-    "crm-tell",
-    "invoice-record",
+    "warehouse-report-record",
+    "goods-issue-post",
+    "fulfillment-rollup",
+    "crm-update",
+    "invoice-create",
 ];
 
 /// A split order: it passes through every function, some of them several times.

@@ -212,8 +212,8 @@ fn post(house: &House, key: Option<&str>, scopes: &[&str], order: &Value) -> Res
         request.headers.insert("idempotency-key".to_owned(), key.to_owned());
     }
     let read = partners::read_order_body;
-    let ports = order_accept::Ports { journal: house.journal.clone(), parties: house.parties.clone(), read };
-    order_accept::handle(&ports, request, &house.context("order-accept")).now_or_never().unwrap().unwrap()
+    let ports = order_create::Ports { journal: house.journal.clone(), parties: house.parties.clone(), read };
+    order_create::handle(&ports, request, &house.context("order-create")).now_or_never().unwrap().unwrap()
 }
 
 fn get(house: &House, path: &str, id: &OrderId) -> (u16, Value) {

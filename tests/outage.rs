@@ -169,7 +169,7 @@ struct Deaf(testkit::memory::MemoryQueues);
 
 impl Queues for Deaf {
     async fn send(&self, function: &str, bodies: &[String]) -> Result<Vec<usize>, Failure> {
-        if function == "crm-tell" {
+        if function == "crm-update" {
             return Err(Failure::permanent(Code::StoreRefused, "there is no such queue"));
         }
         self.0.send(function, bodies).await
@@ -179,7 +179,7 @@ impl Queues for Deaf {
 #[test]
 fn a_queue_that_takes_nothing_holds_no_others_due_work_up() {
     let house = House::new(1);
-    for function in ["backorder-check", "crm-tell", "order-price"] {
+    for function in ["backorder-check", "crm-update", "order-price"] {
         let item = DueItem {
             due: ripe(&house),
             id: function.to_owned(),
@@ -218,7 +218,7 @@ fn what_cannot_be_sent_hides_nothing_behind_it() {
     // Enough for more than a page of every shard, and one of each shard behind them.
     for n in 0..3_000 {
         assert_eq!(
-            house.due.defer(&item(n, if n < 2_900 { "crm-tell" } else { "order-price" })).now_or_never(),
+            house.due.defer(&item(n, if n < 2_900 { "crm-update" } else { "order-price" })).now_or_never(),
             Some(Ok(()))
         );
     }

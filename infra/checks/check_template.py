@@ -10,7 +10,7 @@ default parameters and under every other allowed value of each parameter.
     check_template.py --strict        a function without `pub struct Ports` is a failure, not a note
     check_template.py --list          what is checked
 
-A function's role must allow exactly what the fields of `Ports` in functions/<name>/src/lib.rs mean; ports.toml, beside
+A function's role must allow exactly what the fields of `Ports` in functions/*/<name>/src/lib.rs mean; ports.toml, beside
 this file, says what they mean.
 
 Exit status: 0 all is well; 1 findings; 2 the check itself could not run.
@@ -103,7 +103,7 @@ def check(plain, house, strict=False, lint=True):
     if strict:
         for name, fields in house.fields.items():
             if fields is None:
-                problem = f"functions/{name}/src/lib.rs has no `pub struct Ports`"
+                problem = f"functions/*/{name}/src/lib.rs has no `pub struct Ports`"
                 found.add(Finding("no-ports", rules.pascal(name), problem, "list in it all that the step may touch"))
     return sorted(found)
 
@@ -131,14 +131,14 @@ def read_house(functions, domain, ports):
     """Reads what the rules compare the template with."""
     if not functions.is_dir():
         raise reading.Unreadable(f"there is no folder {functions}")
-    names = sorted(folder.name for folder in functions.iterdir() if (folder / "Cargo.toml").is_file())
+    folders = {manifest.parent.name: manifest.parent for manifest in sorted(functions.glob("*/*/Cargo.toml"))}
     try:
         table = tomllib.loads(ports.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise reading.Unreadable(f"{ports}: {error}") from error
-    fields = {name: fields_of_ports(functions / name / "src" / "lib.rs") for name in names}
-    heard = {name: events_of_header(functions / name / "src" / "lib.rs") for name in names}
-    return House(names, table, fields, events_of(domain), heard)
+    fields = {name: fields_of_ports(folder / "src" / "lib.rs") for name, folder in folders.items()}
+    heard = {name: events_of_header(folder / "src" / "lib.rs") for name, folder in folders.items()}
+    return House(sorted(folders), table, fields, events_of(domain), heard)
 
 
 def fields_of_ports(path):

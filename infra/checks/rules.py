@@ -134,13 +134,13 @@ def functions_and_folders(stack, house):
             yield Finding(
                 "function-missing",
                 pascal(folder),
-                f"functions/{folder} has no function in the template",
+                f"functions/*/{folder} has no function in the template",
                 f"add {pascal(folder)} with FunctionName ${{AWS::StackName}}-{folder}, or remove the folder",
             )
     for name, (logical, properties) in deployed.items():
         if name not in house.functions:
             yield Finding(
-                "function-unknown", logical, f"there is no functions/{name}", "add the folder, or remove the function"
+                "function-unknown", logical, f"there is no functions/*/{name}", "add the folder, or remove the function"
             )
         if logical != pascal(name):
             yield Finding(
@@ -791,14 +791,14 @@ def least_privilege(stack, house):
             yield Finding(
                 "policy-more",
                 str(role),
-                f"it allows {action} on {place}, which no port of functions/{name} holds",
+                f"it allows {action} on {place}, which no port of functions/*/{name} holds",
                 "remove it, or add the port to Ports",
             )
         for action, place in sorted(pairs - allowed, key=str):
             yield Finding(
                 "policy-less",
                 str(role),
-                f"it does not allow {action} on {place}, which a port of functions/{name} needs",
+                f"it does not allow {action} on {place}, which a port of functions/*/{name} needs",
                 "add it, or remove the port from Ports",
             )
 

@@ -176,28 +176,28 @@ class Template(unittest.TestCase):
 
     def test_a_rule_that_hears_less_than_the_functions_header_says_is_caught(self):
         def change(resources, sam):
-            resources["OrderReleaseRule"]["Properties"]["EventPattern"]["detail-type"].remove("order.allocated")
+            resources["SalesOrderCreateRule"]["Properties"]["EventPattern"]["detail-type"].remove("order.allocated")
 
-        house = with_house(heard={"order-release": {"order.credit_approved", "order.allocated"}})
-        self.caught("rule-header", "OrderReleaseRule", change, house=house)
+        house = with_house(heard={"sales-order-create": {"order.credit_approved", "order.allocated"}})
+        self.caught("rule-header", "SalesOrderCreateRule", change, house=house)
 
     def test_a_branch_without_an_event_is_caught(self):
         def change(resources, sam):
-            resources["CrmTellRule"]["Properties"]["EventPattern"]["$or"].append({"detail": {"data": {"x": ["y"]}}})
+            resources["CrmUpdateRule"]["Properties"]["EventPattern"]["$or"].append({"detail": {"data": {"x": ["y"]}}})
 
-        self.caught("rule-event", "CrmTellRule", change)
+        self.caught("rule-event", "CrmUpdateRule", change)
 
     def test_a_rule_for_every_partners_deliveries_is_caught(self):
         def change(resources, sam):
-            del resources["OrderSubmitRule"]["Properties"]["EventPattern"]["detail"]
+            del resources["OrderImportRule"]["Properties"]["EventPattern"]["detail"]
 
-        self.caught("rule-filter", "OrderSubmitRule", change)
+        self.caught("rule-filter", "OrderImportRule", change)
 
     def test_a_branch_for_every_partners_deliveries_is_caught(self):
         def change(resources, sam):
-            del resources["ChangeSubmitRule"]["Properties"]["EventPattern"]["detail"]["data"]["$or"][1]["role"]
+            del resources["ChangeImportRule"]["Properties"]["EventPattern"]["detail"]["data"]["$or"][1]["role"]
 
-        self.caught("rule-filter", "ChangeSubmitRule", change)
+        self.caught("rule-filter", "ChangeImportRule", change)
 
     # Event source mappings
 
@@ -360,15 +360,15 @@ class Template(unittest.TestCase):
 
     def test_a_table_that_the_role_forbids_is_not_in_the_environment(self):
         def change(resources, sam):
-            resources["OrderTrack"]["Properties"]["Environment"]["Variables"]["PARTIES_TABLE"] = {"Ref": "PartiesTable"}
+            resources["FulfillmentRollup"]["Properties"]["Environment"]["Variables"]["PARTIES_TABLE"] = {"Ref": "PartiesTable"}
 
-        self.caught("environment", "OrderTrack", change)
+        self.caught("environment", "FulfillmentRollup", change)
 
     # Functions and their Ports
 
     def test_a_function_without_a_folder_is_caught(self):
         def change(resources, sam):
-            stranger = copy.deepcopy(resources["OrderTrack"])
+            stranger = copy.deepcopy(resources["FulfillmentRollup"])
             stranger["Properties"]["FunctionName"] = {"Fn::Sub": "${AWS::StackName}-order-lose"}
             del stranger["Properties"]["Events"]
             resources["OrderLose"] = stranger
@@ -381,13 +381,13 @@ class Template(unittest.TestCase):
 
     def test_a_function_under_anothers_name_is_caught(self):
         def change(resources, sam):
-            resources["OrderPrice"]["Properties"]["FunctionName"] = {"Fn::Sub": "${AWS::StackName}-order-track"}
+            resources["OrderPrice"]["Properties"]["FunctionName"] = {"Fn::Sub": "${AWS::StackName}-fulfillment-rollup"}
 
         self.caught("function-missing", "OrderPrice", change)
 
     def test_another_binary_is_caught(self):
         def change(resources, sam):
-            resources["OrderPrice"]["Metadata"]["BuildProperties"]["Binary"] = "order-track"
+            resources["OrderPrice"]["Metadata"]["BuildProperties"]["Binary"] = "fulfillment-rollup"
 
         self.caught("function-build", "OrderPrice", change)
 
@@ -398,26 +398,26 @@ class Template(unittest.TestCase):
         self.caught("queue-name", "OrderPriceQueue", change)
 
     def test_a_role_that_allows_more_than_the_ports_is_caught(self):
-        house = with_house(fields={**NO_FIELDS, "order-track": ["journal"]})
+        house = with_house(fields={**NO_FIELDS, "fulfillment-rollup": ["journal"]})
         where = {"Fn::GetAtt": ["PartiesTable", "Arn"]}
-        self.caught("policy-more", "OrderTrackRole", allow("OrderTrackRole", ["dynamodb:GetItem"], where), house=house)
+        self.caught("policy-more", "FulfillmentRollupRole", allow("FulfillmentRollupRole", ["dynamodb:GetItem"], where), house=house)
 
     def test_a_role_that_allows_less_than_the_ports_is_caught(self):
-        house = with_house(fields={**NO_FIELDS, "order-track": ["journal", "erp"]})
-        self.caught("policy-less", "OrderTrackRole", None, house=house)
+        house = with_house(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "erp"]})
+        self.caught("policy-less", "FulfillmentRollupRole", None, house=house)
 
     def test_a_port_that_nobody_explained_is_caught(self):
-        house = with_house(fields={**NO_FIELDS, "order-track": ["journal", "telepathy"]})
-        self.caught("ports-word", "OrderTrack", None, house=house)
+        house = with_house(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "telepathy"]})
+        self.caught("ports-word", "FulfillmentRollup", None, house=house)
 
     def test_a_role_that_allows_what_the_ports_hold_is_well(self):
-        house = with_house(fields={**NO_FIELDS, "order-track": ["journal", "clock"]})
+        house = with_house(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "clock"]})
         self.assertEqual(findings(house=house), [])
 
     def test_a_function_without_ports_fails_only_when_asked(self):
         house = with_house(fields=NO_FIELDS)
         self.assertEqual(findings(house=house), [])
-        self.caught("no-ports", "OrderTrack", None, house=house, strict=True)
+        self.caught("no-ports", "FulfillmentRollup", None, house=house, strict=True)
 
 
 class Ports(unittest.TestCase):

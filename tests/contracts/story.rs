@@ -41,7 +41,7 @@ pub(crate) fn order() -> Vec<Commit> {
     commits(
         &stream,
         vec![
-            ("order-submit/acme-crm/msg_1", "2026-11-23T09:00:00Z", vec![submitted()]),
+            ("order-import/acme-crm/msg_1", "2026-11-23T09:00:00Z", vec![submitted()]),
             ("order-price/price", "2026-11-23T09:00:01Z", vec![priced()]),
             (
                 "credit-check/credit",
@@ -64,7 +64,7 @@ pub(crate) fn order() -> Vec<Commit> {
             ),
             (&format!("stock-allocate/allocate/{ORDER}#answer-2"), "2026-11-23T09:00:08Z", vec![allocated()]),
             (
-                &format!("order-release/sales-order/{ORDER}#answer-1"),
+                &format!("sales-order-create/sales-order/{ORDER}#answer-1"),
                 "2026-11-23T09:00:09Z",
                 vec![json!({
                     "type": "order.released", "sales_order": "SO-1",
@@ -72,29 +72,29 @@ pub(crate) fn order() -> Vec<Commit> {
             ),
             ("order-route/route", "2026-11-23T09:00:10Z", routed()),
             (
-                "crm-tell/8/0123456789abcdefghjkmnpqrs",
+                "crm-update/8/0123456789abcdefghjkmnpqrs",
                 "2026-11-23T09:00:11Z",
                 vec![json!({
                     "type": "order.told", "version": 8, "digest": "0123456789abcdefghjkmnpqrs",
                 })],
             ),
             (
-                &format!("order-track/{east}@6"),
+                &format!("fulfillment-rollup/{east}@6"),
                 "2026-11-23T16:00:01Z",
                 vec![progressed(&east, 6, "1", "3", false, true)],
             ),
             (
-                &format!("order-track/{east}@7"),
+                &format!("fulfillment-rollup/{east}@7"),
                 "2026-11-24T15:00:01Z",
                 vec![progressed(&east, 7, "1", "3", true, true)],
             ),
             (
-                &format!("order-track/{west}@7"),
+                &format!("fulfillment-rollup/{west}@7"),
                 "2026-11-25T15:00:01Z",
                 vec![progressed(&west, 7, "2", "12", true, true)],
             ),
             (
-                &format!("invoice-record/invoice/{ORDER}#answer-1"),
+                &format!("invoice-create/invoice/{ORDER}#answer-1"),
                 "2026-11-25T15:00:03Z",
                 vec![json!({
                     "type": "order.invoiced", "invoice": "INV-1", "total": usd("97.11"),
@@ -128,22 +128,22 @@ pub(crate) fn shares() -> Vec<Vec<Commit>> {
                 (&format!("fulfillment-request/{id}#answer-1"), "2026-11-23T09:00:12Z", vec![json!({
                     "type": "fulfillment.accepted", "reference": "F-1",
                 })]),
-                (&format!("milestone-record/{warehouse}/msg_2"), "2026-11-23T12:00:00Z", vec![json!({
+                (&format!("warehouse-report-record/{warehouse}/msg_2"), "2026-11-23T12:00:00Z", vec![json!({
                     "type": "fulfillment.package_packed", "package": "P-1", "at": "2026-11-23T11:59:58Z", "lines": lines,
                     "carrier": "ups", "tracking": "1Z999AA10123456784",
                 })]),
-                (&format!("milestone-record/{warehouse}/msg_3"), "2026-11-23T16:00:00Z", vec![milestone(
+                (&format!("warehouse-report-record/{warehouse}/msg_3"), "2026-11-23T16:00:00Z", vec![milestone(
                     "picked_up", "2026-11-23T15:58:00Z",
                 )]),
-                (&format!("shipment-post/goods-issue/{ORDER}/{id}/P-1#sending-5"), "2026-11-23T16:00:01Z", vec![json!({
+                (&format!("goods-issue-post/goods-issue/{ORDER}/{id}/P-1#sending-5"), "2026-11-23T16:00:01Z", vec![json!({
                     "type": "fulfillment.sending", "effect": "post_goods_issue", "package": "P-1",
                     "key": format!("goods-issue/{ORDER}/{id}/P-1"), "of_version": 4,
                     "until": "2026-11-23T16:00:13Z", "attempt": 1,
                 })]),
-                (&format!("shipment-post/goods-issue/{ORDER}/{id}/P-1#answer-1"), "2026-11-23T16:00:02Z", vec![json!({
+                (&format!("goods-issue-post/goods-issue/{ORDER}/{id}/P-1#answer-1"), "2026-11-23T16:00:02Z", vec![json!({
                     "type": "fulfillment.goods_issued", "package": "P-1", "document": "GI-1", "lines": lines,
                 })]),
-                (&format!("milestone-record/{warehouse}/msg_4"), "2026-11-24T15:00:00Z", vec![milestone(
+                (&format!("warehouse-report-record/{warehouse}/msg_4"), "2026-11-24T15:00:00Z", vec![milestone(
                     "delivered", "2026-11-24T14:55:00Z",
                 )]),
             ])

@@ -203,10 +203,10 @@ async fn f03_what_is_no_order_is_kept_and_parked_with_its_cause_while_its_neighb
     submit(&live, &order).await;
     ends_well(&live, &order).await;
     let correlation = answer.body["correlation_id"].as_str().unwrap();
-    let parked = until("the poison is parked", async || parked(&live, "order-submit", correlation).await).await;
+    let parked = until("the poison is parked", async || parked(&live, "order-import", correlation).await).await;
     let told = &parked["MessageAttributes"];
     assert_eq!(told["code"]["StringValue"], "MSG-004");
-    assert_eq!(told["function"]["StringValue"], "order-submit");
+    assert_eq!(told["function"]["StringValue"], "order-import");
     assert!(told["cause"]["StringValue"].as_str().unwrap().contains("/lines"), "{told}");
     assert_eq!(kept(&live, &id).await, 1);
 }

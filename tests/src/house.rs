@@ -343,8 +343,8 @@ impl House {
             ..engine::http::Request::default()
         };
         let read = partners::read_order_body;
-        let ports = order_accept::Ports { journal: self.journal.clone(), parties: self.parties.clone(), read };
-        let answered = order_accept::handle(&ports, request, &self.context("order-accept")).now_or_never();
+        let ports = order_create::Ports { journal: self.journal.clone(), parties: self.parties.clone(), read };
+        let answered = order_create::handle(&ports, request, &self.context("order-create")).now_or_never();
         match answered {
             Some(Ok(response)) if matches!(response.status, 202 | 409) => {}
             other => self.wrong.push(format!("an order by the API was not taken: {other:?}")),
@@ -604,7 +604,7 @@ impl House {
         self.sequence += 1;
         let key = format!("{key}-{}", self.sequence);
         for _ in 0..2 {
-            let cx = Context { correlation: "storm".to_owned(), ..self.context("change-accept") };
+            let cx = Context { correlation: "storm".to_owned(), ..self.context("change-create") };
             let asked = execute::<Order>(&self.journal, order, &cx, &key, command.clone());
             if !matches!(asked.now_or_never(), Some(Ok(_))) {
                 self.wrong.push(format!("a wish of {order} was not committed: {command:?}"));
@@ -891,9 +891,9 @@ impl House {
         let partner = Chaos::new(self.partners.clone(), script);
         let order = Invoked { house: self, records, script };
         match function {
-            "order-submit" => {
-                let ports = order_submit::Ports { journal, deliveries, parties, registry: partner };
-                order.run("order-submit", ports, order_submit::handle)
+            "order-import" => {
+                let ports = order_import::Ports { journal, deliveries, parties, registry: partner };
+                order.run("order-import", ports, order_import::handle)
             }
             "order-price" => {
                 let ports = order_price::Ports { journal, erp: partner };
@@ -907,9 +907,9 @@ impl House {
                 let ports = stock_allocate::Ports { journal, erp: partner };
                 order.run("stock-allocate", ports, stock_allocate::handle)
             }
-            "order-release" => {
-                let ports = order_release::Ports { journal, erp: partner };
-                order.run("order-release", ports, order_release::handle)
+            "sales-order-create" => {
+                let ports = sales_order_create::Ports { journal, erp: partner };
+                order.run("sales-order-create", ports, sales_order_create::handle)
             }
             "order-route" => {
                 let ports = order_route::Ports { journal, registry: partner };
@@ -919,25 +919,25 @@ impl House {
                 let ports = fulfillment_request::Ports { journal, parties, warehouse: partner };
                 order.run("fulfillment-request", ports, fulfillment_request::handle)
             }
-            "milestone-record" => {
-                let ports = milestone_record::Ports { journal, deliveries, registry: partner };
-                order.run("milestone-record", ports, milestone_record::handle)
+            "warehouse-report-record" => {
+                let ports = warehouse_report_record::Ports { journal, deliveries, registry: partner };
+                order.run("warehouse-report-record", ports, warehouse_report_record::handle)
             }
-            "shipment-post" => {
-                let ports = shipment_post::Ports { journal, erp: partner };
-                order.run("shipment-post", ports, shipment_post::handle)
+            "goods-issue-post" => {
+                let ports = goods_issue_post::Ports { journal, erp: partner };
+                order.run("goods-issue-post", ports, goods_issue_post::handle)
             }
-            "order-track" => {
-                let ports = order_track::Ports { journal };
-                order.run("order-track", ports, order_track::handle)
+            "fulfillment-rollup" => {
+                let ports = fulfillment_rollup::Ports { journal };
+                order.run("fulfillment-rollup", ports, fulfillment_rollup::handle)
             }
-            "crm-tell" => {
-                let ports = crm_tell::Ports { journal, crm: partner };
-                order.run("crm-tell", ports, crm_tell::handle)
+            "crm-update" => {
+                let ports = crm_update::Ports { journal, crm: partner };
+                order.run("crm-update", ports, crm_update::handle)
             }
-            "invoice-record" => {
-                let ports = invoice_record::Ports { journal, erp: partner };
-                order.run("invoice-record", ports, invoice_record::handle)
+            "invoice-create" => {
+                let ports = invoice_create::Ports { journal, erp: partner };
+                order.run("invoice-create", ports, invoice_create::handle)
             }
             "deadline-raise" => {
                 let ports = deadline_raise::Ports { journal };
@@ -947,9 +947,9 @@ impl House {
                 let ports = fulfillment_withdraw::Ports { journal, warehouse: partner };
                 order.run("fulfillment-withdraw", ports, fulfillment_withdraw::handle)
             }
-            "allocation-release" => {
-                let ports = allocation_release::Ports { journal, erp: partner };
-                order.run("allocation-release", ports, allocation_release::handle)
+            "stock-deallocate" => {
+                let ports = stock_deallocate::Ports { journal, erp: partner };
+                order.run("stock-deallocate", ports, stock_deallocate::handle)
             }
             "sales-order-cancel" => {
                 let ports = sales_order_cancel::Ports { journal, erp: partner };
@@ -959,13 +959,13 @@ impl House {
                 let ports = backorder_check::Ports { journal, erp: partner };
                 order.run("backorder-check", ports, backorder_check::handle)
             }
-            "shipment-watch" => {
-                let ports = shipment_watch::Ports { journal, warehouse: partner.clone(), registry: partner };
-                order.run("shipment-watch", ports, shipment_watch::handle)
+            "fulfillment-watch" => {
+                let ports = fulfillment_watch::Ports { journal, warehouse: partner.clone(), registry: partner };
+                order.run("fulfillment-watch", ports, fulfillment_watch::handle)
             }
-            "change-submit" => {
-                let ports = change_submit::Ports { journal, deliveries, parties, registry: partner };
-                order.run("change-submit", ports, change_submit::handle)
+            "change-import" => {
+                let ports = change_import::Ports { journal, deliveries, parties, registry: partner };
+                order.run("change-import", ports, change_import::handle)
             }
             "due-wake" => {
                 let due = Chaos::new(order.house.due.clone(), script);

@@ -98,46 +98,46 @@ mod tests {
 
     #[test]
     fn the_templates_rules_send_each_event_where_it_belongs() {
-        assert_eq!(fed("delivery.received", json!({"role": "warehouse"})), "milestone-record");
+        assert_eq!(fed("delivery.received", json!({"role": "warehouse"})), "warehouse-report-record");
         assert_eq!(fed("order.priced", json!({})), "credit-check stock-allocate");
         assert_eq!(fed("order.withdrawal_requested", json!({})), "fulfillment-withdraw");
         assert_eq!(fed("fulfillment.opened", json!({})), "due-wake");
-        assert!(fed("fulfillment.milestone_recorded", json!({"milestone": "picked_up"})).contains("shipment-post"));
-        assert!(!fed("fulfillment.milestone_recorded", json!({"milestone": "on_hold"})).contains("shipment-post"));
+        assert!(fed("fulfillment.milestone_recorded", json!({"milestone": "picked_up"})).contains("goods-issue-post"));
+        assert!(!fed("fulfillment.milestone_recorded", json!({"milestone": "on_hold"})).contains("goods-issue-post"));
     }
 
     #[test]
     fn a_delivery_about_an_order_that_exists_goes_to_change_submit_alone() {
         let delivery = |role: &str, topic: &str| fed("delivery.received", json!({"role": role, "topic": topic}));
-        assert_eq!(delivery("crm", "order.created"), "order-submit");
+        assert_eq!(delivery("crm", "order.created"), "order-import");
         for topic in ["order.cancelled", "order.held", "order.hold_released", "order.amended"] {
-            assert_eq!(delivery("crm", topic), "change-submit", "{topic}");
+            assert_eq!(delivery("crm", topic), "change-import", "{topic}");
         }
-        assert_eq!(delivery("erp", "order.held"), "change-submit");
-        assert_eq!(delivery("erp", "order.hold_released"), "change-submit");
-        assert_eq!(delivery("erp", "order.cancelled"), "change-submit", "what nobody understands is parked, not lost");
-        assert_eq!(delivery("warehouse", "order.held"), "milestone-record");
+        assert_eq!(delivery("erp", "order.held"), "change-import");
+        assert_eq!(delivery("erp", "order.hold_released"), "change-import");
+        assert_eq!(delivery("erp", "order.cancelled"), "change-import", "what nobody understands is parked, not lost");
+        assert_eq!(delivery("warehouse", "order.held"), "warehouse-report-record");
     }
 
     #[test]
     fn only_a_later_allocation_is_routed_and_only_a_short_one_is_looked_after() {
         let allocated = |amount: &str| json!({"lines": [{"short": {"amount": amount, "uom": "EA"}}]});
-        assert_eq!(fed("order.allocated", allocated("0")), "order-release");
-        assert_eq!(fed("order.allocated", allocated("2")), "backorder-check order-release crm-tell");
+        assert_eq!(fed("order.allocated", allocated("0")), "sales-order-create");
+        assert_eq!(fed("order.allocated", allocated("2")), "backorder-check sales-order-create crm-update");
         let mut later = allocated("0");
         later["part"] = json!(2);
-        assert_eq!(fed("order.allocated", later), "order-release order-route");
+        assert_eq!(fed("order.allocated", later), "sales-order-create order-route");
     }
 
     #[test]
     fn a_share_that_ends_without_goods_sets_back_in_motion_what_its_order_may_need() {
         let told = |data: Value| fed("order.fulfillment_progressed", data);
-        assert_eq!(told(json!({"standing": "accepted"})), "crm-tell invoice-record");
-        let gone = "allocation-release sales-order-cancel order-route crm-tell invoice-record";
+        assert_eq!(told(json!({"standing": "accepted"})), "crm-update invoice-create");
+        let gone = "stock-deallocate sales-order-cancel order-route crm-update invoice-create";
         assert_eq!(told(json!({"standing": "rejected"})), gone);
         assert_eq!(told(json!({"standing": "withdrawn", "closed_short": false})), gone);
         let short = json!({"standing": "accepted", "closed_short": true});
-        let closed = "backorder-check allocation-release sales-order-cancel crm-tell invoice-record";
+        let closed = "backorder-check stock-deallocate sales-order-cancel crm-update invoice-create";
         assert_eq!(told(short), closed, "it may be that nothing of a cancelled order ships");
     }
 

@@ -76,9 +76,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 fn chosen(workspace: &Workspace, named: &[String]) -> Result<Vec<String>> {
-    let mut all: Vec<String> = fs::read_dir(workspace.root.join("functions"))?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
+    let mut all = Vec::new();
+    for workflow in fs::read_dir(workspace.root.join("functions"))? {
+        let steps = fs::read_dir(workflow?.path())?;
+        all.extend(steps.filter_map(|entry| entry.ok()?.file_name().into_string().ok()));
+    }
     all.sort();
     if let Some(unknown) = named.iter().find(|name| !all.contains(name)) {
         bail!("there is no function {unknown}; there are: {}", all.join(", "));

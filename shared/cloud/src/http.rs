@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn a_failure_becomes_a_problem_document_without_its_cause() {
         let cx = Context {
-            function: "order-accept",
+            function: "order-create",
             correlation: "c-1".to_owned(),
             traceparent: None,
             now: jiff::Timestamp::UNIX_EPOCH,

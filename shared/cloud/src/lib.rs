@@ -3,7 +3,7 @@
 //! A function's `main.rs` names its step, its ports and its handler, and nothing of AWS:
 //!
 //! ```no_run
-//! # mod order_track {
+//! # mod fulfillment_rollup {
 //! #     use engine::{Context, Failure, Journal, Outcome, context::FulfillmentWork};
 //! #     pub struct Ports<J> { pub journal: J }
 //! #     pub async fn handle(_: &Ports<impl Journal>, _: FulfillmentWork, _: &Context) -> Result<Outcome, Failure> {
@@ -11,11 +11,11 @@
 //! #     }
 //! # }
 //! use cloud::Exit;
-//! use order_track::{Ports, handle};
+//! use fulfillment_rollup::{Ports, handle};
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Exit {
-//!     cloud::step("order-track", async |start| Ok(Ports { journal: start.journal()? }), handle).await
+//!     cloud::step("fulfillment-rollup", async |start| Ok(Ports { journal: start.journal()? }), handle).await
 //! }
 //! ```
 //!

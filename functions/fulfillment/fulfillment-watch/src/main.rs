@@ -1,0 +1,24 @@
+//! Starts `fulfillment-watch`.
+
+use cloud::Exit;
+use partners::Partners;
+use partners::http::HttpTransport;
+use fulfillment_watch::{Ports, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    cloud::step(
+        "fulfillment-watch",
+        async |start| {
+            let partners = Partners::new(
+                (start.registry()?, start.secrets()?),
+                HttpTransport::new(start.partners_may_be_private(), start.patience())?,
+                start.clock(),
+                start.gates()?,
+            );
+            Ok(Ports { journal: start.journal()?, warehouse: partners.clone(), registry: partners })
+        },
+        handle,
+    )
+    .await
+}

@@ -1,0 +1,26 @@
+//! Starts `goods-issue-post`.
+
+use cloud::Exit;
+use partners::Partners;
+use partners::http::HttpTransport;
+use goods_issue_post::{Ports, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    cloud::step(
+        "goods-issue-post",
+        async |start| {
+            Ok(Ports {
+                journal: start.journal()?,
+                erp: Partners::new(
+                    (start.registry()?, start.secrets()?),
+                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
+                    start.clock(),
+                    start.gates()?,
+                ),
+            })
+        },
+        handle,
+    )
+    .await
+}

@@ -1,0 +1,21 @@
+//! Starts `warehouse-report-record`.
+
+use cloud::Exit;
+use warehouse_report_record::{Ports, handle};
+use partners::Partners;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    cloud::step(
+        "warehouse-report-record",
+        async |start| {
+            Ok(Ports {
+                journal: start.journal()?,
+                deliveries: start.deliveries()?,
+                registry: Partners::new(start.registry()?, (), start.clock(), ()),
+            })
+        },
+        handle,
+    )
+    .await
+}

@@ -1,0 +1,26 @@
+//! Starts `sales-order-create`.
+
+use cloud::Exit;
+use sales_order_create::{Ports, handle};
+use partners::Partners;
+use partners::http::HttpTransport;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    cloud::step(
+        "sales-order-create",
+        async |start| {
+            Ok(Ports {
+                journal: start.journal()?,
+                erp: Partners::new(
+                    (start.registry()?, start.secrets()?),
+                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
+                    start.clock(),
+                    start.gates()?,
+                ),
+            })
+        },
+        handle,
+    )
+    .await
+}

@@ -1,0 +1,26 @@
+//! Starts `stock-deallocate`.
+
+use stock_deallocate::{Ports, handle};
+use cloud::Exit;
+use partners::Partners;
+use partners::http::HttpTransport;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    cloud::step(
+        "stock-deallocate",
+        async |start| {
+            Ok(Ports {
+                journal: start.journal()?,
+                erp: Partners::new(
+                    (start.registry()?, start.secrets()?),
+                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
+                    start.clock(),
+                    start.gates()?,
+                ),
+            })
+        },
+        handle,
+    )
+    .await
+}
