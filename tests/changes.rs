@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use crossdock_tests::house::{House, order_id};
+use crossdock_tests::deployment::{Deployment, order_id};
 use crossdock_tests::promises::broken;
-use domain::order::{Known, Status};
+use domain::order::{OrderState, Status};
 use domain::review::{Choice, ReviewKind};
 use domain::{Fulfillment, Order, OrderId};
 use serde_json::{Value, json};
@@ -31,64 +31,64 @@ fn split() -> Value {
     order_of(&json!([line(1, "SKU-1-E", "2"), line(2, "SKU-2-W", "3")]))
 }
 
-fn known(house: &House, id: &OrderId) -> Box<Known> {
-    let Order::Known(known) = house.fold(id) else { panic!("{id} was never submitted\n{house:?}") };
+fn known(deployment: &Deployment, id: &OrderId) -> Box<OrderState> {
+    let Order::Known(known) = deployment.fold(id) else { panic!("{id} was never submitted\n{deployment:?}") };
     known
 }
 
 #[track_caller]
-fn assert_kept(house: &House) {
-    let broken = broken(house);
-    assert!(broken.is_empty(), "{}\n{house:?}", broken.join("\n"));
-    assert_eq!(house.parked(), vec![]);
+fn assert_kept(deployment: &Deployment) {
+    let broken = broken(deployment);
+    assert!(broken.is_empty(), "{}\n{deployment:?}", broken.join("\n"));
+    assert_eq!(deployment.parked(), vec![]);
 }
 
 /// How many of `kind` stand at a partner: made, less undone.
-fn standing(house: &House, partner: &str, kind: &str, undone: &str) -> usize {
-    let count = |kind: &str| house.made(partner, kind).values().sum::<usize>();
+fn live_documents(deployment: &Deployment, partner: &str, kind: &str, undone: &str) -> usize {
+    let count = |kind: &str| deployment.made(partner, kind).values().sum::<usize>();
     count(kind) - count(undone)
 }
 
 /// A warehouse that takes its time, so that there is a moment before picking.
-fn slow(house: &House) {
+fn slow(deployment: &Deployment) {
     for name in ["eastco", "shipwest"] {
-        let mut town = house.town.borrow_mut();
+        let mut town = deployment.town.borrow_mut();
         town.partner_mut(name).unwrap().system.pace_mut().unwrap().pace_ms = 60_000;
     }
 }
 
 #[test]
 fn b04_a_cancel_before_picking_takes_everything_back_at_every_partner() {
-    let mut house = House::new(11);
-    slow(&house);
-    house.order(split());
-    house.run(Duration::from_secs(20));
+    let mut deployment = Deployment::new(11);
+    slow(&deployment);
+    deployment.order(split());
+    deployment.run(Duration::from_secs(20));
     let id = order_id("CRM-1");
-    assert_eq!(known(&house, &id).assignments.len(), 2, "{house:?}");
-    house.cancel(&id);
-    house.run(A_DAY);
-    assert_eq!(known(&house, &id).status(), Status::Cancelled, "{house:?}");
-    assert_eq!(standing(&house, "acme-erp", "sales_order", "sales_order_cancelled"), 0);
-    assert_eq!(standing(&house, "acme-erp", "allocation", "allocation_released"), 0);
+    assert_eq!(known(&deployment, &id).assignments.len(), 2, "{deployment:?}");
+    deployment.cancel(&id);
+    deployment.run(A_DAY);
+    assert_eq!(known(&deployment, &id).status(), Status::Cancelled, "{deployment:?}");
+    assert_eq!(live_documents(&deployment, "acme-erp", "sales_order", "sales_order_cancelled"), 0);
+    assert_eq!(live_documents(&deployment, "acme-erp", "allocation", "allocation_deallocated"), 0);
     for warehouse in ["eastco", "shipwest"] {
-        assert_eq!(standing(&house, warehouse, "fulfillment", "fulfillment_cancelled"), 0, "{warehouse}");
+        assert_eq!(live_documents(&deployment, warehouse, "fulfillment", "fulfillment_cancelled"), 0, "{warehouse}");
     }
-    assert_kept(&house);
+    assert_kept(&deployment);
 }
 
 #[test]
 fn b01_b04_what_stands_at_a_warehouse_with_other_content_is_given_to_nobody_else_and_taken_back_by_a_cancel() {
-    let mut house = House::new(22);
-    slow(&house);
-    let (id, now) = (order_id("CRM-1"), house.clock.now());
-    let share = format!("{id}-1");
+    let mut deployment = Deployment::new(22);
+    slow(&deployment);
+    let (id, now) = (order_id("CRM-1"), deployment.clock.now());
+    let fulfillment = format!("{id}-1");
     {
-        let mut town = house.town.borrow_mut();
+        let mut town = deployment.town.borrow_mut();
         let eastco = town.partner_mut("eastco").unwrap();
         let ship_to = json!({"name": "A", "line1": "B", "city": "C", "postal_code": "10001", "country": "US"});
-        let body = json!({"reference": share, "ship_to": ship_to, "lines": [line(1, "SKU-1-E", "1")]});
+        let body = json!({"reference": fulfillment, "ship_to": ship_to, "lines": [line(1, "SKU-1-E", "1")]});
         let request =
-            Request::new(Method::Post, "/fulfillments").with_header("idempotency-key", &share).with_json(&body);
+            Request::new(Method::Post, "/fulfillments").with_header("idempotency-key", &fulfillment).with_json(&body);
         let request = request.with_header("authorization", &format!("Bearer {}", eastco.token));
         let taken = eastco.call(&request, now);
         assert!(matches!(&taken, Outcome::Answer { reply, .. } if reply.status == 201), "{taken:?}");
@@ -96,188 +96,197 @@ fn b01_b04_what_stands_at_a_warehouse_with_other_content_is_given_to_nobody_else
             json!({"match": {"operation": "webhook.fulfillment.accepted"}, "fault": {"kind": "delay", "ms": 600_000}});
         eastco.faults.add(serde_json::from_value(unsaid).unwrap());
     }
-    house.order(order_of(&json!([line(1, "SKU-1-E", "2")])));
-    house.run(Duration::from_secs(20));
-    let Fulfillment::Known(asked) = house.fold_share(&share.parse().unwrap()) else { panic!("{house:?}") };
+    deployment.order(order_of(&json!([line(1, "SKU-1-E", "2")])));
+    deployment.run(Duration::from_secs(20));
+    let Fulfillment::Known(asked) = deployment.fold_fulfillment(&fulfillment.parse().unwrap()) else {
+        panic!("{deployment:?}")
+    };
     let [why] = &asked.refused.values().collect::<Vec<_>>()[..] else { panic!("{asked:?}") };
     assert_eq!((why.code.as_str(), asked.accepted.len()), ("DUPLICATE_DIFFERS", 0));
-    house.cancel(&id);
-    house.run(A_DAY);
-    assert_eq!(known(&house, &id).status(), Status::Cancelled, "{house:?}");
-    assert_eq!(standing(&house, "eastco", "fulfillment", "fulfillment_cancelled"), 0);
-    assert_eq!(standing(&house, "acme-erp", "sales_order", "sales_order_cancelled"), 0);
-    assert_eq!(house.parked(), vec![]);
+    deployment.cancel(&id);
+    deployment.run(A_DAY);
+    assert_eq!(known(&deployment, &id).status(), Status::Cancelled, "{deployment:?}");
+    assert_eq!(live_documents(&deployment, "eastco", "fulfillment", "fulfillment_cancelled"), 0);
+    assert_eq!(live_documents(&deployment, "acme-erp", "sales_order", "sales_order_cancelled"), 0);
+    assert_eq!(deployment.parked(), vec![]);
 }
 
 #[test]
 fn b04_b05_a_cancel_after_picking_is_refused_and_the_order_ends_as_usual() {
-    let mut house = House::new(12);
-    house.order(split());
-    house.run(Duration::from_secs(8));
+    let mut deployment = Deployment::new(12);
+    deployment.order(split());
+    deployment.run(Duration::from_secs(8));
     let id = order_id("CRM-1");
-    house.cancel(&id);
-    house.run(A_DAY);
-    let known = known(&house, &id);
-    assert_eq!(known.status(), Status::Invoiced, "{house:?}");
-    let told = house.journal.commits(&format!("order/{id}"));
+    deployment.cancel(&id);
+    deployment.run(A_DAY);
+    let known = known(&deployment, &id);
+    assert_eq!(known.status(), Status::Invoiced, "{deployment:?}");
+    let told = deployment.journal.commits(&format!("order/{id}"));
     assert!(told.iter().any(|commit| commit.events.contains("cancel_rejected")), "the customer is told");
-    assert_kept(&house);
+    assert_kept(&deployment);
 }
 
 #[test]
-fn b03_a_held_orders_shares_come_back_and_go_out_again_when_it_may_go_on() {
-    let mut house = House::new(13);
-    slow(&house);
-    house.order(split());
-    house.run(Duration::from_secs(20));
+fn b03_a_held_orders_fulfillments_come_back_and_go_out_again_when_it_may_go_on() {
+    let mut deployment = Deployment::new(13);
+    slow(&deployment);
+    deployment.order(split());
+    deployment.run(Duration::from_secs(20));
     let id = order_id("CRM-1");
-    house.hold(&id);
-    house.run(Duration::from_secs(3_600));
-    assert_eq!(known(&house, &id).status(), Status::OnHold);
-    assert_eq!(standing(&house, "eastco", "fulfillment", "fulfillment_cancelled"), 0, "nothing is picked meanwhile");
-    house.release_hold(&id);
-    house.run(A_DAY);
-    assert_eq!(known(&house, &id).status(), Status::Invoiced, "{house:?}");
-    assert_eq!(house.made("acme-erp", "sales_order").len(), 1);
-    assert_kept(&house);
+    deployment.hold(&id);
+    deployment.run(Duration::from_secs(3_600));
+    assert_eq!(known(&deployment, &id).status(), Status::OnHold);
+    assert_eq!(
+        live_documents(&deployment, "eastco", "fulfillment", "fulfillment_cancelled"),
+        0,
+        "nothing is picked meanwhile"
+    );
+    deployment.release_hold(&id);
+    deployment.run(A_DAY);
+    assert_eq!(known(&deployment, &id).status(), Status::Invoiced, "{deployment:?}");
+    assert_eq!(deployment.made("acme-erp", "sales_order").len(), 1);
+    assert_kept(&deployment);
 }
 
 #[test]
 fn b03_what_came_back_of_a_held_order_goes_out_again_once_it_is_clear_that_the_rest_has_stayed() {
-    let mut house = House::new(21);
-    // One warehouse gives its share back at once; the other one asks for patience, packs, and ships.
+    let mut deployment = Deployment::new(21);
+    // One warehouse gives its fulfillment back at once; the other one asks for patience, packs, and ships.
     let later = json!({"match": {"operation": "fulfillment.cancel", "times": 1}, "fault": {"kind": "limit", "retry_after": "20"}});
-    house.town.borrow_mut().partner_mut("eastco").unwrap().faults.add(serde_json::from_value(later).unwrap());
-    house.order(split());
-    house.run(Duration::from_secs(1));
+    deployment.town.borrow_mut().partner_mut("eastco").unwrap().faults.add(serde_json::from_value(later).unwrap());
+    deployment.order(split());
+    deployment.run(Duration::from_secs(1));
     let id = order_id("CRM-1");
-    house.hold(&id);
-    house.run(Duration::from_secs(1));
-    house.release_hold(&id);
-    house.run(A_DAY);
-    let known = known(&house, &id);
-    assert_eq!((known.status(), known.assignments.len()), (Status::Invoiced, 3), "{house:?}");
-    for share in known.assignments.keys() {
-        assert!(house.fold_share(share).known().unwrap().sendings.is_empty(), "{share}: every effect has its answer");
+    deployment.hold(&id);
+    deployment.run(Duration::from_secs(1));
+    deployment.release_hold(&id);
+    deployment.run(A_DAY);
+    let known = known(&deployment, &id);
+    assert_eq!((known.status(), known.assignments.len()), (Status::Invoiced, 3), "{deployment:?}");
+    for fulfillment in known.assignments.keys() {
+        assert!(
+            deployment.fold_fulfillment(fulfillment).known().unwrap().open_effects.is_empty(),
+            "{fulfillment}: every effect has its answer"
+        );
     }
-    assert_kept(&house);
+    assert_kept(&deployment);
 }
 
 #[test]
 fn b07_a_quantity_changed_after_the_release_ships_once_as_amended() {
-    let mut house = House::new(14);
-    slow(&house);
-    house.order(split());
-    house.run(Duration::from_secs(20));
+    let mut deployment = Deployment::new(14);
+    slow(&deployment);
+    deployment.order(split());
+    deployment.run(Duration::from_secs(20));
     let id = order_id("CRM-1");
-    house.amend(&id, 5);
-    house.run(A_DAY);
-    let known = known(&house, &id);
-    assert_eq!((known.status(), known.revision), (Status::Invoiced, 1), "{house:?}");
-    assert_eq!(known.ladders()[0].shipped.amount(), 5.into());
-    assert_eq!(house.made("acme-erp", "sales_order").values().sum::<usize>(), 1, "one sales order, changed");
-    assert_eq!(standing(&house, "acme-erp", "allocation", "allocation_released"), 1);
-    assert_kept(&house);
+    deployment.amend(&id, 5);
+    deployment.run(A_DAY);
+    let known = known(&deployment, &id);
+    assert_eq!((known.status(), known.revision), (Status::Invoiced, 1), "{deployment:?}");
+    assert_eq!(known.line_quantities()[0].shipped.amount(), 5.into());
+    assert_eq!(deployment.made("acme-erp", "sales_order").values().sum::<usize>(), 1, "one sales order, changed");
+    assert_eq!(live_documents(&deployment, "acme-erp", "allocation", "allocation_deallocated"), 1);
+    assert_kept(&deployment);
 }
 
 #[test]
 fn b09_what_was_short_ships_when_stock_comes_and_what_went_before_is_not_repeated() {
-    let mut house = House::new(15);
-    house.stock("SKU-1", [4, 0]);
-    house.order(order_of(&json!([line(1, "SKU-1", "10")])));
-    house.run(Duration::from_secs(4 * 3_600));
+    let mut deployment = Deployment::new(15);
+    deployment.stock("SKU-1", [4, 0]);
+    deployment.order(order_of(&json!([line(1, "SKU-1", "10")])));
+    deployment.run(Duration::from_secs(4 * 3_600));
     let id = order_id("CRM-1");
-    let short = known(&house, &id);
-    assert_eq!(short.status(), Status::PartiallyShipped, "{house:?}");
-    assert_eq!(short.ladders()[0].backordered.amount(), 6.into());
-    house.stock("SKU-1", [100, 0]);
-    house.run(A_DAY);
-    let done = known(&house, &id);
-    assert_eq!(done.status(), Status::Invoiced, "{house:?}");
-    assert_eq!(done.ladders()[0].shipped.amount(), 10.into());
-    assert_eq!(house.made("eastco", "fulfillment").len(), 2, "two shares, each asked for once");
-    assert_kept(&house);
+    let short = known(&deployment, &id);
+    assert_eq!(short.status(), Status::PartiallyShipped, "{deployment:?}");
+    assert_eq!(short.line_quantities()[0].backordered.amount(), 6.into());
+    deployment.stock("SKU-1", [100, 0]);
+    deployment.run(A_DAY);
+    let done = known(&deployment, &id);
+    assert_eq!(done.status(), Status::Invoiced, "{deployment:?}");
+    assert_eq!(done.line_quantities()[0].shipped.amount(), 10.into());
+    assert_eq!(deployment.made("eastco", "fulfillment").len(), 2, "two fulfillments, each asked for once");
+    assert_kept(&deployment);
 }
 
 #[test]
-fn b08_a_share_that_its_warehouse_refuses_goes_to_another_by_itself() {
-    let mut house = House::new(16);
+fn b08_a_fulfillment_that_its_warehouse_refuses_goes_to_another_by_itself() {
+    let mut deployment = Deployment::new(16);
     let script = json!({"reject": "no capacity"});
     let reject = serde_json::from_value(script).unwrap();
-    assert!(house.town.borrow_mut().partner_mut("eastco").unwrap().system.script(reject));
-    house.order(order_of(&json!([line(1, "SKU-1", "3")])));
-    house.run(A_DAY);
-    let known = known(&house, &order_id("CRM-1"));
-    assert_eq!(known.status(), Status::Invoiced, "{house:?}");
+    assert!(deployment.town.borrow_mut().partner_mut("eastco").unwrap().system.script(reject));
+    deployment.order(order_of(&json!([line(1, "SKU-1", "3")])));
+    deployment.run(A_DAY);
+    let known = known(&deployment, &order_id("CRM-1"));
+    assert_eq!(known.status(), Status::Invoiced, "{deployment:?}");
     assert!(known.assignments.values().any(|assignment| assignment.warehouse.as_str() == "shipwest"));
-    assert_kept(&house);
+    assert_kept(&deployment);
 }
 
 #[test]
-fn a_warehouse_that_never_answers_loses_its_share_to_another() {
-    let mut house = House::new(17);
+fn a_warehouse_that_never_answers_loses_its_fulfillment_to_another() {
+    let mut deployment = Deployment::new(17);
     let down = json!({"match": {"operation": "*"}, "fault": {"kind": "down"}});
-    house.town.borrow_mut().partner_mut("eastco").unwrap().faults.add(serde_json::from_value(down).unwrap());
-    house.order(order_of(&json!([line(1, "SKU-1", "3")])));
-    house.run(A_DAY);
+    deployment.town.borrow_mut().partner_mut("eastco").unwrap().faults.add(serde_json::from_value(down).unwrap());
+    deployment.order(order_of(&json!([line(1, "SKU-1", "3")])));
+    deployment.run(A_DAY);
     let id = order_id("CRM-1");
-    house.town.borrow_mut().partner_mut("eastco").unwrap().faults.clear(None);
-    house.redrive();
-    house.run(A_DAY);
-    let known = known(&house, &id);
-    assert_eq!(known.status(), Status::Invoiced, "{house:?}");
-    let broken = broken(&house);
-    assert!(broken.is_empty(), "{broken:?}\n{house:?}");
+    deployment.town.borrow_mut().partner_mut("eastco").unwrap().faults.clear(None);
+    deployment.redrive();
+    deployment.run(A_DAY);
+    let known = known(&deployment, &id);
+    assert_eq!(known.status(), Status::Invoiced, "{deployment:?}");
+    let broken = broken(&deployment);
+    assert!(broken.is_empty(), "{broken:?}\n{deployment:?}");
 }
 
 #[test]
 fn a_customer_over_the_limit_waits_for_somebody_and_goes_on_when_they_say_so() {
-    let mut house = House::new(18);
+    let mut deployment = Deployment::new(18);
     let mut order = split();
     order["customer"]["id"] = json!("C-POOR-1");
-    house.order(order);
-    house.run(A_DAY);
+    deployment.order(order);
+    deployment.run(A_DAY);
     let id = order_id("CRM-1");
-    assert_eq!(known(&house, &id).status(), Status::CreditRefused, "{house:?}");
-    house.decide(&id, ReviewKind::CreditRefused, Choice::Approve);
-    house.run(A_DAY);
-    assert_eq!(known(&house, &id).status(), Status::Invoiced, "{house:?}");
-    assert_kept(&house);
+    assert_eq!(known(&deployment, &id).status(), Status::CreditRefused, "{deployment:?}");
+    deployment.decide(&id, ReviewKind::CreditRefused, Choice::Approve);
+    deployment.run(A_DAY);
+    assert_eq!(known(&deployment, &id).status(), Status::Invoiced, "{deployment:?}");
+    assert_kept(&deployment);
 }
 
 #[test]
 fn f07_a_delivery_that_expired_early_or_came_late_makes_no_second_order() {
-    let mut house = House::new(19);
-    house.order(split());
-    house.run(A_DAY);
-    let before = house.fingerprint();
-    house.order(split());
-    house.run(A_DAY);
-    assert_eq!(house.fingerprint(), before, "the order's own stream remembers, whatever became of its delivery");
-    assert_kept(&house);
+    let mut deployment = Deployment::new(19);
+    deployment.order(split());
+    deployment.run(A_DAY);
+    let before = deployment.fingerprint();
+    deployment.order(split());
+    deployment.run(A_DAY);
+    assert_eq!(deployment.fingerprint(), before, "the order's own stream remembers, whatever became of its delivery");
+    assert_kept(&deployment);
 }
 
 #[test]
 fn f10_a_day_of_events_played_again_from_the_archive_does_nothing_anywhere() {
-    let mut house = House::new(20);
-    slow(&house);
-    house.order(split());
-    house.run(Duration::from_secs(20));
-    house.amend(&order_id("CRM-1"), 4);
-    house.run(A_DAY);
-    assert_eq!(crossdock_tests::promises::redriven(&mut house, A_DAY), Vec::<String>::new());
+    let mut deployment = Deployment::new(20);
+    slow(&deployment);
+    deployment.order(split());
+    deployment.run(Duration::from_secs(20));
+    deployment.amend(&order_id("CRM-1"), 4);
+    deployment.run(A_DAY);
+    assert_eq!(crossdock_tests::promises::redriven(&mut deployment, A_DAY), Vec::<String>::new());
 }
 
 #[test]
 fn b09_stock_that_comes_in_parts_is_waited_for_until_all_of_it_has_come() {
-    let mut house = House::new(22);
-    house.stock("SKU-1-SPLIT", [3, 0]);
-    house.order(order_of(&json!([line(1, "SKU-1-SPLIT", "4")])));
-    house.run(Duration::from_secs(3_600));
+    let mut deployment = Deployment::new(22);
+    deployment.stock("SKU-1-SPLIT", [3, 0]);
+    deployment.order(order_of(&json!([line(1, "SKU-1-SPLIT", "4")])));
+    deployment.run(Duration::from_secs(3_600));
     let id = order_id("CRM-1");
-    assert_eq!(known(&house, &id).ladders()[0].backordered.amount(), 1.into(), "{house:?}");
-    house.stock("SKU-1-SPLIT", [3, 3]);
-    house.run(A_DAY);
-    assert_eq!(known(&house, &id).status(), Status::Invoiced, "{house:?}");
-    assert_kept(&house);
+    assert_eq!(known(&deployment, &id).line_quantities()[0].backordered.amount(), 1.into(), "{deployment:?}");
+    deployment.stock("SKU-1-SPLIT", [3, 3]);
+    deployment.run(A_DAY);
+    assert_eq!(known(&deployment, &id).status(), Status::Invoiced, "{deployment:?}");
+    assert_kept(&deployment);
 }

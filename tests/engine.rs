@@ -17,14 +17,14 @@ use domain::{Effect, Fulfillment, FulfillmentCommand, Order, OrderCommand, Order
 use engine::batch::{Parked, Queue, Record, Step, run, settle};
 use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
-use engine::inbound::{NewOrder, Wanted};
+use engine::inbound::{ChangeRequest, NewOrder};
 use engine::intake::{Submitted, submit};
-use engine::journal::{Append, Commit, Found, Founding, Stream, events_of, execute};
-use engine::partner::{Addressee, Attempt, CallFailure, Ready};
-use engine::relay::{Bus, Entry, entries, is_published, publish};
+use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, events_of, execute};
+use engine::partner::{Attempt, CallFailure, Ready, Recipient};
+use engine::relay::{Bus, Entry, entries, publish};
 use engine::requests::{Answer, WorkKey, change};
 use engine::stores::{Due, DueItem, DuePage, Parties, Views};
-use engine::{Code, Context, Failure, Journal, Notice, Outcome, Wait};
+use engine::{Code, Context, EventEnvelope, Failure, Journal, Outcome, Wait};
 use futures::FutureExt;
 use jiff::Timestamp;
 use samples::{allocation, approved, at, cancel, id, order_id, quote, refused_credit, submission, to_release};
@@ -154,8 +154,8 @@ impl Journal for Crowded {
         self.1.set(self.1.get() + 1);
         Ok(Append::Raced)
     }
-    async fn found(&self, founding: &Founding) -> Result<Found, Failure> {
-        self.0.found(founding).await
+    async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
+        self.0.create(new_stream).await
     }
 }
 
@@ -197,13 +197,13 @@ fn journaled(events: serde_json::Value) -> Commit {
 fn an_event_of_a_later_release_waits_for_that_release_and_is_not_parked() {
     let package = json!({"package": "P-1", "status": "teleported"});
     let progressed = json!({
-        "type": "order.fulfillment_progressed", "fulfillment": samples::share_id(1), "as_of": 3, "standing": "accepted",
+        "type": "order.fulfillment_progressed", "fulfillment": samples::fulfillment_id(1), "as_of": 3, "request_status": "accepted",
         "shipped": {}, "delivered": {}, "packages": [package], "goods_issued": false,
     });
     let ahead = [
         json!([{"type": "order.teleported", "data": 1}]),
-        json!([{"type": "order.sending", "effect": "teleport", "key": "k", "of_version": 1, "until": at(1), "attempt": 1}]),
-        json!([{"type": "order.faltered", "effect": "teleport", "attempt": 1, "code": "X"}]),
+        json!([{"type": "order.effect_started", "effect": "teleport", "key": "k", "of_version": 1, "until": at(1), "attempt": 1}]),
+        json!([{"type": "order.effect_failed", "effect": "teleport", "attempt": 1, "code": "X"}]),
         json!([progressed]),
     ];
     for events in ahead {
@@ -221,7 +221,7 @@ fn an_event_of_a_later_release_waits_for_that_release_and_is_not_parked() {
 
 #[test]
 fn a_commit_that_no_release_can_read_is_parked_without_its_content() {
-    for events in [json!({"not": "a list"}), json!([{"type": "order.told", "version": "ada@example.com"}])] {
+    for events in [json!({"not": "a list"}), json!([{"type": "order.crm_updated", "version": "ada@example.com"}])] {
         let Err(Failure::Permanent { code: Code::JournalCorrupt, cause }) =
             events_of::<Order>(&journaled(events), at(0))
         else {
@@ -275,23 +275,23 @@ fn an_intent_is_committed_before_the_effect_with_a_key_of_the_work() {
     let journal = priced();
     let claim = mine(claiming(&journal, 1));
     assert_eq!(claim.attempt(), Attempt::First);
-    let sending = order(&journal).state.sendings()[&Effect::Allocate { part: 1 }].sending().clone();
-    assert_eq!(sending.key, format!("allocate/{}", order_id()));
-    assert_eq!((sending.of_version, sending.until, sending.attempt), (2, at(2), 1));
+    let started = order(&journal).state.open_effects()[&Effect::Allocate { part: 1 }].started().clone();
+    assert_eq!(started.key, format!("allocate/{}", order_id()));
+    assert_eq!((started.of_version, started.until, started.attempt), (2, at(2), 1));
 }
 
 #[test]
 fn a_held_claim_defers_until_it_lapses_and_is_then_repeated_with_the_same_key() {
     let journal = priced();
     let first = mine(claiming(&journal, 1));
-    let key = order(&journal).state.sendings()[&Effect::Allocate { part: 1 }].sending().key.clone();
+    let key = order(&journal).state.open_effects()[&Effect::Allocate { part: 1 }].started().key.clone();
     let Err(Failure::Deferred { until, why: Wait::Claimed }) = claiming(&journal, 1) else { panic!("it is held") };
     assert_eq!(until, at(2));
     drop(first);
     let second = mine(claiming(&journal, 2));
     assert!(matches!(second.attempt(), Attempt::Repeat { .. }));
-    let sending = order(&journal).state.sendings()[&Effect::Allocate { part: 1 }].sending().clone();
-    assert_eq!((sending.key, sending.attempt), (key, 2));
+    let started = order(&journal).state.open_effects()[&Effect::Allocate { part: 1 }].started().clone();
+    assert_eq!((started.key, started.attempt), (key, 2));
 }
 
 #[test]
@@ -338,8 +338,8 @@ fn b24_a_partner_that_says_later_is_waited_for_outside_the_queue() {
 fn b23_work_for_a_partner_that_cannot_be_asked_waits_and_writes_nothing() {
     struct Shut;
     impl Ready for Shut {
-        async fn ready(&self, _cx: &Context, to: Addressee<'_>) -> Result<(), Failure> {
-            assert_eq!(to, Addressee::Erp);
+        async fn ready(&self, _cx: &Context, to: Recipient<'_>) -> Result<(), Failure> {
+            assert_eq!(to, Recipient::Erp);
             Err(Failure::Deferred { until: at(7), why: Wait::Circuit(id("acme-erp")) })
         }
     }
@@ -405,7 +405,7 @@ fn the_answer_is_recorded_although_the_order_was_cancelled_in_between() {
     assert_eq!(settled(claim, &journal, 1, Ok(stock("AL-1"))), Ok(Outcome::Applied));
     let state = order(&journal).state;
     assert!(!state.known().unwrap().allocations.is_empty());
-    assert!(state.allocation_release().is_some(), "what was set aside in vain is given back");
+    assert!(state.deallocation().is_some(), "what was set aside in vain is given back");
     assert!(matches!(claiming(&journal, 9), Ok(Claimed::Nothing)));
 }
 
@@ -423,8 +423,8 @@ fn an_unrelated_commit_between_intent_and_answer_costs_a_decision_and_not_a_seco
     let claim = mine(claiming(&journal, 1));
     assert_eq!(commit(&journal, "credit", OrderCommand::RecordCreditApproved(approved())), Ok(Outcome::Applied));
     assert_eq!(settled(claim, &journal, 1, Ok(stock("AL-1"))), Ok(Outcome::Applied));
-    let sendings = journal.commits(&format!("order/{}", order_id()));
-    assert_eq!(sendings.iter().filter(|commit| commit.events.contains("order.sending")).count(), 1);
+    let open_effects = journal.commits(&format!("order/{}", order_id()));
+    assert_eq!(open_effects.iter().filter(|commit| commit.events.contains("order.effect_started")).count(), 1);
 }
 
 #[test]
@@ -440,17 +440,17 @@ fn f08_killed_after_its_intent_a_step_resumes_when_the_claim_has_lapsed() {
 }
 
 #[test]
-fn b02_an_overtaken_attempts_answer_under_another_number_is_kept_and_reviewed() {
+fn b02_an_stale_attempts_answer_under_another_number_is_kept_and_reviewed() {
     let journal = priced();
     let first = mine(claiming(&journal, 1));
     let second = mine(claiming(&journal, 2));
     assert_eq!(settled(second, &journal, 2, Ok(stock("AL-2"))), Ok(Outcome::Applied));
     assert_eq!(settled(first, &journal, 3, Ok(stock("AL-1"))), Ok(Outcome::Applied));
-    assert_eq!(order(&journal).state.known().unwrap().reviews()[0].kind, ReviewKind::MadeTwice);
+    assert_eq!(order(&journal).state.known().unwrap().reviews()[0].kind, ReviewKind::DuplicateDocument);
 }
 
 #[test]
-fn an_overtaken_attempts_failure_does_not_open_its_successors_claim() {
+fn an_stale_attempts_failure_does_not_open_its_successors_claim() {
     let journal = priced();
     let first = mine(claiming(&journal, 1));
     let second = mine(claiming(&journal, 2));
@@ -640,10 +640,14 @@ fn a_handlers_context_names_the_message_it_works_on() {
 
 #[test]
 fn c06_what_is_about_something_unknown_waits_for_it_and_then_becomes_somebodys_case() {
-    let share = || "fulfillment/ord_x-1".to_owned();
-    let soon = context("warehouse-report-record", 10).wait_for_parent(share(), Duration::from_secs(3_600));
-    assert_eq!(soon, Failure::Deferred { until: at(60), why: Wait::ParentUnknown(share()) }, "until its last look");
-    let late = context("warehouse-report-record", 61).wait_for_parent(share(), Duration::from_secs(3_600));
+    let fulfillment = || "fulfillment/ord_x-1".to_owned();
+    let soon = context("warehouse-report-record", 10).wait_for_parent(fulfillment(), Duration::from_secs(3_600));
+    assert_eq!(
+        soon,
+        Failure::Deferred { until: at(60), why: Wait::ParentUnknown(fulfillment()) },
+        "until its last look"
+    );
+    let late = context("warehouse-report-record", 61).wait_for_parent(fulfillment(), Duration::from_secs(3_600));
     assert!(matches!(late, Failure::Permanent { code: Code::ParentMissing, .. }));
 }
 
@@ -666,19 +670,19 @@ fn c06_a_second_look_that_fails_does_not_leave_a_report_waiting_for_a_parent_tha
 }
 
 #[test]
-fn another_wish_under_a_used_key_is_refused_and_not_dropped() {
+fn another_request_under_a_used_key_is_refused_and_not_dropped() {
     let (journal, parties) = (priced(), MemoryParties::default());
-    let wish = |key: &str, wanted: Wanted| {
+    let desired = |key: &str, wanted: ChangeRequest| {
         let says = format!("{wanted:?}");
         let key = WorkKey::of_client("ops", key, &[&says]);
         now(change(&journal, &parties, &context("change-create", 10), &order_id(), &key, wanted))
     };
-    let hold = || Wanted::Hold { reason: "a call".to_owned() };
-    let cancel = || Wanted::Cancel { reason: "a call".to_owned() };
-    assert_eq!(wish("k", hold()), Ok(Answer::Accepted));
-    assert_eq!(wish("k", hold()), Ok(Answer::Accepted), "the same again");
-    assert!(matches!(wish("k", cancel()), Ok(Answer::Refused(why)) if why.code == "KEY_REUSED"));
-    assert_eq!(wish("k#1", cancel()), Ok(Answer::Accepted), "another key");
+    let hold = || ChangeRequest::Hold { reason: "a call".to_owned() };
+    let cancel = || ChangeRequest::Cancel { reason: "a call".to_owned() };
+    assert_eq!(desired("k", hold()), Ok(Answer::Accepted));
+    assert_eq!(desired("k", hold()), Ok(Answer::Accepted), "the same again");
+    assert!(matches!(desired("k", cancel()), Ok(Answer::Refused(why)) if why.code == "KEY_REUSED"));
+    assert_eq!(desired("k#1", cancel()), Ok(Answer::Accepted), "another key");
 }
 
 // ---- The relay
@@ -740,7 +744,7 @@ fn a_bus_that_refuses_for_a_while_gets_every_event_once() {
 #[test]
 fn an_events_id_is_its_place_in_the_journal_whatever_is_published_beside_it() {
     let mut commit = journaled(json!([
-        {"type": "order.sending", "x": 1}, {"type": "order.routed", "x": 2}, {"type": "order.assigned", "x": 3},
+        {"type": "order.effect_started", "x": 1}, {"type": "order.routed", "x": 2}, {"type": "order.assigned", "x": 3},
     ]));
     commit.version = 7;
     let entries = entries(&commit, "/crossdock/tests").unwrap();
@@ -752,7 +756,7 @@ fn an_events_id_is_its_place_in_the_journal_whatever_is_published_beside_it() {
     assert_eq!(details[0]["data"], json!({"type": "order.routed", "x": 2}), "as it was stored");
     assert_eq!(details[0]["subject"], "order/x");
     let body = json!({"detail": details[0]}).to_string();
-    let notice = Notice::read(&body).unwrap();
+    let notice = EventEnvelope::read(&body).unwrap();
     assert_eq!((notice.kind.as_ref(), notice.correlation.as_ref()), ("order.routed", "corr"));
 }
 
@@ -764,25 +768,6 @@ fn a_commit_that_cannot_be_read_is_told_by_its_place() {
         panic!("poison")
     };
     assert!(cause.contains("order/x version 1"), "{cause}");
-}
-
-#[test]
-fn the_relay_and_the_domain_agree_on_what_is_news() {
-    let order = samples::routed(&[10], &[&[samples::share(1, 10)]]);
-    let commands = [
-        OrderCommand::Announce(samples::sending(Effect::Invoice, 1)),
-        OrderCommand::RecordTold(samples::told(1, "x")),
-        OrderCommand::RecordRefused(samples::refused(Effect::Invoice, "NO")),
-        OrderCommand::RaiseOverdue(samples::overdue()),
-        OrderCommand::Cancel(cancel()),
-        OrderCommand::RecordInvoice(samples::invoiced("INV-1")),
-    ];
-    for command in commands {
-        for event in order.decide(command).unwrap() {
-            let value = serde_json::to_value(&event).unwrap();
-            assert_eq!(is_published(value["type"].as_str().unwrap()), Order::is_public(&event), "{event:?}");
-        }
-    }
 }
 
 // ---- How an order comes to exist
@@ -811,13 +796,13 @@ fn new_order(external: &str, po: &str, digest: &str) -> NewOrder {
     NewOrder { submission, party: party(digest) }
 }
 
-struct Desk {
+struct PartnerClient {
     journal: MemoryJournal,
     parties: MemoryParties,
     due: MemoryDue,
 }
 
-impl Desk {
+impl PartnerClient {
     fn new() -> Self {
         let due = MemoryDue::default();
         Self { journal: MemoryJournal::new(due.clone()), parties: MemoryParties::default(), due }
@@ -830,27 +815,27 @@ impl Desk {
 
 #[test]
 fn a01_the_same_order_any_number_of_times_is_one_order_with_one_deadline() {
-    let desk = Desk::new();
-    assert_eq!(desk.submit("a", new_order("1", "PO-1", "x"), None), (order_of("1"), Submitted::Created));
+    let client = PartnerClient::new();
+    assert_eq!(client.submit("a", new_order("1", "PO-1", "x"), None), (order_of("1"), Submitted::Created));
     for work in ["a", "b", "c"] {
-        assert_eq!(desk.submit(work, new_order("1", "PO-1", "x"), None), (order_of("1"), Submitted::Same));
+        assert_eq!(client.submit(work, new_order("1", "PO-1", "x"), None), (order_of("1"), Submitted::Same));
     }
-    assert_eq!(desk.journal.commits(&format!("order/{}", order_of("1"))).len(), 1);
-    let [deadline] = &desk.due.all()[..] else { panic!("one deadline") };
+    assert_eq!(client.journal.commits(&format!("order/{}", order_of("1"))).len(), 1);
+    let [deadline] = &client.due.all()[..] else { panic!("one deadline") };
     assert_eq!(deadline.function, "deadline-raise");
-    let notice = Notice::read(&deadline.body).unwrap();
+    let notice = EventEnvelope::read(&deadline.body).unwrap();
     assert_eq!(notice.subject, format!("order/{}", order_of("1")));
 }
 
 #[test]
 fn a03_b27_the_same_purchase_order_under_another_name_is_the_same_order_and_another_content_a_conflict() {
-    let desk = Desk::new();
-    desk.submit("a", new_order("1", "PO-1", "x"), None);
-    assert_eq!(desk.submit("b", new_order("EDI-9", "PO-1", "x"), None), (order_of("1"), Submitted::Same));
-    assert_eq!(desk.submit("c", new_order("EDI-9", "PO-1", "y"), None), (order_of("1"), Submitted::Conflicting));
-    assert_eq!(desk.submit("c", new_order("EDI-9", "PO-1", "y"), None), (order_of("1"), Submitted::Conflicting));
-    assert_eq!(desk.journal.streams(), [format!("order/{}", order_of("1"))]);
-    let order: Stream<Order> = now(Stream::load(&desk.journal, &order_of("1"), &context("tests", 0))).unwrap();
+    let client = PartnerClient::new();
+    client.submit("a", new_order("1", "PO-1", "x"), None);
+    assert_eq!(client.submit("b", new_order("EDI-9", "PO-1", "x"), None), (order_of("1"), Submitted::Same));
+    assert_eq!(client.submit("c", new_order("EDI-9", "PO-1", "y"), None), (order_of("1"), Submitted::Conflicting));
+    assert_eq!(client.submit("c", new_order("EDI-9", "PO-1", "y"), None), (order_of("1"), Submitted::Conflicting));
+    assert_eq!(client.journal.streams(), [format!("order/{}", order_of("1"))]);
+    let order: Stream<Order> = now(Stream::load(&client.journal, &order_of("1"), &context("tests", 0))).unwrap();
     assert_eq!(order.version, 2);
     assert_eq!(order.state.known().unwrap().reviews()[0].kind, ReviewKind::ConflictingSubmission);
     assert!(matches!(order.state.known().unwrap().stage, Stage::Submitted));
@@ -858,38 +843,38 @@ fn a03_b27_the_same_purchase_order_under_another_name_is_the_same_order_and_anot
 
 #[test]
 fn an_idempotency_key_that_belongs_to_another_order_makes_none() {
-    let desk = Desk::new();
-    desk.submit("a", new_order("1", "PO-1", "x"), Some("key-1"));
-    assert_eq!(desk.submit("a", new_order("1", "PO-1", "x"), Some("key-1")).1, Submitted::Same);
-    assert_eq!(desk.submit("b", new_order("2", "PO-2", "x"), Some("key-1")), (order_of("1"), Submitted::KeyReused));
-    assert_eq!(desk.journal.streams().len(), 1);
+    let client = PartnerClient::new();
+    client.submit("a", new_order("1", "PO-1", "x"), Some("key-1"));
+    assert_eq!(client.submit("a", new_order("1", "PO-1", "x"), Some("key-1")).1, Submitted::Same);
+    assert_eq!(client.submit("b", new_order("2", "PO-2", "x"), Some("key-1")), (order_of("1"), Submitted::KeyReused));
+    assert_eq!(client.journal.streams().len(), 1);
 }
 
 #[test]
 fn an_order_never_goes_to_the_address_of_another_content_that_came_at_the_same_time() {
-    let desk = Desk::new();
+    let client = PartnerClient::new();
     let script = Script::strike(1, Fault::KillBefore, || {});
     script.arm(true);
-    let struck = Chaos::new(desk.journal.clone(), &script);
+    let struck = Chaos::new(client.journal.clone(), &script);
     let cx = context("order-import", 0);
     // The first delivery keeps its receiver and dies before its order exists; the second one has another address.
-    let first = submit(&struck, &desk.parties, &cx, "a", new_order("1", "PO-1", "x"), None).now_or_never();
+    let first = submit(&struck, &client.parties, &cx, "a", new_order("1", "PO-1", "x"), None).now_or_never();
     assert!(first.is_none());
-    assert_eq!(desk.submit("b", new_order("1", "PO-1", "y"), None).1, Submitted::Created);
-    let order: Stream<Order> = now(Stream::load(&desk.journal, &order_of("1"), &cx)).unwrap();
-    let receiver = now(desk.parties.fetch(&order.state.known().unwrap().submission.ship_to)).unwrap();
+    assert_eq!(client.submit("b", new_order("1", "PO-1", "y"), None).1, Submitted::Created);
+    let order: Stream<Order> = now(Stream::load(&client.journal, &order_of("1"), &cx)).unwrap();
+    let receiver = now(client.parties.fetch(&order.state.known().unwrap().submission.ship_to)).unwrap();
     assert_eq!(receiver, Some(party("y")));
 }
 
 #[test]
-fn a_founding_whose_reply_is_lost_is_the_same_order_when_it_comes_again() {
-    let desk = Desk::new();
+fn a_new_stream_whose_reply_is_lost_is_the_same_order_when_it_comes_again() {
+    let client = PartnerClient::new();
     let script = Script::strike(1, Fault::LoseReply, || {});
     script.arm(true);
-    let lossy = Chaos::new(desk.journal.clone(), &script);
+    let lossy = Chaos::new(client.journal.clone(), &script);
     let cx = context("order-import", 0);
-    assert!(now(submit(&lossy, &desk.parties, &cx, "a", new_order("1", "PO-1", "x"), Some("k"))).is_err());
-    assert_eq!(desk.submit("a", new_order("1", "PO-1", "x"), Some("k")), (order_of("1"), Submitted::Same));
+    assert!(now(submit(&lossy, &client.parties, &cx, "a", new_order("1", "PO-1", "x"), Some("k"))).is_err());
+    assert_eq!(client.submit("a", new_order("1", "PO-1", "x"), Some("k")), (order_of("1"), Submitted::Same));
 }
 
 #[test]
@@ -905,23 +890,23 @@ fn a_price_that_fits_no_line_is_a_decision_and_the_step_is_done() {
 // ---- Worklists
 
 #[test]
-fn c08_a_shares_own_decision_stands_on_the_worklist_until_it_is_settled() {
+fn c08_a_fulfillments_own_decision_stands_on_the_worklist_until_it_is_settled() {
     let (journal, views) = (MemoryJournal::default(), MemoryViews::default());
     let ports = view_project::Ports { journal: journal.clone(), views: views.clone() };
     let record = |work: &str, command: FulfillmentCommand| {
-        let share = samples::share_id(1);
+        let fulfillment = samples::fulfillment_id(1);
         let cx = context("warehouse-report-record", 0);
-        assert_eq!(now(execute::<Fulfillment>(&journal, &share, &cx, work, command)), Ok(Outcome::Applied));
+        assert_eq!(now(execute::<Fulfillment>(&journal, &fulfillment, &cx, work, command)), Ok(Outcome::Applied));
         let commits = journal.take_tape();
         assert_eq!(now(view_project::handle(&ports, &commits, &cx)), vec![]);
         now(views.list("review/open", 9, None)).unwrap().rows
     };
-    let lines = [samples::share(1, 3)];
-    let open = FulfillmentCommand::Open(samples::opened(&lines), samples::sending(Effect::RequestFulfillment, 1));
+    let lines = [samples::line_quantity(1, 3)];
+    let open = FulfillmentCommand::Open(samples::opened(&lines), samples::started(Effect::RequestFulfillment, 1));
     assert_eq!(record("open", open), vec![]);
     let waiting = record("left", samples::milestone("P-1", 2, MilestoneKind::PickedUp));
     assert_eq!(waiting.len(), 1, "it left, and nobody said what is in it");
-    assert_eq!(waiting[0].key, format!("fulfillment/{}", samples::share_id(1)));
+    assert_eq!(waiting[0].key, format!("fulfillment/{}", samples::fulfillment_id(1)));
     assert!(waiting[0].document.contains("content_mismatch"));
     assert_eq!(record("packed", samples::packed("P-1", 1, &lines, None)), vec![]);
 }

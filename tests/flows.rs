@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crossdock_tests::house::House;
+use crossdock_tests::deployment::Deployment;
 use crossdock_tests::promises::{broken, statuses};
 use domain::order::Status;
 use domain::{Order, OrderId};
@@ -39,54 +39,54 @@ fn order_of(lines: &Value) -> Value {
     order
 }
 
-fn status(house: &House, id: &OrderId) -> Status {
-    house.fold(id).known().unwrap_or_else(|| panic!("{id} was never submitted\n{house:?}")).status()
+fn status(deployment: &Deployment, id: &OrderId) -> Status {
+    deployment.fold(id).known().unwrap_or_else(|| panic!("{id} was never submitted\n{deployment:?}")).status()
 }
 
 #[track_caller]
-fn assert_kept(house: &House) {
-    let broken = broken(house);
-    assert!(broken.is_empty(), "{}\n{house:?}", broken.join("\n"));
+fn assert_kept(deployment: &Deployment) {
+    let broken = broken(deployment);
+    assert!(broken.is_empty(), "{}\n{deployment:?}", broken.join("\n"));
 }
 
 #[test]
 fn every_kind_of_order_is_delivered_and_invoiced_and_all_ledgers_agree() {
-    let mut house = House::new(1);
+    let mut deployment = Deployment::new(1);
     for n in 0..16 {
-        house.order(sample(n));
+        deployment.order(sample(n));
     }
-    house.run(A_DAY);
-    assert_eq!(statuses(&house), BTreeMap::from([("invoiced", 16)]), "{house:?}");
-    assert_eq!(house.parked(), vec![]);
-    assert_kept(&house);
+    deployment.run(A_DAY);
+    assert_eq!(statuses(&deployment), BTreeMap::from([("invoiced", 16)]), "{deployment:?}");
+    assert_eq!(deployment.parked(), vec![]);
+    assert_kept(&deployment);
 }
 
 #[test]
 fn b08_an_order_split_over_two_warehouses_is_one_order_with_a_status_from_both() {
-    let mut house = House::new(2);
+    let mut deployment = Deployment::new(2);
     let order = order_of(&json!([line(1, "SKU-1-E", "2", "EA"), line(2, "SKU-2-W", "3", "EA")]));
-    house.order(order.clone());
-    house.run(A_DAY);
+    deployment.order(order.clone());
+    deployment.run(A_DAY);
     let id = order_id(&order);
-    let Order::Known(known) = house.fold(&id) else { panic!("{house:?}") };
-    assert_eq!(known.status(), Status::Invoiced, "{house:?}");
+    let Order::Known(known) = deployment.fold(&id) else { panic!("{deployment:?}") };
+    assert_eq!(known.status(), Status::Invoiced, "{deployment:?}");
     assert_eq!(known.assignments.len(), 2);
-    assert_eq!(house.made("eastco", "fulfillment").len(), 1);
-    assert_eq!(house.made("shipwest", "fulfillment").len(), 1);
-    assert_eq!(house.made("acme-erp", "invoice").len(), 1);
-    assert_kept(&house);
+    assert_eq!(deployment.made("eastco", "fulfillment").len(), 1);
+    assert_eq!(deployment.made("shipwest", "fulfillment").len(), 1);
+    assert_eq!(deployment.made("acme-erp", "invoice").len(), 1);
+    assert_kept(&deployment);
 }
 
 #[test]
 fn every_message_delivered_twice_changes_nothing() {
     for n in 0..8 {
-        let mut house = House::new(3);
-        house.copies = 2;
+        let mut deployment = Deployment::new(3);
+        deployment.copies = 2;
         let order = sample(n);
-        house.order(order.clone());
-        house.run(A_DAY);
-        assert_eq!(status(&house, &order_id(&order)), Status::Invoiced, "{house:?}");
-        assert_kept(&house);
+        deployment.order(order.clone());
+        deployment.run(A_DAY);
+        assert_eq!(status(&deployment, &order_id(&order)), Status::Invoiced, "{deployment:?}");
+        assert_kept(&deployment);
     }
 }
 
@@ -114,11 +114,11 @@ fn split() -> Value {
 
 /// How many calls `function` makes on the way of a smooth order.
 fn calls(function: &'static str) -> usize {
-    let mut house = House::new(4);
+    let mut deployment = Deployment::new(4);
     let script = Script::default();
-    house.chaos = Some((function, script.clone()));
-    house.order(split());
-    house.run(A_DAY);
+    deployment.chaos = Some((function, script.clone()));
+    deployment.order(split());
+    deployment.run(A_DAY);
     script.calls().len()
 }
 
@@ -128,16 +128,16 @@ fn f08_killed_before_or_after_any_call_or_robbed_of_any_reply_every_function_end
     for function in FUNCTIONS {
         for n in 0..calls(function) {
             for fault in [Fault::KillBefore, Fault::KillAfter, Fault::LoseReply] {
-                let mut house = House::new(4);
+                let mut deployment = Deployment::new(4);
                 let script = Script::strike(n, fault, || {});
-                house.chaos = Some((function, script.clone()));
-                house.order(order.clone());
-                house.run(A_DAY);
+                deployment.chaos = Some((function, script.clone()));
+                deployment.order(order.clone());
+                deployment.run(A_DAY);
                 assert!(script.has_struck(), "{function} call {n}");
-                let status = status(&house, &order_id(&order));
-                assert_eq!(status, Status::Invoiced, "{function} call {n} {fault:?}\n{house:?}");
-                assert_eq!(house.parked(), vec![], "{function} call {n} {fault:?}");
-                assert_kept(&house);
+                let status = status(&deployment, &order_id(&order));
+                assert_eq!(status, Status::Invoiced, "{function} call {n} {fault:?}\n{deployment:?}");
+                assert_eq!(deployment.parked(), vec![], "{function} call {n} {fault:?}");
+                assert_kept(&deployment);
                 struck += 1;
             }
         }
@@ -152,50 +152,52 @@ fn a_cancel_in_any_gap_of_any_function_doubles_nothing_and_hides_nothing() {
     // Before its submission there is nothing to cancel.
     for function in FUNCTIONS.into_iter().skip(2) {
         for n in 0..calls(function) {
-            let mut house = House::new(4);
-            let script = Script::strike(n, Fault::Interleave, house.canceller(&id));
-            house.chaos = Some((function, script.clone()));
-            house.order(order.clone());
-            house.run(A_DAY);
+            let mut deployment = Deployment::new(4);
+            let script = Script::strike(n, Fault::Interleave, deployment.canceller(&id));
+            deployment.chaos = Some((function, script.clone()));
+            deployment.order(order.clone());
+            deployment.run(A_DAY);
             assert!(script.has_struck(), "{function} call {n}");
-            assert_kept(&house);
-            let Order::Known(known) = house.fold(&id) else { panic!("{house:?}") };
+            assert_kept(&deployment);
+            let Order::Known(known) = deployment.fold(&id) else { panic!("{deployment:?}") };
             // Where something is left at a partner, or left the house, somebody is told.
             let settled = known.status().is_final() || !known.reviews().is_empty();
-            assert!(settled, "{function} call {n}: {:?}\n{house:?}", known.status());
-            assert_eq!(house.parked(), vec![], "{function} call {n}");
+            assert!(settled, "{function} call {n}: {:?}\n{deployment:?}", known.status());
+            assert_eq!(deployment.parked(), vec![], "{function} call {n}");
         }
     }
 }
 
 #[test]
 fn redriving_every_message_ever_sent_changes_nothing() {
-    let mut house = House::new(5);
+    let mut deployment = Deployment::new(5);
     let order = split();
-    house.order(order.clone());
-    house.run(A_DAY);
-    let before: Vec<usize> = house.journal.streams().iter().map(|name| house.journal.commits(name).len()).collect();
-    let published: Vec<(String, String)> = house.published.clone();
+    deployment.order(order.clone());
+    deployment.run(A_DAY);
+    let before: Vec<usize> =
+        deployment.journal.streams().iter().map(|name| deployment.journal.commits(name).len()).collect();
+    let published: Vec<(String, String)> = deployment.published.clone();
     for (function, body) in published {
-        house.enqueue(&function, &body);
+        deployment.enqueue(&function, &body);
     }
-    house.run(A_DAY);
-    let after: Vec<usize> = house.journal.streams().iter().map(|name| house.journal.commits(name).len()).collect();
+    deployment.run(A_DAY);
+    let after: Vec<usize> =
+        deployment.journal.streams().iter().map(|name| deployment.journal.commits(name).len()).collect();
     assert_eq!(before, after, "a redrive committed something");
-    assert_kept(&house);
+    assert_kept(&deployment);
 }
 
 #[test]
 fn f03_a_poison_message_among_nine_good_ones_is_parked_with_its_cause_and_hurts_nobody() {
-    let mut house = House::new(6);
-    house.enqueue("order-price", "{\"detail\":{\"type\":\"order.submitted\"");
-    house.enqueue("order-price", "\u{0}not json");
+    let mut deployment = Deployment::new(6);
+    deployment.enqueue("order-price", "{\"detail\":{\"type\":\"order.submitted\"");
+    deployment.enqueue("order-price", "\u{0}not json");
     for n in 0..9 {
-        house.order(sample(n));
+        deployment.order(sample(n));
     }
-    house.run(A_DAY);
-    assert_eq!(statuses(&house), BTreeMap::from([("invoiced", 9)]), "{house:?}");
-    let parked = house.parked();
+    deployment.run(A_DAY);
+    assert_eq!(statuses(&deployment), BTreeMap::from([("invoiced", 9)]), "{deployment:?}");
+    let parked = deployment.parked();
     assert_eq!(parked.len(), 2);
     assert!(parked.iter().all(|message| message.code.as_str() == "MSG-001" && !message.cause.is_empty()));
 }

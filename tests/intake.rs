@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crossdock_tests::house::House;
+use crossdock_tests::deployment::Deployment;
 use crossdock_tests::promises::broken;
 use domain::{Order, OrderId};
 use engine::http::{Request, Response};
@@ -24,13 +24,13 @@ fn order_id(source: &str, external: &str) -> OrderId {
 }
 
 /// A CRM webhook as its sender would sign it, now.
-fn webhook(house: &House, delivery: &str, order: &Value) -> Request {
-    let body = json!({ "type": "order.created", "timestamp": house.clock.now().to_string(), "data": order });
-    signed(house, delivery, body.to_string().into_bytes(), &[sign::local_secret("acme-crm")])
+fn webhook(deployment: &Deployment, delivery: &str, order: &Value) -> Request {
+    let body = json!({ "type": "order.created", "timestamp": deployment.clock.now().to_string(), "data": order });
+    signed(deployment, delivery, body.to_string().into_bytes(), &[sign::local_secret("acme-crm")])
 }
 
-fn signed(house: &House, delivery: &str, body: Vec<u8>, secrets: &[String]) -> Request {
-    let timestamp = house.clock.now().as_second();
+fn signed(deployment: &Deployment, delivery: &str, body: Vec<u8>, secrets: &[String]) -> Request {
+    let timestamp = deployment.clock.now().as_second();
     let signature = sign::signature(secrets, delivery, timestamp, &body);
     let headers = [
         ("webhook-id", delivery.to_owned()),
@@ -48,9 +48,9 @@ fn signed(house: &House, delivery: &str, body: Vec<u8>, secrets: &[String]) -> R
 }
 
 /// A message of a warehouse's.
-fn report(house: &House, partner: &str, delivery: &str, kind: &str, data: &Value) -> Request {
-    let body = json!({ "type": kind, "timestamp": house.clock.now().to_string(), "data": data });
-    let request = signed(house, delivery, body.to_string().into_bytes(), &[sign::local_secret(partner)]);
+fn report(deployment: &Deployment, partner: &str, delivery: &str, kind: &str, data: &Value) -> Request {
+    let body = json!({ "type": kind, "timestamp": deployment.clock.now().to_string(), "data": data });
+    let request = signed(deployment, delivery, body.to_string().into_bytes(), &[sign::local_secret(partner)]);
     Request {
         path: format!("/v1/webhooks/{partner}"),
         variables: BTreeMap::from([("partner".to_owned(), partner.to_owned())]),
@@ -59,138 +59,138 @@ fn report(house: &House, partner: &str, delivery: &str, kind: &str, data: &Value
 }
 
 #[test]
-fn a04_a_warehouse_that_signs_well_cannot_speak_for_anothers_share() {
-    let mut house = House::new(18);
+fn a04_a_warehouse_that_signs_well_cannot_speak_for_anothers_fulfillment() {
+    let mut deployment = Deployment::new(18);
     let mut order = order("CRM-1");
     order["lines"] = json!([{"line": 1, "sku": "SKU-2-W", "quantity": "3", "uom": "EA"}]);
-    assert_eq!(house.webhook(webhook(&house, "msg-1", &order)), Some(202));
-    house.run(Duration::from_secs(2));
+    assert_eq!(deployment.webhook(webhook(&deployment, "msg-1", &order)), Some(202));
+    deployment.run(Duration::from_secs(2));
     let id = order_id("acme-crm", "CRM-1");
-    let Order::Known(known) = house.fold(&id) else { panic!() };
-    let [share] = &known.assignments.values().collect::<Vec<_>>()[..] else { panic!("{:?}", known.assignments) };
-    assert_eq!(share.warehouse.as_str(), "shipwest");
-    let data = json!({ "reference": share.fulfillment, "reason": "no room" });
-    let lie = report(&house, "eastco", "msg-2", "fulfillment.rejected", &data);
-    assert_eq!(house.webhook(lie), Some(202));
-    house.run(A_DAY);
-    let parked = house.parked();
+    let Order::Known(known) = deployment.fold(&id) else { panic!() };
+    let [fulfillment] = &known.assignments.values().collect::<Vec<_>>()[..] else { panic!("{:?}", known.assignments) };
+    assert_eq!(fulfillment.warehouse.as_str(), "shipwest");
+    let data = json!({ "reference": fulfillment.fulfillment, "reason": "no room" });
+    let lie = report(&deployment, "eastco", "msg-2", "fulfillment.rejected", &data);
+    assert_eq!(deployment.webhook(lie), Some(202));
+    deployment.run(A_DAY);
+    let parked = deployment.parked();
     assert!(matches!(&parked[..], [parked] if parked.code == engine::Code::DeliveryUnmappable), "{parked:?}");
-    let Order::Known(known) = house.fold(&id) else { panic!() };
+    let Order::Known(known) = deployment.fold(&id) else { panic!() };
     assert_eq!((known.status(), known.assignments.len()), (domain::order::Status::Invoiced, 1));
 }
 
-fn conflicts(house: &House, id: &OrderId) -> usize {
-    let Order::Known(known) = house.fold(id) else { panic!("{id} was never submitted") };
+fn conflicts(deployment: &Deployment, id: &OrderId) -> usize {
+    let Order::Known(known) = deployment.fold(id) else { panic!("{id} was never submitted") };
     known.conflicts.len()
 }
 
 #[test]
 fn a01_the_same_webhook_fifty_times_is_one_order_and_fifty_yeses() {
-    let mut house = House::new(11);
-    let request = webhook(&house, "msg-1", &order("CRM-1"));
+    let mut deployment = Deployment::new(11);
+    let request = webhook(&deployment, "msg-1", &order("CRM-1"));
     for _ in 0..50 {
-        assert_eq!(house.webhook(request.clone()), Some(202));
+        assert_eq!(deployment.webhook(request.clone()), Some(202));
     }
-    assert_eq!(house.deliveries.len(), 1);
-    house.run(A_DAY);
-    assert_eq!(house.orders(), [order_id("acme-crm", "CRM-1")]);
-    assert_eq!(house.made("acme-erp", "sales_order").len(), 1);
+    assert_eq!(deployment.deliveries.len(), 1);
+    deployment.run(A_DAY);
+    assert_eq!(deployment.orders(), [order_id("acme-crm", "CRM-1")]);
+    assert_eq!(deployment.made("acme-erp", "sales_order").len(), 1);
 }
 
 #[test]
 fn a02_one_delivery_id_for_two_bodies_keeps_the_first_and_raises_the_second() {
-    let mut house = House::new(12);
+    let mut deployment = Deployment::new(12);
     let mut other = order("CRM-1");
     other["lines"][0]["quantity"] = json!("99");
-    assert_eq!(house.webhook(webhook(&house, "msg-1", &order("CRM-1"))), Some(202));
-    assert_eq!(house.webhook(webhook(&house, "msg-1", &other)), Some(202));
-    house.run(A_DAY);
+    assert_eq!(deployment.webhook(webhook(&deployment, "msg-1", &order("CRM-1"))), Some(202));
+    assert_eq!(deployment.webhook(webhook(&deployment, "msg-1", &other)), Some(202));
+    deployment.run(A_DAY);
     let id = order_id("acme-crm", "CRM-1");
-    let Order::Known(known) = house.fold(&id) else { panic!() };
+    let Order::Known(known) = deployment.fold(&id) else { panic!() };
     assert_ne!(known.submission.lines.first().unwrap().quantity.amount().to_string(), "99");
-    assert_eq!(conflicts(&house, &id), 1);
+    assert_eq!(conflicts(&deployment, &id), 1);
     assert!(known.reviews().iter().any(|review| review.kind == domain::review::ReviewKind::ConflictingSubmission));
-    assert_eq!(house.made("acme-erp", "sales_order").len(), 1);
+    assert_eq!(deployment.made("acme-erp", "sales_order").len(), 1);
 }
 
 #[test]
 fn a03_another_delivery_of_the_same_order_is_the_same_order() {
-    let mut house = House::new(13);
-    assert_eq!(house.webhook(webhook(&house, "msg-1", &order("CRM-1"))), Some(202));
-    house.run(Duration::from_secs(1));
-    assert_eq!(house.webhook(webhook(&house, "msg-2", &order("CRM-1"))), Some(202));
-    house.run(A_DAY);
+    let mut deployment = Deployment::new(13);
+    assert_eq!(deployment.webhook(webhook(&deployment, "msg-1", &order("CRM-1"))), Some(202));
+    deployment.run(Duration::from_secs(1));
+    assert_eq!(deployment.webhook(webhook(&deployment, "msg-2", &order("CRM-1"))), Some(202));
+    deployment.run(A_DAY);
     let id = order_id("acme-crm", "CRM-1");
-    assert_eq!(house.orders(), std::slice::from_ref(&id));
-    assert_eq!(conflicts(&house, &id), 0);
-    assert!(broken(&house).is_empty());
+    assert_eq!(deployment.orders(), std::slice::from_ref(&id));
+    assert_eq!(conflicts(&deployment, &id), 0);
+    assert!(broken(&deployment).is_empty());
 }
 
 #[test]
 fn a04_a_wrong_signature_is_refused_and_nothing_is_stored() {
-    let mut house = House::new(14);
-    let mut request = webhook(&house, "msg-1", &order("CRM-1"));
+    let mut deployment = Deployment::new(14);
+    let mut request = webhook(&deployment, "msg-1", &order("CRM-1"));
     let last = request.body.len() - 3;
     request.body[last] ^= 1;
-    assert_eq!(house.webhook(request), Some(401));
-    let stranger = signed(&house, "msg-1", b"{}".to_vec(), &[sign::local_secret("somebody else")]);
-    assert_eq!(house.webhook(stranger), Some(401));
-    let mut unknown = webhook(&house, "msg-1", &order("CRM-1"));
+    assert_eq!(deployment.webhook(request), Some(401));
+    let stranger = signed(&deployment, "msg-1", b"{}".to_vec(), &[sign::local_secret("somebody else")]);
+    assert_eq!(deployment.webhook(stranger), Some(401));
+    let mut unknown = webhook(&deployment, "msg-1", &order("CRM-1"));
     unknown.variables.insert("partner".to_owned(), "nobody".to_owned());
-    assert_eq!(house.webhook(unknown), Some(404));
-    assert!(house.deliveries.is_empty());
+    assert_eq!(deployment.webhook(unknown), Some(404));
+    assert!(deployment.deliveries.is_empty());
 }
 
 #[test]
 fn a05_a_timestamp_outside_five_minutes_is_refused() {
-    let mut house = House::new(15);
-    let request = webhook(&house, "msg-1", &order("CRM-1"));
+    let mut deployment = Deployment::new(15);
+    let request = webhook(&deployment, "msg-1", &order("CRM-1"));
     // Time passes; nothing else happens before the deadline of an order that does not exist.
-    house.wait(Duration::from_secs(301));
-    assert_eq!(house.webhook(request), Some(401));
-    assert!(house.deliveries.is_empty());
+    deployment.wait(Duration::from_secs(301));
+    assert_eq!(deployment.webhook(request), Some(401));
+    assert!(deployment.deliveries.is_empty());
 }
 
 #[test]
 fn a06_two_secrets_are_valid_during_a_rotation() {
-    let mut house = House::new(16);
+    let mut deployment = Deployment::new(16);
     let body = json!({ "type": "order.created", "data": order("CRM-1") }).to_string().into_bytes();
     let both = [sign::local_secret("somebody else"), sign::local_secret("acme-crm")];
-    assert_eq!(house.webhook(signed(&house, "msg-1", body, &both)), Some(202));
+    assert_eq!(deployment.webhook(signed(&deployment, "msg-1", body, &both)), Some(202));
 }
 
 #[test]
 fn a07_the_signature_is_over_the_bytes_that_were_sent_with_their_byte_order_mark() {
-    let mut house = House::new(17);
-    let at = house.clock.now().to_string();
+    let mut deployment = Deployment::new(17);
+    let at = deployment.clock.now().to_string();
     let text = json!({ "type": "order.created", "timestamp": at, "data": order("CRM-1") }).to_string();
     let body = [b"\xEF\xBB\xBF".as_slice(), text.as_bytes()].concat();
     let secrets = [sign::local_secret("acme-crm")];
-    assert_eq!(house.webhook(signed(&house, "msg-1", body, &secrets)), Some(202));
-    house.run(A_DAY);
-    assert_eq!(house.orders().len(), 1);
+    assert_eq!(deployment.webhook(signed(&deployment, "msg-1", body, &secrets)), Some(202));
+    deployment.run(A_DAY);
+    assert_eq!(deployment.orders().len(), 1);
 }
 
 #[test]
 fn a_body_that_cannot_be_an_order_is_refused_with_its_place_and_nothing_is_stored() {
-    let mut house = House::new(18);
+    let mut deployment = Deployment::new(18);
     let secrets = [sign::local_secret("acme-crm")];
     for body in [b"{\"type\":".to_vec(), b"\xFF\xFE{}".to_vec(), vec![], b"{} {}".to_vec()] {
-        assert_eq!(house.webhook(signed(&house, "msg-1", body, &secrets)), Some(400));
+        assert_eq!(deployment.webhook(signed(&deployment, "msg-1", body, &secrets)), Some(400));
     }
     let long = vec![b' '; webhook_receive::LARGEST + 1];
-    assert_eq!(house.webhook(signed(&house, "msg-1", long, &secrets)), Some(413));
-    assert!(house.deliveries.is_empty());
+    assert_eq!(deployment.webhook(signed(&deployment, "msg-1", long, &secrets)), Some(413));
+    assert!(deployment.deliveries.is_empty());
 }
 
 #[test]
 fn a_signed_delivery_that_is_no_order_is_parked_with_the_offending_places() {
-    let mut house = House::new(19);
+    let mut deployment = Deployment::new(19);
     let mut bad = order("CRM-1");
     bad["lines"] = json!([]);
-    assert_eq!(house.webhook(webhook(&house, "msg-1", &bad)), Some(202));
-    house.run(A_DAY);
-    let parked = house.parked();
+    assert_eq!(deployment.webhook(webhook(&deployment, "msg-1", &bad)), Some(202));
+    deployment.run(A_DAY);
+    let parked = deployment.parked();
     assert_eq!(parked.len(), 1);
     let message = parked.first().unwrap();
     assert_eq!(message.code.as_str(), "MSG-004");
@@ -199,7 +199,7 @@ fn a_signed_delivery_that_is_no_order_is_parked_with_the_offending_places() {
 }
 
 /// One request to the API, as the client `portal`.
-fn post(house: &House, key: Option<&str>, scopes: &[&str], order: &Value) -> Response {
+fn post(deployment: &Deployment, key: Option<&str>, scopes: &[&str], order: &Value) -> Response {
     let mut request = Request {
         method: "POST".to_owned(),
         path: "/v1/orders".to_owned(),
@@ -212,68 +212,68 @@ fn post(house: &House, key: Option<&str>, scopes: &[&str], order: &Value) -> Res
         request.headers.insert("idempotency-key".to_owned(), key.to_owned());
     }
     let read = partners::read_order_body;
-    let ports = order_create::Ports { journal: house.journal.clone(), parties: house.parties.clone(), read };
-    order_create::handle(&ports, request, &house.context("order-create")).now_or_never().unwrap().unwrap()
+    let ports = order_create::Ports { journal: deployment.journal.clone(), parties: deployment.parties.clone(), read };
+    order_create::handle(&ports, request, &deployment.context("order-create")).now_or_never().unwrap().unwrap()
 }
 
-fn get(house: &House, path: &str, id: &OrderId) -> (u16, Value) {
+fn get(deployment: &Deployment, path: &str, id: &OrderId) -> (u16, Value) {
     let request = Request {
         path: path.to_owned(),
         variables: BTreeMap::from([("id".to_owned(), id.to_string())]),
         scopes: vec!["orders:read".to_owned()],
         ..Request::default()
     };
-    let ports = order_read::Ports { journal: house.journal.clone() };
-    let cx = house.context("order-read");
+    let ports = order_read::Ports { journal: deployment.journal.clone() };
+    let cx = deployment.context("order-read");
     let answer = order_read::handle(&ports, request, &cx).now_or_never().unwrap().unwrap();
     (answer.status, serde_json::from_str(&answer.body).unwrap())
 }
 
 #[test]
 fn an_order_by_our_own_api_is_answered_once_and_found_at_once() {
-    let mut house = House::new(20);
+    let mut deployment = Deployment::new(20);
     let write = ["orders:write"];
     let id = order_id("portal", "WEB-1");
-    let first = post(&house, Some("k-1"), &write, &order("WEB-1"));
+    let first = post(&deployment, Some("k-1"), &write, &order("WEB-1"));
     assert_eq!(first.status, 202, "{}", first.body);
-    assert_eq!(get(&house, &format!("/v1/orders/{id}"), &id).0, 200, "a 202 is never followed by a 404");
-    let again = post(&house, Some("k-1"), &write, &order("WEB-1"));
+    assert_eq!(get(&deployment, &format!("/v1/orders/{id}"), &id).0, 200, "a 202 is never followed by a 404");
+    let again = post(&deployment, Some("k-1"), &write, &order("WEB-1"));
     assert_eq!((again.status, again.body.contains(id.as_str())), (202, true));
-    let other = post(&house, Some("k-1"), &write, &order("WEB-2"));
+    let other = post(&deployment, Some("k-1"), &write, &order("WEB-2"));
     assert_eq!(other.status, 409, "{}", other.body);
     assert!(other.body.contains("KEY_REUSED"));
-    assert_eq!(post(&house, None, &write, &order("WEB-3")).status, 400);
-    assert_eq!(post(&house, Some("k-3"), &["orders:read"], &order("WEB-3")).status, 403);
+    assert_eq!(post(&deployment, None, &write, &order("WEB-3")).status, 400);
+    assert_eq!(post(&deployment, Some("k-3"), &["orders:read"], &order("WEB-3")).status, 403);
     let mut bad = order("WEB-3");
     bad["lines"][0]["quantity"] = json!("0");
-    let refused = post(&house, Some("k-3"), &write, &bad);
+    let refused = post(&deployment, Some("k-3"), &write, &bad);
     assert_eq!(refused.status, 422);
     assert!(refused.body.contains("/lines/0/quantity"), "{}", refused.body);
-    house.run(A_DAY);
-    assert_eq!(house.orders(), std::slice::from_ref(&id));
-    let (status, detail) = get(&house, &format!("/v1/orders/{id}"), &id);
+    deployment.run(A_DAY);
+    assert_eq!(deployment.orders(), std::slice::from_ref(&id));
+    let (status, detail) = get(&deployment, &format!("/v1/orders/{id}"), &id);
     assert_eq!((status, detail["status"].as_str()), (200, Some("invoiced")), "{detail}");
-    let (_, timeline) = get(&house, &format!("/v1/orders/{id}/timeline"), &id);
+    let (_, timeline) = get(&deployment, &format!("/v1/orders/{id}/timeline"), &id);
     let entries = timeline["entries"].as_array().unwrap();
     assert!(entries.iter().any(|entry| entry["status"] == "delivered"), "{timeline}");
-    assert!(broken(&house).is_empty(), "{:?}", broken(&house));
+    assert!(broken(&deployment).is_empty(), "{:?}", broken(&deployment));
 }
 
 #[test]
 fn one_order_from_two_sources_is_one_order_by_its_purchase_order_number() {
-    let mut house = House::new(21);
+    let mut deployment = Deployment::new(21);
     let mut same = order("CRM-1");
-    assert_eq!(house.webhook(webhook(&house, "msg-1", &same)), Some(202));
-    house.run(A_DAY);
+    assert_eq!(deployment.webhook(webhook(&deployment, "msg-1", &same)), Some(202));
+    deployment.run(A_DAY);
     let id = order_id("acme-crm", "CRM-1");
     same["id"] = json!("WEB-1");
-    let twin = post(&house, Some("k-1"), &["orders:write"], &same);
+    let twin = post(&deployment, Some("k-1"), &["orders:write"], &same);
     assert_eq!((twin.status, twin.body.contains(id.as_str())), (202, true), "{}", twin.body);
     same["lines"][0]["quantity"] = json!("77");
-    let conflict = post(&house, Some("k-2"), &["orders:write"], &same);
+    let conflict = post(&deployment, Some("k-2"), &["orders:write"], &same);
     assert_eq!(conflict.status, 409, "{}", conflict.body);
-    assert_eq!(conflicts(&house, &id), 1);
-    house.run(A_DAY);
-    assert_eq!(house.orders(), [id]);
-    assert_eq!(house.made("acme-erp", "sales_order").len(), 1);
+    assert_eq!(conflicts(&deployment, &id), 1);
+    deployment.run(A_DAY);
+    assert_eq!(deployment.orders(), [id]);
+    assert_eq!(deployment.made("acme-erp", "sales_order").len(), 1);
 }

@@ -11,7 +11,7 @@ use domain::fulfillment::{
     GoodsIssued, Milestone, MilestoneKind, Missing, Opened, PackageStatus, Packed, Rejected, TracedGoods, Voided, Watch,
 };
 use domain::order::{
-    Allocation, AllocationReleased, CreditExpired, Knowledge, Progress, SalesOrderCancelled, Share, Standing,
+    Allocation, CreditExpired, CrmState, Deallocated, LineQuantity, Progress, RequestStatus, SalesOrderCancelled,
     StockArrived, Traced,
 };
 use domain::review::{Choice, Review, ReviewKind};
@@ -23,38 +23,38 @@ use domain::{
 use proptest::prelude::*;
 use proptest::sample::select;
 use samples::{
-    allocation, amendment, apply, approved, assignment, at, cancel, decision, each, faltered, held, hold_released, id,
-    invoiced, kit, line_no, open, open_as, opened, overdue, part, permutations, play, progress, quantity, quote,
-    refused, refused_credit, released, routed, routing, sending, share, share_id, site, submission, to_release, told,
-    traceable, watched,
+    allocation, amendment, apply, approved, assignment, at, cancel, decision, each, failed, fulfillment_id, held,
+    hold_released, id, invoiced, kit, line_no, line_quantity, open, open_as, opened, overdue, part, permutations, play,
+    progress, quantity, quote, refused, refused_credit, released, routed, routing, site, started, submission,
+    to_release, told, traceable, watched,
 };
 
 fn cases(n: u32) -> ProptestConfig {
     ProptestConfig { cases: n, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-// ---- A fulfilment's facts
+// ---- A fulfillment's facts
 
-/// What was asked of the share: ten of line 1 and five of line 2.
-fn asked() -> Vec<Share> {
-    vec![share(1, 10), share(2, 5)]
+/// What was asked of the fulfillment: ten of line 1 and five of line 2.
+fn asked() -> Vec<LineQuantity> {
+    vec![line_quantity(1, 10), line_quantity(2, 5)]
 }
 
 /// Contents of every kind: right, partial, too much, and what nobody asked for.
-fn contents() -> impl Strategy<Value = Vec<Share>> {
-    let mut other_product = share(1, 3);
+fn contents() -> impl Strategy<Value = Vec<LineQuantity>> {
+    let mut other_product = line_quantity(1, 3);
     other_product.sku = id("OTHER");
-    let mut other_unit = share(2, 1);
+    let mut other_unit = line_quantity(2, 1);
     other_unit.quantity = quantity(1, "CS");
     let line = select(vec![
-        share(1, 4),
-        share(1, 6),
-        share(1, 10),
-        share(1, 12),
-        share(2, 2),
-        share(2, 5),
-        share(1, 0),
-        share(9, 1),
+        line_quantity(1, 4),
+        line_quantity(1, 6),
+        line_quantity(1, 10),
+        line_quantity(1, 12),
+        line_quantity(2, 2),
+        line_quantity(2, 5),
+        line_quantity(1, 0),
+        line_quantity(9, 1),
         part("BOLT", 3),
         part("BOLT", 8),
         part("NUT", 1),
@@ -65,7 +65,7 @@ fn contents() -> impl Strategy<Value = Vec<Share>> {
     proptest::collection::vec(line, 0..3)
 }
 
-/// The share as it may have been assigned: watched, and with line 1 plain, a kit, or to be traced.
+/// The fulfillment as it may have been assigned: watched, and with line 1 plain, a kit, or to be traced.
 fn assigned() -> impl Strategy<Value = Opened> {
     let deadlines = watched(&asked()).deadlines;
     let all = [opened(&asked()), bolts(), traceable(&asked(), Traced::Lot), traceable(&asked(), Traced::Serial)];
@@ -82,7 +82,7 @@ fn traced() -> impl Strategy<Value = Vec<TracedGoods>> {
     let serials = proptest::collection::btree_set(select(vec![id("S-1"), id("S-2"), id("S-3"), id("S-4")]), 0..4);
     let told = (1..11u32, proptest::option::of(select(vec![id("L-1"), id("L-2")])), serials);
     let told = told.prop_map(|(amount, lot, serials)| {
-        let of = share(1, amount);
+        let of = line_quantity(1, amount);
         TracedGoods { line: of.line, sku: of.sku, quantity: of.quantity, lot, serials }
     });
     proptest::collection::vec(told, 0..2)
@@ -113,7 +113,7 @@ fn kind() -> impl Strategy<Value = MilestoneKind> {
     ])
 }
 
-/// Anything that a warehouse, or the ERP for it, may say of a share.
+/// Anything that a warehouse, or the ERP for it, may say of a fulfillment.
 fn fact() -> impl Strategy<Value = FulfillmentCommand> {
     let carrier = || proptest::option::of(select(vec![id("UPS"), id("DHL")]));
     let packed = (package(), 0..20i64, contents(), carrier(), tracking(), traced());
@@ -177,12 +177,12 @@ fn event(fact: &FulfillmentCommand) -> Option<FulfillmentEvent> {
         FulfillmentCommand::RecordClosed(closed) => Some(FulfillmentEvent::Closed(closed)),
         FulfillmentCommand::RaiseLate(_, late) => Some(FulfillmentEvent::Late(late)),
         FulfillmentCommand::Open(..)
-        | FulfillmentCommand::CloseUnsent(_)
+        | FulfillmentCommand::CloseNotSent(_)
         | FulfillmentCommand::Decide(_)
         | FulfillmentCommand::RecordAll(_)
         | FulfillmentCommand::Announce(_)
-        | FulfillmentCommand::RecordFaltered(_)
-        | FulfillmentCommand::RecordRefused(_) => None,
+        | FulfillmentCommand::RecordEffectFailed(_)
+        | FulfillmentCommand::RecordEffectRejected(_) => None,
     }
 }
 
@@ -200,15 +200,19 @@ fn mixed<T: Clone + std::fmt::Debug + 'static>(
     })
 }
 
-/// All that a reader sees of a share.
+/// All that a reader sees of a fulfillment.
 fn seen(state: &Fulfillment) -> impl PartialEq + std::fmt::Debug {
     let known = state.known().unwrap();
     let statuses: Vec<PackageStatus> = known.packages.values().map(domain::fulfillment::Package::status).collect();
     let asked = (state.request(&known.opened), state.withdrawal(), state.any_goods_issue(), known.watch());
-    (known.negotiation(), statuses, known.progress(1), known.reviews(), asked)
+    (known.request_status(), statuses, known.progress(1), known.reviews(), asked)
 }
 
-fn same_share(opened: &Opened, one: &[FulfillmentCommand], other: &[FulfillmentCommand]) -> Result<(), TestCaseError> {
+fn same_fulfillment(
+    opened: &Opened,
+    one: &[FulfillmentCommand],
+    other: &[FulfillmentCommand],
+) -> Result<(), TestCaseError> {
     let open = || open_as(opened.clone());
     let (first, second) = (play(open(), one.to_vec()), play(open(), other.to_vec()));
     prop_assert_eq!(&first, &second, "as commands");
@@ -223,11 +227,11 @@ proptest! {
     #![proptest_config(cases(10_000))]
 
     #[test]
-    fn a_shares_facts_end_the_same_in_any_order_and_number(
+    fn a_fulfillments_facts_end_the_same_in_any_order_and_number(
         opened in assigned(),
         (facts, again) in mixed(proptest::collection::vec(fact(), 1..24)),
     ) {
-        same_share(&opened, &facts, &again)?;
+        same_fulfillment(&opened, &facts, &again)?;
     }
 }
 
@@ -235,7 +239,7 @@ proptest! {
     #![proptest_config(cases(40))]
 
     #[test]
-    fn all_permutations_of_six_facts_of_a_share_end_the_same(
+    fn all_permutations_of_six_facts_of_a_fulfillment_end_the_same(
         opened in assigned(),
         facts in proptest::collection::vec(fact(), 6),
     ) {
@@ -266,7 +270,7 @@ proptest! {
     }
 
     #[test]
-    fn a_share_never_reports_more_delivered_than_shipped_nor_counts_a_void_package(
+    fn a_fulfillment_never_reports_more_delivered_than_shipped_nor_counts_a_void_package(
         opened in assigned(),
         facts in proptest::collection::vec(fact(), 1..40),
     ) {
@@ -299,12 +303,12 @@ proptest! {
     ) {
         let state = play(open_as(opened), facts);
         let progress = state.known().unwrap().progress(1).unwrap();
-        for share in asked() {
+        for fulfillment in asked() {
             let of = |sums: &std::collections::BTreeMap<domain::LineNo, Quantity>| {
-                sums.get(&share.line).map_or(0.into(), |quantity| quantity.amount())
+                sums.get(&fulfillment.line).map_or(0.into(), |quantity| quantity.amount())
             };
             let (left, never) = (of(&progress.shipped), of(&progress.unfilled));
-            prop_assert!(never.is_zero() || left + never <= share.quantity.amount());
+            prop_assert!(never.is_zero() || left + never <= fulfillment.quantity.amount());
         }
     }
 
@@ -365,7 +369,7 @@ proptest! {
     }
 
     #[test]
-    fn a_watch_never_names_a_time_that_was_raised_and_ends_with_the_share(
+    fn a_watch_never_names_a_time_that_was_raised_and_ends_with_the_fulfillment(
         opened in assigned(),
         facts in proptest::collection::vec(fact(), 1..40),
     ) {
@@ -391,13 +395,20 @@ fn kits_shipped(state: &Fulfillment) -> Quantity {
 
 fn kits_posted(state: &Fulfillment) -> Quantity {
     let issues = state.known().unwrap().goods_issues.values().flatten();
-    let kits = issues.flat_map(|issued| &issued.lines).filter(|share| share.line == line_no(1));
-    kits.fold(each(0), |sum, share| sum.plus(share.quantity).unwrap())
+    let kits = issues.flat_map(|issued| &issued.lines).filter(|fulfillment| fulfillment.line == line_no(1));
+    kits.fold(each(0), |sum, fulfillment| sum.plus(fulfillment.quantity).unwrap())
 }
 
 /// Three packages with kits, parts of kits and other goods.
 fn kit_packages() -> impl Strategy<Value = Vec<FulfillmentCommand>> {
-    let line = select(vec![part("BOLT", 2), part("BOLT", 3), part("NUT", 1), part("NUT", 2), share(1, 1), share(2, 2)]);
+    let line = select(vec![
+        part("BOLT", 2),
+        part("BOLT", 3),
+        part("NUT", 1),
+        part("NUT", 2),
+        line_quantity(1, 1),
+        line_quantity(2, 2),
+    ]);
     proptest::collection::vec(proptest::collection::vec(line, 1..4), 3)
         .prop_map(|all| (1..).zip(all).map(|(n, lines)| samples::packed(&format!("P-{n}"), 1, &lines, None)).collect())
 }
@@ -418,43 +429,43 @@ fn post(state: Fulfillment, asked: &mut Vec<GoodsIssued>) -> Fulfillment {
     }
     let effect = Effect::PostGoodsIssue { package: issued.package.clone() };
     asked.push(issued);
-    apply(state, FulfillmentCommand::Announce(sending(effect, 1)))
+    apply(state, FulfillmentCommand::Announce(started(effect, 1)))
 }
 
 // ---- An order's facts
 
-/// The standing of share `n` at `as_of`: always the same for the same two, as a stream's version is.
-fn standing(n: u32, as_of: u64) -> Progress {
-    let dice = (u64::from(n) * 7 + as_of * 13) % 11;
-    let standing = match dice {
-        0 => Standing::Rejected,
-        1 => Standing::Withdrawn,
-        2 => Standing::Requested,
-        _ => Standing::Accepted,
+/// The standing of fulfillment `n` at `as_of`: always the same for the same two, as a stream's version is.
+fn progress_of(n: u32, as_of: u64) -> Progress {
+    let rng = (u64::from(n) * 7 + as_of * 13) % 11;
+    let request_status = match rng {
+        0 => RequestStatus::Rejected,
+        1 => RequestStatus::Withdrawn,
+        2 => RequestStatus::Requested,
+        _ => RequestStatus::Accepted,
     };
-    let shipped = u32::try_from(dice).unwrap();
-    let mut report = progress(n, as_of, standing, &[(1, shipped), (2, shipped / 2)], &[(1, shipped / 2)]);
-    if dice == 7 {
+    let shipped = u32::try_from(rng).unwrap();
+    let mut report = progress(n, as_of, request_status, &[(1, shipped), (2, shipped / 2)], &[(1, shipped / 2)]);
+    if rng == 7 {
         report.shipped.insert(line_no(9), each(1));
     }
-    if dice == 8 {
+    if rng == 8 {
         report.shipped.insert(line_no(2), quantity(1, "CS"));
     }
-    if dice == 5 {
+    if rng == 5 {
         report.unfilled.insert(line_no(1), each(1));
     }
-    if dice == 6 {
+    if rng == 6 {
         report.withdrawal_refused = Some("TOO_LATE: no".to_owned());
     }
-    if dice == 10 {
+    if rng == 10 {
         report.shipped.insert(line_no(1), Quantity::new(1_000_000_000_000u64.into(), id("EA")).unwrap());
     }
     report
 }
 
-/// Anything that may be reported of an order: by its shares (one of them never assigned), by the clock, by a second source.
+/// Anything that may be reported of an order: by its fulfillments (one of them never assigned), by the clock, by a second source.
 fn order_fact() -> impl Strategy<Value = OrderCommand> {
-    let report = (1..=3u32, 1..12u64).prop_map(|(n, as_of)| OrderCommand::RecordProgress(standing(n, as_of)));
+    let report = (1..=3u32, 1..12u64).prop_map(|(n, as_of)| OrderCommand::RecordProgress(progress_of(n, as_of)));
     let again = select(vec!["first", "second", "third"]).prop_map(|digest| {
         let mut again = submission(&[10, 5]);
         again.digest = digest.to_owned();
@@ -464,26 +475,26 @@ fn order_fact() -> impl Strategy<Value = OrderCommand> {
         8 => report,
         1 => Just(OrderCommand::RaiseOverdue(overdue())),
         1 => again,
-        1 => (1..9u64).prop_map(|version| OrderCommand::RecordTold(told(version, &format!("digest {version}")))),
+        1 => (1..9u64).prop_map(|version| OrderCommand::RecordCrmUpdated(told(version, &format!("digest {version}")))),
     ]
 }
 
-/// An order over two shares.
+/// An order over two fulfillments.
 fn split() -> Order {
-    routed(&[10, 5], &[&[share(1, 6), share(2, 5)], &[share(1, 4)]])
+    routed(&[10, 5], &[&[line_quantity(1, 6), line_quantity(2, 5)], &[line_quantity(1, 4)]])
 }
 
 /// The order without what the CRM was told: that is a log of what landed there, and in which order it did.
-fn untold(order: &Order) -> Order {
+fn unreported(order: &Order) -> Order {
     let mut known = order.known().unwrap().clone();
-    known.told = Knowledge::Nothing;
+    known.told = CrmState::Nothing;
     Order::Known(Box::new(known))
 }
 
 fn newest_told(order: &Order) -> Option<u64> {
     match &order.known().unwrap().told {
-        Knowledge::Nothing => None,
-        Knowledge::Newest(told) | Knowledge::Overtaken(told) => Some(told.version),
+        CrmState::Nothing => None,
+        CrmState::Newest(told) | CrmState::Stale(told) => Some(told.version),
     }
 }
 
@@ -491,7 +502,7 @@ fn as_order_event(fact: &OrderCommand) -> Option<OrderEvent> {
     match fact.clone() {
         OrderCommand::RecordProgress(progress) => Some(OrderEvent::FulfillmentProgressed(progress)),
         OrderCommand::RaiseOverdue(overdue) => Some(OrderEvent::Overdue(overdue)),
-        OrderCommand::RecordTold(told) => Some(OrderEvent::Told(told)),
+        OrderCommand::RecordCrmUpdated(told) => Some(OrderEvent::CrmUpdated(told)),
         OrderCommand::Submit(_)
         | OrderCommand::RecordQuote(_)
         | OrderCommand::RecordUnpriceable(_)
@@ -500,7 +511,7 @@ fn as_order_event(fact: &OrderCommand) -> Option<OrderEvent> {
         | OrderCommand::ExpireCredit(_)
         | OrderCommand::RecordAllocation(_)
         | OrderCommand::RecordStock(_)
-        | OrderCommand::RecordAllocationReleased(_)
+        | OrderCommand::RecordDeallocated(_)
         | OrderCommand::RecordRelease(_)
         | OrderCommand::RecordSalesOrderCancelled(_)
         | OrderCommand::RecordRouting(_)
@@ -512,15 +523,15 @@ fn as_order_event(fact: &OrderCommand) -> Option<OrderEvent> {
         | OrderCommand::Reassign(_)
         | OrderCommand::Decide(_)
         | OrderCommand::Announce(_)
-        | OrderCommand::RecordFaltered(_)
-        | OrderCommand::RecordRefused(_) => None,
+        | OrderCommand::RecordEffectFailed(_)
+        | OrderCommand::RecordEffectRejected(_) => None,
     }
 }
 
 /// All that a reader sees of an order.
 fn shown(order: &Order) -> impl PartialEq + std::fmt::Debug {
     let known = order.known().unwrap();
-    (known.status(), known.ladders(), known.reviews())
+    (known.status(), known.line_quantities(), known.reviews())
 }
 
 proptest! {
@@ -531,21 +542,21 @@ proptest! {
         (facts, again) in mixed(proptest::collection::vec(order_fact(), 1..20)),
     ) {
         let (one, other) = (play(split(), facts.clone()), play(split(), again));
-        prop_assert_eq!(untold(&one), untold(&other));
+        prop_assert_eq!(unreported(&one), unreported(&other));
         prop_assert_eq!(shown(&one), shown(&other));
         prop_assert_eq!(newest_told(&one), newest_told(&other));
         let events: Vec<OrderEvent> = facts.iter().rev().filter_map(as_order_event).collect();
         let folded = events.iter().fold(split(), Order::evolve);
         let alone = play(split(), facts.into_iter().filter(|fact| as_order_event(fact).is_some()));
-        prop_assert_eq!(untold(&folded), untold(&alone), "as events");
+        prop_assert_eq!(unreported(&folded), unreported(&alone), "as events");
     }
 
     #[test]
-    fn one_more_telling_settles_what_the_crm_shows(facts in proptest::collection::vec(order_fact(), 1..20)) {
+    fn one_more_crm_update_settles_what_the_crm_shows(facts in proptest::collection::vec(order_fact(), 1..20)) {
         let order = play(split(), facts);
-        if let Some(telling) = order.telling() {
-            let order = apply(order, OrderCommand::RecordTold(told(99, &telling.digest())));
-            prop_assert!(order.telling().is_none() && !order.was_overtaken());
+        if let Some(update) = order.update() {
+            let order = apply(order, OrderCommand::RecordCrmUpdated(told(99, &update.digest())));
+            prop_assert!(order.update().is_none() && !order.crm_is_stale());
         }
     }
 }
@@ -557,7 +568,7 @@ proptest! {
     fn all_permutations_of_six_facts_of_an_order_end_the_same(facts in proptest::collection::vec(order_fact(), 6)) {
         let first = play(split(), facts.clone());
         for facts in permutations(&facts) {
-            prop_assert_eq!(untold(&first), untold(&play(split(), facts)));
+            prop_assert_eq!(unreported(&first), unreported(&play(split(), facts)));
         }
     }
 }
@@ -588,7 +599,7 @@ fn documents_made_twice_show_the_same_in_any_order() {
         OrderCommand::RecordRelease(released("SO-2")),
         OrderCommand::RecordAllocation(allocation("AL-2", &[(1, &[("WEST", 10)], 0)])),
         OrderCommand::RaiseOverdue(overdue()),
-        OrderCommand::RecordProgress(progress(1, 3, Standing::Accepted, &[(1, 6)], &[(1, 6)])),
+        OrderCommand::RecordProgress(progress(1, 3, RequestStatus::Accepted, &[(1, 6)], &[(1, 6)])),
     ];
     let first = play(split(), words.clone());
     for words in permutations(&words) {
@@ -602,31 +613,31 @@ proptest! {
     #![proptest_config(cases(2_000))]
 
     #[test]
-    fn an_order_shows_what_its_shares_know_however_late_each_report_is_written(
+    fn an_order_shows_what_its_fulfillments_know_however_late_each_report_is_written(
         facts in proptest::collection::vec((any::<bool>(), fact()), 1..30),
         mix in any::<u64>(),
     ) {
-        let mut shares = [open(&asked()), open(&asked())];
+        let mut fulfillments = [open(&asked()), open(&asked())];
         let mut reports = Vec::new();
         for (version, (second, fact)) in (2..).zip(facts) {
             let n = usize::from(second);
-            shares[n] = apply(std::mem::take(&mut shares[n]), fact);
-            let mut report = shares[n].known().unwrap().progress(version).unwrap();
-            report.fulfillment = share_id(u32::from(second) + 1);
+            fulfillments[n] = apply(std::mem::take(&mut fulfillments[n]), fact);
+            let mut report = fulfillments[n].known().unwrap().progress(version).unwrap();
+            report.fulfillment = fulfillment_id(u32::from(second) + 1);
             reports.push((mix.wrapping_mul(version).rotate_left(17) % 101, report));
         }
         let newest: Vec<Progress> = (1..=2).filter_map(|n| {
-            reports.iter().rev().map(|(_, report)| report).find(|report| report.fulfillment == share_id(n)).cloned()
+            reports.iter().rev().map(|(_, report)| report).find(|report| report.fulfillment == fulfillment_id(n)).cloned()
         }).collect();
         reports.sort_by_key(|(place, _)| *place);
         let order = play(split(), reports.into_iter().map(|(_, report)| OrderCommand::RecordProgress(report)));
-        for ladder in order.known().unwrap().ladders() {
+        for quantities in order.known().unwrap().line_quantities() {
             let sum = |part: fn(&Progress) -> &std::collections::BTreeMap<domain::LineNo, Quantity>| {
-                newest.iter().filter_map(|report| part(report).get(&ladder.line)).map(|q| q.amount()).sum::<rust_decimal::Decimal>()
+                newest.iter().filter_map(|report| part(report).get(&quantities.line)).map(|q| q.amount()).sum::<rust_decimal::Decimal>()
             };
-            prop_assert_eq!(ladder.shipped.amount(), sum(|report| &report.shipped));
-            prop_assert_eq!(ladder.delivered.amount(), sum(|report| &report.delivered));
-            prop_assert!(ladder.delivered.amount() <= ladder.shipped.amount());
+            prop_assert_eq!(quantities.shipped.amount(), sum(|report| &report.shipped));
+            prop_assert_eq!(quantities.delivered.amount(), sum(|report| &report.delivered));
+            prop_assert!(quantities.delivered.amount() <= quantities.shipped.amount());
         }
         conserved(&order)?;
     }
@@ -638,7 +649,7 @@ fn effect() -> impl Strategy<Value = Effect> {
     select(vec![
         Effect::Allocate { part: 1 },
         Effect::Allocate { part: 2 },
-        Effect::ReleaseAllocation { part: 1 },
+        Effect::Deallocate { part: 1 },
         Effect::CreateSalesOrder,
         Effect::CancelSalesOrder,
         Effect::Invoice,
@@ -667,11 +678,11 @@ fn order_command() -> impl Strategy<Value = OrderCommand> {
         allocation("AL-2", &[(1, &[("EAST", 60)], 0)]),
         allocation("AL-3", &[]),
     ]);
-    let shares = select(vec![
+    let fulfillments = select(vec![
         vec![],
-        vec![assignment(1, &[share(1, 6), share(2, 5)]), assignment(2, &[share(1, 4)])],
-        vec![assignment(1, &[share(1, 12)])],
-        vec![assignment(1, &[share(1, 3), share(1, 3), share(7, 1)])],
+        vec![assignment(1, &[line_quantity(1, 6), line_quantity(2, 5)]), assignment(2, &[line_quantity(1, 4)])],
+        vec![assignment(1, &[line_quantity(1, 12)])],
+        vec![assignment(1, &[line_quantity(1, 3), line_quantity(1, 3), line_quantity(7, 1)])],
     ]);
     let quotes = select(vec![1u32, 3, 12]).prop_map(move |per| {
         let mut quote = quote(&base(), per);
@@ -688,16 +699,16 @@ fn order_command() -> impl Strategy<Value = OrderCommand> {
         1 => Just(OrderCommand::RecordCreditRefused(refused_credit())),
         3 => stock.prop_map(OrderCommand::RecordAllocation),
         2 => select(vec!["SO-1", "SO-2"]).prop_map(|number| OrderCommand::RecordRelease(released(number))),
-        3 => shares.prop_map(|shares| OrderCommand::RecordRouting(routing(&shares))),
+        3 => fulfillments.prop_map(|fulfillments| OrderCommand::RecordRouting(routing(&fulfillments))),
         1 => select(vec!["INV-1", "INV-2"]).prop_map(|number| OrderCommand::RecordInvoice(invoiced(number))),
         1 => Just(OrderCommand::Cancel(cancel())),
         1 => Just(OrderCommand::Hold(held())),
         1 => Just(OrderCommand::ReleaseHold(hold_released())),
         1 => select(vec![vec![8, 5], vec![10], vec![10, 5, 2]]).prop_map(|lines| OrderCommand::Amend(amendment(&lines))),
-        1 => (1..=3u32).prop_map(|n| OrderCommand::Reassign(share_id(n))),
+        1 => (1..=3u32).prop_map(|n| OrderCommand::Reassign(fulfillment_id(n))),
         1 => Just(OrderCommand::ExpireCredit(CreditExpired { valid_until: at(60) })),
-        1 => (1..=2u32).prop_map(|n| OrderCommand::RecordStock(StockArrived { lines: vec![share(n, 3)] })),
-        1 => (1..=3u32).prop_map(|part| OrderCommand::RecordAllocationReleased(AllocationReleased { part })),
+        1 => (1..=2u32).prop_map(|n| OrderCommand::RecordStock(StockArrived { lines: vec![line_quantity(n, 3)] })),
+        1 => (1..=3u32).prop_map(|part| OrderCommand::RecordDeallocated(Deallocated { part })),
         1 => Just(OrderCommand::RecordSalesOrderCancelled(SalesOrderCancelled { sales_order: Some(id("SO-1")) })),
         2 => (select(ReviewKind::ALL), select(Choice::ALL), select(vec!["UNKNOWN_SKU: no", "over the limit"])).prop_map(
             |(kind, choice, reason)| {
@@ -707,22 +718,22 @@ fn order_command() -> impl Strategy<Value = OrderCommand> {
         ),
         6 => order_fact(),
         3 => bookkeeping().prop_map(|(effect, attempt, what)| match what {
-            0 => OrderCommand::Announce(sending(effect, attempt)),
-            1 => OrderCommand::RecordFaltered(faltered(effect, attempt)),
-            _more => OrderCommand::RecordRefused(refused(effect, "NO")),
+            0 => OrderCommand::Announce(started(effect, attempt)),
+            1 => OrderCommand::RecordEffectFailed(failed(effect, attempt)),
+            _more => OrderCommand::RecordEffectRejected(refused(effect, "NO")),
         }),
     ]
 }
 
-fn share_command() -> impl Strategy<Value = FulfillmentCommand> {
+fn fulfillment_command() -> impl Strategy<Value = FulfillmentCommand> {
     let book = bookkeeping().prop_map(|(effect, attempt, what)| match what {
-        0 => FulfillmentCommand::Announce(sending(effect, attempt)),
-        1 => FulfillmentCommand::RecordFaltered(faltered(effect, attempt)),
-        _more => FulfillmentCommand::RecordRefused(refused(effect, "NO")),
+        0 => FulfillmentCommand::Announce(started(effect, attempt)),
+        1 => FulfillmentCommand::RecordEffectFailed(failed(effect, attempt)),
+        _more => FulfillmentCommand::RecordEffectRejected(refused(effect, "NO")),
     });
     let again = (assigned(), 1..4u32)
-        .prop_map(|(opened, attempt)| FulfillmentCommand::Open(opened, sending(Effect::RequestFulfillment, attempt)));
-    let give_up = assigned().prop_map(FulfillmentCommand::CloseUnsent);
+        .prop_map(|(opened, attempt)| FulfillmentCommand::Open(opened, started(Effect::RequestFulfillment, attempt)));
+    let give_up = assigned().prop_map(FulfillmentCommand::CloseNotSent);
     let one = prop_oneof![16 => fact(), 4 => book, 2 => again, 1 => give_up];
     one.prop_recursive(2, 8, 4, |inner| proptest::collection::vec(inner, 0..4).prop_map(FulfillmentCommand::RecordAll))
 }
@@ -730,8 +741,8 @@ fn share_command() -> impl Strategy<Value = FulfillmentCommand> {
 /// Quantities add up on every line.
 fn conserved(order: &Order) -> Result<(), TestCaseError> {
     let Some(known) = order.known() else { return Ok(()) };
-    prop_assert_eq!(known.ladders().len(), known.submission.lines.len(), "no line is hidden");
-    for l in known.ladders() {
+    prop_assert_eq!(known.line_quantities().len(), known.submission.lines.len(), "no line is hidden");
+    for l in known.line_quantities() {
         let has = l.ordered.amount() + l.over.amount();
         let parts = [l.open, l.in_fulfillment, l.backordered, l.cancelled, l.shipped];
         prop_assert_eq!(has, parts.iter().map(|part| part.amount()).sum::<rust_decimal::Decimal>(), "{:?}", l);
@@ -742,10 +753,10 @@ fn conserved(order: &Order) -> Result<(), TestCaseError> {
 /// Asks an order everything that it can be asked.
 fn interrogate(order: &Order) {
     let sites = [site("EAST", 1, &["NY"]), site("WEST", 2, &[])];
-    drop((order.price_question(), order.credit_question(), order.allocation_request(), order.sales_order(at(0))));
-    drop((order.stock_question(), order.allocation_release(), order.sales_order_cancellation()));
-    drop((order.invoice_request(), order.telling(), order.was_overtaken()));
-    drop(order.routing_question().map(|question| question.decide(&sites, at(0))));
+    drop((order.price_query(), order.credit_query(), order.allocation_request(), order.sales_order(at(0))));
+    drop((order.stock_query(), order.deallocation(), order.sales_order_cancellation()));
+    drop((order.invoice_request(), order.update(), order.crm_is_stale()));
+    drop(order.routing_query().map(|query| query.decide(&sites, at(0))));
     drop(order.known().map(|known| (known.status(), known.reviews())));
 }
 
@@ -769,7 +780,7 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
         | OrderCommand::Decide(_)
         | OrderCommand::Announce(_) => false,
         // What lands late at the CRM is noted each time: the order is told again for it.
-        OrderCommand::RecordTold(told) => newest_told(order).is_none_or(|newest| newest <= told.version),
+        OrderCommand::RecordCrmUpdated(told) => newest_told(order).is_none_or(|newest| newest <= told.version),
         OrderCommand::Submit(_)
         | OrderCommand::RecordQuote(_)
         | OrderCommand::RecordUnpriceable(_)
@@ -778,7 +789,7 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
         | OrderCommand::ExpireCredit(_)
         | OrderCommand::RecordAllocation(_)
         | OrderCommand::RecordStock(_)
-        | OrderCommand::RecordAllocationReleased(_)
+        | OrderCommand::RecordDeallocated(_)
         | OrderCommand::RecordRelease(_)
         | OrderCommand::RecordSalesOrderCancelled(_)
         | OrderCommand::RecordRouting(_)
@@ -786,8 +797,8 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
         | OrderCommand::RecordInvoice(_)
         | OrderCommand::Reassign(_)
         | OrderCommand::RaiseOverdue(_)
-        | OrderCommand::RecordFaltered(_)
-        | OrderCommand::RecordRefused(_) => true,
+        | OrderCommand::RecordEffectFailed(_)
+        | OrderCommand::RecordEffectRejected(_) => true,
     }
 }
 
@@ -795,7 +806,7 @@ fn is_fact(command: &FulfillmentCommand) -> bool {
     match command {
         FulfillmentCommand::RecordAll(commands) => commands.iter().all(is_fact),
         FulfillmentCommand::Open(..)
-        | FulfillmentCommand::CloseUnsent(_)
+        | FulfillmentCommand::CloseNotSent(_)
         | FulfillmentCommand::Decide(_)
         | FulfillmentCommand::Announce(_) => false,
         FulfillmentCommand::RecordAccepted(_)
@@ -808,8 +819,8 @@ fn is_fact(command: &FulfillmentCommand) -> bool {
         | FulfillmentCommand::RecordVoided(_)
         | FulfillmentCommand::RecordMilestone(_)
         | FulfillmentCommand::RecordGoodsIssued(_)
-        | FulfillmentCommand::RecordFaltered(_)
-        | FulfillmentCommand::RecordRefused(_) => true,
+        | FulfillmentCommand::RecordEffectFailed(_)
+        | FulfillmentCommand::RecordEffectRejected(_) => true,
     }
 }
 
@@ -840,13 +851,13 @@ proptest! {
     }
 
     #[test]
-    fn a_share_bears_any_command_and_any_decision_at_any_time(
-        commands in proptest::collection::vec((share_command(), 0..40usize), 1..40),
+    fn a_fulfillment_bears_any_command_and_any_decision_at_any_time(
+        commands in proptest::collection::vec((fulfillment_command(), 0..40usize), 1..40),
     ) {
         let mut state = Fulfillment::default();
         for (command, pick) in commands {
             let Ok(events) = state.decide(command.clone()) else {
-                prop_assert_eq!(&state, &Fulfillment::Absent, "an opened share refuses nothing");
+                prop_assert_eq!(&state, &Fulfillment::Absent, "an opened fulfillment refuses nothing");
                 continue;
             };
             reads_back(&events)?;
@@ -856,13 +867,13 @@ proptest! {
             }
             if let Some(known) = state.known() {
                 drop((seen(&state), state.request(&known.opened)));
-                let asking = known.sendings.contains_key(&Effect::WithdrawFulfillment);
+                let asking = known.open_effects.contains_key(&Effect::WithdrawFulfillment);
                 prop_assert!(!asking || state.withdrawal().is_some(), "announced, and never to be answered: {:?}", known);
                 for package in known.packages.keys() {
                     drop(state.goods_issue(package));
                 }
                 if let Some(review) = known.reviews().get(pick) {
-                    let options = review.kind.options_of_share();
+                    let options = review.kind.options_of_fulfillment();
                     let decision = decision(std::slice::from_ref(review), review.kind, options[pick % options.len()]);
                     let events = state.decide(FulfillmentCommand::Decide(decision));
                     prop_assert!(events.is_ok(), "{:?}", review);
@@ -903,9 +914,9 @@ proptest! {
         if turned {
             sites.reverse();
         }
-        let before = order.known().unwrap().ladders();
-        let command = order.routing_question().unwrap().decide(&sites, at(0));
-        let after = apply(order, command).known().unwrap().ladders();
+        let before = order.known().unwrap().line_quantities();
+        let command = order.routing_query().unwrap().decide(&sites, at(0));
+        let after = apply(order, command).known().unwrap().line_quantities();
         let all = after.iter().zip(&before).all(|(after, before)| {
             after.open.is_zero() && after.in_fulfillment == before.open && after.over.is_zero()
         });

@@ -16,7 +16,7 @@ const STORMS: u64 = 80;
 const HUNTED: u64 = 600;
 
 #[test]
-fn f01_after_every_storm_the_promises_hold_and_every_order_has_ended() {
+fn f01_after_every_schedule_the_promises_hold_and_every_order_has_ended() {
     let mut all: BTreeMap<String, u64> = BTreeMap::new();
     for seed in 0..STORMS {
         let schedule = Schedule::draw(seed);
@@ -34,13 +34,13 @@ fn f01_after_every_storm_the_promises_hold_and_every_order_has_ended() {
 }
 
 #[test]
-fn every_deliberate_mistake_is_found_by_a_storm() {
+fn every_deliberate_mistake_is_found_by_a_schedule() {
     let missed: Vec<_> = mutants::ALL.into_iter().filter(|mistake| hunt(*mistake, 0..HUNTED).is_none()).collect();
     assert!(missed.is_empty(), "no storm found {missed:?}");
 }
 
 #[test]
-fn a_seed_reproduces_its_storm_exactly() {
+fn a_seed_reproduces_its_schedule_exactly() {
     for seed in [7, 8] {
         let schedule = Schedule::draw(seed);
         assert_eq!(schedule, Schedule::draw(seed));

@@ -810,7 +810,7 @@ TABLE_VARIABLES = {
     "VIEWS_TABLE": "ViewsTable",
     "DUE_TABLE": "DueTable",
     "REGISTRY_TABLE": "RegistryTable",
-    "GATES_TABLE": "GatesTable",
+    "PARTNER_HEALTH_TABLE": "PartnerHealthTable",
     "EVENT_BUS": "Bus",
 }
 

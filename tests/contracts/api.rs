@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::order::Status;
 use domain::review::{Choice, Review, ReviewKind};
 use domain::{Fulfillment, Order};
-use engine::view::{self, OpenReview, Seen};
+use engine::view::{self, OpenReview, TimedFold};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
@@ -88,7 +88,7 @@ fn every_problem_that_the_code_answers_is_described_and_no_other() {
 }
 
 #[test]
-fn every_refusal_of_a_wish_or_a_decision_is_described_and_no_other() {
+fn every_refusal_of_a_request_or_a_decision_is_described_and_no_other() {
     // What an order answers to wishes, and any stream to decisions.
     let places = [
         ("shared/domain/src/order/decide.rs", &["rejected(\"", "Some((\""][..]),
@@ -130,19 +130,19 @@ fn statuses_and_kinds_of_review_are_the_domains() {
 #[test]
 fn what_the_api_answers_is_what_it_describes() {
     let now: Timestamp = "2026-11-26T00:00:00Z".parse().unwrap();
-    let order = Seen::<Order>::of(&story::order(), now).unwrap().expect("the story submits an order");
-    let shares = story::shares();
-    let shares = shares.iter().filter_map(|commits| Seen::<Fulfillment>::of(commits, now).unwrap());
-    let shares: Vec<Seen<Fulfillment>> = shares.collect();
+    let order = TimedFold::<Order>::of(&story::order(), now).unwrap().expect("the story submits an order");
+    let fulfillments = story::fulfillments();
+    let fulfillments = fulfillments.iter().filter_map(|commits| TimedFold::<Fulfillment>::of(commits, now).unwrap());
+    let fulfillments: Vec<TimedFold<Fulfillment>> = fulfillments.collect();
     assert_eq!(order.state.known().map(|known| known.status()), Some(Status::Invoiced), "the story ends well");
-    let detail = serde_json::to_value(view::detail(&order, &shares)).unwrap();
+    let detail = serde_json::to_value(view::detail(&order, &fulfillments)).unwrap();
     assert_eq!(detail["fulfillments"][0]["packages"][0]["status"], "delivered");
     valid(&schema("Order"), &detail, "an order");
 
     let summary = serde_json::to_value(view::summary(&order.state, now)).unwrap();
     valid(&schema("OrderPage"), &json!({ "orders": [summary], "next": null }), "a page");
 
-    let entries = view::timeline(&story::order(), &story::shares(), now).unwrap();
+    let entries = view::timeline(&story::order(), &story::fulfillments(), now).unwrap();
     let timeline = json!({ "order": story::ORDER, "version": order.version, "entries": entries });
     valid(&schema("Timeline"), &timeline, "a timeline");
 

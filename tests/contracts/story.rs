@@ -13,7 +13,7 @@ pub(crate) const ORDER: &str = "ord_6ce86670g2ykygj63p6wp7y650";
 const SOURCE: &str = "/crossdock/sample";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-fn share_id(n: u32) -> String {
+fn fulfillment_id(n: u32) -> String {
     format!("{ORDER}-{n}")
 }
 
@@ -28,12 +28,12 @@ fn usd(amount: &str) -> Value {
 /// The order's own commits.
 pub(crate) fn order() -> Vec<Commit> {
     let stream = format!("order/{ORDER}");
-    let (east, west) = (share_id(1), share_id(2));
+    let (east, west) = (fulfillment_id(1), fulfillment_id(2));
     let progressed = |id: &str, as_of: u64, line: &str, amount: &str, delivered: bool, goods_issued: bool| {
         let there = if delivered { json!({ line: pieces(amount) }) } else { json!({}) };
         let status = if delivered { "delivered" } else { "picked_up" };
         json!({
-            "type": "order.fulfillment_progressed", "fulfillment": id, "as_of": as_of, "standing": "accepted",
+            "type": "order.fulfillment_progressed", "fulfillment": id, "as_of": as_of, "request_status": "accepted",
             "shipped": { line: pieces(amount) }, "delivered": there, "goods_issued": goods_issued,
             "packages": [{ "package": "P-1", "carrier": "ups", "tracking": "1Z999AA10123456784", "status": status }],
         })
@@ -51,15 +51,15 @@ pub(crate) fn order() -> Vec<Commit> {
                 })],
             ),
             (
-                &format!("stock-allocate/allocate/{ORDER}#sending-4"),
+                &format!("stock-allocate/allocate/{ORDER}#started-4"),
                 "2026-11-23T09:00:02Z",
-                vec![sending("order", "allocate", &format!("allocate/{ORDER}"), 3)],
+                vec![started("order", "allocate", &format!("allocate/{ORDER}"), 3)],
             ),
             (
-                &format!("stock-allocate/allocate/{ORDER}#faltered-1"),
+                &format!("stock-allocate/allocate/{ORDER}#failed-1"),
                 "2026-11-23T09:00:04Z",
                 vec![json!({
-                    "type": "order.faltered", "effect": "allocate", "attempt": 1, "code": "PRT-001",
+                    "type": "order.effect_failed", "effect": "allocate", "attempt": 1, "code": "PRT-001",
                 })],
             ),
             (&format!("stock-allocate/allocate/{ORDER}#answer-2"), "2026-11-23T09:00:08Z", vec![allocated()]),
@@ -75,7 +75,7 @@ pub(crate) fn order() -> Vec<Commit> {
                 "crm-update/8/0123456789abcdefghjkmnpqrs",
                 "2026-11-23T09:00:11Z",
                 vec![json!({
-                    "type": "order.told", "version": 8, "digest": "0123456789abcdefghjkmnpqrs",
+                    "type": "order.crm_updated", "version": 8, "digest": "0123456789abcdefghjkmnpqrs",
                 })],
             ),
             (
@@ -104,11 +104,11 @@ pub(crate) fn order() -> Vec<Commit> {
     )
 }
 
-/// The commits of both shares.
-pub(crate) fn shares() -> Vec<Vec<Commit>> {
+/// The commits of both fulfillments.
+pub(crate) fn fulfillments() -> Vec<Vec<Commit>> {
     [(1, "eastco", "EAST", "1", "SKU-1", "3"), (2, "shipwest", "WEST", "2", "SKU-2-C12", "12")]
         .map(|(n, warehouse, site, line, sku, amount)| {
-            let id = share_id(n);
+            let id = fulfillment_id(n);
             let lines = json!([{ "line": line.parse::<u32>().unwrap(), "sku": sku, "quantity": pieces(amount) }]);
             let milestone = |kind: &str, at: &str| {
                 json!({
@@ -117,13 +117,13 @@ pub(crate) fn shares() -> Vec<Vec<Commit>> {
                 })
             };
             commits(&format!("fulfillment/{id}"), vec![
-                (&format!("fulfillment-request/{id}#sending-1"), "2026-11-23T09:00:11Z", vec![
+                (&format!("fulfillment-request/{id}#started-1"), "2026-11-23T09:00:11Z", vec![
                     json!({
                         "type": "fulfillment.opened", "fulfillment": id, "order": ORDER, "sales_order": "SO-1",
                         "warehouse": warehouse, "site": site, "service_level": "standard",
                         "ship_to": { "order": ORDER, "n": 1 }, "lines": lines,
                     }),
-                    sending("fulfillment", "request_fulfillment", &id, 0),
+                    started("fulfillment", "request_fulfillment", &id, 0),
                 ]),
                 (&format!("fulfillment-request/{id}#answer-1"), "2026-11-23T09:00:12Z", vec![json!({
                     "type": "fulfillment.accepted", "reference": "F-1",
@@ -135,8 +135,8 @@ pub(crate) fn shares() -> Vec<Vec<Commit>> {
                 (&format!("warehouse-report-record/{warehouse}/msg_3"), "2026-11-23T16:00:00Z", vec![milestone(
                     "picked_up", "2026-11-23T15:58:00Z",
                 )]),
-                (&format!("goods-issue-post/goods-issue/{ORDER}/{id}/P-1#sending-5"), "2026-11-23T16:00:01Z", vec![json!({
-                    "type": "fulfillment.sending", "effect": "post_goods_issue", "package": "P-1",
+                (&format!("goods-issue-post/goods-issue/{ORDER}/{id}/P-1#started-5"), "2026-11-23T16:00:01Z", vec![json!({
+                    "type": "fulfillment.effect_started", "effect": "post_goods_issue", "package": "P-1",
                     "key": format!("goods-issue/{ORDER}/{id}/P-1"), "of_version": 4,
                     "until": "2026-11-23T16:00:13Z", "attempt": 1,
                 })]),
@@ -151,12 +151,12 @@ pub(crate) fn shares() -> Vec<Vec<Commit>> {
         .into()
 }
 
-/// What happens to other orders and shares: every event that the good one does not meet.
+/// What happens to other orders and fulfillments: every event that the good one does not meet.
 fn asides() -> Vec<Commit> {
     let at = "2026-11-23T10:00:00Z";
     let order = |version: u64, event: Value| commit(&format!("order/{ORDER}"), version, "sample", at, vec![event]);
-    let share = |version: u64, event: Value| {
-        commit(&format!("fulfillment/{}", share_id(1)), version, "sample", at, vec![event])
+    let fulfillment = |version: u64, event: Value| {
+        commit(&format!("fulfillment/{}", fulfillment_id(1)), version, "sample", at, vec![event])
     };
     let refused = json!({ "code": "BLOCKED", "reason": "the customer is blocked" });
     let mut unroutable = routed().remove(0);
@@ -191,7 +191,7 @@ fn asides() -> Vec<Commit> {
             }),
         ),
         order(11, json!({ "type": "order.overdue", "deadline": "2026-12-07T09:00:00Z" })),
-        order(6, json!({ "type": "order.effect_refused", "effect": "create_sales_order", "rejection": refused })),
+        order(6, json!({ "type": "order.effect_rejected", "effect": "create_sales_order", "rejection": refused })),
         order(9, json!({ "type": "order.held", "reason": "over the credit limit" })),
         order(10, json!({ "type": "order.hold_released", "reason": "paid" })),
         order(9, amendment("order.amend_requested")),
@@ -200,10 +200,10 @@ fn asides() -> Vec<Commit> {
             10,
             json!({
                 "type": "order.amend_rejected", "revision": 1,
-                "rejection": { "code": "ALREADY_PICKED", "reason": format!("{} is being picked, or has left", share_id(1)) },
+                "rejection": { "code": "ALREADY_PICKED", "reason": format!("{} is being picked, or has left", fulfillment_id(1)) },
             }),
         ),
-        order(9, json!({ "type": "order.withdrawal_requested", "fulfillment": share_id(1), "why": "cancelled" })),
+        order(9, json!({ "type": "order.withdrawal_requested", "fulfillment": fulfillment_id(1), "why": "cancelled" })),
         order(6, json!({ "type": "order.credit_expired", "valid_until": "2026-11-24T09:00:00Z" })),
         order(
             9,
@@ -211,38 +211,38 @@ fn asides() -> Vec<Commit> {
                 "type": "order.stock_arrived", "lines": [{ "line": 1, "sku": "SKU-1", "quantity": pieces("2") }],
             }),
         ),
-        order(11, json!({ "type": "order.allocation_released", "part": 1 })),
+        order(11, json!({ "type": "order.deallocated", "part": 1 })),
         order(12, json!({ "type": "order.sales_order_cancelled", "sales_order": "SO-1" })),
-        order(13, json!({ "type": "order.made_in_vain", "document": "SO-2" })),
+        order(13, json!({ "type": "order.orphan_document", "document": "SO-2" })),
         order(4, decided("order.review_decided", "credit_refused", "approve")),
         order(9, json!({ "type": "order.customer_notice", "template": "cancel_rejected" })),
-        share(4, json!({ "type": "fulfillment.closed", "at": "2026-11-23T09:58:00Z" })),
-        share(4, json!({ "type": "fulfillment.withdrawn", "reference": "F-1" })),
-        share(
+        fulfillment(4, json!({ "type": "fulfillment.closed", "at": "2026-11-23T09:58:00Z" })),
+        fulfillment(4, json!({ "type": "fulfillment.withdrawn", "reference": "F-1" })),
+        fulfillment(
             4,
             json!({
                 "type": "fulfillment.withdrawal_refused", "code": "TOO_LATE", "reason": "packing has begun",
             }),
         ),
-        share(
+        fulfillment(
             4,
             json!({
                 "type": "fulfillment.late", "missing": { "missing": "acknowledgement" }, "due": "2026-11-23T09:30:00Z",
             }),
         ),
-        share(5, decided("fulfillment.review_decided", "content_mismatch", "accept")),
-        share(3, json!({ "type": "fulfillment.rejected", "reason": "out of stock" })),
-        share(4, json!({ "type": "fulfillment.package_voided", "package": "P-2", "at": "2026-11-23T09:55:00Z" })),
-        share(
+        fulfillment(5, decided("fulfillment.review_decided", "content_mismatch", "accept")),
+        fulfillment(3, json!({ "type": "fulfillment.rejected", "reason": "out of stock" })),
+        fulfillment(4, json!({ "type": "fulfillment.package_voided", "package": "P-2", "at": "2026-11-23T09:55:00Z" })),
+        fulfillment(
             6,
             json!({
-                "type": "fulfillment.effect_refused", "effect": "post_goods_issue", "package": "P-1", "rejection": refused,
+                "type": "fulfillment.effect_rejected", "effect": "post_goods_issue", "package": "P-1", "rejection": refused,
             }),
         ),
-        share(
+        fulfillment(
             5,
             json!({
-                "type": "fulfillment.faltered", "effect": "request_fulfillment", "attempt": 1, "code": "PRT-001",
+                "type": "fulfillment.effect_failed", "effect": "request_fulfillment", "attempt": 1, "code": "PRT-001",
             }),
         ),
     ]
@@ -266,7 +266,7 @@ fn decided(kind: &str, review: &str, choice: &str) -> Value {
 /// Every published event once, as the relays put it on the bus.
 pub(crate) fn samples() -> Vec<Entry> {
     let mut all: Vec<Entry> = Vec::new();
-    let commits = order().into_iter().chain(shares().into_iter().flatten()).chain(asides());
+    let commits = order().into_iter().chain(fulfillments().into_iter().flatten()).chain(asides());
     for entry in commits.flat_map(|commit| entries(&commit, SOURCE).unwrap()).chain([delivery()]) {
         if all.iter().all(|known| known.kind != entry.kind) {
             all.push(entry);
@@ -277,7 +277,7 @@ pub(crate) fn samples() -> Vec<Entry> {
 
 /// Every event of the story, published or not, as its type's own JSON.
 pub(crate) fn events() -> Vec<Value> {
-    let commits = order().into_iter().chain(shares().into_iter().flatten()).chain(asides());
+    let commits = order().into_iter().chain(fulfillments().into_iter().flatten()).chain(asides());
     commits.flat_map(|commit| serde_json::from_str::<Vec<Value>>(&commit.events).unwrap()).collect()
 }
 
@@ -330,9 +330,9 @@ fn through_the_type(stream: &str, events: &[Value]) -> String {
     if stream.starts_with("order/") { pass::<OrderEvent>(events) } else { pass::<FulfillmentEvent>(events) }
 }
 
-fn sending(stream: &str, effect: &str, key: &str, of_version: u64) -> Value {
+fn started(stream: &str, effect: &str, key: &str, of_version: u64) -> Value {
     json!({
-        "type": format!("{stream}.sending"), "effect": effect, "key": key, "of_version": of_version,
+        "type": format!("{stream}.effect_started"), "effect": effect, "key": key, "of_version": of_version,
         "until": "2026-11-23T09:00:14Z", "attempt": 1,
     })
 }
@@ -376,7 +376,7 @@ fn allocated() -> Value {
 fn routed() -> Vec<Value> {
     let assigned = |n: u32, warehouse: &str, site: &str, line: u32, sku: &str, amount: &str| {
         json!({
-            "type": "order.assigned", "fulfillment": share_id(n), "warehouse": warehouse, "site": site,
+            "type": "order.assigned", "fulfillment": fulfillment_id(n), "warehouse": warehouse, "site": site,
             "ship_by": "2026-11-23", "lines": [{ "line": line, "sku": sku, "quantity": pieces(amount) }],
         })
     };

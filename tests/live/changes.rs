@@ -9,20 +9,20 @@ use crate::support::{Goods, Order, effects, ends_well, events, live, once, reach
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
 async fn b07_b27_a_held_order_is_amended_by_the_api_and_ships_as_amended() {
     let (live, order) = (live(), placed("amend", "C-100").await);
-    let held = wish(&live, &order, "hold", &json!({"reason": "the customer is thinking"})).await;
+    let held = desired(&live, &order, "hold", &json!({"reason": "the customer is thinking"})).await;
     assert_eq!(held.status, 202, "{}", held.body);
     reaches(&live, &order, "on_hold").await;
     let mut amendment = order.data.clone();
     amendment["lines"][0]["quantity"] = json!("2");
     amendment["reason"] = json!("two will do");
-    let amended = wish(&live, &order, "amend", &amendment).await;
+    let amended = desired(&live, &order, "amend", &amendment).await;
     assert_eq!(amended.status, 202, "{}", amended.body);
-    let released = wish(&live, &order, "release-hold", &json!({"reason": "they have thought"})).await;
+    let released = desired(&live, &order, "release-hold", &json!({"reason": "they have thought"})).await;
     assert_eq!(released.status, 202, "{}", released.body);
     let detail = reaches(&live, &order, "invoiced").await;
     assert_eq!(detail["lines"][0]["ordered"]["amount"], "2", "{detail}");
     assert_eq!(detail["lines"][0]["delivered"]["amount"], "2", "{detail}");
-    let late = wish(&live, &order, "cancel", &json!({"reason": "too late"})).await;
+    let late = desired(&live, &order, "cancel", &json!({"reason": "too late"})).await;
     assert_eq!((late.status, &late.body["code"]), (409, &json!("ORDER_CLOSED")), "{}", late.body);
 }
 
@@ -30,13 +30,13 @@ async fn b07_b27_a_held_order_is_amended_by_the_api_and_ships_as_amended() {
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
 async fn b04_b27_an_order_that_is_cancelled_by_the_api_leaves_nothing_at_any_partner() {
     let (live, order) = (live(), placed("cancel", "C-100").await);
-    let cancelled = wish(&live, &order, "cancel", &json!({"reason": "changed their mind"})).await;
+    let cancelled = desired(&live, &order, "cancel", &json!({"reason": "changed their mind"})).await;
     assert_eq!(cancelled.status, 202, "{}", cancelled.body);
     reaches(&live, &order, "cancelled").await;
     let effects = effects(&live, &order).await;
     let count = |kind: &str| effects.iter().filter(|(name, _)| name.ends_with(kind)).map(|(_, n)| n).sum::<u64>();
     for (made, undone) in [
-        ("/allocation", "/allocation_released"),
+        ("/allocation", "/allocation_deallocated"),
         ("/sales_order", "/sales_order_cancelled"),
         ("/fulfillment", "/fulfillment_cancelled"),
     ] {
@@ -56,7 +56,7 @@ async fn b27_a_cancel_by_the_crm_and_a_cancel_by_the_api_are_one() {
     let id = format!("msg-cancel-{}", order.external);
     assert_eq!(crate::support::send(&live, &id, told.to_string().as_bytes()).await.status, 202);
     reaches(&live, &order, "cancelled").await;
-    let again = wish(&live, &order, "cancel", &json!({"reason": "by telephone, too"})).await;
+    let again = desired(&live, &order, "cancel", &json!({"reason": "by telephone, too"})).await;
     assert_eq!((again.status, &again.body["code"]), (409, &json!("ALREADY_CANCELLED")), "{}", again.body);
     let asked = events(&live, &order).await.into_iter().filter(|event| event == "order.cancel_requested");
     assert_eq!(asked.count(), 1);
@@ -101,7 +101,7 @@ async fn what_the_crm_wants_of_an_order_before_the_order_comes_waits_for_it() {
     assert_eq!(crate::support::send(&live, &id, told.to_string().as_bytes()).await.status, 202);
     submit(&live, &order).await;
     reaches(&live, &order, "on_hold").await;
-    let released = wish(&live, &order, "release-hold", &json!({"reason": "now"})).await;
+    let released = desired(&live, &order, "release-hold", &json!({"reason": "now"})).await;
     assert_eq!(released.status, 202, "{}", released.body);
     ends_well(&live, &order).await;
 }
@@ -116,7 +116,7 @@ async fn placed(test: &str, customer: &str) -> Order {
     order
 }
 
-async fn wish(live: &Live, order: &Order, change: &str, body: &Value) -> Answer {
+async fn desired(live: &Live, order: &Order, change: &str, body: &Value) -> Answer {
     let (path, key) = (format!("/v1/orders/{}/{change}", order.id), format!("{change}-{}", order.external));
     live.post(Some("portal"), &path, Some(&key), body.to_string().as_bytes()).await.unwrap()
 }

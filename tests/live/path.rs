@@ -34,8 +34,9 @@ async fn b08_b16_an_order_of_cases_and_eaches_is_split_over_both_warehouses_and_
 }
 
 fn warehouses(detail: &Value) -> Vec<&str> {
-    let shares = detail["fulfillments"].as_array().unwrap();
-    let mut names: Vec<&str> = shares.iter().map(|share| share["warehouse"].as_str().unwrap()).collect();
+    let fulfillments = detail["fulfillments"].as_array().unwrap();
+    let mut names: Vec<&str> =
+        fulfillments.iter().map(|fulfillment| fulfillment["warehouse"].as_str().unwrap()).collect();
     names.sort_unstable();
     names
 }

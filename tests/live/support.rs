@@ -73,7 +73,7 @@ impl Order {
         json!({"type": "order.created", "timestamp": at, "data": self.data}).to_string().into_bytes()
     }
 
-    /// What the order's and its shares' references begin with.
+    /// What the order's and its fulfillments' references begin with.
     pub(crate) fn references(&self) -> String {
         format!("{}*", self.id)
     }
@@ -159,7 +159,7 @@ pub(crate) async fn effects(live: &Live, order: &Order) -> BTreeMap<String, u64>
 }
 
 /// Waits until the order is invoiced and the CRM was told, then holds every ledger to it: one document of each kind at the
-/// ERP, one request for each share, one goods issue for each package, nothing else.
+/// ERP, one request for each fulfillment, one goods issue for each package, nothing else.
 pub(crate) async fn ends_well(live: &Live, order: &Order) -> Value {
     let detail = reaches(live, order, "invoiced").await;
     once(live, order, &detail).await;
@@ -178,10 +178,10 @@ pub(crate) async fn once(live: &Live, order: &Order, detail: &Value) {
     let id = &order.id;
     let mut expected: BTreeMap<String, u64> =
         ["allocation", "sales_order", "invoice"].into_iter().map(|kind| (format!("erp/{id}/{kind}"), 1)).collect();
-    for share in detail["fulfillments"].as_array().unwrap() {
-        let (reference, warehouse) = (share["id"].as_str().unwrap(), share["warehouse"].as_str().unwrap());
+    for fulfillment in detail["fulfillments"].as_array().unwrap() {
+        let (reference, warehouse) = (fulfillment["id"].as_str().unwrap(), fulfillment["warehouse"].as_str().unwrap());
         expected.insert(format!("{warehouse}/{reference}/fulfillment"), 1);
-        for package in share["packages"].as_array().unwrap() {
+        for package in fulfillment["packages"].as_array().unwrap() {
             let package = package["package"].as_str().unwrap();
             expected.insert(format!("erp/{reference}/{package}/goods_issue"), 1);
         }

@@ -4,7 +4,7 @@
 // Support for tests: what cannot be is a failed test.
 #![allow(clippy::panic, clippy::wildcard_enum_match_arm)]
 
-pub mod house;
+pub mod deployment;
 mod logs;
 pub mod mutants;
 pub mod promises;

@@ -9,16 +9,16 @@ use tracing::{Event, Metadata, Subscriber};
 
 /// Every event and every span's fields, one line each.
 #[derive(Debug, Clone, Default)]
-struct Kept(Arc<Mutex<String>>);
+struct Captured(Arc<Mutex<String>>);
 
 /// Runs `work` and returns what it logged beside what it returned.
 pub(crate) fn kept<T>(work: impl FnOnce() -> T) -> (T, String) {
-    let kept = Kept::default();
+    let kept = Captured::default();
     let done = tracing::subscriber::with_default(kept.clone(), work);
     (done, kept.text(std::mem::take))
 }
 
-impl Kept {
+impl Captured {
     fn text<T>(&self, with: impl FnOnce(&mut String) -> T) -> T {
         with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -32,7 +32,7 @@ impl Visit for Line<'_> {
     }
 }
 
-impl Subscriber for Kept {
+impl Subscriber for Captured {
     fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
         true
     }

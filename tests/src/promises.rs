@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use domain::order::{Known, Status};
+use domain::order::{OrderState, Status};
 use domain::review::{Choice, Decision};
 use domain::{Fulfillment, FulfillmentId, LineNo, Order};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::house::{CLIENT, House, order_id};
+use crate::deployment::{CLIENT, Deployment, order_id};
 
 /// What a finished run is held to beside the promises themselves.
 #[derive(Debug)]
@@ -23,87 +23,91 @@ pub struct Weather<'a> {
 }
 
 /// Everything that is broken, in words; empty where all promises hold.
-pub fn broken(house: &House) -> Vec<String> {
-    let mut broken = house.wrong.clone();
-    broken.extend(at_most_one(house));
-    broken.extend(nothing_lost(house));
+pub fn broken(deployment: &Deployment) -> Vec<String> {
+    let mut broken = deployment.wrong.clone();
+    broken.extend(at_most_one(deployment));
+    broken.extend(nothing_lost(deployment));
     let mut bought = BTreeSet::new();
-    for known in all(house) {
+    for known in all(deployment) {
         broken.extend(conserved(&known));
-        broken.extend(agrees_with_ledgers(house, &known));
+        broken.extend(agrees_with_ledgers(deployment, &known));
         let natural = (known.submission.customer.to_string(), known.submission.customer_po.to_string());
         if let Some((_, po)) = bought.replace(natural) {
             broken.push(format!("P2: {po} is two orders"));
         }
     }
-    broken.extend(journaled(house));
-    broken.extend(announced(house));
+    broken.extend(journaled(deployment));
+    broken.extend(announced(deployment));
     broken
 }
 
 /// Everything that is broken once a storm is over, all that was parked was sent back, and days have passed.
-pub fn broken_after(house: &House, weather: &Weather<'_>) -> Vec<String> {
-    let mut broken = broken(house);
-    broken.extend(house.parked().iter().map(|m| format!("P1: still parked: {} {} {}", m.function, m.code, m.cause)));
-    for known in all(house) {
+pub fn broken_after(deployment: &Deployment, weather: &Weather<'_>) -> Vec<String> {
+    let mut broken = broken(deployment);
+    broken
+        .extend(deployment.parked().iter().map(|m| format!("P1: still parked: {} {} {}", m.function, m.code, m.cause)));
+    for known in all(deployment) {
         let external = known.submission.external_id.as_str();
-        let is_given_up = |decision: &Decision| decision.choice == Choice::Cancel;
-        let may_end = weather.cancelled.iter().any(|it| it == external) || known.decisions.values().any(is_given_up);
+        let is_to_deallocate = |decision: &Decision| decision.choice == Choice::Cancel;
+        let may_end =
+            weather.cancelled.iter().any(|it| it == external) || known.decisions.values().any(is_to_deallocate);
         let status = known.status();
         if status != Status::Invoiced && !(may_end && status.is_final()) {
             let reviews = known.reviews();
             broken.push(format!("P1: order {external} ended as {}: {reviews:?}", status.as_str()));
         }
         // No floor of a storm packs more than it was asked for.
-        for ladder in known.ladders().into_iter().filter(|ladder| !ladder.over.is_zero()) {
-            broken.push(format!("P5: order {external} shipped more than was ordered: {ladder:?}"));
+        for quantities in known.line_quantities().into_iter().filter(|quantities| !quantities.over.is_zero()) {
+            broken.push(format!("P5: order {external} shipped more than was ordered: {quantities:?}"));
         }
-        broken.extend(shown(house, &known));
-        broken.extend(moved(house, &known));
+        broken.extend(shown(deployment, &known));
+        broken.extend(moved(deployment, &known));
     }
     let lossy = |name: &String| name.starts_with("partner") || ["stalled", "raced"].iter().all(|it| it != name);
     if !weather.struck.keys().any(|name| lossy(name) && !name.starts_with("message")) {
-        broken.extend(unanswered(house));
+        broken.extend(unanswered(deployment));
     }
     broken
 }
 
 /// Every order that was submitted.
-fn all(house: &House) -> impl Iterator<Item = Box<Known>> {
-    house.orders().into_iter().filter_map(|id| match house.fold(&id) {
+fn all(deployment: &Deployment) -> impl Iterator<Item = Box<OrderState>> {
+    deployment.orders().into_iter().filter_map(|id| match deployment.fold(&id) {
         Order::Known(known) => Some(known),
         Order::Absent => None,
     })
 }
 
 /// P8: every message that was ever sent is sent again, days later.
-pub fn redriven(house: &mut House, horizon: Duration) -> Vec<String> {
-    let effects = |house: &House| -> Vec<usize> {
-        house.town.borrow().partners.iter().map(|partner| partner.ledger.effects.len()).collect()
+pub fn redriven(deployment: &mut Deployment, horizon: Duration) -> Vec<String> {
+    let effects = |deployment: &Deployment| -> Vec<usize> {
+        deployment.town.borrow().partners.iter().map(|partner| partner.ledger.effects.len()).collect()
     };
-    let (journal, made) = (house.fingerprint(), effects(house));
-    for (function, body) in house.published.clone() {
-        house.enqueue(&function, &body);
+    let (journal, made) = (deployment.fingerprint(), effects(deployment));
+    for (function, body) in deployment.published.clone() {
+        deployment.enqueue(&function, &body);
     }
-    house.run(horizon);
+    deployment.run(horizon);
     let mut broken = Vec::new();
-    if house.fingerprint() != journal {
+    if deployment.fingerprint() != journal {
         broken.push("P8: sending every message again committed something".to_owned());
     }
-    if effects(house) != made {
-        broken
-            .push(format!("P8: sending every message again did something at partners: {made:?}, {:?}", effects(house)));
+    if effects(deployment) != made {
+        broken.push(format!(
+            "P8: sending every message again did something at partners: {made:?}, {:?}",
+            effects(deployment)
+        ));
     }
-    broken.extend(house.parked().iter().map(|m| format!("P8: sent again, parked: {} {}", m.function, m.code)));
+    broken.extend(deployment.parked().iter().map(|m| format!("P8: sent again, parked: {} {}", m.function, m.code)));
     broken
 }
 
 /// P6: every change has its cause, once, and who did it, when, and on whose behalf.
-fn journaled(house: &House) -> Vec<String> {
+fn journaled(deployment: &Deployment) -> Vec<String> {
     let mut broken = Vec::new();
-    for stream in house.journal.streams() {
+    for stream in deployment.journal.streams() {
         let mut causes = BTreeSet::new();
-        for (commit, version) in house.journal.commits(&stream).iter().zip(1..) {
+        for (commit, version) in deployment.journal.commits(&stream).iter().zip(1..) {
             let mut wrong = |what: &str| broken.push(format!("P6: {stream} version {}: {what}", commit.version));
             if commit.version != version {
                 wrong("there is a gap before it");
@@ -111,7 +115,7 @@ fn journaled(house: &House) -> Vec<String> {
             if commit.cause.is_empty() || commit.actor.is_empty() || commit.correlation.is_empty() {
                 wrong("no cause, no actor or no correlation id");
             }
-            if !house.was(commit.at) {
+            if !deployment.was(commit.at) {
                 wrong("its time is none of the run's");
             }
             if !causes.insert(commit.cause.clone()) {
@@ -123,21 +127,21 @@ fn journaled(house: &House) -> Vec<String> {
 }
 
 /// Nothing was done at a partner that the journal had not announced.
-fn announced(house: &House) -> Vec<String> {
-    let mut sendings = BTreeSet::new();
-    for stream in house.journal.streams() {
-        for commit in house.journal.commits(&stream) {
+fn announced(deployment: &Deployment) -> Vec<String> {
+    let mut open_effects = BTreeSet::new();
+    for stream in deployment.journal.streams() {
+        for commit in deployment.journal.commits(&stream) {
             let events: Value = serde_json::from_str(&commit.events).unwrap_or_default();
             for event in events.as_array().into_iter().flatten() {
-                if event["type"].as_str().is_some_and(|kind| kind.ends_with(".sending")) {
+                if event["type"].as_str().is_some_and(|kind| kind.ends_with(".effect_started")) {
                     let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
-                    sendings.insert((stream.clone(), text("effect"), text("package")));
+                    open_effects.insert((stream.clone(), text("effect"), text("package")));
                 }
             }
         }
     }
     let mut broken = Vec::new();
-    for partner in &house.town.borrow().partners {
+    for partner in &deployment.town.borrow().partners {
         for done in &partner.ledger.effects {
             let reference = done.effect.reference.as_str();
             let (stream, effect, package) = match done.effect.kind {
@@ -149,12 +153,12 @@ fn announced(house: &House) -> Vec<String> {
                 "invoice" => (format!("order/{reference}"), "invoice", ""),
                 "fulfillment" => (format!("fulfillment/{reference}"), "request_fulfillment", ""),
                 "goods_issue" => {
-                    let (share, package) = reference.rsplit_once('/').unwrap_or((reference, ""));
-                    (format!("fulfillment/{share}"), "post_goods_issue", package)
+                    let (fulfillment, package) = reference.rsplit_once('/').unwrap_or((reference, ""));
+                    (format!("fulfillment/{fulfillment}"), "post_goods_issue", package)
                 }
                 _ => continue,
             };
-            if !sendings.contains(&(stream.clone(), effect.to_owned(), package.to_owned())) {
+            if !open_effects.contains(&(stream.clone(), effect.to_owned(), package.to_owned())) {
                 broken
                     .push(format!("P6: {} did {effect} for {reference}, and {stream} never announced it", partner.id));
             }
@@ -165,16 +169,18 @@ fn announced(house: &House) -> Vec<String> {
 
 /// Where no call failed, no reply was lost and no partner failed, every announced effect has its answer. Standing still is no
 /// excuse: whoever does so until the time is up is killed between announcement and answer, and the next delivery asks again.
-fn unanswered(house: &House) -> Vec<String> {
+fn unanswered(deployment: &Deployment) -> Vec<String> {
     let mut broken = Vec::new();
-    for id in house.orders() {
-        let Order::Known(known) = house.fold(&id) else { continue };
-        broken
-            .extend(known.sendings.keys().map(|effect| format!("P1: {id}: {effect:?} was announced and not answered")));
-        for share in known.assignments.keys() {
-            if let Fulfillment::Known(known) = house.fold_share(share) {
-                let open = known.sendings.keys();
-                broken.extend(open.map(|effect| format!("P1: {share}: {effect:?} was announced and not answered")));
+    for id in deployment.orders() {
+        let Order::Known(known) = deployment.fold(&id) else { continue };
+        broken.extend(
+            known.open_effects.keys().map(|effect| format!("P1: {id}: {effect:?} was announced and not answered")),
+        );
+        for fulfillment in known.assignments.keys() {
+            if let Fulfillment::Known(known) = deployment.fold_fulfillment(fulfillment) {
+                let open = known.open_effects.keys();
+                broken
+                    .extend(open.map(|effect| format!("P1: {fulfillment}: {effect:?} was announced and not answered")));
             }
         }
     }
@@ -182,30 +188,30 @@ fn unanswered(house: &House) -> Vec<String> {
 }
 
 /// The CRM shows what the journal says. It knows an order that it did not send by our name for it.
-fn shown(house: &House, order: &Known) -> Option<String> {
+fn shown(deployment: &Deployment, order: &OrderState) -> Option<String> {
     let status = order.status().as_str();
     let own = order.id().to_string();
     let is_its_own = order.submission.source.as_str() != CLIENT;
     let external = if is_its_own { order.submission.external_id.as_str() } else { &own };
-    let shown = house.state("acme-crm")["statuses"][external]["status"].as_str().map(str::to_owned);
+    let shown = deployment.state("acme-crm")["statuses"][external]["status"].as_str().map(str::to_owned);
     (shown.as_deref() != Some(status)).then(|| format!("P4: order {external} is {status}, the CRM shows {shown:?}"))
 }
 
 /// P5: what left the warehouses' floors is what the journal says was shipped, and what the ERP took out of its stock.
-fn moved(house: &House, order: &Known) -> Vec<String> {
+fn moved(deployment: &Deployment, order: &OrderState) -> Vec<String> {
     let mut broken = Vec::new();
-    let issued = house.state("acme-erp")["goods_issues"].clone();
-    for (share, assignment) in &order.assignments {
-        let floor = house.state(assignment.warehouse.as_str());
+    let issued = deployment.state("acme-erp")["goods_issues"].clone();
+    for (fulfillment, assignment) in &order.assignments {
+        let floor = deployment.state(assignment.warehouse.as_str());
         let jobs = floor["fulfillments"].as_array().into_iter().flatten();
-        let mine = jobs.filter(|job| job["reference"].as_str() == Some(&share.to_string()));
+        let mine = jobs.filter(|job| job["reference"].as_str() == Some(&fulfillment.to_string()));
         let mut left: BTreeMap<LineNo, Decimal> = BTreeMap::new();
         for package in mine.flat_map(|job| job["packages"].as_array().into_iter().flatten()) {
-            if !is_gone(package) {
+            if !will_not_ship(package) {
                 continue;
             }
             let lines = quantities(&package["lines"]);
-            let reference = format!("{share}/{}", package["id"].as_str().unwrap_or_default());
+            let reference = format!("{fulfillment}/{}", package["id"].as_str().unwrap_or_default());
             let postings = issued.as_array().into_iter().flatten();
             for posted in postings.filter(|issue| issue["reference"].as_str() == Some(&reference)) {
                 if quantities(&in_kits(&posted["lines"])) != lines {
@@ -216,16 +222,19 @@ fn moved(house: &House, order: &Known) -> Vec<String> {
                 *left.entry(line).or_default() += quantity;
             }
         }
-        for (whose, shipped) in [("order", shipped_by_order(order, share)), ("share", shipped_by_share(house, share))] {
+        for (whose, shipped) in [
+            ("order", shipped_by_order(order, fulfillment)),
+            ("fulfillment", shipped_by_fulfillment(deployment, fulfillment)),
+        ] {
             if shipped != left {
-                broken.push(format!("P5: of {share}, {left:?} left the floor; the {whose} says {shipped:?}"));
+                broken.push(format!("P5: of {fulfillment}, {left:?} left the floor; the {whose} says {shipped:?}"));
             }
         }
     }
     broken
 }
 
-fn is_gone(package: &Value) -> bool {
+fn will_not_ship(package: &Value) -> bool {
     let outside = ["picked_up", "in_transit", "out_for_delivery", "delivered"];
     let milestones = package["milestones"].as_array().into_iter().flatten();
     milestones.filter_map(Value::as_str).any(|name| outside.contains(&name))
@@ -267,13 +276,13 @@ fn quantities(lines: &Value) -> BTreeMap<LineNo, Decimal> {
     sums
 }
 
-fn shipped_by_order(order: &Known, share: &FulfillmentId) -> BTreeMap<LineNo, Decimal> {
-    let shipped = order.progress.get(share).into_iter().flat_map(|progress| &progress.shipped);
+fn shipped_by_order(order: &OrderState, fulfillment: &FulfillmentId) -> BTreeMap<LineNo, Decimal> {
+    let shipped = order.progress.get(fulfillment).into_iter().flat_map(|progress| &progress.shipped);
     shipped.map(|(line, quantity)| (*line, quantity.amount())).collect()
 }
 
-fn shipped_by_share(house: &House, share: &FulfillmentId) -> BTreeMap<LineNo, Decimal> {
-    let folded = house.fold_share(share);
+fn shipped_by_fulfillment(deployment: &Deployment, fulfillment: &FulfillmentId) -> BTreeMap<LineNo, Decimal> {
+    let folded = deployment.fold_fulfillment(fulfillment);
     let progress = folded.known().and_then(|known| known.progress(1).ok());
     let shipped = progress.into_iter().flat_map(|progress| progress.shipped);
     shipped.map(|(line, quantity)| (line, quantity.amount())).collect()
@@ -286,15 +295,15 @@ pub fn private(order: &Value) -> Vec<String> {
 }
 
 /// P9: nobody's name, street, mail or secret stands anywhere but where it belongs.
-pub fn revealed(house: &House, orders: &[Value]) -> Vec<String> {
+pub fn revealed(deployment: &Deployment, orders: &[Value]) -> Vec<String> {
     let mut secret: BTreeSet<String> = BTreeSet::new();
     secret.extend(orders.iter().flat_map(private));
-    for partner in &house.town.borrow().partners {
+    for partner in &deployment.town.borrow().partners {
         secret.insert(partner.token.clone());
         secret.extend(partner.signing.iter().cloned());
     }
     let mut broken = Vec::new();
-    for (place, text) in house.written() {
+    for (place, text) in deployment.written() {
         if let Some(found) = secret.iter().find(|word| text.contains(word.as_str())) {
             broken.push(format!("P9: {place} holds `{found}`"));
         }
@@ -303,7 +312,7 @@ pub fn revealed(house: &House, orders: &[Value]) -> Vec<String> {
 }
 
 /// P2: whatever happened on the way, nothing was made twice.
-fn at_most_one(house: &House) -> Vec<String> {
+fn at_most_one(deployment: &Deployment) -> Vec<String> {
     let kinds = [
         ("acme-erp", "allocation"),
         ("acme-erp", "sales_order"),
@@ -314,8 +323,8 @@ fn at_most_one(house: &House) -> Vec<String> {
     ];
     let mut broken = Vec::new();
     for (partner, kind) in kinds {
-        let undone = house.made(partner, undoing(kind));
-        for (reference, made) in house.made(partner, kind) {
+        let undone = deployment.made(partner, undoing(kind));
+        for (reference, made) in deployment.made(partner, kind) {
             let live = made.saturating_sub(undone.get(&reference).copied().unwrap_or(0));
             if live > 1 {
                 broken.push(format!("P2: {partner} has {live} × {kind} for {reference}"));
@@ -328,7 +337,7 @@ fn at_most_one(house: &House) -> Vec<String> {
 /// The name under which a partner books that something is not there any more.
 fn undoing(kind: &str) -> &'static str {
     match kind {
-        "allocation" => "allocation_released",
+        "allocation" => "allocation_deallocated",
         "sales_order" => "sales_order_cancelled",
         "fulfillment" => "fulfillment_cancelled",
         _ => "",
@@ -336,26 +345,29 @@ fn undoing(kind: &str) -> &'static str {
 }
 
 /// P1: what was acknowledged ended, or waits where somebody sees it.
-fn nothing_lost(house: &House) -> Vec<String> {
+fn nothing_lost(deployment: &Deployment) -> Vec<String> {
     let mut broken = Vec::new();
-    let parked = house.parked();
-    for order in house.made("acme-crm", "order").keys() {
+    let parked = deployment.parked();
+    for order in deployment.made("acme-crm", "order").keys() {
         let id = order_id(order);
-        match house.fold(&id) {
+        match deployment.fold(&id) {
             // Its purchase order may have come by the API before.
             Order::Absent
                 if parked.is_empty()
-                    && !all(house).any(|it| sent_as(house, order) == it.submission.customer_po.as_str()) =>
+                    && !all(deployment).any(|it| sent_as(deployment, order) == it.submission.customer_po.as_str()) =>
             {
                 broken.push(format!("P1: {order} was never submitted"));
             }
             Order::Absent => {}
             Order::Known(known) => {
-                let share_waits = known
-                    .assignments
-                    .keys()
-                    .any(|share| house.fold_share(share).known().is_some_and(|share| !share.reviews().is_empty()));
-                let waits = !known.reviews().is_empty() || share_waits || !parked.is_empty() || house.queued() > 0;
+                let fulfillment_waits = known.assignments.keys().any(|fulfillment| {
+                    deployment
+                        .fold_fulfillment(fulfillment)
+                        .known()
+                        .is_some_and(|fulfillment| !fulfillment.reviews().is_empty())
+                });
+                let waits =
+                    !known.reviews().is_empty() || fulfillment_waits || !parked.is_empty() || deployment.queued() > 0;
                 if !known.status().is_final() && !waits {
                     broken.push(format!("P1: {id} stands at {} and nobody is told", known.status().as_str()));
                 }
@@ -366,16 +378,16 @@ fn nothing_lost(house: &House) -> Vec<String> {
 }
 
 /// The purchase order that the CRM's `order` is for.
-fn sent_as(house: &House, order: &str) -> String {
-    let state = house.state("acme-crm");
+fn sent_as(deployment: &Deployment, order: &str) -> String {
+    let state = deployment.state("acme-crm");
     let sent = state["orders"].as_array().into_iter().flatten().find(|it| it["id"] == order);
     sent.and_then(|it| it["customer_po"].as_str()).unwrap_or_default().to_owned()
 }
 
 /// P5: every line adds up.
-fn conserved(order: &Known) -> Vec<String> {
+fn conserved(order: &OrderState) -> Vec<String> {
     let mut broken = Vec::new();
-    for l in order.ladders() {
+    for l in order.line_quantities() {
         let has = l.ordered.amount() + l.over.amount();
         let parts = [l.open, l.in_fulfillment, l.backordered, l.cancelled, l.shipped];
         let sum = parts.iter().map(|part| part.amount()).sum();
@@ -387,12 +399,12 @@ fn conserved(order: &Known) -> Vec<String> {
 }
 
 /// What a partner made, the journal knows; what the journal knows, a partner made.
-fn agrees_with_ledgers(house: &House, order: &Known) -> Vec<String> {
+fn agrees_with_ledgers(deployment: &Deployment, order: &OrderState) -> Vec<String> {
     let mut broken = Vec::new();
     let id = order.id().to_string();
     let made = |partner: &str, kind: &str, reference: &str| -> usize {
         let of = |made: &(String, usize)| made.0 == reference || made.0.starts_with(&format!("{reference}/"));
-        house.made(partner, kind).into_iter().filter(of).map(|(_, count)| count).sum()
+        deployment.made(partner, kind).into_iter().filter(of).map(|(_, count)| count).sum()
     };
     // What stands there now: made, and not taken back.
     let has = |partner: &str, kind: &str, reference: &str| {
@@ -404,37 +416,37 @@ fn agrees_with_ledgers(house: &House, order: &Known) -> Vec<String> {
             broken.push(format!("{id}: {what}: the journal has {journal}, the partner {ledger}"));
         }
     };
-    let open = |effect: &domain::Effect| order.sendings.contains_key(effect);
+    let open = |effect: &domain::Effect| order.open_effects.contains_key(effect);
     let allocating = order
-        .sendings
+        .open_effects
         .keys()
-        .any(|effect| matches!(effect, domain::Effect::Allocate { .. } | domain::Effect::ReleaseAllocation { .. }));
+        .any(|effect| matches!(effect, domain::Effect::Allocate { .. } | domain::Effect::Deallocate { .. }));
     compare("allocation", order.allocations.len(), has("acme-erp", "allocation", &id), allocating);
     let sold = usize::from(order.sales_order().is_some());
     compare("sales order", sold, has("acme-erp", "sales_order", &id), open(&domain::Effect::CreateSalesOrder));
     let invoiced = usize::from(order.invoice().is_some());
     compare("invoice", invoiced, has("acme-erp", "invoice", &id), open(&domain::Effect::Invoice));
-    for (share_id, assignment) in &order.assignments {
-        let Fulfillment::Known(share) = house.fold_share(share_id) else { continue };
-        let accepted = share.references().count();
-        let asked = has(assignment.warehouse.as_str(), "fulfillment", &share_id.to_string());
-        let open = share.sendings.contains_key(&domain::Effect::RequestFulfillment);
-        compare("fulfilment", accepted, asked, open);
-        for package in share.packages.keys() {
+    for (fulfillment_id, assignment) in &order.assignments {
+        let Fulfillment::Known(fulfillment) = deployment.fold_fulfillment(fulfillment_id) else { continue };
+        let accepted = fulfillment.references().count();
+        let asked = has(assignment.warehouse.as_str(), "fulfillment", &fulfillment_id.to_string());
+        let open = fulfillment.open_effects.contains_key(&domain::Effect::RequestFulfillment);
+        compare("fulfillment", accepted, asked, open);
+        for package in fulfillment.packages.keys() {
             let effect = domain::Effect::PostGoodsIssue { package: package.clone() };
-            let posted = usize::from(share.goods_issues.contains_key(package));
-            let issued = has("acme-erp", "goods_issue", &format!("{share_id}/{package}"));
-            compare("goods issue", posted, issued, share.sendings.contains_key(&effect));
+            let posted = usize::from(fulfillment.goods_issues.contains_key(package));
+            let issued = has("acme-erp", "goods_issue", &format!("{fulfillment_id}/{package}"));
+            compare("goods issue", posted, issued, fulfillment.open_effects.contains_key(&effect));
         }
     }
     broken
 }
 
 /// How many orders stand where.
-pub fn statuses(house: &House) -> BTreeMap<&'static str, usize> {
+pub fn statuses(deployment: &Deployment) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
-    for id in house.orders() {
-        if let Order::Known(known) = house.fold(&id) {
+    for id in deployment.orders() {
+        if let Order::Known(known) = deployment.fold(&id) {
             *counts.entry(known.status().as_str()).or_default() += 1;
         }
     }

@@ -15,7 +15,7 @@ use testkit::partners::fault::{Fault as Trouble, Rule, When};
 use testkit::partners::floor::Script as FloorScript;
 use testkit::partners::{PARTNERS, System, samples};
 
-use crate::house::{Hiccup, House, order_id};
+use crate::deployment::{Deployment, Hiccup, order_id};
 use crate::logs;
 use crate::promises::{self, Weather};
 
@@ -137,38 +137,38 @@ pub struct Report {
 impl Schedule {
     /// What `seed` draws. One in eight is quiet: nobody dies and nothing is lost, so that whatever is left undone is ours.
     pub fn draw(seed: u64) -> Self {
-        let mut dice = fastrand::Rng::with_seed(seed);
+        let mut rng = fastrand::Rng::with_seed(seed);
         let quiet = seed % 8 == 7;
         let mut elements = Vec::new();
         if !quiet {
-            gales(&mut dice, &mut elements);
+            gales(&mut rng, &mut elements);
         }
-        strikes(&mut dice, quiet, &mut elements);
-        for _ in 0..dice.u32(0..12) {
-            let hiccup = match dice.u8(0..4) {
+        strikes(&mut rng, quiet, &mut elements);
+        for _ in 0..rng.u32(0..12) {
+            let hiccup = match rng.u8(0..4) {
                 0 => Hiccup::Double,
                 1 => Hiccup::Overtakes,
                 2 => Hiccup::Lost,
-                _ => Hiccup::Late { ms: dice.u32(100..60_000) },
+                _ => Hiccup::Late { ms: rng.u32(100..60_000) },
             };
-            elements.push(Element::Hiccup(dice.u64(1..120), hiccup));
+            elements.push(Element::Hiccup(rng.u64(1..120), hiccup));
         }
         for function in CLOCKS {
-            if dice.u8(0..3) == 0 {
-                elements.push(Element::Skew(function, dice.i64(-2_000..=2_000)));
+            if rng.u8(0..3) == 0 {
+                elements.push(Element::Skew(function, rng.i64(-2_000..=2_000)));
             }
         }
         for warehouse in ["eastco", "shipwest"] {
-            if dice.u8(0..3) == 0 {
-                let packages = dice.bool().then(|| dice.usize(1..4));
-                let script = FloorScript { void_first: dice.bool(), packages, ..FloorScript::default() };
+            if rng.u8(0..3) == 0 {
+                let packages = rng.bool().then(|| rng.usize(1..4));
+                let script = FloorScript { void_first: rng.bool(), packages, ..FloorScript::default() };
                 elements.push(Element::Floor(warehouse, Box::new(script)));
             }
         }
-        if dice.bool() {
+        if rng.bool() {
             elements.push(Element::Careless);
         }
-        requests(&mut dice, quiet, &mut elements);
+        requests(&mut rng, quiet, &mut elements);
         Self { seed, elements }
     }
 }
@@ -192,7 +192,7 @@ impl Schedule {
 }
 
 /// Partners' faults.
-fn gales(dice: &mut fastrand::Rng, elements: &mut Vec<Element>) {
+fn gales(rng: &mut fastrand::Rng, elements: &mut Vec<Element>) {
     let calls = [
         json!({"kind": "fail", "status": 503}),
         json!({"kind": "fail", "status": 500, "after_effect": true}),
@@ -217,9 +217,9 @@ fn gales(dice: &mut fastrand::Rng, elements: &mut Vec<Element>) {
     ];
     for (partner, _, _) in PARTNERS {
         for (kinds, operation) in [(calls.as_slice(), "*"), (messages.as_slice(), "webhook.*")] {
-            for _ in 0..dice.usize(0..3) {
-                let Some(fault) = dice.choice(kinds) else { continue };
-                let (percent, seed, times) = (dice.u8(5..35), dice.u64(..), dice.u32(1..6));
+            for _ in 0..rng.usize(0..3) {
+                let Some(fault) = rng.choice(kinds) else { continue };
+                let (percent, seed, times) = (rng.u8(5..35), rng.u64(..), rng.u32(1..6));
                 let when = json!({"operation": operation, "percent": percent, "seed": seed, "times": times});
                 let rule = serde_json::from_value(json!({"match": when, "fault": fault}));
                 elements.extend(rule.ok().map(|rule| Element::Gale(partner, Box::new(rule))));
@@ -229,106 +229,106 @@ fn gales(dice: &mut fastrand::Rng, elements: &mut Vec<Element>) {
 }
 
 /// Faults of our own functions' calls.
-fn strikes(dice: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
-    let apart = dice.u32(15..200);
-    let mut at = dice.u32(0..apart);
+fn strikes(rng: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
+    let apart = rng.u32(15..200);
+    let mut at = rng.u32(0..apart);
     while at < 2_000 {
-        let stall = Fault::Stall { ms: dice.u32(50..2_900) };
+        let stall = Fault::Stall { ms: rng.u32(50..2_900) };
         let harmless = [stall, Fault::Race];
         let kinds =
             [stall, Fault::Race, Fault::KillBefore, Fault::KillAfter, Fault::LoseReply, Fault::Throttle, Fault::Refuse];
-        let fault = dice.choice(if quiet { &harmless[..] } else { &kinds[..] }).copied().unwrap_or(stall);
+        let fault = rng.choice(if quiet { &harmless[..] } else { &kinds[..] }).copied().unwrap_or(stall);
         elements.push(Element::Strike(Strike { at, fault, aim: None }));
-        at += dice.u32(1..apart * 2);
+        at += rng.u32(1..apart * 2);
     }
     // The moments that matter most are rarely met by chance: an effect between its announcement and its answer, a commit
     // between its decision and its write.
-    for _ in 0..dice.u32(0..6) {
-        let stall = Fault::Stall { ms: dice.u32(1_000..2_900) };
+    for _ in 0..rng.u32(0..6) {
+        let stall = Fault::Stall { ms: rng.u32(1_000..2_900) };
         let kinds = [stall, stall, Fault::KillAfter, Fault::LoseReply];
-        let fault = dice.choice(if quiet { &kinds[..1] } else { &kinds[..] }).copied().unwrap_or(stall);
-        let at = if dice.bool() { 0 } else { dice.u32(0..600) };
-        let aim = dice.choice(AIMS);
+        let fault = rng.choice(if quiet { &kinds[..1] } else { &kinds[..] }).copied().unwrap_or(stall);
+        let at = if rng.bool() { 0 } else { rng.u32(0..600) };
+        let aim = rng.choice(AIMS);
         elements.push(Element::Strike(Strike { at, fault, aim }));
         // A second delivery meets whatever the first has left there.
-        if let Some((function, _)) = aim.filter(|(function, _)| *function != "due-fire" && dice.bool()) {
+        if let Some((function, _)) = aim.filter(|(function, _)| *function != "due-fire" && rng.bool()) {
             elements.push(Element::Twice(function));
         }
     }
 }
 
 /// Orders and what is wished of them.
-fn requests(dice: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
+fn requests(rng: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
     let first = elements.len();
-    let count = dice.usize(1..4);
+    let count = rng.usize(1..4);
     let mut number = 0;
     let id = || {
         number += 1;
         format!("CRM-{number}")
     };
-    let orders = samples::orders(count + dice.usize(0..8), dice.u64(..), id);
+    let orders = samples::orders(count + rng.usize(0..8), rng.u64(..), id);
     for mut order in orders.into_iter().rev().take(count) {
         let id = order["id"].as_str().unwrap_or_default().to_owned();
-        unusual(dice, &mut order, elements);
+        unusual(rng, &mut order, elements);
         // Most of an order's work is done within its first seconds.
-        match dice.u8(0..24) {
-            kind if kind < 4 || quiet && dice.bool() => {
-                elements.push(Element::Order(order, dice.u64(0..3)));
-                elements.push(Element::Moment(dice.u64(0..6), Request::Cancel(id)));
+        match rng.u8(0..24) {
+            kind if kind < 4 || quiet && rng.bool() => {
+                elements.push(Element::Order(order, rng.u64(0..3)));
+                elements.push(Element::Moment(rng.u64(0..6), Request::Cancel(id)));
             }
             4..7 => {
-                elements.push(Element::Order(order, dice.u64(0..4)));
-                elements.push(Element::Moment(dice.u64(0..8), Request::Hold(id.clone())));
-                elements.push(Element::Moment(dice.u64(0..40), Request::ReleaseHold(id)));
+                elements.push(Element::Order(order, rng.u64(0..4)));
+                elements.push(Element::Moment(rng.u64(0..8), Request::Hold(id.clone())));
+                elements.push(Element::Moment(rng.u64(0..40), Request::ReleaseHold(id)));
             }
             7..10 => {
-                elements.push(Element::Order(order, dice.u64(0..4)));
-                elements.push(Element::Moment(dice.u64(0..8), Request::Amend(id, dice.u32(1..9))));
+                elements.push(Element::Order(order, rng.u64(0..4)));
+                elements.push(Element::Moment(rng.u64(0..8), Request::Amend(id, rng.u32(1..9))));
             }
             10..12 => {
                 let mut moved = order.clone();
-                moved["ship_to"]["line1"] = json!(format!("{} Another Road", dice.u32(1..400)));
-                elements.push(Element::Order(order, dice.u64(0..4)));
-                elements.push(Element::Moment(dice.u64(0..8), Request::Readdress(moved)));
+                moved["ship_to"]["line1"] = json!(format!("{} Another Road", rng.u32(1..400)));
+                elements.push(Element::Order(order, rng.u64(0..4)));
+                elements.push(Element::Moment(rng.u64(0..8), Request::Readdress(moved)));
             }
             12..14 => {
                 let mut twin = order.clone();
                 twin["id"] = json!(format!("{id}-again"));
-                elements.push(Element::Order(order, dice.u64(0..2)));
+                elements.push(Element::Order(order, rng.u64(0..2)));
                 elements.push(Element::Moment(0, Request::ByApi(twin)));
             }
             14..16 => {
-                elements.push(Element::Order(order, dice.u64(0..20)));
-                elements.push(Element::Moment(dice.u64(0..900), Request::Decide(id, dice.usize(0..3))));
+                elements.push(Element::Order(order, rng.u64(0..20)));
+                elements.push(Element::Moment(rng.u64(0..900), Request::Decide(id, rng.usize(0..3))));
             }
-            _ => elements.push(Element::Order(order, dice.u64(0..20))),
+            _ => elements.push(Element::Order(order, rng.u64(0..20))),
         }
     }
-    if !quiet && dice.u8(0..4) == 0 {
-        let partner = dice.choice(PARTNERS).map_or("acme-erp", |(name, ..)| name);
-        let trouble = if dice.bool() { Trouble::Down } else { Trouble::Latency { ms: dice.u64(2_000..20_000) } };
-        let at = dice.usize(first..=elements.len());
+    if !quiet && rng.u8(0..4) == 0 {
+        let partner = rng.choice(PARTNERS).map_or("acme-erp", |(name, ..)| name);
+        let trouble = if rng.bool() { Trouble::Down } else { Trouble::Latency { ms: rng.u64(2_000..20_000) } };
+        let at = rng.usize(first..=elements.len());
         elements.insert(at, Element::Moment(0, Request::Outage(partner, trouble)));
-        let at = dice.usize(at + 1..=elements.len());
-        elements.insert(at, Element::Moment(dice.u64(10..3_600), Request::Mended(partner)));
+        let at = rng.usize(at + 1..=elements.len());
+        elements.insert(at, Element::Moment(rng.u64(10..3_600), Request::Mended(partner)));
     }
-    for _ in 0..dice.u32(1..4) {
-        elements.push(Element::Moment(dice.u64(1..600), Request::Redrive));
+    for _ in 0..rng.u32(1..4) {
+        elements.push(Element::Moment(rng.u64(1..600), Request::Redrive));
     }
 }
 
 /// What not every order has: nothing on the shelf, nobody who would lend, a kit, a wish to have all of it at once.
-fn unusual(dice: &mut fastrand::Rng, order: &mut Value, elements: &mut Vec<Element>) {
-    if dice.u8(0..8) == 0
+fn unusual(rng: &mut fastrand::Rng, order: &mut Value, elements: &mut Vec<Element>) {
+    if rng.u8(0..8) == 0
         && let Some(sku) = order["lines"][0]["sku"].as_str()
     {
-        elements.push(Element::Shelf(sku.to_owned(), [dice.u32(0..4), dice.u32(0..2)]));
-        order["ship_complete"] = json!(dice.bool());
+        elements.push(Element::Shelf(sku.to_owned(), [rng.u32(0..4), rng.u32(0..2)]));
+        order["ship_complete"] = json!(rng.bool());
     }
-    if dice.u8(0..12) == 0 {
+    if rng.u8(0..12) == 0 {
         order["customer"]["id"] = json!("C-POOR-1");
     }
-    if dice.u8(0..10) == 0 {
+    if rng.u8(0..10) == 0 {
         order["lines"][0]["sku"] = json!(promises::KIT.0);
         order["lines"][0]["uom"] = json!("EA");
     }
@@ -357,17 +357,19 @@ pub fn weather(schedule: &Schedule) -> Report {
 }
 
 fn play(schedule: &Schedule) -> Report {
-    let mut house = House::new(schedule.seed);
+    let mut deployment = Deployment::new(schedule.seed);
     let mut strikes = Vec::new();
     let mut orders = Vec::new();
     let (mut cancelled, mut held) = (Vec::new(), Vec::new());
     for element in &schedule.elements {
         match element {
             Element::Strike(strike) => strikes.push(*strike),
-            Element::Hiccup(message, hiccup) => drop(house.hiccups.insert(*message, *hiccup)),
-            Element::Twice(function) => drop(house.twice.insert((*function).to_owned())),
-            Element::Skew(function, ms) => drop(house.skews.insert((*function).to_owned(), *ms)),
-            Element::Gale(..) | Element::Floor(..) | Element::Shelf(..) | Element::Careless => prepare(&house, element),
+            Element::Hiccup(message, hiccup) => drop(deployment.hiccups.insert(*message, *hiccup)),
+            Element::Twice(function) => drop(deployment.twice.insert((*function).to_owned())),
+            Element::Skew(function, ms) => drop(deployment.skews.insert((*function).to_owned(), *ms)),
+            Element::Gale(..) | Element::Floor(..) | Element::Shelf(..) | Element::Careless => {
+                prepare(&deployment, element)
+            }
             Element::Order(order, _) => orders.push(order.clone()),
             Element::Moment(_, Request::Cancel(order)) => cancelled.push(order.clone()),
             Element::Moment(_, Request::Hold(order)) => held.push(order.clone()),
@@ -375,27 +377,27 @@ fn play(schedule: &Schedule) -> Report {
         }
     }
     let script = Script::storm(strikes);
-    house.chaos = Some(("*", script.clone()));
+    deployment.chaos = Some(("*", script.clone()));
     let mut delivered = 0;
     for element in &schedule.elements {
         match element {
             Element::Order(order, pause) => {
-                house.order(order.clone());
-                delivered += house.run(Duration::from_secs(*pause));
+                deployment.order(order.clone());
+                delivered += deployment.run(Duration::from_secs(*pause));
             }
             Element::Moment(pause, request) => {
-                delivered += house.run(Duration::from_secs(*pause));
+                delivered += deployment.run(Duration::from_secs(*pause));
                 match request {
-                    Request::Redrive => drop(house.redrive()),
-                    Request::Cancel(order) => house.cancel(&order_id(order)),
-                    Request::Hold(order) => house.hold(&order_id(order)),
-                    Request::ReleaseHold(order) => house.release_hold(&order_id(order)),
-                    Request::Amend(order, quantity) => house.amend(&order_id(order), *quantity),
-                    Request::Readdress(order) => house.change("order.amended", order.clone()),
-                    Request::ByApi(order) => house.order_by_api(order),
-                    Request::Decide(order, way) => house.decide_all(&order_id(order), *way),
-                    Request::Outage(partner, trouble) => strike(&house, partner, trouble),
-                    Request::Mended(partner) => mend(&house, partner, Some(OUTAGE)),
+                    Request::Redrive => drop(deployment.redrive()),
+                    Request::Cancel(order) => deployment.cancel(&order_id(order)),
+                    Request::Hold(order) => deployment.hold(&order_id(order)),
+                    Request::ReleaseHold(order) => deployment.release_hold(&order_id(order)),
+                    Request::Amend(order, quantity) => deployment.amend(&order_id(order), *quantity),
+                    Request::Readdress(order) => deployment.change("order.amended", order.clone()),
+                    Request::ByApi(order) => deployment.order_by_api(order),
+                    Request::Decide(order, way) => deployment.decide_all(&order_id(order), *way),
+                    Request::Outage(partner, trouble) => strike(&deployment, partner, trouble),
+                    Request::Mended(partner) => mend(&deployment, partner, Some(OUTAGE)),
                 }
             }
             Element::Gale(..)
@@ -410,65 +412,65 @@ fn play(schedule: &Schedule) -> Report {
     }
     // The storm is over; what it left has to be put in order.
     let met = script.calm();
-    if !house.wrong.is_empty() {
-        return Report { violations: house.wrong, delivered, met, ..Report::default() };
+    if !deployment.wrong.is_empty() {
+        return Report { violations: deployment.wrong, delivered, met, ..Report::default() };
     }
     for (partner, ..) in PARTNERS {
-        mend(&house, partner, None);
+        mend(&deployment, partner, None);
     }
     for element in &schedule.elements {
         if let Element::Shelf(sku, _) = element {
-            house.stock(sku, [PLENTY; 2]);
+            deployment.stock(sku, [PLENTY; 2]);
         }
     }
     for order in &held {
-        house.release_hold(&order_id(order));
+        deployment.release_hold(&order_id(order));
     }
     for _ in 0..3 {
-        house.redrive();
-        delivered += house.run(A_DAY);
-        if !house.wrong.is_empty() {
-            return Report { violations: house.wrong, delivered, met, ..Report::default() };
+        deployment.redrive();
+        delivered += deployment.run(A_DAY);
+        if !deployment.wrong.is_empty() {
+            return Report { violations: deployment.wrong, delivered, met, ..Report::default() };
         }
-        for order in house.orders() {
-            house.decide_all(&order, 0);
+        for order in deployment.orders() {
+            deployment.decide_all(&order, 0);
         }
     }
-    delivered += house.run(A_DAY);
-    let struck = counted(&house, &met);
+    delivered += deployment.run(A_DAY);
+    let struck = counted(&deployment, &met);
     let weather = Weather { orders: &orders, cancelled: &cancelled, struck: &struck };
-    let mut violations = promises::broken_after(&house, &weather);
+    let mut violations = promises::broken_after(&deployment, &weather);
     // Both cost as much as all else together; one run in eight shows it.
     if schedule.is_thorough() && violations.is_empty() {
-        violations = promises::redriven(&mut house, A_DAY);
-        violations.extend(promises::revealed(&house, &orders));
+        violations = promises::redriven(&mut deployment, A_DAY);
+        violations.extend(promises::revealed(&deployment, &orders));
     }
-    let journal = house.fingerprint();
+    let journal = deployment.fingerprint();
     Report { struck, violations, delivered, journal, met }
 }
 
 /// The rule that an outage is.
 const OUTAGE: &str = "outage";
 
-fn strike(house: &House, partner: &str, trouble: &Trouble) {
-    if let Some(partner) = house.town.borrow_mut().partner_mut(partner) {
+fn strike(deployment: &Deployment, partner: &str, trouble: &Trouble) {
+    if let Some(partner) = deployment.town.borrow_mut().partner_mut(partner) {
         let rule = Rule { name: Some(OUTAGE.to_owned()), when: When::default(), fault: trouble.clone() };
         partner.faults.add(rule);
     }
 }
 
-fn mend(house: &House, partner: &str, rule: Option<&str>) {
-    if let Some(partner) = house.town.borrow_mut().partner_mut(partner) {
+fn mend(deployment: &Deployment, partner: &str, rule: Option<&str>) {
+    if let Some(partner) = deployment.town.borrow_mut().partner_mut(partner) {
         partner.faults.clear(rule);
     }
 }
 
-fn prepare(house: &House, element: &Element) {
+fn prepare(deployment: &Deployment, element: &Element) {
     if let Element::Shelf(sku, pieces) = element {
-        house.stock(sku, *pieces);
+        deployment.stock(sku, *pieces);
         return;
     }
-    let mut town = house.town.borrow_mut();
+    let mut town = deployment.town.borrow_mut();
     match element {
         Element::Gale(partner, rule) => {
             if let Some(partner) = town.partner_mut(partner) {
@@ -495,17 +497,17 @@ fn prepare(house: &House, element: &Element) {
     }
 }
 
-fn counted(house: &House, met: &[(Strike, &'static str)]) -> BTreeMap<String, u64> {
+fn counted(deployment: &Deployment, met: &[(Strike, &'static str)]) -> BTreeMap<String, u64> {
     let mut struck: BTreeMap<String, u64> = BTreeMap::new();
     for (strike, _) in met {
         *struck.entry(strike.fault.as_str().to_owned()).or_default() += 1;
     }
-    for partner in &house.town.borrow().partners {
+    for partner in &deployment.town.borrow().partners {
         for (name, n) in &partner.ledger.faults {
             *struck.entry(format!("partner: {name}")).or_default() += n;
         }
     }
-    for (kind, n) in house.hiccuped() {
+    for (kind, n) in deployment.hiccuped() {
         *struck.entry(format!("message: {kind}")).or_default() += n;
     }
     struck

@@ -130,22 +130,27 @@ mod tests {
     }
 
     #[test]
-    fn a_share_that_ends_without_goods_sets_back_in_motion_what_its_order_may_need() {
+    fn a_fulfillment_that_ends_without_goods_sets_back_in_motion_what_its_order_may_need() {
         let told = |data: Value| fed("order.fulfillment_progressed", data);
-        assert_eq!(told(json!({"standing": "accepted"})), "crm-update invoice-create");
+        assert_eq!(told(json!({"request_status": "accepted"})), "crm-update invoice-create");
         let gone = "stock-deallocate sales-order-cancel order-route crm-update invoice-create";
-        assert_eq!(told(json!({"standing": "rejected"})), gone);
-        assert_eq!(told(json!({"standing": "withdrawn", "closed_short": false})), gone);
-        let short = json!({"standing": "accepted", "closed_short": true});
+        assert_eq!(told(json!({"request_status": "rejected"})), gone);
+        assert_eq!(told(json!({"request_status": "withdrawn", "closed_short": false})), gone);
+        let short = json!({"request_status": "accepted", "closed_short": true});
         let closed = "backorder-check stock-deallocate sales-order-cancel crm-update invoice-create";
         assert_eq!(told(short), closed, "it may be that nothing of a cancelled order ships");
     }
 
     #[test]
-    fn a_share_that_stays_though_it_was_asked_back_lets_what_came_back_be_routed() {
+    fn a_fulfillment_that_stays_though_it_was_asked_back_lets_what_came_back_be_routed() {
         let routes = |data: Value| fed("order.fulfillment_progressed", data).contains("order-route");
-        assert!(routes(json!({"standing": "accepted", "packages": [], "withdrawal_refused": "it is being picked"})));
-        assert!(!routes(json!({"standing": "accepted", "packages": [{"status": "picked_up"}]})), "each costs a call");
+        assert!(routes(
+            json!({"request_status": "accepted", "packages": [], "withdrawal_refused": "it is being picked"})
+        ));
+        assert!(
+            !routes(json!({"request_status": "accepted", "packages": [{"status": "picked_up"}]})),
+            "each costs a call"
+        );
     }
 
     #[test]

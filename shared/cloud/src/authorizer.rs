@@ -6,7 +6,7 @@ use engine::{Context, Failure};
 use serde::Serialize;
 
 use crate::http::Asked;
-use crate::runtime::{self, Answer, Exit, Payload, Unanswered};
+use crate::runtime::{self, Answer, Exit, InvocationError, Payload};
 use crate::start::{Start, StartError};
 
 /// A client that may pass; what it may do is checked where it is done.
@@ -51,7 +51,7 @@ struct Verdict {
     context: Option<Caller>,
 }
 
-fn written(cx: &Context, route: &str, caller: Result<Option<Caller>, Failure>) -> Result<Payload, Unanswered> {
+fn written(cx: &Context, route: &str, caller: Result<Option<Caller>, Failure>) -> Result<Payload, InvocationError> {
     let (function, correlation) = (cx.function, cx.correlation.as_str());
     match caller {
         Ok(Some(caller)) => {
@@ -72,7 +72,7 @@ fn written(cx: &Context, route: &str, caller: Result<Option<Caller>, Failure>) -
             };
             let cause = engine::redact::text(cause);
             tracing::error!(function, correlation, route, outcome = "failed", code, cause, "{route}: {code}: {cause}");
-            Err(Unanswered(code.to_owned()))
+            Err(InvocationError(code.to_owned()))
         }
     }
 }

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::PartnerId;
-use engine::delivery::{Delivery, Kept, Role};
+use engine::delivery::{Delivery, Role, StoreOutcome};
 use engine::stores::Deliveries;
 use engine::{Code, Failure};
 use jiff::Timestamp;
@@ -37,7 +37,7 @@ impl DeliveriesTable {
 }
 
 impl Deliveries for DeliveriesTable {
-    async fn keep(&self, delivery: &Delivery) -> Result<Kept, Failure> {
+    async fn store(&self, delivery: &Delivery) -> Result<StoreOutcome, Failure> {
         let digest = delivery.digest();
         let put = self
             .client
@@ -50,7 +50,7 @@ impl Deliveries for DeliveriesTable {
             .send()
             .await;
         let error = match put {
-            Ok(_) => return Ok(Kept::New),
+            Ok(_) => return Ok(StoreOutcome::New),
             Err(error) => error,
         };
         let there = match condition_failed(&error) {
@@ -60,8 +60,8 @@ impl Deliveries for DeliveriesTable {
         };
         // Expired between the put and the look: the sender's next try finds the place free.
         let gone = || Failure::transient(Code::StoreBusy, "the earlier delivery has just expired");
-        let kept = Reader::new(there.ok_or_else(gone)?, "delivery").text("digest")?;
-        Ok(if kept == digest { Kept::Same } else { Kept::Conflict { kept } })
+        let stored = Reader::new(there.ok_or_else(gone)?, "delivery").text("digest")?;
+        Ok(if stored == digest { StoreOutcome::Same } else { StoreOutcome::Conflict { stored } })
     }
 
     async fn fetch(&self, partner: &PartnerId, id: &str) -> Result<Option<Delivery>, Failure> {
@@ -150,10 +150,10 @@ mod tests {
         for told in [true, false] {
             let calls = if told { vec!["PutItem"] } else { vec!["PutItem", "GetItem"] };
             let same = keeping(delivery().digest(), told);
-            assert_eq!(table(&same).keep(&delivery()).await, Ok(Kept::Same));
+            assert_eq!(table(&same).store(&delivery()).await, Ok(StoreOutcome::Same));
             assert_eq!(same.operations(), calls);
             let other = keeping("0f".to_owned(), told);
-            assert_eq!(table(&other).keep(&delivery()).await, Ok(Kept::Conflict { kept: "0f".to_owned() }));
+            assert_eq!(table(&other).store(&delivery()).await, Ok(StoreOutcome::Conflict { stored: "0f".to_owned() }));
         }
     }
 

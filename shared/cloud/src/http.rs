@@ -9,7 +9,7 @@ use engine::http::{Problem, Request, Response};
 use engine::{Context, Failure};
 use serde::{Deserialize, Serialize};
 
-use crate::runtime::{self, Answer, Exit, Payload, Unanswered};
+use crate::runtime::{self, Answer, Exit, InvocationError, Payload};
 use crate::start::{Start, StartError};
 
 /// Runs an API's function until Lambda ends the process.
@@ -91,8 +91,9 @@ struct Authorized {
 }
 
 impl Asked {
-    pub(crate) fn read(payload: &Payload) -> Result<Self, Unanswered> {
-        let unread = |e: serde_json::Error| Unanswered(format!("not a request: {}", engine::redact::json_error(&e)));
+    pub(crate) fn read(payload: &Payload) -> Result<Self, InvocationError> {
+        let unread =
+            |e: serde_json::Error| InvocationError(format!("not a request: {}", engine::redact::json_error(&e)));
         let event: Event = serde_json::from_str(payload.get()).map_err(unread)?;
         let headers: BTreeMap<String, String> =
             event.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
@@ -173,7 +174,7 @@ fn hex_digit(digit: u8) -> Option<u8> {
 }
 
 /// The answer, and its line in the log.
-fn written(cx: &Context, route: &str, response: Result<Response, Failure>) -> Result<Payload, Unanswered> {
+fn written(cx: &Context, route: &str, response: Result<Response, Failure>) -> Result<Payload, InvocationError> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Written<'a> {

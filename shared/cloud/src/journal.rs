@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use engine::journal::{Append, Commit, Found, Founding, Journal};
+use engine::journal::{Append, Commit, CreateOutcome, Journal, NewStream};
 use engine::{Code, Failure};
 
 use crate::due;
@@ -51,13 +51,17 @@ impl JournalTable {
     }
 
     /// Why a founding was cancelled, from the reasons that stand in the order of its writes.
-    async fn cancelled(&self, founding: &Founding, cancelled: &TransactionCanceledException) -> Result<Found, Failure> {
+    async fn cancelled(
+        &self,
+        new_stream: &NewStream,
+        cancelled: &TransactionCanceledException,
+    ) -> Result<CreateOutcome, Failure> {
         let reasons = cancelled.cancellation_reasons();
         let code = |place: usize| reasons.get(place).and_then(|reason| reason.code()).unwrap_or("None");
         if code(0) == CONDITION {
-            return Ok(Found::Exists);
+            return Ok(CreateOutcome::Exists);
         }
-        for (place, key) in (1..).zip(&founding.unique) {
+        for (place, key) in (1..).zip(&new_stream.unique) {
             if code(place) != CONDITION {
                 continue;
             }
@@ -67,7 +71,7 @@ impl JournalTable {
                 None => self.owner(&unique_stream(key)).await?,
             };
             let unnamed = || Failure::transient(Code::StoreBusy, "a natural key was taken and is free again");
-            return owner.map(|owner| Found::Taken { key: key.clone(), owner }).ok_or_else(unnamed);
+            return owner.map(|owner| CreateOutcome::Taken { key: key.clone(), owner }).ok_or_else(unnamed);
         }
         let told = reasons.iter().find(|reason| !matches!(reason.code(), None | Some("None")));
         Err(match told {
@@ -131,23 +135,23 @@ impl Journal for JournalTable {
         }
     }
 
-    async fn found(&self, founding: &Founding) -> Result<Found, Failure> {
+    async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
         let no_table = || Failure::permanent(Code::StoreRefused, "the setting DUE_TABLE is missing");
         let due_table = self.due_table.as_ref().ok_or_else(no_table)?;
         let write = fastrand::u64(..).to_string();
-        let mut writes = vec![absent(&self.table, item_of(&founding.commit, &write))?];
-        for key in &founding.unique {
-            writes.push(absent(&self.table, unique_item(key, &founding.commit))?);
+        let mut writes = vec![absent(&self.table, item_of(&new_stream.commit, &write))?];
+        for key in &new_stream.unique {
+            writes.push(absent(&self.table, unique_item(key, &new_stream.commit))?);
         }
-        let deadline = Put::builder().table_name(due_table).set_item(Some(due::item_of(&founding.deadline)));
+        let deadline = Put::builder().table_name(due_table).set_item(Some(due::item_of(&new_stream.deadline)));
         writes.push(TransactWriteItem::builder().put(deadline.build().map_err(unbuilt)?).build());
         // The SDK gives the call a token: repeated after a lost answer, it succeeds again.
         let result = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         match result {
-            Ok(_) => Ok(Found::Committed),
+            Ok(_) => Ok(CreateOutcome::Committed),
             Err(error) => match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    self.cancelled(founding, cancelled).await
+                    self.cancelled(new_stream, cancelled).await
                 }
                 Some(_) | None => Err(failure(FOUND, &error)),
             },
@@ -251,7 +255,7 @@ mod tests {
         }
     }
 
-    fn founding() -> Founding {
+    fn new_stream() -> NewStream {
         let deadline = DueItem {
             due: Timestamp::UNIX_EPOCH,
             id: "deadline".to_owned(),
@@ -261,7 +265,7 @@ mod tests {
             partner: None,
             parent: None,
         };
-        Founding { commit: commit(1), unique: vec!["po/1".to_owned(), "key/2".to_owned()], deadline }
+        NewStream { commit: commit(1), unique: vec!["po/1".to_owned(), "key/2".to_owned()], deadline }
     }
 
     fn transient(failure: &Failure) -> bool {
@@ -357,30 +361,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cancelled_founding_says_who_was_first() {
+    async fn a_cancelled_new_stream_says_who_was_first() {
         let (none, failed) = (json!({ "Code": "None" }), json!({ "Code": "ConditionalCheckFailed" }));
         let named = json!({ "Code": "ConditionalCheckFailed", "Item": { "owner": {"S": "order/ord_7"} } });
-        let taken = |key: &str, owner: &str| Ok(Found::Taken { key: key.to_owned(), owner: owner.to_owned() });
+        let taken = |key: &str, owner: &str| Ok(CreateOutcome::Taken { key: key.to_owned(), owner: owner.to_owned() });
 
         let exists = cancelling(json!([failed, named, none, none]), None);
-        assert_eq!(journal(&exists).found(&founding()).await, Ok(Found::Exists), "the stream's own place decides");
+        assert_eq!(
+            journal(&exists).create(&new_stream()).await,
+            Ok(CreateOutcome::Exists),
+            "the stream's own place decides"
+        );
         let first = cancelling(json!([none, named, none, none]), None);
-        assert_eq!(journal(&first).found(&founding()).await, taken("po/1", "order/ord_7"));
+        assert_eq!(journal(&first).create(&new_stream()).await, taken("po/1", "order/ord_7"));
         let unnamed = cancelling(json!([none, none, failed, none]), Some("order/ord_8"));
-        assert_eq!(journal(&unnamed).found(&founding()).await, taken("key/2", "order/ord_8"), "looked up");
+        assert_eq!(journal(&unnamed).create(&new_stream()).await, taken("key/2", "order/ord_8"), "looked up");
         assert_eq!(unnamed.calls().last().unwrap().1["ExpressionAttributeValues"][":s"]["S"], "unique/key/2");
 
         let conflict = json!([{ "Code": "TransactionConflict" }, none, none, none]);
-        assert!(transient(&journal(&cancelling(conflict, None)).found(&founding()).await.unwrap_err()));
+        assert!(transient(&journal(&cancelling(conflict, None)).create(&new_stream()).await.unwrap_err()));
         let invalid = json!([none, none, none, { "Code": "ValidationError", "Message": "too large" }]);
-        let refused = journal(&cancelling(invalid, None)).found(&founding()).await;
+        let refused = journal(&cancelling(invalid, None)).create(&new_stream()).await;
         assert!(matches!(refused, Err(Failure::Permanent { code: Code::StoreRefused, .. })));
     }
 
     #[tokio::test]
-    async fn a_founding_is_one_transaction_with_a_token() {
+    async fn a_new_stream_is_one_transaction_with_a_token() {
         let canned = Canned::always(200, json!({}));
-        assert_eq!(journal(&canned).found(&founding()).await, Ok(Found::Committed));
+        assert_eq!(journal(&canned).create(&new_stream()).await, Ok(CreateOutcome::Committed));
         let (operation, input) = canned.calls().remove(0);
         assert_eq!(operation, "TransactWriteItems");
         assert!(!input["ClientRequestToken"].as_str().unwrap().is_empty());

@@ -134,9 +134,9 @@ mod tests {
 
     use super::*;
 
-    struct Kept(Arc<Mutex<Vec<Value>>>);
+    struct Captured(Arc<Mutex<Vec<Value>>>);
 
-    impl<S: Subscriber> Layer<S> for Kept {
+    impl<S: Subscriber> Layer<S> for Captured {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
             self.0.lock().unwrap().push(serde_json::from_slice(&line(event, Timestamp::UNIX_EPOCH)).unwrap());
         }
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_line_is_json_with_the_fields_beside_the_message() {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(Kept(lines.clone())), || {
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(Captured(lines.clone())), || {
             let pause_ms = 1_500u128;
             tracing::warn!(code = "STO-001", pause_ms, stream = %"order/ord_1", "again in {pause_ms} ms \"soon\"");
         });

@@ -23,7 +23,7 @@ impl PartiesTable {
 }
 
 impl Parties for PartiesTable {
-    async fn keep(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
+    async fn store(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
         let unwritable = |e: serde_json::Error| {
             Failure::permanent(Code::StateImpossible, format!("a party: {}", engine::redact::json_error(&e)))
         };

@@ -21,15 +21,15 @@ pub(crate) type Payload = Box<RawValue>;
 
 /// An invocation that cannot be answered: Lambda repeats it, or tells its caller.
 #[derive(Debug)]
-pub(crate) struct Unanswered(pub(crate) String);
+pub(crate) struct InvocationError(pub(crate) String);
 
-impl From<Unanswered> for Diagnostic {
-    fn from(unanswered: Unanswered) -> Self {
+impl From<InvocationError> for Diagnostic {
+    fn from(unanswered: InvocationError) -> Self {
         Self { error_type: "Unanswered".to_owned(), error_message: unanswered.0 }
     }
 }
 
-pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Payload, Unanswered>>>>;
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Payload, InvocationError>>>>;
 
 /// What a runner makes of its ports and handler.
 pub(crate) type Answer = Box<dyn Fn(Payload) -> Answering>;
@@ -69,17 +69,17 @@ async fn serve(function: &'static str, answer: Answer) -> Exit {
 }
 
 /// `value` as an answer.
-pub(crate) fn json(value: &impl Serialize) -> Result<Payload, Unanswered> {
-    serde_json::value::to_raw_value(value).map_err(|e| Unanswered(engine::redact::json_error(&e)))
+pub(crate) fn json(value: &impl Serialize) -> Result<Payload, InvocationError> {
+    serde_json::value::to_raw_value(value).map_err(|e| InvocationError(engine::redact::json_error(&e)))
 }
 
 /// Tells the log and Lambda why nothing works.
 fn give_up(function: &'static str, error: &StartError) -> Exit {
     tracing::error!(function, outcome = "not_started", "{function} cannot start: {error}");
     if let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API")
-        && let Err(untold) = tell_lambda(&api, error)
+        && let Err(unreported) = tell_lambda(&api, error)
     {
-        tracing::warn!(function, error = %untold, "Lambda could not be told");
+        tracing::warn!(function, error = %unreported, "Lambda could not be told");
     }
     Exit::FAILURE
 }

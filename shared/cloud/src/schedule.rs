@@ -5,7 +5,7 @@ use std::rc::Rc;
 use engine::{Context, Failure};
 use serde::Deserialize;
 
-use crate::runtime::{self, Answer, Exit, Unanswered};
+use crate::runtime::{self, Answer, Exit, InvocationError};
 use crate::start::{Start, StartError};
 
 /// Runs a scheduled function until Lambda ends the process. `handle` gets the number of its tick, 0 where the schedule itself
@@ -31,11 +31,11 @@ pub async fn schedule<P: 'static>(
                         // The second is what a queue's mapping looks for.
                         runtime::json(&serde_json::json!({ "done": done, "batchItemFailures": [] }))
                     }
-                    Err(Failure::Deferred { why, .. }) => Err(Unanswered(why.as_str().to_owned())),
+                    Err(Failure::Deferred { why, .. }) => Err(InvocationError(why.as_str().to_owned())),
                     Err(Failure::Transient { code, cause } | Failure::Permanent { code, cause }) => {
                         let (code, cause) = (code.as_str(), engine::redact::text(&cause));
                         tracing::error!(function, outcome = "failed", code, cause, "{function}: {code}: {cause}");
-                        Err(Unanswered(format!("{code}: {cause}")))
+                        Err(InvocationError(format!("{code}: {cause}")))
                     }
                 }
             })

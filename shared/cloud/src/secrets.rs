@@ -19,13 +19,13 @@ use crate::errors::failure;
 pub struct SecretStore {
     client: Client,
     prefix: Rc<str>,
-    known: Rc<RefCell<HashMap<String, Known>>>,
+    known: Rc<RefCell<HashMap<String, CachedSecret>>>,
     /// Held while one is fetched, so that ten messages that need the same one ask once.
     asking: Rc<Mutex<()>>,
 }
 
 #[derive(Debug, Clone)]
-struct Known {
+struct CachedSecret {
     secret: SecretString,
     since: Instant,
 }
@@ -75,7 +75,7 @@ impl Secrets for SecretStore {
         }
         match self.fetch(name).await {
             Ok(secret) => {
-                let known = Known { secret: secret.clone(), since: Instant::now() };
+                let known = CachedSecret { secret: secret.clone(), since: Instant::now() };
                 self.known.borrow_mut().insert(name.to_owned(), known);
                 Ok(secret)
             }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn ten_that_need_one_secret_ask_once_and_a_wish_for_a_fresh_one_has_a_floor() {
+    async fn ten_that_need_one_secret_ask_once_and_a_request_for_a_fresh_one_has_a_floor() {
         let canned = Canned::always(200, json!({ "SecretString": "s" }));
         let store = store(&canned);
         let all = futures::future::join_all((0..10).map(|_| store.secret("partner/eastco", false))).await;

@@ -7,7 +7,7 @@ use engine::{Context, Failure, Outcome, Work};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::runtime::{self, Answer, Exit, Payload, Unanswered};
+use crate::runtime::{self, Answer, Exit, InvocationError, Payload};
 use crate::start::{Start, StartError};
 
 /// Runs a step until Lambda ends the process: its messages concurrently, each settled by itself.
@@ -26,9 +26,9 @@ pub async fn step<P: 'static, W: Work + 'static>(
             Box::pin(async move {
                 let (ports, handle, queue, due, step) = &*shared;
                 let records = records(&payload)?;
-                let dice = || fastrand::u32(0..1_000);
+                let rng = || fastrand::u32(0..1_000);
                 let one = |work: W, cx: Context| async move { handle(ports, work, &cx).await };
-                report(batch::run(step, &records, Timestamp::now, dice, queue, due, one).await)
+                report(batch::run(step, &records, Timestamp::now, rng, queue, due, one).await)
             })
         }))
     };
@@ -62,9 +62,9 @@ struct Attributes {
 }
 
 /// A batch's messages.
-fn records(payload: &Payload) -> Result<Vec<Record>, Unanswered> {
+fn records(payload: &Payload) -> Result<Vec<Record>, InvocationError> {
     let unread =
-        |e: serde_json::Error| Unanswered(format!("not messages of a queue: {}", engine::redact::json_error(&e)));
+        |e: serde_json::Error| InvocationError(format!("not messages of a queue: {}", engine::redact::json_error(&e)));
     let messages: Messages = serde_json::from_str(payload.get()).map_err(unread)?;
     let record = |message: Message| Record {
         id: message.message_id,
@@ -96,9 +96,11 @@ struct Failed {
 
 /// The answer that names the messages to be delivered again. One that has no name cannot be named: then all of them come
 /// again, which each of them bears, because an answer with an empty name would be taken as one without any.
-fn report(again: Vec<String>) -> Result<Payload, Unanswered> {
+fn report(again: Vec<String>) -> Result<Payload, InvocationError> {
     if again.iter().any(String::is_empty) {
-        return Err(Unanswered("a message without an id has to be delivered again, and so the whole batch".to_owned()));
+        return Err(InvocationError(
+            "a message without an id has to be delivered again, and so the whole batch".to_owned(),
+        ));
     }
     let failed = again.into_iter().map(|item_identifier| Failed { item_identifier });
     runtime::json(&Report { batch_item_failures: failed.collect() })

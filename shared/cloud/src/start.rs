@@ -15,10 +15,10 @@ use crate::aws::{Aws, Roots};
 use crate::bus::EventBus;
 use crate::deliveries::DeliveriesTable;
 use crate::due::DueTable;
-use crate::gates::GatesTable;
 use crate::items::text;
 use crate::journal::JournalTable;
 use crate::parties::PartiesTable;
+use crate::partner_health::PartnerHealthTable;
 use crate::queues::{OwnQueue, StepQueues};
 use crate::registry::RegistryTable;
 use crate::secrets::SecretStore;
@@ -176,8 +176,8 @@ impl Start {
     ///
     /// # Errors
     /// The setting is missing.
-    pub fn gates(&self) -> Result<GatesTable, StartError> {
-        Ok(GatesTable::new(self.aws.dynamodb(), need(&self.settings.names.gates, "GATES_TABLE")?))
+    pub fn partner_health(&self) -> Result<PartnerHealthTable, StartError> {
+        Ok(PartnerHealthTable::new(self.aws.dynamodb(), need(&self.settings.names.partner_health, "GATES_TABLE")?))
     }
 
     /// Secrets: needs `SECRETS_PREFIX`.

@@ -15,12 +15,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::runtime::{self, Answer, Exit, Payload, Unanswered};
+use crate::runtime::{self, Answer, Exit, InvocationError, Payload};
 use crate::start::{Start, StartError};
 
 /// What became of a batch of images.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Streamed {
+pub struct BatchResult {
     /// The place from which on the stream has to deliver again, if it has to.
     pub again_from: Option<usize>,
     /// Images that no repetition helps, with the reason: they are parked. A failure here that a repetition may help makes
@@ -28,7 +28,7 @@ pub struct Streamed {
     pub poison: Vec<(usize, Failure)>,
 }
 
-impl Streamed {
+impl BatchResult {
     /// For a handler that only ever stops somewhere.
     pub fn again_from(place: Option<usize>) -> Self {
         Self { again_from: place, poison: Vec::new() }
@@ -63,7 +63,7 @@ pub struct RawImage<'a>(&'a RawValue);
 pub async fn stream<P: 'static, T: Image + 'static>(
     function: &'static str,
     ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
-    handle: impl AsyncFn(&P, &[T], &Context) -> Result<Streamed, Failure> + 'static,
+    handle: impl AsyncFn(&P, &[T], &Context) -> Result<BatchResult, Failure> + 'static,
 ) -> Exit {
     let answer = |start: Start, ports: P| -> Result<Answer, StartError> {
         let shared = Rc::new((ports, handle, start.own_queue(false)?, start));
@@ -106,9 +106,10 @@ struct Pointer {
 }
 
 impl<T: Image> Batch<T> {
-    fn read(payload: &Payload) -> Result<Self, Unanswered> {
-        let unread =
-            |e: serde_json::Error| Unanswered(format!("not records of a stream: {}", engine::redact::json_error(&e)));
+    fn read(payload: &Payload) -> Result<Self, InvocationError> {
+        let unread = |e: serde_json::Error| {
+            InvocationError(format!("not records of a stream: {}", engine::redact::json_error(&e)))
+        };
         let event: Records<'_> = serde_json::from_str(payload.get()).map_err(unread)?;
         let mut batch = Self { images: vec![], places: vec![], records: vec![], poison: vec![] };
         for (place, record) in event.records.iter().enumerate() {
@@ -135,7 +136,7 @@ async fn settle(
     records: &[Pointer],
     again_from: Option<usize>,
     poison: Vec<(usize, Failure)>,
-) -> Result<Payload, Unanswered> {
+) -> Result<Payload, InvocationError> {
     let function = cx.function;
     if again_from.is_some() {
         let busy = Failure::transient(Code::BusRefused, "some entries were refused several times in a row");
@@ -176,7 +177,7 @@ async fn settle(
 }
 
 /// The invocation's failure, told once here.
-fn again(function: &'static str, records: usize, failure: &Failure) -> Unanswered {
+fn again(function: &'static str, records: usize, failure: &Failure) -> InvocationError {
     let (code, cause) = match failure {
         Failure::Deferred { why, .. } => ("deferred", why.as_str()),
         Failure::Transient { code, cause } | Failure::Permanent { code, cause } => (code.as_str(), cause.as_ref()),
@@ -189,7 +190,7 @@ fn again(function: &'static str, records: usize, failure: &Failure) -> Unanswere
         cause,
         "{records} records come again: {code}: {cause}"
     );
-    Unanswered(format!("{code}: {cause}"))
+    InvocationError(format!("{code}: {cause}"))
 }
 
 #[derive(Deserialize)]

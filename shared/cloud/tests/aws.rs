@@ -140,7 +140,7 @@ async fn the_other_stores_keep_their_promises() {
     suites::deliveries(&start.deliveries().unwrap()).await;
     suites::parties(&start.parties().unwrap()).await;
     suites::due(&start.due().unwrap()).await;
-    suites::gates(&start.gates().unwrap()).await;
+    suites::partner_health(&start.partner_health().unwrap()).await;
     suites::views(&start.views().unwrap()).await;
     let cursor = start.views().unwrap();
     let foreign = engine::stores::Views::list(&cursor, "order/shipped", 3, Some("bm9uZQ")).await;

@@ -1,5 +1,5 @@
 //! How many commands the pure core decides and evolves in a second on one core: whole lives of an order and of its two
-//! shares, over and over. Run it with `cargo run --release -p domain --example speed`; nothing else depends on the figure.
+//! fulfillments, over and over. Run it with `cargo run --release -p domain --example speed`; nothing else depends on the figure.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
@@ -10,38 +10,42 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use domain::fulfillment::MilestoneKind;
-use domain::order::Standing;
+use domain::order::RequestStatus;
 use domain::{Effect, Fulfillment, FulfillmentCommand, Order, OrderCommand, Workflow};
 use samples::{
-    accepted, assignment, goods_issued, invoiced, milestone, opened, packed, progress, routing, sending, share,
+    accepted, assignment, goods_issued, invoiced, line_quantity, milestone, opened, packed, progress, routing, started,
     to_release, told,
 };
 
-/// An order's life: two lines over two shares, delivered, invoiced, told at every turn.
+/// An order's life: two lines over two fulfillments, delivered, invoiced, told at every turn.
 fn order() -> Vec<OrderCommand> {
-    let shares = [assignment(1, &[share(1, 6), share(2, 5)]), assignment(2, &[share(1, 4)])];
+    let fulfillments =
+        [assignment(1, &[line_quantity(1, 6), line_quantity(2, 5)]), assignment(2, &[line_quantity(1, 4)])];
     let mut life = to_release(&[10, 5]);
-    life.push(OrderCommand::RecordRouting(routing(&shares)));
+    life.push(OrderCommand::RecordRouting(routing(&fulfillments)));
     for (as_of, n) in [(2, 1), (2, 2)] {
-        life.push(OrderCommand::RecordProgress(progress(n, as_of, Standing::Accepted, &[], &[])));
+        life.push(OrderCommand::RecordProgress(progress(n, as_of, RequestStatus::Accepted, &[], &[])));
     }
     for (n, lines) in [(1, &[(1, 6), (2, 5)][..]), (2, &[(1, 4)][..])] {
-        life.push(OrderCommand::RecordProgress(progress(n, 5, Standing::Accepted, lines, &[])));
-        life.push(OrderCommand::RecordTold(told(8, "shipped")));
-        life.push(OrderCommand::RecordProgress(progress(n, 9, Standing::Accepted, lines, lines)));
+        life.push(OrderCommand::RecordProgress(progress(n, 5, RequestStatus::Accepted, lines, &[])));
+        life.push(OrderCommand::RecordCrmUpdated(told(8, "shipped")));
+        life.push(OrderCommand::RecordProgress(progress(n, 9, RequestStatus::Accepted, lines, lines)));
     }
-    life.push(OrderCommand::Announce(sending(Effect::Invoice, 1)));
+    life.push(OrderCommand::Announce(started(Effect::Invoice, 1)));
     life.push(OrderCommand::RecordInvoice(invoiced("INV-1")));
     life
 }
 
-/// A share's life: two packages, five milestones each, both posted.
-fn share_of_it() -> Vec<FulfillmentCommand> {
+/// A fulfillment's life: two packages, five milestones each, both posted.
+fn fulfillment_of_it() -> Vec<FulfillmentCommand> {
     let mut life = vec![
-        FulfillmentCommand::Open(opened(&[share(1, 6), share(2, 5)]), sending(Effect::RequestFulfillment, 1)),
+        FulfillmentCommand::Open(
+            opened(&[line_quantity(1, 6), line_quantity(2, 5)]),
+            started(Effect::RequestFulfillment, 1),
+        ),
         accepted("F-1"),
     ];
-    for (package, lines) in [("P-1", [share(1, 6)]), ("P-2", [share(2, 5)])] {
+    for (package, lines) in [("P-1", [line_quantity(1, 6)]), ("P-2", [line_quantity(2, 5)])] {
         life.push(packed(package, 1, &lines, Some("1Z999")));
         let way = [
             MilestoneKind::LabelCreated,
@@ -84,5 +88,5 @@ fn speed<W: Workflow>(life: &[W::Command]) -> u128 {
 
 fn main() {
     println!("order: {} decide + evolve a second", speed::<Order>(&order()));
-    println!("share: {} decide + evolve a second", speed::<Fulfillment>(&share_of_it()));
+    println!("fulfillment: {} decide + evolve a second", speed::<Fulfillment>(&fulfillment_of_it()));
 }

@@ -16,7 +16,7 @@ pub struct Candidate {
     pub site: SiteCode,
     /// What speaks for it or against it, in the order it was weighed.
     pub reasons: Vec<Reason>,
-    /// Whether it got a share.
+    /// Whether it got a fulfillment.
     pub chosen: bool,
 }
 
@@ -34,7 +34,7 @@ pub enum Reason {
         /// What was asked.
         service_level: ServiceLevel,
     },
-    /// Against: its warehouse refused a share of the order, or did not answer.
+    /// Against: its warehouse refused a fulfillment of the order, or did not answer.
     RefusedBefore,
     /// Against: it has nothing of the order.
     NoStock,

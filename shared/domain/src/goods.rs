@@ -1,4 +1,4 @@
-//! What orders and fulfilments both say of goods: how much of which line, and how fast it should travel.
+//! What orders and fulfillments both say of goods: how much of which line, and how fast it should travel.
 
 use std::num::NonZeroU32;
 
@@ -21,7 +21,7 @@ pub enum ServiceLevel {
 
 /// A part of one line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Share {
+pub struct LineQuantity {
     /// Which line.
     pub line: LineNo,
     /// What.
@@ -78,7 +78,7 @@ impl ShortPolicy {
     }
 }
 
-/// When a share should have come how far: worked out when it is routed, from what its warehouse promises at its site's clock.
+/// When a fulfillment should have come how far: worked out when it is routed, from what its warehouse promises at its site's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deadlines {
     /// The warehouse's yes or no.

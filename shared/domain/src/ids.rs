@@ -107,7 +107,7 @@ text_id!(
     SiteCode, "site code", 32
 );
 text_id!(
-    /// A package, as the warehouse names it; unique within its fulfilment.
+    /// A package, as the warehouse names it; unique within its fulfillment.
     PackageId, "package id", 64
 );
 text_id!(
@@ -150,7 +150,7 @@ impl OrderId {
         &self.0
     }
 
-    /// The order's `n`th fulfilment, counted from 1.
+    /// The order's `n`th fulfillment, counted from 1.
     pub fn fulfillment(&self, n: u32) -> FulfillmentId {
         FulfillmentId { order: self.clone(), n }
     }
@@ -186,7 +186,7 @@ impl fmt::Display for OrderId {
     }
 }
 
-/// One warehouse's share of an order: `<order>-<n>`. It is the reference that the warehouse gets, too.
+/// One warehouse's fulfillment of an order: `<order>-<n>`. It is the reference that the warehouse gets, too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
@@ -196,7 +196,7 @@ pub struct FulfillmentId {
 }
 
 impl FulfillmentId {
-    /// The order that this is a share of.
+    /// The order that this is a fulfillment of.
     pub fn order(&self) -> &OrderId {
         &self.order
     }
@@ -209,7 +209,7 @@ impl FromStr for FulfillmentId {
         let (order, n) = text.rsplit_once('-').ok_or_else(|| bad.clone())?;
         let n: u32 = n.parse().ok().filter(|n| *n > 0).ok_or_else(|| bad.clone())?;
         let id = Self { order: order.parse().map_err(|_: IdError| bad.clone())?, n };
-        // `-07` would name the same share twice.
+        // `-07` would name the same fulfillment twice.
         if id.to_string() == text { Ok(id) } else { Err(bad) }
     }
 }

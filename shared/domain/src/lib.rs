@@ -1,4 +1,4 @@
-//! The pure core of Crossdock: what an order and a fulfilment are, what may happen to them, and what follows.
+//! The pure core of Crossdock: what an order and a fulfillment are, what may happen to them, and what follows.
 //!
 //! Everything here is a plain value or a plain function. There is no `async`, no clock, no environment and no random
 //! number: whatever a decision must know arrives in its command. That is what lets the laws in `tests/` try every
@@ -33,4 +33,6 @@ pub use ids::{
 pub use money::{Currency, Money};
 pub use order::{Order, OrderCommand, OrderEvent};
 pub use quantity::{Conversion, Quantity, Uom};
-pub use workflow::{Effect, EffectRefused, EffectRequest, Faltered, Rejection, Sending, Sendings, Workflow};
+pub use workflow::{
+    Effect, EffectFailed, EffectRejected, EffectRequest, EffectStarted, OpenEffects, Rejection, Workflow,
+};

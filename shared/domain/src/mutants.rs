@@ -42,7 +42,7 @@ pub enum Mutant {
     LateAnswerDropped,
     /// What is in a void package counts as shipped.
     VoidCounted,
-    /// What is missing when a warehouse closes a share counts as short, whatever is still on its way.
+    /// What is missing when a warehouse closes a fulfillment counts as short, whatever is still on its way.
     ClosedBelieved,
     /// No answer counts as a no.
     TimeoutTakenForNo,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{base32, fingerprint};
 use crate::workflow::{Effect, OUTCOME_UNKNOWN, Rejection};
 
-/// One item of the worklist. Derived from an order's or fulfilment's facts, so it comes and goes with them.
+/// One item of the worklist. Derived from an order's or fulfillment's facts, so it comes and goes with them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Review {
     /// What it is about: stable, for machines.
@@ -121,7 +121,7 @@ words! {
         /// The customer is offered a return.
         OfferReturn = "offer_return",
         /// Somebody settled it in the partner's own system.
-        SettledByHand = "settled_by_hand",
+        ResolvedManually = "resolved_manually",
         /// It was seen; nothing follows.
         Acknowledge = "acknowledge",
     }
@@ -140,13 +140,13 @@ words! {
         StockShort = "stock_short",
         /// No warehouse may or can ship it.
         Unroutable = "unroutable",
-        /// A warehouse refused its share.
+        /// A warehouse refused its fulfillment.
         FulfillmentRejected = "fulfillment_rejected",
-        /// A warehouse did not give a share back: it is being picked, or has gone.
+        /// A warehouse did not give a fulfillment back: it is being picked, or has gone.
         WithdrawalRefused = "withdrawal_refused",
         /// More was shipped than was asked.
         OverShipped = "over_shipped",
-        /// A package's content does not match the fulfilment.
+        /// A package's content does not match the fulfillment.
         ContentMismatch = "content_mismatch",
         /// A lot or a serial number is missing that has to be known.
         TraceMissing = "trace_missing",
@@ -169,7 +169,7 @@ words! {
         /// The warehouse sent a code that the registry does not map.
         UnknownCode = "unknown_code",
         /// A partner has one thing of ours more than once: an order, a posting, an invoice.
-        MadeTwice = "made_twice",
+        DuplicateDocument = "duplicate_document",
         /// The ERP posted what the packages do not bear out.
         PostingMismatch = "posting_mismatch",
         /// A package moved although its label was void.
@@ -180,15 +180,15 @@ words! {
 }
 
 impl ReviewKind {
-    /// What may be decided of it in a warehouse's share: what is cancelled is an order, never a share of it alone.
-    pub fn options_of_share(self) -> &'static [Choice] {
-        if self == Self::PartnerRefused { &[Choice::Retry, Choice::SettledByHand] } else { self.options() }
+    /// What may be decided of it in a warehouse's fulfillment: what is cancelled is an order, never a fulfillment of it alone.
+    pub fn options_of_fulfillment(self) -> &'static [Choice] {
+        if self == Self::PartnerRefused { &[Choice::Retry, Choice::ResolvedManually] } else { self.options() }
     }
 
     /// What may be decided of it in an order.
     pub fn options(self) -> &'static [Choice] {
         match self {
-            Self::Unpriceable | Self::PartnerRefused => &[Choice::Retry, Choice::Cancel, Choice::SettledByHand],
+            Self::Unpriceable | Self::PartnerRefused => &[Choice::Retry, Choice::Cancel, Choice::ResolvedManually],
             Self::PriceDisagrees | Self::CreditRefused => &[Choice::Approve, Choice::Cancel],
             Self::StockShort => &[Choice::Wait, Choice::ShipAvailable, Choice::Cancel],
             Self::Unroutable | Self::FulfillmentRejected => &[Choice::RouteAgain, Choice::Cancel],
@@ -198,8 +198,8 @@ impl ReviewKind {
             }
             Self::ConflictingSubmission => &[Choice::Keep],
             Self::ShippedAfterCancel => &[Choice::Recall, Choice::OfferReturn],
-            Self::OutcomeUnknown => &[Choice::Retry, Choice::SettledByHand],
-            Self::MadeTwice | Self::PostingMismatch => &[Choice::SettledByHand],
+            Self::OutcomeUnknown => &[Choice::Retry, Choice::ResolvedManually],
+            Self::DuplicateDocument | Self::PostingMismatch => &[Choice::ResolvedManually],
             Self::ReturnedToSender => &[Choice::OfferReturn, Choice::Acknowledge],
             Self::WithdrawalRefused | Self::Overdue | Self::Late | Self::TrackingExpired | Self::UnknownCode => {
                 &[Choice::Acknowledge]
@@ -230,7 +230,7 @@ impl ReviewKind {
             | Self::Late
             | Self::TrackingExpired
             | Self::UnknownCode
-            | Self::MadeTwice
+            | Self::DuplicateDocument
             | Self::PostingMismatch
             | Self::MovedThoughVoid
             | Self::ReturnedToSender => hours(24),

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{FulfillmentId, LineNo, PartnerId, SiteCode, Sku};
 use crate::order::{
-    Assignment, Component, Deadlines, Handling, Known, OrderCommand, Routing, ServiceLevel, Share, ShortPolicy,
-    Submission, Traced,
+    Assignment, Component, Deadlines, Handling, LineQuantity, OrderCommand, OrderState, Routing, ServiceLevel,
+    ShortPolicy, Submission, Traced,
 };
 use crate::quantity::Quantity;
 
@@ -78,51 +78,54 @@ pub struct Territory {
 
 /// What has to be routed.
 #[derive(Debug, Clone)]
-pub struct RoutingQuestion<'a> {
-    order: &'a Known,
-    shares: Vec<Share>,
-    /// Sites whose warehouse refused a share of the order.
+pub struct RoutingQuery<'a> {
+    order: &'a OrderState,
+    lines: Vec<LineQuantity>,
+    /// Sites whose warehouse rejected a fulfillment of the order.
     refused: BTreeSet<&'a SiteCode>,
 }
 
 impl crate::order::Order {
-    /// Whether something of the order has to be routed now: lines with stock that no warehouse has. While a share is on its way
+    /// Whether something of the order has to be routed now: lines with stock that no warehouse has. While a fulfillment is on its way
     /// back, nobody knows how much that is.
-    pub fn routing_question(&self) -> Option<RoutingQuestion<'_>> {
+    pub fn routing_query(&self) -> Option<RoutingQuery<'_>> {
         let order = self.known().filter(|known| known.wanted())?;
-        let returning = order.withdrawals.keys().any(|share| order.is_returning(share));
+        let returning = order.withdrawals.keys().any(|fulfillment| order.is_returning(fulfillment));
         if returning || !order.is_released() || order.invoice().is_some() {
             return None;
         }
-        let shares = wanted(order);
-        let sites = |share: &FulfillmentId| order.assignments.get(share).map(|assignment| &assignment.site);
+        let lines = wanted(order);
+        let sites = |fulfillment: &FulfillmentId| order.assignments.get(fulfillment).map(|assignment| &assignment.site);
         let refused = order.refusals().filter_map(sites).collect();
-        (!shares.is_empty()).then_some(RoutingQuestion { order, shares, refused })
+        (!lines.is_empty()).then_some(RoutingQuery { order, lines, refused })
     }
 }
 
 impl crate::order::Order {
-    /// Whether other `sites` could ship all that `share` has, from the stock that is set aside: if not, asking it back would
+    /// Whether other `sites` could ship all of `fulfillment`, from the stock that is set aside: if not, asking it back would
     /// only make the order unroutable.
-    pub fn could_ship_elsewhere(&self, share: &FulfillmentId, sites: &[Site], now: Timestamp) -> bool {
-        let Some((order, assignment)) = self.known().and_then(|order| Some((order, order.assignments.get(share)?)))
+    pub fn could_ship_elsewhere(&self, fulfillment: &FulfillmentId, sites: &[Site], now: Timestamp) -> bool {
+        let Some((order, assignment)) =
+            self.known().and_then(|order| Some((order, order.assignments.get(fulfillment)?)))
         else {
             return false;
         };
-        let sites_of = |share: &FulfillmentId| order.assignments.get(share).map(|assignment| &assignment.site);
+        let sites_of =
+            |fulfillment: &FulfillmentId| order.assignments.get(fulfillment).map(|assignment| &assignment.site);
         let refused = order.refusals().filter_map(sites_of).chain([&assignment.site]).collect();
-        let question = RoutingQuestion { order, shares: assignment.lines.clone(), refused };
-        matches!(question.decide(sites, now), OrderCommand::RecordRouting(routing) if !routing.assignments.is_empty())
+        let query = RoutingQuery { order, lines: assignment.lines.clone(), refused };
+        matches!(query.decide(sites, now), OrderCommand::RecordRouting(routing) if !routing.assignments.is_empty())
     }
 }
 
 /// What every line needs from a warehouse now: ordered, less what is short.
-fn wanted(known: &Known) -> Vec<Share> {
-    let open = known.ladders().into_iter().filter(|ladder| !ladder.open.is_zero());
-    open.map(|ladder| Share { line: ladder.line, sku: ladder.sku, quantity: ladder.open }).collect()
+fn wanted(known: &OrderState) -> Vec<LineQuantity> {
+    let open = known.line_quantities().into_iter().filter(|quantities| !quantities.open.is_zero());
+    open.map(|quantities| LineQuantity { line: quantities.line, sku: quantities.sku, quantity: quantities.open })
+        .collect()
 }
 
-impl RoutingQuestion<'_> {
+impl RoutingQuery<'_> {
     /// Weighs `sites` at `now` and decides.
     pub fn decide(&self, sites: &[Site], now: Timestamp) -> OrderCommand {
         let mut weighed: Vec<Weighed<'_>> = sites.iter().map(|site| self.weigh(site, now)).collect();
@@ -168,8 +171,8 @@ impl RoutingQuestion<'_> {
         if refused {
             reasons.push(Reason::RefusedBefore);
         }
-        let stock = self.shares.iter().filter(|share| !self.at(site, share).is_zero()).count();
-        let all = stock == self.shares.len() && self.shares.iter().all(|share| self.at(site, share) == share.quantity);
+        let stock = self.lines.iter().filter(|goods| !self.at(site, goods).is_zero()).count();
+        let all = stock == self.lines.len() && self.lines.iter().all(|goods| self.at(site, goods) == goods.quantity);
         reasons.push(match (stock, all) {
             (0, _) => Reason::NoStock,
             (_, true) => Reason::HasAll,
@@ -186,38 +189,39 @@ impl RoutingQuestion<'_> {
         Weighed { site, eligible, has_all: all, home, ships_on, reasons }
     }
 
-    /// How much of `share` the site can give: what the ERP set aside there for its line, less what other shares of the order
+    /// How much of `goods` the site can give: what the ERP set aside there for its line, less what other fulfillments of the order
     /// take from there.
-    fn at(&self, site: &Site, share: &Share) -> Quantity {
-        let zero = Quantity::zero(share.quantity.uom());
+    fn at(&self, site: &Site, goods: &LineQuantity) -> Quantity {
+        let zero = Quantity::zero(goods.quantity.uom());
         let add = |sum: Quantity, part: Quantity| sum.plus(part).unwrap_or(sum);
         let lines = self.order.allocations.values().flat_map(|allocation| &allocation.lines);
-        let sources = lines.filter(|line| line.line == share.line).flat_map(|line| &line.sources);
+        let sources = lines.filter(|line| line.line == goods.line).flat_map(|line| &line.sources);
         let there = sources.filter(|source| source.location == site.code).fold(zero, |sum, s| add(sum, s.quantity));
-        let live =
-            |(id, assignment): &(&FulfillmentId, &Assignment)| assignment.site == site.code && !self.order.is_gone(id);
+        let live = |(id, assignment): &(&FulfillmentId, &Assignment)| {
+            assignment.site == site.code && !self.order.will_not_ship(id)
+        };
         let taken = self.order.assignments.iter().filter(live).flat_map(|(_, assignment)| &assignment.lines);
-        let taken = taken.filter(|taken| taken.line == share.line).fold(zero, |sum, t| add(sum, t.quantity));
-        there.less(taken).and_then(|left| left.at_most(share.quantity)).unwrap_or(zero)
+        let taken = taken.filter(|taken| taken.line == goods.line).fold(zero, |sum, t| add(sum, t.quantity));
+        there.less(taken).and_then(|left| left.at_most(goods.quantity)).unwrap_or(zero)
     }
 
     /// The best site that can ship all of it alone.
-    fn one_site(&self, weighed: &[Weighed<'_>]) -> Option<BTreeMap<usize, Vec<Share>>> {
+    fn one_site(&self, weighed: &[Weighed<'_>]) -> Option<BTreeMap<usize, Vec<LineQuantity>>> {
         let (i, _) = weighed.iter().enumerate().find(|(_, w)| w.eligible && w.has_all)?;
-        Some(BTreeMap::from([(i, self.shares.clone())]))
+        Some(BTreeMap::from([(i, self.lines.clone())]))
     }
 
     /// Best site first, each takes what is left and what it has. Nothing where a remainder stays: half an answer would
     /// hide that somebody has to decide.
-    fn split(&self, weighed: &[Weighed<'_>]) -> BTreeMap<usize, Vec<Share>> {
-        let mut plan: BTreeMap<usize, Vec<Share>> = BTreeMap::new();
-        for share in &self.shares {
-            let mut left = share.quantity;
+    fn split(&self, weighed: &[Weighed<'_>]) -> BTreeMap<usize, Vec<LineQuantity>> {
+        let mut plan: BTreeMap<usize, Vec<LineQuantity>> = BTreeMap::new();
+        for goods in &self.lines {
+            let mut left = goods.quantity;
             for (i, w) in weighed.iter().enumerate().filter(|(_, w)| w.eligible) {
-                let Ok(take) = self.at(w.site, share).at_most(left) else { continue };
+                let Ok(take) = self.at(w.site, goods).at_most(left) else { continue };
                 let Ok(rest) = left.less(take) else { continue };
                 if !take.is_zero() {
-                    plan.entry(i).or_default().push(Share { quantity: take, ..share.clone() });
+                    plan.entry(i).or_default().push(LineQuantity { quantity: take, ..goods.clone() });
                     left = rest;
                 }
             }
@@ -260,15 +264,15 @@ impl Site {
     }
 
     /// What has to be known of these lines' goods here.
-    fn handling(&self, lines: &[Share]) -> BTreeMap<LineNo, Handling> {
-        let handling = lines.iter().map(|share| {
-            let kit = self.kits.get(&share.sku).cloned().unwrap_or_default();
-            (share.line, Handling { kit, traced: self.traced.get(&share.sku).copied() })
+    fn handling(&self, lines: &[LineQuantity]) -> BTreeMap<LineNo, Handling> {
+        let handling = lines.iter().map(|goods| {
+            let kit = self.kits.get(&goods.sku).cloned().unwrap_or_default();
+            (goods.line, Handling { kit, traced: self.traced.get(&goods.sku).copied() })
         });
         handling.filter(|(_, handling)| *handling != Handling::default()).collect()
     }
 
-    /// Until when a share that is asked for at `now` should have come how far. The clock starts when work on it can: after the
+    /// Until when a fulfillment that is asked for at `now` should have come how far. The clock starts when work on it can: after the
     /// cut-off, with the next working day.
     pub fn deadlines(&self, level: ServiceLevel, now: Timestamp) -> Deadlines {
         let promise = self.promises.get(&level).copied().unwrap_or_default();
@@ -340,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_could_ship_elsewhere_where_another_site_has_all_of_it_and_nobody_refused_it() {
+    fn a_fulfillment_could_ship_elsewhere_where_another_site_has_all_of_it_and_nobody_refused_it() {
         let sites = [site("EAST", 100, &[]), site("WEST", 110, &[])];
         let routed = |stock: &[LineStock<'_>]| {
             let order = released_with(&[3], stock);
@@ -352,13 +356,13 @@ mod tests {
             ([("EAST", 3), ("WEST", 2)], false),
             ([("EAST", 3), ("NORTH", 3)], false),
         ] {
-            let (order, share) = routed(&[(1, &stock, 0)]);
-            assert_eq!(order.could_ship_elsewhere(&share, &sites, at(2)), elsewhere, "{stock:?}");
+            let (order, fulfillment) = routed(&[(1, &stock, 0)]);
+            assert_eq!(order.could_ship_elsewhere(&fulfillment, &sites, at(2)), elsewhere, "{stock:?}");
         }
     }
 
     fn decide(order: &Order, sites: &[Site], now: Timestamp) -> Routing {
-        let OrderCommand::RecordRouting(routing) = order.routing_question().unwrap().decide(sites, now) else {
+        let OrderCommand::RecordRouting(routing) = order.routing_query().unwrap().decide(sites, now) else {
             panic!("a routing question has a routing for its answer")
         };
         routing
@@ -367,7 +371,7 @@ mod tests {
     /// Who ships how much of which line.
     fn plan(routing: &Routing) -> Vec<(String, Vec<(u32, Quantity)>)> {
         let lines = |assignment: &Assignment| {
-            assignment.lines.iter().map(|share| (share.line.0.get(), share.quantity)).collect()
+            assignment.lines.iter().map(|goods| (goods.line.0.get(), goods.quantity)).collect()
         };
         routing.assignments.iter().map(|assignment| (assignment.site.to_string(), lines(assignment))).collect()
     }
@@ -416,8 +420,8 @@ mod tests {
             plan(&routing),
             [("EAST".to_owned(), vec![(1, each(6))]), ("WEST".to_owned(), vec![(1, each(4)), (2, each(4))]),]
         );
-        let ladders = apply(order, OrderCommand::RecordRouting(routing)).known().unwrap().ladders();
-        assert!(ladders.iter().all(|l| l.in_fulfillment == l.ordered && l.open.is_zero() && l.over.is_zero()));
+        let line_quantities = apply(order, OrderCommand::RecordRouting(routing)).known().unwrap().line_quantities();
+        assert!(line_quantities.iter().all(|l| l.in_fulfillment == l.ordered && l.open.is_zero() && l.over.is_zero()));
     }
 
     #[test]
@@ -425,8 +429,9 @@ mod tests {
         let order = released_with(&[10], &[(1, &[("EAST", 6)], 4)]);
         let routing = decide(&order, &[site("EAST", 1, &[])], at(0));
         assert_eq!(plan(&routing), [("EAST".to_owned(), vec![(1, each(6))])]);
-        let ladder = apply(order, OrderCommand::RecordRouting(routing)).known().unwrap().ladders().remove(0);
-        assert_eq!((ladder.in_fulfillment, ladder.backordered), (each(6), each(4)));
+        let quantities =
+            apply(order, OrderCommand::RecordRouting(routing)).known().unwrap().line_quantities().remove(0);
+        assert_eq!((quantities.in_fulfillment, quantities.backordered), (each(6), each(4)));
     }
 
     #[test]
@@ -460,7 +465,7 @@ mod tests {
         for words in ["EAST: does not ship to US", "NORTH: does not offer", "WEST: has no stock"] {
             assert!(review.reason.contains(words), "{}", review.reason);
         }
-        assert!(stuck.routing_question().is_some(), "it may be routed once a site can");
+        assert!(stuck.routing_query().is_some(), "it may be routed once a site can");
     }
 
     #[test]
@@ -531,13 +536,13 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_is_routed_or_cancelled_has_no_routing_question() {
+    fn an_order_that_is_routed_or_cancelled_has_no_routing_query() {
         let order = released_with(&[10], &[(1, &[("EAST", 10)], 0)]);
         let routing = decide(&order, &[site("EAST", 1, &[])], at(0));
         let cancelled = apply(order.clone(), OrderCommand::Cancel(crate::samples::cancel()));
-        assert!(cancelled.routing_question().is_none());
+        assert!(cancelled.routing_query().is_none());
         assert_eq!(cancelled.decide(OrderCommand::RecordRouting(routing.clone())), Ok(vec![]));
-        assert!(apply(order, OrderCommand::RecordRouting(routing)).routing_question().is_none());
+        assert!(apply(order, OrderCommand::RecordRouting(routing)).routing_query().is_none());
     }
 
     #[test]
@@ -557,6 +562,6 @@ mod tests {
             ],
         );
         assert!(decide(&order, &[site("EAST", 1, &[])], at(0)).assignments.is_empty());
-        assert_eq!(order.known().unwrap().ladders()[0].line, line_no(1));
+        assert_eq!(order.known().unwrap().line_quantities()[0].line, line_no(1));
     }
 }

@@ -10,15 +10,16 @@ use domain::fulfillment::{
 };
 use domain::order::{
     AllocatedLine, Allocation, Amendment, Assignment, CancelRequested, Component, CreditApproved, CreditRefused,
-    Deadlines, Handling, Held, HoldReleased, Invoiced, OrderLine, Overdue, PackageSummary, Progress, Quote, QuotedLine,
-    Released, Routing, ServiceLevel, Share, ShortPolicy, Source, Standing, Submission, Told, Traced,
+    CrmUpdated, Deadlines, Handling, Held, HoldReleased, Invoiced, LineQuantity, OrderLine, Overdue, PackageSummary,
+    Progress, Quote, QuotedLine, Released, RequestStatus, Routing, ServiceLevel, ShortPolicy, Source, Submission,
+    Traced,
 };
 use domain::party::{Destination, PartyRef};
 use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::routing::{Candidate, Reason, Site, Territory};
 use domain::{
-    Effect, EffectRefused, Faltered, Fulfillment, FulfillmentCommand, FulfillmentId, LineNo, Money, Order,
-    OrderCommand, OrderId, Quantity, Rejection, Sending, Uom, Workflow,
+    Effect, EffectFailed, EffectRejected, EffectStarted, Fulfillment, FulfillmentCommand, FulfillmentId, LineNo, Money,
+    Order, OrderCommand, OrderId, Quantity, Rejection, Uom, Workflow,
 };
 use jiff::Timestamp;
 
@@ -52,7 +53,7 @@ pub fn order_id() -> OrderId {
     OrderId::derive(&id("acme-crm"), &id("CRM-1001"))
 }
 
-pub fn share_id(n: u32) -> FulfillmentId {
+pub fn fulfillment_id(n: u32) -> FulfillmentId {
     order_id().fulfillment(n)
 }
 
@@ -123,15 +124,15 @@ pub fn released(number: &str) -> Released {
     Released { sales_order: id(number), revision: 0 }
 }
 
-pub fn share(line: u32, amount: u32) -> Share {
-    Share { line: line_no(line), sku: id(&sku(line)), quantity: each(amount) }
+pub fn line_quantity(line: u32, amount: u32) -> LineQuantity {
+    LineQuantity { line: line_no(line), sku: id(&sku(line)), quantity: each(amount) }
 }
 
-/// The `n`th share, at EAST for odd ones and at WEST for even ones.
-pub fn assignment(n: u32, lines: &[Share]) -> Assignment {
+/// The `n`th fulfillment, at EAST for odd ones and at WEST for even ones.
+pub fn assignment(n: u32, lines: &[LineQuantity]) -> Assignment {
     let (warehouse, site) = if n % 2 == 1 { ("eastco", "EAST") } else { ("shipwest", "WEST") };
     Assignment {
-        fulfillment: share_id(n),
+        fulfillment: fulfillment_id(n),
         warehouse: id(warehouse),
         site: id(site),
         ship_by: at(0).to_zoned(jiff::tz::TimeZone::UTC).date(),
@@ -148,8 +149,14 @@ pub fn routing(assignments: &[Assignment]) -> Routing {
     Routing { candidates: vec![candidate], assignments: assignments.to_vec() }
 }
 
-/// A share's standing: what left and what arrived, by line.
-pub fn progress(n: u32, as_of: u64, standing: Standing, shipped: &[(u32, u32)], delivered: &[(u32, u32)]) -> Progress {
+/// A fulfillment's standing: what left and what arrived, by line.
+pub fn progress(
+    n: u32,
+    as_of: u64,
+    request_status: RequestStatus,
+    shipped: &[(u32, u32)],
+    delivered: &[(u32, u32)],
+) -> Progress {
     let by_line = |lines: &[(u32, u32)]| -> BTreeMap<LineNo, Quantity> {
         lines.iter().map(|(line, amount)| (line_no(*line), each(*amount))).collect()
     };
@@ -160,9 +167,9 @@ pub fn progress(n: u32, as_of: u64, standing: Standing, shipped: &[(u32, u32)], 
     };
     let package = PackageSummary { package: id(&format!("P-{n}")), carrier: None, tracking: None, status };
     Progress {
-        fulfillment: share_id(n),
+        fulfillment: fulfillment_id(n),
         as_of,
-        standing,
+        request_status,
         shipped: by_line(shipped),
         delivered: by_line(delivered),
         packages: vec![package],
@@ -177,8 +184,8 @@ pub fn invoiced(number: &str) -> Invoiced {
     Invoiced { invoice: id(number), total: money("11") }
 }
 
-pub fn told(version: u64, digest: &str) -> Told {
-    Told { version, digest: digest.to_owned() }
+pub fn told(version: u64, digest: &str) -> CrmUpdated {
+    CrmUpdated { version, digest: digest.to_owned() }
 }
 
 pub fn cancel() -> CancelRequested {
@@ -210,22 +217,22 @@ pub fn overdue() -> Overdue {
     Overdue { deadline: at(100_000) }
 }
 
-pub fn sending(effect: Effect, attempt: u32) -> Sending {
-    Sending { effect, key: "key".to_owned(), of_version: 1, until: at(attempt.into()), attempt }
+pub fn started(effect: Effect, attempt: u32) -> EffectStarted {
+    EffectStarted { effect, key: "key".to_owned(), of_version: 1, until: at(attempt.into()), attempt }
 }
 
-pub fn faltered(effect: Effect, attempt: u32) -> Faltered {
-    Faltered { effect, attempt, code: "PRT-001".to_owned(), unsent: false }
+pub fn failed(effect: Effect, attempt: u32) -> EffectFailed {
+    EffectFailed { effect, attempt, code: "PRT-001".to_owned(), not_sent: false }
 }
 
-pub fn refused(effect: Effect, code: &str) -> EffectRefused {
-    EffectRefused { effect, rejection: Rejection::new(code, "no") }
+pub fn refused(effect: Effect, code: &str) -> EffectRejected {
+    EffectRejected { effect, rejection: Rejection::new(code, "no") }
 }
 
-/// The first share, asked for these lines.
-pub fn opened(lines: &[Share]) -> Opened {
+/// The first fulfillment, asked for these lines.
+pub fn opened(lines: &[LineQuantity]) -> Opened {
     Opened {
-        fulfillment: share_id(1),
+        fulfillment: fulfillment_id(1),
         order: order_id(),
         sales_order: id("SO-1"),
         warehouse: id("eastco"),
@@ -239,13 +246,13 @@ pub fn opened(lines: &[Share]) -> Opened {
 }
 
 /// The same, watched: an answer after one hour, the departure after a day, news at least every two days.
-pub fn watched(lines: &[Share]) -> Opened {
+pub fn watched(lines: &[LineQuantity]) -> Opened {
     let deadlines = Deadlines { acknowledge_by: at(60), depart_by: at(1_440), silence_hours: 48 };
     Opened { deadlines: Some(deadlines), ..opened(lines) }
 }
 
 /// The same, with line 1 a kit of so many pieces of what.
-pub fn kit(lines: &[Share], parts: &[(&str, u32)]) -> Opened {
+pub fn kit(lines: &[LineQuantity], parts: &[(&str, u32)]) -> Opened {
     let component =
         |(sku, per_kit): &(&str, u32)| Component { sku: id(sku), per_kit: NonZeroU32::new(*per_kit).unwrap() };
     let handling = Handling { kit: parts.iter().map(component).collect(), traced: None };
@@ -253,14 +260,14 @@ pub fn kit(lines: &[Share], parts: &[(&str, u32)]) -> Opened {
 }
 
 /// The same, with line 1 to be traced.
-pub fn traceable(lines: &[Share], traced: Traced) -> Opened {
+pub fn traceable(lines: &[LineQuantity], traced: Traced) -> Opened {
     let handling = Handling { kit: vec![], traced: Some(traced) };
     Opened { handling: BTreeMap::from([(line_no(1), handling)]), ..opened(lines) }
 }
 
 /// So many pieces of a part of line 1.
-pub fn part(sku: &str, amount: u32) -> Share {
-    Share { line: line_no(1), sku: id(sku), quantity: each(amount) }
+pub fn part(sku: &str, amount: u32) -> LineQuantity {
+    LineQuantity { line: line_no(1), sku: id(sku), quantity: each(amount) }
 }
 
 pub fn accepted(reference: &str) -> FulfillmentCommand {
@@ -284,7 +291,7 @@ pub fn closed(when: i64) -> FulfillmentCommand {
 }
 
 pub fn late(missing: Missing, due: i64) -> FulfillmentCommand {
-    FulfillmentCommand::RaiseLate(opened(&[share(1, 3)]), Late { missing, due: at(due) })
+    FulfillmentCommand::RaiseLate(opened(&[line_quantity(1, 3)]), Late { missing, due: at(due) })
 }
 
 /// The same package with its lots: so many pieces of which.
@@ -309,7 +316,7 @@ fn with_traced(packed: FulfillmentCommand, traced: Vec<TracedGoods>) -> Fulfillm
     FulfillmentCommand::RecordPacked(Packed { traced, ..packed })
 }
 
-pub fn packed(package: &str, when: i64, lines: &[Share], tracking: Option<&str>) -> FulfillmentCommand {
+pub fn packed(package: &str, when: i64, lines: &[LineQuantity], tracking: Option<&str>) -> FulfillmentCommand {
     FulfillmentCommand::RecordPacked(Packed {
         package: id(package),
         at: at(when),
@@ -336,7 +343,7 @@ pub fn milestone(package: &str, when: i64, kind: MilestoneKind) -> FulfillmentCo
     })
 }
 
-pub fn goods_issued(package: &str, document: &str, lines: &[Share]) -> FulfillmentCommand {
+pub fn goods_issued(package: &str, document: &str, lines: &[LineQuantity]) -> FulfillmentCommand {
     let issued = GoodsIssued { package: id(package), document: id(document), lines: lines.to_vec() };
     FulfillmentCommand::RecordGoodsIssued(issued)
 }
@@ -352,15 +359,15 @@ pub fn play<W: Workflow>(state: W, commands: impl IntoIterator<Item = W::Command
     commands.into_iter().fold(state, apply)
 }
 
-/// The first share, opened and announced.
-pub fn open(lines: &[Share]) -> Fulfillment {
+/// The first fulfillment, opened and announced.
+pub fn open(lines: &[LineQuantity]) -> Fulfillment {
     open_as(opened(lines))
 }
 
-/// A share, opened and announced.
+/// A fulfillment, opened and announced.
 pub fn open_as(opened: Opened) -> Fulfillment {
-    let sending = sending(Effect::RequestFulfillment, 1);
-    play(Fulfillment::default(), [FulfillmentCommand::Open(opened, sending)])
+    let started = started(Effect::RequestFulfillment, 1);
+    play(Fulfillment::default(), [FulfillmentCommand::Open(opened, started)])
 }
 
 /// The commands that bring an order of `lines` pieces to its release, everything in stock at both sites.
@@ -379,9 +386,9 @@ pub fn to_release(lines: &[u32]) -> Vec<OrderCommand> {
     ]
 }
 
-/// An order of `lines` pieces, split as `shares` say.
-pub fn routed(lines: &[u32], shares: &[&[Share]]) -> Order {
-    let assignments: Vec<Assignment> = (1..).zip(shares).map(|(n, lines)| assignment(n, lines)).collect();
+/// An order of `lines` pieces, split as `fulfillments` say.
+pub fn routed(lines: &[u32], fulfillments: &[&[LineQuantity]]) -> Order {
+    let assignments: Vec<Assignment> = (1..).zip(fulfillments).map(|(n, lines)| assignment(n, lines)).collect();
     let commands = to_release(lines).into_iter().chain([OrderCommand::RecordRouting(routing(&assignments))]);
     play(Order::default(), commands)
 }

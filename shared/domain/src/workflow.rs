@@ -32,19 +32,16 @@ pub trait Workflow: Default + Clone + fmt::Debug {
     fn evolve(self, event: &Self::Event) -> Self;
 
     /// The effects that are announced and not yet answered.
-    fn sendings(&self) -> &Sendings;
+    fn open_effects(&self) -> &OpenEffects;
 
     /// The command that announces an effect.
-    fn announce(sending: Sending) -> Self::Command;
+    fn announce(started: EffectStarted) -> Self::Command;
 
     /// The command that records that a call ended without a usable answer.
-    fn falter(faltered: Faltered) -> Self::Command;
+    fn effect_failed(failed: EffectFailed) -> Self::Command;
 
     /// The command that records that the partner refused a call.
-    fn refuse(refused: EffectRefused) -> Self::Command;
-
-    /// Whether `event` is news for others. Claims are bookkeeping: they stay in the journal and are not published.
-    fn is_public(event: &Self::Event) -> bool;
+    fn effect_rejected(refused: EffectRejected) -> Self::Command;
 }
 
 /// Folds `events` over the empty state.
@@ -95,7 +92,7 @@ pub enum Effect {
         part: u32,
     },
     /// Stock that was set aside is given back.
-    ReleaseAllocation {
+    Deallocate {
         /// Which of the order's allocations.
         part: u32,
     },
@@ -105,7 +102,7 @@ pub enum Effect {
     CancelSalesOrder,
     /// The warehouse is asked to ship.
     RequestFulfillment,
-    /// The warehouse is asked to give its share back unshipped.
+    /// The warehouse is asked to give its fulfillment back unshipped.
     WithdrawFulfillment,
     /// A package's goods issue is posted at the ERP.
     PostGoodsIssue {
@@ -133,7 +130,7 @@ pub(crate) fn is_first(part: &u32) -> bool {
 /// Another delivery of the same work keeps its hands off until `until`; after that it repeats with the same key, or looks
 /// the outcome up, as the partner's submission semantics say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Sending {
+pub struct EffectStarted {
     /// What is about to be done.
     #[serde(flatten)]
     pub effect: Effect,
@@ -165,29 +162,29 @@ pub trait EffectRequest {
 }
 
 /// The open claims of one stream.
-pub type Sendings = BTreeMap<Effect, Claim>;
+pub type OpenEffects = BTreeMap<Effect, Claim>;
 
 /// How an open claim stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// Somebody may be at it until the sending's `until`.
-    Held(Sending),
+    Held(EffectStarted),
     /// The last attempt ended without a usable answer: anyone may try again at once.
-    Faltered(Sending),
+    Failed(EffectStarted),
 }
 
 impl Claim {
     /// The announcement, whoever holds it.
-    pub fn sending(&self) -> &Sending {
+    pub fn started(&self) -> &EffectStarted {
         match self {
-            Self::Held(sending) | Self::Faltered(sending) => sending,
+            Self::Held(started) | Self::Failed(started) => started,
         }
     }
 }
 
 /// A call that ended without a usable answer; the effect is possibly done, unless it says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Faltered {
+pub struct EffectFailed {
     /// What was tried.
     #[serde(flatten)]
     pub effect: Effect,
@@ -197,20 +194,20 @@ pub struct Faltered {
     pub code: String,
     /// Whether this attempt certainly did nothing: it never left, or the partner said "later".
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unsent: bool,
+    pub not_sent: bool,
 }
 
-impl Faltered {
+impl EffectFailed {
     /// Whether nothing was done for certain: the attempt did nothing, and none before it may have.
     pub fn did_nothing(&self) -> bool {
-        self.unsent && self.attempt == 1
+        self.not_sent && self.attempt == 1
     }
 }
 
 /// A call that the partner refused for a reason of its own; nothing was done, unless the reason
 /// [leaves doubt](Rejection::leaves_doubt).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct EffectRefused {
+pub struct EffectRejected {
     /// What was refused.
     #[serde(flatten)]
     pub effect: Effect,
@@ -219,35 +216,35 @@ pub struct EffectRefused {
 }
 
 /// Opens a claim, or renews one.
-pub(crate) fn claim(sendings: &mut Sendings, sending: &Sending) {
-    sendings.insert(sending.effect.clone(), Claim::Held(sending.clone()));
+pub(crate) fn claim(open_effects: &mut OpenEffects, started: &EffectStarted) {
+    open_effects.insert(started.effect.clone(), Claim::Held(started.clone()));
 }
 
 /// Whether the claim of this very attempt is held.
-pub(crate) fn is_held(sendings: &Sendings, faltered: &Faltered) -> bool {
-    match sendings.get(&faltered.effect) {
-        Some(Claim::Held(sending)) => sending.attempt == faltered.attempt,
-        Some(Claim::Faltered(_)) | None => false,
+pub(crate) fn is_held(open_effects: &OpenEffects, failed: &EffectFailed) -> bool {
+    match open_effects.get(&failed.effect) {
+        Some(Claim::Held(started)) => started.attempt == failed.attempt,
+        Some(Claim::Failed(_)) | None => false,
     }
 }
 
 /// Lets go of a claim without closing it, unless there is nothing to doubt.
-pub(crate) fn let_go(sendings: &mut Sendings, faltered: &Faltered) {
-    if !is_held(sendings, faltered) {
+pub(crate) fn let_go(open_effects: &mut OpenEffects, failed: &EffectFailed) {
+    if !is_held(open_effects, failed) {
         return;
     }
-    if faltered.did_nothing() {
-        sendings.remove(&faltered.effect);
-    } else if let Some(claim) = sendings.get_mut(&faltered.effect) {
-        *claim = Claim::Faltered(claim.sending().clone());
+    if failed.did_nothing() {
+        open_effects.remove(&failed.effect);
+    } else if let Some(claim) = open_effects.get_mut(&failed.effect) {
+        *claim = Claim::Failed(claim.started().clone());
     }
 }
 
 /// A refusal closes its claim; one that leaves doubt only lets go of it, so that whoever undoes the effect finds it.
-pub(crate) fn close_refused(sendings: &mut Sendings, refused: &EffectRefused) {
-    match sendings.remove(&refused.effect) {
+pub(crate) fn close_refused(open_effects: &mut OpenEffects, refused: &EffectRejected) {
+    match open_effects.remove(&refused.effect) {
         Some(claim) if refused.rejection.leaves_doubt() => {
-            sendings.insert(refused.effect.clone(), Claim::Faltered(claim.sending().clone()));
+            open_effects.insert(refused.effect.clone(), Claim::Failed(claim.started().clone()));
         }
         Some(_) | None => {}
     }

@@ -7,7 +7,7 @@ use domain::mutants::{self, Mutant};
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use crate::context::{Context, Notice, Work};
+use crate::context::{Context, EventEnvelope, Work};
 use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::stores::{Due, DueItem, sortable};
 
@@ -112,12 +112,12 @@ impl Settled {
 
 /// Works on `records` concurrently and returns the ids of those that have to be delivered again.
 ///
-/// `handle` gets the parsed work and its context; `dice` is a number in 0..1000 for the jitter.
+/// `handle` gets the parsed work and its context; `rng` is a number in 0..1000 for the jitter.
 pub async fn run<W: Work, F>(
     step: &Step,
     records: &[Record],
     now: impl Fn() -> Timestamp,
-    dice: impl Fn() -> u32,
+    rng: impl Fn() -> u32,
     queue: &impl Queue,
     due: &impl Due,
     handle: impl Fn(W, Context) -> F,
@@ -125,9 +125,9 @@ pub async fn run<W: Work, F>(
 where
     F: Future<Output = Result<Outcome, Failure>>,
 {
-    let (now, dice, handle) = (&now, &dice, &handle);
+    let (now, rng, handle) = (&now, &rng, &handle);
     let one = |record| async move {
-        let settled = settle(step, record, now(), dice(), queue, due, handle).await;
+        let settled = settle(step, record, now(), rng(), queue, due, handle).await;
         (!settled.acknowledged()).then(|| record.id.clone())
     };
     let failed = join_all(records.iter().map(one)).await.into_iter().flatten();
@@ -139,7 +139,7 @@ pub async fn settle<W: Work, F>(
     step: &Step,
     record: &Record,
     now: Timestamp,
-    dice: u32,
+    rng: u32,
     queue: &impl Queue,
     due: &impl Due,
     handle: &impl Fn(W, Context) -> F,
@@ -147,14 +147,14 @@ pub async fn settle<W: Work, F>(
 where
     F: Future<Output = Result<Outcome, Failure>>,
 {
-    let notice = Notice::read(&record.body);
-    let (correlation, stream, event_time) = match &notice {
-        Ok(notice) => (notice.correlation.to_string(), notice.subject.to_string(), notice.time),
+    let envelope = EventEnvelope::read(&record.body);
+    let (correlation, stream, event_time) = match &envelope {
+        Ok(envelope) => (envelope.correlation.to_string(), envelope.subject.to_string(), envelope.time),
         Err(_) => (String::new(), String::new(), now),
     };
-    let result = match notice {
-        Ok(notice) => match W::read(&notice) {
-            Ok(work) => handle(work, context(step, &notice, now)).await,
+    let result = match envelope {
+        Ok(envelope) => match W::read(&envelope) {
+            Ok(work) => handle(work, context(step, &envelope, now)).await,
             Err(failure) => Err(failure),
         },
         Err(failure) => Err(failure),
@@ -172,34 +172,34 @@ where
                     }
                     // Nobody saw that the parent is still missing: whoever wakes its children may have been here already.
                     Err(Failure::Deferred { .. }) => {
-                        again(record, dice, queue, Code::StoreBusy, "its parent came, and somebody is at it").await
+                        again(record, rng, queue, Code::StoreBusy, "its parent came, and somebody is at it").await
                     }
                     Err(Failure::Transient { code, cause } | Failure::Permanent { code, cause }) => {
-                        again(record, dice, queue, code, &cause).await
+                        again(record, rng, queue, code, &cause).await
                     }
                 },
                 Ok(()) => Settled::Deferred { until, why: why.as_str() },
-                Err(_) => again(record, dice, queue, Code::StoreBusy, "the due item could not be written").await,
+                Err(_) => again(record, rng, queue, Code::StoreBusy, "the due item could not be written").await,
             }
         }
         Err(Failure::Transient { code, cause }) if record.receive_count < step.attempts => {
-            again(record, dice, queue, code, &cause).await
+            again(record, rng, queue, code, &cause).await
         }
         Err(Failure::Transient { code, cause } | Failure::Permanent { code, cause }) => {
-            park(step, record, &correlation, &stream, now, dice, queue, code, &cause).await
+            park(step, record, &correlation, &stream, now, rng, queue, code, &cause).await
         }
     };
     log(step, record, &correlation, &stream, &settled);
     settled
 }
 
-fn context(step: &Step, notice: &Notice<'_>, now: Timestamp) -> Context {
+fn context(step: &Step, envelope: &EventEnvelope<'_>, now: Timestamp) -> Context {
     Context {
         function: step.function,
-        correlation: notice.correlation.to_string(),
-        traceparent: notice.traceparent.as_deref().map(str::to_owned),
+        correlation: envelope.correlation.to_string(),
+        traceparent: envelope.traceparent.as_deref().map(str::to_owned),
         now,
-        event_time: notice.time,
+        event_time: envelope.time,
         lease: step.lease,
         epoch: step.epoch.clone(),
     }
@@ -251,9 +251,9 @@ async fn look_again<W: Work, F>(
 where
     F: Future<Output = Result<Outcome, Failure>>,
 {
-    let notice = Notice::read(&record.body)?;
-    let work = W::read(&notice)?;
-    handle(work, context(step, &notice, now)).await
+    let envelope = EventEnvelope::read(&record.body)?;
+    let work = W::read(&envelope)?;
+    handle(work, context(step, &envelope, now)).await
 }
 
 /// Into the dead-letter queue, with the cause. If even that fails, the queue delivers the message again.
@@ -264,7 +264,7 @@ async fn park(
     correlation: &str,
     stream: &str,
     now: Timestamp,
-    dice: u32,
+    rng: u32,
     queue: &impl Queue,
     code: Code,
     cause: &str,
@@ -284,22 +284,22 @@ async fn park(
     }
     match queue.park(&parked).await {
         Ok(()) => Settled::Parked(code),
-        Err(_) => again(record, dice, queue, code, "the dead-letter queue did not take it").await,
+        Err(_) => again(record, rng, queue, code, "the dead-letter queue did not take it").await,
     }
 }
 
 /// Back to the queue. Should the pause not be settable, the queue's own visibility timeout is the pause.
-async fn again(record: &Record, dice: u32, queue: &impl Queue, code: Code, cause: &str) -> Settled {
-    let pause = backoff(record.receive_count, dice);
+async fn again(record: &Record, rng: u32, queue: &impl Queue, code: Code, cause: &str) -> Settled {
+    let pause = backoff(record.receive_count, rng);
     match queue.delay(&record.receipt, pause).await {
         Ok(()) | Err(_) => Settled::Retried { code, pause, cause: crate::redact::text(cause) },
     }
 }
 
 /// One second doubling to five minutes, half of it by chance: messages that failed together do not come back together.
-pub fn backoff(receive_count: u32, dice: u32) -> Duration {
+pub fn backoff(receive_count: u32, rng: u32) -> Duration {
     let ceiling = 1_000u64.saturating_mul(1 << receive_count.saturating_sub(1).min(9)).min(300_000);
-    Duration::from_millis(ceiling / 2 + ceiling * u64::from(dice.min(1_000)) / 2_000)
+    Duration::from_millis(ceiling / 2 + ceiling * u64::from(rng.min(1_000)) / 2_000)
 }
 
 /// One line per settled message, told at the edge and nowhere else.

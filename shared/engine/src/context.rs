@@ -68,7 +68,7 @@ pub const SKEW: Duration = Duration::from_secs(2);
 
 /// An event as it comes from the bus: CloudEvents 1.0, the payload still unread.
 #[derive(Debug, Deserialize)]
-pub struct Notice<'a> {
+pub struct EventEnvelope<'a> {
     /// `<epoch>/<stream>/<version>/<n>`.
     #[serde(borrow)]
     pub id: Cow<'a, str>,
@@ -95,10 +95,10 @@ pub struct Notice<'a> {
 #[derive(Deserialize)]
 struct BusEvent<'a> {
     #[serde(borrow)]
-    detail: Notice<'a>,
+    detail: EventEnvelope<'a>,
 }
 
-impl<'a> Notice<'a> {
+impl<'a> EventEnvelope<'a> {
     /// Reads a queue's message body.
     ///
     /// # Errors
@@ -135,7 +135,7 @@ pub trait Work: Sized {
     ///
     /// # Errors
     /// An event that does not ask for this work: permanent.
-    fn read(notice: &Notice<'_>) -> Result<Self, Failure>;
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure>;
 }
 
 /// Something about an order.
@@ -146,8 +146,8 @@ pub struct OrderWork {
 }
 
 impl Work for OrderWork {
-    fn read(notice: &Notice<'_>) -> Result<Self, Failure> {
-        Ok(Self { order: notice.id_of("order")? })
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
+        Ok(Self { order: envelope.id_of("order")? })
     }
 }
 
@@ -159,42 +159,29 @@ pub struct StreamWork {
 }
 
 impl Work for StreamWork {
-    fn read(notice: &Notice<'_>) -> Result<Self, Failure> {
-        Ok(Self { stream: notice.subject.to_string() })
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
+        Ok(Self { stream: envelope.subject.to_string() })
     }
 }
 
-/// One warehouse's share has to be dealt with.
+/// One warehouse's fulfillment has to be dealt with.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct ShareWork {
-    /// Which share.
-    pub fulfillment: FulfillmentId,
-}
-
-impl Work for ShareWork {
-    /// An event of the share's own names it as its subject, one of the order's in its payload.
-    fn read(notice: &Notice<'_>) -> Result<Self, Failure> {
-        match notice.subject.split_once('/') {
-            Some(("fulfillment", _)) => Ok(Self { fulfillment: notice.id_of("fulfillment")? }),
-            Some(_) | None => notice.payload(),
-        }
-    }
-}
-
-/// Something about a fulfilment.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FulfillmentWork {
-    /// Which one.
+    /// Which fulfillment.
     pub fulfillment: FulfillmentId,
 }
 
 impl Work for FulfillmentWork {
-    fn read(notice: &Notice<'_>) -> Result<Self, Failure> {
-        Ok(Self { fulfillment: notice.id_of("fulfillment")? })
+    /// An event of the fulfillment's own names it as its subject, one of the order's in its payload.
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
+        match envelope.subject.split_once('/') {
+            Some(("fulfillment", _)) => Ok(Self { fulfillment: envelope.id_of("fulfillment")? }),
+            Some(_) | None => envelope.payload(),
+        }
     }
 }
 
-/// Something about a package, or about any of a share's.
+/// Something about a package, or about any of a fulfillment's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageWork {
     /// Whose.
@@ -204,14 +191,14 @@ pub struct PackageWork {
 }
 
 impl Work for PackageWork {
-    fn read(notice: &Notice<'_>) -> Result<Self, Failure> {
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
         #[derive(Deserialize)]
         struct Payload {
             #[serde(default)]
             package: Option<PackageId>,
         }
-        let Payload { package } = notice.payload()?;
-        Ok(Self { fulfillment: notice.id_of("fulfillment")?, package })
+        let Payload { package } = envelope.payload()?;
+        Ok(Self { fulfillment: envelope.id_of("fulfillment")?, package })
     }
 }
 
@@ -225,7 +212,7 @@ pub struct DeliveryWork {
 }
 
 impl Work for DeliveryWork {
-    fn read(notice: &Notice<'_>) -> Result<Self, Failure> {
-        notice.payload()
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
+        envelope.payload()
     }
 }

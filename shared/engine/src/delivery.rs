@@ -85,7 +85,7 @@ pub struct DeliveryReceived {
 
 /// What became of a delivery that was to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kept {
+pub enum StoreOutcome {
     /// It is new, and kept.
     New,
     /// The same bytes were kept before.
@@ -93,6 +93,6 @@ pub enum Kept {
     /// Other bytes were kept under this id; the first ones stand.
     Conflict {
         /// The digest of what was kept.
-        kept: String,
+        stored: String,
     },
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use domain::mutants::{self, Mutant};
 use domain::workflow::Claim as OpenClaim;
-use domain::{EffectRefused, EffectRequest, Faltered, Sending, Workflow};
+use domain::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, Workflow};
 use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, Wait};
 use crate::journal::{Append, Journal, Stream};
-use crate::partner::{Addressee, Attempt, CallFailure, Ready};
+use crate::partner::{Attempt, CallFailure, Ready, Recipient};
 
 /// Whether the effect is this delivery's to carry out.
 #[derive(Debug)]
@@ -29,9 +29,9 @@ pub enum Claimed<W: Workflow, R> {
 #[derive(Debug)]
 pub struct Claim<W: Workflow> {
     stream: Stream<W>,
-    sending: Sending,
+    started: EffectStarted,
     /// The sending before this one, which may have had its effect.
-    earlier: Option<Sending>,
+    earlier: Option<EffectStarted>,
     /// How often the effect was announced, this time included.
     tries: u32,
 }
@@ -64,7 +64,7 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
     id: &W::Id,
     cx: &Context,
     guard: impl Fn(&W) -> Option<R>,
-    announce: impl Fn(Sending) -> W::Command,
+    announce: impl Fn(EffectStarted) -> W::Command,
 ) -> Result<Claimed<W, R>, Failure> {
     let mut is_ready = false;
     for _ in 0..RACES {
@@ -74,41 +74,41 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
         if let Some(until) = request.not_before().filter(|until| *until > cx.now) {
             return Err(Failure::Deferred { until, why: Wait::Claimed });
         }
-        let earlier = stream.state.sendings().get(&request.effect());
+        let earlier = stream.state.open_effects().get(&request.effect());
         let attempt = match earlier {
-            Some(OpenClaim::Held(sending)) if sending.until > cx.now && !mutants::on(Mutant::ClaimIgnored) => {
-                return Err(Failure::Deferred { until: sending.until, why: Wait::Claimed });
+            Some(OpenClaim::Held(started)) if started.until > cx.now && !mutants::on(Mutant::ClaimIgnored) => {
+                return Err(Failure::Deferred { until: started.until, why: Wait::Claimed });
             }
-            Some(open) => open.sending().attempt.saturating_add(1),
+            Some(open) => open.started().attempt.saturating_add(1),
             None => 1,
         };
-        let earlier = earlier.map(|open| open.sending().clone());
-        let tries = stream.how_often(&cx.cause(&format!("{}#sending-", request.key())));
+        let earlier = earlier.map(|open| open.started().clone());
+        let tries = stream.how_often(&cx.cause(&format!("{}#started-", request.key())));
         // Once, however often others are faster: what being ready obtained is kept for the call.
         if !is_ready {
-            let ready = partner.ready(cx, Addressee::of(&request)).await;
+            let ready = partner.ready(cx, Recipient::of(&request)).await;
             ready.map_err(|failure| behind(failure, tries))?;
             is_ready = true;
         }
         let (effect, key) = (request.effect(), request.key());
-        let sending = Sending { effect, key, of_version: stream.version, until: cx.until(), attempt };
-        let events = match stream.state.decide(announce(sending.clone())) {
+        let started = EffectStarted { effect, key, of_version: stream.version, until: cx.until(), attempt };
+        let events = match stream.state.decide(announce(started.clone())) {
             Ok(events) => events,
             Err(rejection) => {
                 return Err(Failure::permanent(crate::failure::Code::StateImpossible, rejection.to_string()));
             }
         };
         // A claim belongs to one delivery: its cause is the place in the stream, not the work.
-        let cause = cx.cause(&format!("{}#sending-{}", sending.key, stream.version + 1));
+        let cause = cx.cause(&format!("{}#started-{}", started.key, stream.version + 1));
         let commit = stream.next(cx, &cause, &events)?;
         if mutants::on(Mutant::EffectUnannounced) {
-            return Ok(Claimed::Mine(Claim { stream, sending, earlier, tries: tries.saturating_add(1) }, request));
+            return Ok(Claimed::Mine(Claim { stream, started, earlier, tries: tries.saturating_add(1) }, request));
         }
         match journal.append(&commit).await? {
             Append::Committed => {
                 stream.version = commit.version;
                 stream.state = events.iter().fold(stream.state, W::evolve);
-                return Ok(Claimed::Mine(Claim { stream, sending, earlier, tries: tries.saturating_add(1) }, request));
+                return Ok(Claimed::Mine(Claim { stream, started, earlier, tries: tries.saturating_add(1) }, request));
             }
             Append::Raced => {}
         }
@@ -147,7 +147,7 @@ impl<W: Workflow> Claim<W> {
         cx: &Context,
         answer: Result<W::Command, CallFailure>,
     ) -> Result<Outcome, Failure> {
-        let Sending { effect, key, of_version, attempt, until: held_until } = self.sending.clone();
+        let EffectStarted { effect, key, of_version, attempt, until: held_until } = self.started.clone();
         // The cause names the claim by its place in the stream: an answer to another claim is another fact, which `decide`
         // weighs, even where both are first attempts (what was undone once may have to be undone again; what never left is
         // sent again under the same number).
@@ -158,14 +158,14 @@ impl<W: Workflow> Claim<W> {
                 self.stream.commit(journal, cx, &cause, command).await
             }
             Err(CallFailure::Unknown { cause, .. }) if mutants::on(Mutant::TimeoutTakenForNo) => {
-                let refused = EffectRefused { effect, rejection: domain::Rejection::new("NO_ANSWER", cause) };
+                let refused = EffectRejected { effect, rejection: domain::Rejection::new("NO_ANSWER", cause) };
                 let cause = cx.cause(&format!("{key}#refused-{claim}"));
-                self.stream.commit(journal, cx, &cause, W::refuse(refused)).await
+                self.stream.commit(journal, cx, &cause, W::effect_rejected(refused)).await
             }
             Err(CallFailure::Refused(rejection)) => {
-                let refused = EffectRefused { effect, rejection: rejection.clone() };
+                let refused = EffectRejected { effect, rejection: rejection.clone() };
                 let cause = cx.cause(&format!("{key}#refused-{claim}"));
-                self.stream.commit(journal, cx, &cause, W::refuse(refused)).await?;
+                self.stream.commit(journal, cx, &cause, W::effect_rejected(refused)).await?;
                 Ok(Outcome::Rejected(rejection.to_string()))
             }
             Err(
@@ -175,10 +175,10 @@ impl<W: Workflow> Claim<W> {
                 | CallFailure::Closed { .. }
                 | CallFailure::Ours { .. }),
             ) => {
-                let (code, unsent) = (failure.code().as_str().to_owned(), failure.is_undone());
-                let cause = cx.cause(&format!("{key}#faltered-{claim}"));
-                let faltered = Faltered { effect, attempt, code, unsent };
-                self.stream.commit(journal, cx, &cause, W::falter(faltered)).await?;
+                let (code, not_sent) = (failure.code().as_str().to_owned(), failure.is_undone());
+                let cause = cx.cause(&format!("{key}#failed-{claim}"));
+                let failed = EffectFailed { effect, attempt, code, not_sent };
+                self.stream.commit(journal, cx, &cause, W::effect_failed(failed)).await?;
                 // A partner that was looked at and has to be looked at again shows what it took some time after whoever sent
                 // last was done: this claim is now the last.
                 let was_looking = self.earlier.is_some() && matches!(failure, CallFailure::Limited { .. });

@@ -27,12 +27,12 @@ pub struct OrderChange {
     /// Of which order.
     pub order: OrderId,
     /// What.
-    pub wanted: Wanted,
+    pub request: ChangeRequest,
 }
 
 /// What can be wanted of an order. Reasons are the asker's words, redacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum ChangeRequest {
     /// That it be cancelled.
     Cancel {
         /// Why.
@@ -60,7 +60,7 @@ pub enum Wanted {
 /// What a warehouse reported in one document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reported {
-    /// About which share.
+    /// About which fulfillment.
     pub fulfillment: FulfillmentId,
     /// The facts, in the document's order.
     pub commands: Vec<FulfillmentCommand>,

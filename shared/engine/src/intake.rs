@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::failure::{Code, Failure, Outcome};
 use crate::inbound::NewOrder;
-use crate::journal::{Found, Founding, Journal, Stream};
+use crate::journal::{CreateOutcome, Journal, NewStream, Stream};
 use crate::stores::{DueItem, Parties};
 
 /// The step that looks at an order when its deadline has come.
@@ -56,13 +56,13 @@ pub async fn submit(
     let id = new.submission.ship_to.order.clone();
     let mut stream = Stream::<Order>::load(journal, &id, cx).await?;
     if stream.version == 0 {
-        parties.keep(&new.submission.ship_to, &new.party).await?;
-        let mut founding = founding(&stream, cx, work_key, &new)?;
-        founding.unique.extend(idempotency.map(|key| format!("{IDEMPOTENCY}{key}")));
-        match journal.found(&founding).await? {
-            Found::Committed => return Ok((id, Submitted::Created)),
-            Found::Exists => stream = Stream::load(journal, &id, cx).await?,
-            Found::Taken { key, owner } => {
+        parties.store(&new.submission.ship_to, &new.party).await?;
+        let mut new_stream = new_stream(&stream, cx, work_key, &new)?;
+        new_stream.unique.extend(idempotency.map(|key| format!("{IDEMPOTENCY}{key}")));
+        match journal.create(&new_stream).await? {
+            CreateOutcome::Committed => return Ok((id, Submitted::Created)),
+            CreateOutcome::Exists => stream = Stream::load(journal, &id, cx).await?,
+            CreateOutcome::Taken { key, owner } => {
                 let owner: OrderId = owner.strip_prefix("order/").unwrap_or("").parse()?;
                 if key.starts_with(IDEMPOTENCY) {
                     return Ok((owner, Submitted::KeyReused));
@@ -82,7 +82,7 @@ pub async fn submit(
 
 const IDEMPOTENCY: &str = "idempotency/";
 
-fn founding(stream: &Stream<Order>, cx: &Context, work_key: &str, new: &NewOrder) -> Result<Founding, Failure> {
+fn new_stream(stream: &Stream<Order>, cx: &Context, work_key: &str, new: &NewOrder) -> Result<NewStream, Failure> {
     let submission = &new.submission;
     let command = OrderCommand::Submit(submission.clone());
     let events = stream.state.decide(command).map_err(|e| Failure::permanent(Code::StateImpossible, e.to_string()))?;
@@ -97,7 +97,7 @@ fn founding(stream: &Stream<Order>, cx: &Context, work_key: &str, new: &NewOrder
         parent: None,
     };
     let commit = stream.next(cx, &cx.cause(work_key), &events)?;
-    Ok(Founding { commit, unique: vec![format!("po/{}", base32(&natural, 32))], deadline })
+    Ok(NewStream { commit, unique: vec![format!("po/{}", base32(&natural, 32))], deadline })
 }
 
 /// The message that the deadline's due item puts into its step's queue: shaped as the bus would deliver it.

@@ -47,7 +47,7 @@ pub enum Append {
 
 /// A stream's first commit, with all that has to exist exactly when the stream does.
 #[derive(Debug, Clone)]
-pub struct Founding {
+pub struct NewStream {
     /// Version 1.
     pub commit: Commit,
     /// Natural keys that no other stream may have, such as `po/<hash>`.
@@ -58,14 +58,14 @@ pub struct Founding {
 
 /// What became of a founding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum CreateOutcome {
     /// The stream exists now.
     Committed,
     /// The stream existed before.
     Exists,
     /// Another stream has one of the natural keys.
     Taken {
-        /// Which key, as in [`Founding::unique`].
+        /// Which key, as in [`NewStream::unique`].
         key: String,
         /// That stream.
         owner: String,
@@ -81,7 +81,7 @@ pub trait Journal {
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>>;
 
     /// Writes a stream's first commit, its natural keys and its deadline: all of them or none.
-    fn found(&self, founding: &Founding) -> impl Future<Output = Result<Found, Failure>>;
+    fn create(&self, new_stream: &NewStream) -> impl Future<Output = Result<CreateOutcome, Failure>>;
 }
 
 impl<J: Journal> Journal for &J {
@@ -91,8 +91,8 @@ impl<J: Journal> Journal for &J {
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>> {
         (**self).append(commit)
     }
-    fn found(&self, founding: &Founding) -> impl Future<Output = Result<Found, Failure>> {
-        (**self).found(founding)
+    fn create(&self, new_stream: &NewStream) -> impl Future<Output = Result<CreateOutcome, Failure>> {
+        (**self).create(new_stream)
     }
 }
 

@@ -8,8 +8,8 @@ use domain::fulfillment::{
     Accepted, FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Rejected, Withdrawal, Withdrawn,
 };
 use domain::order::{
-    Allocation, AllocationRelease, AllocationRequest, CreditApproved, CreditQuestion, CreditRefused, InvoiceRequest,
-    Invoiced, PriceQuestion, Quote, Released, SalesOrder, SalesOrderCancellation, Share, StockQuestion, Telling,
+    Allocation, AllocationRequest, CreditApproved, CreditQuery, CreditRefused, CrmUpdate, Deallocation, InvoiceRequest,
+    Invoiced, LineQuantity, PriceQuery, Quote, Released, SalesOrder, SalesOrderCancellation, StockQuery,
 };
 use domain::party::Party;
 use domain::{DocumentNumber, EffectRequest, FulfillmentCommand, PartnerId, Rejection};
@@ -112,14 +112,14 @@ impl CallFailure {
 
 /// Who is about to be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Addressee<'a> {
+pub enum Recipient<'a> {
     /// The ERP.
     Erp,
     /// A third party's warehouse.
     Warehouse(&'a PartnerId),
 }
 
-impl<'a> Addressee<'a> {
+impl<'a> Recipient<'a> {
     /// The one that `request` goes to.
     pub fn of(request: &'a impl EffectRequest) -> Self {
         request.warehouse().map_or(Self::Erp, Self::Warehouse)
@@ -133,12 +133,12 @@ pub trait Ready {
     ///
     /// # Errors
     /// Deferred, until it may be asked.
-    fn ready(&self, cx: &Context, to: Addressee<'_>) -> impl Future<Output = Result<(), Failure>>;
+    fn ready(&self, cx: &Context, to: Recipient<'_>) -> impl Future<Output = Result<(), Failure>>;
 }
 
 /// Whoever speaks to a partner without a gate may always ask.
 impl Ready for () {
-    async fn ready(&self, _cx: &Context, _to: Addressee<'_>) -> Result<(), Failure> {
+    async fn ready(&self, _cx: &Context, _to: Recipient<'_>) -> Result<(), Failure> {
         Ok(())
     }
 }
@@ -164,14 +164,10 @@ pub enum CreditAnswer {
 /// The system that owns prices, credit, stock and documents.
 pub trait Erp {
     /// Asks for price and tax. Changes nothing.
-    fn price(&self, cx: &Context, question: &PriceQuestion) -> impl Future<Output = Result<PriceAnswer, CallFailure>>;
+    fn price(&self, cx: &Context, query: &PriceQuery) -> impl Future<Output = Result<PriceAnswer, CallFailure>>;
 
     /// Asks for credit. Changes nothing.
-    fn credit(
-        &self,
-        cx: &Context,
-        question: &CreditQuestion,
-    ) -> impl Future<Output = Result<CreditAnswer, CallFailure>>;
+    fn credit(&self, cx: &Context, query: &CreditQuery) -> impl Future<Output = Result<CreditAnswer, CallFailure>>;
 
     /// Sets stock aside.
     fn allocate(
@@ -182,14 +178,14 @@ pub trait Erp {
     ) -> impl Future<Output = Result<Allocation, CallFailure>>;
 
     /// Asks how much there is of what is short, for each line at most what was asked. Changes nothing.
-    fn stock(&self, cx: &Context, question: &StockQuestion) -> impl Future<Output = Result<Vec<Share>, CallFailure>>;
+    fn stock(&self, cx: &Context, query: &StockQuery) -> impl Future<Output = Result<Vec<LineQuantity>, CallFailure>>;
 
     /// Gives stock back: whatever stands under the allocation's reference and was not given back before. That nothing
     /// stands there is success.
-    fn release_allocation(
+    fn deallocate(
         &self,
         cx: &Context,
-        request: &AllocationRelease,
+        request: &Deallocation,
         attempt: Attempt,
     ) -> impl Future<Output = Result<(), CallFailure>>;
 
@@ -228,8 +224,8 @@ pub trait Erp {
 
 /// The system that the customer's people look at.
 pub trait Crm {
-    /// Shows `telling` as of `version`. A CRM that shows a newer version keeps it; that is no failure.
-    fn tell(&self, cx: &Context, telling: &Telling, version: u64) -> impl Future<Output = Result<(), CallFailure>>;
+    /// Shows `update` as of `version`. A CRM that shows a newer version keeps it; that is no failure.
+    fn tell(&self, cx: &Context, update: &CrmUpdate, version: u64) -> impl Future<Output = Result<(), CallFailure>>;
 }
 
 /// The warehouse's word on a request.
@@ -241,7 +237,7 @@ pub enum WarehouseAnswer {
     Rejected(Rejected),
 }
 
-/// The warehouse's word on a share that is asked back.
+/// The warehouse's word on a fulfillment that is asked back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WithdrawalAnswer {
     /// It will not ship it, or never had it.
@@ -261,7 +257,7 @@ pub trait Warehouse {
         attempt: Attempt,
     ) -> impl Future<Output = Result<WarehouseAnswer, CallFailure>>;
 
-    /// Asks it to give a share back unshipped: whatever stands under the share's reference. That nothing stands there is
+    /// Asks it to give a fulfillment back unshipped: whatever stands under the fulfillment's reference. That nothing stands there is
     /// success.
     fn withdraw(
         &self,
@@ -270,7 +266,7 @@ pub trait Warehouse {
         attempt: Attempt,
     ) -> impl Future<Output = Result<WithdrawalAnswer, CallFailure>>;
 
-    /// Asks how a share stands: what its messages should have told. Changes nothing.
+    /// Asks how a fulfillment stands: what its messages should have told. Changes nothing.
     fn inquire(
         &self,
         cx: &Context,

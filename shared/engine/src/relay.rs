@@ -73,7 +73,7 @@ struct CloudEvent<'a, D> {
 /// Whether the relay passes events of this name on. Claims and the CRM's bookkeeping stay in the journal: nothing
 /// subscribes to them, and each would cost an event.
 pub fn is_published(kind: &str) -> bool {
-    !(kind.ends_with(".sending") || kind.ends_with(".faltered") || kind.ends_with(".told"))
+    !(kind.ends_with(".effect_started") || kind.ends_with(".effect_failed") || kind.ends_with(".crm_updated"))
 }
 
 /// A commit's public events. `source` is the CloudEvents source, `/crossdock/<environment>`.

@@ -1,4 +1,4 @@
-//! What people and systems ask of orders and shares that exist: to change, hold or cancel them, to decide what they left to
+//! What people and systems ask of orders and fulfillments that exist: to change, hold or cancel them, to decide what they left to
 //! people. A request may be refused, and always leaves a commit: asked again, it has the same answer.
 
 use domain::ids::{base32, fingerprint};
@@ -10,7 +10,7 @@ use domain::{
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::inbound::Wanted;
+use crate::inbound::ChangeRequest;
 use crate::journal::{Journal, Stream, events_of, stream_name};
 use crate::stores::Parties;
 
@@ -21,7 +21,7 @@ pub enum Answer {
     Accepted,
     /// It cannot be met.
     Refused(Rejection),
-    /// There is no such order or share.
+    /// There is no such order or fulfillment.
     Unknown,
 }
 
@@ -59,7 +59,7 @@ impl WorkKey {
 /// How long the digest of what a request says is.
 const SAYS: usize = 12;
 
-/// Asks `wanted` of `order`. The same `work_key` is the same request.
+/// Asks `request` of `order`. The same `work_key` is the same request.
 ///
 /// # Errors
 /// The stores'.
@@ -69,22 +69,22 @@ pub async fn change(
     cx: &Context,
     order: &OrderId,
     work_key: &WorkKey,
-    wanted: Wanted,
+    request: ChangeRequest,
 ) -> Result<Answer, Failure> {
     let stream = Stream::<Order>::load(journal, order, cx).await?;
     if stream.version == 0 {
         return Ok(Answer::Unknown);
     }
-    let command = match wanted {
-        Wanted::Cancel { reason } => OrderCommand::Cancel(CancelRequested { reason }),
-        Wanted::Hold { reason } => OrderCommand::Hold(Held { reason }),
-        Wanted::ReleaseHold { reason } => OrderCommand::ReleaseHold(HoldReleased { reason }),
-        Wanted::Amend { new, reason } => {
+    let command = match request {
+        ChangeRequest::Cancel { reason } => OrderCommand::Cancel(CancelRequested { reason }),
+        ChangeRequest::Hold { reason } => OrderCommand::Hold(Held { reason }),
+        ChangeRequest::ReleaseHold { reason } => OrderCommand::ReleaseHold(HoldReleased { reason }),
+        ChangeRequest::Amend { new, reason } => {
             let mut submission = new.submission;
             // The address belongs to the order that there is, whatever the sender calls it.
             submission.ship_to.order = order.clone();
             submission.ship_to.n = new.party.number();
-            parties.keep(&submission.ship_to, &new.party).await?;
+            parties.store(&submission.ship_to, &new.party).await?;
             OrderCommand::Amend(Amendment {
                 revision: 0,
                 reason,
@@ -116,18 +116,18 @@ pub async fn decide_order(
     ask(stream, journal, cx, work_key, OrderCommand::Decide(decision), refused).await
 }
 
-/// Decides what a share left to people.
+/// Decides what a fulfillment left to people.
 ///
 /// # Errors
 /// The store's.
-pub async fn decide_share(
+pub async fn decide_fulfillment(
     journal: &impl Journal,
     cx: &Context,
-    share: &FulfillmentId,
+    fulfillment: &FulfillmentId,
     work_key: &WorkKey,
     decision: Decision,
 ) -> Result<Answer, Failure> {
-    let stream = Stream::<Fulfillment>::load(journal, share, cx).await?;
+    let stream = Stream::<Fulfillment>::load(journal, fulfillment, cx).await?;
     if stream.version == 0 {
         return Ok(Answer::Unknown);
     }

@@ -6,13 +6,13 @@ use domain::PartnerId;
 use domain::party::{Party, PartyRef};
 use jiff::Timestamp;
 
-use crate::delivery::{Delivery, Kept};
+use crate::delivery::{Delivery, StoreOutcome};
 use crate::failure::Failure;
 
 /// Raw deliveries.
 pub trait Deliveries {
     /// Keeps `delivery` unless its id is taken: one conditional write.
-    fn keep(&self, delivery: &Delivery) -> impl Future<Output = Result<Kept, Failure>>;
+    fn store(&self, delivery: &Delivery) -> impl Future<Output = Result<StoreOutcome, Failure>>;
 
     /// The delivery that `partner` calls `id`; `None` once it expired.
     fn fetch(&self, partner: &PartnerId, id: &str) -> impl Future<Output = Result<Option<Delivery>, Failure>>;
@@ -21,7 +21,7 @@ pub trait Deliveries {
 /// Personal data.
 pub trait Parties {
     /// Keeps an immutable record; the first one stands.
-    fn keep(&self, reference: &PartyRef, party: &Party) -> impl Future<Output = Result<(), Failure>>;
+    fn store(&self, reference: &PartyRef, party: &Party) -> impl Future<Output = Result<(), Failure>>;
 
     /// Reads it; `None` once it was erased.
     fn fetch(&self, reference: &PartyRef) -> impl Future<Output = Result<Option<Party>, Failure>>;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::fulfillment::Missing;
-use domain::order::{Ladder, PackageSummary, Standing, Status, WithdrawalReason};
+use domain::order::{LineQuantities, PackageSummary, RequestStatus, Status, WithdrawalReason};
 use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::{Effect, Fulfillment, FulfillmentEvent, FulfillmentId, Money, Order, OrderEvent, OrderId, Workflow};
 use jiff::Timestamp;
@@ -48,7 +48,7 @@ pub struct Detail {
     /// The journal's version that this was read from.
     pub version: u64,
     /// Where each line's quantity stands.
-    pub lines: Vec<Ladder>,
+    pub lines: Vec<LineQuantities>,
     /// The ERP's sales order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sales_order: Option<String>,
@@ -56,7 +56,7 @@ pub struct Detail {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<String>,
     /// Who ships what.
-    pub fulfillments: Vec<Share>,
+    pub fulfillments: Vec<FulfillmentView>,
     /// Decisions that wait for somebody.
     pub open_reviews: Vec<OpenReview>,
 }
@@ -64,7 +64,7 @@ pub struct Detail {
 /// A decision that waits for somebody.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OpenReview {
-    /// What it is decided under: `<order or share>.<review>`.
+    /// What it is decided under: `<order or fulfillment>.<review>`.
     pub id: String,
     /// What it is about.
     pub kind: ReviewKind,
@@ -103,13 +103,13 @@ impl Reviewed for Fulfillment {
     }
 
     fn options(kind: ReviewKind) -> &'static [Choice] {
-        kind.options_of_share()
+        kind.options_of_fulfillment()
     }
 }
 
 /// A stream, folded with an eye on what it left to people and since when.
 #[derive(Debug, Clone)]
-pub struct Seen<W> {
+pub struct TimedFold<W> {
     /// What it is.
     pub state: W,
     /// How many commits it has.
@@ -121,7 +121,7 @@ pub struct Seen<W> {
     since: BTreeMap<String, Timestamp>,
 }
 
-impl<W: Reviewed> Seen<W> {
+impl<W: Reviewed> TimedFold<W> {
     /// Folds commits; `None` where there are none.
     ///
     /// # Errors
@@ -160,9 +160,9 @@ impl<W: Reviewed> Seen<W> {
     }
 }
 
-/// One warehouse's share, as a reader of the order sees it.
+/// One warehouse's fulfillment, as a reader of the order sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Share {
+pub struct FulfillmentView {
     /// Our name for it.
     pub id: FulfillmentId,
     /// The 3PL.
@@ -170,9 +170,9 @@ pub struct Share {
     /// Which of its sites.
     pub site: String,
     /// The warehouse's word.
-    pub standing: Standing,
+    pub request_status: RequestStatus,
     /// What, in stock-keeping units.
-    pub lines: Vec<domain::order::Share>,
+    pub lines: Vec<domain::order::LineQuantity>,
     /// Its packages.
     pub packages: Vec<PackageSummary>,
 }
@@ -221,21 +221,21 @@ pub fn summary(order: &Order, changed: Timestamp) -> Option<Summary> {
     })
 }
 
-/// An order in full, with its shares' own reviews.
-pub fn detail(order: &Seen<Order>, shares: &[Seen<Fulfillment>]) -> Option<Detail> {
+/// An order in full, with its fulfillments' own reviews.
+pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>]) -> Option<Detail> {
     let known = order.state.known()?;
     let mut open_reviews = order.open_reviews(known.id().as_str());
-    for seen in shares {
+    for seen in fulfillments {
         open_reviews
             .extend(seen.state.known().into_iter().flat_map(|s| seen.open_reviews(&s.opened.fulfillment.to_string())));
     }
-    let share = |assignment: &domain::order::Assignment| {
+    let fulfillment = |assignment: &domain::order::Assignment| {
         let progress = known.progress.get(&assignment.fulfillment);
-        Share {
+        FulfillmentView {
             id: assignment.fulfillment.clone(),
             warehouse: assignment.warehouse.to_string(),
             site: assignment.site.to_string(),
-            standing: progress.map_or(Standing::Requested, |progress| progress.standing),
+            request_status: progress.map_or(RequestStatus::Requested, |progress| progress.request_status),
             lines: assignment.lines.clone(),
             packages: progress.map_or_else(Vec::new, |progress| progress.packages.clone()),
         }
@@ -243,10 +243,10 @@ pub fn detail(order: &Seen<Order>, shares: &[Seen<Fulfillment>]) -> Option<Detai
     Some(Detail {
         summary: Summary { reviews: open_reviews.len(), ..summary(&order.state, order.changed)? },
         version: order.version,
-        lines: known.ladders(),
+        lines: known.line_quantities(),
         sales_order: known.sales_order().map(ToString::to_string),
         invoice: known.invoice().map(|invoiced| invoiced.invoice.to_string()),
-        fulfillments: known.assignments.values().map(share).collect(),
+        fulfillments: known.assignments.values().map(fulfillment).collect(),
         open_reviews,
     })
 }
@@ -259,7 +259,7 @@ pub const REVIEWS: &str = "reviews";
 pub const OPEN_REVIEWS: &str = "review/open";
 
 /// The rows that lists are made of: the order itself, and the decisions that it waits for.
-pub fn rows(order: &Seen<Order>) -> Vec<ViewRow> {
+pub fn rows(order: &TimedFold<Order>) -> Vec<ViewRow> {
     let Some(summary) = summary(&order.state, order.changed) else { return Vec::new() };
     let document = serde_json::to_string(&summary).unwrap_or_default();
     // By when it was ordered, which never changes: the index is written only when the status is, and a page stays a page.
@@ -270,17 +270,17 @@ pub fn rows(order: &Seen<Order>) -> Vec<ViewRow> {
     std::iter::once(row).chain(review_row(order, key, summary.id.as_str())).collect()
 }
 
-/// The row of a share's own decisions: what its packages, the warehouse and the ERP leave to somebody. The order does not
+/// The row of a fulfillment's own decisions: what its packages, the warehouse and the ERP leave to somebody. The order does not
 /// know of them.
-pub fn share_rows(share: &Seen<Fulfillment>) -> Vec<ViewRow> {
-    let Some(known) = share.state.known() else { return Vec::new() };
+pub fn fulfillment_rows(fulfillment: &TimedFold<Fulfillment>) -> Vec<ViewRow> {
+    let Some(known) = fulfillment.state.known() else { return Vec::new() };
     let id = known.opened.fulfillment.to_string();
-    review_row(share, format!("fulfillment/{id}"), &id).into_iter().collect()
+    review_row(fulfillment, format!("fulfillment/{id}"), &id).into_iter().collect()
 }
 
 /// All decisions of one stream, ranked by the first that is due. An empty row is written only where an earlier one was not:
 /// most streams never need a decision, and a row that says so would be written at each of their commits.
-fn review_row<W: Reviewed>(seen: &Seen<W>, key: String, id: &str) -> Option<ViewRow> {
+fn review_row<W: Reviewed>(seen: &TimedFold<W>, key: String, id: &str) -> Option<ViewRow> {
     let reviews = seen.open_reviews(id);
     let first = reviews.first().map_or(seen.changed, |review| review.decide_by);
     seen.ever_waited.then(|| ViewRow {
@@ -299,11 +299,11 @@ fn soonest_first(at: Timestamp) -> String {
     format!("{:014}", FAR - at.as_millisecond())
 }
 
-/// An order's and its shares' commits as one timeline, oldest first.
+/// An order's and its fulfillments' commits as one timeline, oldest first.
 ///
 /// # Errors
 /// A commit that cannot be read.
-pub fn timeline(order: &[Commit], shares: &[Vec<Commit>], now: Timestamp) -> Result<Vec<Entry>, Failure> {
+pub fn timeline(order: &[Commit], fulfillments: &[Vec<Commit>], now: Timestamp) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     let mut state = Order::default();
     for commit in order {
@@ -317,14 +317,14 @@ pub fn timeline(order: &[Commit], shares: &[Vec<Commit>], now: Timestamp) -> Res
             entries.push(entry);
         }
     }
-    for commits in shares {
+    for commits in fulfillments {
         let mut warehouse = String::new();
         for commit in commits {
             for event in events_of::<Fulfillment>(commit, now)? {
                 if let FulfillmentEvent::Opened(opened) = &event {
                     warehouse = opened.warehouse.to_string();
                 }
-                let (system, text, at) = tell_share(&event, &warehouse, commit.at);
+                let (system, text, at) = describe_fulfillment(&event, &warehouse, commit.at);
                 entries.push(entry(commit, kind_of(&event), &system, text, at));
             }
         }
@@ -380,11 +380,11 @@ fn tell_order<'a>(event: &OrderEvent, order: &'a Order) -> (&'a str, String) {
             (ours, format!("{} goes to {} {}, to leave by {}", a.fulfillment, a.warehouse, a.site, a.ship_by))
         }
         OrderEvent::FulfillmentProgressed(progress) => {
-            let standing = || format!("{:?}", progress.standing).to_lowercase();
-            let far = if progress.shipped.is_empty() { standing() } else { sums(progress) };
+            let request_status = || format!("{:?}", progress.request_status).to_lowercase();
+            let far = if progress.shipped.is_empty() { request_status() } else { sums(progress) };
             (ours, format!("{}: {far}", progress.fulfillment))
         }
-        OrderEvent::Told(told) => ("crm", format!("shows version {}", told.version)),
+        OrderEvent::CrmUpdated(told) => ("crm", format!("shows version {}", told.version)),
         OrderEvent::Invoiced(invoiced) => ("erp", format!("invoice {} over {}", invoiced.invoice, invoiced.total)),
         OrderEvent::CancelRequested(request) => (ours, format!("cancellation asked for: {}", request.reason)),
         OrderEvent::Held(held) => (ours, format!("put on hold: {}", held.reason)),
@@ -401,7 +401,7 @@ fn tell_order<'a>(event: &OrderEvent, order: &'a Order) -> (&'a str, String) {
                 WithdrawalReason::Cancelled => "the order is cancelled",
                 WithdrawalReason::Held => "the order is held",
                 WithdrawalReason::Amended => "the order is to say something else",
-                WithdrawalReason::Unanswered => "the warehouse did not answer",
+                WithdrawalReason::NoResponse => "the warehouse did not answer",
                 WithdrawalReason::TakenLate => "the warehouse took it after it was given up",
             };
             (ours, format!("{} asked back: {why}", back.fulfillment))
@@ -409,25 +409,25 @@ fn tell_order<'a>(event: &OrderEvent, order: &'a Order) -> (&'a str, String) {
         OrderEvent::CreditExpired(credit) => (ours, format!("credit ran out at {}", credit.valid_until)),
         OrderEvent::StockArrived(stock) => {
             let lines: Vec<String> =
-                stock.lines.iter().map(|share| format!("{} of line {}", share.quantity, share.line)).collect();
+                stock.lines.iter().map(|goods| format!("{} of line {}", goods.quantity, goods.line)).collect();
             ("erp", format!("has stock again: {}", lines.join(", ")))
         }
-        OrderEvent::AllocationReleased(released) => ("erp", format!("stock of part {} given back", released.part)),
+        OrderEvent::Deallocated(released) => ("erp", format!("stock of part {} given back", released.part)),
         OrderEvent::SalesOrderCancelled(gone) => match &gone.sales_order {
             Some(number) => ("erp", format!("sales order {number} cancelled")),
             None => ("erp", "has no sales order to cancel".to_owned()),
         },
-        OrderEvent::MadeInVain(made) => ("erp", format!("made {} in vain; it is to be undone", made.document)),
+        OrderEvent::OrphanDocument(made) => ("erp", format!("made {} in vain; it is to be undone", made.document)),
         OrderEvent::ReviewDecided(decision) => (ours, decision_text(decision)),
-        OrderEvent::CustomerNotice(notice) => {
-            let template = serde_json::to_value(notice.template).unwrap_or_default();
+        OrderEvent::CustomerNotice(envelope) => {
+            let template = serde_json::to_value(envelope.template).unwrap_or_default();
             (ours, format!("the customer is to be told: {}", template.as_str().unwrap_or_default()))
         }
         OrderEvent::RequestRejected(why) => (ours, format!("request refused: {why}")),
         OrderEvent::Overdue(overdue) => (ours, format!("not done by {}", overdue.deadline)),
-        OrderEvent::Sending(sending) => (ours, sending_text(sending)),
-        OrderEvent::Faltered(faltered) => (ours, faltered_text(faltered)),
-        OrderEvent::EffectRefused(refused) => ("erp", refused_text(refused)),
+        OrderEvent::EffectStarted(started) => (ours, started_text(started)),
+        OrderEvent::EffectFailed(failed) => (ours, failed_text(failed)),
+        OrderEvent::EffectRejected(refused) => ("erp", refused_text(refused)),
     }
 }
 
@@ -446,35 +446,35 @@ fn decision_text(decision: &Decision) -> String {
     format!("{} decided by {by}: {}{note}", kind.as_str(), choice.as_str())
 }
 
-fn sending_text(sending: &domain::Sending) -> String {
-    format!("about to {}, try {}, key {}", deed(&sending.effect), sending.attempt, sending.key)
+fn started_text(started: &domain::EffectStarted) -> String {
+    format!("about to {}, try {}, key {}", describe(&started.effect), started.attempt, started.key)
 }
 
-fn faltered_text(faltered: &domain::Faltered) -> String {
-    let what = if faltered.unsent { "did not reach the partner" } else { "no usable answer" };
-    format!("{what} when about to {}: {}", deed(&faltered.effect), faltered.code)
+fn failed_text(failed: &domain::EffectFailed) -> String {
+    let what = if failed.not_sent { "did not reach the partner" } else { "no usable answer" };
+    format!("{what} when about to {}: {}", describe(&failed.effect), failed.code)
 }
 
-fn refused_text(refused: &domain::EffectRefused) -> String {
-    format!("refused to {}: {}", deed(&refused.effect), refused.rejection)
+fn refused_text(refused: &domain::EffectRejected) -> String {
+    format!("refused to {}: {}", describe(&refused.effect), refused.rejection)
 }
 
 /// What an effect is, for people, behind "to".
-fn deed(effect: &Effect) -> String {
+fn describe(effect: &Effect) -> String {
     match effect {
         Effect::Allocate { part: 1 } => "set stock aside".to_owned(),
         Effect::Allocate { part } => format!("set stock aside, part {part}"),
-        Effect::ReleaseAllocation { part } => format!("give stock back, part {part}"),
+        Effect::Deallocate { part } => format!("give stock back, part {part}"),
         Effect::CreateSalesOrder => "create or change the sales order".to_owned(),
         Effect::CancelSalesOrder => "cancel the sales order".to_owned(),
-        Effect::WithdrawFulfillment => "ask the warehouse to give the share back".to_owned(),
+        Effect::WithdrawFulfillment => "ask the warehouse to give the fulfillment back".to_owned(),
         Effect::RequestFulfillment => "ask the warehouse to ship".to_owned(),
         Effect::PostGoodsIssue { package } => format!("post the goods issue of package {package}"),
         Effect::Invoice => "invoice".to_owned(),
     }
 }
 
-fn tell_share(event: &FulfillmentEvent, warehouse: &str, at: Timestamp) -> (String, String, Timestamp) {
+fn describe_fulfillment(event: &FulfillmentEvent, warehouse: &str, at: Timestamp) -> (String, String, Timestamp) {
     let ours = || "crossdock".to_owned();
     match event {
         FulfillmentEvent::Opened(opened) => (ours(), format!("{} opened for {warehouse}", opened.fulfillment), at),
@@ -515,9 +515,9 @@ fn tell_share(event: &FulfillmentEvent, warehouse: &str, at: Timestamp) -> (Stri
         FulfillmentEvent::GoodsIssued(issued) => {
             ("erp".to_owned(), format!("goods issue {} for package {}", issued.document, issued.package), at)
         }
-        FulfillmentEvent::Sending(sending) => (ours(), sending_text(sending), at),
-        FulfillmentEvent::Faltered(faltered) => (ours(), faltered_text(faltered), at),
-        FulfillmentEvent::EffectRefused(refused) => {
+        FulfillmentEvent::EffectStarted(started) => (ours(), started_text(started), at),
+        FulfillmentEvent::EffectFailed(failed) => (ours(), failed_text(failed), at),
+        FulfillmentEvent::EffectRejected(refused) => {
             let by_the_erp = matches!(refused.effect, Effect::PostGoodsIssue { .. });
             (if by_the_erp { "erp" } else { warehouse }.to_owned(), refused_text(refused), at)
         }

@@ -12,7 +12,7 @@ use crate::transport::Reply;
 /// The header of both directions.
 pub(crate) const HEADER: &str = "x-csrf-token";
 
-/// The tokens of one instance. A handle: a clone shares them.
+/// The tokens of one instance. A handle: a clone fulfillments them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CsrfTokens(Arc<Mutex<BTreeMap<PartnerId, CsrfToken>>>);
 

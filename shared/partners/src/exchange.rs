@@ -1,6 +1,6 @@
 //! One exchange with a partner: authorised, correlated, bounded in time, and with every status given its meaning.
 //!
-//! What all adapters share stands here, so that a 429 or a lost answer means the same whoever is called. What an answer
+//! What all adapters fulfillment stands here, so that a 429 or a lost answer means the same whoever is called. What an answer
 //! says of the business (409, 422, a body) is the adapter's to read.
 
 use std::borrow::Cow;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use domain::Rejection;
 use domain::mutants::{self, Mutant};
 use domain::party::Party;
-use engine::gate::Heard;
 use engine::partner::{Attempt, CallFailure, Secrets};
+use engine::partner_health::CallOutcome;
 use engine::{Clock, Code, Context, Failure, Wait};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -28,19 +28,19 @@ use crate::transport::{Call, Method, Reply, Transport, TransportFailure};
 pub(crate) const ORIGIN: &str = "crossdock";
 
 /// Where one partner is spoken to on behalf of one step.
-pub(crate) struct Desk<'a, S, T> {
+pub(crate) struct PartnerClient<'a, S, T> {
     pub(crate) partner: &'a Partner,
     pub(crate) secrets: &'a S,
     pub(crate) transport: &'a T,
     pub(crate) cx: &'a Context,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) csrf: &'a CsrfTokens,
-    pub(crate) notes: Notes,
+    pub(crate) notes: CallStats,
 }
 
 /// What is seen of a call beside its result, for the partner's gate.
 #[derive(Debug, Default)]
-pub(crate) struct Notes {
+pub(crate) struct CallStats {
     /// How many requests were sent.
     requests: Cell<u32>,
     /// A request had no answer, or the answer that the partner is out of order.
@@ -55,7 +55,7 @@ pub(crate) struct Notes {
 
 /// What is to be asked.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask {
+pub(crate) struct HttpRequest {
     pub(crate) method: Method,
     pub(crate) url: Url,
     /// The idempotency key of a write.
@@ -78,7 +78,7 @@ pub(crate) enum Answer {
     Unprocessable(Reply),
 }
 
-impl<S: Secrets, T: Transport> Desk<'_, S, T> {
+impl<S: Secrets, T: Transport> PartnerClient<'_, S, T> {
     /// The partner's URL with `segments` behind it.
     pub(crate) fn url(&self, segments: &[&str]) -> Result<Url, CallFailure> {
         let mut url = self.partner.base_url.clone();
@@ -93,8 +93,8 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
     }
 
     /// Reads.
-    pub(crate) fn get(&self, url: Url) -> Ask {
-        Ask { method: Method::Get, url, key: None, headers: vec![], body: vec![] }
+    pub(crate) fn get(&self, url: Url) -> HttpRequest {
+        HttpRequest { method: Method::Get, url, key: None, headers: vec![], body: vec![] }
     }
 
     /// Writes `body` as JSON.
@@ -104,13 +104,13 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
         url: Url,
         key: Option<String>,
         body: &impl Serialize,
-    ) -> Result<Ask, CallFailure> {
+    ) -> Result<HttpRequest, CallFailure> {
         let body = serde_json::to_vec(body).map_err(|_| ours(Code::PartnerRefused, "the request cannot be written"))?;
-        Ok(Ask { method, url, key, headers: vec![], body })
+        Ok(HttpRequest { method, url, key, headers: vec![], body })
     }
 
     /// Asks. A token that the partner does not accept is read anew, once: it may have been changed a moment ago.
-    pub(crate) async fn ask(&self, ask: &Ask) -> Result<Answer, CallFailure> {
+    pub(crate) async fn ask(&self, ask: &HttpRequest) -> Result<Answer, CallFailure> {
         let reply = if self.partner.csrf && ask.method != Method::Get {
             self.send_with_csrf(ask).await?
         } else {
@@ -124,10 +124,10 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
     }
 
     /// Sends with the session's token against forged requests.
-    async fn send_with_csrf(&self, ask: &Ask) -> Result<Reply, CallFailure> {
-        let kept = self.csrf.of(&self.partner.id);
-        let is_new = kept.is_none();
-        let token = match kept {
+    async fn send_with_csrf(&self, ask: &HttpRequest) -> Result<Reply, CallFailure> {
+        let existing = self.csrf.of(&self.partner.id);
+        let is_new = existing.is_none();
+        let token = match existing {
             Some(token) => token,
             None => self.fetch_csrf().await?,
         };
@@ -143,8 +143,8 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
     /// Fetches a token for writes, and keeps it. Whatever fails here, the write was not sent.
     async fn fetch_csrf(&self) -> Result<CsrfToken, CallFailure> {
         let headers = vec![(csrf::HEADER, "Fetch".to_owned())];
-        let fetch = Ask { headers, ..self.get(self.partner.base_url.clone()) };
-        let unsent = |failure| match failure {
+        let fetch = HttpRequest { headers, ..self.get(self.partner.base_url.clone()) };
+        let not_sent = |failure| match failure {
             CallFailure::Unknown { code, cause } => CallFailure::NotSent { code, cause },
             known @ (CallFailure::Refused(_)
             | CallFailure::Limited { .. }
@@ -152,17 +152,17 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
             | CallFailure::Closed { .. }
             | CallFailure::Ours { .. }) => known,
         };
-        let reply = self.send_as_known(&fetch).await.map_err(unsent)?;
+        let reply = self.send_as_known(&fetch).await.map_err(not_sent)?;
         if let Some(token) = CsrfToken::read(&reply) {
             self.csrf.keep(&self.partner.id, token.clone());
             return Ok(token);
         }
-        self.meaning(reply).map_err(unsent)?;
+        self.meaning(reply).map_err(not_sent)?;
         Err(ours(Code::PartnerUnauthorized, self.cause("gives no x-csrf-token", "its document says csrf = true")))
     }
 
     /// Sends, and once more with the token read anew where the partner does not accept it.
-    async fn send_as_known(&self, ask: &Ask) -> Result<Reply, CallFailure> {
+    async fn send_as_known(&self, ask: &HttpRequest) -> Result<Reply, CallFailure> {
         let reply = self.send(ask, false).await?;
         if matches!(reply.status, 401 | 403) && !csrf::is_required(&reply) {
             return self.send(ask, true).await;
@@ -170,7 +170,7 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
         Ok(reply)
     }
 
-    async fn send(&self, ask: &Ask, fresh: bool) -> Result<Reply, CallFailure> {
+    async fn send(&self, ask: &HttpRequest, fresh: bool) -> Result<Reply, CallFailure> {
         let token = self.token(fresh).await?;
         let mut headers = vec![
             ("authorization", format!("Bearer {}", token.expose_secret())),
@@ -229,12 +229,12 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
     /// As long as the document allows, and short enough that the step lives to record the outcome: it may have to call
     /// twice, to look and to send, and as often again for a token of a session.
     pub(crate) fn timeout(&self) -> Duration {
-        let share = if self.partner.csrf { self.cx.lease / 5 } else { self.cx.lease * 2 / 5 };
-        Duration::from_millis(self.partner.timeout_ms).min(share)
+        let fulfillment = if self.partner.csrf { self.cx.lease / 5 } else { self.cx.lease * 2 / 5 };
+        Duration::from_millis(self.partner.timeout_ms).min(fulfillment)
     }
 
     async fn token(&self, fresh: bool) -> Result<SecretString, CallFailure> {
-        let secret = self.secrets.secret(&self.partner.secret, fresh).await.map_err(unsent)?;
+        let secret = self.secrets.secret(&self.partner.secret, fresh).await.map_err(not_sent)?;
         match serde_json::from_str::<PartnerSecret>(secret.expose_secret()) {
             Ok(PartnerSecret { token, .. }) if !token.is_empty() => Ok(SecretString::from(token)),
             Ok(_) | Err(_) => {
@@ -274,7 +274,7 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
                 Err(ours(Code::PartnerRefused, cause))
             }
             400..=499 => {
-                let told = Told::of(&reply);
+                let told = CrmUpdated::of(&reply);
                 Err(ours(
                     Code::PartnerRefused,
                     self.cause("cannot use our request", &format!("{status} {}", told.code)),
@@ -334,13 +334,13 @@ impl<S: Secrets, T: Transport> Desk<'_, S, T> {
 }
 
 /// The same request with a token for writes.
-fn with(ask: &Ask, token: &CsrfToken) -> Ask {
+fn with(ask: &HttpRequest, token: &CsrfToken) -> HttpRequest {
     let mut ask = ask.clone();
     ask.headers.extend(token.headers());
     ask
 }
 
-impl Notes {
+impl CallStats {
     /// How many requests were sent.
     pub(crate) fn requests(&self) -> u32 {
         self.requests.get()
@@ -368,12 +368,12 @@ impl Notes {
     }
 
     /// What came of the call.
-    pub(crate) fn heard(&self) -> Heard {
+    pub(crate) fn outcome(&self) -> CallOutcome {
         match (self.failed.get(), self.later.get(), self.slowest.get()) {
-            (true, _, _) => Heard::Failed,
-            (false, Some(until), _) => Heard::Later(until),
-            (false, None, Some(took)) => Heard::Answer(took),
-            (false, None, None) => Heard::Nothing,
+            (true, _, _) => CallOutcome::Failed,
+            (false, Some(until), _) => CallOutcome::Later(until),
+            (false, None, Some(took)) => CallOutcome::Answer(took),
+            (false, None, None) => CallOutcome::Nothing,
         }
     }
 }
@@ -407,12 +407,12 @@ impl PartnerSecret {
 
 /// A refusal's body: a code for machines, words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct CrmUpdated {
     pub(crate) code: String,
     pub(crate) reason: String,
 }
 
-impl Told {
+impl CrmUpdated {
     /// Reads `{"code", "reason"|"message", "line"?}`, as far as it is there. Codes are capital letters; anything else in
     /// their place is not repeated. Words are redacted: a partner may quote an address.
     pub(crate) fn of(reply: &Reply) -> Self {
@@ -453,8 +453,8 @@ pub(crate) fn without(words: &str, party: &Party) -> String {
 /// house numbers and postal codes have. A name cannot be told from other words.
 pub(crate) fn bare(words: &str) -> String {
     let words = words.split_whitespace();
-    let kept = words.map(|word| if word.chars().any(char::is_numeric) { "[redacted]" } else { word });
-    engine::redact::text(&kept.collect::<Vec<_>>().join(" "))
+    let existing = words.map(|word| if word.chars().any(char::is_numeric) { "[redacted]" } else { word });
+    engine::redact::text(&existing.collect::<Vec<_>>().join(" "))
 }
 
 /// `words` without every `part`, whatever case either is in.
@@ -498,7 +498,7 @@ pub(crate) fn ours(code: Code, cause: impl Into<Cow<'static, str>>) -> CallFailu
 }
 
 /// A store failed before anything was sent.
-pub(crate) fn unsent(failure: Failure) -> CallFailure {
+pub(crate) fn not_sent(failure: Failure) -> CallFailure {
     match failure {
         Failure::Deferred { .. } => {
             CallFailure::NotSent { code: Code::StoreBusy, cause: Cow::Borrowed("a store asked to wait") }

@@ -4,31 +4,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Withdrawal};
 use domain::order::{
-    Allocation, AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, Invoiced, PriceQuestion,
-    Released, SalesOrder, SalesOrderCancellation, Share, StockQuestion, Telling,
+    Allocation, AllocationRequest, CreditQuery, CrmUpdate, Deallocation, InvoiceRequest, Invoiced, LineQuantity,
+    PriceQuery, Released, SalesOrder, SalesOrderCancellation, StockQuery,
 };
 use domain::party::Party;
 use domain::routing::Site;
 use domain::{DocumentNumber, FulfillmentCommand, PartnerId};
 use engine::delivery::{Delivery, Role};
-use engine::gate::{Gates, Limits};
 use engine::http::Request;
 use engine::inbound::{
     ChangeReader, NewOrder, OrderChange, OrderReader, ReportReader, Reported, Senders, Sites, Unmappable, Unverified,
     Verified,
 };
 use engine::partner::{
-    Addressee, Attempt, CallFailure, CreditAnswer, Crm, Documents, Erp, PriceAnswer, Ready, Secrets, Warehouse,
+    Attempt, CallFailure, CreditAnswer, Crm, Documents, Erp, PriceAnswer, Ready, Recipient, Secrets, Warehouse,
     WarehouseAnswer, WithdrawalAnswer,
 };
+use engine::partner_health::{Limits, PartnerHealthStore};
 use engine::{Clock, Code, Context, Failure};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::crm;
 use crate::csrf::CsrfTokens;
 use crate::erp;
-use crate::exchange::{Desk, Notes, PartnerSecret, unsent};
-use crate::gatekeeper::Gatekeeper;
+use crate::exchange::{CallStats, PartnerClient, PartnerSecret, not_sent};
+use crate::limiter::CallLimiter;
 use crate::registry::{Partner, Protocol, Registry};
 use crate::signature::{self, Signed, Unsigned};
 use crate::threepl;
@@ -40,19 +40,19 @@ const AGE: SignedDuration = SignedDuration::from_secs(60);
 const IMPATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Every partner of the deployment, behind the engine's ports. `S` reads documents and secrets, `T` carries calls, `G`
-/// keeps the partners' gates. A handle: a clone shares the cache.
+/// keeps the partners' gates. A handle: a clone fulfillments the cache.
 #[derive(Debug, Clone)]
 pub struct Partners<S, T, C, G> {
     store: S,
     transport: T,
     clock: C,
     cache: Arc<Mutex<Cache>>,
-    gatekeeper: Gatekeeper<G>,
+    limiter: CallLimiter<G>,
     csrf: CsrfTokens,
 }
 
 /// What the registry says of a name.
-enum Found {
+enum Located {
     Partner(Box<Partner>),
     /// Its document cannot be read.
     Broken(String),
@@ -65,13 +65,13 @@ type Cache = Option<(Timestamp, Arc<Registry>)>;
 impl<S: Documents, T, C: Clock, G> Partners<S, T, C, G> {
     /// Partners that are read from `store` and called through `transport`. Who only reads what partners sent needs neither
     /// secrets nor a transport nor gates: `()` does.
-    pub fn new(store: S, transport: T, clock: C, gates: G) -> Self {
+    pub fn new(store: S, transport: T, clock: C, partner_health: G) -> Self {
         Self {
             store,
             transport,
             clock,
             cache: Arc::default(),
-            gatekeeper: Gatekeeper::new(gates),
+            limiter: CallLimiter::new(partner_health),
             csrf: CsrfTokens::default(),
         }
     }
@@ -90,24 +90,24 @@ impl<S: Documents, T, C: Clock, G> Partners<S, T, C, G> {
     /// The store's; `CFG-001` where there is none, or where its document cannot be read.
     pub async fn partner(&self, id: &PartnerId) -> Result<Partner, Failure> {
         match self.find(id.as_str()).await? {
-            Found::Partner(partner) => Ok(*partner),
-            Found::Broken(why) => Err(Failure::permanent(Code::PartnerUnknown, why)),
-            Found::Nobody => {
+            Located::Partner(partner) => Ok(*partner),
+            Located::Broken(why) => Err(Failure::permanent(Code::PartnerUnknown, why)),
+            Located::Nobody => {
                 let why = format!("the registry has no partner {}", engine::redact::text(id.as_str()));
                 Err(Failure::permanent(Code::PartnerUnknown, why))
             }
         }
     }
 
-    async fn find(&self, id: &str) -> Result<Found, Failure> {
+    async fn find(&self, id: &str) -> Result<Located, Failure> {
         let mut registry = self.registry().await?;
         if registry.partner(id).is_none() {
             registry = self.registry_within(IMPATIENCE).await?;
         }
         Ok(match (registry.partner(id), registry.broken(id)) {
-            (Some(partner), _) => Found::Partner(Box::new(partner.clone())),
-            (None, Some(broken)) => Found::Broken(broken.to_string()),
-            (None, None) => Found::Nobody,
+            (Some(partner), _) => Located::Partner(Box::new(partner.clone())),
+            (None, Some(broken)) => Located::Broken(broken.to_string()),
+            (None, None) => Located::Nobody,
         })
     }
 
@@ -130,10 +130,10 @@ impl<S: Documents, T, C: Clock, G> Partners<S, T, C, G> {
     }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Partners<S, T, C, G> {
+impl<S: Documents + Secrets, T: Transport, C: Clock, G: PartnerHealthStore> Partners<S, T, C, G> {
     /// The ERP: there is one.
     async fn erp(&self) -> Result<Partner, CallFailure> {
-        let registry = self.registry().await.map_err(unsent)?;
+        let registry = self.registry().await.map_err(not_sent)?;
         let mut erps = registry.partners().filter(|partner| partner.role == Role::Erp);
         match (erps.next(), erps.next()) {
             (Some(erp), None) => Ok(erp.clone()),
@@ -144,7 +144,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Partners<S, T, C,
 
     /// The CRM that an order came from; one that came another way is told to the only CRM there is.
     async fn crm(&self, source: &PartnerId) -> Result<Partner, CallFailure> {
-        let registry = self.registry().await.map_err(unsent)?;
+        let registry = self.registry().await.map_err(not_sent)?;
         let crms: Vec<&Partner> = registry.partners().filter(|partner| partner.role == Role::Crm).collect();
         match (crms.iter().find(|crm| crm.id == *source), crms.as_slice()) {
             (Some(crm), _) => Ok((*crm).clone()),
@@ -154,13 +154,13 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Partners<S, T, C,
     }
 
     async fn warehouse(&self, id: &PartnerId) -> Result<Partner, CallFailure> {
-        let partner = self.partner(id).await.map_err(unsent)?;
+        let partner = self.partner(id).await.map_err(not_sent)?;
         if partner.role == Role::Warehouse { Ok(partner) } else { Err(misconfigured("this partner is no warehouse")) }
     }
 
-    fn desk<'a>(&'a self, partner: &'a Partner, cx: &'a Context) -> Desk<'a, S, T> {
+    fn client<'a>(&'a self, partner: &'a Partner, cx: &'a Context) -> PartnerClient<'a, S, T> {
         let (secrets, transport, clock, csrf) = (&self.store, &self.transport, &self.clock, &self.csrf);
-        Desk { partner, secrets, transport, cx, clock, csrf, notes: Notes::default() }
+        PartnerClient { partner, secrets, transport, cx, clock, csrf, notes: CallStats::default() }
     }
 
     /// One call, through the partner's gate.
@@ -168,15 +168,15 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Partners<S, T, C,
         &self,
         partner: &Partner,
         cx: &Context,
-        call: impl AsyncFnOnce(&Desk<'_, S, T>) -> Result<A, CallFailure>,
+        call: impl AsyncFnOnce(&PartnerClient<'_, S, T>) -> Result<A, CallFailure>,
     ) -> Result<A, CallFailure> {
-        let pass = self.gatekeeper.admit(partner, cx, self.clock.now()).await?;
-        let desk = self.desk(partner, cx);
-        let result = call(&desk).await.map_err(|failure| desk.in_doubt(failure));
-        let (heard, requests) = (desk.notes.heard(), desk.notes.requests());
+        let permit = self.limiter.admit(partner, cx, self.clock.now()).await?;
+        let client = self.client(partner, cx);
+        let result = call(&client).await.map_err(|failure| client.in_doubt(failure));
+        let (outcome, requests) = (client.notes.outcome(), client.notes.requests());
         // What takes more than three quarters of the time that there is, is slow, whatever the document says.
-        let limits = Limits { slow: partner.limits.slow.min(desk.timeout() * 3 / 4), ..partner.limits };
-        match (result, self.gatekeeper.tell(partner, &limits, &pass, heard, requests, self.clock.now()).await) {
+        let limits = Limits { slow: partner.limits.slow.min(client.timeout() * 3 / 4), ..partner.limits };
+        match (result, self.limiter.tell(partner, &limits, &permit, outcome, requests, self.clock.now()).await) {
             (Err(failure), Some((until, why))) => {
                 let why = why.wait(partner.id.clone());
                 Err(CallFailure::Closed { until, why, after: Some(Box::new(failure)) })
@@ -186,14 +186,14 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Partners<S, T, C,
     }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Ready for Partners<S, T, C, G> {
-    async fn ready(&self, cx: &Context, to: Addressee<'_>) -> Result<(), Failure> {
+impl<S: Documents + Secrets, T: Transport, C: Clock, G: PartnerHealthStore> Ready for Partners<S, T, C, G> {
+    async fn ready(&self, cx: &Context, to: Recipient<'_>) -> Result<(), Failure> {
         let partner = match to {
-            Addressee::Erp => self.erp().await,
-            Addressee::Warehouse(id) => self.warehouse(id).await,
+            Recipient::Erp => self.erp().await,
+            Recipient::Warehouse(id) => self.warehouse(id).await,
         };
         let reserved = match partner {
-            Ok(partner) => self.gatekeeper.reserve(&partner, cx, self.clock.now()).await,
+            Ok(partner) => self.limiter.reserve(&partner, cx, self.clock.now()).await,
             Err(failure) => Err(failure),
         };
         reserved.map_err(|failure| failure.into_failure(cx.now))
@@ -204,15 +204,15 @@ fn misconfigured(why: &'static str) -> CallFailure {
     CallFailure::Ours { code: Code::PartnerUnknown, cause: why.into() }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Erp for Partners<S, T, C, G> {
-    async fn price(&self, cx: &Context, question: &PriceQuestion) -> Result<PriceAnswer, CallFailure> {
+impl<S: Documents + Secrets, T: Transport, C: Clock, G: PartnerHealthStore> Erp for Partners<S, T, C, G> {
+    async fn price(&self, cx: &Context, query: &PriceQuery) -> Result<PriceAnswer, CallFailure> {
         let erp = self.erp().await?;
-        self.through(&erp, cx, async |desk| erp::rest::price(desk, question).await).await
+        self.through(&erp, cx, async |client| erp::rest::price(client, query).await).await
     }
 
-    async fn credit(&self, cx: &Context, question: &CreditQuestion) -> Result<CreditAnswer, CallFailure> {
+    async fn credit(&self, cx: &Context, query: &CreditQuery) -> Result<CreditAnswer, CallFailure> {
         let erp = self.erp().await?;
-        self.through(&erp, cx, async |desk| erp::rest::credit(desk, question).await).await
+        self.through(&erp, cx, async |client| erp::rest::credit(client, query).await).await
     }
 
     async fn allocate(
@@ -222,23 +222,18 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Erp for Partners<
         attempt: Attempt,
     ) -> Result<Allocation, CallFailure> {
         let erp = self.erp().await?;
-        self.through(&erp, cx, async |desk| erp::rest::allocate(desk, request, attempt).await).await
+        self.through(&erp, cx, async |client| erp::rest::allocate(client, request, attempt).await).await
     }
 
-    async fn stock(&self, cx: &Context, question: &StockQuestion) -> Result<Vec<Share>, CallFailure> {
+    async fn stock(&self, cx: &Context, query: &StockQuery) -> Result<Vec<LineQuantity>, CallFailure> {
         let erp = self.erp().await?;
-        self.through(&erp, cx, async |desk| erp::rest::stock(desk, question).await).await
+        self.through(&erp, cx, async |client| erp::rest::stock(client, query).await).await
     }
 
     /// A repeat looks first anyhow: what is given back is found by its reference.
-    async fn release_allocation(
-        &self,
-        cx: &Context,
-        request: &AllocationRelease,
-        _attempt: Attempt,
-    ) -> Result<(), CallFailure> {
+    async fn deallocate(&self, cx: &Context, request: &Deallocation, _attempt: Attempt) -> Result<(), CallFailure> {
         let erp = self.erp().await?;
-        self.through(&erp, cx, async |desk| erp::rest::release_allocation(desk, request).await).await
+        self.through(&erp, cx, async |client| erp::rest::deallocate(client, request).await).await
     }
 
     async fn create_sales_order(
@@ -248,7 +243,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Erp for Partners<
         attempt: Attempt,
     ) -> Result<Released, CallFailure> {
         let erp = self.erp().await?;
-        self.through(&erp, cx, async |desk| erp::rest::create_sales_order(desk, order, attempt).await).await
+        self.through(&erp, cx, async |client| erp::rest::create_sales_order(client, order, attempt).await).await
     }
 
     /// A repeat looks first anyhow: what is cancelled is found by its reference.
@@ -259,7 +254,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Erp for Partners<
         _attempt: Attempt,
     ) -> Result<Option<DocumentNumber>, CallFailure> {
         let erp = self.erp().await?;
-        self.through(&erp, cx, async |desk| erp::rest::cancel_sales_order(desk, request).await).await
+        self.through(&erp, cx, async |client| erp::rest::cancel_sales_order(client, request).await).await
     }
 
     async fn post_goods_issue(
@@ -269,23 +264,23 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Erp for Partners<
         attempt: Attempt,
     ) -> Result<GoodsIssued, CallFailure> {
         let erp = self.erp().await?;
-        self.through(&erp, cx, async |desk| erp::rest::post_goods_issue(desk, issue, attempt).await).await
+        self.through(&erp, cx, async |client| erp::rest::post_goods_issue(client, issue, attempt).await).await
     }
 
     async fn invoice(&self, cx: &Context, request: &InvoiceRequest, attempt: Attempt) -> Result<Invoiced, CallFailure> {
         let erp = self.erp().await?;
-        self.through(&erp, cx, async |desk| erp::rest::invoice(desk, request, attempt).await).await
+        self.through(&erp, cx, async |client| erp::rest::invoice(client, request, attempt).await).await
     }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Crm for Partners<S, T, C, G> {
-    async fn tell(&self, cx: &Context, telling: &Telling, version: u64) -> Result<(), CallFailure> {
-        let crm = self.crm(&telling.source).await?;
-        self.through(&crm, cx, async |desk| crm::rest::tell(desk, telling, version).await).await
+impl<S: Documents + Secrets, T: Transport, C: Clock, G: PartnerHealthStore> Crm for Partners<S, T, C, G> {
+    async fn tell(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
+        let crm = self.crm(&update.source).await?;
+        self.through(&crm, cx, async |client| crm::rest::tell(client, update, version).await).await
     }
 }
 
-impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Warehouse for Partners<S, T, C, G> {
+impl<S: Documents + Secrets, T: Transport, C: Clock, G: PartnerHealthStore> Warehouse for Partners<S, T, C, G> {
     async fn request(
         &self,
         cx: &Context,
@@ -294,9 +289,9 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Warehouse for Par
         attempt: Attempt,
     ) -> Result<WarehouseAnswer, CallFailure> {
         let warehouse = self.warehouse(&request.warehouse).await?;
-        let ask = async |desk: &Desk<'_, S, T>| match warehouse.protocol {
-            Protocol::Rest => threepl::rest::request(desk, request, party, attempt).await,
-            Protocol::Shipbob { channel } => threepl::shipbob::request(desk, channel, request, party, attempt).await,
+        let ask = async |client: &PartnerClient<'_, S, T>| match warehouse.protocol {
+            Protocol::Rest => threepl::rest::request(client, request, party, attempt).await,
+            Protocol::Shipbob { channel } => threepl::shipbob::request(client, channel, request, party, attempt).await,
         };
         self.through(&warehouse, cx, ask).await
     }
@@ -309,18 +304,18 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: Gates> Warehouse for Par
         _attempt: Attempt,
     ) -> Result<WithdrawalAnswer, CallFailure> {
         let warehouse = self.warehouse(&withdrawal.warehouse).await?;
-        let ask = async |desk: &Desk<'_, S, T>| match warehouse.protocol {
-            Protocol::Rest => threepl::rest::withdraw(desk, withdrawal).await,
-            Protocol::Shipbob { channel } => threepl::shipbob::withdraw(desk, channel, withdrawal).await,
+        let ask = async |client: &PartnerClient<'_, S, T>| match warehouse.protocol {
+            Protocol::Rest => threepl::rest::withdraw(client, withdrawal).await,
+            Protocol::Shipbob { channel } => threepl::shipbob::withdraw(client, channel, withdrawal).await,
         };
         self.through(&warehouse, cx, ask).await
     }
 
     async fn inquire(&self, cx: &Context, inquiry: &Inquiry) -> Result<Vec<FulfillmentCommand>, CallFailure> {
         let warehouse = self.warehouse(&inquiry.warehouse).await?;
-        let ask = async |desk: &Desk<'_, S, T>| match warehouse.protocol {
-            Protocol::Rest => threepl::rest::inquire(desk, inquiry).await,
-            Protocol::Shipbob { channel } => threepl::shipbob::inquire(desk, channel, inquiry).await,
+        let ask = async |client: &PartnerClient<'_, S, T>| match warehouse.protocol {
+            Protocol::Rest => threepl::rest::inquire(client, inquiry).await,
+            Protocol::Shipbob { channel } => threepl::shipbob::inquire(client, channel, inquiry).await,
         };
         self.through(&warehouse, cx, ask).await
     }
@@ -335,10 +330,10 @@ impl<S: Documents + Secrets, T, C: Clock, G> Partners<S, T, C, G> {
 impl<S: Documents + Secrets, T, C: Clock, G> Senders for Partners<S, T, C, G> {
     async fn verify(&self, partner: &str, request: &Request, now: Timestamp) -> Result<Verified, Unverified> {
         let partner = match self.find(partner).await.map_err(Unverified::Unchecked)? {
-            Found::Partner(partner) => *partner,
-            Found::Nobody => return Err(Unverified::UnknownPartner),
+            Located::Partner(partner) => *partner,
+            Located::Nobody => return Err(Unverified::UnknownPartner),
             // Our mistake is not the sender's: it is to send again, and not to believe that it has no business here.
-            Found::Broken(why) => return Err(Unverified::Unchecked(Failure::transient(Code::PartnerUnknown, why))),
+            Located::Broken(why) => return Err(Unverified::Unchecked(Failure::transient(Code::PartnerUnknown, why))),
         };
         let scheme = partner.webhook.ok_or(Unverified::UnknownPartner)?;
         let header = |name| request.header(name).unwrap_or_default();

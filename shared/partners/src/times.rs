@@ -17,7 +17,7 @@ pub(crate) struct Moment {
 
 impl Moment {
     /// When we heard of it, for what has no time of its own.
-    pub(crate) fn heard(received_at: Timestamp) -> Self {
+    pub(crate) fn outcome(received_at: Timestamp) -> Self {
         Self { at: received_at, clock_ahead: false }
     }
 }
@@ -35,7 +35,7 @@ pub(crate) fn read(place: &Place<'_>, zone: &TimeZone, received_at: Timestamp) -
 pub(crate) fn first(places: &[Place<'_>], zone: &TimeZone, received_at: Timestamp) -> Option<Moment> {
     match places.iter().find(|place| !place.is_absent()) {
         Some(place) => read(place, zone, received_at),
-        None => Some(Moment::heard(received_at)),
+        None => Some(Moment::outcome(received_at)),
     }
 }
 

@@ -1,6 +1,6 @@
-//! Shapes that several resources of our REST protocol share.
+//! Shapes that several resources of our REST protocol goods.
 
-use domain::order::{OrderLine, Share};
+use domain::order::{LineQuantity, OrderLine};
 use domain::party::Party;
 use domain::{LineNo, Quantity};
 use serde::{Deserialize, Serialize};
@@ -27,8 +27,8 @@ impl Line {
         }
     }
 
-    pub(crate) fn share(share: &Share, maps: &Maps) -> Self {
-        Self::of(share.line, &share.sku, share.quantity, maps)
+    pub(crate) fn line_quantity(goods: &LineQuantity, maps: &Maps) -> Self {
+        Self::of(goods.line, &goods.sku, goods.quantity, maps)
     }
 
     pub(crate) fn ordered(line: &OrderLine, maps: &Maps) -> Self {

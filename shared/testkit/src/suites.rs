@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use domain::OrderId;
-use engine::gate::{GateState, Gates, Heard, Limits, Pass};
-use engine::journal::{Append, Found, Founding};
+use engine::journal::{Append, CreateOutcome, NewStream};
+use engine::partner_health::{CallOutcome, Limits, PartnerHealth, PartnerHealthStore, Permit};
 use engine::stores::{Deliveries, Due, DueItem, Parties, ViewRow, Views};
 use engine::{Commit, Journal};
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use engine::delivery::{Delivery, Kept, Role};
+use engine::delivery::{Delivery, Role, StoreOutcome};
 
 /// A name that no other run uses.
 fn fresh(kind: &str) -> String {
@@ -36,7 +36,7 @@ fn commit(stream: &str, version: u64, mark: &str) -> Commit {
     }
 }
 
-fn founding(stream: &str, unique: &[&str]) -> Founding {
+fn new_stream(stream: &str, unique: &[&str]) -> NewStream {
     let deadline = DueItem {
         due: at(),
         id: fresh("deadline"),
@@ -47,7 +47,7 @@ fn founding(stream: &str, unique: &[&str]) -> Founding {
         parent: None,
     };
     let unique = unique.iter().map(|key| (*key).to_owned()).collect();
-    Founding { commit: commit(stream, 1, stream), unique, deadline }
+    NewStream { commit: commit(stream, 1, stream), unique, deadline }
 }
 
 /// The journal's promises.
@@ -70,12 +70,24 @@ pub async fn journal(journal: &impl Journal) {
 
     let (first, second) = (fresh("order/suite"), fresh("order/suite"));
     let (po, other) = (fresh("po"), fresh("po"));
-    assert_eq!(journal.found(&founding(&first, &[&po])).await.unwrap(), Found::Committed);
-    assert_eq!(journal.found(&founding(&first, &[&other])).await.unwrap(), Found::Exists, "a stream is founded once");
-    let taken = Found::Taken { key: po.clone(), owner: first.clone() };
-    assert_eq!(journal.found(&founding(&second, &[&other, &po])).await.unwrap(), taken, "a natural key has one owner");
+    assert_eq!(journal.create(&new_stream(&first, &[&po])).await.unwrap(), CreateOutcome::Committed);
+    assert_eq!(
+        journal.create(&new_stream(&first, &[&other])).await.unwrap(),
+        CreateOutcome::Exists,
+        "a stream is founded once"
+    );
+    let taken = CreateOutcome::Taken { key: po.clone(), owner: first.clone() };
+    assert_eq!(
+        journal.create(&new_stream(&second, &[&other, &po])).await.unwrap(),
+        taken,
+        "a natural key has one owner"
+    );
     assert_eq!(journal.read(&second).await.unwrap(), vec![], "all of a founding or none of it");
-    assert_eq!(journal.found(&founding(&second, &[&other])).await.unwrap(), Found::Committed, "the other key was free");
+    assert_eq!(
+        journal.create(&new_stream(&second, &[&other])).await.unwrap(),
+        CreateOutcome::Committed,
+        "the other key was free"
+    );
     assert_eq!(journal.read(&first).await.unwrap(), vec![commit(&first, 1, &first)]);
 }
 
@@ -127,9 +139,13 @@ pub async fn deliveries(store: &impl Deliveries) {
     };
     let (first, second) = (delivery(b"\xEF\xBB\xBF{}"), delivery(b"{ }"));
     assert_eq!(store.fetch(&first.partner, &id).await.unwrap(), None);
-    assert_eq!(store.keep(&first).await.unwrap(), Kept::New);
-    assert_eq!(store.keep(&first).await.unwrap(), Kept::Same);
-    assert_eq!(store.keep(&second).await.unwrap(), Kept::Conflict { kept: first.digest() }, "the first one stands");
+    assert_eq!(store.store(&first).await.unwrap(), StoreOutcome::New);
+    assert_eq!(store.store(&first).await.unwrap(), StoreOutcome::Same);
+    assert_eq!(
+        store.store(&second).await.unwrap(),
+        StoreOutcome::Conflict { stored: first.digest() },
+        "the first one stands"
+    );
     assert_eq!(store.fetch(&first.partner, &id).await.unwrap(), Some(first), "byte for byte");
 }
 
@@ -154,8 +170,8 @@ pub async fn parties(store: &impl Parties) {
         email: None,
     };
     assert_eq!(store.fetch(&reference).await.unwrap(), None);
-    store.keep(&reference, &party("Ada Example")).await.unwrap();
-    store.keep(&reference, &party("Somebody Else")).await.unwrap();
+    store.store(&reference, &party("Ada Example")).await.unwrap();
+    store.store(&reference, &party("Somebody Else")).await.unwrap();
     let kept = store.fetch(&reference).await.unwrap().unwrap();
     assert_eq!(kept.name, "Ada Example", "a record is immutable");
 }
@@ -165,11 +181,11 @@ pub async fn parties(store: &impl Parties) {
 /// # Panics
 /// Where one is broken.
 #[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
-pub async fn gates(store: &impl Gates) {
+pub async fn partner_health(store: &impl PartnerHealthStore) {
     let limits = Limits { slow: Duration::from_secs(5), in_flight: 2, rate: None };
-    let failed = |state: &GateState| state.after(&limits, &Pass::default(), Heard::Failed, at()).unwrap();
+    let failed = |state: &PartnerHealth| state.after(&limits, &Permit::default(), CallOutcome::Failed, at()).unwrap();
     let (partner, other) = (fresh("suite").parse().unwrap(), fresh("suite").parse().unwrap());
-    let well = GateState::default();
+    let well = PartnerHealth::default();
     assert_eq!(store.read(&partner).await.unwrap(), (well.clone(), 0), "nobody wrote it: the partner is well");
     let one = failed(&well);
     assert!(store.swap(&partner, 0, &one).await.unwrap());
@@ -203,7 +219,7 @@ pub async fn due(store: &impl Due) {
     let shard = early.shard();
     let mine = async |now: Timestamp| {
         let ready = store.ready(shard, now, 1_000, None).await.unwrap();
-        ready.items.into_iter().filter(|found| found.id == id).collect::<Vec<_>>()
+        ready.items.into_iter().filter(|create| create.id == id).collect::<Vec<_>>()
     };
     store.defer(&late).await.unwrap();
     store.defer(&early).await.unwrap();
@@ -214,7 +230,7 @@ pub async fn due(store: &impl Due) {
     let (mut paged, mut after) = (Vec::new(), None);
     loop {
         let page = store.ready(shard, late.due, 1, after.as_deref()).await.unwrap();
-        paged.extend(page.items.into_iter().filter(|found| found.id == id));
+        paged.extend(page.items.into_iter().filter(|create| create.id == id));
         after = page.next;
         if after.is_none() {
             break;

@@ -12,14 +12,16 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use domain::fulfillment::{FulfillmentRequest, GoodsIssue, Inquiry, MilestoneKind, Withdrawal};
 use domain::order::{
-    AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, LinePrice, OrderLine, PriceQuestion,
-    SalesOrder, SalesOrderCancellation, ServiceLevel, Share, Status, StockQuestion, Telling,
+    AllocationRequest, CreditQuery, CrmUpdate, Deallocation, InvoiceRequest, LinePrice, LineQuantity, OrderLine,
+    PriceQuery, SalesOrder, SalesOrderCancellation, ServiceLevel, Status, StockQuery,
 };
 use domain::party::{Destination, Party, PartyRef};
 use domain::{DocumentNumber, FulfillmentCommand as Command, LineNo, OrderId, Quantity};
 use engine::delivery::{Delivery, Role};
 use engine::http::Request;
-use engine::inbound::{ChangeReader as _, OrderReader as _, ReportReader as _, Senders as _, Unmappable, Wanted};
+use engine::inbound::{
+    ChangeReader as _, ChangeRequest, OrderReader as _, ReportReader as _, Senders as _, Unmappable,
+};
 use engine::partner::{
     Attempt, CallFailure, CreditAnswer, Crm as _, Documents, Erp as _, PriceAnswer, Secrets, Warehouse as _,
     WarehouseAnswer, WithdrawalAnswer,
@@ -194,19 +196,19 @@ fn party() -> Party {
     }
 }
 
-fn shares() -> Vec<Share> {
-    let share = |n, sku: &str, amount: &str| Share {
+fn lines() -> Vec<LineQuantity> {
+    let fulfillment = |n, sku: &str, amount: &str| LineQuantity {
         line: LineNo::new(n).unwrap(),
         sku: sku.parse().unwrap(),
         quantity: quantity(amount, "EA"),
     };
-    vec![share(1, "SKU-1", "3"), share(2, "SKU-2-C12", "24")]
+    vec![fulfillment(1, "SKU-1", "3"), fulfillment(2, "SKU-2-C12", "24")]
 }
 
-fn price_question() -> PriceQuestion {
+fn price_query() -> PriceQuery {
     let line =
         |n, sku: &str, quantity| OrderLine { line: LineNo::new(n).unwrap(), sku: sku.parse().unwrap(), quantity };
-    PriceQuestion {
+    PriceQuery {
         revision: 0,
         customer: "C-1".parse().unwrap(),
         currency: "USD".parse().unwrap(),
@@ -216,8 +218,8 @@ fn price_question() -> PriceQuestion {
 }
 
 async fn sales_order(partners: &Adapters, order: &OrderId) -> SalesOrder {
-    let question = price_question();
-    let PriceAnswer::Quoted(quote) = partners.price(&cx(), &question).await.unwrap() else { panic!() };
+    let query = price_query();
+    let PriceAnswer::Quoted(quote) = partners.price(&cx(), &query).await.unwrap() else { panic!() };
     let line = |(ordered, quoted): (OrderLine, &domain::order::QuotedLine)| LinePrice {
         line: ordered.line,
         sku: ordered.sku,
@@ -229,11 +231,11 @@ async fn sales_order(partners: &Adapters, order: &OrderId) -> SalesOrder {
     SalesOrder {
         order: order.clone(),
         revision: 0,
-        customer: question.customer,
+        customer: query.customer,
         customer_po: "PO-1".parse().unwrap(),
         total: quote.total,
-        destination: question.destination,
-        lines: question.lines.into_iter().zip(&quote.lines).map(line).collect(),
+        destination: query.destination,
+        lines: query.lines.into_iter().zip(&quote.lines).map(line).collect(),
     }
 }
 
@@ -244,7 +246,7 @@ fn fulfillment_request(order: &OrderId, warehouse: &str, n: u32) -> FulfillmentR
         site: if warehouse == "shipwest" { "WEST" } else { "EAST" }.parse().unwrap(),
         service_level: ServiceLevel::Standard,
         ship_to: PartyRef { order: order.clone(), n: 1 },
-        lines: shares(),
+        lines: lines(),
     }
 }
 
@@ -259,11 +261,11 @@ async fn an_orders_whole_conversation_is_understood_on_both_sides() {
     let (partners, cx) = (&town.partners, cx());
 
     let sales_order = sales_order(partners, &order).await;
-    let credit = CreditQuestion { order: order.clone(), customer: "C-1".parse().unwrap(), amount: sales_order.total };
+    let credit = CreditQuery { order: order.clone(), customer: "C-1".parse().unwrap(), amount: sales_order.total };
     assert!(matches!(partners.credit(&cx, &credit).await.unwrap(), CreditAnswer::Approved(_)));
-    let poor = CreditQuestion { customer: "C-POOR".parse().unwrap(), ..credit };
+    let poor = CreditQuery { customer: "C-POOR".parse().unwrap(), ..credit };
     assert!(matches!(partners.credit(&cx, &poor).await.unwrap(), CreditAnswer::Refused(_)));
-    let request = AllocationRequest { order: order.clone(), part: 1, lines: shares() };
+    let request = AllocationRequest { order: order.clone(), part: 1, lines: lines() };
     let allocation = partners.allocate(&cx, &request, Attempt::First).await.unwrap();
     assert!(allocation.lines.iter().all(|line| line.short.is_zero() && !line.sources.is_empty()));
     let released = partners.create_sales_order(&cx, &sales_order, Attempt::First).await.unwrap();
@@ -274,10 +276,10 @@ async fn an_orders_whole_conversation_is_understood_on_both_sides() {
         assert!(matches!(answer, WarehouseAnswer::Accepted(_)), "{answer:?}");
         goods_issue(partners, &cx, &order, n, &released.sales_order).await;
     }
-    let invoice = InvoiceRequest { order: order.clone(), sales_order: released.sales_order.clone(), lines: shares() };
+    let invoice = InvoiceRequest { order: order.clone(), sales_order: released.sales_order.clone(), lines: lines() };
     let invoiced = partners.invoice(&cx, &invoice, Attempt::First).await.unwrap();
     assert_eq!(invoiced.total, sales_order.total);
-    let telling = Telling {
+    let update = CrmUpdate {
         source: new.submission.source.clone(),
         external_id: new.submission.external_id.clone(),
         order: order.clone(),
@@ -287,10 +289,10 @@ async fn an_orders_whole_conversation_is_understood_on_both_sides() {
         sales_order: Some(released.sales_order),
         invoice: Some(invoiced.invoice),
     };
-    assert_eq!(partners.tell(&cx, &telling, 9).await, Ok(()));
-    assert_eq!(partners.tell(&cx, &telling, 8).await, Ok(()), "the CRM keeps the newer one");
+    assert_eq!(partners.tell(&cx, &update, 9).await, Ok(()));
+    assert_eq!(partners.tell(&cx, &update, 8).await, Ok(()), "the CRM keeps the newer one");
 
-    // Until every package of both shares has arrived.
+    // Until every package of both fulfillments has arrived.
     let mut delivered: BTreeMap<String, usize> = BTreeMap::new();
     let mut kinds: BTreeMap<String, Vec<MilestoneKind>> = BTreeMap::new();
     while delivered.values().sum::<usize>() < 4 {
@@ -321,7 +323,7 @@ async fn goods_issue(partners: &Adapters, cx: &Context, order: &OrderId, n: u32,
         package: format!("P-{n}").parse().unwrap(),
         sales_order: sales_order.clone(),
         site: "EAST".parse().unwrap(),
-        lines: shares(),
+        lines: lines(),
     };
     let first = partners.post_goods_issue(cx, &issue, Attempt::First).await.unwrap();
     let again = partners.post_goods_issue(cx, &issue, repeat()).await.unwrap();
@@ -338,7 +340,7 @@ async fn write(partners: &Adapters, operation: &str, order: &OrderId, attempt: A
     let cx = cx();
     match operation {
         "allocation.create" => {
-            let request = AllocationRequest { order: order.clone(), part: 1, lines: shares() };
+            let request = AllocationRequest { order: order.clone(), part: 1, lines: lines() };
             partners.allocate(&cx, &request, attempt).await.map(|made| made.number.to_string())
         }
         "sales_order.create" => {
@@ -459,7 +461,7 @@ async fn b01_an_order_that_the_vendor_does_not_show_yet_is_neither_doubled_nor_g
 
 /// Which write is undone, by whom, its operation there, and what it does there.
 const UNDOINGS: [(&str, &str, &str, &str); 4] = [
-    ("allocation.create", "erp", "allocation.release", "allocation_released"),
+    ("allocation.create", "erp", "allocation.release", "allocation_deallocated"),
     ("sales_order.create", "erp", "sales_order.cancel", "sales_order_cancelled"),
     ("eastco", "eastco", "fulfillment.cancel", "fulfillment_cancelled"),
     ("shipwest", "shipwest", "fulfillment.cancel", "fulfillment_cancelled"),
@@ -475,8 +477,8 @@ async fn undo(
     let (cx, order) = (cx(), order.clone());
     match write {
         "allocation.create" => {
-            let release = AllocationRelease { order, part: 1, sent_until: None };
-            partners.release_allocation(&cx, &release, attempt).await.map(|()| None)
+            let release = Deallocation { order, part: 1, sent_until: None };
+            partners.deallocate(&cx, &release, attempt).await.map(|()| None)
         }
         "sales_order.create" => {
             let cancel = SalesOrderCancellation { order, sales_order: None, sent_until: None };
@@ -530,7 +532,7 @@ async fn b01_whatever_happens_to_an_answer_nothing_is_undone_twice_and_nothing_i
 }
 
 #[tokio::test]
-async fn b04_a_share_that_is_being_packed_is_not_given_back() {
+async fn b04_a_fulfillment_that_is_being_packed_is_not_given_back() {
     let town = Town::new().await;
     for warehouse in ["eastco", "shipwest"] {
         write(&town.partners, warehouse, &order("packed"), Attempt::First).await.unwrap();
@@ -569,7 +571,7 @@ async fn an_invoice_of_all_comes_to_the_orders_total_and_of_a_part_to_its_share(
     let town = Town::new().await;
     let partners = &town.partners;
     for (n, lines) in
-        [("all", shares()), ("part", vec![Share { quantity: quantity("1", "EA"), ..shares()[0].clone() }])]
+        [("all", lines()), ("part", vec![LineQuantity { quantity: quantity("1", "EA"), ..lines()[0].clone() }])]
     {
         let order = order(n);
         let wanted = sales_order(partners, &order).await;
@@ -598,7 +600,7 @@ async fn c14_and_b21_what_the_erp_does_not_take_is_a_refusal_with_its_reason() {
         package: "P-1".parse().unwrap(),
         sales_order: made.sales_order,
         site: "EAST".parse().unwrap(),
-        lines: shares(),
+        lines: lines(),
     };
     let closed = partners.post_goods_issue(&cx(), &issue, Attempt::First).await.unwrap_err();
     assert!(matches!(&closed, CallFailure::Refused(why) if why.code == "PERIOD_CLOSED"), "{closed:?}");
@@ -606,9 +608,9 @@ async fn c14_and_b21_what_the_erp_does_not_take_is_a_refusal_with_its_reason() {
     let posted = partners.post_goods_issue(&cx(), &issue, repeat()).await.unwrap();
     assert_eq!(partners.post_goods_issue(&cx(), &issue, repeat()).await.unwrap(), posted);
     assert_eq!(town.made("erp", "goods_issue").await, 1);
-    let mut question = price_question();
-    question.lines[0].sku = "SKU-UNKNOWN-1".parse().unwrap();
-    let answer = partners.price(&cx(), &question).await.unwrap();
+    let mut query = price_query();
+    query.lines[0].sku = "SKU-UNKNOWN-1".parse().unwrap();
+    let answer = partners.price(&cx(), &query).await.unwrap();
     assert!(matches!(&answer, PriceAnswer::Unpriceable(why) if why.code == "UNKNOWN_SKU"), "{answer:?}");
 }
 
@@ -616,22 +618,22 @@ async fn c14_and_b21_what_the_erp_does_not_take_is_a_refusal_with_its_reason() {
 async fn stock_that_came_is_found_by_asking_and_capped_at_what_was_asked() {
     let town = Town::new().await;
     let ask = async || {
-        let question = StockQuestion {
+        let query = StockQuery {
             order: order("CRM-1"),
-            lines: vec![Share { quantity: quantity("7", "EA"), ..shares()[0].clone() }],
+            lines: vec![LineQuantity { quantity: quantity("7", "EA"), ..lines()[0].clone() }],
         };
-        town.partners.stock(&cx(), &question).await.unwrap()
+        town.partners.stock(&cx(), &query).await.unwrap()
     };
     for (east, west, there) in [(0, 0, None), (2, 3, Some("5")), (5, 9, Some("7"))] {
         let at =
             |location: &str, amount: u32| json!({"sku": "SKU-1", "location": location, "quantity": amount.to_string()});
         town.control("erp/settings", &json!({"stock": [at("EAST", east), at("WEST", west)]})).await;
-        let found = ask().await.first().map(|share| share.quantity.amount().to_string());
+        let found = ask().await.first().map(|fulfillment| fulfillment.quantity.amount().to_string());
         assert_eq!(found.as_deref(), there);
     }
 }
 
-/// All that a warehouse says of one share until nothing more happens, in our words.
+/// All that a warehouse says of one fulfillment until nothing more happens, in our words.
 async fn told_of(town: &mut Town, fulfillment: &domain::FulfillmentId) -> Vec<Command> {
     let mut told = Vec::new();
     loop {
@@ -665,8 +667,8 @@ async fn a_poll_behind_the_messages_tells_no_news() {
         assert!(polled.len() > 3, "{warehouse}: {polled:?}");
         for command in &polled {
             // ShipBob has no message of its own for an order that is done.
-            let untold = warehouse == "shipwest" && matches!(command, Command::RecordClosed(_));
-            assert!(untold || told.contains(command), "{warehouse}: {command:?} is news after {told:#?}");
+            let unreported = warehouse == "shipwest" && matches!(command, Command::RecordClosed(_));
+            assert!(unreported || told.contains(command), "{warehouse}: {command:?} is news after {told:#?}");
         }
         assert!(polled.iter().any(|command| matches!(command, Command::RecordClosed(_))), "{warehouse}: {polled:?}");
         let traced = |command: &Command| matches!(command, Command::RecordPacked(packed) if !packed.traced.is_empty());
@@ -702,7 +704,7 @@ async fn b28_what_we_wrote_comes_back_and_is_nothing_and_what_others_want_is_rea
     }
     let order = order("CRM-1");
     write(&town.partners, "sales_order.create", &order, Attempt::First).await.unwrap();
-    let telling = Telling {
+    let update = CrmUpdate {
         source: "acme-crm".parse().unwrap(),
         external_id: "CRM-1".parse().unwrap(),
         order: order.clone(),
@@ -712,7 +714,7 @@ async fn b28_what_we_wrote_comes_back_and_is_nothing_and_what_others_want_is_rea
         sales_order: None,
         invoice: None,
     };
-    town.partners.tell(&cx(), &telling, 3).await.unwrap();
+    town.partners.tell(&cx(), &update, 3).await.unwrap();
     for _ in 0..2 {
         let delivery = town.hear().await;
         let read = town.partners.read_change(&delivery).await.unwrap();
@@ -727,10 +729,10 @@ async fn b28_what_we_wrote_comes_back_and_is_nothing_and_what_others_want_is_rea
         let delivery = town.hear().await;
         let change = town.partners.read_change(&delivery).await.unwrap().unwrap();
         assert_eq!(change.order, order);
-        wanted.push(change.wanted);
+        wanted.push(change.request);
     }
-    assert!(wanted.contains(&Wanted::Cancel { reason: "changed their mind".to_owned() }), "{wanted:?}");
-    assert!(wanted.contains(&Wanted::Hold { reason: "over the limit".to_owned() }), "{wanted:?}");
+    assert!(wanted.contains(&ChangeRequest::Cancel { reason: "changed their mind".to_owned() }), "{wanted:?}");
+    assert!(wanted.contains(&ChangeRequest::Hold { reason: "over the limit".to_owned() }), "{wanted:?}");
 }
 
 #[tokio::test]

@@ -216,7 +216,7 @@ fn shipbob_order(reference: &str, quantity: u32) -> Value {
         "products": [{"reference_id": "SKU-1", "name": "SKU-1", "quantity": quantity, "external_line_id": 1}]})
 }
 
-fn telling(version: u64, status: &str) -> Value {
+fn update(version: u64, status: &str) -> Value {
     json!({"order": "ord_1", "status": status, "version": version, "at": "2026-01-01T00:00:00Z", "lines": [], "packages": []})
 }
 
@@ -309,10 +309,10 @@ async fn credit_limits_and_stock_can_be_set() {
 }
 
 #[tokio::test]
-async fn the_crm_keeps_the_newest_status_and_every_telling() {
+async fn the_crm_keeps_the_newest_status_and_every_crm_update() {
     let town = Town::start().await;
     let tell = async |version, status: &str| {
-        let body = telling(version, status);
+        let body = update(version, status);
         read(town.try_call(Method::PUT, "/crm/orders/CRM-1/status", None, Some(&body)).await.unwrap()).await
     };
     assert_eq!(tell(3, "released").await, (200, json!({"version": 3})));
@@ -895,11 +895,11 @@ fn in_memory_a_run_repeats_exactly() {
         let mut sent = Vec::new();
         while let Some(due) = world.next_due() {
             now = now.max(due);
-            for (partner, sending) in world.tick(now) {
-                let (message, attempt) = (sending.message, sending.attempt);
+            for (partner, started) in world.tick(now) {
+                let (message, attempt) = (started.message, started.attempt);
                 // Every third attempt fails.
                 let status = if sent.len() % 3 == 2 { 500 } else { 200 };
-                sent.push(sending);
+                sent.push(started);
                 let outbox = &mut world.partner_mut(partner).unwrap().outbox;
                 outbox.answered(message, attempt, Ok(status), now);
             }

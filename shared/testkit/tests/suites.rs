@@ -1,6 +1,6 @@
 //! The stores in memory keep the ports' promises.
 
-use testkit::memory::{MemoryDeliveries, MemoryDue, MemoryGates, MemoryJournal, MemoryParties, MemoryViews};
+use testkit::memory::{MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth, MemoryViews};
 use testkit::suites;
 
 #[tokio::test]
@@ -15,6 +15,6 @@ async fn the_other_stores_in_memory_keep_theirs() {
     suites::deliveries(&MemoryDeliveries::default()).await;
     suites::parties(&MemoryParties::default()).await;
     suites::due(&MemoryDue::default()).await;
-    suites::gates(&MemoryGates::default()).await;
+    suites::partner_health(&MemoryPartnerHealth::default()).await;
     suites::views(&MemoryViews::default()).await;
 }

@@ -29,7 +29,7 @@ pub struct Client {
 
 /// A token that we know, as the secret `api/tokens` lists it.
 #[derive(Deserialize)]
-struct KnownToken {
+struct CachedToken {
     client: String,
     sha256: String,
     scopes: Vec<String>,
@@ -48,7 +48,7 @@ pub async fn handle(
         return Ok(None);
     };
     let secret = ports.secrets.secret("api/tokens", false).await?;
-    let known: Vec<KnownToken> = serde_json::from_str(secret.expose_secret()).map_err(|e| {
+    let known: Vec<CachedToken> = serde_json::from_str(secret.expose_secret()).map_err(|e| {
         Failure::permanent(Code::SecretMissing, format!("api/tokens: {}", engine::redact::json_error(&e)))
     })?;
     let digest = hex::encode(Sha256::digest(token.as_bytes()));

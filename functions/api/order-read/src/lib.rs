@@ -7,7 +7,7 @@
 use domain::{Fulfillment, Order, OrderId};
 use engine::http::{Problem, Request, Response};
 use engine::journal::stream_name;
-use engine::view::Seen;
+use engine::view::TimedFold;
 use engine::{Commit, Context, Failure, Journal, view};
 use futures::future::try_join_all;
 use serde_json::json;
@@ -15,7 +15,7 @@ use serde_json::json;
 /// All that this function may touch.
 #[derive(Debug)]
 pub struct Ports<J> {
-    /// Orders' and fulfilments' streams.
+    /// Orders' and fulfillments' streams.
     pub journal: J,
 }
 
@@ -32,18 +32,18 @@ pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context)
         return Ok(problem.detail("an id is `ord_` and 26 letters and digits").into());
     };
     let commits = ports.journal.read(&stream_name::<Order>(&id)).await?;
-    let Some(order) = Seen::<Order>::of(&commits, cx.now)? else {
+    let Some(order) = TimedFold::<Order>::of(&commits, cx.now)? else {
         return Ok(Problem::new(404, "ORDER_UNKNOWN", "There is no such order").into());
     };
     let names = order.state.known().map(|known| known.assignments.keys().cloned().collect::<Vec<_>>());
     let names = names.unwrap_or_default();
-    let shares: Vec<Vec<Commit>> =
+    let fulfillments: Vec<Vec<Commit>> =
         try_join_all(names.iter().map(async |id| ports.journal.read(&stream_name::<Fulfillment>(id)).await)).await?;
     if request.path.ends_with("/timeline") {
-        let entries = view::timeline(&commits, &shares, cx.now)?;
+        let entries = view::timeline(&commits, &fulfillments, cx.now)?;
         return Ok(Response::json(200, &json!({ "order": id, "version": order.version, "entries": entries })));
     }
-    let folded = shares.iter().filter_map(|commits| Seen::of(commits, cx.now).transpose());
-    let folded = folded.collect::<Result<Vec<Seen<Fulfillment>>, Failure>>()?;
+    let folded = fulfillments.iter().filter_map(|commits| TimedFold::of(commits, cx.now).transpose());
+    let folded = folded.collect::<Result<Vec<TimedFold<Fulfillment>>, Failure>>()?;
     Ok(Response::json(200, &view::detail(&order, &folded)))
 }

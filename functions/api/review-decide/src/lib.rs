@@ -1,4 +1,4 @@
-//! Takes a decision on something that an order or a share left to people.
+//! Takes a decision on something that an order or a fulfillment left to people.
 //!
 //! - On: `POST /v1/reviews/{id}/decision` with an `Idempotency-Key` and the scope `reviews:decide`; the body is
 //!   `{"choice": …, "note": …}`.
@@ -17,7 +17,7 @@ use serde_json::json;
 /// All that this function may touch.
 #[derive(Debug)]
 pub struct Ports<J> {
-    /// Orders' and fulfilments' streams.
+    /// Orders' and fulfillments' streams.
     pub journal: J,
 }
 
@@ -47,7 +47,7 @@ pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context)
     };
     let answer = match stream {
         Subject::Order(id) => requests::decide_order(&ports.journal, cx, &id, &key, decision).await?,
-        Subject::Share(id) => requests::decide_share(&ports.journal, cx, &id, &key, decision).await?,
+        Subject::LineQuantity(id) => requests::decide_fulfillment(&ports.journal, cx, &id, &key, decision).await?,
     };
     Ok(match answer {
         Answer::Accepted => Response::json(202, &json!({ "correlation_id": cx.correlation })),
@@ -59,14 +59,14 @@ pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context)
 /// Whose review it is.
 enum Subject {
     Order(OrderId),
-    Share(FulfillmentId),
+    LineQuantity(FulfillmentId),
 }
 
 fn decision(request: &Request) -> Result<(Subject, Decision), Problem> {
     let (stream, review) = request.variable("id").split_once('.').ok_or_else(no_such_review)?;
-    let subject = match (stream.parse().map(Subject::Order), stream.parse().map(Subject::Share)) {
+    let subject = match (stream.parse().map(Subject::Order), stream.parse().map(Subject::LineQuantity)) {
         (Ok(order), _) => order,
-        (Err(_), Ok(share)) => share,
+        (Err(_), Ok(fulfillment)) => fulfillment,
         (Err(_), Err(_)) => return Err(no_such_review()),
     };
     let word = review.split_once('-').map_or(review, |(word, _)| word);
@@ -74,7 +74,7 @@ fn decision(request: &Request) -> Result<(Subject, Decision), Problem> {
     engine::http::json_text(&request.body)?;
     let options = match &subject {
         Subject::Order(_) => kind.options(),
-        Subject::Share(_) => kind.options_of_share(),
+        Subject::LineQuantity(_) => kind.options_of_fulfillment(),
     };
     let Body { choice, note } = serde_json::from_slice(&request.body).map_err(|_not_shown| not_a_decision(options))?;
     let note = engine::redact::text(&note.chars().take(LONGEST_NOTE).collect::<String>());

@@ -1,13 +1,13 @@
-//! Asks a warehouse to ship its share of an order.
+//! Asks a warehouse to ship its fulfillment of an order.
 //!
-//! - On: `order.assigned`, and what somebody decided of the share, through its own queue.
-//! - Does: `Warehouse::request`, keyed by the share; announced first, in the commit that opens the share's stream.
+//! - On: `order.assigned`, and what somebody decided of the fulfillment, through its own queue.
+//! - Does: `Warehouse::request`, keyed by the fulfillment; announced first, in the commit that opens the fulfillment's stream.
 //! - Then: `fulfillment.accepted` or `fulfillment.rejected`.
-//! - Fails: MSG-002 (unreadable id), MSG-005 (no such share), PRT-… (the 3PL), STO-… (the stores).
+//! - Fails: MSG-002 (unreadable id), MSG-005 (no such fulfillment), PRT-… (the 3PL), STO-… (the stores).
 
 use domain::fulfillment::Opened;
 use domain::{Fulfillment, FulfillmentCommand, Order};
-use engine::context::ShareWork;
+use engine::context::FulfillmentWork;
 use engine::effect::{Claimed, claim_with};
 use engine::partner::{Ready, Warehouse, WarehouseAnswer};
 use engine::stores::Parties;
@@ -16,7 +16,7 @@ use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 /// All that this step may touch.
 #[derive(Debug)]
 pub struct Ports<J, P, W> {
-    /// Orders' and fulfilments' streams.
+    /// Orders' and fulfillments' streams.
     pub journal: J,
     /// Personal data: the warehouse needs the address.
     pub parties: P,
@@ -30,17 +30,17 @@ pub struct Ports<J, P, W> {
 /// See the module's header.
 pub async fn handle(
     ports: &Ports<impl Journal, impl Parties, impl Warehouse + Ready>,
-    work: ShareWork,
+    work: FulfillmentWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
     let order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
-    let Some(share) = Opened::of(&order.state, &work.fulfillment) else {
-        return Ok(Outcome::Ignored("the share is not wanted (any more)"));
+    let Some(opened) = Opened::of(&order.state, &work.fulfillment) else {
+        return Ok(Outcome::Ignored("the fulfillment is not wanted (any more)"));
     };
     let erased = || Failure::permanent(Code::ParentMissing, "the receiver's record was erased");
-    let party = ports.parties.fetch(&share.ship_to).await?.ok_or_else(erased)?;
-    let guard = |fulfillment: &Fulfillment| fulfillment.request(&share);
-    let open = |sending| FulfillmentCommand::Open(share.clone(), sending);
+    let party = ports.parties.fetch(&opened.ship_to).await?.ok_or_else(erased)?;
+    let guard = |fulfillment: &Fulfillment| fulfillment.request(&opened);
+    let open = |started| FulfillmentCommand::Open(opened.clone(), started);
     match claim_with(&ports.journal, &ports.warehouse, &work.fulfillment, cx, guard, open).await? {
         Claimed::Nothing => Ok(Outcome::AlreadyDone),
         Claimed::Mine(claim, request) => {

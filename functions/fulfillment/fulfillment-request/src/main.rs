@@ -17,7 +17,7 @@ async fn main() -> Exit {
                     (start.registry()?, start.secrets()?),
                     HttpTransport::new(start.partners_may_be_private(), start.patience())?,
                     start.clock(),
-                    start.gates()?,
+                    start.partner_health()?,
                 ),
             })
         },

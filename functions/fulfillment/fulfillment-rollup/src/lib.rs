@@ -1,7 +1,7 @@
-//! Tells an order how far one of its shares has come.
+//! Tells an order how far one of its fulfillments has come.
 //!
-//! - On: what happens to a fulfilment, through its own queue.
-//! - Does: nothing outside; folds the share's stream and records its standing on the order's.
+//! - On: what happens to a fulfillment, through its own queue.
+//! - Does: nothing outside; folds the fulfillment's stream and records its standing on the order's.
 //! - Then: `order.fulfillment_progressed`, where it is news.
 //! - Fails: MSG-002 (unreadable id), STO-… (the journal).
 
@@ -12,7 +12,7 @@ use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 /// All that this step may touch.
 #[derive(Debug)]
 pub struct Ports<J> {
-    /// Orders' and fulfilments' streams.
+    /// Orders' and fulfillments' streams.
     pub journal: J,
 }
 
@@ -21,13 +21,13 @@ pub struct Ports<J> {
 /// # Errors
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal>, work: FulfillmentWork, cx: &Context) -> Result<Outcome, Failure> {
-    let share = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
-    let Some(known) = share.state.known() else {
-        return Ok(Outcome::Ignored("the share was never opened"));
+    let fulfillment = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
+    let Some(known) = fulfillment.state.known() else {
+        return Ok(Outcome::Ignored("the fulfillment was never opened"));
     };
     let mixed = |e: domain::quantity::QuantityError| Failure::permanent(Code::StateImpossible, e.to_string());
-    let progress = known.progress(share.version).map_err(mixed)?;
+    let progress = known.progress(fulfillment.version).map_err(mixed)?;
     let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
-    let cause = cx.cause(&format!("{}@{}", work.fulfillment, share.version));
+    let cause = cx.cause(&format!("{}@{}", work.fulfillment, fulfillment.version));
     order.commit(&ports.journal, cx, &cause, OrderCommand::RecordProgress(progress)).await
 }

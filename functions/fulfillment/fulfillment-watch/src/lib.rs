@@ -1,16 +1,16 @@
-//! Watches over a share: asks its warehouse for what should have been heard by now, and raises what did not come.
+//! Watches over a fulfillment: asks its warehouse for what should have been heard by now, and raises what did not come.
 //!
 //! - On: `order.assigned`, and `fulfillment.closed` without a list of what was packed, through its own queue; then at each
-//!   deadline of the share, as a due item.
+//!   deadline of the fulfillment, as a due item.
 //! - Does: `Warehouse::inquire`, which changes nothing.
-//! - Then: the facts that the warehouse had not told; `fulfillment.late`; for a share without an answer that another site could
+//! - Then: the facts that the warehouse had not told; `fulfillment.late`; for a fulfillment without an answer that another site could
 //!   ship, `order.withdrawal_requested`.
 //! - Fails: MSG-002 (unreadable id), STO-… (the journal). A warehouse that cannot be asked does not keep a deadline from being
 //!   raised.
 
 use domain::fulfillment::{Late, Missing, Opened, Watch};
 use domain::{Fulfillment, FulfillmentCommand, Order, OrderCommand};
-use engine::context::ShareWork;
+use engine::context::FulfillmentWork;
 use engine::failure::Wait;
 use engine::inbound::Sites;
 use engine::partner::Warehouse;
@@ -19,7 +19,7 @@ use engine::{Context, Failure, Journal, Outcome, Stream};
 /// All that this step may touch.
 #[derive(Debug)]
 pub struct Ports<J, W, R> {
-    /// Orders' and fulfilments' streams.
+    /// Orders' and fulfillments' streams.
     pub journal: J,
     /// The 3PLs.
     pub warehouse: W,
@@ -33,35 +33,35 @@ pub struct Ports<J, W, R> {
 /// See the module's header; deferred until the next deadline.
 pub async fn handle(
     ports: &Ports<impl Journal, impl Warehouse, impl Sites>,
-    work: ShareWork,
+    work: FulfillmentWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
-    let mut share = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
+    let mut fulfillment = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
     let Some(assigned) = Opened::assigned(&order.state, &work.fulfillment) else {
-        return Ok(Outcome::Ignored("the share was never assigned"));
+        return Ok(Outcome::Ignored("the fulfillment was never assigned"));
     };
-    let passed = |share: &Fulfillment| share.watch(&assigned).passed(cx.now);
-    if passed(&share.state).is_some() || share.state.is_closed_untold() {
-        if let Some(inquiry) = share.state.inquiry() {
+    let passed = |fulfillment: &Fulfillment| fulfillment.watch(&assigned).passed(cx.now);
+    if passed(&fulfillment.state).is_some() || fulfillment.state.is_closed_unreported() {
+        if let Some(inquiry) = fulfillment.state.inquiry() {
             match ports.warehouse.inquire(cx, &inquiry).await {
                 Ok(facts) => {
-                    let cause = cx.cause(&format!("{}@{}", work.fulfillment, share.version));
-                    share.commit(&ports.journal, cx, &cause, FulfillmentCommand::RecordAll(facts)).await?;
+                    let cause = cx.cause(&format!("{}@{}", work.fulfillment, fulfillment.version));
+                    fulfillment.commit(&ports.journal, cx, &cause, FulfillmentCommand::RecordAll(facts)).await?;
                 }
                 Err(failure) => {
                     let code = failure.code().as_str();
-                    tracing::warn!(share = %work.fulfillment, code, "{} could not be asked", inquiry.warehouse);
+                    tracing::warn!(fulfillment = %work.fulfillment, code, "{} could not be asked", inquiry.warehouse);
                 }
             }
         }
-        if let Some(late) = passed(&share.state) {
-            raise(ports, &mut order, &mut share, assigned.clone(), late, cx).await?;
+        if let Some(late) = passed(&fulfillment.state) {
+            raise(ports, &mut order, &mut fulfillment, assigned.clone(), late, cx).await?;
         }
     }
-    match share.state.watch(&assigned) {
+    match fulfillment.state.watch(&assigned) {
         Watch::Until(due, _) => Err(Failure::Deferred { until: due.max(cx.after(AT_LEAST)), why: Wait::Time }),
-        Watch::Over => Ok(Outcome::Ignored("the share has come to its end")),
+        Watch::Over => Ok(Outcome::Ignored("the fulfillment has come to its end")),
     }
 }
 
@@ -71,17 +71,17 @@ const AT_LEAST: std::time::Duration = std::time::Duration::from_secs(60);
 async fn raise(
     ports: &Ports<impl Journal, impl Warehouse, impl Sites>,
     order: &mut Stream<Order>,
-    share: &mut Stream<Fulfillment>,
+    fulfillment: &mut Stream<Fulfillment>,
     assigned: Opened,
     late: Late,
     cx: &Context,
 ) -> Result<(), Failure> {
-    let key = format!("{}#late-{}", share.id, late.due);
+    let key = format!("{}#late-{}", fulfillment.id, late.due);
     if late.missing == Missing::Acknowledgement
-        && order.state.could_ship_elsewhere(&share.id, &ports.registry.sites(cx).await?, cx.now)
+        && order.state.could_ship_elsewhere(&fulfillment.id, &ports.registry.sites(cx).await?, cx.now)
     {
-        order.commit(&ports.journal, cx, &cx.cause(&key), OrderCommand::Reassign(share.id.clone())).await?;
+        order.commit(&ports.journal, cx, &cx.cause(&key), OrderCommand::Reassign(fulfillment.id.clone())).await?;
     }
-    share.commit(&ports.journal, cx, &cx.cause(&key), FulfillmentCommand::RaiseLate(assigned, late)).await?;
+    fulfillment.commit(&ports.journal, cx, &cx.cause(&key), FulfillmentCommand::RaiseLate(assigned, late)).await?;
     Ok(())
 }

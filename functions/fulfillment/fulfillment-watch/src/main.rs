@@ -1,9 +1,9 @@
 //! Starts `fulfillment-watch`.
 
 use cloud::Exit;
+use fulfillment_watch::{Ports, handle};
 use partners::Partners;
 use partners::http::HttpTransport;
-use fulfillment_watch::{Ports, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
@@ -14,7 +14,7 @@ async fn main() -> Exit {
                 (start.registry()?, start.secrets()?),
                 HttpTransport::new(start.partners_may_be_private(), start.patience())?,
                 start.clock(),
-                start.gates()?,
+                start.partner_health()?,
             );
             Ok(Ports { journal: start.journal()?, warehouse: partners.clone(), registry: partners })
         },

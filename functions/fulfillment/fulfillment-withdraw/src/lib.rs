@@ -1,14 +1,14 @@
-//! Asks a warehouse to give a share back unshipped.
+//! Asks a warehouse to give a fulfillment back unshipped.
 //!
 //! - On: `order.withdrawal_requested`, through its own queue.
-//! - Does: `Warehouse::withdraw`, keyed by the share; announced first. A share that was never asked for is given up in its
+//! - Does: `Warehouse::withdraw`, keyed by the fulfillment; announced first. A fulfillment that was never asked for is given up in its
 //!   stream alone, and one that has left stays without a question.
 //! - Then: `fulfillment.withdrawn` or `fulfillment.withdrawal_refused`.
 //! - Fails: MSG-002 (unreadable id), PRT-… (the 3PL), STO-… (the journal).
 
 use domain::fulfillment::Opened;
 use domain::{Fulfillment, FulfillmentCommand, Order};
-use engine::context::ShareWork;
+use engine::context::FulfillmentWork;
 use engine::effect::{Claimed, claim};
 use engine::partner::{Ready, Warehouse, WithdrawalAnswer};
 use engine::{Context, Failure, Journal, Outcome, Stream};
@@ -16,7 +16,7 @@ use engine::{Context, Failure, Journal, Outcome, Stream};
 /// All that this step may touch.
 #[derive(Debug)]
 pub struct Ports<J, W> {
-    /// Orders' and fulfilments' streams.
+    /// Orders' and fulfillments' streams.
     pub journal: J,
     /// The 3PLs.
     pub warehouse: W,
@@ -28,18 +28,18 @@ pub struct Ports<J, W> {
 /// See the module's header.
 pub async fn handle(
     ports: &Ports<impl Journal, impl Warehouse + Ready>,
-    work: ShareWork,
+    work: FulfillmentWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
     let order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
-    let Some(share) = Opened::recalled(&order.state, &work.fulfillment) else {
-        return Ok(Outcome::Ignored("nobody asked for this share back"));
+    let Some(fulfillment) = Opened::recalled(&order.state, &work.fulfillment) else {
+        return Ok(Outcome::Ignored("nobody asked for this fulfillment back"));
     };
     let mut stream = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
-    let unsent = FulfillmentCommand::CloseUnsent(share);
-    let given_up = stream.commit(&ports.journal, cx, &cx.cause(&work.fulfillment.to_string()), unsent).await?;
-    if given_up == Outcome::Applied {
-        return Ok(given_up);
+    let not_sent = FulfillmentCommand::CloseNotSent(fulfillment);
+    let to_deallocate = stream.commit(&ports.journal, cx, &cx.cause(&work.fulfillment.to_string()), not_sent).await?;
+    if to_deallocate == Outcome::Applied {
+        return Ok(to_deallocate);
     }
     match claim(&ports.journal, &ports.warehouse, &work.fulfillment, cx, Fulfillment::withdrawal).await? {
         Claimed::Nothing => keep(&ports.journal, &work, cx).await,
@@ -54,10 +54,10 @@ pub async fn handle(
     }
 }
 
-/// The order waits for an answer about every share that it asked back, so that one that left by itself has one, too.
-async fn keep(journal: &impl Journal, work: &ShareWork, cx: &Context) -> Result<Outcome, Failure> {
-    let mut share = Stream::<Fulfillment>::load(journal, &work.fulfillment, cx).await?;
-    let Some(why) = share.state.kept_unasked() else { return Ok(Outcome::AlreadyDone) };
+/// The order waits for an answer about every fulfillment that it asked back, so that one that left by itself has one, too.
+async fn keep(journal: &impl Journal, work: &FulfillmentWork, cx: &Context) -> Result<Outcome, Failure> {
+    let mut fulfillment = Stream::<Fulfillment>::load(journal, &work.fulfillment, cx).await?;
+    let Some(why) = fulfillment.state.kept_unasked() else { return Ok(Outcome::AlreadyDone) };
     let cause = cx.cause(&format!("{}#left", work.fulfillment));
-    share.commit(journal, cx, &cause, FulfillmentCommand::RecordWithdrawalRefused(why)).await
+    fulfillment.commit(journal, cx, &cause, FulfillmentCommand::RecordWithdrawalRefused(why)).await
 }

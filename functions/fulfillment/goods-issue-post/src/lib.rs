@@ -1,11 +1,11 @@
 //! Tells the ERP that a package left, so that it leaves the stock.
 //!
 //! - On: `fulfillment.package_packed` and `fulfillment.milestone_recorded`, through its own queue; whichever comes last
-//!   finds both the content and the departure. And what somebody decided of the share, or a voided package: each may free
+//!   finds both the content and the departure. And what somebody decided of the fulfillment, or a voided package: each may free
 //!   other packages, too.
-//! - Does: `Erp::post_goods_issue`, keyed by share and package; announced first.
+//! - Does: `Erp::post_goods_issue`, keyed by fulfillment and package; announced first.
 //! - Then: `fulfillment.goods_issued`.
-//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal). Deferred while another package of the share is to be
+//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal). Deferred while another package of the fulfillment is to be
 //!   posted and nobody is at it.
 
 use domain::{Fulfillment, FulfillmentCommand};
@@ -18,7 +18,7 @@ use engine::{Context, Failure, Journal, Outcome, Stream};
 /// All that this step may touch.
 #[derive(Debug)]
 pub struct Ports<J, E> {
-    /// Fulfilments' streams.
+    /// Fulfillments' streams.
     pub journal: J,
     /// Goods issues.
     pub erp: E,
@@ -43,8 +43,8 @@ pub async fn handle(
             let answer = ports.erp.post_goods_issue(cx, &issue, claim.attempt()).await;
             let posted = claim.settle(&ports.journal, cx, answer.map(FulfillmentCommand::RecordGoodsIssued)).await?;
             // One message posts one package, and may be the last that there is for several.
-            let share = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
-            match share.state.fresh_goods_issue() {
+            let fulfillment = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
+            match fulfillment.state.fresh_goods_issue() {
                 Some(_) => Err(Failure::Deferred { until: cx.now, why: Wait::Claimed }),
                 None => Ok(posted),
             }

@@ -1,9 +1,9 @@
 //! Starts `goods-issue-post`.
 
 use cloud::Exit;
+use goods_issue_post::{Ports, handle};
 use partners::Partners;
 use partners::http::HttpTransport;
-use goods_issue_post::{Ports, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
@@ -16,7 +16,7 @@ async fn main() -> Exit {
                     (start.registry()?, start.secrets()?),
                     HttpTransport::new(start.partners_may_be_private(), start.patience())?,
                     start.clock(),
-                    start.gates()?,
+                    start.partner_health()?,
                 ),
             })
         },

@@ -1,9 +1,9 @@
-//! Records what a warehouse reports of a share and its packages.
+//! Records what a warehouse reports of a fulfillment and its packages.
 //!
 //! - On: `delivery.received` from a warehouse, through its own queue.
 //! - Does: nothing outside; one document is one commit.
 //! - Then: `fulfillment.accepted`, `.package_packed`, `.package_voided`, `.milestone_recorded`, as the document says.
-//! - Fails: MSG-003 (delivery expired), MSG-004 (not a report, or of another warehouse's share), MSG-005 (the share never appeared), STO-… (the stores).
+//! - Fails: MSG-003 (delivery expired), MSG-004 (not a report, or of another warehouse's fulfillment), MSG-005 (the fulfillment never appeared), STO-… (the stores).
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 /// All that this step may touch.
 #[derive(Debug)]
 pub struct Ports<J, D, R> {
-    /// Fulfilments' streams.
+    /// Fulfillments' streams.
     pub journal: J,
     /// Raw deliveries.
     pub deliveries: D,
@@ -26,7 +26,7 @@ pub struct Ports<J, D, R> {
     pub registry: R,
 }
 
-/// How long a report may wait for its share to appear: a warehouse can be faster than our own record of having asked it.
+/// How long a report may wait for its fulfillment to appear: a warehouse can be faster than our own record of having asked it.
 const PATIENCE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Carries out the step.
@@ -43,14 +43,17 @@ pub async fn handle(
         Ok(read) => read,
         Err(outcome) => return Ok(outcome),
     };
-    let mut share = Stream::<Fulfillment>::load(&ports.journal, &report.fulfillment, cx).await?;
-    if share.version == 0 {
+    let mut fulfillment = Stream::<Fulfillment>::load(&ports.journal, &report.fulfillment, cx).await?;
+    if fulfillment.version == 0 {
         return Err(cx.wait_for_parent(stream_name::<Fulfillment>(&report.fulfillment), PATIENCE));
     }
-    // Who signed it may speak for its own shares alone.
-    if share.state.known().is_some_and(|known| known.opened.warehouse != delivery.partner) {
-        return Err(Failure::permanent(Code::DeliveryUnmappable, "the share that it names is another warehouse's"));
+    // Who signed it may speak for its own fulfillments alone.
+    if fulfillment.state.known().is_some_and(|known| known.opened.warehouse != delivery.partner) {
+        return Err(Failure::permanent(
+            Code::DeliveryUnmappable,
+            "the fulfillment that it names is another warehouse's",
+        ));
     }
     let command = FulfillmentCommand::RecordAll(report.commands);
-    share.commit(&ports.journal, cx, &cx.cause(&delivery.key()), command).await
+    fulfillment.commit(&ports.journal, cx, &cx.cause(&delivery.key()), command).await
 }

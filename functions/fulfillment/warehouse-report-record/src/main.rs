@@ -1,8 +1,8 @@
 //! Starts `warehouse-report-record`.
 
 use cloud::Exit;
-use warehouse_report_record::{Ports, handle};
 use partners::Partners;
+use warehouse_report_record::{Ports, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use domain::{OrderId, PartnerId};
 use engine::http::{Offence, Problem, Request, Response};
-use engine::inbound::{NewOrder, Wanted};
+use engine::inbound::{ChangeRequest, NewOrder};
 use engine::requests::{self, Answer, WorkKey};
 use engine::stores::Parties;
 use engine::{Context, Failure, Journal};
@@ -31,7 +31,7 @@ pub struct Ports<J, P, R> {
 
 /// What every wish says.
 #[derive(Deserialize)]
-struct Wish {
+struct Desired {
     reason: String,
 }
 
@@ -75,28 +75,28 @@ where
 }
 
 /// What the request wants.
-fn wanted<R>(request: &Request, read: &R, cx: &Context) -> Result<Wanted, Problem>
+fn wanted<R>(request: &Request, read: &R, cx: &Context) -> Result<ChangeRequest, Problem>
 where
     R: Fn(&PartnerId, &[u8], jiff::Timestamp) -> Result<NewOrder, Vec<Offence>>,
 {
     engine::http::json_text(&request.body)?;
     let invalid =
         |errors| Problem { errors, ..Problem::new(422, "CHANGE_INVALID", "The body does not say what is wanted") };
-    let reason = serde_json::from_slice::<Wish>(&request.body).ok().map(|wish| wish.reason);
+    let reason = serde_json::from_slice::<Desired>(&request.body).ok().map(|desired| desired.reason);
     let reason = reason.filter(|reason| (1..=LONGEST_REASON).contains(&reason.chars().count())).ok_or_else(|| {
         let detail = format!("needs 1 to {LONGEST_REASON} characters, without personal data");
         invalid(vec![Offence { pointer: "/reason".to_owned(), detail }])
     })?;
     let reason = engine::redact::text(&reason);
     match request.variable("change") {
-        "cancel" => Ok(Wanted::Cancel { reason }),
-        "hold" => Ok(Wanted::Hold { reason }),
-        "release-hold" => Ok(Wanted::ReleaseHold { reason }),
+        "cancel" => Ok(ChangeRequest::Cancel { reason }),
+        "hold" => Ok(ChangeRequest::Hold { reason }),
+        "release-hold" => Ok(ChangeRequest::ReleaseHold { reason }),
         "amend" => {
             let client = || Problem::new(403, "CLIENT_UNNAMED", "The token's client has no usable name");
             let source = request.client.parse::<PartnerId>().map_err(|_| client())?;
             let new = read(&source, &without_reason(&request.body), cx.now).map_err(invalid)?;
-            Ok(Wanted::Amend { new: Box::new(new), reason })
+            Ok(ChangeRequest::Amend { new: Box::new(new), reason })
         }
         _ => Err(Problem::new(404, "CHANGE_UNKNOWN", "An order cannot be changed so")
             .detail("one of cancel, hold, release-hold, amend")),

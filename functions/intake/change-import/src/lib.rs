@@ -47,7 +47,7 @@ pub async fn handle(
         Err(outcome) => return Ok(outcome),
     };
     let key = WorkKey::of(delivery.key());
-    match requests::change(&ports.journal, &ports.parties, cx, &change.order, &key, change.wanted).await? {
+    match requests::change(&ports.journal, &ports.parties, cx, &change.order, &key, change.request).await? {
         Answer::Unknown => Err(cx.wait_for_parent(stream_name::<Order>(&change.order), PATIENCE)),
         answer @ (Answer::Accepted | Answer::Refused(_)) => Ok(answer.into()),
     }

@@ -1,13 +1,13 @@
 //! Starts `delivery-relay`.
 
-use cloud::{Exit, Streamed};
+use cloud::{BatchResult, Exit};
 use delivery_relay::{Ports, handle};
 use engine::delivery::Delivery;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
     let relay = async |ports: &Ports<_>, deliveries: &[Delivery], _cx: &engine::Context| {
-        Ok(Streamed::again_from(handle(ports, deliveries).await?))
+        Ok(BatchResult::again_from(handle(ports, deliveries).await?))
     };
     cloud::stream("delivery-relay", async |start| Ok(Ports { bus: start.bus()?, source: start.source() }), relay).await
 }

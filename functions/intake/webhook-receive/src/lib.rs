@@ -5,7 +5,7 @@
 //! - Then: `delivery.received`, from that table's stream.
 //! - Fails: 401 (signature), 404 (no such partner), 413 (too large), 400 (not JSON): nothing is stored. 503: try again.
 
-use engine::delivery::{Delivery, Kept};
+use engine::delivery::{Delivery, StoreOutcome};
 use engine::http::{Problem, Request, Response};
 use engine::inbound::{Senders, Unverified, Verified};
 use engine::stores::Deliveries;
@@ -46,9 +46,9 @@ pub async fn handle(
         return Ok(problem.into());
     }
     let delivery = delivery(sender, request, cx);
-    match ports.deliveries.keep(&delivery).await? {
-        Kept::New | Kept::Same => {}
-        Kept::Conflict { kept } => keep_beside(&ports.deliveries, delivery.clone(), &kept).await?,
+    match ports.deliveries.store(&delivery).await? {
+        StoreOutcome::New | StoreOutcome::Same => {}
+        StoreOutcome::Conflict { stored } => keep_beside(&ports.deliveries, delivery.clone(), &stored).await?,
     }
     Ok(Response::json(202, &json!({ "delivery": delivery.id, "correlation_id": cx.correlation })))
 }
@@ -61,13 +61,13 @@ fn readable(body: &[u8]) -> Result<(), Problem> {
 }
 
 /// The sender used one id for two bodies. The first stands under that id; the second is kept beside it, so that whatever it
-/// says is weighed against what the order or the share knows already.
+/// says is weighed against what the order or the fulfillment knows already.
 async fn keep_beside(deliveries: &impl Deliveries, mut delivery: Delivery, kept: &str) -> Result<(), Failure> {
     let digest = delivery.digest();
     let (partner, id) = (delivery.partner.clone(), delivery.id.clone());
     tracing::error!(%partner, delivery = %id, kept, other = %digest, "{partner} sent {id} again with another body");
     delivery.id = format!("{id}~{}", digest.get(..16).unwrap_or(&digest));
-    deliveries.keep(&delivery).await.map(|_kept_or_same| ())
+    deliveries.store(&delivery).await.map(|_kept_or_same| ())
 }
 
 fn delivery(sender: Verified, request: Request, cx: &Context) -> Delivery {

@@ -31,7 +31,7 @@ const PAUSE_SECONDS: i64 = 15 * 60;
 /// See the module's header; deferred while there is nothing.
 pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
-    let Some(question) = order.state.stock_question() else {
+    let Some(query) = order.state.stock_query() else {
         return Ok(Outcome::Ignored("nothing waits for stock"));
     };
     // An ERP that shows stock and then sets none aside is not asked in circles.
@@ -39,9 +39,9 @@ pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: 
     if was_set_aside && cx.now.duration_since(cx.event_time) < SignedDuration::from_secs(PAUSE_SECONDS) {
         return Err(next_look(cx));
     }
-    let lines = ports.erp.stock(cx, &question).await.map_err(|e| e.into_failure(cx.now))?;
-    let some = lines.iter().any(|share| !share.quantity.is_zero());
-    let all = question.lines.iter().all(|missing| lines.contains(missing));
+    let lines = ports.erp.stock(cx, &query).await.map_err(|e| e.into_failure(cx.now))?;
+    let some = lines.iter().any(|goods| !goods.quantity.is_zero());
+    let all = query.lines.iter().all(|missing| lines.contains(missing));
     let mut outcome = Outcome::Applied;
     if some {
         let cause = cx.cause(&format!("{}@{}", work.order, order.version));

@@ -26,10 +26,10 @@ pub struct Ports<J, E> {
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
-    let Some(question) = order.state.credit_question() else {
+    let Some(query) = order.state.credit_query() else {
         return Ok(Outcome::AlreadyDone);
     };
-    let answer = ports.erp.credit(cx, &question).await.map_err(|e| e.into_failure(cx.now))?;
+    let answer = ports.erp.credit(cx, &query).await.map_err(|e| e.into_failure(cx.now))?;
     let command = match answer {
         CreditAnswer::Approved(approved) => OrderCommand::RecordCreditApproved(approved),
         CreditAnswer::Refused(refused) => OrderCommand::RecordCreditRefused(refused),

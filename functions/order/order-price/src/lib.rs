@@ -25,10 +25,10 @@ pub struct Ports<J, E> {
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
-    let Some(question) = order.state.price_question() else {
+    let Some(query) = order.state.price_query() else {
         return Ok(Outcome::AlreadyDone);
     };
-    let answer = ports.erp.price(cx, &question).await.map_err(|e| e.into_failure(cx.now))?;
+    let answer = ports.erp.price(cx, &query).await.map_err(|e| e.into_failure(cx.now))?;
     let command = match answer {
         PriceAnswer::Quoted(quote) => OrderCommand::RecordQuote(quote),
         PriceAnswer::Unpriceable(why) => OrderCommand::RecordUnpriceable(why),

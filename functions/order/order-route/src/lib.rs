@@ -1,9 +1,9 @@
 //! Decides which warehouses ship what.
 //!
 //! - On: `order.released`, and whatever leaves a part of a released order without a warehouse (refused, given back, in stock
-//!   at last, let go on) or ends the wait for a share that was asked back, through its own queue.
+//!   at last, let go on) or ends the wait for a fulfillment that was asked back, through its own queue.
 //! - Does: nothing outside; weighs the registry's sites.
-//! - Then: `order.routed` with the reasons and an `order.assigned` for each share, or `order.unroutable`.
+//! - Then: `order.routed` with the reasons and an `order.assigned` for each fulfillment, or `order.unroutable`.
 //! - Fails: MSG-002 (unreadable id), CFG-… (the registry), STO-… (the journal).
 
 use domain::Order;
@@ -30,10 +30,10 @@ pub async fn handle(
     cx: &Context,
 ) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
-    let Some(question) = order.state.routing_question() else {
+    let Some(query) = order.state.routing_query() else {
         return Ok(Outcome::AlreadyDone);
     };
-    let command = question.decide(&ports.registry.sites(cx).await?, cx.now);
+    let command = query.decide(&ports.registry.sites(cx).await?, cx.now);
     // The same order is routed more than once: each time of what it is then.
     let cause = cx.cause(&format!("route@{}", order.version));
     order.commit(&ports.journal, cx, &cause, command).await

@@ -1,6 +1,6 @@
 //! Cancels the sales order of an order of which nothing ships.
 //!
-//! - On: what makes that certain (cancelled without shares, the last share given back, a sales order made too late), through
+//! - On: what makes that certain (cancelled without fulfillments, the last fulfillment given back, a sales order made too late), through
 //!   its own queue.
 //! - Does: `Erp::cancel_sales_order`, keyed by the order; announced first.
 //! - Then: `order.sales_order_cancelled`.

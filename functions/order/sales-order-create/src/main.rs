@@ -1,9 +1,9 @@
 //! Starts `sales-order-create`.
 
 use cloud::Exit;
-use sales_order_create::{Ports, handle};
 use partners::Partners;
 use partners::http::HttpTransport;
+use sales_order_create::{Ports, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
@@ -16,7 +16,7 @@ async fn main() -> Exit {
                     (start.registry()?, start.secrets()?),
                     HttpTransport::new(start.partners_may_be_private(), start.patience())?,
                     start.clock(),
-                    start.gates()?,
+                    start.partner_health()?,
                 ),
             })
         },

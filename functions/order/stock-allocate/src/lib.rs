@@ -1,6 +1,6 @@
 //! Has the ERP set an order's stock aside.
 //!
-//! - On: `order.priced`, beside `credit-check`; `order.allocation_released` and `order.stock_arrived` for another allocation;
+//! - On: `order.priced`, beside `credit-check`; `order.deallocated` and `order.stock_arrived` for another allocation;
 //!   and on what lets an order go on that waited. Through its own queue.
 //! - Does: `Erp::allocate`, keyed by the order; announced first.
 //! - Then: `order.allocated`, with what is short.

@@ -2,11 +2,11 @@
 //!
 //! - On: what makes an order's stock superfluous (cancelled and nothing ships, amended, set aside in vain), through its own
 //!   queue; and after each allocation that was given back, for the next.
-//! - Does: `Erp::release_allocation`, keyed by the order and the allocation; announced first.
-//! - Then: `order.allocation_released`.
+//! - Does: `Erp::deallocate`, keyed by the order and the allocation; announced first.
+//! - Then: `order.deallocated`.
 //! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
 
-use domain::order::AllocationReleased;
+use domain::order::Deallocated;
 use domain::{Order, OrderCommand};
 use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
@@ -31,12 +31,12 @@ pub async fn handle(
     work: OrderWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
-    match claim(&ports.journal, &ports.erp, &work.order, cx, Order::allocation_release).await? {
+    match claim(&ports.journal, &ports.erp, &work.order, cx, Order::deallocation).await? {
         Claimed::Nothing => Ok(Outcome::Ignored("no stock to give back now")),
         Claimed::Mine(claim, release) => {
-            let answer = ports.erp.release_allocation(cx, &release, claim.attempt()).await;
-            let released = AllocationReleased { part: release.part };
-            claim.settle(&ports.journal, cx, answer.map(|()| OrderCommand::RecordAllocationReleased(released))).await
+            let answer = ports.erp.deallocate(cx, &release, claim.attempt()).await;
+            let released = Deallocated { part: release.part };
+            claim.settle(&ports.journal, cx, answer.map(|()| OrderCommand::RecordDeallocated(released))).await
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Starts `stock-deallocate`.
 
-use stock_deallocate::{Ports, handle};
 use cloud::Exit;
 use partners::Partners;
 use partners::http::HttpTransport;
+use stock_deallocate::{Ports, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
@@ -16,7 +16,7 @@ async fn main() -> Exit {
                     (start.registry()?, start.secrets()?),
                     HttpTransport::new(start.partners_may_be_private(), start.patience())?,
                     start.clock(),
-                    start.gates()?,
+                    start.partner_health()?,
                 ),
             })
         },

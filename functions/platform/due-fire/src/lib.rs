@@ -69,9 +69,9 @@ async fn sweep(ports: &Ports<impl Due, impl Queues>, cx: &Context) -> Result<usi
             }
         }
         ready.sort_by_cached_key(DueItem::sort_key);
-        let (sent, unsent) = fire(ports, ready).await;
+        let (sent, not_sent) = fire(ports, ready).await;
         fired += sent;
-        failed = unsent.or(failed);
+        failed = not_sent.or(failed);
         if onward.is_empty() {
             break;
         }

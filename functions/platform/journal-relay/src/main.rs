@@ -1,6 +1,6 @@
 //! Starts `journal-relay`.
 
-use cloud::{Exit, Streamed};
+use cloud::{BatchResult, Exit};
 use engine::Commit;
 use journal_relay::{Ports, handle};
 
@@ -8,7 +8,7 @@ use journal_relay::{Ports, handle};
 async fn main() -> Exit {
     let relay = async |ports: &Ports<_>, commits: &[Commit], _cx: &engine::Context| {
         let relayed = handle(ports, commits).await?;
-        Ok(Streamed { again_from: relayed.again_from, poison: relayed.poison })
+        Ok(BatchResult { again_from: relayed.again_from, poison: relayed.poison })
     };
     cloud::stream("journal-relay", async |start| Ok(Ports { bus: start.bus()?, source: start.source() }), relay).await
 }

@@ -1,7 +1,7 @@
 //! Keeps the read models: order summaries and worklists.
 //!
 //! - On: the journal table's stream.
-//! - Does: folds each order and each share that changed, once a batch, and writes its rows where they are newer than what is
+//! - Does: folds each order and each fulfillment that changed, once a batch, and writes its rows where they are newer than what is
 //!   there, so that no order of records can leave an old row.
 //! - Fails: a stream that cannot be folded is passed over with its cause; a busy store stops the batch.
 
@@ -11,7 +11,7 @@ use std::str::FromStr;
 use domain::{Fulfillment, Order, Workflow};
 use engine::journal::stream_name;
 use engine::stores::{ViewRow, Views};
-use engine::view::{Reviewed, Seen};
+use engine::view::{Reviewed, TimedFold};
 use engine::{Commit, Context, Failure, Journal, view};
 use futures::future::join_all;
 
@@ -24,7 +24,7 @@ pub struct Ports<J, V> {
     pub views: V,
 }
 
-/// Projects the orders and shares that `commits` belong to. Returns the streams that could not be projected, with the
+/// Projects the orders and fulfillments that `commits` belong to. Returns the streams that could not be projected, with the
 /// reason.
 pub async fn handle(
     ports: &Ports<impl Journal, impl Views>,
@@ -33,9 +33,9 @@ pub async fn handle(
 ) -> Vec<(String, Failure)> {
     let orders = changed::<Order>(commits);
     let orders = join_all(orders.iter().map(|id| project(ports, id, cx, view::rows))).await;
-    let shares = changed::<Fulfillment>(commits);
-    let shares = join_all(shares.iter().map(|id| project(ports, id, cx, view::share_rows))).await;
-    orders.into_iter().chain(shares).filter_map(Result::err).collect()
+    let fulfillments = changed::<Fulfillment>(commits);
+    let fulfillments = join_all(fulfillments.iter().map(|id| project(ports, id, cx, view::fulfillment_rows))).await;
+    orders.into_iter().chain(fulfillments).filter_map(Result::err).collect()
 }
 
 /// The streams of one kind that `commits` belong to, each once.
@@ -49,11 +49,11 @@ async fn project<W: Reviewed>(
     ports: &Ports<impl Journal, impl Views>,
     id: &W::Id,
     cx: &Context,
-    rows: impl Fn(&Seen<W>) -> Vec<ViewRow>,
+    rows: impl Fn(&TimedFold<W>) -> Vec<ViewRow>,
 ) -> Result<(), (String, Failure)> {
     let name = stream_name::<W>(id);
     let write = async {
-        let seen = Seen::<W>::of(&ports.journal.read(&name).await?, cx.now)?;
+        let seen = TimedFold::<W>::of(&ports.journal.read(&name).await?, cx.now)?;
         for row in seen.as_ref().map(rows).unwrap_or_default() {
             ports.views.put(&row).await?;
         }

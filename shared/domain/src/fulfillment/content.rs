@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
-use crate::fulfillment::decide::Known;
+use crate::fulfillment::decide::FulfillmentState;
 use crate::fulfillment::event::{GoodsIssued, Opened, TracedGoods};
 use crate::fulfillment::package::{Contents, Package};
-use crate::goods::{Share, Traced};
+use crate::goods::{LineQuantity, Traced};
 use crate::ids::{LineNo, PackageId, Serial, Sku};
 use crate::mutants::{self, Mutant};
 use crate::quantity::{Quantity, QuantityError, Uom};
@@ -31,18 +31,18 @@ enum Part<'a> {
 impl Opened {
     /// What the warehouse is asked for, in its own terms: a kit as its parts, exactly. What is no whole number of
     /// pieces stays the kit that it is.
-    pub(super) fn in_parts(&self) -> Vec<Share> {
-        let parts = |share: &Share| -> Option<Vec<Share>> {
+    pub(super) fn in_parts(&self) -> Vec<LineQuantity> {
+        let parts = |goods: &LineQuantity| -> Option<Vec<LineQuantity>> {
             let part = |(sku, per): (&Sku, Decimal)| {
-                let pieces = share.quantity.amount().checked_mul(per)?;
+                let pieces = goods.quantity.amount().checked_mul(per)?;
                 let quantity = Quantity::new(pieces, Uom::EACH).ok()?;
-                Some(Share { line: share.line, sku: sku.clone(), quantity })
+                Some(LineQuantity { line: goods.line, sku: sku.clone(), quantity })
             };
-            self.kit(share.line).into_iter().map(part).collect()
+            self.kit(goods.line).into_iter().map(part).collect()
         };
-        let in_parts = |share: &Share| match parts(share) {
+        let in_parts = |goods: &LineQuantity| match parts(goods) {
             Some(parts) if !parts.is_empty() => parts,
-            Some(_) | None => vec![share.clone()],
+            Some(_) | None => vec![goods.clone()],
         };
         self.lines.iter().flat_map(in_parts).collect()
     }
@@ -60,13 +60,13 @@ impl Opened {
         self.handling.get(&line).is_some_and(|handling| !handling.kit.is_empty())
     }
 
-    fn line(&self, line: LineNo) -> Option<&Share> {
-        self.lines.iter().find(|share| share.line == line)
+    fn line(&self, line: LineNo) -> Option<&LineQuantity> {
+        self.lines.iter().find(|goods| goods.line == line)
     }
 
     /// What a packed quantity is of its line. Of a kit only its own parts count: a partial one is none, whatever stands
     /// in for the rest of it.
-    fn part(&self, packed: &Share) -> Part<'_> {
+    fn part(&self, packed: &LineQuantity) -> Part<'_> {
         let Some(asked) = self.line(packed.line) else { return Part::Foreign };
         let same_unit = asked.quantity.uom() == packed.quantity.uom();
         if same_unit && (asked.sku == packed.sku || !self.is_kit(packed.line)) {
@@ -80,7 +80,7 @@ impl Opened {
     }
 
     /// Whether this is what was asked for: the line's product or its kit's parts, in their units.
-    fn asks_for(&self, packed: &Share) -> bool {
+    fn asks_for(&self, packed: &LineQuantity) -> bool {
         match self.part(packed) {
             Part::Whole => self.lines.iter().any(|asked| asked.line == packed.line && asked.sku == packed.sku),
             Part::OfKit(_) => true,
@@ -91,16 +91,16 @@ impl Opened {
     /// How much of each line was asked for.
     fn asked(&self) -> Result<ByLine, QuantityError> {
         let mut asked = ByLine::new();
-        for share in &self.lines {
-            add(&mut asked, share.line, share.quantity)?;
+        for goods in &self.lines {
+            add(&mut asked, goods.line, goods.quantity)?;
         }
         Ok(asked)
     }
 }
 
-impl Known {
+impl FulfillmentState {
     /// Whether `lines` name only what was asked for: the same lines, products and units, kits or their parts.
-    pub fn matches(&self, lines: &[Share]) -> bool {
+    pub fn matches(&self, lines: &[LineQuantity]) -> bool {
         lines.iter().all(|packed| self.opened.asks_for(packed))
     }
 
@@ -158,7 +158,7 @@ impl Known {
         Ok(held)
     }
 
-    /// What the warehouse was asked for and will not ship: it is done with the share and packed less. Nothing is said
+    /// What the warehouse was asked for and will not ship: it is done with the fulfillment and packed less. Nothing is said
     /// of it while a package is not told of, or its content is not or waits for somebody's word, nor of a line for which
     /// something was accepted that nobody can count, so that nothing is sent a second time that has left already.
     pub(super) fn unfilled(&self) -> Result<ByLine, QuantityError> {
@@ -223,7 +223,7 @@ impl Known {
     fn is_content_clear(&self) -> bool {
         self.live().all(|(id, package)| {
             let decided = self.mismatch(id, package).is_none_or(|review| self.decided(&review).is_some());
-            package.contents != Contents::Untold && decided
+            package.contents != Contents::Unreported && decided
         })
     }
 
@@ -250,8 +250,8 @@ impl Known {
             for (sku, quantity) in of_line {
                 let rest = quantity.amount() - kits * kit.get(sku).copied().unwrap_or_default();
                 if !rest.is_zero() {
-                    let share = &self.opened.fulfillment;
-                    let reason = format!("{rest} EA of {sku} for line {line} of {share} make no kit");
+                    let fulfillment = &self.opened.fulfillment;
+                    let reason = format!("{rest} EA of {sku} for line {line} of {fulfillment} make no kit");
                     reviews.push(Review { kind: ReviewKind::ContentMismatch, reason });
                 }
             }
@@ -312,7 +312,7 @@ impl Known {
         missing.collect()
     }
 
-    /// Serial numbers that the share's packages hold twice; those of one package alone, where it is named.
+    /// Serial numbers that the fulfillment's packages hold twice; those of one package alone, where it is named.
     pub(super) fn serials_twice(&self, of: Option<&PackageId>) -> Vec<Review> {
         let mut found: BTreeMap<(&Sku, &Serial), Vec<&PackageId>> = BTreeMap::new();
         for (id, package) in self.live() {
@@ -341,14 +341,15 @@ impl Known {
 
     /// What the ERP has to take out of the stock for a package: its lines, and of kits those that it completes, as
     /// kits. Nothing where it completes none.
-    pub(super) fn to_post(&self, id: &PackageId) -> Vec<Share> {
+    pub(super) fn to_post(&self, id: &PackageId) -> Vec<LineQuantity> {
         let Some(package) = self.packages.get(id).filter(|package| package.has_left() && self.counts(id, package))
         else {
             return Vec::new();
         };
-        let counted = |packed: &&Share| !packed.quantity.is_zero() && matches!(self.opened.part(packed), Part::Whole);
+        let counted =
+            |packed: &&LineQuantity| !packed.quantity.is_zero() && matches!(self.opened.part(packed), Part::Whole);
         let lines = package.lines().iter().filter(counted).filter(|packed| !self.opened.is_kit(packed.line));
-        let mut lines: Vec<Share> = lines.cloned().collect();
+        let mut lines: Vec<LineQuantity> = lines.cloned().collect();
         let ready = || self.left().filter(|(other, package)| *other == id || !self.is_blocked(other, package));
         for line in self.kits_of(package) {
             let Some(asked) = self.opened.line(line) else { continue };
@@ -357,7 +358,7 @@ impl Known {
             if let Ok(quantity) = rest
                 && !quantity.is_zero()
             {
-                lines.push(Share { line, sku: asked.sku.clone(), quantity });
+                lines.push(LineQuantity { line, sku: asked.sku.clone(), quantity });
             }
         }
         lines
@@ -408,25 +409,26 @@ impl Known {
 
     /// Whether the ERP knows of all that left.
     pub(super) fn is_all_posted(&self) -> bool {
-        let told = |package: &Package| package.contents != Contents::Untold;
+        let told = |package: &Package| package.contents != Contents::Unreported;
         self.left().all(|(id, package)| self.is_posted(id) || (told(package) && self.to_post(id).is_empty()))
             && self.kit_differences().iter().all(|review| self.decided(review).is_some())
     }
 
     /// Whether the package left with what the ERP took out of the stock. Kits are counted over all packages.
     pub(super) fn bears_out(&self, issued: &GoodsIssued) -> bool {
-        let sums = |lines: &[Share]| {
+        let sums = |lines: &[LineQuantity]| {
             let mut sums: BTreeMap<(LineNo, Sku, Uom), Decimal> = BTreeMap::new();
-            for share in lines.iter().filter(|share| !share.quantity.is_zero() && !self.opened.is_kit(share.line)) {
-                let key = (share.line, share.sku.clone(), share.quantity.uom());
-                *sums.entry(key).or_default() += share.quantity.amount();
+            for goods in lines.iter().filter(|goods| !goods.quantity.is_zero() && !self.opened.is_kit(goods.line)) {
+                let key = (goods.line, goods.sku.clone(), goods.quantity.uom());
+                *sums.entry(key).or_default() += goods.quantity.amount();
             }
             sums
         };
         self.packages.get(&issued.package).is_some_and(|package| {
-            let countable = |packed: &&Share| matches!(self.opened.part(packed), Part::Whole);
+            let countable = |packed: &&LineQuantity| matches!(self.opened.part(packed), Part::Whole);
             let accepted = !self.matches(package.lines()) && self.counts(&issued.package, package);
-            let packed: Vec<Share> = package.lines().iter().filter(|p| !accepted || countable(p)).cloned().collect();
+            let packed: Vec<LineQuantity> =
+                package.lines().iter().filter(|p| !accepted || countable(p)).cloned().collect();
             package.has_left() && (issued.lines.is_empty() || sums(&issued.lines) == sums(&packed))
         })
     }
@@ -459,8 +461,8 @@ fn add<K: Ord>(sums: &mut BTreeMap<K, Quantity>, key: K, quantity: Quantity) -> 
 }
 
 /// What `lines` say of one line.
-fn of_line(lines: &[Share], line: LineNo, nothing: Quantity) -> Result<Quantity, QuantityError> {
-    lines.iter().filter(|share| share.line == line).try_fold(nothing, |sum, share| sum.plus(share.quantity))
+fn of_line(lines: &[LineQuantity], line: LineNo, nothing: Quantity) -> Result<Quantity, QuantityError> {
+    lines.iter().filter(|goods| goods.line == line).try_fold(nothing, |sum, goods| sum.plus(goods.quantity))
 }
 
 /// How many kits the parts make: as many as the scarcest of them allows, and no fraction.

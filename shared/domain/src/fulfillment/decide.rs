@@ -1,4 +1,4 @@
-//! What a fulfilment is, and what follows from a command.
+//! What a fulfillment is, and what follows from a command.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,26 +8,28 @@ use crate::fulfillment::event::{
     Accepted, Closed, FulfillmentEvent, GoodsIssued, Late, Milestone, Opened, Packed, Rejected, Voided, Withdrawn,
 };
 use crate::fulfillment::package::Package;
-use crate::goods::Share;
+use crate::goods::LineQuantity;
 use crate::ids::{ExternalId, FulfillmentId, PackageId};
+use crate::order::RequestStatus;
 use crate::review::{Choice, Decision, Decisions, Review, ReviewKind, allowed, refusal};
 use crate::workflow::{
-    Claim, Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, claim, is_held, let_go,
+    Claim, Effect, EffectFailed, EffectRejected, EffectStarted, OpenEffects, Rejection, Workflow, claim, is_held,
+    let_go,
 };
 
-/// A fulfilment.
+/// A fulfillment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Fulfillment {
     /// Not opened yet.
     #[default]
     Absent,
     /// Opened.
-    Known(Box<Known>),
+    Known(Box<FulfillmentState>),
 }
 
-/// An opened fulfilment.
+/// An opened fulfillment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known {
+pub struct FulfillmentState {
     /// As assigned.
     pub opened: Opened,
     /// The warehouse's yes; a second one under another reference is kept, too.
@@ -48,7 +50,7 @@ pub struct Known {
     pub goods_issues: BTreeMap<PackageId, BTreeSet<GoodsIssued>>,
     /// What the claims of goods issues are about: a repeat under the same key says the same again, and what one package
     /// is about to post, no other one posts.
-    pub postings: BTreeMap<PackageId, Vec<Share>>,
+    pub postings: BTreeMap<PackageId, Vec<LineQuantity>>,
     /// What did not come in its time.
     pub late: BTreeSet<Late>,
     /// What partners refused.
@@ -56,36 +58,23 @@ pub struct Known {
     /// What people decided.
     pub decisions: Decisions,
     /// Announced and unanswered.
-    pub sendings: Sendings,
+    pub open_effects: OpenEffects,
 }
 
-/// How we stand with the warehouse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Negotiation {
-    /// It has not answered.
-    Requested,
-    /// It will ship, or has shipped.
-    Accepted,
-    /// It will not.
-    Rejected,
-    /// It gave the share back, or never had it.
-    Withdrawn,
-}
-
-/// What may be asked of a fulfilment, answered for it or reported about it.
+/// What may be asked of a fulfillment, answered for it or reported about it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FulfillmentCommand {
     /// Make it and announce the request, in one commit.
-    Open(Opened, Sending),
-    /// Give the share up, if it was certainly never sent.
-    CloseUnsent(Opened),
+    Open(Opened, EffectStarted),
+    /// Give the fulfillment up, if it was certainly never sent.
+    CloseNotSent(Opened),
     /// The warehouse said yes.
     RecordAccepted(Accepted),
     /// The warehouse said no.
     RecordRejected(Rejected),
-    /// The warehouse gave the share back, or never had it.
+    /// The warehouse gave the fulfillment back, or never had it.
     RecordWithdrawn(Withdrawn),
-    /// The warehouse did not give the share back.
+    /// The warehouse did not give the fulfillment back.
     RecordWithdrawalRefused(Rejection),
     /// The warehouse packed.
     RecordPacked(Packed),
@@ -104,11 +93,11 @@ pub enum FulfillmentCommand {
     /// Somebody decided a review.
     Decide(Decision),
     /// An effect is about to happen.
-    Announce(Sending),
+    Announce(EffectStarted),
     /// A call ended without a usable answer.
-    RecordFaltered(Faltered),
+    RecordEffectFailed(EffectFailed),
     /// A partner said no.
-    RecordRefused(EffectRefused),
+    RecordEffectRejected(EffectRejected),
 }
 
 impl Workflow for Fulfillment {
@@ -120,13 +109,13 @@ impl Workflow for Fulfillment {
 
     fn decide(&self, command: FulfillmentCommand) -> Result<Vec<FulfillmentEvent>, Rejection> {
         match (self, command) {
-            (Self::Absent, FulfillmentCommand::Open(opened, sending)) => {
-                Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Sending(sending)])
+            (Self::Absent, FulfillmentCommand::Open(opened, started)) => {
+                Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::EffectStarted(started)])
             }
             (Self::Absent, FulfillmentCommand::RaiseLate(opened, late)) => {
                 Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Late(late)])
             }
-            (Self::Absent, FulfillmentCommand::CloseUnsent(opened)) => {
+            (Self::Absent, FulfillmentCommand::CloseNotSent(opened)) => {
                 Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Withdrawn(Withdrawn { reference: None })])
             }
             (
@@ -143,16 +132,18 @@ impl Workflow for Fulfillment {
                 | FulfillmentCommand::RecordAll(_)
                 | FulfillmentCommand::Decide(_)
                 | FulfillmentCommand::Announce(_)
-                | FulfillmentCommand::RecordFaltered(_)
-                | FulfillmentCommand::RecordRefused(_),
-            ) => Err(Rejection::new("FULFILLMENT_UNKNOWN", "there is no such fulfilment")),
+                | FulfillmentCommand::RecordEffectFailed(_)
+                | FulfillmentCommand::RecordEffectRejected(_),
+            ) => Err(Rejection::new("FULFILLMENT_UNKNOWN", "there is no such fulfillment")),
             (Self::Known(known), command) => known.decide(command),
         }
     }
 
     fn evolve(self, event: &FulfillmentEvent) -> Self {
         match (self, event) {
-            (Self::Absent, FulfillmentEvent::Opened(opened)) => Self::Known(Box::new(Known::new(opened.clone()))),
+            (Self::Absent, FulfillmentEvent::Opened(opened)) => {
+                Self::Known(Box::new(FulfillmentState::new(opened.clone())))
+            }
             // Nothing but its opening can be the first event; `decide` sees to it.
             (Self::Absent, _) => Self::Absent,
             (Self::Known(mut known), event) => {
@@ -162,31 +153,27 @@ impl Workflow for Fulfillment {
         }
     }
 
-    fn sendings(&self) -> &Sendings {
-        const NONE: &Sendings = &Sendings::new();
-        self.known().map_or(NONE, |known| &known.sendings)
+    fn open_effects(&self) -> &OpenEffects {
+        const NONE: &OpenEffects = &OpenEffects::new();
+        self.known().map_or(NONE, |known| &known.open_effects)
     }
 
-    fn announce(sending: Sending) -> FulfillmentCommand {
-        FulfillmentCommand::Announce(sending)
+    fn announce(started: EffectStarted) -> FulfillmentCommand {
+        FulfillmentCommand::Announce(started)
     }
 
-    fn falter(faltered: Faltered) -> FulfillmentCommand {
-        FulfillmentCommand::RecordFaltered(faltered)
+    fn effect_failed(failed: EffectFailed) -> FulfillmentCommand {
+        FulfillmentCommand::RecordEffectFailed(failed)
     }
 
-    fn refuse(refused: EffectRefused) -> FulfillmentCommand {
-        FulfillmentCommand::RecordRefused(refused)
-    }
-
-    fn is_public(event: &FulfillmentEvent) -> bool {
-        !matches!(event, FulfillmentEvent::Sending(_) | FulfillmentEvent::Faltered(_))
+    fn effect_rejected(refused: EffectRejected) -> FulfillmentCommand {
+        FulfillmentCommand::RecordEffectRejected(refused)
     }
 }
 
 impl Fulfillment {
-    /// The fulfilment, if it was opened.
-    pub fn known(&self) -> Option<&Known> {
+    /// The fulfillment, if it was opened.
+    pub fn known(&self) -> Option<&FulfillmentState> {
         match self {
             Self::Absent => None,
             Self::Known(known) => Some(known),
@@ -194,7 +181,7 @@ impl Fulfillment {
     }
 }
 
-impl Known {
+impl FulfillmentState {
     fn new(opened: Opened) -> Self {
         Self {
             opened,
@@ -210,7 +197,7 @@ impl Known {
             late: BTreeSet::new(),
             refused: BTreeMap::new(),
             decisions: Decisions::new(),
-            sendings: Sendings::new(),
+            open_effects: OpenEffects::new(),
         }
     }
 
@@ -227,15 +214,15 @@ impl Known {
             FulfillmentCommand::RecordClosed(closed) => FulfillmentEvent::Closed(closed),
             FulfillmentCommand::RecordGoodsIssued(issued) => FulfillmentEvent::GoodsIssued(issued),
             FulfillmentCommand::RaiseLate(_, late) => FulfillmentEvent::Late(late),
-            FulfillmentCommand::Announce(sending) | FulfillmentCommand::Open(_, sending) => {
-                FulfillmentEvent::Sending(sending)
+            FulfillmentCommand::Announce(started) | FulfillmentCommand::Open(_, started) => {
+                FulfillmentEvent::EffectStarted(started)
             }
-            FulfillmentCommand::RecordFaltered(faltered) => FulfillmentEvent::Faltered(faltered),
-            FulfillmentCommand::RecordRefused(refused) => FulfillmentEvent::EffectRefused(refused),
-            FulfillmentCommand::CloseUnsent(_) if self.is_unsent() => {
+            FulfillmentCommand::RecordEffectFailed(failed) => FulfillmentEvent::EffectFailed(failed),
+            FulfillmentCommand::RecordEffectRejected(refused) => FulfillmentEvent::EffectRejected(refused),
+            FulfillmentCommand::CloseNotSent(_) if self.was_not_sent() => {
                 FulfillmentEvent::Withdrawn(Withdrawn { reference: None })
             }
-            FulfillmentCommand::CloseUnsent(_) => return Ok(vec![]),
+            FulfillmentCommand::CloseNotSent(_) => return Ok(vec![]),
             FulfillmentCommand::Decide(decision) => return self.settle(decision),
             FulfillmentCommand::RecordAll(commands) => return self.decide_all(commands),
         };
@@ -257,8 +244,8 @@ impl Known {
 
     /// What follows from a decision. A withdrawal that somebody settled in the warehouse's own system is a withdrawal.
     fn settle(&self, decision: Decision) -> Result<Vec<FulfillmentEvent>, Rejection> {
-        allowed(&self.reviews(), ReviewKind::options_of_share, &decision)?;
-        let by_hand = decision.choice == Choice::SettledByHand;
+        allowed(&self.reviews(), ReviewKind::options_of_fulfillment, &decision)?;
+        let by_hand = decision.choice == Choice::ResolvedManually;
         let of_a_withdrawal = self.refusal_of(&decision.review) == Some(&Effect::WithdrawFulfillment);
         let mut events = vec![FulfillmentEvent::ReviewDecided(decision)];
         if by_hand && of_a_withdrawal {
@@ -273,7 +260,7 @@ impl Known {
 
     /// Whether the event changes anything: what does not is nothing new. (A claim always changes its `until`.)
     fn is_news(&self, event: &FulfillmentEvent) -> bool {
-        let open = |effect: &Effect| self.sendings.contains_key(effect);
+        let open = |effect: &Effect| self.open_effects.contains_key(effect);
         match event {
             FulfillmentEvent::Opened(_) => false,
             FulfillmentEvent::Accepted(accepted) => {
@@ -311,12 +298,13 @@ impl Known {
             }
             FulfillmentEvent::Late(late) => !self.late.contains(late),
             FulfillmentEvent::ReviewDecided(_) => true,
-            FulfillmentEvent::Sending(sending) => {
-                let held = matches!(self.sendings.get(&sending.effect), Some(Claim::Held(known)) if known == sending);
-                !held || self.refused.contains_key(&sending.effect)
+            FulfillmentEvent::EffectStarted(started) => {
+                let held =
+                    matches!(self.open_effects.get(&started.effect), Some(Claim::Held(known)) if known == started);
+                !held || self.refused.contains_key(&started.effect)
             }
-            FulfillmentEvent::Faltered(faltered) => is_held(&self.sendings, faltered),
-            FulfillmentEvent::EffectRefused(refused) => {
+            FulfillmentEvent::EffectFailed(failed) => is_held(&self.open_effects, failed),
+            FulfillmentEvent::EffectRejected(refused) => {
                 open(&refused.effect) || self.refused.get(&refused.effect) != Some(&refused.rejection)
             }
         }
@@ -327,20 +315,20 @@ impl Known {
             // The first opening stands.
             FulfillmentEvent::Opened(_) => {}
             FulfillmentEvent::Accepted(accepted) => {
-                self.sendings.remove(&Effect::RequestFulfillment);
+                self.open_effects.remove(&Effect::RequestFulfillment);
                 self.accepted.insert(accepted.clone());
             }
             FulfillmentEvent::Rejected(rejected) => {
-                self.sendings.remove(&Effect::RequestFulfillment);
+                self.open_effects.remove(&Effect::RequestFulfillment);
                 self.rejected.insert(rejected.clone());
             }
             FulfillmentEvent::Withdrawn(withdrawn) => {
-                self.sendings.remove(&Effect::RequestFulfillment);
-                self.sendings.remove(&Effect::WithdrawFulfillment);
+                self.open_effects.remove(&Effect::RequestFulfillment);
+                self.open_effects.remove(&Effect::WithdrawFulfillment);
                 self.withdrawn.insert(withdrawn.clone());
             }
             FulfillmentEvent::WithdrawalRefused(why) => {
-                self.sendings.remove(&Effect::WithdrawFulfillment);
+                self.open_effects.remove(&Effect::WithdrawFulfillment);
                 self.withdrawal_refused.insert(why.clone());
             }
             FulfillmentEvent::PackagePacked(packed) => self.package(&packed.package).pack(packed),
@@ -353,7 +341,7 @@ impl Known {
                 }
             }
             FulfillmentEvent::GoodsIssued(issued) => {
-                self.sendings.remove(&Effect::PostGoodsIssue { package: issued.package.clone() });
+                self.open_effects.remove(&Effect::PostGoodsIssue { package: issued.package.clone() });
                 self.goods_issues.entry(issued.package.clone()).or_default().insert(issued.clone());
             }
             FulfillmentEvent::Late(late) => {
@@ -367,21 +355,22 @@ impl Known {
                 }
                 self.decisions.insert(decision.review.clone(), decision.clone());
             }
-            FulfillmentEvent::Sending(sending) => {
-                self.refused.remove(&sending.effect);
-                self.keep_posting(&sending.effect);
-                claim(&mut self.sendings, sending);
+            FulfillmentEvent::EffectStarted(started) => {
+                self.refused.remove(&started.effect);
+                self.keep_posting(&started.effect);
+                claim(&mut self.open_effects, started);
             }
-            FulfillmentEvent::Faltered(faltered) => let_go(&mut self.sendings, faltered),
-            FulfillmentEvent::EffectRefused(refused) => {
-                self.sendings.remove(&refused.effect);
+            FulfillmentEvent::EffectFailed(failed) => let_go(&mut self.open_effects, failed),
+            FulfillmentEvent::EffectRejected(refused) => {
+                self.open_effects.remove(&refused.effect);
                 // What was decided of the last refusal says nothing of this one.
                 self.decisions.remove(&refusal(&refused.effect, &refused.rejection).key());
                 self.refused.insert(refused.effect.clone(), refused.rejection.clone());
             }
         }
-        let sendings = &self.sendings;
-        self.postings.retain(|package, _| sendings.contains_key(&Effect::PostGoodsIssue { package: package.clone() }));
+        let open_effects = &self.open_effects;
+        self.postings
+            .retain(|package, _| open_effects.contains_key(&Effect::PostGoodsIssue { package: package.clone() }));
     }
 
     fn package(&mut self, id: &PackageId) -> &mut Package {
@@ -391,56 +380,56 @@ impl Known {
     /// Remembers what a goods issue is about when it is announced first.
     fn keep_posting(&mut self, effect: &Effect) {
         let Effect::PostGoodsIssue { package } = effect else { return };
-        if !self.sendings.contains_key(effect) {
+        if !self.open_effects.contains_key(effect) {
             let lines = self.to_post(package);
             self.postings.insert(package.clone(), lines);
         }
     }
 
     /// How we stand with the warehouse. What it ships it has accepted, whatever it said.
-    pub fn negotiation(&self) -> Negotiation {
+    pub fn request_status(&self) -> RequestStatus {
         if self.live().next().is_some() {
-            return Negotiation::Accepted;
+            return RequestStatus::Accepted;
         }
         let taken_on = self.references().next().is_some() || self.closed.is_some();
         match (self.is_withdrawn(), self.rejected.is_empty(), taken_on) {
-            (true, _, _) => Negotiation::Withdrawn,
-            (false, false, _) => Negotiation::Rejected,
-            (false, true, true) => Negotiation::Accepted,
-            (false, true, false) => Negotiation::Requested,
+            (true, _, _) => RequestStatus::Withdrawn,
+            (false, false, _) => RequestStatus::Rejected,
+            (false, true, true) => RequestStatus::Accepted,
+            (false, true, false) => RequestStatus::Requested,
         }
     }
 
-    /// What the warehouse calls the share, without what it gave back: where it took the share on twice, twice.
+    /// What the warehouse calls the fulfillment, without what it gave back: where it took the fulfillment on twice, twice.
     pub fn references(&self) -> impl Iterator<Item = &ExternalId> {
         let given_back =
             |reference: &ExternalId| self.withdrawn.iter().any(|w| w.reference.as_ref() == Some(reference));
         self.accepted.iter().map(|accepted| &accepted.reference).filter(move |reference| !given_back(reference))
     }
 
-    /// Whether the share came back, and was not taken on (again) under another reference.
+    /// Whether the fulfillment came back, and was not taken on (again) under another reference.
     pub fn is_withdrawn(&self) -> bool {
         !self.withdrawn.is_empty() && self.references().next().is_none()
     }
 
-    /// The packages that count: those that left, and those that may yet leave. What was packed of a share that came
+    /// The packages that count: those that left, and those that may yet leave. What was packed of a fulfillment that came
     /// back was unpacked.
     pub fn live(&self) -> impl Iterator<Item = (&PackageId, &Package)> {
         let withdrawn = self.is_withdrawn();
         self.packages.iter().filter(move |(_, package)| !package.is_void() && (package.has_left() || !withdrawn))
     }
 
-    /// Whether the warehouse has, or may have, the share.
+    /// Whether the warehouse has, or may have, the fulfillment.
     pub(super) fn is_possibly_there(&self) -> bool {
         self.references().next().is_some()
-            || self.sendings.contains_key(&Effect::RequestFulfillment)
+            || self.open_effects.contains_key(&Effect::RequestFulfillment)
             || (self.withdrawn.is_empty()
                 && (!self.packages.is_empty() || self.closed.is_some() || self.is_request_doubtful()))
     }
 
     /// Whether the request was certainly never sent, or certainly not taken on, and nothing was ever heard of the
-    /// share.
-    fn is_unsent(&self) -> bool {
+    /// fulfillment.
+    fn was_not_sent(&self) -> bool {
         !self.is_possibly_there() && self.withdrawn.is_empty() && self.rejected.is_empty()
     }
 
@@ -454,7 +443,7 @@ impl Known {
     /// Whether what a partner refused was done by hand in its own system.
     pub(super) fn is_settled(&self, effect: &Effect) -> bool {
         let review = self.refused.get(effect).map(|why| refusal(effect, why));
-        review.is_some_and(|review| self.decided(&review) == Some(Choice::SettledByHand))
+        review.is_some_and(|review| self.decided(&review) == Some(Choice::ResolvedManually))
     }
 
     /// What was decided of a review.

@@ -1,4 +1,4 @@
-//! What can happen to a fulfilment.
+//! What can happen to a fulfillment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::goods::{Deadlines, Handling, ServiceLevel, Share};
+use crate::goods::{Deadlines, Handling, LineQuantity, ServiceLevel};
 use crate::ids::{
     Carrier, DocumentNumber, ExternalId, FulfillmentId, LineNo, Lot, OrderId, PackageId, PartnerId, Serial, SiteCode,
     Sku, Tracking,
@@ -14,13 +14,13 @@ use crate::ids::{
 use crate::party::PartyRef;
 use crate::quantity::Quantity;
 use crate::review::Decision;
-use crate::workflow::{EffectRefused, Faltered, Rejection, Sending};
+use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, Rejection};
 
-/// A fulfilment's event. The name in `type` is the name on the bus.
+/// A fulfillment's event. The name in `type` is the name on the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
 pub enum FulfillmentEvent {
-    /// The share exists.
+    /// The fulfillment exists.
     #[serde(rename = "fulfillment.opened")]
     Opened(Opened),
     /// The warehouse said that it will ship.
@@ -38,39 +38,39 @@ pub enum FulfillmentEvent {
     /// A package came further.
     #[serde(rename = "fulfillment.milestone_recorded")]
     MilestoneRecorded(Milestone),
-    /// The warehouse is done with the share: what it has not packed by then, it will not ship.
+    /// The warehouse is done with the fulfillment: what it has not packed by then, it will not ship.
     #[serde(rename = "fulfillment.closed")]
     Closed(Closed),
-    /// The warehouse gave the share back, or never had it.
+    /// The warehouse gave the fulfillment back, or never had it.
     #[serde(rename = "fulfillment.withdrawn")]
     Withdrawn(Withdrawn),
-    /// The warehouse did not give the share back.
+    /// The warehouse did not give the fulfillment back.
     #[serde(rename = "fulfillment.withdrawal_refused")]
     WithdrawalRefused(Rejection),
     /// Something should have been heard by now.
     #[serde(rename = "fulfillment.late")]
     Late(Late),
-    /// Somebody decided what the share left to people.
+    /// Somebody decided what the fulfillment left to people.
     #[serde(rename = "fulfillment.review_decided")]
     ReviewDecided(Decision),
     /// The ERP knows that the package left.
     #[serde(rename = "fulfillment.goods_issued")]
     GoodsIssued(GoodsIssued),
     /// An effect is about to happen.
-    #[serde(rename = "fulfillment.sending")]
-    Sending(Sending),
+    #[serde(rename = "fulfillment.effect_started")]
+    EffectStarted(EffectStarted),
     /// A call ended without a usable answer.
-    #[serde(rename = "fulfillment.faltered")]
-    Faltered(Faltered),
+    #[serde(rename = "fulfillment.effect_failed")]
+    EffectFailed(EffectFailed),
     /// A partner understood and said no.
-    #[serde(rename = "fulfillment.effect_refused")]
-    EffectRefused(EffectRefused),
+    #[serde(rename = "fulfillment.effect_rejected")]
+    EffectRejected(EffectRejected),
 }
 
-/// The share, as it was assigned.
+/// The fulfillment, as it was assigned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Opened {
-    /// Which share.
+    /// Which fulfillment.
     pub fulfillment: FulfillmentId,
     /// Whose.
     pub order: OrderId,
@@ -85,7 +85,7 @@ pub struct Opened {
     /// Who receives.
     pub ship_to: PartyRef,
     /// What, in stock-keeping units.
-    pub lines: Vec<Share>,
+    pub lines: Vec<LineQuantity>,
     /// What has to be known of a line's goods, where it is more than their name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub handling: BTreeMap<LineNo, Handling>,
@@ -97,7 +97,7 @@ pub struct Opened {
 /// The warehouse's yes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
-    /// What the warehouse calls the share.
+    /// What the warehouse calls the fulfillment.
     pub reference: ExternalId,
 }
 
@@ -117,7 +117,7 @@ pub struct Packed {
     #[schemars(with = "String")]
     pub at: Timestamp,
     /// What is in it, by line.
-    pub lines: Vec<Share>,
+    pub lines: Vec<LineQuantity>,
     /// Who carries it, where a label is made already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<Carrier>,
@@ -158,7 +158,7 @@ pub struct Closed {
     pub packages: Option<BTreeSet<PackageId>>,
 }
 
-/// A share that came back unshipped.
+/// A fulfillment that came back unshipped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Withdrawn {
     /// What the warehouse called it; `None` where it never had it.
@@ -298,5 +298,5 @@ pub struct GoodsIssued {
     pub document: DocumentNumber,
     /// What was posted: a later word on the package's content is compared with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lines: Vec<Share>,
+    pub lines: Vec<LineQuantity>,
 }

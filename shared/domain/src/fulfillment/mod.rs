@@ -1,4 +1,4 @@
-//! One warehouse's share of an order: asked for, packed, under way, arrived.
+//! One warehouse's fulfillment of an order: asked for, packed, under way, arrived.
 //!
 //! Everything that a warehouse reports is kept as a set or as a latest-wins register, so that reports in any order, any
 //! number of times, end in the same state. Status is derived from them, never stored.
@@ -7,13 +7,13 @@ mod content;
 mod decide;
 mod event;
 mod package;
+mod progress;
 mod request;
-mod standing;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-pub use decide::{Fulfillment, FulfillmentCommand, Known, Negotiation};
+pub use decide::{Fulfillment, FulfillmentCommand, FulfillmentState};
 pub use event::*;
 pub use package::{Contents, Leg, Package, PackageStatus};
 pub use request::{FulfillmentRequest, GoodsIssue, Inquiry, Withdrawal};

@@ -8,7 +8,7 @@ use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::fulfillment::event::{Milestone, MilestoneKind, Packed, TracedGoods};
-use crate::goods::Share;
+use crate::goods::LineQuantity;
 use crate::ids::{Carrier, Tracking};
 
 /// What is known of a package. Sets and latest-wins registers only: the order of reports leaves no trace.
@@ -31,9 +31,9 @@ pub struct Package {
 pub enum Contents {
     /// The warehouse has not said.
     #[default]
-    Untold,
+    Unreported,
     /// The latest word, and when it was given.
-    Told(Timestamp, Vec<Share>),
+    CrmUpdated(Timestamp, Vec<LineQuantity>),
 }
 
 /// One label.
@@ -114,7 +114,7 @@ fn phase(kind: MilestoneKind) -> u8 {
 
 impl Package {
     pub(super) fn pack(&mut self, packed: &Packed) {
-        let told = Contents::Told(packed.at, packed.lines.clone());
+        let told = Contents::CrmUpdated(packed.at, packed.lines.clone());
         if !packed.lines.is_empty() && self.contents < told {
             self.contents = told;
         }
@@ -133,8 +133,8 @@ impl Package {
     /// Whether [`Package::pack`] would change anything.
     pub(super) fn learns_from(&self, packed: &Packed) -> bool {
         let newer = match &self.contents {
-            Contents::Untold => true,
-            Contents::Told(at, lines) => (*at, lines) < (packed.at, &packed.lines),
+            Contents::Unreported => true,
+            Contents::CrmUpdated(at, lines) => (*at, lines) < (packed.at, &packed.lines),
         };
         let traced = self.traced.as_ref().is_none_or(|(at, traced)| (*at, traced) < (packed.at, &packed.traced));
         (newer && !packed.lines.is_empty())
@@ -241,10 +241,10 @@ impl Package {
     }
 
     /// What is in it; nothing while the warehouse has not said.
-    pub fn lines(&self) -> &[Share] {
+    pub fn lines(&self) -> &[LineQuantity] {
         match &self.contents {
-            Contents::Untold => &[],
-            Contents::Told(_, lines) => lines,
+            Contents::Unreported => &[],
+            Contents::CrmUpdated(_, lines) => lines,
         }
     }
 

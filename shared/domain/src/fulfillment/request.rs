@@ -1,11 +1,12 @@
-//! What a fulfilment asks of partners.
+//! What a fulfillment asks of partners.
 
 use jiff::Timestamp;
 
-use crate::fulfillment::decide::{Fulfillment, Negotiation};
+use crate::fulfillment::decide::Fulfillment;
 use crate::fulfillment::event::Opened;
-use crate::goods::{ServiceLevel, Share};
+use crate::goods::{LineQuantity, ServiceLevel};
 use crate::ids::{DocumentNumber, ExternalId, FulfillmentId, PackageId, PartnerId, SiteCode};
+use crate::order::RequestStatus;
 use crate::order::{Assignment, Order};
 use crate::party::PartyRef;
 use crate::workflow::{Effect, EffectRequest, Rejection, key};
@@ -13,7 +14,7 @@ use crate::workflow::{Effect, EffectRequest, Rejection, key};
 /// Ship this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FulfillmentRequest {
-    /// Our name for the share, the warehouse's reference.
+    /// Our name for the fulfillment, the warehouse's reference.
     pub fulfillment: FulfillmentId,
     /// The 3PL.
     pub warehouse: PartnerId,
@@ -24,7 +25,7 @@ pub struct FulfillmentRequest {
     /// Who receives; the address is fetched from the party store when the request is sent.
     pub ship_to: PartyRef,
     /// What, in stock-keeping units; the parts of a line that the warehouse knows in parts.
-    pub lines: Vec<Share>,
+    pub lines: Vec<LineQuantity>,
 }
 
 impl EffectRequest for FulfillmentRequest {
@@ -41,14 +42,14 @@ impl EffectRequest for FulfillmentRequest {
     }
 }
 
-/// Give this share back, whether or not it is certain that it was ever taken on.
+/// Give this fulfillment back, whether or not it is certain that it was ever taken on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withdrawal {
-    /// Our name for the share, the warehouse's reference.
+    /// Our name for the fulfillment, the warehouse's reference.
     pub fulfillment: FulfillmentId,
     /// The 3PL.
     pub warehouse: PartnerId,
-    /// What the warehouse calls the share, where it has said.
+    /// What the warehouse calls the fulfillment, where it has said.
     pub reference: Option<ExternalId>,
     /// Until when somebody may still have been at asking for it; `None` where the warehouse has answered.
     pub sent_until: Option<Timestamp>,
@@ -72,14 +73,14 @@ impl EffectRequest for Withdrawal {
     }
 }
 
-/// How does this share stand?
+/// How does this fulfillment stand?
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inquiry {
-    /// Our name for the share, the warehouse's reference.
+    /// Our name for the fulfillment, the warehouse's reference.
     pub fulfillment: FulfillmentId,
     /// The 3PL.
     pub warehouse: PartnerId,
-    /// What the warehouse calls the share, where it has said.
+    /// What the warehouse calls the fulfillment, where it has said.
     pub reference: Option<ExternalId>,
 }
 
@@ -95,7 +96,7 @@ pub struct GoodsIssue {
     /// Where it left.
     pub site: SiteCode,
     /// What was in it.
-    pub lines: Vec<Share>,
+    pub lines: Vec<LineQuantity>,
 }
 
 impl EffectRequest for GoodsIssue {
@@ -116,18 +117,18 @@ impl GoodsIssue {
 }
 
 impl Opened {
-    /// The share `id` of `order`, as it was assigned; `None` where it is not (or no longer) wanted.
+    /// The fulfillment `id` of `order`, as it was assigned; `None` where it is not (or no longer) wanted.
     pub fn of(order: &Order, id: &FulfillmentId) -> Option<Self> {
         Self::as_assigned(order, order.assignment(id)?)
     }
 
-    /// The share `id` of `order` that is asked back, as it was assigned.
+    /// The fulfillment `id` of `order` that is asked back, as it was assigned.
     pub fn recalled(order: &Order, id: &FulfillmentId) -> Option<Self> {
         let (assignment, _) = order.recall(id)?;
         Self::as_assigned(order, assignment)
     }
 
-    /// The share `id` of `order`, as it was assigned, wanted or not.
+    /// The fulfillment `id` of `order`, as it was assigned, wanted or not.
     pub fn assigned(order: &Order, id: &FulfillmentId) -> Option<Self> {
         Self::as_assigned(order, order.known()?.assignments.get(id)?)
     }
@@ -150,65 +151,65 @@ impl Opened {
 }
 
 impl Fulfillment {
-    /// What the warehouse has to be asked for `share`; `None` once it answered, or the share is being asked back.
-    pub fn request(&self, share: &Opened) -> Option<FulfillmentRequest> {
+    /// What the warehouse has to be asked for `fulfillment`; `None` once it answered, or the fulfillment is being asked back.
+    pub fn request(&self, fulfillment: &Opened) -> Option<FulfillmentRequest> {
         let open = match self {
             Self::Absent => true,
             Self::Known(known) => {
-                known.negotiation() == Negotiation::Requested
+                known.request_status() == RequestStatus::Requested
                     && known.withdrawn.is_empty()
-                    && !known.sendings.contains_key(&Effect::WithdrawFulfillment)
+                    && !known.open_effects.contains_key(&Effect::WithdrawFulfillment)
                     && !known.refused.contains_key(&Effect::RequestFulfillment)
             }
         };
         open.then(|| FulfillmentRequest {
-            fulfillment: share.fulfillment.clone(),
-            warehouse: share.warehouse.clone(),
-            site: share.site.clone(),
-            service_level: share.service_level,
-            ship_to: share.ship_to.clone(),
-            lines: share.in_parts(),
+            fulfillment: fulfillment.fulfillment.clone(),
+            warehouse: fulfillment.warehouse.clone(),
+            site: fulfillment.site.clone(),
+            service_level: fulfillment.service_level,
+            ship_to: fulfillment.ship_to.clone(),
+            lines: fulfillment.in_parts(),
         })
     }
 
-    /// What the warehouse has to be asked back: the share is there, or may be, and nothing of it has shipped. `None`
+    /// What the warehouse has to be asked back: the fulfillment is there, or may be, and nothing of it has shipped. `None`
     /// once it came back or cannot, until it is taken on under another name. That it is wanted back is the order's
     /// word. What was announced is asked again until it is answered: a package that left meanwhile does not say whether
     /// the rest was given back.
     pub fn withdrawal(&self) -> Option<Withdrawal> {
         let known = self.known()?;
-        let answered = match known.negotiation() {
-            Negotiation::Requested | Negotiation::Accepted => !known.withdrawal_refused.is_empty(),
-            Negotiation::Rejected | Negotiation::Withdrawn => true,
+        let answered = match known.request_status() {
+            RequestStatus::Requested | RequestStatus::Accepted => !known.withdrawal_refused.is_empty(),
+            RequestStatus::Rejected | RequestStatus::Withdrawn => true,
         };
         let refused = known.refused.contains_key(&Effect::WithdrawFulfillment);
         let pointless = answered || refused || known.has_shipped() || !known.is_possibly_there();
-        if pointless && !known.sendings.contains_key(&Effect::WithdrawFulfillment) {
+        if pointless && !known.open_effects.contains_key(&Effect::WithdrawFulfillment) {
             return None;
         }
         Some(Withdrawal {
             fulfillment: known.opened.fulfillment.clone(),
             warehouse: known.opened.warehouse.clone(),
             reference: known.references().next().cloned(),
-            sent_until: known.sendings.get(&Effect::RequestFulfillment).map(|claim| claim.sending().until),
+            sent_until: known.open_effects.get(&Effect::RequestFulfillment).map(|claim| claim.started().until),
         })
     }
 
-    /// Why the share does not come back, where it left before its warehouse was asked for it. One whose warehouse would not
+    /// Why the fulfillment does not come back, where it left before its warehouse was asked for it. One whose warehouse would not
     /// hear of it is somebody's case already.
     pub fn kept_unasked(&self) -> Option<Rejection> {
         let known = self.known()?;
-        let stays = match known.negotiation() {
-            Negotiation::Requested | Negotiation::Accepted => known.has_shipped(),
-            Negotiation::Rejected | Negotiation::Withdrawn => false,
+        let stays = match known.request_status() {
+            RequestStatus::Requested | RequestStatus::Accepted => known.has_shipped(),
+            RequestStatus::Rejected | RequestStatus::Withdrawn => false,
         };
         let withdraw = &Effect::WithdrawFulfillment;
-        let asked = known.sendings.contains_key(withdraw) || known.refused.contains_key(withdraw);
+        let asked = known.open_effects.contains_key(withdraw) || known.refused.contains_key(withdraw);
         let unasked = known.withdrawal_refused.is_empty() && !asked;
         (stays && unasked).then(|| Rejection::new("ALREADY_SHIPPED", "it left before it was asked back"))
     }
 
-    /// How the warehouse can be asked how the share stands; `None` while it was never sent.
+    /// How the warehouse can be asked how the fulfillment stands; `None` while it was never sent.
     pub fn inquiry(&self) -> Option<Inquiry> {
         let known = self.known().filter(|known| known.is_possibly_there())?;
         Some(Inquiry {

@@ -1,16 +1,17 @@
-//! When something should have been heard of a share: worked out from what its warehouse promised when it was routed. No
+//! When something should have been heard of a fulfillment: worked out from what its warehouse promised when it was routed. No
 //! clock here; whoever watches asks for the next time and comes back then.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::fulfillment::decide::{Fulfillment, Known, Negotiation};
+use crate::fulfillment::decide::{Fulfillment, FulfillmentState};
 use crate::fulfillment::event::{Late, Missing, Opened};
 use crate::fulfillment::package::Package;
 use crate::goods::Deadlines;
 use crate::ids::PackageId;
+use crate::order::RequestStatus;
 use crate::review::{Review, ReviewKind};
 
-/// Until when a share can be left alone.
+/// Until when a fulfillment can be left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Watch {
     /// Then this should have been heard. Never a time that was raised already: what is late is looked for again a day
@@ -34,10 +35,10 @@ impl Watch {
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 impl Fulfillment {
-    /// When something should be heard next of `share`, sent or not.
-    pub fn watch(&self, share: &Opened) -> Watch {
+    /// When something should be heard next of `fulfillment`, sent or not.
+    pub fn watch(&self, fulfillment: &Opened) -> Watch {
         match self {
-            Self::Absent => match &share.deadlines {
+            Self::Absent => match &fulfillment.deadlines {
                 Some(deadlines) => Watch::Until(deadlines.acknowledge_by, Missing::Acknowledgement),
                 None => Watch::Over,
             },
@@ -47,14 +48,14 @@ impl Fulfillment {
 }
 
 impl Fulfillment {
-    /// Whether the warehouse is done with the share and not all that it packed is known: it has to be asked, since a
+    /// Whether the warehouse is done with the fulfillment and not all that it packed is known: it has to be asked, since a
     /// package's message may be late.
-    pub fn is_closed_untold(&self) -> bool {
+    pub fn is_closed_unreported(&self) -> bool {
         self.known().is_some_and(|known| known.closed.is_some() && !known.is_told_whole())
     }
 }
 
-impl Known {
+impl FulfillmentState {
     /// When something should be heard next.
     pub fn watch(&self) -> Watch {
         let next = |(due, missing): (Timestamp, Missing)| {
@@ -94,16 +95,16 @@ impl Known {
     fn missing(&self) -> Vec<(Timestamp, Missing)> {
         let Some(deadlines) = &self.opened.deadlines else { return Vec::new() };
         let mut missing = Vec::new();
-        match self.negotiation() {
-            Negotiation::Requested => {
+        match self.request_status() {
+            RequestStatus::Requested => {
                 missing.push((deadlines.acknowledge_by, Missing::Acknowledgement));
                 missing.push((deadlines.depart_by, Missing::Departure));
             }
             // What cannot be counted is somebody's decision already; it is not waited for, too.
-            Negotiation::Accepted if matches!(self.is_departed(), Ok(false)) => {
+            RequestStatus::Accepted if matches!(self.is_departed(), Ok(false)) => {
                 missing.push((deadlines.depart_by, Missing::Departure));
             }
-            Negotiation::Accepted | Negotiation::Rejected | Negotiation::Withdrawn => {}
+            RequestStatus::Accepted | RequestStatus::Rejected | RequestStatus::Withdrawn => {}
         }
         missing.extend(self.live().filter_map(|(id, package)| news(deadlines, id, package)));
         missing

@@ -10,15 +10,17 @@ use crate::ids::{DocumentNumber, FulfillmentId, LineNo, OrderId};
 use crate::money::Money;
 use crate::mutants::{self, Mutant};
 use crate::order::event::{
-    Allocation, AllocationReleased, AmendRejected, Amendment, Assignment, CancelRequested, Conflict, CreditApproved,
-    CreditExpired, CreditRefused, CustomerNotice, Held, HoldReleased, Invoiced, MadeInVain, OrderEvent, OrderLine,
-    Overdue, Price, PricedLine, Progress, Released, Routed, SalesOrderCancelled, Standing, StockArrived, Submission,
-    Template, Told, WithdrawalReason, WithdrawalRequested,
+    Allocation, AmendRejected, Amendment, Assignment, CancelRequested, Conflict, CreditApproved, CreditExpired,
+    CreditRefused, CrmUpdated, CustomerNotice, Deallocated, Held, HoldReleased, Invoiced, OrderEvent, OrderLine,
+    OrphanDocument, Overdue, Price, PricedLine, Progress, Released, RequestStatus, Routed, SalesOrderCancelled,
+    StockArrived, Submission, Template, WithdrawalReason, WithdrawalRequested,
 };
-use crate::order::state::{Credit, Knowledge, Known, Order, SalesOrderState, Stage, Wish};
+use crate::order::state::{Credit, CrmState, Desired, Order, OrderState, SalesOrderState, Stage};
 use crate::quantity::{Conversion, Uom};
 use crate::review::{Choice, Decision, ReviewKind, allowed, refusal};
-use crate::workflow::{Claim, Effect, EffectRefused, Faltered, Rejection, Sending, Sendings, Workflow, is_held};
+use crate::workflow::{
+    Claim, Effect, EffectFailed, EffectRejected, EffectStarted, OpenEffects, Rejection, Workflow, is_held,
+};
 
 /// What may be asked of an order, answered for it or reported about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,17 +42,17 @@ pub enum OrderCommand {
     /// The ERP has stock for what was short.
     RecordStock(StockArrived),
     /// The ERP took an allocation back.
-    RecordAllocationReleased(AllocationReleased),
+    RecordDeallocated(Deallocated),
     /// The ERP has the sales order.
     RecordRelease(Released),
     /// The ERP cancelled the sales order, or has none.
     RecordSalesOrderCancelled(SalesOrderCancelled),
     /// What the routing rules say.
     RecordRouting(Routing),
-    /// What a fulfilment's stream says.
+    /// What a fulfillment's stream says.
     RecordProgress(Progress),
     /// The CRM was told.
-    RecordTold(Told),
+    RecordCrmUpdated(CrmUpdated),
     /// The ERP invoiced.
     RecordInvoice(Invoiced),
     /// The deadline passed.
@@ -63,16 +65,16 @@ pub enum OrderCommand {
     ReleaseHold(HoldReleased),
     /// Somebody wants it to say something else; which revision that makes is decided here.
     Amend(Amendment),
-    /// A share's warehouse did not answer in its time: another one should ship it.
+    /// A fulfillment's warehouse did not answer in its time: another one should ship it.
     Reassign(FulfillmentId),
     /// Somebody decided what the order left to people.
     Decide(Decision),
     /// An effect is about to happen.
-    Announce(Sending),
+    Announce(EffectStarted),
     /// A call ended without a usable answer.
-    RecordFaltered(Faltered),
+    RecordEffectFailed(EffectFailed),
     /// A partner said no.
-    RecordRefused(EffectRefused),
+    RecordEffectRejected(EffectRejected),
 }
 
 /// The ERP's price, before its units are converted.
@@ -137,12 +139,12 @@ impl Workflow for Order {
                 | OrderCommand::ExpireCredit(_)
                 | OrderCommand::RecordAllocation(_)
                 | OrderCommand::RecordStock(_)
-                | OrderCommand::RecordAllocationReleased(_)
+                | OrderCommand::RecordDeallocated(_)
                 | OrderCommand::RecordRelease(_)
                 | OrderCommand::RecordSalesOrderCancelled(_)
                 | OrderCommand::RecordRouting(_)
                 | OrderCommand::RecordProgress(_)
-                | OrderCommand::RecordTold(_)
+                | OrderCommand::RecordCrmUpdated(_)
                 | OrderCommand::RecordInvoice(_)
                 | OrderCommand::RaiseOverdue(_)
                 | OrderCommand::Cancel(_)
@@ -152,8 +154,8 @@ impl Workflow for Order {
                 | OrderCommand::Reassign(_)
                 | OrderCommand::Decide(_)
                 | OrderCommand::Announce(_)
-                | OrderCommand::RecordFaltered(_)
-                | OrderCommand::RecordRefused(_),
+                | OrderCommand::RecordEffectFailed(_)
+                | OrderCommand::RecordEffectRejected(_),
             ) => Err(Rejection::new("ORDER_UNKNOWN", "there is no such order")),
             (Self::Known(known), command) => Ok(known.decide_and_tell(command)),
         }
@@ -163,29 +165,25 @@ impl Workflow for Order {
         self.after(event)
     }
 
-    fn sendings(&self) -> &Sendings {
-        const NONE: &Sendings = &Sendings::new();
-        self.known().map_or(NONE, |known| &known.sendings)
+    fn open_effects(&self) -> &OpenEffects {
+        const NONE: &OpenEffects = &OpenEffects::new();
+        self.known().map_or(NONE, |known| &known.open_effects)
     }
 
-    fn announce(sending: Sending) -> OrderCommand {
-        OrderCommand::Announce(sending)
+    fn announce(started: EffectStarted) -> OrderCommand {
+        OrderCommand::Announce(started)
     }
 
-    fn falter(faltered: Faltered) -> OrderCommand {
-        OrderCommand::RecordFaltered(faltered)
+    fn effect_failed(failed: EffectFailed) -> OrderCommand {
+        OrderCommand::RecordEffectFailed(failed)
     }
 
-    fn refuse(refused: EffectRefused) -> OrderCommand {
-        OrderCommand::RecordRefused(refused)
-    }
-
-    fn is_public(event: &OrderEvent) -> bool {
-        !matches!(event, OrderEvent::Sending(_) | OrderEvent::Faltered(_) | OrderEvent::Told(_))
+    fn effect_rejected(refused: EffectRejected) -> OrderCommand {
+        OrderCommand::RecordEffectRejected(refused)
     }
 }
 
-impl Known {
+impl OrderState {
     /// What follows, and what the customer should be told of it: whatever is so afterwards and was not so before.
     fn decide_and_tell(&self, command: OrderCommand) -> Vec<OrderEvent> {
         let may_concern_them = self.concerns_the_customer(&command);
@@ -210,8 +208,8 @@ impl Known {
                     || progress.packages.iter().any(|package| package.status == back)
             }
             OrderCommand::RecordAllocation(allocation) => allocation.lines.iter().any(|line| !line.short.is_zero()),
-            OrderCommand::RecordFaltered(faltered) => faltered.did_nothing() && self.is_cancelled(),
-            OrderCommand::RecordAllocationReleased(_)
+            OrderCommand::RecordEffectFailed(failed) => failed.did_nothing() && self.is_cancelled(),
+            OrderCommand::RecordDeallocated(_)
             | OrderCommand::RecordSalesOrderCancelled(_)
             | OrderCommand::RaiseOverdue(_)
             | OrderCommand::Cancel(_)
@@ -226,13 +224,13 @@ impl Known {
             | OrderCommand::RecordStock(_)
             | OrderCommand::RecordRelease(_)
             | OrderCommand::RecordRouting(_)
-            | OrderCommand::RecordTold(_)
+            | OrderCommand::RecordCrmUpdated(_)
             | OrderCommand::RecordInvoice(_)
             | OrderCommand::ReleaseHold(_)
             | OrderCommand::Amend(_)
             | OrderCommand::Reassign(_)
             | OrderCommand::Announce(_)
-            | OrderCommand::RecordRefused(_) => false,
+            | OrderCommand::RecordEffectRejected(_) => false,
         }
     }
 
@@ -274,22 +272,22 @@ impl Known {
             OrderCommand::ExpireCredit(expired) => self.expire(expired),
             OrderCommand::RecordAllocation(allocation) => self.record_allocation(allocation),
             OrderCommand::RecordStock(stock) => self.record_stock(stock),
-            OrderCommand::RecordAllocationReleased(released) => {
-                let known = self.released.contains(&released.part) && !self.given_up.contains(&released.part);
-                let open = self.sendings.contains_key(&Effect::ReleaseAllocation { part: released.part });
-                if known && !open { vec![] } else { vec![OrderEvent::AllocationReleased(released)] }
+            OrderCommand::RecordDeallocated(released) => {
+                let known = self.released.contains(&released.part) && !self.to_deallocate.contains(&released.part);
+                let open = self.open_effects.contains_key(&Effect::Deallocate { part: released.part });
+                if known && !open { vec![] } else { vec![OrderEvent::Deallocated(released)] }
             }
             OrderCommand::RecordRelease(released) => self.record_release(released),
             OrderCommand::RecordSalesOrderCancelled(cancelled) => {
                 let known = matches!(self.sales_order, SalesOrderState::Cancelled(_));
-                let open = self.sendings.contains_key(&Effect::CancelSalesOrder);
+                let open = self.open_effects.contains_key(&Effect::CancelSalesOrder);
                 if known && !open { vec![] } else { vec![OrderEvent::SalesOrderCancelled(cancelled)] }
             }
             OrderCommand::RecordRouting(routing) => self.route(routing),
             OrderCommand::RecordProgress(progress) => self.report(progress),
-            OrderCommand::RecordTold(told) => match &self.told {
-                Knowledge::Newest(known) if *known == told => vec![],
-                Knowledge::Nothing | Knowledge::Newest(_) | Knowledge::Overtaken(_) => vec![OrderEvent::Told(told)],
+            OrderCommand::RecordCrmUpdated(told) => match &self.told {
+                CrmState::Newest(known) if *known == told => vec![],
+                CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => vec![OrderEvent::CrmUpdated(told)],
             },
             OrderCommand::RecordInvoice(invoiced) => self.record_invoice(invoiced),
             OrderCommand::RaiseOverdue(overdue) => {
@@ -303,16 +301,16 @@ impl Known {
             OrderCommand::Hold(request) => self.hold(request),
             OrderCommand::ReleaseHold(request) => self.release_hold(request),
             OrderCommand::Amend(amendment) => self.amend_to(amendment),
-            OrderCommand::Reassign(share) => self.reassign(share),
+            OrderCommand::Reassign(fulfillment) => self.reassign(fulfillment),
             OrderCommand::Decide(decision) => self.follow_decision(decision),
-            OrderCommand::Announce(sending) => vec![OrderEvent::Sending(sending)],
-            OrderCommand::RecordFaltered(faltered) => self.falter(faltered),
-            OrderCommand::RecordRefused(refused) => {
+            OrderCommand::Announce(started) => vec![OrderEvent::EffectStarted(started)],
+            OrderCommand::RecordEffectFailed(failed) => self.effect_failed(failed),
+            OrderCommand::RecordEffectRejected(refused) => {
                 let known = self.refused.get(&refused.effect) == Some(&refused.rejection);
-                if known && !matches!(self.sendings.get(&refused.effect), Some(Claim::Held(_))) {
+                if known && !matches!(self.open_effects.get(&refused.effect), Some(Claim::Held(_))) {
                     vec![]
                 } else {
-                    vec![OrderEvent::EffectRefused(refused)]
+                    vec![OrderEvent::EffectRejected(refused)]
                 }
             }
         }
@@ -320,25 +318,25 @@ impl Known {
 
     /// What a cancelled order was about to make and certainly did not needs no undoing. It is recorded as undone, since it may
     /// be the last that the order waited for.
-    fn falter(&self, faltered: Faltered) -> Vec<OrderEvent> {
-        if !is_held(&self.sendings, &faltered) {
+    fn effect_failed(&self, failed: EffectFailed) -> Vec<OrderEvent> {
+        if !is_held(&self.open_effects, &failed) {
             return vec![];
         }
-        let undone = match faltered.effect {
-            Effect::Allocate { part } => Some(OrderEvent::AllocationReleased(AllocationReleased { part })),
+        let undone = match failed.effect {
+            Effect::Allocate { part } => Some(OrderEvent::Deallocated(Deallocated { part })),
             Effect::CreateSalesOrder if self.sales_order().is_none() => {
                 Some(OrderEvent::SalesOrderCancelled(SalesOrderCancelled { sales_order: None }))
             }
             Effect::CreateSalesOrder
-            | Effect::ReleaseAllocation { .. }
+            | Effect::Deallocate { .. }
             | Effect::CancelSalesOrder
             | Effect::RequestFulfillment
             | Effect::WithdrawFulfillment
             | Effect::PostGoodsIssue { .. }
             | Effect::Invoice => None,
         };
-        let undone = undone.filter(|_| faltered.did_nothing() && self.is_cancelled());
-        [OrderEvent::Faltered(faltered)].into_iter().chain(undone).collect()
+        let undone = undone.filter(|_| failed.did_nothing() && self.is_cancelled());
+        [OrderEvent::EffectFailed(failed)].into_iter().chain(undone).collect()
     }
 
     /// The same order again, or another one under its name?
@@ -352,11 +350,11 @@ impl Known {
 
     fn record_allocation(&self, allocation: Allocation) -> Vec<OrderEvent> {
         let (part, number) = (allocation.part, allocation.number.clone());
-        let given_up = self.given_up.contains(&part) || self.released.contains(&part);
+        let to_deallocate = self.to_deallocate.contains(&part) || self.released.contains(&part);
         let awaited = self.awaits_part(part) || self.released.contains(&part);
         let effect = Effect::Allocate { part };
-        let events = self.unless_known(effect, awaited, given_up, &number, OrderEvent::Allocated(allocation));
-        self.in_vain(events, given_up, number)
+        let events = self.unless_known(effect, awaited, to_deallocate, &number, OrderEvent::Allocated(allocation));
+        self.in_vain(events, to_deallocate, number)
     }
 
     fn record_release(&self, released: Released) -> Vec<OrderEvent> {
@@ -369,9 +367,9 @@ impl Known {
 
     /// What was made although the order is cancelled, or gave it up, is told apart: whoever undoes it may have looked already
     /// and found nothing.
-    fn in_vain(&self, mut events: Vec<OrderEvent>, given_up: bool, document: DocumentNumber) -> Vec<OrderEvent> {
-        if !events.is_empty() && (given_up || self.is_cancelled()) {
-            events.push(OrderEvent::MadeInVain(MadeInVain { document }));
+    fn in_vain(&self, mut events: Vec<OrderEvent>, to_deallocate: bool, document: DocumentNumber) -> Vec<OrderEvent> {
+        if !events.is_empty() && (to_deallocate || self.is_cancelled()) {
+            events.push(OrderEvent::OrphanDocument(OrphanDocument { document }));
         }
         events
     }
@@ -386,17 +384,17 @@ impl Known {
         &self,
         effect: Effect,
         awaited: bool,
-        given_up: bool,
+        to_deallocate: bool,
         document: &DocumentNumber,
         event: OrderEvent,
     ) -> Vec<OrderEvent> {
         if mutants::on(Mutant::LateAnswerDropped) && !self.wanted() {
             return vec![];
         }
-        let stands = self.document(&effect) == Some(document) || given_up;
-        let beside = || self.surplus.get(&effect).is_some_and(|surplus| surplus.contains(document));
+        let stands = self.document(&effect) == Some(document) || to_deallocate;
+        let beside = || self.duplicates.get(&effect).is_some_and(|duplicates| duplicates.contains(document));
         let told = (stands || beside()) && !awaited;
-        if told && !self.sendings.contains_key(&effect) { vec![] } else { vec![event] }
+        if told && !self.open_effects.contains_key(&effect) { vec![] } else { vec![event] }
     }
 
     fn expire(&self, expired: CreditExpired) -> Vec<OrderEvent> {
@@ -434,7 +432,7 @@ impl Known {
         }
     }
 
-    /// A routing is of the shares that there were: where another one came first, whoever is asked next weighs again.
+    /// A routing is of the fulfillments that there were: where another one came first, whoever is asked next weighs again.
     fn route(&self, routing: Routing) -> Vec<OrderEvent> {
         let overtaken = routing.assignments.iter().any(|new| self.assignments.contains_key(&new.fulfillment));
         if overtaken || !self.wanted() {
@@ -447,8 +445,8 @@ impl Known {
                     let again = matches!(&self.stage, Stage::Unroutable(_, known) if *known == routed);
                     return if again { vec![] } else { vec![OrderEvent::Unroutable(routed)] };
                 }
-                let shares = routing.assignments.into_iter().map(OrderEvent::Assigned);
-                std::iter::once(OrderEvent::Routed(routed)).chain(shares).collect()
+                let fulfillments = routing.assignments.into_iter().map(OrderEvent::Assigned);
+                std::iter::once(OrderEvent::Routed(routed)).chain(fulfillments).collect()
             }
             Stage::Submitted | Stage::Unpriceable(_) | Stage::Priced(..) | Stage::Invoiced(..) => vec![],
         }
@@ -457,13 +455,13 @@ impl Known {
     /// The newest report counts. One that says the same as an older one is recorded, too: what was true between the two may
     /// still be on its way here, and only the newer `as_of` tells that it is old.
     fn report(&self, progress: Progress) -> Vec<OrderEvent> {
-        let share = progress.fulfillment.clone();
-        if self.progress.get(&share).is_some_and(|known| known.as_of >= progress.as_of)
+        let fulfillment = progress.fulfillment.clone();
+        if self.progress.get(&fulfillment).is_some_and(|known| known.as_of >= progress.as_of)
             && !mutants::on(Mutant::ReportByArrival)
         {
             return vec![];
         }
-        let was_gone = self.is_gone(&share);
+        let was_gone = self.will_not_ship(&fulfillment);
         let closed_short = progress.closed_short;
         let mut events = vec![OrderEvent::FulfillmentProgressed(progress)];
         if self.withdrawals.is_empty() && !closed_short {
@@ -472,11 +470,12 @@ impl Known {
         let now = events.iter().fold(Order::Known(Box::new(self.clone())), Order::evolve);
         let Some(now) = now.known() else { return events };
         // It had been given up for certain, and now the warehouse has it all the same: it has to be asked for again.
-        let back = now.progress.get(&share).is_some_and(|progress| progress.standing == Standing::Accepted);
-        let taken = was_gone && back && !now.is_gone(&share) && !now.has_shipped(&share);
-        if taken && self.withdrawals.contains_key(&share) {
+        let back =
+            now.progress.get(&fulfillment).is_some_and(|progress| progress.request_status == RequestStatus::Accepted);
+        let taken = was_gone && back && !now.will_not_ship(&fulfillment) && !now.has_shipped(&fulfillment);
+        if taken && self.withdrawals.contains_key(&fulfillment) {
             let why = if self.is_cancelled() { WithdrawalReason::Cancelled } else { WithdrawalReason::TakenLate };
-            events.push(asked_back(&share, why));
+            events.push(asked_back(&fulfillment, why));
         }
         events.extend(now.conclude_amendment());
         if now.is_struck() {
@@ -489,18 +488,18 @@ impl Known {
     /// Whether nothing of the order has shipped and nothing will, though nobody cancelled it: its warehouses are done, and
     /// what they were short of is not to be sent later.
     fn is_struck(&self) -> bool {
-        let mut ladders = self.ladders().into_iter();
+        let mut line_quantities = self.line_quantities().into_iter();
         !self.is_cancelled()
             && self.amending.is_none()
             && !self.assignments.is_empty()
-            && self.assignments.keys().all(|share| self.is_gone(share))
-            && ladders.all(|ladder| ladder.cancelled == ladder.ordered)
+            && self.assignments.keys().all(|fulfillment| self.will_not_ship(fulfillment))
+            && line_quantities.all(|quantities| quantities.cancelled == quantities.ordered)
     }
 
-    /// The amendment that waited for shares to come back: it comes to pass once all have, and does not if one stays.
+    /// The amendment that waited for fulfillments to come back: it comes to pass once all have, and does not if one stays.
     fn conclude_amendment(&self) -> Vec<OrderEvent> {
         let Some(amendment) = &self.amending else { return vec![] };
-        if let Some(kept) = self.withdrawals.keys().find(|share| self.keeps(share)) {
+        if let Some(kept) = self.withdrawals.keys().find(|fulfillment| self.keeps(fulfillment)) {
             let revision = amendment.revision;
             let rejection = Rejection::new("ALREADY_PICKED", format!("{kept} is being picked, or has left"));
             let rejected = OrderEvent::AmendRejected(AmendRejected { revision, rejection });
@@ -523,28 +522,31 @@ impl Known {
                 notice(Template::CancelRejected),
             ];
         }
-        let left = |l: &super::Ladder| !l.open.is_zero() || !l.in_fulfillment.is_zero() || !l.backordered.is_zero();
-        let ladders = self.ladders();
-        if ladders.iter().any(|ladder| !ladder.shipped.is_zero()) && !ladders.iter().any(left) {
+        let left =
+            |l: &super::LineQuantities| !l.open.is_zero() || !l.in_fulfillment.is_zero() || !l.backordered.is_zero();
+        let line_quantities = self.line_quantities();
+        if line_quantities.iter().any(|quantities| !quantities.shipped.is_zero()) && !line_quantities.iter().any(left) {
             let why = "all of it has left the warehouse; a return can be offered";
             return vec![rejected("ALREADY_SHIPPED", why), notice(Template::CancelRejected)];
         }
-        // Also of shares that came back or were kept before, for another reason: whatever ships from now on ships in spite of
+        // Also of fulfillments that came back or were kept before, for another reason: whatever ships from now on ships in spite of
         // this.
-        let shares = self.assignments.keys().filter(|share| !self.has_shipped(share));
-        let wish = OrderEvent::CancelRequested(request);
-        std::iter::once(wish).chain(shares.map(|share| asked_back(share, WithdrawalReason::Cancelled))).collect()
+        let fulfillments = self.assignments.keys().filter(|fulfillment| !self.has_shipped(fulfillment));
+        let desired = OrderEvent::CancelRequested(request);
+        std::iter::once(desired)
+            .chain(fulfillments.map(|fulfillment| asked_back(fulfillment, WithdrawalReason::Cancelled)))
+            .collect()
     }
 
     fn hold(&self, request: Held) -> Vec<OrderEvent> {
-        match (&self.wish, &self.stage) {
-            (Wish::Hold(_), _) => vec![rejected("ALREADY_HELD", "the order is held already")],
-            (Wish::Cancel(_), _) => vec![rejected("ORDER_CANCELLED", "the order is being cancelled, or is")],
-            (Wish::Fulfil, Stage::Invoiced(..)) => {
+        match (&self.desired, &self.stage) {
+            (Desired::OnHold(_), _) => vec![rejected("ALREADY_HELD", "the order is held already")],
+            (Desired::Cancelled(_), _) => vec![rejected("ORDER_CANCELLED", "the order is being cancelled, or is")],
+            (Desired::Active, Stage::Invoiced(..)) => {
                 vec![rejected("ORDER_CLOSED", "the order is delivered and invoiced")]
             }
             (
-                Wish::Fulfil,
+                Desired::Active,
                 Stage::Submitted
                 | Stage::Unpriceable(_)
                 | Stage::Priced(..)
@@ -556,26 +558,26 @@ impl Known {
     }
 
     fn release_hold(&self, request: HoldReleased) -> Vec<OrderEvent> {
-        match &self.wish {
-            Wish::Hold(_) => vec![OrderEvent::HoldReleased(request)],
-            Wish::Fulfil | Wish::Cancel(_) => vec![rejected("NOT_HELD", "the order is not held")],
+        match &self.desired {
+            Desired::OnHold(_) => vec![OrderEvent::HoldReleased(request)],
+            Desired::Active | Desired::Cancelled(_) => vec![rejected("NOT_HELD", "the order is not held")],
         }
     }
 
-    /// With no share at a warehouse the order says something else at once. Otherwise all shares are asked back first, so that
+    /// With no fulfillment at a warehouse the order says something else at once. Otherwise all fulfillments are asked back first, so that
     /// no two parts of one order ever go by two contents, or to two addresses.
     fn amend_to(&self, amendment: Amendment) -> Vec<OrderEvent> {
         let amendment = Amendment { revision: self.revision + 1, ..amendment };
         let submission = &self.submission;
         let same = submission.lines == amendment.lines && submission.ship_to == amendment.ship_to;
-        let shipped = self.progress.keys().any(|share| self.has_shipped(share));
-        let problem = match (&self.wish, &self.stage, &self.amending) {
-            (Wish::Cancel(_), _, _) => Some(("ORDER_CANCELLED", "the order is being cancelled, or is")),
+        let shipped = self.progress.keys().any(|fulfillment| self.has_shipped(fulfillment));
+        let problem = match (&self.desired, &self.stage, &self.amending) {
+            (Desired::Cancelled(_), _, _) => Some(("ORDER_CANCELLED", "the order is being cancelled, or is")),
             (_, Stage::Invoiced(..), _) => Some(("ORDER_CLOSED", "the order is delivered and invoiced")),
             (_, _, Some(_)) => Some(("AMENDMENT_PENDING", "another amendment waits for the warehouses")),
             (_, _, None) if shipped => Some(("ALREADY_SHIPPED", "a part of it has left the warehouse")),
             (_, _, None) if same => Some(("NOTHING_TO_CHANGE", "the order says that already")),
-            (Wish::Fulfil | Wish::Hold(_), _, None) => None,
+            (Desired::Active | Desired::OnHold(_), _, None) => None,
         };
         if let Some((code, why)) = problem {
             return vec![rejected(code, why)];
@@ -586,16 +588,19 @@ impl Known {
         self.with_withdrawals(OrderEvent::AmendRequested(amendment), WithdrawalReason::Amended)
     }
 
-    /// A wish, and each share of which nothing has left asked back for it.
-    fn with_withdrawals(&self, wish: OrderEvent, why: WithdrawalReason) -> Vec<OrderEvent> {
-        let shares = self.withdrawable().filter(|share| !self.keeps(share));
-        std::iter::once(wish).chain(shares.map(|share| asked_back(share, why))).collect()
+    /// A wish, and each fulfillment of which nothing has left asked back for it.
+    fn with_withdrawals(&self, desired: OrderEvent, why: WithdrawalReason) -> Vec<OrderEvent> {
+        let fulfillments = self.withdrawable().filter(|fulfillment| !self.keeps(fulfillment));
+        std::iter::once(desired).chain(fulfillments.map(|fulfillment| asked_back(fulfillment, why))).collect()
     }
 
-    fn reassign(&self, share: FulfillmentId) -> Vec<OrderEvent> {
-        let unanswered = self.progress.get(&share).is_none_or(|progress| progress.standing == Standing::Requested);
-        let wanted = self.wanted() && self.assignments.contains_key(&share) && !self.withdrawals.contains_key(&share);
-        if unanswered && wanted { vec![asked_back(&share, WithdrawalReason::Unanswered)] } else { vec![] }
+    fn reassign(&self, fulfillment: FulfillmentId) -> Vec<OrderEvent> {
+        let unanswered =
+            self.progress.get(&fulfillment).is_none_or(|progress| progress.request_status == RequestStatus::Requested);
+        let wanted = self.wanted()
+            && self.assignments.contains_key(&fulfillment)
+            && !self.withdrawals.contains_key(&fulfillment);
+        if unanswered && wanted { vec![asked_back(&fulfillment, WithdrawalReason::NoResponse)] } else { vec![] }
     }
 
     fn follow_decision(&self, decision: Decision) -> Vec<OrderEvent> {
@@ -605,7 +610,7 @@ impl Known {
         let reason = format!("decided by {}", decision.by);
         let follows = match decision.choice {
             Choice::Cancel => self.cancel(CancelRequested { reason }),
-            Choice::SettledByHand => self.settled_by_hand(&decision),
+            Choice::ResolvedManually => self.resolved_manually(&decision),
             Choice::Retry
             | Choice::Approve
             | Choice::Wait
@@ -625,11 +630,11 @@ impl Known {
     }
 
     /// What somebody undid in the ERP's own system is undone.
-    fn settled_by_hand(&self, decision: &Decision) -> Vec<OrderEvent> {
+    fn resolved_manually(&self, decision: &Decision) -> Vec<OrderEvent> {
         let of = |(effect, why): &(&Effect, &Rejection)| refusal(effect, why).key() == decision.review;
         match self.refused.iter().find(of).map(|(effect, _)| effect) {
-            Some(Effect::ReleaseAllocation { part }) => {
-                vec![OrderEvent::AllocationReleased(AllocationReleased { part: *part })]
+            Some(Effect::Deallocate { part }) => {
+                vec![OrderEvent::Deallocated(Deallocated { part: *part })]
             }
             Some(Effect::CancelSalesOrder) => {
                 let sales_order = self.sales_order().cloned();
@@ -656,8 +661,8 @@ fn rejected(code: &str, why: &str) -> OrderEvent {
     OrderEvent::RequestRejected(Rejection::new(code, why))
 }
 
-fn asked_back(share: &FulfillmentId, why: WithdrawalReason) -> OrderEvent {
-    OrderEvent::WithdrawalRequested(WithdrawalRequested { fulfillment: share.clone(), why })
+fn asked_back(fulfillment: &FulfillmentId, why: WithdrawalReason) -> OrderEvent {
+    OrderEvent::WithdrawalRequested(WithdrawalRequested { fulfillment: fulfillment.clone(), why })
 }
 
 /// The quote as an event: every line converted exactly, or the reason why not.

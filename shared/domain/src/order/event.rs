@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::candidate::Candidate;
-use crate::goods::{Deadlines, Handling, ServiceLevel, Share, ShortPolicy};
+use crate::goods::{Deadlines, Handling, LineQuantity, ServiceLevel, ShortPolicy};
 use crate::ids::{
     Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, PackageId, PartnerId, PurchaseOrder,
     SiteCode, Sku, Tracking,
@@ -17,7 +17,7 @@ use crate::money::{Currency, Money};
 use crate::party::{Destination, PartyRef};
 use crate::quantity::{Conversion, Quantity};
 use crate::review::Decision;
-use crate::workflow::{EffectRefused, Faltered, Rejection, Sending};
+use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, Rejection};
 
 /// An order's event. The name in `type` is the name on the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,18 +50,18 @@ pub enum OrderEvent {
     /// Which warehouses ship what, and why these.
     #[serde(rename = "order.routed")]
     Routed(Routed),
-    /// One warehouse's share; one of these for each beside the `Routed`.
+    /// One warehouse's fulfillment; one of these for each beside the `Routed`.
     #[serde(rename = "order.assigned")]
     Assigned(Assignment),
     /// No warehouse may or can ship it.
     #[serde(rename = "order.unroutable")]
     Unroutable(Routed),
-    /// How far one warehouse's share has come.
+    /// How far one warehouse's fulfillment has come.
     #[serde(rename = "order.fulfillment_progressed")]
     FulfillmentProgressed(Progress),
     /// The CRM knows this version.
-    #[serde(rename = "order.told")]
-    Told(Told),
+    #[serde(rename = "order.crm_updated")]
+    CrmUpdated(CrmUpdated),
     /// The ERP invoiced; nothing is left to do.
     #[serde(rename = "order.invoiced")]
     Invoiced(Invoiced),
@@ -74,16 +74,16 @@ pub enum OrderEvent {
     /// It may go on.
     #[serde(rename = "order.hold_released")]
     HoldReleased(HoldReleased),
-    /// Another content is wished; warehouses are asked for their shares first.
+    /// Another content is wished; warehouses are asked for their fulfillments first.
     #[serde(rename = "order.amend_requested")]
     AmendRequested(Amendment),
     /// The order says something else now, and goes its way anew.
     #[serde(rename = "order.amended")]
     Amended(Amendment),
-    /// The order stays as it was: a warehouse did not give its share back.
+    /// The order stays as it was: a warehouse did not give its fulfillment back.
     #[serde(rename = "order.amend_rejected")]
     AmendRejected(AmendRejected),
-    /// One warehouse is to give its share back; one of these for each.
+    /// One warehouse is to give its fulfillment back; one of these for each.
     #[serde(rename = "order.withdrawal_requested")]
     WithdrawalRequested(WithdrawalRequested),
     /// The credit that was granted no longer holds; it is asked for again.
@@ -93,14 +93,14 @@ pub enum OrderEvent {
     #[serde(rename = "order.stock_arrived")]
     StockArrived(StockArrived),
     /// The ERP took back what it had set aside.
-    #[serde(rename = "order.allocation_released")]
-    AllocationReleased(AllocationReleased),
+    #[serde(rename = "order.deallocated")]
+    Deallocated(Deallocated),
     /// The ERP cancelled the sales order.
     #[serde(rename = "order.sales_order_cancelled")]
     SalesOrderCancelled(SalesOrderCancelled),
     /// The ERP made something that the order no longer wants: it has to be undone.
-    #[serde(rename = "order.made_in_vain")]
-    MadeInVain(MadeInVain),
+    #[serde(rename = "order.orphan_document")]
+    OrphanDocument(OrphanDocument),
     /// Somebody decided what the order left to people.
     #[serde(rename = "order.review_decided")]
     ReviewDecided(Decision),
@@ -114,14 +114,14 @@ pub enum OrderEvent {
     #[serde(rename = "order.overdue")]
     Overdue(Overdue),
     /// An effect is about to happen.
-    #[serde(rename = "order.sending")]
-    Sending(Sending),
+    #[serde(rename = "order.effect_started")]
+    EffectStarted(EffectStarted),
     /// A call ended without a usable answer.
-    #[serde(rename = "order.faltered")]
-    Faltered(Faltered),
+    #[serde(rename = "order.effect_failed")]
+    EffectFailed(EffectFailed),
     /// The partner understood and said no; nothing was done.
-    #[serde(rename = "order.effect_refused")]
-    EffectRefused(EffectRefused),
+    #[serde(rename = "order.effect_rejected")]
+    EffectRejected(EffectRejected),
 }
 
 /// What was ordered, by whom, where to: as it was submitted.
@@ -303,10 +303,10 @@ pub struct Routed {
     pub candidates: Vec<Candidate>,
 }
 
-/// One warehouse's share of the order.
+/// One warehouse's fulfillment of the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Assignment {
-    /// Our name for the share.
+    /// Our name for the fulfillment.
     pub fulfillment: FulfillmentId,
     /// The 3PL.
     pub warehouse: PartnerId,
@@ -316,7 +316,7 @@ pub struct Assignment {
     #[schemars(with = "String")]
     pub ship_by: jiff::civil::Date,
     /// What, in stock-keeping units.
-    pub lines: Vec<Share>,
+    pub lines: Vec<LineQuantity>,
     /// What has to be known of a line's goods, where it is more than their name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub handling: BTreeMap<LineNo, Handling>,
@@ -328,15 +328,15 @@ pub struct Assignment {
     pub on_short: ShortPolicy,
 }
 
-/// One share's standing, as its own stream told it at `as_of`. The newest report counts, in whatever order they come.
+/// One fulfillment's standing, as its own stream told it at `as_of`. The newest report counts, in whatever order they come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Progress {
     /// Whose.
     pub fulfillment: FulfillmentId,
-    /// The version of the fulfilment's stream that this was read from.
+    /// The version of the fulfillment's stream that this was read from.
     pub as_of: u64,
     /// What the warehouse says to the request.
-    pub standing: Standing,
+    pub request_status: RequestStatus,
     /// Quantity that left the building, by line.
     pub shipped: BTreeMap<LineNo, Quantity>,
     /// Quantity that arrived, by line.
@@ -345,13 +345,13 @@ pub struct Progress {
     pub packages: Vec<PackageSummary>,
     /// Whether every package that left has its goods issue.
     pub goods_issued: bool,
-    /// What the warehouse was asked for and will never ship, by line: it is done with the share.
+    /// What the warehouse was asked for and will never ship, by line: it is done with the fulfillment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unfilled: BTreeMap<LineNo, Quantity>,
     /// Whether there is anything of that: a rule of the bus can read it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed_short: bool,
-    /// Why the warehouse did not give the share back, where it was asked to.
+    /// Why the warehouse did not give the fulfillment back, where it was asked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawal_refused: Option<String>,
 }
@@ -359,14 +359,14 @@ pub struct Progress {
 /// The warehouse's word on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum RequestStatus {
     /// No answer yet.
     Requested,
     /// It will ship.
     Accepted,
     /// It will not.
     Rejected,
-    /// It gave the share back unshipped, or never had it.
+    /// It gave the fulfillment back unshipped, or never had it.
     Withdrawn,
 }
 
@@ -387,7 +387,7 @@ pub struct PackageSummary {
 
 /// What the CRM was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Told {
+pub struct CrmUpdated {
     /// The order's version that the CRM now shows.
     pub version: u64,
     /// What it was told, as a digest: the same news is not told twice.
@@ -450,16 +450,16 @@ pub struct AmendRejected {
     pub rejection: Rejection,
 }
 
-/// One share that is to come back.
+/// One fulfillment that is to come back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WithdrawalRequested {
-    /// Which share.
+    /// Which fulfillment.
     pub fulfillment: FulfillmentId,
     /// What for.
     pub why: WithdrawalReason,
 }
 
-/// Why a share is asked back.
+/// Why a fulfillment is asked back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WithdrawalReason {
@@ -470,7 +470,7 @@ pub enum WithdrawalReason {
     /// The order is to say something else.
     Amended,
     /// The warehouse did not answer in its time.
-    Unanswered,
+    NoResponse,
     /// The warehouse took it after it had been given up.
     TakenLate,
 }
@@ -487,12 +487,12 @@ pub struct CreditExpired {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockArrived {
     /// What there is now, at most what was short, in stock-keeping units.
-    pub lines: Vec<Share>,
+    pub lines: Vec<LineQuantity>,
 }
 
 /// Stock that is nobody's again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AllocationReleased {
+pub struct Deallocated {
     /// Which of the order's allocations.
     pub part: u32,
 }
@@ -507,7 +507,7 @@ pub struct SalesOrderCancelled {
 
 /// What was made for an order that had been cancelled, or amended, meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct MadeInVain {
+pub struct OrphanDocument {
     /// Its number.
     pub document: DocumentNumber,
 }

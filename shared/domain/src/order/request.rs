@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::goods::Share;
+use crate::goods::LineQuantity;
 use crate::ids::{
     CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, OrderId, PartnerId, PurchaseOrder, Sku,
 };
 use crate::money::{Currency, Money};
 use crate::order::event::{Assignment, OrderLine, PackageSummary, WithdrawalReason};
-use crate::order::ladder::{Ladder, less};
-use crate::order::state::{Credit, Knowledge, Known, Order, SalesOrderState, Stage};
+use crate::order::line_quantities::{LineQuantities, less};
+use crate::order::state::{Credit, CrmState, Order, OrderState, SalesOrderState, Stage};
 use crate::order::status::{Status, over_shipped};
 use crate::party::Destination;
 use crate::quantity::Quantity;
@@ -23,7 +23,7 @@ use crate::workflow::{Effect, EffectRequest, FIRST_PART, key};
 
 /// What does it cost?
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PriceQuestion {
+pub struct PriceQuery {
     /// Of which content: how often the order was amended.
     pub revision: u32,
     /// Who buys.
@@ -38,7 +38,7 @@ pub struct PriceQuestion {
 
 /// May they have it on credit?
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreditQuestion {
+pub struct CreditQuery {
     /// For which order.
     pub order: OrderId,
     /// Who buys.
@@ -55,7 +55,7 @@ pub struct AllocationRequest {
     /// Which of the order's allocations.
     pub part: u32,
     /// What, in stock-keeping units.
-    pub lines: Vec<Share>,
+    pub lines: Vec<LineQuantity>,
 }
 
 impl EffectRequest for AllocationRequest {
@@ -77,7 +77,7 @@ impl AllocationRequest {
 
 /// Give this stock back, whether or not it is certain that it was ever set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AllocationRelease {
+pub struct Deallocation {
     /// Of which order.
     pub order: OrderId,
     /// Which of its allocations.
@@ -86,9 +86,9 @@ pub struct AllocationRelease {
     pub sent_until: Option<Timestamp>,
 }
 
-impl EffectRequest for AllocationRelease {
+impl EffectRequest for Deallocation {
     fn effect(&self) -> Effect {
-        Effect::ReleaseAllocation { part: self.part }
+        Effect::Deallocate { part: self.part }
     }
 
     fn key(&self) -> String {
@@ -100,7 +100,7 @@ impl EffectRequest for AllocationRelease {
     }
 }
 
-impl AllocationRelease {
+impl Deallocation {
     /// What the ERP knows the allocation by.
     pub fn reference(&self) -> String {
         allocation_reference(&self.order, self.part)
@@ -117,11 +117,11 @@ fn allocation_reference(order: &OrderId, part: u32) -> String {
 
 /// How much is there of this?
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StockQuestion {
+pub struct StockQuery {
     /// For which order.
     pub order: OrderId,
     /// What is short, in stock-keeping units.
-    pub lines: Vec<Share>,
+    pub lines: Vec<LineQuantity>,
 }
 
 /// Create this sales order, or change the one that there is to this.
@@ -205,7 +205,7 @@ pub struct InvoiceRequest {
     pub sales_order: DocumentNumber,
     /// What is to be paid for, in stock-keeping units: what was shipped, and of that no more than was ordered unless somebody
     /// approved it.
-    pub lines: Vec<Share>,
+    pub lines: Vec<LineQuantity>,
 }
 
 impl EffectRequest for InvoiceRequest {
@@ -220,7 +220,7 @@ impl EffectRequest for InvoiceRequest {
 
 /// What the CRM should show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Telling {
+pub struct CrmUpdate {
     /// Which system to tell.
     pub source: PartnerId,
     /// What it calls the order.
@@ -230,7 +230,7 @@ pub struct Telling {
     /// Where it stands.
     pub status: Status,
     /// Every line.
-    pub lines: Vec<ToldLine>,
+    pub lines: Vec<CrmLine>,
     /// Every package.
     pub packages: Vec<PackageSummary>,
     /// The ERP's sales order.
@@ -241,7 +241,7 @@ pub struct Telling {
 
 /// A line as the CRM shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToldLine {
+pub struct CrmLine {
     /// Which line.
     pub line: LineNo,
     /// In stock-keeping units, as the other two.
@@ -252,7 +252,7 @@ pub struct ToldLine {
     pub delivered: Quantity,
 }
 
-impl Telling {
+impl CrmUpdate {
     /// A digest of all that it says.
     pub fn digest(&self) -> String {
         let text = serde_json::to_string(self).unwrap_or_default();
@@ -261,16 +261,16 @@ impl Telling {
 }
 
 impl Order {
-    fn wanted(&self) -> Option<&Known> {
+    fn wanted(&self) -> Option<&OrderState> {
         self.known().filter(|known| known.wanted())
     }
 
     /// Whether a price has to be asked for.
-    pub fn price_question(&self) -> Option<PriceQuestion> {
+    pub fn price_query(&self) -> Option<PriceQuery> {
         let known = self.wanted()?;
         let Stage::Submitted = known.stage else { return None };
         let submission = &known.submission;
-        Some(PriceQuestion {
+        Some(PriceQuery {
             revision: known.revision,
             customer: submission.customer.clone(),
             currency: submission.currency,
@@ -280,10 +280,10 @@ impl Order {
     }
 
     /// Whether credit has to be asked for.
-    pub fn credit_question(&self) -> Option<CreditQuestion> {
+    pub fn credit_query(&self) -> Option<CreditQuery> {
         let known = self.wanted()?;
         let Stage::Priced(price, Credit::Pending) = &known.stage else { return None };
-        known.price_agrees().then(|| CreditQuestion {
+        known.price_agrees().then(|| CreditQuery {
             order: known.id().clone(),
             customer: known.submission.customer.clone(),
             amount: price.total,
@@ -296,7 +296,7 @@ impl Order {
         let known = self.wanted()?;
         let part = known.next_part();
         known.price()?;
-        let blocked = !known.price_agrees() || !known.given_up.is_empty() || known.invoice().is_some();
+        let blocked = !known.price_agrees() || !known.to_deallocate.is_empty() || known.invoice().is_some();
         if blocked || known.refused.contains_key(&Effect::Allocate { part }) {
             return None;
         }
@@ -305,22 +305,22 @@ impl Order {
     }
 
     /// What waits for stock, while it is worth asking whether there is any.
-    pub fn stock_question(&self) -> Option<StockQuestion> {
+    pub fn stock_query(&self) -> Option<StockQuery> {
         let known = self.wanted()?;
         let lines = known.missing();
         let asked = known.allocations.is_empty() || lines.is_empty() || known.invoice().is_some();
-        (!asked).then(|| StockQuestion { order: known.id().clone(), lines })
+        (!asked).then(|| StockQuery { order: known.id().clone(), lines })
     }
 
     /// Stock that has to be given back: of a part that an amendment gave up, or any of a cancelled order.
-    pub fn allocation_release(&self) -> Option<AllocationRelease> {
+    pub fn deallocation(&self) -> Option<Deallocation> {
         let known = self.known()?;
         let under_way: BTreeMap<u32, Timestamp> = known.parts_under_way().collect();
-        let all = known.is_dead().then(|| known.allocations.keys().chain(under_way.keys()));
-        let parts = known.given_up.iter().chain(all.into_iter().flatten());
-        let refused = |part: u32| known.refused.contains_key(&Effect::ReleaseAllocation { part });
+        let all = known.nothing_will_ship().then(|| known.allocations.keys().chain(under_way.keys()));
+        let parts = known.to_deallocate.iter().chain(all.into_iter().flatten());
+        let refused = |part: u32| known.refused.contains_key(&Effect::Deallocate { part });
         let part = parts.copied().filter(|part| !refused(*part)).min()?;
-        Some(AllocationRelease { order: known.id().clone(), part, sent_until: under_way.get(&part).copied() })
+        Some(Deallocation { order: known.id().clone(), part, sent_until: under_way.get(&part).copied() })
     }
 
     /// Whether the sales order has to be created, or changed to what the order says now. Credit that ran out by `now` does
@@ -362,27 +362,27 @@ impl Order {
 
     /// Whether the sales order of a cancelled order has to be cancelled: nothing of it ships, for certain.
     pub fn sales_order_cancellation(&self) -> Option<SalesOrderCancellation> {
-        let known = self.known().filter(|known| known.is_dead())?;
-        let sending = known.sendings.get(&Effect::CreateSalesOrder);
+        let known = self.known().filter(|known| known.nothing_will_ship())?;
+        let started = known.open_effects.get(&Effect::CreateSalesOrder);
         let possibly_made = match &known.sales_order {
             SalesOrderState::Made(_) => true,
-            SalesOrderState::Unmade | SalesOrderState::Cancelled(_) => sending.is_some(),
+            SalesOrderState::Unmade | SalesOrderState::Cancelled(_) => started.is_some(),
         };
         let wanted = possibly_made && !known.refused.contains_key(&Effect::CancelSalesOrder);
         wanted.then(|| SalesOrderCancellation {
             order: known.id().clone(),
             sales_order: known.sales_order().cloned(),
-            sent_until: sending.map(|claim| claim.sending().until),
+            sent_until: started.map(|claim| claim.started().until),
         })
     }
 
-    /// One warehouse's share, while it is wanted: what the request to that warehouse is made of.
+    /// One warehouse's fulfillment, while it is wanted: what the request to that warehouse is made of.
     pub fn assignment(&self, fulfillment: &FulfillmentId) -> Option<&Assignment> {
         let known = self.wanted().filter(|known| !known.withdrawals.contains_key(fulfillment))?;
         known.assignments.get(fulfillment)
     }
 
-    /// One warehouse's share that is asked back, and what for.
+    /// One warehouse's fulfillment that is asked back, and what for.
     pub fn recall(&self, fulfillment: &FulfillmentId) -> Option<(&Assignment, WithdrawalReason)> {
         let known = self.known()?;
         Some((known.assignments.get(fulfillment)?, *known.withdrawals.get(fulfillment)?))
@@ -392,69 +392,88 @@ impl Order {
     pub fn invoice_request(&self) -> Option<InvoiceRequest> {
         let known = self.known().filter(|known| known.awaits_invoice())?;
         let sales_order = known.sales_order()?.clone();
-        let ladders = known.ladders();
-        let posted = known.progress.iter().all(|(share, progress)| known.is_gone(share) || progress.goods_issued);
-        if known.refused.contains_key(&Effect::Invoice) || !posted || !known.all_delivered(&ladders) {
+        let line_quantities = known.line_quantities();
+        let posted = known
+            .progress
+            .iter()
+            .all(|(fulfillment, progress)| known.will_not_ship(fulfillment) || progress.goods_issued);
+        if known.refused.contains_key(&Effect::Invoice) || !posted || !known.all_delivered(&line_quantities) {
             return None;
         }
-        let lines =
-            ladders.iter().map(|ladder| known.payable(ladder)).filter(|line| !line.quantity.is_zero()).collect();
+        let lines = line_quantities
+            .iter()
+            .map(|quantities| known.payable(quantities))
+            .filter(|line| !line.quantity.is_zero())
+            .collect();
         Some(InvoiceRequest { order: known.id().clone(), sales_order, lines })
     }
 
     /// Whether an older telling landed at the CRM after a newer one.
-    pub fn was_overtaken(&self) -> bool {
-        self.known().is_some_and(|known| matches!(known.told, Knowledge::Overtaken(_)))
+    pub fn crm_is_stale(&self) -> bool {
+        self.known().is_some_and(|known| matches!(known.told, CrmState::Stale(_)))
     }
 
     /// What the CRM does not show yet.
-    pub fn telling(&self) -> Option<Telling> {
+    pub fn update(&self) -> Option<CrmUpdate> {
         let known = self.known()?;
-        let line =
-            |l: &Ladder| ToldLine { line: l.line, ordered: l.ordered, shipped: l.shipped, delivered: l.delivered };
-        let telling = Telling {
+        let line = |l: &LineQuantities| CrmLine {
+            line: l.line,
+            ordered: l.ordered,
+            shipped: l.shipped,
+            delivered: l.delivered,
+        };
+        let update = CrmUpdate {
             source: known.submission.source.clone(),
             external_id: known.submission.external_id.clone(),
             order: known.id().clone(),
             status: known.status(),
-            lines: known.ladders().iter().map(line).collect(),
+            lines: known.line_quantities().iter().map(line).collect(),
             packages: known.progress.values().flat_map(|progress| progress.packages.clone()).collect(),
             sales_order: known.sales_order().cloned(),
             invoice: known.invoice().map(|invoiced| invoiced.invoice.clone()),
         };
         match &known.told {
-            Knowledge::Newest(told) if told.digest == telling.digest() => None,
-            Knowledge::Nothing | Knowledge::Newest(_) | Knowledge::Overtaken(_) => Some(telling),
+            CrmState::Newest(told) if told.digest == update.digest() => None,
+            CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => Some(update),
         }
     }
 }
 
-impl Known {
+impl OrderState {
     /// What every line needs, in its stock-keeping unit.
-    fn everything(&self) -> Vec<Share> {
-        self.ladders().into_iter().map(|l| Share { line: l.line, sku: l.sku, quantity: l.ordered }).collect()
+    fn everything(&self) -> Vec<LineQuantity> {
+        self.line_quantities()
+            .into_iter()
+            .map(|l| LineQuantity { line: l.line, sku: l.sku, quantity: l.ordered })
+            .collect()
     }
 
     /// What waits for stock.
-    fn missing(&self) -> Vec<Share> {
-        let short = self.ladders().into_iter().filter(|ladder| !ladder.backordered.is_zero());
-        short.map(|ladder| Share { line: ladder.line, sku: ladder.sku, quantity: ladder.backordered }).collect()
+    fn missing(&self) -> Vec<LineQuantity> {
+        let short = self.line_quantities().into_iter().filter(|quantities| !quantities.backordered.is_zero());
+        short
+            .map(|quantities| LineQuantity {
+                line: quantities.line,
+                sku: quantities.sku,
+                quantity: quantities.backordered,
+            })
+            .collect()
     }
 
     /// What waits for stock and has come, as far as we heard.
-    fn obtainable(&self) -> Vec<Share> {
-        let come = |missing: Share| {
+    fn obtainable(&self) -> Vec<LineQuantity> {
+        let come = |missing: LineQuantity| {
             let arrived = self.arrived.iter().find(|arrived| arrived.line == missing.line)?;
             let quantity = missing.quantity.at_most(arrived.quantity).ok().filter(|quantity| !quantity.is_zero())?;
-            Some(Share { quantity, ..missing })
+            Some(LineQuantity { quantity, ..missing })
         };
         self.missing().into_iter().filter_map(come).collect()
     }
 
     /// What is to be paid for of a line: what was shipped, and what was shipped beyond the order once somebody approved it.
-    fn payable(&self, ladder: &Ladder) -> Share {
-        let approved = self.decisions.get(&over_shipped(ladder).key()).is_some_and(|d| d.choice == Choice::Approve);
-        let quantity = if approved { ladder.shipped } else { less(ladder.shipped, ladder.over) };
-        Share { line: ladder.line, sku: ladder.sku.clone(), quantity }
+    fn payable(&self, quantities: &LineQuantities) -> LineQuantity {
+        let approved = self.decisions.get(&over_shipped(quantities).key()).is_some_and(|d| d.choice == Choice::Approve);
+        let quantity = if approved { quantities.shipped } else { less(quantities.shipped, quantities.over) };
+        LineQuantity { line: quantities.line, sku: quantities.sku.clone(), quantity }
     }
 }

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use crate::goods::Share;
+use crate::goods::LineQuantity;
 use crate::ids::{DocumentNumber, FulfillmentId, LineNo, OrderId};
 use crate::mutants::{self, Mutant};
 use crate::order::event::{
-    Allocation, Amendment, Assignment, CancelRequested, Conflict, CreditApproved, CreditRefused, Held, Invoiced,
-    OrderEvent, Price, Progress, Released, Routed, Standing, Submission, Told, WithdrawalReason,
+    Allocation, Amendment, Assignment, CancelRequested, Conflict, CreditApproved, CreditRefused, CrmUpdated, Held,
+    Invoiced, OrderEvent, Price, Progress, Released, RequestStatus, Routed, Submission, WithdrawalReason,
 };
 use crate::review::{Choice, Decision, Decisions, ReviewKind, refusal};
-use crate::workflow::{Effect, FIRST_PART, Rejection, Sendings, claim, close_refused, let_go};
+use crate::workflow::{Effect, FIRST_PART, OpenEffects, Rejection, claim, close_refused, let_go};
 
 /// An order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,13 +22,13 @@ pub enum Order {
     #[default]
     Absent,
     /// It was submitted.
-    Known(Box<Known>),
+    Known(Box<OrderState>),
 }
 
-/// A submitted order. Our own work (`stage`), what is wished of it (`wish`, `amending`), what is asked of warehouses
+/// A submitted order. Our own work (`stage`), what is wished of it (`desired`, `amending`), what is asked of warehouses
 /// (`assignments`, `withdrawals`) and what they report (`progress`) are axes of their own: none of them can hide another.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known {
+pub struct OrderState {
     /// What it says now: as submitted, or as amended last.
     pub submission: Submission,
     /// How often it was amended.
@@ -38,50 +38,50 @@ pub struct Known {
     /// How far our own work has come.
     pub stage: Stage,
     /// What is wished of it now.
-    pub wish: Wish,
-    /// The amendment that waits for warehouses to give their shares back.
+    pub desired: Desired,
+    /// The amendment that waits for warehouses to give their fulfillments back.
     pub amending: Option<Amendment>,
     /// Stock that the ERP set aside, by part.
     pub allocations: BTreeMap<u32, Allocation>,
     /// Parts whose stock is to be given back, whether or not the ERP ever set it aside.
-    pub given_up: BTreeSet<u32>,
+    pub to_deallocate: BTreeSet<u32>,
     /// Parts whose stock was given back.
     pub released: BTreeSet<u32>,
     /// What the ERP has meanwhile of what was short.
-    pub arrived: Vec<Share>,
+    pub arrived: Vec<LineQuantity>,
     /// The ERP's sales order.
     pub sales_order: SalesOrderState,
     /// Who ships what.
     pub assignments: BTreeMap<FulfillmentId, Assignment>,
-    /// Which shares were asked back, and what for.
+    /// Which fulfillments were asked back, and what for.
     pub withdrawals: BTreeMap<FulfillmentId, WithdrawalReason>,
-    /// Shares whose refusal does not count against their site any more.
-    pub forgiven: BTreeSet<FulfillmentId>,
-    /// Shares of what the order said before it was amended: what they are short of, nobody wants.
+    /// Fulfillments whose refusal does not count against their site any more.
+    pub retry_allowed: BTreeSet<FulfillmentId>,
+    /// Fulfillments of what the order said before it was amended: what they are short of, nobody wants.
     pub superseded: BTreeSet<FulfillmentId>,
-    /// The newest report of each share.
+    /// The newest report of each fulfillment.
     pub progress: BTreeMap<FulfillmentId, Progress>,
     /// Submissions that did not agree with the first.
     pub conflicts: BTreeSet<Conflict>,
     /// What partners refused.
     pub refused: BTreeMap<Effect, Rejection>,
     /// Documents that the ERP made beside the one that stands, or at a stage that asked for none.
-    pub surplus: BTreeMap<Effect, BTreeSet<DocumentNumber>>,
+    pub duplicates: BTreeMap<Effect, BTreeSet<DocumentNumber>>,
     /// Announced and unanswered.
-    pub sendings: Sendings,
+    pub open_effects: OpenEffects,
     /// What people decided.
     pub decisions: Decisions,
     /// Whether somebody let the order go at the ERP's price, or in parts.
-    pub permits: Permits,
+    pub overrides: Overrides,
     /// What the CRM shows.
-    pub told: Knowledge,
+    pub told: CrmState,
     /// Whether its deadline passed before its end.
     pub overdue: bool,
 }
 
 /// What somebody allowed beyond the order's own word. An amendment takes it back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Permits {
+pub struct Overrides {
     /// The ERP's price, whatever the customer was promised.
     pub price: bool,
     /// Parts, though the order asks for all at once.
@@ -90,13 +90,13 @@ pub struct Permits {
 
 /// What the CRM knows of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Knowledge {
+pub enum CrmState {
     /// Nothing yet.
     Nothing,
     /// This.
-    Newest(Told),
+    Newest(CrmUpdated),
     /// An older telling landed after this newer one: it has to be told again.
-    Overtaken(Told),
+    Stale(CrmUpdated),
 }
 
 /// How far our own work has come.
@@ -142,41 +142,41 @@ pub enum SalesOrderState {
 
 /// What is wished of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
+pub enum Desired {
     /// That it be fulfilled.
-    Fulfil,
+    Active,
     /// That nothing more be begun for it.
-    Hold(Held),
+    OnHold(Held),
     /// That it be cancelled, or what has not left of it.
-    Cancel(CancelRequested),
+    Cancelled(CancelRequested),
 }
 
-impl Known {
+impl OrderState {
     fn new(submission: Submission) -> Self {
         Self {
             digests: BTreeSet::from([submission.digest.clone()]),
             submission,
             revision: 0,
             stage: Stage::Submitted,
-            wish: Wish::Fulfil,
+            desired: Desired::Active,
             amending: None,
             allocations: BTreeMap::new(),
-            given_up: BTreeSet::new(),
+            to_deallocate: BTreeSet::new(),
             released: BTreeSet::new(),
             arrived: Vec::new(),
             sales_order: SalesOrderState::Unmade,
             assignments: BTreeMap::new(),
             withdrawals: BTreeMap::new(),
-            forgiven: BTreeSet::new(),
+            retry_allowed: BTreeSet::new(),
             superseded: BTreeSet::new(),
             progress: BTreeMap::new(),
             conflicts: BTreeSet::new(),
             refused: BTreeMap::new(),
-            surplus: BTreeMap::new(),
-            sendings: Sendings::new(),
+            duplicates: BTreeMap::new(),
+            open_effects: OpenEffects::new(),
             decisions: Decisions::new(),
-            permits: Permits::default(),
-            told: Knowledge::Nothing,
+            overrides: Overrides::default(),
+            told: CrmState::Nothing,
             overdue: false,
         }
     }
@@ -188,12 +188,12 @@ impl Known {
 
     /// Whether the order is to go on as it is.
     pub fn wanted(&self) -> bool {
-        matches!(self.wish, Wish::Fulfil) && self.amending.is_none()
+        matches!(self.desired, Desired::Active) && self.amending.is_none()
     }
 
     /// Whether it is to be cancelled.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.wish, Wish::Cancel(_))
+        matches!(self.desired, Desired::Cancelled(_))
     }
 
     /// Its price, once it has one.
@@ -245,26 +245,28 @@ impl Known {
         }
     }
 
-    /// Whether anything of a share has left its warehouse.
-    pub fn has_shipped(&self, share: &FulfillmentId) -> bool {
-        self.progress.get(share).is_some_and(|progress| progress.shipped.values().any(|shipped| !shipped.is_zero()))
+    /// Whether anything of a fulfillment has left its warehouse.
+    pub fn has_shipped(&self, fulfillment: &FulfillmentId) -> bool {
+        self.progress
+            .get(fulfillment)
+            .is_some_and(|progress| progress.shipped.values().any(|shipped| !shipped.is_zero()))
     }
 
-    /// Whether a share will certainly not be shipped: its warehouse refused it, gave it back, or is done with it and packed
+    /// Whether a fulfillment will certainly not be shipped: its warehouse refused it, gave it back, or is done with it and packed
     /// nothing.
-    pub fn is_gone(&self, share: &FulfillmentId) -> bool {
-        let Some(progress) = self.progress.get(share) else { return false };
-        let without_goods = match progress.standing {
-            Standing::Rejected | Standing::Withdrawn => true,
-            Standing::Accepted => progress.packages.is_empty() && self.is_unfilled(share, progress),
-            Standing::Requested => false,
+    pub fn will_not_ship(&self, fulfillment: &FulfillmentId) -> bool {
+        let Some(progress) = self.progress.get(fulfillment) else { return false };
+        let without_goods = match progress.request_status {
+            RequestStatus::Rejected | RequestStatus::Withdrawn => true,
+            RequestStatus::Accepted => progress.packages.is_empty() && self.is_unfilled(fulfillment, progress),
+            RequestStatus::Requested => false,
         };
-        without_goods && !self.has_shipped(share)
+        without_goods && !self.has_shipped(fulfillment)
     }
 
     /// Whether nothing of what a warehouse was asked for will come.
-    fn is_unfilled(&self, share: &FulfillmentId, progress: &Progress) -> bool {
-        let Some(assignment) = self.assignments.get(share) else { return false };
+    fn is_unfilled(&self, fulfillment: &FulfillmentId, progress: &Progress) -> bool {
+        let Some(assignment) = self.assignments.get(fulfillment) else { return false };
         let mut asked: BTreeMap<LineNo, Decimal> = BTreeMap::new();
         for part in &assignment.lines {
             *asked.entry(part.line).or_default() += part.quantity.amount();
@@ -273,28 +275,31 @@ impl Known {
         progress.closed_short && asked.iter().all(|(line, asked)| missing(line) == Some(*asked))
     }
 
-    /// Shares that are, or may be, with a warehouse and of which nothing has left.
+    /// Fulfillments that are, or may be, with a warehouse and of which nothing has left.
     pub fn withdrawable(&self) -> impl Iterator<Item = &FulfillmentId> {
-        self.assignments.keys().filter(|share| !self.is_gone(share) && !self.has_shipped(share))
+        self.assignments.keys().filter(|fulfillment| !self.will_not_ship(fulfillment) && !self.has_shipped(fulfillment))
     }
 
-    /// Whether a share was asked back and neither came back nor stays for certain.
-    pub fn is_returning(&self, share: &FulfillmentId) -> bool {
-        let kept = self.progress.get(share).is_some_and(|progress| progress.withdrawal_refused.is_some());
-        self.withdrawals.contains_key(share) && !self.is_gone(share) && !self.has_shipped(share) && !kept
+    /// Whether a fulfillment was asked back and neither came back nor stays for certain.
+    pub fn is_returning(&self, fulfillment: &FulfillmentId) -> bool {
+        let kept = self.progress.get(fulfillment).is_some_and(|progress| progress.withdrawal_refused.is_some());
+        self.withdrawals.contains_key(fulfillment)
+            && !self.will_not_ship(fulfillment)
+            && !self.has_shipped(fulfillment)
+            && !kept
     }
 
     /// The allocation's part that is asked for next, or is being asked for.
     pub fn next_part(&self) -> u32 {
-        let used = self.allocations.keys().chain(&self.given_up).chain(&self.released);
+        let used = self.allocations.keys().chain(&self.to_deallocate).chain(&self.released);
         used.max().map_or(FIRST_PART, |part| part.saturating_add(1))
     }
 
     /// Parts that were asked for and have not been answered.
     pub(super) fn parts_under_way(&self) -> impl Iterator<Item = (u32, Timestamp)> {
-        self.sendings.iter().filter_map(|(effect, claim)| match effect {
-            Effect::Allocate { part } => Some((*part, claim.sending().until)),
-            Effect::ReleaseAllocation { .. }
+        self.open_effects.iter().filter_map(|(effect, claim)| match effect {
+            Effect::Allocate { part } => Some((*part, claim.started().until)),
+            Effect::Deallocate { .. }
             | Effect::CreateSalesOrder
             | Effect::CancelSalesOrder
             | Effect::RequestFulfillment
@@ -310,7 +315,7 @@ impl Known {
             OrderEvent::Submitted(_)
             | OrderEvent::RequestRejected(_)
             | OrderEvent::CustomerNotice(_)
-            | OrderEvent::MadeInVain(_) => {}
+            | OrderEvent::OrphanDocument(_) => {}
             OrderEvent::SubmissionConflicted(conflict) => {
                 self.conflicts.insert(conflict.clone());
             }
@@ -326,17 +331,17 @@ impl Known {
             }
             OrderEvent::CreditExpired(_) => self.set_credit(Credit::Pending),
             OrderEvent::Allocated(allocation) => self.allocate(allocation),
-            OrderEvent::AllocationReleased(released) => {
-                self.sendings.remove(&Effect::Allocate { part: released.part });
-                self.settle(&Effect::ReleaseAllocation { part: released.part });
+            OrderEvent::Deallocated(released) => {
+                self.open_effects.remove(&Effect::Allocate { part: released.part });
+                self.settle(&Effect::Deallocate { part: released.part });
                 self.allocations.remove(&released.part);
-                self.given_up.remove(&released.part);
+                self.to_deallocate.remove(&released.part);
                 self.released.insert(released.part);
             }
             OrderEvent::StockArrived(stock) => self.arrived.clone_from(&stock.lines),
             OrderEvent::Released(released) => self.release(released),
             OrderEvent::SalesOrderCancelled(cancelled) => {
-                self.sendings.remove(&Effect::CreateSalesOrder);
+                self.open_effects.remove(&Effect::CreateSalesOrder);
                 self.settle(&Effect::CancelSalesOrder);
                 let number = self.last_sales_order().or(cancelled.sales_order.as_ref()).cloned();
                 self.sales_order = SalesOrderState::Cancelled(number);
@@ -357,24 +362,24 @@ impl Known {
                     self.progress.insert(progress.fulfillment.clone(), progress);
                 }
             }
-            OrderEvent::Told(told) => {
-                let known = std::mem::replace(&mut self.told, Knowledge::Nothing);
+            OrderEvent::CrmUpdated(told) => {
+                let known = std::mem::replace(&mut self.told, CrmState::Nothing);
                 self.told = learn(known, told);
             }
             OrderEvent::Invoiced(invoiced) => {
-                self.sendings.remove(&Effect::Invoice);
+                self.open_effects.remove(&Effect::Invoice);
                 if self.awaits_invoice() {
                     self.reroute(|price| Stage::Invoiced(price, invoiced.clone()));
                 } else {
-                    self.keep_surplus(Effect::Invoice, &invoiced.invoice);
+                    self.record_duplicate(Effect::Invoice, &invoiced.invoice);
                 }
             }
             OrderEvent::CancelRequested(request) => {
                 self.amending = None;
-                self.wish = Wish::Cancel(request.clone());
+                self.desired = Desired::Cancelled(request.clone());
             }
-            OrderEvent::Held(held) => self.wish = Wish::Hold(held.clone()),
-            OrderEvent::HoldReleased(_) => self.wish = Wish::Fulfil,
+            OrderEvent::Held(held) => self.desired = Desired::OnHold(held.clone()),
+            OrderEvent::HoldReleased(_) => self.desired = Desired::Active,
             OrderEvent::AmendRequested(amendment) => self.amending = Some(amendment.clone()),
             OrderEvent::Amended(amendment) => self.amend(amendment),
             OrderEvent::AmendRejected(_) => self.amending = None,
@@ -383,13 +388,13 @@ impl Known {
             }
             OrderEvent::ReviewDecided(decision) => self.follow(decision),
             OrderEvent::Overdue(_) => self.overdue = true,
-            OrderEvent::Sending(sending) => {
-                self.refused.remove(&sending.effect);
-                claim(&mut self.sendings, sending);
+            OrderEvent::EffectStarted(started) => {
+                self.refused.remove(&started.effect);
+                claim(&mut self.open_effects, started);
             }
-            OrderEvent::Faltered(faltered) => let_go(&mut self.sendings, faltered),
-            OrderEvent::EffectRefused(refused) => {
-                close_refused(&mut self.sendings, refused);
+            OrderEvent::EffectFailed(failed) => let_go(&mut self.open_effects, failed),
+            OrderEvent::EffectRejected(refused) => {
+                close_refused(&mut self.open_effects, refused);
                 self.forget(ReviewKind::PartnerRefused);
                 self.forget(ReviewKind::OutcomeUnknown);
                 self.refused.insert(refused.effect.clone(), refused.rejection.clone());
@@ -402,16 +407,16 @@ impl Known {
         let part = allocation.part;
         self.settle(&Effect::Allocate { part });
         if self.released.remove(&part) {
-            self.given_up.insert(part);
+            self.to_deallocate.insert(part);
         }
-        if self.given_up.contains(&part) {
+        if self.to_deallocate.contains(&part) {
             return;
         }
         if self.awaits_part(part) {
             self.arrived.clear();
             self.allocations.insert(part, allocation.clone());
         } else {
-            self.keep_surplus(Effect::Allocate { part }, &allocation.number);
+            self.record_duplicate(Effect::Allocate { part }, &allocation.number);
         }
     }
 
@@ -424,7 +429,7 @@ impl Known {
         self.settle(&Effect::CreateSalesOrder);
         match &self.sales_order {
             SalesOrderState::Made(number) if *number != released.sales_order => {
-                return self.keep_surplus(Effect::CreateSalesOrder, &released.sales_order);
+                return self.record_duplicate(Effect::CreateSalesOrder, &released.sales_order);
             }
             SalesOrderState::Made(_) | SalesOrderState::Unmade | SalesOrderState::Cancelled(_) => {}
         }
@@ -459,10 +464,10 @@ impl Known {
         self.submission.destination = amendment.destination.clone();
         // What was promised was promised for another content.
         self.submission.expected = None;
-        self.permits = Permits::default();
-        self.given_up.extend(self.allocations.keys());
+        self.overrides = Overrides::default();
+        self.to_deallocate.extend(self.allocations.keys());
         let under_way: Vec<u32> = self.parts_under_way().map(|(part, _)| part).collect();
-        self.given_up.extend(under_way);
+        self.to_deallocate.extend(under_way);
         self.superseded.extend(self.assignments.keys().cloned());
         self.allocations.clear();
         self.arrived.clear();
@@ -479,10 +484,10 @@ impl Known {
                     *credit = Credit::Approved(CreditApproved { amount: price.total, valid_until: None });
                 }
             }
-            (ReviewKind::PriceDisagrees, Choice::Approve) => self.permits.price = true,
-            (ReviewKind::StockShort, Choice::ShipAvailable) => self.permits.parts = true,
+            (ReviewKind::PriceDisagrees, Choice::Approve) => self.overrides.price = true,
+            (ReviewKind::StockShort, Choice::ShipAvailable) => self.overrides.parts = true,
             (ReviewKind::Unroutable | ReviewKind::FulfillmentRejected, Choice::RouteAgain) => {
-                self.forgiven = self.assignments.keys().cloned().collect();
+                self.retry_allowed = self.assignments.keys().cloned().collect();
                 if let Stage::Unroutable(price, _) = &self.stage {
                     self.stage = Stage::Released(price.clone());
                 }
@@ -491,7 +496,7 @@ impl Known {
                 let asked_again = |effect: &Effect, why: &Rejection| refusal(effect, why).key() == decision.review;
                 for (effect, _) in self.refused.extract_if(.., |effect, why| asked_again(effect, why)) {
                     // Whoever decides so has looked: what was in doubt is asked for as for the first time.
-                    self.sendings.remove(&effect);
+                    self.open_effects.remove(&effect);
                 }
             }
             (_, _) => {}
@@ -506,7 +511,7 @@ impl Known {
 
     /// An announced effect is answered.
     fn settle(&mut self, effect: &Effect) {
-        self.sendings.remove(effect);
+        self.open_effects.remove(effect);
         self.refused.remove(effect);
     }
 
@@ -522,9 +527,9 @@ impl Known {
     }
 
     /// A document of the ERP that the order has no place for: it exists, so it is kept.
-    fn keep_surplus(&mut self, effect: Effect, document: &DocumentNumber) {
+    fn record_duplicate(&mut self, effect: Effect, document: &DocumentNumber) {
         if self.document(&effect) != Some(document) {
-            self.surplus.entry(effect).or_default().insert(document.clone());
+            self.duplicates.entry(effect).or_default().insert(document.clone());
         }
     }
 
@@ -545,12 +550,10 @@ impl Known {
     }
 }
 
-fn learn(known: Knowledge, told: &Told) -> Knowledge {
+fn learn(known: CrmState, told: &CrmUpdated) -> CrmState {
     match known {
-        Knowledge::Newest(newer) | Knowledge::Overtaken(newer) if newer.version > told.version => {
-            Knowledge::Overtaken(newer)
-        }
-        Knowledge::Nothing | Knowledge::Newest(_) | Knowledge::Overtaken(_) => Knowledge::Newest(told.clone()),
+        CrmState::Newest(newer) | CrmState::Stale(newer) if newer.version > told.version => CrmState::Stale(newer),
+        CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => CrmState::Newest(told.clone()),
     }
 }
 
@@ -558,7 +561,9 @@ impl Order {
     /// The order after `event`.
     pub(super) fn after(self, event: &OrderEvent) -> Self {
         match (self, event) {
-            (Self::Absent, OrderEvent::Submitted(submission)) => Self::Known(Box::new(Known::new(submission.clone()))),
+            (Self::Absent, OrderEvent::Submitted(submission)) => {
+                Self::Known(Box::new(OrderState::new(submission.clone())))
+            }
             // Nothing but a submission can be the first event; `decide` sees to it.
             (Self::Absent, _) => Self::Absent,
             (Self::Known(mut known), event) => {
@@ -569,7 +574,7 @@ impl Order {
     }
 
     /// The order, if it was submitted.
-    pub fn known(&self) -> Option<&Known> {
+    pub fn known(&self) -> Option<&OrderState> {
         match self {
             Self::Absent => None,
             Self::Known(known) => Some(known),

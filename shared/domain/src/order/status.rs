@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fulfillment::{MilestoneKind, PackageStatus};
 use crate::ids::{DocumentNumber, FulfillmentId};
-use crate::order::event::{Standing, Template, WithdrawalReason};
-use crate::order::ladder::Ladder;
-use crate::order::state::{Credit, Known, SalesOrderState, Stage, Wish};
+use crate::order::event::{RequestStatus, Template, WithdrawalReason};
+use crate::order::line_quantities::LineQuantities;
+use crate::order::state::{Credit, Desired, OrderState, SalesOrderState, Stage};
 use crate::review::{Review, ReviewKind, open, refusal};
 use crate::workflow::Effect;
 
@@ -100,19 +100,19 @@ impl Status {
     }
 }
 
-impl Known {
+impl OrderState {
     /// Where the order stands.
     pub fn status(&self) -> Status {
-        let ladders = self.ladders();
-        let some = |part: fn(&Ladder) -> bool| ladders.iter().any(part);
+        let line_quantities = self.line_quantities();
+        let some = |part: fn(&LineQuantities) -> bool| line_quantities.iter().any(part);
         let shipped = some(|l| !l.shipped.is_zero());
         // What left before (or in spite of) a wish goes its way; the wish is about the rest.
-        match &self.wish {
-            Wish::Cancel(_) if !shipped && !self.is_kept() => {
+        match &self.desired {
+            Desired::Cancelled(_) if !shipped && !self.is_kept() => {
                 return if self.undo_left() { Status::Cancelling } else { Status::Cancelled };
             }
-            Wish::Hold(_) if !shipped => return Status::OnHold,
-            Wish::Cancel(_) | Wish::Hold(_) | Wish::Fulfil => {}
+            Desired::OnHold(_) if !shipped => return Status::OnHold,
+            Desired::Cancelled(_) | Desired::OnHold(_) | Desired::Active => {}
         }
         match &self.stage {
             Stage::Submitted => Status::Submitted,
@@ -122,8 +122,9 @@ impl Known {
             Stage::Priced(..) => Status::Priced,
             Stage::Invoiced(..) => Status::Invoiced,
             Stage::Released(_) | Stage::Unroutable(..) | Stage::Routed(_) if shipped => {
-                let waiting = |l: &Ladder| !l.open.is_zero() || !l.in_fulfillment.is_zero() || !l.backordered.is_zero();
-                if self.all_delivered(&ladders) {
+                let waiting =
+                    |l: &LineQuantities| !l.open.is_zero() || !l.in_fulfillment.is_zero() || !l.backordered.is_zero();
+                if self.all_delivered(&line_quantities) {
                     Status::Delivered
                 } else if some(waiting) {
                     Status::PartiallyShipped
@@ -140,19 +141,21 @@ impl Known {
 
     /// Whether credit and stock allow the release.
     pub fn may_release(&self) -> bool {
-        matches!(self.stage, Stage::Priced(_, Credit::Approved(_))) && self.stock_suffices() && self.given_up.is_empty()
+        matches!(self.stage, Stage::Priced(_, Credit::Approved(_)))
+            && self.stock_suffices()
+            && self.to_deallocate.is_empty()
     }
 
     /// Whether there is something to ship, and all of it where nothing less may go.
     fn stock_suffices(&self) -> bool {
         let sources = self.allocations.values().flat_map(|allocation| &allocation.lines);
         let any = sources.into_iter().any(|line| !line.sources.is_empty());
-        any && (!self.submission.ship_complete || self.permits.parts || !self.is_short())
+        any && (!self.submission.ship_complete || self.overrides.parts || !self.is_short())
     }
 
     /// Whether the ERP's price is what the customer was promised, or somebody let it stand.
     pub fn price_agrees(&self) -> bool {
-        self.permits.price || self.disagreement().is_none()
+        self.overrides.price || self.disagreement().is_none()
     }
 
     /// How the ERP's price differs from what the customer was promised.
@@ -166,47 +169,58 @@ impl Known {
     }
 
     fn all_accepted(&self) -> bool {
-        let mut live = self.assignments.keys().filter(|id| !self.is_gone(id)).peekable();
+        let mut live = self.assignments.keys().filter(|id| !self.will_not_ship(id)).peekable();
         live.peek().is_some()
-            && live.all(|id| self.progress.get(id).is_some_and(|progress| progress.standing == Standing::Accepted))
+            && live.all(|id| {
+                self.progress.get(id).is_some_and(|progress| progress.request_status == RequestStatus::Accepted)
+            })
     }
 
-    /// Whether a warehouse ships a share although it was asked back.
+    /// Whether a warehouse ships a fulfillment although it was asked back.
     fn is_kept(&self) -> bool {
-        self.withdrawals.keys().any(|share| self.keeps(share))
+        self.withdrawals.keys().any(|fulfillment| self.keeps(fulfillment))
     }
 
-    pub(super) fn keeps(&self, share: &FulfillmentId) -> bool {
+    pub(super) fn keeps(&self, fulfillment: &FulfillmentId) -> bool {
         let refused = |progress: &crate::order::Progress| progress.withdrawal_refused.is_some();
-        self.has_shipped(share) || (!self.is_gone(share) && self.progress.get(share).is_some_and(refused))
+        self.has_shipped(fulfillment)
+            || (!self.will_not_ship(fulfillment) && self.progress.get(fulfillment).is_some_and(refused))
     }
 
     /// Whether nothing of a cancelled order ships, for certain: what was made for it can be undone.
-    pub fn is_dead(&self) -> bool {
-        self.is_cancelled() && self.assignments.keys().chain(self.progress.keys()).all(|share| self.is_gone(share))
+    pub fn nothing_will_ship(&self) -> bool {
+        self.is_cancelled()
+            && self.assignments.keys().chain(self.progress.keys()).all(|fulfillment| self.will_not_ship(fulfillment))
     }
 
     /// Whether a cancelled order still has something at a partner: made, or possibly made.
     fn undo_left(&self) -> bool {
         let made = matches!(self.sales_order, SalesOrderState::Made(_));
-        !self.is_dead()
+        !self.nothing_will_ship()
             || made
             || !self.allocations.is_empty()
-            || !self.given_up.is_empty()
-            || !self.sendings.is_empty()
+            || !self.to_deallocate.is_empty()
+            || !self.open_effects.is_empty()
     }
 
     /// What the customer should know now.
     pub(super) fn notices(&self) -> BTreeSet<Template> {
-        let ladders = self.ladders();
+        let line_quantities = self.line_quantities();
         let asked_back = |why| move |(_, reason): &(&FulfillmentId, &WithdrawalReason)| **reason == why;
         let back = PackageStatus::At(MilestoneKind::ReturnToSender);
-        let kept = |why| self.withdrawals.iter().filter(asked_back(why)).any(|(share, _)| self.keeps(share));
-        let fulfil = matches!(self.wish, Wish::Fulfil);
+        let kept =
+            |why| self.withdrawals.iter().filter(asked_back(why)).any(|(fulfillment, _)| self.keeps(fulfillment));
+        let fulfil = matches!(self.desired, Desired::Active);
         let said = [
-            (Template::Backordered, fulfil && ladders.iter().any(|ladder| !ladder.backordered.is_zero())),
-            (Template::PartlyCancelled, fulfil && ladders.iter().any(|ladder| !ladder.cancelled.is_zero())),
-            (Template::OnHold, matches!(self.wish, Wish::Hold(_))),
+            (
+                Template::Backordered,
+                fulfil && line_quantities.iter().any(|quantities| !quantities.backordered.is_zero()),
+            ),
+            (
+                Template::PartlyCancelled,
+                fulfil && line_quantities.iter().any(|quantities| !quantities.cancelled.is_zero()),
+            ),
+            (Template::OnHold, matches!(self.desired, Desired::OnHold(_))),
             (Template::Cancelled, self.status() == Status::Cancelled),
             (Template::CancelRejected, self.is_cancelled() && kept(WithdrawalReason::Cancelled)),
             (Template::Delayed, self.overdue),
@@ -221,45 +235,45 @@ impl Known {
     /// The decisions that people have to take, from the facts alone, less what they decided.
     pub fn reviews(&self) -> Vec<Review> {
         let mut reviews = Vec::new();
-        let ladders = self.ladders();
-        let shipped = ladders.iter().any(|ladder| !ladder.shipped.is_zero());
+        let line_quantities = self.line_quantities();
+        let shipped = line_quantities.iter().any(|quantities| !quantities.shipped.is_zero());
         // What keeps an order from going on needs a decision only while it is to go on.
-        if matches!(self.wish, Wish::Fulfil) {
+        if matches!(self.desired, Desired::Active) {
             reviews.extend(self.obstacles());
         }
         let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
-        for (share, why) in &self.withdrawals {
-            let refused = self.progress.get(share).and_then(|progress| progress.withdrawal_refused.as_ref());
-            if self.is_cancelled() && self.has_shipped(share) && *why == WithdrawalReason::Cancelled {
-                raise(ReviewKind::ShippedAfterCancel, format!("{share} left although the order was cancelled"));
-            } else if let (Some(refused), true) = (refused, self.keeps(share)) {
-                raise(ReviewKind::WithdrawalRefused, format!("{share} was not given back: {refused}"));
+        for (fulfillment, why) in &self.withdrawals {
+            let refused = self.progress.get(fulfillment).and_then(|progress| progress.withdrawal_refused.as_ref());
+            if self.is_cancelled() && self.has_shipped(fulfillment) && *why == WithdrawalReason::Cancelled {
+                raise(ReviewKind::ShippedAfterCancel, format!("{fulfillment} left although the order was cancelled"));
+            } else if let (Some(refused), true) = (refused, self.keeps(fulfillment)) {
+                raise(ReviewKind::WithdrawalRefused, format!("{fulfillment} was not given back: {refused}"));
             }
         }
         if self.is_cancelled() && shipped {
-            for share in self.progress.keys().filter(|share| !self.assignments.contains_key(*share)) {
-                raise(ReviewKind::ShippedAfterCancel, format!("{share} left although the order was cancelled"));
+            for fulfillment in self.progress.keys().filter(|fulfillment| !self.assignments.contains_key(*fulfillment)) {
+                raise(ReviewKind::ShippedAfterCancel, format!("{fulfillment} left although the order was cancelled"));
             }
         }
         for (effect, why) in self.refused.iter().filter(|(effect, _)| self.is_missed(effect, shipped)) {
             let Review { kind, reason } = refusal(effect, why);
             raise(kind, reason);
         }
-        for (effect, surplus) in &self.surplus {
+        for (effect, duplicates) in &self.duplicates {
             let stands = self.document(effect);
-            if surplus.iter().any(|document| Some(document) != stands) {
-                let all: BTreeSet<&DocumentNumber> = surplus.iter().chain(stands).collect();
+            if duplicates.iter().any(|document| Some(document) != stands) {
+                let all: BTreeSet<&DocumentNumber> = duplicates.iter().chain(stands).collect();
                 let names: Vec<&str> = all.into_iter().map(DocumentNumber::as_str).collect();
                 let reason = format!("{effect:?} made more than the order asked for: {}", names.join(", "));
-                raise(ReviewKind::MadeTwice, reason);
+                raise(ReviewKind::DuplicateDocument, reason);
             }
         }
         for conflict in &self.conflicts {
             let (source, id) = (&conflict.source, &conflict.external_id);
             raise(ReviewKind::ConflictingSubmission, format!("{source} sent it again as {id}, with other content"));
         }
-        for ladder in ladders.iter().filter(|ladder| !ladder.over.is_zero()) {
-            reviews.push(over_shipped(ladder));
+        for quantities in line_quantities.iter().filter(|quantities| !quantities.over.is_zero()) {
+            reviews.push(over_shipped(quantities));
         }
         let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
         for reason in self.uncounted() {
@@ -276,7 +290,7 @@ impl Known {
     fn obstacles(&self) -> Vec<Review> {
         let mut reviews = Vec::new();
         let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
-        if !self.permits.price
+        if !self.overrides.price
             && let Some(disagreement) = self.disagreement()
         {
             raise(ReviewKind::PriceDisagrees, disagreement);
@@ -289,8 +303,8 @@ impl Known {
             }
             Stage::Unroutable(_, routed) => {
                 raise(ReviewKind::Unroutable, crate::routing::explain(&routed.candidates));
-                for share in self.refusals() {
-                    raise(ReviewKind::FulfillmentRejected, format!("the warehouse refused {share}"));
+                for fulfillment in self.refusals() {
+                    raise(ReviewKind::FulfillmentRejected, format!("the warehouse refused {fulfillment}"));
                 }
             }
             Stage::Submitted | Stage::Priced(..) | Stage::Released(_) | Stage::Routed(_) | Stage::Invoiced(..) => {}
@@ -298,20 +312,24 @@ impl Known {
         reviews
     }
 
-    /// Shares that their warehouses refused, as long as nobody said to ask them again.
+    /// Fulfillments that their warehouses refused, as long as nobody said to ask them again.
     pub fn refusals(&self) -> impl Iterator<Item = &FulfillmentId> {
-        let refused = |share: &&FulfillmentId| match self.progress.get(*share).map(|progress| progress.standing) {
-            Some(Standing::Rejected) => true,
-            Some(Standing::Withdrawn) => self.withdrawals.get(*share) == Some(&WithdrawalReason::Unanswered),
-            Some(Standing::Requested | Standing::Accepted) | None => false,
+        let refused = |fulfillment: &&FulfillmentId| match self
+            .progress
+            .get(*fulfillment)
+            .map(|progress| progress.request_status)
+        {
+            Some(RequestStatus::Rejected) => true,
+            Some(RequestStatus::Withdrawn) => self.withdrawals.get(*fulfillment) == Some(&WithdrawalReason::NoResponse),
+            Some(RequestStatus::Requested | RequestStatus::Accepted) | None => false,
         };
-        self.assignments.keys().filter(refused).filter(|share| !self.forgiven.contains(*share))
+        self.assignments.keys().filter(refused).filter(|fulfillment| !self.retry_allowed.contains(*fulfillment))
     }
 
     /// Whether what a partner refused is still missed: not done by another attempt, and wanted.
     fn is_missed(&self, effect: &Effect, shipped: bool) -> bool {
         match effect {
-            Effect::ReleaseAllocation { .. } | Effect::CancelSalesOrder => true,
+            Effect::Deallocate { .. } | Effect::CancelSalesOrder => true,
             // An amended order's is there, and says what the order said before.
             Effect::CreateSalesOrder => (!self.is_cancelled() || shipped) && !self.is_released(),
             Effect::Allocate { .. }
@@ -328,7 +346,7 @@ impl Known {
             Effect::Allocate { part } => self.allocations.get(part).map(|allocation| &allocation.number),
             Effect::CreateSalesOrder => self.sales_order(),
             Effect::Invoice => self.invoice().map(|invoiced| &invoiced.invoice),
-            Effect::ReleaseAllocation { .. }
+            Effect::Deallocate { .. }
             | Effect::CancelSalesOrder
             | Effect::RequestFulfillment
             | Effect::WithdrawFulfillment
@@ -338,7 +356,7 @@ impl Known {
 }
 
 /// A line of which more is on its way than was ordered.
-pub(super) fn over_shipped(ladder: &Ladder) -> Review {
-    let reason = format!("line {}: {} more than ordered", ladder.line, ladder.over);
+pub(super) fn over_shipped(quantities: &LineQuantities) -> Review {
+    let reason = format!("line {}: {} more than ordered", quantities.line, quantities.over);
     Review { kind: ReviewKind::OverShipped, reason }
 }

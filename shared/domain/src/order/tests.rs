@@ -2,16 +2,16 @@
 
 use crate::fulfillment::{MilestoneKind, Opened, PackageStatus};
 use crate::order::{
-    Allocation, AllocationReleased, CreditApproved, CreditExpired, Expected, Knowledge, Ladder, Released,
-    SalesOrderCancelled, ShortPolicy, Standing, Status, StockArrived, Template, WithdrawalReason,
+    Allocation, CreditApproved, CreditExpired, CrmState, Deallocated, Expected, LineQuantities, Released,
+    RequestStatus, SalesOrderCancelled, ShortPolicy, Status, StockArrived, Template, WithdrawalReason,
 };
 use crate::review::{Choice, Review, ReviewKind};
 use crate::samples::{
-    allocation, amendment, apply, approved, assignment, at, cancel, decision, each, faltered, held, hold_released, id,
-    invoiced, line_no, overdue, play, progress, quantity, quote, refused, refused_credit, released, routed, routing,
-    sending, share, share_id, site, submission, to_release, told,
+    allocation, amendment, apply, approved, assignment, at, cancel, decision, each, failed, fulfillment_id, held,
+    hold_released, id, invoiced, line_no, line_quantity, overdue, play, progress, quantity, quote, refused,
+    refused_credit, released, routed, routing, site, started, submission, to_release, told,
 };
-use crate::{Effect, EffectRequest, Faltered, Order, OrderCommand, OrderEvent, Rejection, Uom, Workflow};
+use crate::{Effect, EffectFailed, EffectRequest, Order, OrderCommand, OrderEvent, Rejection, Uom, Workflow};
 
 fn status(order: &Order) -> Status {
     order.known().unwrap().status()
@@ -21,17 +21,17 @@ fn kinds(order: &Order) -> Vec<ReviewKind> {
     order.known().unwrap().reviews().into_iter().map(|review| review.kind).collect()
 }
 
-fn ladder(order: &Order, line: u32) -> Ladder {
-    let ladders = order.known().unwrap().ladders();
-    ladders.into_iter().find(|ladder| ladder.line == line_no(line)).unwrap()
+fn quantities(order: &Order, line: u32) -> LineQuantities {
+    let line_quantities = order.known().unwrap().line_quantities();
+    line_quantities.into_iter().find(|quantities| quantities.line == line_no(line)).unwrap()
 }
 
 fn report(n: u32, as_of: u64, shipped: &[(u32, u32)], delivered: &[(u32, u32)]) -> OrderCommand {
-    OrderCommand::RecordProgress(progress(n, as_of, Standing::Accepted, shipped, delivered))
+    OrderCommand::RecordProgress(progress(n, as_of, RequestStatus::Accepted, shipped, delivered))
 }
 
 fn rejection(n: u32, as_of: u64) -> OrderCommand {
-    OrderCommand::RecordProgress(progress(n, as_of, Standing::Rejected, &[], &[]))
+    OrderCommand::RecordProgress(progress(n, as_of, RequestStatus::Rejected, &[], &[]))
 }
 
 fn priced(ship_complete: bool) -> Order {
@@ -56,34 +56,36 @@ fn after(command: &OrderCommand) -> Option<OrderCommand> {
             Some(OrderCommand::ExpireCredit(CreditExpired { valid_until: at(1_440) }))
         }
         OrderCommand::ExpireCredit(_) => Some(OrderCommand::RecordAllocation(stock(0))),
-        OrderCommand::RecordAllocation(_) => Some(OrderCommand::RecordStock(StockArrived { lines: vec![share(1, 2)] })),
-        OrderCommand::RecordStock(_) => Some(OrderCommand::RecordAllocationReleased(AllocationReleased { part: 1 })),
-        OrderCommand::RecordAllocationReleased(_) => Some(OrderCommand::RecordRelease(released("SO-1"))),
+        OrderCommand::RecordAllocation(_) => {
+            Some(OrderCommand::RecordStock(StockArrived { lines: vec![line_quantity(1, 2)] }))
+        }
+        OrderCommand::RecordStock(_) => Some(OrderCommand::RecordDeallocated(Deallocated { part: 1 })),
+        OrderCommand::RecordDeallocated(_) => Some(OrderCommand::RecordRelease(released("SO-1"))),
         OrderCommand::RecordRelease(_) => {
             Some(OrderCommand::RecordSalesOrderCancelled(SalesOrderCancelled { sales_order: Some(id("SO-1")) }))
         }
         OrderCommand::RecordSalesOrderCancelled(_) => {
-            Some(OrderCommand::RecordRouting(routing(&[assignment(1, &[share(1, 10)])])))
+            Some(OrderCommand::RecordRouting(routing(&[assignment(1, &[line_quantity(1, 10)])])))
         }
         OrderCommand::RecordRouting(_) => Some(report(1, 9, &[(1, 10)], &[(1, 10)])),
-        OrderCommand::RecordProgress(_) => Some(OrderCommand::RecordTold(told(3, "news"))),
-        OrderCommand::RecordTold(_) => Some(OrderCommand::RecordInvoice(invoiced("INV-1"))),
+        OrderCommand::RecordProgress(_) => Some(OrderCommand::RecordCrmUpdated(told(3, "news"))),
+        OrderCommand::RecordCrmUpdated(_) => Some(OrderCommand::RecordInvoice(invoiced("INV-1"))),
         OrderCommand::RecordInvoice(_) => Some(OrderCommand::RaiseOverdue(overdue())),
         OrderCommand::RaiseOverdue(_) => Some(OrderCommand::Cancel(cancel())),
         OrderCommand::Cancel(_) => Some(OrderCommand::Hold(held())),
         OrderCommand::Hold(_) => Some(OrderCommand::ReleaseHold(hold_released())),
         OrderCommand::ReleaseHold(_) => Some(OrderCommand::Amend(amendment(&[8]))),
-        OrderCommand::Amend(_) => Some(OrderCommand::Reassign(share_id(1))),
+        OrderCommand::Amend(_) => Some(OrderCommand::Reassign(fulfillment_id(1))),
         OrderCommand::Reassign(_) => {
             let review = Review { kind: ReviewKind::Unpriceable, reason: "UNKNOWN_SKU: no".to_owned() };
             Some(OrderCommand::Decide(decision(&[review], ReviewKind::Unpriceable, Choice::Retry)))
         }
-        OrderCommand::Decide(_) => Some(OrderCommand::Announce(sending(Effect::Invoice, 2))),
-        OrderCommand::Announce(_) => Some(OrderCommand::RecordFaltered(faltered(Effect::Allocate { part: 1 }, 1))),
-        OrderCommand::RecordFaltered(_) => {
-            Some(OrderCommand::RecordRefused(refused(Effect::Allocate { part: 1 }, "CLOSED")))
+        OrderCommand::Decide(_) => Some(OrderCommand::Announce(started(Effect::Invoice, 2))),
+        OrderCommand::Announce(_) => Some(OrderCommand::RecordEffectFailed(failed(Effect::Allocate { part: 1 }, 1))),
+        OrderCommand::RecordEffectFailed(_) => {
+            Some(OrderCommand::RecordEffectRejected(refused(Effect::Allocate { part: 1 }, "CLOSED")))
         }
-        OrderCommand::RecordRefused(_) => None,
+        OrderCommand::RecordEffectRejected(_) => None,
     }
 }
 
@@ -97,12 +99,12 @@ fn name(command: &OrderCommand) -> &'static str {
         OrderCommand::ExpireCredit(_) => "credit-expired",
         OrderCommand::RecordAllocation(_) => "allocation",
         OrderCommand::RecordStock(_) => "stock-arrived",
-        OrderCommand::RecordAllocationReleased(_) => "allocation-released",
+        OrderCommand::RecordDeallocated(_) => "allocation-released",
         OrderCommand::RecordRelease(_) => "release",
         OrderCommand::RecordSalesOrderCancelled(_) => "sales-order-cancelled",
         OrderCommand::RecordRouting(_) => "routing",
         OrderCommand::RecordProgress(_) => "progress",
-        OrderCommand::RecordTold(_) => "told",
+        OrderCommand::RecordCrmUpdated(_) => "crm-updated",
         OrderCommand::RecordInvoice(_) => "invoice",
         OrderCommand::RaiseOverdue(_) => "overdue",
         OrderCommand::Cancel(_) => "cancel",
@@ -112,13 +114,13 @@ fn name(command: &OrderCommand) -> &'static str {
         OrderCommand::Reassign(_) => "reassign",
         OrderCommand::Decide(_) => "decide",
         OrderCommand::Announce(_) => "announce",
-        OrderCommand::RecordFaltered(_) => "faltered",
-        OrderCommand::RecordRefused(_) => "refused",
+        OrderCommand::RecordEffectFailed(_) => "effect-failed",
+        OrderCommand::RecordEffectRejected(_) => "refused",
     }
 }
 
 fn routed_order() -> Order {
-    routed(&[10], &[&[share(1, 10)]])
+    routed(&[10], &[&[line_quantity(1, 10)]])
 }
 
 /// Released with four of ten pieces short, and the rest routed.
@@ -127,7 +129,7 @@ fn short() -> Order {
         OrderCommand::RecordCreditApproved(approved()),
         OrderCommand::RecordAllocation(stock(4)),
         OrderCommand::RecordRelease(released("SO-1")),
-        OrderCommand::RecordRouting(routing(&[assignment(1, &[share(1, 6)])])),
+        OrderCommand::RecordRouting(routing(&[assignment(1, &[line_quantity(1, 6)])])),
     ];
     play(priced(false), words)
 }
@@ -138,11 +140,12 @@ fn stages() -> Vec<(&'static str, Order)> {
     let priced = priced(false);
     let refused = apply(priced.clone(), OrderCommand::RecordCreditRefused(refused_credit()));
     let approved = apply(priced.clone(), OrderCommand::RecordCreditApproved(approved()));
-    let asking = apply(priced.clone(), OrderCommand::Announce(sending(Effect::Allocate { part: 1 }, 1)));
+    let asking = apply(priced.clone(), OrderCommand::Announce(started(Effect::Allocate { part: 1 }, 1)));
     let cleared = apply(approved.clone(), OrderCommand::RecordAllocation(stock(0)));
     let released = apply(cleared.clone(), OrderCommand::RecordRelease(released("SO-1")));
     let unroutable = apply(released.clone(), OrderCommand::RecordRouting(routing(&[])));
-    let routed = apply(released.clone(), OrderCommand::RecordRouting(routing(&[assignment(1, &[share(1, 10)])])));
+    let routed =
+        apply(released.clone(), OrderCommand::RecordRouting(routing(&[assignment(1, &[line_quantity(1, 10)])])));
     let delivered = apply(routed.clone(), report(1, 8, &[(1, 10)], &[(1, 10)]));
     vec![
         ("absent", Order::default()),
@@ -164,7 +167,10 @@ fn stages() -> Vec<(&'static str, Order)> {
         ("amending", apply(routed_order(), OrderCommand::Amend(amendment(&[9])))),
         (
             "shipped-part",
-            apply(crate::samples::routed(&[10], &[&[share(1, 6)], &[share(1, 4)]]), report(1, 8, &[(1, 6)], &[])),
+            apply(
+                crate::samples::routed(&[10], &[&[line_quantity(1, 6)], &[line_quantity(1, 4)]]),
+                report(1, 8, &[(1, 6)], &[]),
+            ),
         ),
     ]
 }
@@ -176,7 +182,7 @@ fn page(table: &str) -> String {
          For every command, what it makes of an order in every stage: the events that are committed, `nothing new` where the\n\
          order knows it already or has no use for it, or a refusal with its code. Compared with the\n\
          code by every `cargo test -p domain`, which prints it anew where it differs.\n\n\
-         Where shares are at warehouses, a wish asks each of them back (`withdrawal_requested`) before anything else. What\n\
+         Where fulfillments are at warehouses, a wish asks each of them back (`withdrawal_requested`) before anything else. What\n\
          follows from an event stands in [ARCHITECTURE.md](../ARCHITECTURE.md).\n\n\
          | stage | the order |\n|---|---|\n",
     );
@@ -197,7 +203,7 @@ fn page(table: &str) -> String {
         ("cancelling", "was cancelled after its release"),
         ("held", "was put on hold after its release"),
         ("short", "is routed in part, and waits for stock in part"),
-        ("amending", "waits for its warehouse to give its share back before it is amended"),
+        ("amending", "waits for its warehouse to give its fulfillment back before it is amended"),
         ("shipped-part", "is at two warehouses, and one of them has shipped"),
     ] {
         page.push_str(&format!("| {stage} | {what} |\n"));
@@ -241,14 +247,14 @@ fn b02_a_second_document_for_one_effect_is_kept_and_reviewed_in_either_order() {
             ["SO-1", "SO-2"].map(|number| OrderCommand::RecordRelease(released(number))),
         ),
         (
-            routed(&[10], &[&[share(1, 10)]]),
+            routed(&[10], &[&[line_quantity(1, 10)]]),
             ["INV-1", "INV-2"].map(|number| OrderCommand::RecordInvoice(invoiced(number))),
         ),
     ];
     for (order, [one, two]) in twice {
         let forth = play(order.clone(), [one.clone(), two.clone()]);
         let back = play(order.clone(), [two.clone(), one.clone()]);
-        assert_eq!(kinds(&forth), [ReviewKind::MadeTwice]);
+        assert_eq!(kinds(&forth), [ReviewKind::DuplicateDocument]);
         assert_eq!(forth.known().unwrap().reviews(), back.known().unwrap().reviews());
         assert_eq!(forth.decide(two), Ok(vec![]), "once is enough");
         assert!(kinds(&apply(order, one)).is_empty());
@@ -266,20 +272,20 @@ fn an_answer_is_recorded_in_every_stage_also_after_a_cancel() {
         for (effect, answer) in &documents {
             let asked = play(
                 order.clone(),
-                [OrderCommand::Announce(sending(effect.clone(), 1)), OrderCommand::Cancel(cancel())],
+                [OrderCommand::Announce(started(effect.clone(), 1)), OrderCommand::Cancel(cancel())],
             );
             let answered = apply(asked, answer.clone());
             let known = answered.known().unwrap();
-            assert!(!known.sendings.contains_key(effect), "{stage}: {effect:?} stays open");
-            let kept = known.document(effect).is_some() || known.surplus.contains_key(effect);
+            assert!(!known.open_effects.contains_key(effect), "{stage}: {effect:?} stays open");
+            let kept = known.document(effect).is_some() || known.duplicates.contains_key(effect);
             assert!(kept, "{stage}: {effect:?} is lost");
         }
     }
 }
 
 #[test]
-fn b08_the_status_of_a_split_order_follows_from_both_shares() {
-    let order = routed(&[10], &[&[share(1, 6)], &[share(1, 4)]]);
+fn b08_the_status_of_a_split_order_follows_from_both_fulfillments() {
+    let order = routed(&[10], &[&[line_quantity(1, 6)], &[line_quantity(1, 4)]]);
     assert_eq!(status(&order), Status::Routed);
     let order = apply(order, report(1, 2, &[], &[]));
     assert_eq!(status(&order), Status::Routed, "one yes is not enough");
@@ -296,15 +302,15 @@ fn b08_the_status_of_a_split_order_follows_from_both_shares() {
 }
 
 #[test]
-fn b08_a_refused_share_opens_its_quantity_again_and_is_reviewed() {
-    let order = routed(&[10], &[&[share(1, 6)], &[share(1, 4)]]);
+fn b08_a_refused_fulfillment_opens_its_quantity_again_and_is_reviewed() {
+    let order = routed(&[10], &[&[line_quantity(1, 6)], &[line_quantity(1, 4)]]);
     let order = play(order, [report(1, 4, &[(1, 6)], &[(1, 6)]), rejection(2, 3)]);
-    assert_eq!(ladder(&order, 1).open, each(4));
+    assert_eq!(quantities(&order, 1).open, each(4));
     assert_eq!(status(&order), Status::PartiallyShipped);
     assert!(order.invoice_request().is_none());
     let known = order.known().unwrap();
-    assert!(known.reviews().is_empty() && known.refusals().eq([&share_id(2)]), "another site is weighed first");
-    assert!(order.routing_question().is_some());
+    assert!(known.reviews().is_empty() && known.refusals().eq([&fulfillment_id(2)]), "another site is weighed first");
+    assert!(order.routing_query().is_some());
     let stuck = apply(order, OrderCommand::RecordRouting(routing(&[])));
     assert_eq!(kinds(&stuck), [ReviewKind::Unroutable, ReviewKind::FulfillmentRejected]);
     assert_eq!(status(&stuck), Status::PartiallyShipped);
@@ -322,7 +328,7 @@ fn b09_what_is_short_waits_and_ship_complete_holds_all_of_it() {
     assert_eq!((status(&words(true, 4)), words(true, 4).sales_order(at(0)).is_some()), (Status::Backordered, false));
     assert_eq!(kinds(&words(true, 4)), [ReviewKind::StockShort]);
     assert_eq!((status(&words(false, 10)), words(true, 0).sales_order(at(0)).is_some()), (Status::Priced, true));
-    assert_eq!(ladder(&words(true, 4), 1).backordered, each(4));
+    assert_eq!(quantities(&words(true, 4), 1).backordered, each(4));
 }
 
 #[test]
@@ -332,11 +338,11 @@ fn an_order_that_waits_for_credit_alone_is_not_called_backordered() {
 }
 
 #[test]
-fn b12_over_shipment_across_shares_is_counted_once_and_reviewed() {
-    let order = routed(&[10], &[&[share(1, 6)], &[share(1, 4)]]);
+fn b12_over_shipment_across_fulfillments_is_counted_once_and_reviewed() {
+    let order = routed(&[10], &[&[line_quantity(1, 6)], &[line_quantity(1, 4)]]);
     let order = play(order, [report(1, 4, &[(1, 8)], &[(1, 8)]), report(2, 4, &[(1, 4)], &[(1, 4)])]);
-    let ladder = ladder(&order, 1);
-    assert_eq!((ladder.over, ladder.shipped, ladder.in_fulfillment), (each(2), each(12), each(0)));
+    let quantities = quantities(&order, 1);
+    assert_eq!((quantities.over, quantities.shipped, quantities.in_fulfillment), (each(2), each(12), each(0)));
     assert_eq!(kinds(&order), [ReviewKind::OverShipped]);
     assert_eq!(status(&order), Status::Delivered);
 }
@@ -348,19 +354,19 @@ fn b15_two_lines_of_one_product_keep_their_quantities_apart() {
     let quote = quote(&submission, 1);
     let order = play(Order::default(), [OrderCommand::Submit(submission), OrderCommand::RecordQuote(quote)]);
     let lines = order.allocation_request().unwrap().lines;
-    assert_eq!(lines.iter().map(|share| share.quantity).collect::<Vec<_>>(), [each(3), each(5)]);
-    let shares = [share(1, 3), share(2, 5)];
+    assert_eq!(lines.iter().map(|goods| goods.quantity).collect::<Vec<_>>(), [each(3), each(5)]);
+    let fulfillments = [line_quantity(1, 3), line_quantity(2, 5)];
     let order = play(
         order,
         [
             OrderCommand::RecordCreditApproved(approved()),
             OrderCommand::RecordAllocation(allocation("AL-1", &[(1, &[("EAST", 3)], 0), (2, &[("EAST", 5)], 0)])),
             OrderCommand::RecordRelease(released("SO-1")),
-            OrderCommand::RecordRouting(routing(&[assignment(1, &shares)])),
+            OrderCommand::RecordRouting(routing(&[assignment(1, &fulfillments)])),
             report(1, 3, &[(2, 5)], &[]),
         ],
     );
-    assert_eq!((ladder(&order, 1).shipped, ladder(&order, 2).shipped), (each(0), each(5)));
+    assert_eq!((quantities(&order, 1).shipped, quantities(&order, 2).shipped), (each(0), each(5)));
 }
 
 #[test]
@@ -368,9 +374,9 @@ fn b16_cases_are_allocated_as_pieces_and_a_fraction_of_one_needs_a_decision() {
     let mut cases = submission(&[3]);
     cases.lines[0].quantity = quantity(3, "CS");
     let submitted = apply(Order::default(), OrderCommand::Submit(cases.clone()));
-    assert_eq!(ladder(&submitted, 1).ordered, quantity(3, "CS"));
+    assert_eq!(quantities(&submitted, 1).ordered, quantity(3, "CS"));
     let priced = apply(submitted.clone(), OrderCommand::RecordQuote(quote(&cases, 12)));
-    assert_eq!(ladder(&priced, 1).ordered, each(36));
+    assert_eq!(quantities(&priced, 1).ordered, each(36));
     assert_eq!(priced.allocation_request().unwrap().lines[0].quantity, each(36));
     let mut uneven = quote(&cases, 5);
     uneven.lines[0].denominator = 2.try_into().unwrap();
@@ -378,7 +384,7 @@ fn b16_cases_are_allocated_as_pieces_and_a_fraction_of_one_needs_a_decision() {
     assert_eq!((status(&stuck), kinds(&stuck)), (Status::Unpriceable, vec![ReviewKind::Unpriceable]));
     let mut pounds = quote(&cases, 12);
     pounds.lines[0].base_uom = "LB".parse::<Uom>().unwrap();
-    assert_eq!(ladder(&apply(submitted, OrderCommand::RecordQuote(pounds)), 1).ordered, quantity(36, "LB"));
+    assert_eq!(quantities(&apply(submitted, OrderCommand::RecordQuote(pounds)), 1).ordered, quantity(36, "LB"));
 }
 
 #[test]
@@ -407,17 +413,17 @@ fn b27_the_same_order_again_is_nothing_new_and_another_content_is_a_conflict_onc
     let conflicted = apply(order, OrderCommand::Submit(other.clone()));
     assert_eq!(kinds(&conflicted), [ReviewKind::ConflictingSubmission]);
     assert_eq!(conflicted.decide(OrderCommand::Submit(other)), Ok(vec![]));
-    assert_eq!(ladder(&conflicted, 1).ordered, each(3));
+    assert_eq!(quantities(&conflicted, 1).ordered, each(3));
 }
 
 fn withdrawn(n: u32, as_of: u64) -> OrderCommand {
-    let mut report = progress(n, as_of, Standing::Withdrawn, &[], &[]);
+    let mut report = progress(n, as_of, RequestStatus::Withdrawn, &[], &[]);
     report.packages.clear();
     OrderCommand::RecordProgress(report)
 }
 
 fn kept(n: u32, as_of: u64) -> OrderCommand {
-    let mut report = progress(n, as_of, Standing::Accepted, &[], &[]);
+    let mut report = progress(n, as_of, RequestStatus::Accepted, &[], &[]);
     report.withdrawal_refused = Some("TOO_LATE: packing has begun".to_owned());
     OrderCommand::RecordProgress(report)
 }
@@ -435,24 +441,24 @@ fn notices(events: &[OrderEvent]) -> Vec<Template> {
 }
 
 #[test]
-fn b04_a_cancelled_order_undoes_what_was_made_once_every_share_came_back() {
-    let order = routed(&[10], &[&[share(1, 6)], &[share(1, 4)]]);
+fn b04_a_cancelled_order_undoes_what_was_made_once_every_fulfillment_came_back() {
+    let order = routed(&[10], &[&[line_quantity(1, 6)], &[line_quantity(1, 4)]]);
     let asked = order.decide(OrderCommand::Cancel(cancel())).unwrap();
     let backs = asked.iter().filter(|event| matches!(event, OrderEvent::WithdrawalRequested(_))).count();
-    assert_eq!(backs, 2, "each share is asked back: {asked:?}");
+    assert_eq!(backs, 2, "each fulfillment is asked back: {asked:?}");
     let order = play(order, [OrderCommand::Cancel(cancel()), withdrawn(1, 3)]);
-    assert!(order.allocation_release().is_none() && order.sales_order_cancellation().is_none(), "one may still ship");
+    assert!(order.deallocation().is_none() && order.sales_order_cancellation().is_none(), "one may still ship");
     let order = apply(order, rejection(2, 3));
     assert_eq!(order.sales_order_cancellation().unwrap().sales_order, Some(id("SO-1")));
-    assert_eq!(order.allocation_release().unwrap().part, 1);
+    assert_eq!(order.deallocation().unwrap().part, 1);
     assert_eq!(status(&order), Status::Cancelling);
-    let order = apply(order, OrderCommand::RecordAllocationReleased(AllocationReleased { part: 1 }));
+    let order = apply(order, OrderCommand::RecordDeallocated(Deallocated { part: 1 }));
     let gone = OrderCommand::RecordSalesOrderCancelled(SalesOrderCancelled { sales_order: Some(id("SO-1")) });
     assert_eq!(notices(&order.decide(gone.clone()).unwrap()), [Template::Cancelled]);
     let order = apply(order, gone);
     assert_eq!((status(&order), kinds(&order)), (Status::Cancelled, vec![]));
-    assert_eq!(ladder(&order, 1).cancelled, each(10));
-    assert!(order.allocation_release().is_none() && order.sales_order_cancellation().is_none());
+    assert_eq!(quantities(&order, 1).cancelled, each(10));
+    assert!(order.deallocation().is_none() && order.sales_order_cancellation().is_none());
 }
 
 #[test]
@@ -462,7 +468,7 @@ fn b04_a_cancel_that_comes_after_picking_is_refused_and_the_order_lives_on() {
     assert_eq!(notices(&told), [Template::CancelRejected]);
     let order = apply(cancelled, kept(1, 3));
     assert_eq!((status(&order), kinds(&order)), (Status::Accepted, vec![ReviewKind::WithdrawalRefused]));
-    assert!(order.sales_order_cancellation().is_none() && order.allocation_release().is_none());
+    assert!(order.sales_order_cancellation().is_none() && order.deallocation().is_none());
     let order = apply(order, report(1, 6, &[(1, 10)], &[(1, 10)]));
     assert_eq!(status(&order), Status::Delivered);
     assert!(order.invoice_request().is_some(), "what shipped is paid for");
@@ -472,7 +478,7 @@ fn b04_a_cancel_that_comes_after_picking_is_refused_and_the_order_lives_on() {
 fn what_may_have_been_made_is_undone_too_but_not_before_its_maker_is_certainly_done() {
     let cleared = play(Order::default(), to_release(&[10]).into_iter().take(4));
     let order =
-        play(cleared, [OrderCommand::Announce(sending(Effect::CreateSalesOrder, 3)), OrderCommand::Cancel(cancel())]);
+        play(cleared, [OrderCommand::Announce(started(Effect::CreateSalesOrder, 3)), OrderCommand::Cancel(cancel())]);
     let undo = order.sales_order_cancellation().unwrap();
     assert_eq!((undo.sales_order.clone(), undo.sent_until), (None, Some(at(3))));
     let late = apply(order.clone(), OrderCommand::RecordRelease(released("SO-1")));
@@ -481,40 +487,40 @@ fn what_may_have_been_made_is_undone_too_but_not_before_its_maker_is_certainly_d
     assert!(none.sales_order_cancellation().is_none());
     let later = apply(none, OrderCommand::RecordRelease(released("SO-2")));
     assert!(later.sales_order_cancellation().is_some(), "one that turns up after that is cancelled as well");
-    let asking = play(priced(false), [OrderCommand::Announce(sending(Effect::Allocate { part: 1 }, 2))]);
+    let asking = play(priced(false), [OrderCommand::Announce(started(Effect::Allocate { part: 1 }, 2))]);
     let order = apply(asking, OrderCommand::Cancel(cancel()));
-    assert_eq!(order.allocation_release().unwrap().sent_until, Some(at(2)));
+    assert_eq!(order.deallocation().unwrap().sent_until, Some(at(2)));
 }
 
 #[test]
 fn what_certainly_was_not_made_needs_no_undoing_and_its_order_is_done_with() {
-    let faltered = |effect: Effect, attempt, unsent| {
-        OrderCommand::RecordFaltered(Faltered { effect, attempt, code: "PRT-002".to_owned(), unsent })
+    let failed = |effect: Effect, attempt, not_sent| {
+        OrderCommand::RecordEffectFailed(EffectFailed { effect, attempt, code: "PRT-002".to_owned(), not_sent })
     };
-    let allocating = || play(priced(false), [OrderCommand::Announce(sending(Effect::Allocate { part: 1 }, 1))]);
+    let allocating = || play(priced(false), [OrderCommand::Announce(started(Effect::Allocate { part: 1 }, 1))]);
     let cleared = play(Order::default(), to_release(&[10]).into_iter().take(4));
-    let selling = apply(cleared, OrderCommand::Announce(sending(Effect::CreateSalesOrder, 1)));
+    let selling = apply(cleared, OrderCommand::Announce(started(Effect::CreateSalesOrder, 1)));
     for (order, effect) in [(allocating(), Effect::Allocate { part: 1 }), (selling, Effect::CreateSalesOrder)] {
-        let going_on = order.decide(faltered(effect.clone(), 1, true)).unwrap();
+        let going_on = order.decide(failed(effect.clone(), 1, true)).unwrap();
         assert_eq!(going_on.len(), 1, "it is made again: {going_on:?}");
         let cancelled = apply(order, OrderCommand::Cancel(cancel()));
         assert_eq!(status(&cancelled), Status::Cancelling);
-        let in_doubt = apply(cancelled.clone(), faltered(effect.clone(), 1, false));
+        let in_doubt = apply(cancelled.clone(), failed(effect.clone(), 1, false));
         assert_eq!(status(&in_doubt), Status::Cancelling);
-        let done = apply(cancelled, faltered(effect.clone(), 1, true));
-        let undone = done.allocation_release().is_none() || effect == Effect::CreateSalesOrder;
+        let done = apply(cancelled, failed(effect.clone(), 1, true));
+        let undone = done.deallocation().is_none() || effect == Effect::CreateSalesOrder;
         assert!(undone && done.sales_order_cancellation().is_none(), "{effect:?}");
     }
     let told =
-        apply(allocating(), OrderCommand::Cancel(cancel())).decide(faltered(Effect::Allocate { part: 1 }, 1, true));
+        apply(allocating(), OrderCommand::Cancel(cancel())).decide(failed(Effect::Allocate { part: 1 }, 1, true));
     assert!(
-        matches!(&told.unwrap()[..], [_, OrderEvent::AllocationReleased(_), OrderEvent::CustomerNotice(notice)] if notice.template == Template::Cancelled)
+        matches!(&told.unwrap()[..], [_, OrderEvent::Deallocated(_), OrderEvent::CustomerNotice(notice)] if notice.template == Template::Cancelled)
     );
 }
 
 #[test]
 fn b05_a_shipment_that_crosses_a_cancel_wins_and_is_reviewed() {
-    let order = routed(&[10], &[&[share(1, 6)], &[share(1, 4)]]);
+    let order = routed(&[10], &[&[line_quantity(1, 6)], &[line_quantity(1, 4)]]);
     let cancelled = apply(order.clone(), OrderCommand::Cancel(cancel()));
     assert_eq!((status(&cancelled), kinds(&cancelled)), (Status::Cancelling, vec![]));
     let crossing = report(1, 4, &[(1, 6)], &[]);
@@ -526,11 +532,11 @@ fn b05_a_shipment_that_crosses_a_cancel_wins_and_is_reviewed() {
     let settled = play(crossed, [rejection(2, 3), report(1, 6, &[(1, 6)], &[(1, 6)])]);
     assert_eq!(status(&settled), Status::Delivered);
     assert_eq!(kinds(&settled), [ReviewKind::ShippedAfterCancel]);
-    assert_eq!((ladder(&settled, 1).cancelled, ladder(&settled, 1).shipped), (each(4), each(6)));
+    assert_eq!((quantities(&settled, 1).cancelled, quantities(&settled, 1).shipped), (each(4), each(6)));
     let shipped = apply(order, report(1, 4, &[(1, 6)], &[]));
     let rest = shipped.decide(OrderCommand::Cancel(cancel())).unwrap();
     assert!(
-        matches!(&rest[..], [OrderEvent::CancelRequested(_), OrderEvent::WithdrawalRequested(back)] if back.fulfillment == share_id(2))
+        matches!(&rest[..], [OrderEvent::CancelRequested(_), OrderEvent::WithdrawalRequested(back)] if back.fulfillment == fulfillment_id(2))
     );
     let all = apply(shipped, report(2, 4, &[(1, 4)], &[]));
     let late = all.decide(OrderCommand::Cancel(cancel())).unwrap();
@@ -540,10 +546,11 @@ fn b05_a_shipment_that_crosses_a_cancel_wins_and_is_reviewed() {
 
 #[test]
 fn b05_of_an_order_that_was_cancelled_in_part_only_the_lines_that_shipped_are_paid_for() {
-    let order = apply(routed(&[6, 4], &[&[share(1, 6)], &[share(2, 4)]]), OrderCommand::Cancel(cancel()));
+    let order =
+        apply(routed(&[6, 4], &[&[line_quantity(1, 6)], &[line_quantity(2, 4)]]), OrderCommand::Cancel(cancel()));
     let order = play(order, [withdrawn(2, 3), report(1, 6, &[(1, 6)], &[(1, 6)])]);
     assert_eq!(status(&order), Status::Delivered);
-    assert_eq!(order.invoice_request().unwrap().lines, [share(1, 6)]);
+    assert_eq!(order.invoice_request().unwrap().lines, [line_quantity(1, 6)]);
 }
 
 #[test]
@@ -555,12 +562,12 @@ fn a_cancelled_order_asks_for_no_decision_that_would_let_it_go_on() {
 }
 
 #[test]
-fn a_share_that_its_warehouse_takes_after_giving_it_up_is_asked_back_again() {
-    for (wish, why) in [
+fn a_fulfillment_that_its_warehouse_takes_after_giving_it_up_is_asked_back_again() {
+    for (desired, why) in [
         (OrderCommand::Hold(held()), WithdrawalReason::TakenLate),
         (OrderCommand::Cancel(cancel()), WithdrawalReason::Cancelled),
     ] {
-        let order = play(routed_order(), [wish, withdrawn(1, 3)]);
+        let order = play(routed_order(), [desired, withdrawn(1, 3)]);
         let late = order.decide(report(1, 5, &[], &[])).unwrap();
         assert!(
             late.iter().any(|event| matches!(event, OrderEvent::WithdrawalRequested(back) if back.why == why)),
@@ -570,11 +577,11 @@ fn a_share_that_its_warehouse_takes_after_giving_it_up_is_asked_back_again() {
 }
 
 #[test]
-fn b04_a_share_that_is_taken_late_is_asked_back_though_its_sales_order_is_cancelled_and_told_of_if_it_ships() {
+fn b04_a_fulfillment_that_is_taken_late_is_asked_back_though_its_sales_order_is_cancelled_and_told_of_if_it_ships() {
     let gone = OrderCommand::RecordSalesOrderCancelled(SalesOrderCancelled { sales_order: Some(id("SO-1")) });
     let taken =
         play(routed_order(), [OrderCommand::Cancel(cancel()), withdrawn(1, 3), gone.clone(), report(1, 5, &[], &[])]);
-    assert_eq!(Opened::recalled(&taken, &share_id(1)).unwrap().sales_order, id("SO-1"));
+    assert_eq!(Opened::recalled(&taken, &fulfillment_id(1)).unwrap().sales_order, id("SO-1"));
     assert_eq!(kinds(&taken), []);
     let ships = report(1, 6, &[(1, 10)], &[]);
     assert_eq!(notices(&taken.decide(ships.clone()).unwrap()), [Template::CancelRejected]);
@@ -606,8 +613,8 @@ fn b01_what_a_refusal_leaves_in_doubt_is_undone_when_nobody_wants_it_any_more() 
             play(
                 order,
                 [
-                    OrderCommand::Announce(sending(effect.clone(), 2)),
-                    OrderCommand::RecordRefused(refused(effect.clone(), code)),
+                    OrderCommand::Announce(started(effect.clone(), 2)),
+                    OrderCommand::RecordEffectRejected(refused(effect.clone(), code)),
                 ],
             )
         };
@@ -615,11 +622,11 @@ fn b01_what_a_refusal_leaves_in_doubt_is_undone_when_nobody_wants_it_any_more() 
         let allocating = asked(priced(false), &allocate);
         assert_eq!((kinds(&allocating), allocating.allocation_request().is_some()), (vec![kind], false), "{code}");
         let again = decide(&allocating, kind, Choice::Retry);
-        assert!(again.allocation_request().is_some() && again.sendings().is_empty(), "as for the first time");
+        assert!(again.allocation_request().is_some() && again.open_effects().is_empty(), "as for the first time");
         let amended = apply(allocating.clone(), OrderCommand::Amend(amendment(&[8])));
-        assert_eq!(amended.allocation_release().unwrap().part, 1);
+        assert_eq!(amended.deallocation().unwrap().part, 1);
         let cancelled = apply(allocating, OrderCommand::Cancel(cancel()));
-        assert_eq!((status(&cancelled), cancelled.allocation_release().unwrap().part), (Status::Cancelling, 1));
+        assert_eq!((status(&cancelled), cancelled.deallocation().unwrap().part), (Status::Cancelling, 1));
         let selling = asked(cleared(), &Effect::CreateSalesOrder);
         assert!(selling.sales_order(at(0)).is_none());
         let cancelled = apply(selling, OrderCommand::Cancel(cancel()));
@@ -632,8 +639,8 @@ fn b01_what_a_refusal_leaves_in_doubt_is_undone_when_nobody_wants_it_any_more() 
     let refused_for_good = play(
         priced(false),
         [
-            OrderCommand::Announce(sending(allocate.clone(), 1)),
-            OrderCommand::RecordRefused(refused(allocate, "CLOSED")),
+            OrderCommand::Announce(started(allocate.clone(), 1)),
+            OrderCommand::RecordEffectRejected(refused(allocate, "CLOSED")),
             OrderCommand::Cancel(cancel()),
         ],
     );
@@ -643,9 +650,8 @@ fn b01_what_a_refusal_leaves_in_doubt_is_undone_when_nobody_wants_it_any_more() 
 #[test]
 fn b07_a_refused_change_of_the_sales_order_stands_on_the_worklist() {
     let amended = apply(routed_order(), OrderCommand::Amend(amendment(&[8])));
-    let order =
-        play(amended, [withdrawn(1, 3), OrderCommand::RecordAllocationReleased(AllocationReleased { part: 1 })]);
-    let order = apply(order, OrderCommand::RecordRefused(refused(Effect::CreateSalesOrder, "STALE_REVISION")));
+    let order = play(amended, [withdrawn(1, 3), OrderCommand::RecordDeallocated(Deallocated { part: 1 })]);
+    let order = apply(order, OrderCommand::RecordEffectRejected(refused(Effect::CreateSalesOrder, "STALE_REVISION")));
     assert_eq!(kinds(&order), [ReviewKind::PartnerRefused]);
     assert!(decide(&order, ReviewKind::PartnerRefused, Choice::Retry).known().unwrap().refused.is_empty());
 }
@@ -653,21 +659,21 @@ fn b07_a_refused_change_of_the_sales_order_stands_on_the_worklist() {
 #[test]
 fn what_somebody_undid_at_the_erp_by_hand_is_undone() {
     let order = play(routed_order(), [OrderCommand::Cancel(cancel()), withdrawn(1, 3)]);
-    let refusals = [Effect::ReleaseAllocation { part: 1 }, Effect::CancelSalesOrder]
-        .map(|effect| OrderCommand::RecordRefused(refused(effect, "CLOSED")));
+    let refusals = [Effect::Deallocate { part: 1 }, Effect::CancelSalesOrder]
+        .map(|effect| OrderCommand::RecordEffectRejected(refused(effect, "CLOSED")));
     let [release, cancellation] = refusals;
     let order = apply(order, release);
-    let order = decide(&order, ReviewKind::PartnerRefused, Choice::SettledByHand);
-    assert!(order.allocation_release().is_none());
+    let order = decide(&order, ReviewKind::PartnerRefused, Choice::ResolvedManually);
+    assert!(order.deallocation().is_none());
     let order = apply(order, cancellation);
-    let order = decide(&order, ReviewKind::PartnerRefused, Choice::SettledByHand);
+    let order = decide(&order, ReviewKind::PartnerRefused, Choice::ResolvedManually);
     assert_eq!((status(&order), kinds(&order)), (Status::Cancelled, vec![]));
 }
 
 #[test]
 fn a_decision_that_cannot_be_followed_leaves_its_review_open() {
     let delivered = apply(routed_order(), report(1, 8, &[(1, 10)], &[(1, 10)]));
-    let refused = apply(delivered, OrderCommand::RecordRefused(refused(Effect::Invoice, "CLOSED")));
+    let refused = apply(delivered, OrderCommand::RecordEffectRejected(refused(Effect::Invoice, "CLOSED")));
     let cancel = decision(&refused.known().unwrap().reviews(), ReviewKind::PartnerRefused, Choice::Cancel);
     let answer = refused.decide(OrderCommand::Decide(cancel.clone())).unwrap();
     assert!(
@@ -679,9 +685,9 @@ fn a_decision_that_cannot_be_followed_leaves_its_review_open() {
     assert!(decide(&after, ReviewKind::PartnerRefused, Choice::Retry).invoice_request().is_some());
 }
 
-/// A share of ten pieces of which its warehouse packed none.
+/// A fulfillment of ten pieces of which its warehouse packed none.
 fn nothing_packed(n: u32, as_of: u64) -> OrderCommand {
-    let mut report = progress(n, as_of, Standing::Accepted, &[], &[]);
+    let mut report = progress(n, as_of, RequestStatus::Accepted, &[], &[]);
     report.packages.clear();
     report.closed_short = true;
     report.unfilled.insert(line_no(1), each(10));
@@ -691,16 +697,16 @@ fn nothing_packed(n: u32, as_of: u64) -> OrderCommand {
 #[test]
 fn b11_an_order_of_which_no_warehouse_packed_anything_waits_for_stock_or_ends_as_its_document_says() {
     let closed = |policy| {
-        let mut assigned = assignment(1, &[share(1, 10)]);
+        let mut assigned = assignment(1, &[line_quantity(1, 10)]);
         assigned.on_short = policy;
         let order = play(Order::default(), to_release(&[10]));
         play(order, [OrderCommand::RecordRouting(routing(&[assigned])), nothing_packed(1, 5)])
     };
-    let struck = closed(ShortPolicy::Cancel);
-    assert_eq!(status(&struck), Status::Cancelling, "nobody else will ship it");
-    assert!(struck.sales_order_cancellation().is_some() && struck.allocation_release().is_some());
+    let closed_unfilled = closed(ShortPolicy::Cancel);
+    assert_eq!(status(&closed_unfilled), Status::Cancelling, "nobody else will ship it");
+    assert!(closed_unfilled.sales_order_cancellation().is_some() && closed_unfilled.deallocation().is_some());
     let waits = closed(ShortPolicy::Backorder);
-    assert_eq!((ladder(&waits, 1).backordered, waits.known().unwrap().is_cancelled()), (each(10), false));
+    assert_eq!((quantities(&waits, 1).backordered, waits.known().unwrap().is_cancelled()), (each(10), false));
     // What it was short of was of another content.
     let amended = apply(waits, OrderCommand::Amend(amendment(&[8])));
     let amended = play(
@@ -713,30 +719,30 @@ fn b11_an_order_of_which_no_warehouse_packed_anything_waits_for_stock_or_ends_as
             quote
         })],
     );
-    assert_eq!((ladder(&amended, 1).open, ladder(&amended, 1).backordered), (each(8), each(0)));
+    assert_eq!((quantities(&amended, 1).open, quantities(&amended, 1).backordered), (each(8), each(0)));
 }
 
 #[test]
-fn b04_a_cancelled_order_whose_warehouse_kept_its_share_and_packed_nothing_is_undone() {
+fn b04_a_cancelled_order_whose_warehouse_kept_its_fulfillment_and_packed_nothing_is_undone() {
     let order = play(routed_order(), [OrderCommand::Cancel(cancel()), kept(1, 3)]);
     assert_eq!(status(&order), Status::Accepted);
     let order = apply(order, nothing_packed(1, 5));
     assert_eq!((status(&order), kinds(&order)), (Status::Cancelling, vec![]));
-    assert!(order.sales_order_cancellation().is_some() && order.allocation_release().is_some());
+    assert!(order.sales_order_cancellation().is_some() && order.deallocation().is_some());
 }
 
 #[test]
-fn b03_a_hold_after_the_release_asks_the_shares_back_and_its_end_routes_them_anew() {
+fn b03_a_hold_after_the_release_asks_the_fulfillments_back_and_its_end_routes_them_anew() {
     let held_order = apply(routed_order(), OrderCommand::Hold(held()));
     assert_eq!(status(&held_order), Status::OnHold);
-    assert!(held_order.assignment(&share_id(1)).is_none(), "what was not asked for yet is not asked for");
-    assert_eq!(held_order.recall(&share_id(1)).unwrap().1, WithdrawalReason::Held);
+    assert!(held_order.assignment(&fulfillment_id(1)).is_none(), "what was not asked for yet is not asked for");
+    assert_eq!(held_order.recall(&fulfillment_id(1)).unwrap().1, WithdrawalReason::Held);
     let back = apply(held_order.clone(), withdrawn(1, 3));
-    assert!(back.routing_question().is_none(), "nothing is begun while it is held");
+    assert!(back.routing_query().is_none(), "nothing is begun while it is held");
     let on = apply(back, OrderCommand::ReleaseHold(hold_released()));
-    let question = on.routing_question().unwrap();
-    let OrderCommand::RecordRouting(again) = question.decide(&[site("EAST", 1, &[])], at(0)) else { unreachable!() };
-    assert_eq!(again.assignments[0].fulfillment, share_id(2), "a new share: the old one never comes back");
+    let query = on.routing_query().unwrap();
+    let OrderCommand::RecordRouting(again) = query.decide(&[site("EAST", 1, &[])], at(0)) else { unreachable!() };
+    assert_eq!(again.assignments[0].fulfillment, fulfillment_id(2), "a new fulfillment: the old one never comes back");
     let picked = apply(held_order, kept(1, 3));
     assert_eq!(kinds(&picked), [ReviewKind::WithdrawalRefused]);
     let once_more = picked.decide(OrderCommand::Hold(held())).unwrap();
@@ -750,20 +756,20 @@ fn nothing_is_begun_for_an_order_on_hold_in_any_stage() {
     {
         let order = apply(order, OrderCommand::Hold(held()));
         let begun = [
-            order.price_question().is_some(),
-            order.credit_question().is_some(),
+            order.price_query().is_some(),
+            order.credit_query().is_some(),
             order.allocation_request().is_some(),
             order.sales_order(at(0)).is_some(),
-            order.routing_question().is_some(),
-            order.assignment(&share_id(1)).is_some(),
+            order.routing_query().is_some(),
+            order.assignment(&fulfillment_id(1)).is_some(),
         ];
         assert_eq!(begun, [false; 6], "{stage}");
     }
 }
 
 #[test]
-fn b06_an_address_is_changed_for_all_shares_or_for_none() {
-    let order = routed(&[10], &[&[share(1, 6)], &[share(1, 4)]]);
+fn b06_an_address_is_changed_for_all_fulfillments_or_for_none() {
+    let order = routed(&[10], &[&[line_quantity(1, 6)], &[line_quantity(1, 4)]]);
     let mut moved = amendment(&[10]);
     moved.ship_to.n = 2;
     let asked = apply(order, OrderCommand::Amend(moved.clone()));
@@ -777,8 +783,8 @@ fn b06_an_address_is_changed_for_all_shares_or_for_none() {
     let known = none.known().unwrap();
     assert_eq!((known.submission.ship_to.n, known.revision), (1, 0));
     assert_eq!(kinds(&none), [ReviewKind::WithdrawalRefused]);
-    assert_eq!(ladder(&none, 1).open, each(6), "what came back is routed anew, to the one address");
-    assert!(none.routing_question().is_some());
+    assert_eq!(quantities(&none, 1).open, each(6), "what came back is routed anew, to the one address");
+    assert!(none.routing_query().is_some());
     let before = play(Order::default(), to_release(&[10]).into_iter().take(2));
     assert_eq!(apply(before, OrderCommand::Amend(moved)).known().unwrap().submission.ship_to.n, 2);
 }
@@ -787,14 +793,14 @@ fn b06_an_address_is_changed_for_all_shares_or_for_none() {
 fn b07_a_quantity_changed_after_the_release_goes_its_way_anew_after_the_old_is_undone() {
     let order = play(routed_order(), [OrderCommand::Amend(amendment(&[8])), withdrawn(1, 3)]);
     assert_eq!((status(&order), order.known().unwrap().revision), (Status::Submitted, 1));
-    assert_eq!(ladder(&order, 1).ordered, each(8));
+    assert_eq!(quantities(&order, 1).ordered, each(8));
     let mut quoted = quote(&submission(&[8]), 1);
     assert_eq!(order.decide(OrderCommand::RecordQuote(quoted.clone())), Ok(vec![]), "it is of the old content");
     quoted.revision = 1;
     let order = play(order, [OrderCommand::RecordQuote(quoted), OrderCommand::RecordCreditApproved(approved())]);
     assert!(order.allocation_request().is_none(), "the old stock goes back on the shelf first");
-    assert_eq!(order.allocation_release().unwrap().part, 1);
-    let order = apply(order, OrderCommand::RecordAllocationReleased(AllocationReleased { part: 1 }));
+    assert_eq!(order.deallocation().unwrap().part, 1);
+    let order = apply(order, OrderCommand::RecordDeallocated(Deallocated { part: 1 }));
     let request = order.allocation_request().unwrap();
     assert_eq!((request.part, request.lines[0].quantity), (2, each(8)));
     assert!(request.key() != "allocate" && request.reference().ends_with("/2"));
@@ -806,45 +812,48 @@ fn b07_a_quantity_changed_after_the_release_goes_its_way_anew_after_the_old_is_u
     let changed = Released { sales_order: id("SO-1"), revision: 1 };
     let order = apply(order, OrderCommand::RecordRelease(changed));
     assert_eq!((status(&order), kinds(&order)), (Status::Released, vec![]));
-    assert!(order.routing_question().is_some());
+    assert!(order.routing_query().is_some());
 }
 
 #[test]
 fn an_answer_to_what_an_amendment_gave_up_is_recorded_and_given_back() {
-    let asking = play(priced(false), [OrderCommand::Announce(sending(Effect::Allocate { part: 1 }, 2))]);
+    let asking = play(priced(false), [OrderCommand::Announce(started(Effect::Allocate { part: 1 }, 2))]);
     let amended = apply(asking, OrderCommand::Amend(amendment(&[8])));
-    assert_eq!(amended.allocation_release().unwrap().sent_until, Some(at(2)));
+    assert_eq!(amended.deallocation().unwrap().sent_until, Some(at(2)));
     let answered = apply(amended, OrderCommand::RecordAllocation(stock(0)));
-    let release = answered.allocation_release().unwrap();
+    let release = answered.deallocation().unwrap();
     assert_eq!((release.part, release.sent_until), (1, None));
     assert!(answered.known().unwrap().allocations.is_empty());
-    let released = apply(answered, OrderCommand::RecordAllocationReleased(AllocationReleased { part: 1 }));
-    assert!(released.allocation_release().is_none());
+    let released = apply(answered, OrderCommand::RecordDeallocated(Deallocated { part: 1 }));
+    assert!(released.deallocation().is_none());
     let twice = apply(released, OrderCommand::RecordAllocation(stock(0)));
-    assert_eq!(twice.allocation_release().unwrap().part, 1, "made after it was given back: given back again");
+    assert_eq!(twice.deallocation().unwrap().part, 1, "made after it was given back: given back again");
 }
 
 #[test]
 fn b09_what_was_short_is_set_aside_and_routed_when_it_comes_and_the_rest_is_not_repeated() {
     let order = apply(short(), report(1, 5, &[(1, 6)], &[(1, 6)]));
-    assert_eq!((status(&order), ladder(&order, 1).backordered), (Status::PartiallyShipped, each(4)));
+    assert_eq!((status(&order), quantities(&order, 1).backordered), (Status::PartiallyShipped, each(4)));
     assert!(order.allocation_request().is_none(), "not before there is some");
-    assert_eq!(order.stock_question().unwrap().lines, [share(1, 4)]);
-    let order = apply(order, OrderCommand::RecordStock(StockArrived { lines: vec![share(1, 3)] }));
+    assert_eq!(order.stock_query().unwrap().lines, [line_quantity(1, 4)]);
+    let order = apply(order, OrderCommand::RecordStock(StockArrived { lines: vec![line_quantity(1, 3)] }));
     let request = order.allocation_request().unwrap();
-    assert_eq!((request.part, &request.lines[..]), (2, &[share(1, 3)][..]));
+    assert_eq!((request.part, &request.lines[..]), (2, &[line_quantity(1, 3)][..]));
     let mut more = allocation("AL-2", &[(1, &[("WEST", 3)], 0)]);
     more.part = 2;
     more.lines[0].asked = Some(each(3));
     let order = apply(order, OrderCommand::RecordAllocation(more));
-    assert_eq!((ladder(&order, 1).open, ladder(&order, 1).backordered), (each(3), each(1)));
-    let question = order.routing_question().unwrap();
+    assert_eq!((quantities(&order, 1).open, quantities(&order, 1).backordered), (each(3), each(1)));
+    let query = order.routing_query().unwrap();
     let sites = [site("EAST", 1, &[]), site("WEST", 9, &[])];
-    let OrderCommand::RecordRouting(rest) = question.decide(&sites, at(0)) else { unreachable!() };
+    let OrderCommand::RecordRouting(rest) = query.decide(&sites, at(0)) else { unreachable!() };
     assert_eq!(rest.assignments.len(), 1);
-    assert_eq!((rest.assignments[0].site.as_str(), &rest.assignments[0].lines[..]), ("WEST", &[share(1, 3)][..]));
+    assert_eq!(
+        (rest.assignments[0].site.as_str(), &rest.assignments[0].lines[..]),
+        ("WEST", &[line_quantity(1, 3)][..])
+    );
     let order = apply(order, OrderCommand::RecordRouting(rest));
-    assert_eq!((ladder(&order, 1).in_fulfillment, ladder(&order, 1).shipped), (each(3), each(6)));
+    assert_eq!((quantities(&order, 1).in_fulfillment, quantities(&order, 1).shipped), (each(3), each(6)));
 }
 
 #[test]
@@ -854,7 +863,7 @@ fn b09_ship_complete_waits_for_all_of_it_unless_somebody_lets_it_go_in_parts() {
     assert_eq!(kinds(&waiting), [ReviewKind::StockShort]);
     let let_go = decide(&waiting, ReviewKind::StockShort, Choice::ShipAvailable);
     assert!(let_go.sales_order(at(0)).is_some() && kinds(&let_go).is_empty());
-    let come = apply(waiting, OrderCommand::RecordStock(StockArrived { lines: vec![share(1, 4)] }));
+    let come = apply(waiting, OrderCommand::RecordStock(StockArrived { lines: vec![line_quantity(1, 4)] }));
     let mut rest = allocation("AL-2", &[(1, &[("EAST", 4)], 0)]);
     rest.part = 2;
     rest.lines[0].asked = Some(each(4));
@@ -865,29 +874,29 @@ fn b09_ship_complete_waits_for_all_of_it_unless_somebody_lets_it_go_in_parts() {
 
 #[test]
 fn b11_what_a_warehouse_does_not_find_waits_or_is_cancelled_as_its_document_says() {
-    let mut done = progress(1, 5, Standing::Accepted, &[(1, 7)], &[(1, 7)]);
+    let mut done = progress(1, 5, RequestStatus::Accepted, &[(1, 7)], &[(1, 7)]);
     done.unfilled.insert(line_no(1), each(3));
     let closed = |policy| {
-        let mut assigned = assignment(1, &[share(1, 10)]);
+        let mut assigned = assignment(1, &[line_quantity(1, 10)]);
         assigned.on_short = policy;
         let order = play(Order::default(), to_release(&[10]));
         play(order, [OrderCommand::RecordRouting(routing(&[assigned])), OrderCommand::RecordProgress(done.clone())])
     };
     let waits = closed(ShortPolicy::Backorder);
-    assert_eq!((ladder(&waits, 1).backordered, status(&waits)), (each(3), Status::PartiallyShipped));
-    assert_eq!(waits.stock_question().unwrap().lines, [share(1, 3)]);
-    let struck = closed(ShortPolicy::Cancel);
-    assert_eq!((ladder(&struck, 1).cancelled, status(&struck)), (each(3), Status::Delivered));
-    assert_eq!(struck.invoice_request().unwrap().lines, [share(1, 7)], "only what came is paid for");
-    assert!(struck.stock_question().is_none());
+    assert_eq!((quantities(&waits, 1).backordered, status(&waits)), (each(3), Status::PartiallyShipped));
+    assert_eq!(waits.stock_query().unwrap().lines, [line_quantity(1, 3)]);
+    let closed_unfilled = closed(ShortPolicy::Cancel);
+    assert_eq!((quantities(&closed_unfilled, 1).cancelled, status(&closed_unfilled)), (each(3), Status::Delivered));
+    assert_eq!(closed_unfilled.invoice_request().unwrap().lines, [line_quantity(1, 7)], "only what came is paid for");
+    assert!(closed_unfilled.stock_query().is_none());
 }
 
 #[test]
 fn b12_what_was_shipped_beyond_the_order_is_paid_for_only_once_somebody_approved_it() {
     let order = apply(routed_order(), report(1, 4, &[(1, 12)], &[(1, 12)]));
-    assert_eq!(order.invoice_request().unwrap().lines, [share(1, 10)]);
+    assert_eq!(order.invoice_request().unwrap().lines, [line_quantity(1, 10)]);
     let approved = decide(&order, ReviewKind::OverShipped, Choice::Approve);
-    assert_eq!(approved.invoice_request().unwrap().lines, [share(1, 12)]);
+    assert_eq!(approved.invoice_request().unwrap().lines, [line_quantity(1, 12)]);
     assert!(kinds(&approved).is_empty());
 }
 
@@ -900,7 +909,7 @@ fn credit_that_ran_out_before_the_release_is_asked_for_again() {
     assert!(order.sales_order(at(60)).is_none());
     let expired = CreditExpired { valid_until: order.expired_credit(at(60)).unwrap() };
     let order = apply(order, OrderCommand::ExpireCredit(expired.clone()));
-    assert!(order.credit_question().is_some());
+    assert!(order.credit_query().is_some());
     assert_eq!(order.decide(OrderCommand::ExpireCredit(expired)), Ok(vec![]), "once");
     let order = apply(order, OrderCommand::RecordCreditApproved(approved()));
     assert!(order.sales_order(at(61)).is_some());
@@ -933,9 +942,9 @@ fn a_price_or_tax_that_was_not_promised_waits_for_somebody_before_anything_is_ma
         let quoted = quote(&promised, 1);
         let order = play(Order::default(), [OrderCommand::Submit(promised), OrderCommand::RecordQuote(quoted)]);
         assert_eq!(kinds(&order), [ReviewKind::PriceDisagrees]);
-        assert!(order.credit_question().is_none() && order.allocation_request().is_none());
+        assert!(order.credit_query().is_none() && order.allocation_request().is_none());
         let let_go = decide(&order, ReviewKind::PriceDisagrees, Choice::Approve);
-        assert!(let_go.credit_question().is_some() && let_go.allocation_request().is_some());
+        assert!(let_go.credit_query().is_some() && let_go.allocation_request().is_some());
     }
 }
 
@@ -944,9 +953,9 @@ fn b21_an_order_that_could_not_be_priced_is_priced_again_once_somebody_says_so()
     let why = || Rejection::new("UNKNOWN_SKU", "line 1");
     let order = apply(Order::default(), OrderCommand::Submit(submission(&[10])));
     let stuck = apply(order, OrderCommand::RecordUnpriceable(why()));
-    assert!(stuck.price_question().is_none(), "not by itself, again and again");
+    assert!(stuck.price_query().is_none(), "not by itself, again and again");
     let retried = decide(&stuck, ReviewKind::Unpriceable, Choice::Retry);
-    assert!(retried.price_question().is_some() && kinds(&retried).is_empty());
+    assert!(retried.price_query().is_some() && kinds(&retried).is_empty());
     let again = apply(retried, OrderCommand::RecordUnpriceable(why()));
     assert_eq!(kinds(&again), [ReviewKind::Unpriceable], "the old decision says nothing of the new refusal");
 }
@@ -956,93 +965,93 @@ fn b22_an_order_that_nobody_could_ship_is_weighed_again_once_somebody_says_so() 
     let order = play(routed_order(), [rejection(1, 3), OrderCommand::RecordRouting(routing(&[]))]);
     assert_eq!(status(&order), Status::Unroutable);
     let again = decide(&order, ReviewKind::FulfillmentRejected, Choice::RouteAgain);
-    assert!(again.known().unwrap().refusals().next().is_none() && again.routing_question().is_some());
+    assert!(again.known().unwrap().refusals().next().is_none() && again.routing_query().is_some());
     let stuck = apply(again, OrderCommand::RecordRouting(routing(&[])));
     assert_eq!(kinds(&stuck), [ReviewKind::Unroutable]);
 }
 
 #[test]
-fn a_share_without_an_answer_is_asked_back_and_given_to_another_site() {
-    let asked = apply(routed_order(), OrderCommand::Reassign(share_id(1)));
-    assert_eq!(asked.recall(&share_id(1)).unwrap().1, WithdrawalReason::Unanswered);
-    assert!(asked.routing_question().is_none(), "not before it is certain that nobody ships it");
+fn a_fulfillment_without_an_answer_is_asked_back_and_given_to_another_site() {
+    let asked = apply(routed_order(), OrderCommand::Reassign(fulfillment_id(1)));
+    assert_eq!(asked.recall(&fulfillment_id(1)).unwrap().1, WithdrawalReason::NoResponse);
+    assert!(asked.routing_query().is_none(), "not before it is certain that nobody ships it");
     let back = apply(asked.clone(), withdrawn(1, 3));
     let sites = [site("EAST", 1, &[]), site("WEST", 9, &[])];
-    let OrderCommand::RecordRouting(other) = back.routing_question().unwrap().decide(&sites, at(0)) else {
+    let OrderCommand::RecordRouting(other) = back.routing_query().unwrap().decide(&sites, at(0)) else {
         unreachable!()
     };
     assert_eq!(other.assignments[0].site.as_str(), "WEST");
-    assert_eq!(asked.decide(OrderCommand::Reassign(share_id(1))), Ok(vec![]), "once");
+    assert_eq!(asked.decide(OrderCommand::Reassign(fulfillment_id(1))), Ok(vec![]), "once");
     let answered = apply(routed_order(), report(1, 3, &[], &[]));
-    assert_eq!(answered.decide(OrderCommand::Reassign(share_id(1))), Ok(vec![]));
+    assert_eq!(answered.decide(OrderCommand::Reassign(fulfillment_id(1))), Ok(vec![]));
 }
 
 #[test]
 fn a_routing_that_another_one_overtook_assigns_nothing_twice() {
     let order = play(Order::default(), to_release(&[10]));
-    let plan = || OrderCommand::RecordRouting(routing(&[assignment(1, &[share(1, 10)])]));
+    let plan = || OrderCommand::RecordRouting(routing(&[assignment(1, &[line_quantity(1, 10)])]));
     let order = apply(order, plan());
     assert_eq!(order.decide(plan()), Ok(vec![]));
 }
 
 #[test]
 fn c05_an_order_is_delivered_only_when_no_package_is_on_its_way() {
-    let mut report = progress(1, 4, Standing::Accepted, &[(1, 10)], &[(1, 10)]);
+    let mut report = progress(1, 4, RequestStatus::Accepted, &[(1, 10)], &[(1, 10)]);
     let mut second = report.packages[0].clone();
     second.package = id("P-9");
     second.status = PackageStatus::At(MilestoneKind::InTransit);
     report.packages.push(second);
-    let order = apply(routed(&[10], &[&[share(1, 10)]]), OrderCommand::RecordProgress(report));
+    let order = apply(routed(&[10], &[&[line_quantity(1, 10)]]), OrderCommand::RecordProgress(report));
     assert_eq!(status(&order), Status::Shipped);
     assert!(order.invoice_request().is_none());
 }
 
 #[test]
-fn what_no_ladder_can_show_is_reviewed_and_hides_nothing() {
-    let order = routed(&[10], &[&[share(1, 10)]]);
-    let good = || progress(1, 4, Standing::Accepted, &[(1, 10)], &[]);
+fn what_no_line_quantity_can_show_is_reviewed_and_hides_nothing() {
+    let order = routed(&[10], &[&[line_quantity(1, 10)]]);
+    let good = || progress(1, 4, RequestStatus::Accepted, &[(1, 10)], &[]);
     let mut unit = good();
     unit.shipped.insert(line_no(1), quantity(10, "CS"));
     let mut line = good();
     line.shipped.insert(line_no(9), each(1));
     let mut stranger = good();
-    stranger.fulfillment = share_id(7);
+    stranger.fulfillment = fulfillment_id(7);
     let mut absurd = good();
-    absurd.fulfillment = share_id(7);
+    absurd.fulfillment = fulfillment_id(7);
     absurd.shipped.insert(line_no(1), quantity(1_000_000_000, "EA"));
     for report in [unit, line, stranger, absurd] {
         let order = apply(order.clone(), OrderCommand::RecordProgress(report));
         assert!(kinds(&order).contains(&ReviewKind::ContentMismatch));
-        assert_eq!(order.known().unwrap().ladders().len(), 1);
+        assert_eq!(order.known().unwrap().line_quantities().len(), 1);
     }
 }
 
 #[test]
 fn a_report_between_two_that_say_the_same_does_not_stand_when_it_comes_last() {
-    let order = routed(&[10], &[&[share(1, 10)]]);
+    let order = routed(&[10], &[&[line_quantity(1, 10)]]);
     let reports = [report(1, 5, &[], &[]), report(1, 6, &[(1, 10)], &[]), report(1, 8, &[], &[])];
     for reports in crate::samples::permutations(&reports) {
-        assert_eq!(ladder(&play(order.clone(), reports), 1).shipped, each(0));
+        assert_eq!(quantities(&play(order.clone(), reports), 1).shipped, each(0));
     }
 }
 
 #[test]
-fn an_older_telling_that_lands_late_makes_the_order_be_told_again() {
-    let order = routed(&[10], &[&[share(1, 10)]]);
-    let telling = order.telling().unwrap();
-    let newest = || OrderCommand::RecordTold(told(7, &telling.digest()));
+fn an_older_crm_update_that_lands_late_makes_the_order_be_told_again() {
+    let order = routed(&[10], &[&[line_quantity(1, 10)]]);
+    let update = order.update().unwrap();
+    let newest = || OrderCommand::RecordCrmUpdated(told(7, &update.digest()));
     let order = apply(order, newest());
-    assert_eq!(order.telling(), None);
-    let overtaken = apply(order, OrderCommand::RecordTold(told(5, "old news")));
-    assert!(overtaken.was_overtaken() && overtaken.telling().is_some());
+    assert_eq!(order.update(), None);
+    let overtaken = apply(order, OrderCommand::RecordCrmUpdated(told(5, "old news")));
+    assert!(overtaken.crm_is_stale() && overtaken.update().is_some());
     let told = apply(overtaken, newest());
-    assert!(matches!(told.known().unwrap().told, Knowledge::Newest(_)));
-    assert_eq!((told.telling(), told.decide(newest())), (None, Ok(vec![])));
+    assert!(matches!(told.known().unwrap().told, CrmState::Newest(_)));
+    assert_eq!((told.update(), told.decide(newest())), (None, Ok(vec![])));
 }
 
 #[test]
 fn an_overdue_order_stands_on_the_worklist_until_it_ends() {
-    let order = routed(&[10], &[&[share(1, 10)]]);
+    let order = routed(&[10], &[&[line_quantity(1, 10)]]);
     let order = apply(order, OrderCommand::RaiseOverdue(overdue()));
     assert_eq!(kinds(&order), [ReviewKind::Overdue]);
     assert_eq!(order.decide(OrderCommand::RaiseOverdue(overdue())), Ok(vec![]));
@@ -1062,10 +1071,11 @@ fn credit_and_stock_in_either_order_release_the_same_order() {
 
 #[test]
 fn a_refused_effect_is_not_asked_for_again_by_itself_and_is_reviewed() {
-    let order = apply(priced(false), OrderCommand::RecordRefused(refused(Effect::Allocate { part: 1 }, "CLOSED")));
+    let order =
+        apply(priced(false), OrderCommand::RecordEffectRejected(refused(Effect::Allocate { part: 1 }, "CLOSED")));
     assert!(order.allocation_request().is_none());
     assert_eq!(kinds(&order), [ReviewKind::PartnerRefused]);
-    let order = apply(order, OrderCommand::Announce(sending(Effect::Allocate { part: 1 }, 2)));
+    let order = apply(order, OrderCommand::Announce(started(Effect::Allocate { part: 1 }, 2)));
     assert!(order.allocation_request().is_some());
     assert!(kinds(&apply(order, OrderCommand::RecordAllocation(stock(0)))).is_empty());
 }

@@ -1,15 +1,15 @@
 //! A CRM that speaks our REST protocol: `docs/partners/rest.md`.
 
 use domain::OrderId;
-use domain::order::Telling;
+use domain::order::CrmUpdate;
 use engine::delivery::Delivery;
-use engine::inbound::{NewOrder, OrderChange, Unmappable, Wanted};
+use engine::inbound::{ChangeRequest, NewOrder, OrderChange, Unmappable};
 use engine::partner::{CallFailure, Secrets};
 use serde::{Deserialize, Serialize};
 
 use super::order;
 use crate::exact::Exact;
-use crate::exchange::{Answer, Desk, Told};
+use crate::exchange::{Answer, CrmUpdated, PartnerClient};
 use crate::fields::{self, Place, Report};
 use crate::registry::Partner;
 use crate::times;
@@ -66,17 +66,17 @@ struct Version {
 /// Tells the CRM how an order stands. One that came from elsewhere is told under our own id: the CRM may have an order of
 /// its own under the other's.
 pub(crate) async fn tell<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
-    telling: &Telling,
+    client: &PartnerClient<'_, S, T>,
+    update: &CrmUpdate,
     version: u64,
 ) -> Result<(), CallFailure> {
-    let own = telling.source == desk.partner.id;
-    let id = if own { telling.external_id.as_str() } else { telling.order.as_str() };
-    let origin = Origin { source: telling.source.as_str(), id: telling.external_id.as_str() };
-    let maps = &desk.partner.maps;
+    let own = update.source == client.partner.id;
+    let id = if own { update.external_id.as_str() } else { update.order.as_str() };
+    let origin = Origin { source: update.source.as_str(), id: update.external_id.as_str() };
+    let maps = &client.partner.maps;
     // Units are values here and texts on the wire; something has to hold them meanwhile.
-    let uoms: Vec<domain::Uom> = telling.lines.iter().map(|line| line.ordered.uom()).collect();
-    let lines = telling.lines.iter().zip(&uoms).map(|(line, uom)| LineStatus {
+    let uoms: Vec<domain::Uom> = update.lines.iter().map(|line| line.ordered.uom()).collect();
+    let lines = update.lines.iter().zip(&uoms).map(|(line, uom)| LineStatus {
         line: line.line.0.get(),
         ordered: Exact(line.ordered.amount()),
         shipped: Exact(line.shipped.amount()),
@@ -84,23 +84,23 @@ pub(crate) async fn tell<S: Secrets, T: Transport>(
         uom: maps.their_unit(uom),
     });
     let status = Status {
-        order: telling.order.as_str(),
+        order: update.order.as_str(),
         origin: (!own).then_some(origin),
-        status: telling.status.as_str(),
+        status: update.status.as_str(),
         version,
-        at: desk.cx.event_time.to_string(),
+        at: client.cx.event_time.to_string(),
         lines: lines.collect(),
-        packages: telling.packages.iter().map(|p| package(p, maps)).collect(),
-        erp_order: telling.sales_order.as_ref().map(domain::DocumentNumber::as_str),
-        invoice: telling.invoice.as_ref().map(domain::DocumentNumber::as_str),
+        packages: update.packages.iter().map(|p| package(p, maps)).collect(),
+        erp_order: update.sales_order.as_ref().map(domain::DocumentNumber::as_str),
+        invoice: update.invoice.as_ref().map(domain::DocumentNumber::as_str),
     };
-    let key = format!("tell/{}/{version}", telling.order);
-    let ask = desk.write(Method::Put, desk.url(&["orders", id, "status"])?, Some(key), &status)?;
-    match desk.ask(&ask).await? {
+    let key = format!("tell/{}/{version}", update.order);
+    let ask = client.write(Method::Put, client.url(&["orders", id, "status"])?, Some(key), &status)?;
+    match client.ask(&ask).await? {
         Answer::Done(_) => Ok(()),
         // It shows a newer version, and keeps it.
         Answer::Conflict(reply) => match serde_json::from_slice::<Version>(&reply.body) {
-            Ok(kept) if kept.version >= version => Ok(()),
+            Ok(existing) if existing.version >= version => Ok(()),
             Ok(_) | Err(_) => Err(refused(&reply)),
         },
         Answer::Absent(reply) | Answer::Unprocessable(reply) => Err(refused(&reply)),
@@ -117,7 +117,7 @@ fn package<'a>(package: &'a domain::order::PackageSummary, maps: &'a crate::regi
 }
 
 fn refused(reply: &crate::transport::Reply) -> CallFailure {
-    CallFailure::Refused(Told::of(reply).into_rejection())
+    CallFailure::Refused(CrmUpdated::of(reply).into_rejection())
 }
 
 /// Reads an order out of a delivery.
@@ -157,12 +157,13 @@ pub(crate) fn read_change(partner: &Partner, delivery: &Delivery) -> Result<Orde
     let id = data.object().and_then(|_| order::external_id(&data.at("id")));
     let reason = fields::reason(&data.at("reason"));
     let wanted = match kind {
-        CANCELLED => Some(Wanted::Cancel { reason }),
-        HELD => Some(Wanted::Hold { reason }),
-        HOLD_RELEASED => Some(Wanted::ReleaseHold { reason }),
-        _ => order_in(&root, partner, delivery).map(|new| Wanted::Amend { new: Box::new(new), reason }),
+        CANCELLED => Some(ChangeRequest::Cancel { reason }),
+        HELD => Some(ChangeRequest::Hold { reason }),
+        HOLD_RELEASED => Some(ChangeRequest::ReleaseHold { reason }),
+        _ => order_in(&root, partner, delivery).map(|new| ChangeRequest::Amend { new: Box::new(new), reason }),
     };
-    let change = id.zip(wanted).map(|(id, wanted)| OrderChange { order: OrderId::derive(&partner.id, &id), wanted });
+    let change =
+        id.zip(wanted).map(|(id, wanted)| OrderChange { order: OrderId::derive(&partner.id, &id), request: wanted });
     report.unless_wrong(change).map_err(Unmappable::Malformed)
 }
 

@@ -3,22 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use domain::order::{AllocatedLine, Component, Share, Source};
+use domain::order::{AllocatedLine, Component, LineQuantity, Source};
 use domain::{Quantity, Rejection, SiteCode};
 use engine::partner::CallFailure;
 use rust_decimal::Decimal;
 
 use crate::registry::Maps;
 
-/// The shares as the ERP knows them: kits as their parts, anything else as it is.
-pub(super) fn apart(shares: &[Share], maps: &Maps) -> Result<Vec<Share>, CallFailure> {
-    let mut all = Vec::with_capacity(shares.len());
-    for share in shares {
-        match maps.kit(&share.sku) {
-            None => all.push(share.clone()),
+/// The lines as the ERP knows them: kits as their parts, anything else as it is.
+pub(super) fn apart(lines: &[LineQuantity], maps: &Maps) -> Result<Vec<LineQuantity>, CallFailure> {
+    let mut all = Vec::with_capacity(lines.len());
+    for goods in lines {
+        match maps.kit(&goods.sku) {
+            None => all.push(goods.clone()),
             Some(components) => {
                 for component in components {
-                    all.push(part(share, component)?);
+                    all.push(part(goods, component)?);
                 }
             }
         }
@@ -26,19 +26,19 @@ pub(super) fn apart(shares: &[Share], maps: &Maps) -> Result<Vec<Share>, CallFai
     Ok(all)
 }
 
-/// What `share`, so many kits, needs of one component.
-fn part(share: &Share, component: &Component) -> Result<Share, CallFailure> {
+/// What `goods`, so many kits, needs of one component.
+fn part(goods: &LineQuantity, component: &Component) -> Result<LineQuantity, CallFailure> {
     let refuse = |why: &str| {
-        let why = format!("line {}: {why}", share.line);
+        let why = format!("line {}: {why}", goods.line);
         CallFailure::Refused(Rejection::new("KIT_NOT_WHOLE", why))
     };
-    let kits = share.quantity.amount();
+    let kits = goods.quantity.amount();
     if !kits.fract().is_zero() {
         return Err(refuse("a part of a kit cannot be taken apart"));
     }
     let amount = kits.checked_mul(per_kit(component)).ok_or_else(|| refuse("more parts than can be counted"))?;
-    let quantity = Quantity::new(amount, share.quantity.uom()).map_err(|_| refuse("more parts than can be counted"))?;
-    Ok(Share { line: share.line, sku: component.sku.clone(), quantity })
+    let quantity = Quantity::new(amount, goods.quantity.uom()).map_err(|_| refuse("more parts than can be counted"))?;
+    Ok(LineQuantity { line: goods.line, sku: component.sku.clone(), quantity })
 }
 
 pub(super) fn per_kit(component: &Component) -> Decimal {
@@ -52,9 +52,12 @@ pub(super) fn whole(amount: Decimal, component: &Component) -> Decimal {
 
 /// A kit's line from the lines of its components: a location has as many kits as it has of the component that it has least
 /// of, and what no location can put together is short.
-pub(super) fn together(share: &Share, parts: &[(&Component, AllocatedLine)]) -> Result<AllocatedLine, &'static str> {
-    let asked = share.quantity.amount();
-    let quantity = |kits: Decimal| Quantity::new(kits, share.quantity.uom()).map_err(|_| "a number of kits is none");
+pub(super) fn together(
+    goods: &LineQuantity,
+    parts: &[(&Component, AllocatedLine)],
+) -> Result<AllocatedLine, &'static str> {
+    let asked = goods.quantity.amount();
+    let quantity = |kits: Decimal| Quantity::new(kits, goods.quantity.uom()).map_err(|_| "a number of kits is none");
     let mut set_aside = asked;
     let mut at: BTreeMap<SiteCode, Vec<Decimal>> = BTreeMap::new();
     for (n, (component, line)) in parts.iter().enumerate() {
@@ -80,5 +83,5 @@ pub(super) fn together(share: &Share, parts: &[(&Component, AllocatedLine)]) -> 
             sources.push(Source { location, quantity: quantity(kits)? });
         }
     }
-    Ok(AllocatedLine { line: share.line, sources, short: quantity(asked - set_aside.min(could))?, asked: None })
+    Ok(AllocatedLine { line: goods.line, sources, short: quantity(asked - set_aside.min(could))?, asked: None })
 }

@@ -5,14 +5,14 @@ use std::num::NonZeroU32;
 
 use domain::fulfillment::{GoodsIssue, GoodsIssued};
 use domain::order::{
-    AllocatedLine, Allocation, AllocationRelease, AllocationRequest, Component, CreditApproved, CreditQuestion,
-    CreditRefused, InvoiceRequest, Invoiced, LinePrice, PriceQuestion, Quote, QuotedLine, Released, SalesOrder,
-    SalesOrderCancellation, Share, Source, StockQuestion,
+    AllocatedLine, Allocation, AllocationRequest, Component, CreditApproved, CreditQuery, CreditRefused, Deallocation,
+    InvoiceRequest, Invoiced, LinePrice, LineQuantity, PriceQuery, Quote, QuotedLine, Released, SalesOrder,
+    SalesOrderCancellation, Source, StockQuery,
 };
 use domain::{Currency, DocumentNumber, EffectRequest as _, Money, Quantity, Rejection, Uom};
 use engine::Code;
 use engine::delivery::Delivery;
-use engine::inbound::{OrderChange, Unmappable, Wanted};
+use engine::inbound::{ChangeRequest, OrderChange, Unmappable};
 use engine::partner::{Attempt, CallFailure, CreditAnswer, PriceAnswer, Secrets};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 
 use super::kits;
 use crate::exact::Exact;
-use crate::exchange::{Answer, Ask, Desk, FirstStep, Told};
+use crate::exchange::{Answer, CrmUpdated, FirstStep, HttpRequest, PartnerClient};
 use crate::fields::{self, Report};
 use crate::registry::{Maps, Partner};
 use crate::transport::{Method, Reply, Transport};
@@ -118,7 +118,7 @@ struct LocationQuantity {
 
 /// An item of GET /allocations
 #[derive(Deserialize)]
-struct KeptAllocation {
+struct ExistingAllocation {
     #[serde(default)]
     status: Option<String>,
     /// What was asked, as far as the ERP shows it.
@@ -127,7 +127,7 @@ struct KeptAllocation {
 
 /// What has to be undone of an item of GET /allocations
 #[derive(Deserialize)]
-struct Standing {
+struct RequestStatus {
     id: String,
     #[serde(default)]
     status: Option<String>,
@@ -175,7 +175,7 @@ struct BookedLine {
 
 /// An item of GET /sales-orders
 #[derive(Deserialize)]
-struct KeptSalesOrder {
+struct ExistingSalesOrder {
     number: DocumentNumber,
     #[serde(default)]
     status: Option<String>,
@@ -201,7 +201,7 @@ struct Issue<'a> {
 
 /// An item of GET /goods-issues
 #[derive(Deserialize)]
-struct KeptIssue {
+struct ExistingGoodsIssue {
     #[serde(default)]
     status: Option<String>,
     sales_order: String,
@@ -219,7 +219,7 @@ struct Bill<'a> {
 
 /// An item of GET /invoices
 #[derive(Deserialize)]
-struct KeptBill {
+struct ExistingInvoice {
     #[serde(default)]
     status: Option<String>,
     sales_order: String,
@@ -228,7 +228,7 @@ struct KeptBill {
 
 /// What has to be undone of an item of GET /sales-orders
 #[derive(Deserialize)]
-struct KeptNumber {
+struct ExistingNumber {
     number: DocumentNumber,
     #[serde(default)]
     status: Option<String>,
@@ -248,33 +248,33 @@ struct Billed {
 
 /// Asks for price and tax.
 pub(crate) async fn price<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
-    question: &PriceQuestion,
+    client: &PartnerClient<'_, S, T>,
+    query: &PriceQuery,
 ) -> Result<PriceAnswer, CallFailure> {
-    let maps = &desk.partner.maps;
+    let maps = &client.partner.maps;
     let prices = Prices {
-        customer: question.customer.as_str(),
-        currency: question.currency,
-        country: &question.destination.country,
-        region: &question.destination.region,
-        lines: question.lines.iter().map(|line| Line::ordered(line, maps)).collect(),
+        customer: query.customer.as_str(),
+        currency: query.currency,
+        country: &query.destination.country,
+        region: &query.destination.region,
+        lines: query.lines.iter().map(|line| Line::ordered(line, maps)).collect(),
     };
-    let ask = desk.write(Method::Post, desk.url(&["prices"])?, None, &prices)?;
-    match desk.ask(&ask).await? {
+    let ask = client.write(Method::Post, client.url(&["prices"])?, None, &prices)?;
+    match client.ask(&ask).await? {
         Answer::Done(reply) => {
-            let priced: Priced = desk.read(&reply)?;
-            quote(priced, question, maps).map(PriceAnswer::Quoted).map_err(|why| desk.garbage(why))
+            let priced: Priced = client.read(&reply)?;
+            quote(priced, query, maps).map(PriceAnswer::Quoted).map_err(|why| client.garbage(why))
         }
-        Answer::Unprocessable(reply) => Ok(PriceAnswer::Unpriceable(Told::of(&reply).into_rejection())),
+        Answer::Unprocessable(reply) => Ok(PriceAnswer::Unpriceable(CrmUpdated::of(&reply).into_rejection())),
         Answer::Conflict(reply) | Answer::Absent(reply) => Err(refused(&reply)),
     }
 }
 
 /// Every line of the question answered once, in the unit that stock is kept in.
-fn quote(priced: Priced, question: &PriceQuestion, maps: &Maps) -> Result<Quote, &'static str> {
+fn quote(priced: Priced, query: &PriceQuery, maps: &Maps) -> Result<Quote, &'static str> {
     let money = |amount: Exact| Money { amount: amount.0, currency: priced.currency };
-    let mut lines = Vec::with_capacity(question.lines.len());
-    for asked in &question.lines {
+    let mut lines = Vec::with_capacity(query.lines.len());
+    for asked in &query.lines {
         let line =
             only(&priced.lines, |line| line.line == asked.line.0.get()).ok_or("a line is not priced just once")?;
         let one = Ratio { numerator: NonZeroU32::MIN, denominator: NonZeroU32::MIN };
@@ -295,7 +295,7 @@ fn quote(priced: Priced, question: &PriceQuestion, maps: &Maps) -> Result<Quote,
         });
     }
     Ok(Quote {
-        revision: question.revision,
+        revision: query.revision,
         lines,
         subtotal: money(priced.subtotal),
         tax: money(priced.tax),
@@ -305,22 +305,22 @@ fn quote(priced: Priced, question: &PriceQuestion, maps: &Maps) -> Result<Quote,
 
 /// Asks for credit.
 pub(crate) async fn credit<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
-    question: &CreditQuestion,
+    client: &PartnerClient<'_, S, T>,
+    query: &CreditQuery,
 ) -> Result<CreditAnswer, CallFailure> {
     let check = CreditCheck {
-        customer: question.customer.as_str(),
-        amount: Exact(question.amount.amount),
-        currency: question.amount.currency,
-        reference: question.order.as_str(),
+        customer: query.customer.as_str(),
+        amount: Exact(query.amount.amount),
+        currency: query.amount.currency,
+        reference: query.order.as_str(),
     };
-    let ask = desk.write(Method::Post, desk.url(&["credit-checks"])?, None, &check)?;
-    match desk.ask(&ask).await? {
+    let ask = client.write(Method::Post, client.url(&["credit-checks"])?, None, &check)?;
+    match client.ask(&ask).await? {
         Answer::Done(reply) => {
-            let CreditChecked { decision, reason, valid_until } = desk.read(&reply)?;
+            let CreditChecked { decision, reason, valid_until } = client.read(&reply)?;
             let reason = reason.map_or_else(|| "the ERP named no reason".to_owned(), |r| engine::redact::text(&r));
             Ok(match decision {
-                Decision::Approved => CreditAnswer::Approved(CreditApproved { amount: question.amount, valid_until }),
+                Decision::Approved => CreditAnswer::Approved(CreditApproved { amount: query.amount, valid_until }),
                 Decision::Refused => CreditAnswer::Refused(CreditRefused { reason }),
             })
         }
@@ -330,73 +330,73 @@ pub(crate) async fn credit<S: Secrets, T: Transport>(
 
 /// Sets stock aside.
 pub(crate) async fn allocate<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     request: &AllocationRequest,
     attempt: Attempt,
 ) -> Result<Allocation, CallFailure> {
-    let maps = &desk.partner.maps;
+    let maps = &client.partner.maps;
     let reference = request.reference();
-    let lines = kits::apart(&request.lines, maps)?.iter().map(|share| Line::share(share, maps)).collect();
+    let lines = kits::apart(&request.lines, maps)?.iter().map(|goods| Line::line_quantity(goods, maps)).collect();
     let body = Allocate { reference: &reference, lines };
-    let same = |kept: &KeptAllocation| same_lines(&kept.lines, &body.lines);
+    let same = |existing: &ExistingAllocation| same_lines(&existing.lines, &body.lines);
     let document = Document { path: "allocations", reference: &reference, key: request.key() };
-    let reply = make(desk, &document, &body, attempt, same, |kept| kept.status.as_deref()).await?;
+    let reply = make(client, &document, &body, attempt, same, |existing| existing.status.as_deref()).await?;
     let Allocated { id, lines } = reply;
-    let number = id.parse().map_err(|_| desk.garbage("an allocation without a usable id"))?;
-    let line = |share: &Share| {
-        let line = allocated(share, &lines, maps)?;
+    let number = id.parse().map_err(|_| client.garbage("an allocation without a usable id"))?;
+    let line = |goods: &LineQuantity| {
+        let line = allocated(goods, &lines, maps)?;
         // The first asks for all of every line; only a later one has to say how much it asked for.
-        Ok(AllocatedLine { asked: (request.part > 1).then_some(share.quantity), ..line })
+        Ok(AllocatedLine { asked: (request.part > 1).then_some(goods.quantity), ..line })
     };
-    let lines = request.lines.iter().map(line).collect::<Result<_, &str>>().map_err(|why| desk.garbage(why))?;
+    let lines = request.lines.iter().map(line).collect::<Result<_, &str>>().map_err(|why| client.garbage(why))?;
     Ok(Allocation { part: request.part, number, lines })
 }
 
 /// Every line of the request answered once, in the request's unit; the parts of a kit each once.
-fn allocated(share: &Share, lines: &[LineAllocated], maps: &Maps) -> Result<AllocatedLine, &'static str> {
-    let of_line = |line: &LineAllocated| line.line == share.line.0.get();
-    let Some(components) = maps.kit(&share.sku) else {
-        return read_allocated(share, only(lines, of_line).ok_or("a line is not allocated just once")?, maps);
+fn allocated(goods: &LineQuantity, lines: &[LineAllocated], maps: &Maps) -> Result<AllocatedLine, &'static str> {
+    let of_line = |line: &LineAllocated| line.line == goods.line.0.get();
+    let Some(components) = maps.kit(&goods.sku) else {
+        return read_allocated(goods, only(lines, of_line).ok_or("a line is not allocated just once")?, maps);
     };
     let mut parts = Vec::with_capacity(components.len());
     for component in components {
         let named = |line: &LineAllocated| line.sku.as_deref() == Some(maps.their_sku(&component.sku));
         let line = only(lines, |line| of_line(line) && named(line)).ok_or("a kit's part is not allocated just once")?;
-        parts.push((component, read_allocated(share, line, maps)?));
+        parts.push((component, read_allocated(goods, line, maps)?));
     }
-    kits::together(share, &parts)
+    kits::together(goods, &parts)
 }
 
-fn read_allocated(share: &Share, line: &LineAllocated, maps: &Maps) -> Result<AllocatedLine, &'static str> {
+fn read_allocated(goods: &LineQuantity, line: &LineAllocated, maps: &Maps) -> Result<AllocatedLine, &'static str> {
     let quantity =
-        |amount: &Exact| Quantity::new(amount.0, share.quantity.uom()).map_err(|_| "an allocated quantity is none");
+        |amount: &Exact| Quantity::new(amount.0, goods.quantity.uom()).map_err(|_| "an allocated quantity is none");
     let source = |source: &LocationQuantity| {
         let location = maps.site(&source.location).map_err(|_| "a stock location without a usable name")?;
         Ok(Source { location, quantity: quantity(&source.quantity)? })
     };
     let sources = line.sources.iter().map(source).collect::<Result<_, &'static str>>()?;
-    Ok(AllocatedLine { line: share.line, sources, short: quantity(&line.short)?, asked: None })
+    Ok(AllocatedLine { line: goods.line, sources, short: quantity(&line.short)?, asked: None })
 }
 
 /// Asks how much there is. Lines share what a location has in their order, so that two of one product are not both promised it.
 pub(crate) async fn stock<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
-    question: &StockQuestion,
-) -> Result<Vec<Share>, CallFailure> {
-    let maps = &desk.partner.maps;
-    let lines = kits::apart(&question.lines, maps)?.iter().map(|share| Line::share(share, maps)).collect();
-    let body = StockCheck { reference: question.order.as_str(), lines };
-    let ask = desk.write(Method::Post, desk.url(&["stock-checks"])?, None, &body)?;
-    match desk.ask(&ask).await? {
+    client: &PartnerClient<'_, S, T>,
+    query: &StockQuery,
+) -> Result<Vec<LineQuantity>, CallFailure> {
+    let maps = &client.partner.maps;
+    let lines = kits::apart(&query.lines, maps)?.iter().map(|goods| Line::line_quantity(goods, maps)).collect();
+    let body = StockCheck { reference: query.order.as_str(), lines };
+    let ask = client.write(Method::Post, client.url(&["stock-checks"])?, None, &body)?;
+    match client.ask(&ask).await? {
         Answer::Done(reply) => {
-            let Items { items } = desk.read::<Items<OnHand>>(&reply)?;
-            available(&question.lines, items, maps).map_err(|why| desk.garbage(why))
+            let Items { items } = client.read::<Items<OnHand>>(&reply)?;
+            available(&query.lines, items, maps).map_err(|why| client.garbage(why))
         }
         Answer::Unprocessable(reply) | Answer::Conflict(reply) | Answer::Absent(reply) => Err(refused(&reply)),
     }
 }
 
-fn available(asked: &[Share], items: Vec<OnHand>, maps: &Maps) -> Result<Vec<Share>, &'static str> {
+fn available(asked: &[LineQuantity], items: Vec<OnHand>, maps: &Maps) -> Result<Vec<LineQuantity>, &'static str> {
     let mut on_hand: BTreeMap<String, BTreeMap<(String, Uom), Decimal>> = BTreeMap::new();
     for OnHand { sku, location, available, uom } in items {
         let uom = maps.unit(&uom).map_err(|_| "a unit of stock is none")?;
@@ -406,12 +406,12 @@ fn available(asked: &[Share], items: Vec<OnHand>, maps: &Maps) -> Result<Vec<Sha
         *on_hand = sum.ok_or("more stock than can be counted")?;
     }
     let mut there = Vec::with_capacity(asked.len());
-    for share in asked {
-        let itself = [Component { sku: share.sku.clone(), per_kit: NonZeroU32::MIN }];
-        let kit = maps.kit(&share.sku);
+    for goods in asked {
+        let itself = [Component { sku: goods.sku.clone(), per_kit: NonZeroU32::MIN }];
+        let kit = maps.kit(&goods.sku);
         let components = kit.unwrap_or(&itself);
-        let key = |component: &Component| (maps.their_sku(&component.sku).to_owned(), share.quantity.uom());
-        let mut left = share.quantity.amount();
+        let key = |component: &Component| (maps.their_sku(&component.sku).to_owned(), goods.quantity.uom());
+        let mut left = goods.quantity.amount();
         for stock in on_hand.values_mut() {
             let of = |component: &Component| {
                 let amount = stock.get(&key(component)).copied().unwrap_or_default();
@@ -425,33 +425,37 @@ fn available(asked: &[Share], items: Vec<OnHand>, maps: &Maps) -> Result<Vec<Sha
             }
             left -= take;
         }
-        let quantity = Quantity::new(share.quantity.amount() - left, share.quantity.uom());
-        there.push(Share { quantity: quantity.map_err(|_| "a quantity of stock is none")?, ..share.clone() });
+        let quantity = Quantity::new(goods.quantity.amount() - left, goods.quantity.uom());
+        there.push(LineQuantity { quantity: quantity.map_err(|_| "a quantity of stock is none")?, ..goods.clone() });
     }
-    there.retain(|share| !share.quantity.is_zero());
+    there.retain(|goods| !goods.quantity.is_zero());
     Ok(there)
 }
 
 /// Gives stock back: all that stands under the reference.
-pub(crate) async fn release_allocation<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
-    request: &AllocationRelease,
+pub(crate) async fn deallocate<S: Secrets, T: Transport>(
+    client: &PartnerClient<'_, S, T>,
+    request: &Deallocation,
 ) -> Result<(), CallFailure> {
-    let then_wait = desk.settling(request.sent_until)?;
-    for item in standing(desk, "allocations", &request.reference()).await? {
-        let Standing { id, status } = read_item(desk, &item)?;
+    let then_wait = client.settling(request.sent_until)?;
+    for item in request_status(client, "allocations", &request.reference()).await? {
+        let RequestStatus { id, status } = read_item(client, &item)?;
         if !is_undone(status.as_deref()) {
-            undo(desk, &["allocations", &id, "release"], &format!("{}/{id}", request.key())).await?;
+            undo(client, &["allocations", &id, "release"], &format!("{}/{id}", request.key())).await?;
         }
     }
     // What is not shown yet may still stand there.
-    desk.absent(then_wait)
+    client.absent(then_wait)
 }
 
 /// Does what undoes a document. One that is gone by now has nothing to undo.
-async fn undo<S: Secrets, T: Transport>(desk: &Desk<'_, S, T>, path: &[&str], key: &str) -> Result<(), CallFailure> {
-    let ask = Ask { body: vec![], ..desk.write(Method::Post, desk.url(path)?, Some(key.to_owned()), &())? };
-    match desk.ask(&ask).await? {
+async fn undo<S: Secrets, T: Transport>(
+    client: &PartnerClient<'_, S, T>,
+    path: &[&str],
+    key: &str,
+) -> Result<(), CallFailure> {
+    let ask = HttpRequest { body: vec![], ..client.write(Method::Post, client.url(path)?, Some(key.to_owned()), &())? };
+    match client.ask(&ask).await? {
         Answer::Done(_) | Answer::Absent(_) => Ok(()),
         Answer::Conflict(reply) | Answer::Unprocessable(reply) => Err(refused(&reply)),
     }
@@ -466,11 +470,11 @@ const MOST_LOOKS: u32 = 3;
 
 /// Creates the sales order; one that was amended is looked for first, and changed where it stands with an older content.
 pub(crate) async fn create_sales_order<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     order: &SalesOrder,
     attempt: Attempt,
 ) -> Result<Released, CallFailure> {
-    let maps = &desk.partner.maps;
+    let maps = &client.partner.maps;
     let line = |line: &LinePrice| {
         let Line { line: number, sku, quantity, uom } = Line::of(line.line, &line.sku, line.quantity, maps);
         let (unit_price, amount, tax) = (Exact(line.unit_price), Exact(line.amount), Exact(line.tax));
@@ -487,68 +491,69 @@ pub(crate) async fn create_sales_order<S: Secrets, T: Transport>(
         lines: order.lines.iter().map(line).collect(),
         ship_to,
     };
-    let same = |kept: &KeptSalesOrder| {
-        kept.revision == body.revision
-            && kept.customer == body.customer
-            && kept.customer_po == body.customer_po
-            && kept.currency == body.currency
-            && kept.total.0 == body.total.0
-            && same_booked(&kept.lines, &body.lines)
+    let same = |existing: &ExistingSalesOrder| {
+        existing.revision == body.revision
+            && existing.customer == body.customer
+            && existing.customer_po == body.customer_po
+            && existing.currency == body.currency
+            && existing.total.0 == body.total.0
+            && same_booked(&existing.lines, &body.lines)
     };
     let document = Document { path: "sales-orders", reference: order.order.as_str(), key: order.key() };
     let number = if order.revision == 0 {
-        let made: Numbered = make(desk, &document, &body, attempt, same, |kept| kept.status.as_deref()).await?;
+        let made: Numbered =
+            make(client, &document, &body, attempt, same, |existing| existing.status.as_deref()).await?;
         made.number
     } else {
-        revise(desk, &document, &body, attempt, same).await?
+        revise(client, &document, &body, attempt, same).await?
     };
     Ok(Released { sales_order: number, revision: order.revision })
 }
 
 /// Brings the sales order that stands under the reference to what `body` says, or makes it where none stands.
 async fn revise<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     document: &Document<'_>,
     body: &Book<'_>,
     attempt: Attempt,
-    same: impl Fn(&KeptSalesOrder) -> bool,
+    same: impl Fn(&ExistingSalesOrder) -> bool,
 ) -> Result<DocumentNumber, CallFailure> {
     let then_wait = match attempt {
-        Attempt::First => desk.settling(None)?,
-        Attempt::Repeat { over_by } => desk.settling(Some(over_by))?,
+        Attempt::First => client.settling(None)?,
+        Attempt::Repeat { over_by } => client.settling(Some(over_by))?,
     };
     for _ in 0..MOST_LOOKS {
-        let (items, etag) = standing_as_of(desk, document.path, document.reference).await?;
+        let (items, etag) = request_status_as_of(client, document.path, document.reference).await?;
         let mut open = Vec::with_capacity(items.len());
         for item in items {
-            let kept: KeptSalesOrder = read_item(desk, &item)?;
-            if !is_undone(kept.status.as_deref()) {
-                open.push(kept);
+            let existing: ExistingSalesOrder = read_item(client, &item)?;
+            if !is_undone(existing.status.as_deref()) {
+                open.push(existing);
             }
         }
-        if let Some(kept) = open.iter().find(|kept| same(kept)) {
-            return Ok(kept.number.clone());
+        if let Some(existing) = open.iter().find(|existing| same(existing)) {
+            return Ok(existing.number.clone());
         }
-        let kept = match open.as_slice() {
+        let existing = match open.as_slice() {
             [] => {
-                desk.absent(then_wait)?;
-                return post(desk, document, body, &same).await;
+                client.absent(then_wait)?;
+                return post(client, document, body, &same).await;
             }
-            [kept] if kept.revision > body.revision => {
-                let why = format!("{} has revision {} already", kept.number, kept.revision);
+            [existing] if existing.revision > body.revision => {
+                let why = format!("{} has revision {} already", existing.number, existing.revision);
                 return Err(CallFailure::Refused(Rejection::new("STALE_REVISION", why)));
             }
-            [kept] if kept.revision < body.revision => kept,
+            [existing] if existing.revision < body.revision => existing,
             [..] => return Err(differs(document)),
         };
-        let Some(etag) = kept.etag.clone().or(etag) else {
-            return Err(desk.garbage("a sales order without an etag cannot be changed safely"));
+        let Some(etag) = existing.etag.clone().or(etag) else {
+            return Err(client.garbage("a sales order without an etag cannot be changed safely"));
         };
-        let url = desk.url(&[document.path, kept.number.as_str()])?;
-        let mut ask = desk.write(Method::Put, url, Some(document.key.clone()), body)?;
+        let url = client.url(&[document.path, existing.number.as_str()])?;
+        let mut ask = client.write(Method::Put, url, Some(document.key.clone()), body)?;
         ask.headers.push(("if-match", etag));
-        match desk.ask(&ask).await? {
-            Answer::Done(reply) => return desk.read::<Numbered>(&reply).map(|changed| changed.number),
+        match client.ask(&ask).await? {
+            Answer::Done(reply) => return client.read::<Numbered>(&reply).map(|changed| changed.number),
             // Somebody else changed it meanwhile; what it says now decides anew.
             Answer::Conflict(reply) if reply.status == 412 => {}
             Answer::Conflict(reply) | Answer::Unprocessable(reply) | Answer::Absent(reply) => {
@@ -562,24 +567,25 @@ async fn revise<S: Secrets, T: Transport>(
 
 /// Makes the sales order that nobody made under this reference.
 async fn post<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     document: &Document<'_>,
     body: &Book<'_>,
-    same: impl Fn(&KeptSalesOrder) -> bool,
+    same: impl Fn(&ExistingSalesOrder) -> bool,
 ) -> Result<DocumentNumber, CallFailure> {
-    let made: Numbered = make(desk, document, body, Attempt::First, same, |kept| kept.status.as_deref()).await?;
+    let made: Numbered =
+        make(client, document, body, Attempt::First, same, |existing| existing.status.as_deref()).await?;
     Ok(made.number)
 }
 
 /// Cancels whatever stands under the order's reference.
 pub(crate) async fn cancel_sales_order<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     request: &SalesOrderCancellation,
 ) -> Result<Option<DocumentNumber>, CallFailure> {
-    let then_wait = desk.settling(request.sent_until)?;
+    let then_wait = client.settling(request.sent_until)?;
     let (mut open, mut gone) = (Vec::new(), Vec::new());
-    for item in standing(desk, "sales-orders", request.order.as_str()).await? {
-        let KeptNumber { number, status } = read_item(desk, &item)?;
+    for item in request_status(client, "sales-orders", request.order.as_str()).await? {
+        let ExistingNumber { number, status } = read_item(client, &item)?;
         if is_undone(status.as_deref()) { gone.push(number) } else { open.push(number) }
     }
     // One that was made is not yet shown by every ERP.
@@ -590,9 +596,9 @@ pub(crate) async fn cancel_sales_order<S: Secrets, T: Transport>(
         open.push(known.clone());
     }
     for number in &open {
-        undo(desk, &["sales-orders", number.as_str(), "cancel"], &format!("{}/{number}", request.key())).await?;
+        undo(client, &["sales-orders", number.as_str(), "cancel"], &format!("{}/{number}", request.key())).await?;
     }
-    desk.absent(then_wait)?;
+    client.absent(then_wait)?;
     Ok(open.into_iter().chain(gone).next())
 }
 
@@ -612,39 +618,43 @@ fn same_booked(one: &[BookedLine], other: &[BookedLine]) -> bool {
 
 /// Posts a goods issue.
 pub(crate) async fn post_goods_issue<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     issue: &GoodsIssue,
     attempt: Attempt,
 ) -> Result<GoodsIssued, CallFailure> {
-    let maps = &desk.partner.maps;
+    let maps = &client.partner.maps;
     let reference = issue.reference();
     let body = Issue {
         reference: reference.clone(),
         sales_order: issue.sales_order.as_str(),
         site: maps.their_site(&issue.site),
-        lines: kits::apart(&issue.lines, maps)?.iter().map(|share| Line::share(share, maps)).collect(),
+        lines: kits::apart(&issue.lines, maps)?.iter().map(|goods| Line::line_quantity(goods, maps)).collect(),
     };
-    let same = |kept: &KeptIssue| {
-        kept.sales_order == body.sales_order && kept.site == body.site && same_lines(&kept.lines, &body.lines)
+    let same = |existing: &ExistingGoodsIssue| {
+        existing.sales_order == body.sales_order
+            && existing.site == body.site
+            && same_lines(&existing.lines, &body.lines)
     };
     let document = Document { path: "goods-issues", reference: &reference, key: issue.key() };
-    let made: Numbered = make(desk, &document, &body, attempt, same, |kept| kept.status.as_deref()).await?;
+    let made: Numbered = make(client, &document, &body, attempt, same, |existing| existing.status.as_deref()).await?;
     Ok(GoodsIssued { package: issue.package.clone(), document: made.number, lines: issue.lines.clone() })
 }
 
 /// Invoices.
 pub(crate) async fn invoice<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     request: &InvoiceRequest,
     attempt: Attempt,
 ) -> Result<Invoiced, CallFailure> {
-    let maps = &desk.partner.maps;
+    let maps = &client.partner.maps;
     // Lines are named as the sales order has them: a kit that was ordered is billed as one.
-    let lines = request.lines.iter().map(|share| Line::share(share, maps)).collect();
+    let lines = request.lines.iter().map(|goods| Line::line_quantity(goods, maps)).collect();
     let body = Bill { reference: request.order.as_str(), sales_order: request.sales_order.as_str(), lines };
-    let same = |kept: &KeptBill| kept.sales_order == body.sales_order && same_lines(&kept.lines, &body.lines);
+    let same = |existing: &ExistingInvoice| {
+        existing.sales_order == body.sales_order && same_lines(&existing.lines, &body.lines)
+    };
     let document = Document { path: "invoices", reference: request.order.as_str(), key: request.key() };
-    let made: Billed = make(desk, &document, &body, attempt, same, |kept| kept.status.as_deref()).await?;
+    let made: Billed = make(client, &document, &body, attempt, same, |existing| existing.status.as_deref()).await?;
     Ok(Invoiced { invoice: made.number, total: Money { amount: made.total.0, currency: made.currency } })
 }
 
@@ -658,25 +668,25 @@ struct Document<'a> {
 /// Makes a document, or finds the one that was made before. What is found counts only if it says the `same`; a document
 /// that was taken back (`status` says so) is none.
 async fn make<S: Secrets, T: Transport, K: DeserializeOwned, M: DeserializeOwned>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     document: &Document<'_>,
     body: &impl Serialize,
     attempt: Attempt,
     same: impl Fn(&K) -> bool,
     status: impl for<'k> Fn(&'k K) -> Option<&'k str>,
 ) -> Result<M, CallFailure> {
-    if let FirstStep::Look { then_wait } = desk.first_step(attempt)? {
-        if let Some(found) = look(desk, document, &same, &status).await? {
+    if let FirstStep::Look { then_wait } = client.first_step(attempt)? {
+        if let Some(found) = look(client, document, &same, &status).await? {
             return Ok(found);
         }
-        desk.absent(then_wait)?;
+        client.absent(then_wait)?;
     }
-    let ask = desk.write(Method::Post, desk.url(&[document.path])?, Some(document.key.clone()), body)?;
-    match desk.ask(&ask).await? {
-        Answer::Done(reply) => desk.read(&reply),
-        Answer::Conflict(reply) if Told::of(&reply).code == "KEY_REUSED" => {
-            let found = look(desk, document, &same, &status).await?;
-            found.ok_or_else(|| desk.garbage("the key is taken, and nothing stands under the reference"))
+    let ask = client.write(Method::Post, client.url(&[document.path])?, Some(document.key.clone()), body)?;
+    match client.ask(&ask).await? {
+        Answer::Done(reply) => client.read(&reply),
+        Answer::Conflict(reply) if CrmUpdated::of(&reply).code == "KEY_REUSED" => {
+            let found = look(client, document, &same, &status).await?;
+            found.ok_or_else(|| client.garbage("the key is taken, and nothing stands under the reference"))
         }
         Answer::Conflict(reply) | Answer::Unprocessable(reply) | Answer::Absent(reply) => Err(refused(&reply)),
     }
@@ -684,19 +694,19 @@ async fn make<S: Secrets, T: Transport, K: DeserializeOwned, M: DeserializeOwned
 
 /// What stands under the document's reference.
 async fn look<S: Secrets, T: Transport, K: DeserializeOwned, M: DeserializeOwned>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     document: &Document<'_>,
     same: impl Fn(&K) -> bool,
     status: impl for<'k> Fn(&'k K) -> Option<&'k str>,
 ) -> Result<Option<M>, CallFailure> {
     let mut other = false;
-    for item in standing(desk, document.path, document.reference).await? {
-        let kept: K = read_item(desk, &item)?;
-        if is_undone(status(&kept)) {
+    for item in request_status(client, document.path, document.reference).await? {
+        let existing: K = read_item(client, &item)?;
+        if is_undone(status(&existing)) {
             continue;
         }
-        if same(&kept) {
-            return read_item(desk, &item).map(Some);
+        if same(&existing) {
+            return read_item(client, &item).map(Some);
         }
         other = true;
     }
@@ -709,25 +719,25 @@ fn differs(document: &Document<'_>) -> CallFailure {
 }
 
 /// Every document that was ever made under `reference`.
-async fn standing<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+async fn request_status<S: Secrets, T: Transport>(
+    client: &PartnerClient<'_, S, T>,
     path: &str,
     reference: &str,
 ) -> Result<Vec<Box<RawValue>>, CallFailure> {
-    standing_as_of(desk, path, reference).await.map(|(items, _)| items)
+    request_status_as_of(client, path, reference).await.map(|(items, _)| items)
 }
 
 /// The same, with the answer's `ETag`.
-async fn standing_as_of<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+async fn request_status_as_of<S: Secrets, T: Transport>(
+    client: &PartnerClient<'_, S, T>,
     path: &str,
     reference: &str,
 ) -> Result<(Vec<Box<RawValue>>, Option<String>), CallFailure> {
-    let mut url = desk.url(&[path])?;
+    let mut url = client.url(&[path])?;
     url.query_pairs_mut().append_pair("reference", reference);
-    match desk.ask(&desk.get(url)).await? {
+    match client.ask(&client.get(url)).await? {
         Answer::Done(reply) => {
-            let Items { items } = desk.read::<Items<Box<RawValue>>>(&reply)?;
+            let Items { items } = client.read::<Items<Box<RawValue>>>(&reply)?;
             Ok((items, reply.header("etag").map(str::to_owned)))
         }
         Answer::Absent(_) => Ok((vec![], None)),
@@ -736,10 +746,10 @@ async fn standing_as_of<S: Secrets, T: Transport>(
 }
 
 fn read_item<S: Secrets, T: Transport, D: DeserializeOwned>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     item: &RawValue,
 ) -> Result<D, CallFailure> {
-    serde_json::from_str(item.get()).map_err(|error| desk.garbage(&engine::redact::json_error(&error)))
+    serde_json::from_str(item.get()).map_err(|error| client.garbage(&engine::redact::json_error(&error)))
 }
 
 /// Reads what the ERP wants of an order: its own people hold orders, too.
@@ -753,18 +763,18 @@ pub(crate) fn read_change(_: &Partner, delivery: &Delivery) -> Result<OrderChang
     let data = root.at("data");
     let reason = fields::reason(&data.at("reason"));
     let wanted = match root.at("type").text() {
-        Some("order.held") => Wanted::Hold { reason },
-        Some("order.hold_released") => Wanted::ReleaseHold { reason },
+        Some("order.held") => ChangeRequest::Hold { reason },
+        Some("order.hold_released") => ChangeRequest::ReleaseHold { reason },
         Some("test" | "ping") => return Err(Unmappable::Unrelated("a test message")),
         Some(other) => return Err(Unmappable::UnknownTopic(fields::topic(other))),
         None => return report.unless_wrong(None).map_err(Unmappable::Malformed),
     };
     let order = data.object().and_then(|_| data.at("reference").parse());
-    report.unless_wrong(order.map(|order| OrderChange { order, wanted })).map_err(Unmappable::Malformed)
+    report.unless_wrong(order.map(|order| OrderChange { order, request: wanted })).map_err(Unmappable::Malformed)
 }
 
 fn refused(reply: &Reply) -> CallFailure {
-    CallFailure::Refused(Told::of(reply).into_rejection())
+    CallFailure::Refused(CrmUpdated::of(reply).into_rejection())
 }
 
 /// The one that fits; `None` where none or several do.

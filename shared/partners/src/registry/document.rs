@@ -9,7 +9,7 @@ use domain::order::{Component, ServiceLevel, ShortPolicy, Traced};
 use domain::routing::{Promise, Site, Territory};
 use domain::{PartnerId, Sku};
 use engine::delivery::Role;
-use engine::gate::{Limits, Rate};
+use engine::partner_health::{Limits, Rate};
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use serde_json::Value;

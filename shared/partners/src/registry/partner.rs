@@ -3,7 +3,7 @@
 use domain::PartnerId;
 use domain::routing::Site;
 use engine::delivery::Role;
-use engine::gate::Limits;
+use engine::partner_health::Limits;
 use jiff::tz::TimeZone;
 use url::Url;
 

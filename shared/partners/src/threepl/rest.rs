@@ -6,7 +6,7 @@ use domain::fulfillment::{
     Accepted, Closed, FulfillmentRequest, Inquiry, Milestone, MilestoneKind, Packed, Rejected, TracedGoods, Voided,
     Withdrawal, Withdrawn,
 };
-use domain::order::{ServiceLevel, Share};
+use domain::order::{LineQuantity, ServiceLevel};
 use domain::party::Party;
 use domain::{EffectRequest as _, FulfillmentCommand, FulfillmentId, LineNo, PackageId, Quantity, Rejection, Serial};
 use engine::delivery::Delivery;
@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Answer, Ask, Desk, FirstStep, Told, bare, without};
+use crate::exchange::{Answer, CrmUpdated, FirstStep, HttpRequest, PartnerClient, bare, without};
 use crate::fields::{self, Place, Report};
 use crate::registry::{Fill, Maps, Meaning, Partner, milestone};
 use crate::times::{self, Moment};
@@ -45,7 +45,7 @@ struct Requested {
 
 /// An item of GET /fulfillments
 #[derive(Deserialize)]
-struct Kept {
+struct Existing {
     id: String,
     status: Option<String>,
     reason: Option<String>,
@@ -64,12 +64,12 @@ struct Named {
 
 /// Asks the warehouse to ship.
 pub(crate) async fn request<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     request: &FulfillmentRequest,
     party: &Party,
     attempt: Attempt,
 ) -> Result<WarehouseAnswer, CallFailure> {
-    let maps = &desk.partner.maps;
+    let maps = &client.partner.maps;
     let level = match request.service_level {
         ServiceLevel::Standard => "standard",
         ServiceLevel::Expedited => "expedited",
@@ -78,35 +78,35 @@ pub(crate) async fn request<S: Secrets, T: Transport>(
         reference: request.fulfillment.to_string(),
         site: maps.their_site(&request.site),
         service_level: maps.their_service_level(request.service_level).unwrap_or(level),
-        fill: match desk.partner.fill {
+        fill: match client.partner.fill {
             Fill::Partial => None,
             Fill::Whole => Some("whole"),
         },
         ship_to: Address::from(party),
-        lines: request.lines.iter().map(|share| Line::share(share, maps)).collect(),
+        lines: request.lines.iter().map(|goods| Line::line_quantity(goods, maps)).collect(),
     };
-    if let FirstStep::Look { then_wait } = desk.first_step(attempt)? {
-        if let Some(found) = look(desk, &body, party).await? {
+    if let FirstStep::Look { then_wait } = client.first_step(attempt)? {
+        if let Some(found) = look(client, &body, party).await? {
             return Ok(found);
         }
-        desk.absent(then_wait)?;
+        client.absent(then_wait)?;
     }
-    let ask = desk.write(Method::Post, desk.url(&["fulfillments"])?, Some(request.key()), &body)?;
-    match desk.ask(&ask).await? {
+    let ask = client.write(Method::Post, client.url(&["fulfillments"])?, Some(request.key()), &body)?;
+    match client.ask(&ask).await? {
         Answer::Done(reply) => {
-            let Requested { id, status, reason } = desk.read(&reply)?;
-            answer(desk, &id, status.as_deref(), reason.map(|reason| without(&reason, party)))
+            let Requested { id, status, reason } = client.read(&reply)?;
+            answer(client, &id, status.as_deref(), reason.map(|reason| without(&reason, party)))
         }
         Answer::Unprocessable(reply) => {
-            let told = Told::with(&reply, |words| without(words, party));
+            let told = CrmUpdated::with(&reply, |words| without(words, party));
             if told.code == "REJECTED" {
                 return Ok(WarehouseAnswer::Rejected(Rejected { reason: told.reason }));
             }
             Err(CallFailure::Refused(told.into_rejection()))
         }
-        Answer::Conflict(reply) if Told::of(&reply).code == "KEY_REUSED" => {
-            let found = look(desk, &body, party).await?;
-            found.ok_or_else(|| desk.garbage("the key is taken, and nothing stands under the reference"))
+        Answer::Conflict(reply) if CrmUpdated::of(&reply).code == "KEY_REUSED" => {
+            let found = look(client, &body, party).await?;
+            found.ok_or_else(|| client.garbage("the key is taken, and nothing stands under the reference"))
         }
         Answer::Conflict(reply) | Answer::Absent(reply) => Err(refused(&reply, party)),
     }
@@ -114,128 +114,133 @@ pub(crate) async fn request<S: Secrets, T: Transport>(
 
 /// What stands under our reference.
 async fn look<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     body: &Request<'_>,
     party: &Party,
 ) -> Result<Option<WarehouseAnswer>, CallFailure> {
-    let mut url = desk.url(&["fulfillments"])?;
+    let mut url = client.url(&["fulfillments"])?;
     url.query_pairs_mut().append_pair("reference", &body.reference);
-    let reply = match desk.ask(&desk.get(url)).await? {
+    let reply = match client.ask(&client.get(url)).await? {
         Answer::Done(reply) => reply,
         Answer::Absent(_) => return Ok(None),
         Answer::Conflict(reply) | Answer::Unprocessable(reply) => return Err(refused(&reply, party)),
     };
-    let Items { items } = desk.read::<Items<Kept>>(&reply)?;
-    let live: Vec<Kept> = items.into_iter().filter(|kept| kept.status.as_deref() != Some("cancelled")).collect();
-    let same = |kept: &&Kept| {
-        same_lines(&kept.lines, &body.lines)
-            && kept.site.as_ref().is_none_or(|site| site == body.site)
-            && kept.ship_to.as_ref().is_none_or(|address| *address == body.ship_to)
+    let Items { items } = client.read::<Items<Existing>>(&reply)?;
+    let live: Vec<Existing> =
+        items.into_iter().filter(|existing| existing.status.as_deref() != Some("cancelled")).collect();
+    let same = |existing: &&Existing| {
+        same_lines(&existing.lines, &body.lines)
+            && existing.site.as_ref().is_none_or(|site| site == body.site)
+            && existing.ship_to.as_ref().is_none_or(|address| *address == body.ship_to)
     };
     match live.iter().find(same) {
-        Some(kept) => {
-            let reason = kept.reason.as_ref().map(|reason| without(reason, party));
-            answer(desk, &kept.id, kept.status.as_deref(), reason).map(Some)
+        Some(existing) => {
+            let reason = existing.reason.as_ref().map(|reason| without(reason, party));
+            answer(client, &existing.id, existing.status.as_deref(), reason).map(Some)
         }
         None if live.is_empty() => Ok(None),
         None => {
-            let why = format!("the fulfilment of {} says something else than ours", body.reference);
+            let why = format!("the fulfillment of {} says something else than ours", body.reference);
             Err(CallFailure::Refused(Rejection::new(domain::workflow::DUPLICATE_DIFFERS, why)))
         }
     }
 }
 
-/// Asks for a share back.
+/// Asks for a fulfillment back.
 pub(crate) async fn withdraw<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     withdrawal: &Withdrawal,
 ) -> Result<WithdrawalAnswer, CallFailure> {
     if let Some(reference) = &withdrawal.reference {
-        return cancel(desk, withdrawal, reference.as_str()).await;
+        return cancel(client, withdrawal, reference.as_str()).await;
     }
-    let then_wait = desk.settling(withdrawal.sent_until)?;
-    let kept = read_kept::<_, _, Named>(desk, &withdrawal.fulfillment).await?;
+    let then_wait = client.settling(withdrawal.sent_until)?;
+    let existing = read_kept::<_, _, Named>(client, &withdrawal.fulfillment).await?;
     let (over, live): (Vec<Named>, Vec<Named>) =
-        kept.into_iter().partition(|kept| matches!(kept.status.as_deref(), Some("cancelled" | "rejected")));
+        existing.into_iter().partition(|existing| matches!(existing.status.as_deref(), Some("cancelled" | "rejected")));
     let mut answer = None;
-    for kept in &live {
-        match cancel(desk, withdrawal, &kept.id).await? {
+    for existing in &live {
+        match cancel(client, withdrawal, &existing.id).await? {
             WithdrawalAnswer::Withdrawn(withdrawn) => answer = Some(withdrawn),
             WithdrawalAnswer::TooLate(why) => return Ok(WithdrawalAnswer::TooLate(why)),
         }
     }
-    desk.absent(then_wait)?;
-    let gone = over.first().map(|kept| withdrawn(desk, &kept.id)).transpose()?;
+    client.absent(then_wait)?;
+    let gone = over.first().map(|existing| withdrawn(client, &existing.id)).transpose()?;
     Ok(WithdrawalAnswer::Withdrawn(answer.or(gone).unwrap_or(Withdrawn { reference: None })))
 }
 
-/// Cancels one fulfilment. One that is cancelled already is cancelled.
+/// Cancels one fulfillment. One that is cancelled already is cancelled.
 async fn cancel<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     withdrawal: &Withdrawal,
     id: &str,
 ) -> Result<WithdrawalAnswer, CallFailure> {
     let key = Some(format!("{}/{id}", withdrawal.key()));
-    let ask = Ask { body: vec![], ..desk.write(Method::Post, desk.url(&["fulfillments", id, "cancel"])?, key, &())? };
-    match desk.ask(&ask).await? {
-        Answer::Done(_) => withdrawn(desk, id).map(WithdrawalAnswer::Withdrawn),
-        Answer::Conflict(reply) if Told::of(&reply).code == "TOO_LATE" => {
-            Ok(WithdrawalAnswer::TooLate(Told::with(&reply, bare).into_rejection()))
+    let ask = HttpRequest {
+        body: vec![],
+        ..client.write(Method::Post, client.url(&["fulfillments", id, "cancel"])?, key, &())?
+    };
+    match client.ask(&ask).await? {
+        Answer::Done(_) => withdrawn(client, id).map(WithdrawalAnswer::Withdrawn),
+        Answer::Conflict(reply) if CrmUpdated::of(&reply).code == "TOO_LATE" => {
+            Ok(WithdrawalAnswer::TooLate(CrmUpdated::with(&reply, bare).into_rejection()))
         }
         Answer::Conflict(reply) | Answer::Unprocessable(reply) | Answer::Absent(reply) => {
-            Err(CallFailure::Refused(Told::with(&reply, bare).into_rejection()))
+            Err(CallFailure::Refused(CrmUpdated::with(&reply, bare).into_rejection()))
         }
     }
 }
 
-fn withdrawn<S: Secrets, T: Transport>(desk: &Desk<'_, S, T>, id: &str) -> Result<Withdrawn, CallFailure> {
-    let reference = id.parse().map_err(|_| desk.garbage("a fulfilment without a usable id"))?;
+fn withdrawn<S: Secrets, T: Transport>(client: &PartnerClient<'_, S, T>, id: &str) -> Result<Withdrawn, CallFailure> {
+    let reference = id.parse().map_err(|_| client.garbage("a fulfillment without a usable id"))?;
     Ok(Withdrawn { reference: Some(reference) })
 }
 
-/// Asks how a share stands. What it tells is read by what reads the messages, so that a poll behind them says nothing new.
+/// Asks how a fulfillment stands. What it tells is read by what reads the messages, so that a poll behind them says nothing new.
 pub(crate) async fn inquire<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     inquiry: &Inquiry,
 ) -> Result<Vec<FulfillmentCommand>, CallFailure> {
-    let kept = read_kept::<_, _, serde_json::Value>(desk, &inquiry.fulfillment).await?;
+    let existing = read_kept::<_, _, serde_json::Value>(client, &inquiry.fulfillment).await?;
     let report = Report::default();
-    let now = desk.cx.now;
-    let read = kept.iter().map(|kept| stands(&report.root(kept), desk.partner, now)).collect::<Option<Vec<_>>>();
+    let now = client.cx.now;
+    let read =
+        existing.iter().map(|existing| stands(&report.root(existing), client.partner, now)).collect::<Option<Vec<_>>>();
     let commands = report.unless_wrong(read).map_err(|offences| {
         let places = offences.iter().map(|o| format!("{}: {}", o.pointer, o.detail)).collect::<Vec<_>>();
-        desk.garbage(&places.join("; "))
+        client.garbage(&places.join("; "))
     })?;
     Ok(commands.into_iter().flatten().collect())
 }
 
-/// Every fulfilment under our reference.
+/// Every fulfillment under our reference.
 async fn read_kept<S: Secrets, T: Transport, K: DeserializeOwned>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     fulfillment: &FulfillmentId,
 ) -> Result<Vec<K>, CallFailure> {
-    let mut url = desk.url(&["fulfillments"])?;
+    let mut url = client.url(&["fulfillments"])?;
     url.query_pairs_mut().append_pair("reference", &fulfillment.to_string());
-    match desk.ask(&desk.get(url)).await? {
-        Answer::Done(reply) => desk.read::<Items<K>>(&reply).map(|found| found.items),
+    match client.ask(&client.get(url)).await? {
+        Answer::Done(reply) => client.read::<Items<K>>(&reply).map(|found| found.items),
         Answer::Absent(_) => Ok(vec![]),
         Answer::Conflict(reply) | Answer::Unprocessable(reply) => {
-            Err(CallFailure::Refused(Told::with(&reply, bare).into_rejection()))
+            Err(CallFailure::Refused(CrmUpdated::with(&reply, bare).into_rejection()))
         }
     }
 }
 
-/// One fulfilment with all that became of it. What we withdrew ourselves is answered elsewhere.
-fn stands(kept: &Place<'_>, partner: &Partner, now: Timestamp) -> Option<Vec<FulfillmentCommand>> {
+/// One fulfillment with all that became of it. What we withdrew ourselves is answered elsewhere.
+fn stands(existing: &Place<'_>, partner: &Partner, now: Timestamp) -> Option<Vec<FulfillmentCommand>> {
     let maps = &partner.maps;
     let moment = |place: &Place<'_>| times::read(place, &partner.time_zone, now);
-    let heard = Moment::heard(now);
-    let mut commands = match kept.at("status").optional_text() {
+    let outcome = Moment::outcome(now);
+    let mut commands = match existing.at("status").optional_text() {
         Some("cancelled") => return Some(vec![]),
-        Some("rejected") => rejected(kept, maps, heard)?,
-        _ => accepted(kept, maps, heard)?,
+        Some("rejected") => rejected(existing, maps, outcome)?,
+        _ => accepted(existing, maps, outcome)?,
     };
-    for package in kept.at("packages").items() {
+    for package in existing.at("packages").items() {
         let (packed_at, voided_at) = (package.at("packed_at"), package.at("voided_at"));
         if !packed_at.is_absent() {
             commands.extend(package_packed(&package, maps, moment(&packed_at)?)?);
@@ -247,10 +252,10 @@ fn stands(kept: &Place<'_>, partner: &Partner, now: Timestamp) -> Option<Vec<Ful
             commands.extend(package_voided(&package, moment(&voided_at)?)?);
         }
     }
-    let completed_at = kept.at("completed_at");
+    let completed_at = existing.at("completed_at");
     if !completed_at.is_absent() {
         let packages =
-            kept.at("packages").items().iter().map(|package| package.at("id").parse()).collect::<Option<_>>();
+            existing.at("packages").items().iter().map(|package| package.at("id").parse()).collect::<Option<_>>();
         let at = moment(&completed_at)?.at;
         commands.push(FulfillmentCommand::RecordClosed(Closed { at, packages: Some(packages?) }));
     }
@@ -258,7 +263,7 @@ fn stands(kept: &Place<'_>, partner: &Partner, now: Timestamp) -> Option<Vec<Ful
 }
 
 fn answer<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     id: &str,
     status: Option<&str>,
     reason: Option<String>,
@@ -267,12 +272,12 @@ fn answer<S: Secrets, T: Transport>(
         let reason = reason.unwrap_or_else(|| "the warehouse named no reason".to_owned());
         return Ok(WarehouseAnswer::Rejected(Rejected { reason }));
     }
-    let reference = id.parse().map_err(|_| desk.garbage("a fulfilment without a usable id"))?;
+    let reference = id.parse().map_err(|_| client.garbage("a fulfillment without a usable id"))?;
     Ok(WarehouseAnswer::Accepted(Accepted { reference }))
 }
 
 fn refused(reply: &Reply, party: &Party) -> CallFailure {
-    CallFailure::Refused(Told::with(reply, |words| without(words, party)).into_rejection())
+    CallFailure::Refused(CrmUpdated::with(reply, |words| without(words, party)).into_rejection())
 }
 
 /// Reads what the warehouse reports.
@@ -332,18 +337,18 @@ fn packed(data: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<Fulfillme
 fn package_packed(place: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
     let id = package(place);
     let items = place.at("lines").some_items("needs at least one line")?;
-    let read: Option<Vec<Share>> = items.iter().map(|line| share(line, maps)).collect();
+    let read: Option<Vec<LineQuantity>> = items.iter().map(|line| line_quantity(line, maps)).collect();
     let carrier = carrier(&place.at("carrier"), maps);
     let tracking = place.at("tracking").optional_parse();
     let lines = read?;
     let total = place.at("total_quantity");
     if !total.is_absent() {
-        let sum: Decimal = lines.iter().map(|share| share.quantity.amount()).sum();
+        let sum: Decimal = lines.iter().map(|goods| goods.quantity.amount()).sum();
         if total.decimal()? != sum {
             total.refuse("is not what the lines come to");
         }
     }
-    let traced = items.iter().zip(&lines).map(|(place, share)| traced(place, share)).collect::<Option<Vec<_>>>()?;
+    let traced = items.iter().zip(&lines).map(|(place, goods)| traced(place, goods)).collect::<Option<Vec<_>>>()?;
     Some(vec![FulfillmentCommand::RecordPacked(Packed {
         package: id?,
         at: moment.at,
@@ -355,11 +360,11 @@ fn package_packed(place: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<
 }
 
 /// The lot and the pieces' own numbers that a packed line tells, if it tells any.
-fn traced(place: &Place<'_>, share: &Share) -> Option<Option<TracedGoods>> {
+fn traced(place: &Place<'_>, goods: &LineQuantity) -> Option<Option<TracedGoods>> {
     let lot = place.at("lot").optional_parse();
     let serials: BTreeSet<Serial> = place.at("serials").items().iter().map(Place::parse).collect::<Option<_>>()?;
     let told = lot.is_some() || !serials.is_empty();
-    let Share { line, sku, quantity } = share.clone();
+    let LineQuantity { line, sku, quantity } = goods.clone();
     Some(told.then_some(TracedGoods { line, sku, quantity, lot, serials }))
 }
 
@@ -410,7 +415,7 @@ fn carrier(place: &Place<'_>, maps: &Maps) -> Option<domain::Carrier> {
     place.take(maps.carrier(text))
 }
 
-fn share(place: &Place<'_>, maps: &Maps) -> Option<Share> {
+fn line_quantity(place: &Place<'_>, maps: &Maps) -> Option<LineQuantity> {
     place.object()?;
     let line =
         place.at("line").whole(1..=u64::from(u32::MAX)).and_then(|n| u32::try_from(n).ok()).and_then(LineNo::new);
@@ -419,5 +424,5 @@ fn share(place: &Place<'_>, maps: &Maps) -> Option<Share> {
     let read_uom = uom.text().and_then(|text| uom.take(maps.unit(text)));
     let amount = quantity.decimal();
     let read_quantity = quantity.take(Quantity::new(amount?, read_uom?));
-    Some(Share { line: line?, sku: read_sku?, quantity: read_quantity? })
+    Some(LineQuantity { line: line?, sku: read_sku?, quantity: read_quantity? })
 }

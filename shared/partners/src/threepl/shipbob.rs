@@ -10,7 +10,7 @@ use domain::fulfillment::{
     Accepted, Closed, FulfillmentRequest, Inquiry, Milestone, MilestoneKind, Packed, Rejected, TracedGoods, Withdrawal,
     Withdrawn,
 };
-use domain::order::{ServiceLevel, Share};
+use domain::order::{LineQuantity, ServiceLevel};
 use domain::party::Party;
 use domain::{EffectRequest as _, FulfillmentCommand, FulfillmentId, LineNo, PackageId, Quantity, Rejection, Serial};
 use engine::Code;
@@ -23,7 +23,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Answer, Ask, Desk, FirstStep, bare, ours, without};
+use crate::exchange::{Answer, FirstStep, HttpRequest, PartnerClient, bare, ours, without};
 use crate::fields::{self, Place, Report};
 use crate::registry::{Maps, Meaning, Partner};
 use crate::times;
@@ -79,7 +79,7 @@ struct Product {
 
 /// An order as the API shows it.
 #[derive(Deserialize)]
-struct Kept {
+struct Existing {
     id: u64,
     #[serde(default)]
     reference_id: Option<String>,
@@ -120,27 +120,27 @@ struct ShipmentCancelled {
 
 /// Asks the warehouse to ship.
 pub(crate) async fn request<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     channel: u64,
     request: &FulfillmentRequest,
     party: &Party,
     attempt: Attempt,
 ) -> Result<WarehouseAnswer, CallFailure> {
-    let order = new_order(request, party, &desk.partner.maps)?;
-    if let FirstStep::Look { then_wait } = desk.first_step(attempt)? {
-        if let Some(found) = look(desk, channel, &order, party).await? {
+    let order = new_order(request, party, &client.partner.maps)?;
+    if let FirstStep::Look { then_wait } = client.first_step(attempt)? {
+        if let Some(found) = look(client, channel, &order, party).await? {
             return Ok(found);
         }
-        desk.absent(then_wait)?;
+        client.absent(then_wait)?;
     }
-    let ask = desk.write(Method::Post, desk.url(&["1.0", "order"])?, Some(request.key()), &order)?;
-    match desk.ask(&in_channel(ask, channel)).await? {
+    let ask = client.write(Method::Post, client.url(&["1.0", "order"])?, Some(request.key()), &order)?;
+    match client.ask(&in_channel(ask, channel)).await? {
         Answer::Done(reply) => {
-            let Kept { id, .. } = desk.read(&reply)?;
-            accepted(desk, id)
+            let Existing { id, .. } = client.read(&reply)?;
+            accepted(client, id)
         }
         // A duplicate and a refusal have the same status; what stands under the reference tells which it is.
-        Answer::Unprocessable(reply) => match look(desk, channel, &order, party).await? {
+        Answer::Unprocessable(reply) => match look(client, channel, &order, party).await? {
             Some(found) => Ok(found),
             None if names(&reply, "reference_id") => {
                 let code = Code::PartnerBusy;
@@ -160,18 +160,18 @@ fn new_order<'a>(request: &FulfillmentRequest, party: &Party, maps: &'a Maps) ->
         ServiceLevel::Standard => "Standard",
         ServiceLevel::Expedited => "Expedited",
     };
-    let product = |share: &Share| {
-        let amount = share.quantity.amount();
+    let product = |goods: &LineQuantity| {
+        let amount = goods.quantity.amount();
         let quantity = amount.to_u64().filter(|whole| Decimal::from(*whole) == amount);
         let Some(quantity) = quantity else {
-            let why = format!("line {}: this warehouse counts whole units only", share.line);
+            let why = format!("line {}: this warehouse counts whole units only", goods.line);
             return Err(CallFailure::Refused(Rejection::new("FRACTION", why)));
         };
         Ok(Product {
-            reference_id: maps.their_sku(&share.sku).to_owned(),
+            reference_id: maps.their_sku(&goods.sku).to_owned(),
             quantity,
-            external_line_id: Some(share.line.0.get()),
-            quantity_unit_of_measure_code: Some(maps.their_unit(&share.quantity.uom()).to_owned()),
+            external_line_id: Some(goods.line.0.get()),
+            quantity_unit_of_measure_code: Some(maps.their_unit(&goods.quantity.uom()).to_owned()),
         })
     };
     let Party { name, company, line1, line2, city, region, postal_code, country, phone, email } = party.clone();
@@ -198,114 +198,114 @@ fn new_order<'a>(request: &FulfillmentRequest, party: &Party, maps: &'a Maps) ->
 
 /// What stands under our reference.
 async fn look<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     channel: u64,
     order: &NewOrder<'_>,
     party: &Party,
 ) -> Result<Option<WarehouseAnswer>, CallFailure> {
-    let mut url = desk.url(&["1.0", "order"])?;
+    let mut url = client.url(&["1.0", "order"])?;
     url.query_pairs_mut().append_pair("ReferenceIds", &order.reference_id);
-    let reply = match desk.ask(&in_channel(desk.get(url), channel)).await? {
+    let reply = match client.ask(&in_channel(client.get(url), channel)).await? {
         Answer::Done(reply) => reply,
         Answer::Absent(_) => return Ok(None),
         Answer::Conflict(reply) | Answer::Unprocessable(reply) => return Err(refused(&reply, party)),
     };
-    let mut kept: Vec<Kept> = desk.read(&reply)?;
+    let mut existing: Vec<Existing> = client.read(&reply)?;
     // A filter that the vendor ignores would show every order there is. A cancelled order keeps its reference taken, so that
     // it is looked at, too.
-    kept.retain(|kept| kept.reference_id.as_ref() == Some(&order.reference_id));
-    let Some(first) = kept.first() else { return Ok(None) };
+    existing.retain(|existing| existing.reference_id.as_ref() == Some(&order.reference_id));
+    let Some(first) = existing.first() else { return Ok(None) };
     let differs = |why: &str| {
         let why = format!("the order of {} {why}", order.reference_id);
         Err(CallFailure::Refused(Rejection::new(domain::workflow::DUPLICATE_DIFFERS, why)))
     };
-    match kept.iter().find(|kept| same(kept, order)) {
-        Some(kept) if kept.status.as_deref() == Some("Cancelled") => differs("was cancelled there"),
-        Some(kept) => accepted(desk, kept.id).map(Some),
+    match existing.iter().find(|existing| same(existing, order)) {
+        Some(existing) if existing.status.as_deref() == Some("Cancelled") => differs("was cancelled there"),
+        Some(existing) => accepted(client, existing.id).map(Some),
         None => differs(&format!("says something else than ours (its number there is {})", first.id)),
     }
 }
 
-/// Asks for a share back.
+/// Asks for a fulfillment back.
 pub(crate) async fn withdraw<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     channel: u64,
     withdrawal: &Withdrawal,
 ) -> Result<WithdrawalAnswer, CallFailure> {
     if let Some(reference) = &withdrawal.reference {
-        return cancel(desk, channel, withdrawal, reference.as_str()).await;
+        return cancel(client, channel, withdrawal, reference.as_str()).await;
     }
-    let then_wait = desk.settling(withdrawal.sent_until)?;
+    let then_wait = client.settling(withdrawal.sent_until)?;
     let mut answer = Withdrawn { reference: None };
     // The vendor takes a reference once.
-    for kept in read_kept::<_, _, Named>(desk, channel, &withdrawal.fulfillment).await? {
-        match cancel(desk, channel, withdrawal, &kept.id.to_string()).await? {
+    for existing in read_kept::<_, _, Named>(client, channel, &withdrawal.fulfillment).await? {
+        match cancel(client, channel, withdrawal, &existing.id.to_string()).await? {
             WithdrawalAnswer::Withdrawn(withdrawn) => answer = withdrawn,
             WithdrawalAnswer::TooLate(why) => return Ok(WithdrawalAnswer::TooLate(why)),
         }
     }
     if answer.reference.is_none() {
-        desk.absent(then_wait)?;
+        client.absent(then_wait)?;
     }
     Ok(WithdrawalAnswer::Withdrawn(answer))
 }
 
 /// Cancels one order. The vendor answers 200 whatever comes of it, and says for each shipment whether it worked.
 async fn cancel<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     channel: u64,
     withdrawal: &Withdrawal,
     id: &str,
 ) -> Result<WithdrawalAnswer, CallFailure> {
-    let url = desk.url(&["1.0", "order", id, "cancel"])?;
-    let ask = Ask { body: vec![], ..desk.write(Method::Post, url, Some(withdrawal.key()), &())? };
-    let cancelled: Cancelled = match desk.ask(&in_channel(ask, channel)).await? {
-        Answer::Done(reply) => desk.read(&reply)?,
+    let url = client.url(&["1.0", "order", id, "cancel"])?;
+    let ask = HttpRequest { body: vec![], ..client.write(Method::Post, url, Some(withdrawal.key()), &())? };
+    let cancelled: Cancelled = match client.ask(&in_channel(ask, channel)).await? {
+        Answer::Done(reply) => client.read(&reply)?,
         Answer::Conflict(reply) | Answer::Absent(reply) | Answer::Unprocessable(reply) => {
             let (code, reason) = (format!("HTTP_{}", reply.status), reasons(&reply, bare));
             return Err(CallFailure::Refused(Rejection { code, reason }));
         }
     };
     let Cancelled { order, canceled_shipment_results: results } = cancelled;
-    if let Some(kept) = results.iter().find(|result| !result.is_success) {
-        let reason = kept.reason.as_deref().unwrap_or("the warehouse named no reason");
+    if let Some(existing) = results.iter().find(|result| !result.is_success) {
+        let reason = existing.reason.as_deref().unwrap_or("the warehouse named no reason");
         return Ok(WithdrawalAnswer::TooLate(Rejection::new("TOO_LATE", bare(reason))));
     }
     // No shipment to speak for the order, and the order says nothing: nobody knows.
     if results.is_empty() && order.and_then(|order| order.status).as_deref() != Some("Cancelled") {
-        return Err(desk.garbage("a cancellation without a result"));
+        return Err(client.garbage("a cancellation without a result"));
     }
-    let reference = id.parse().map_err(|_| desk.garbage("an order without a usable id"))?;
+    let reference = id.parse().map_err(|_| client.garbage("an order without a usable id"))?;
     Ok(WithdrawalAnswer::Withdrawn(Withdrawn { reference: Some(reference) }))
 }
 
-/// Asks how a share stands: its order, with all shipments, as a message would have it.
+/// Asks how a fulfillment stands: its order, with all shipments, as a message would have it.
 pub(crate) async fn inquire<S: Secrets, T: Transport>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     channel: u64,
     inquiry: &Inquiry,
 ) -> Result<Vec<FulfillmentCommand>, CallFailure> {
-    let kept = read_kept::<_, _, serde_json::Value>(desk, channel, &inquiry.fulfillment).await?;
+    let existing = read_kept::<_, _, serde_json::Value>(client, channel, &inquiry.fulfillment).await?;
     let report = Report::default();
-    let read = kept.iter().map(|kept| read_order(&report.root(kept), desk.partner, desk.cx.now));
+    let read = existing.iter().map(|existing| read_order(&report.root(existing), client.partner, client.cx.now));
     let read = read.collect::<Option<Vec<_>>>();
     let commands = report.unless_wrong(read).map_err(|offences| {
         let places = offences.iter().map(|o| format!("{}: {}", o.pointer, o.detail)).collect::<Vec<_>>();
-        desk.garbage(&places.join("; "))
+        client.garbage(&places.join("; "))
     })?;
     Ok(commands.into_iter().flatten().collect())
 }
 
 /// Every order under our reference; a filter that the vendor ignores would show every order there is.
 async fn read_kept<S: Secrets, T: Transport, K: DeserializeOwned>(
-    desk: &Desk<'_, S, T>,
+    client: &PartnerClient<'_, S, T>,
     channel: u64,
     fulfillment: &FulfillmentId,
 ) -> Result<Vec<K>, CallFailure> {
     let reference = fulfillment.to_string();
-    let mut url = desk.url(&["1.0", "order"])?;
+    let mut url = client.url(&["1.0", "order"])?;
     url.query_pairs_mut().append_pair("ReferenceIds", &reference);
-    let reply = match desk.ask(&in_channel(desk.get(url), channel)).await? {
+    let reply = match client.ask(&in_channel(client.get(url), channel)).await? {
         Answer::Done(reply) => reply,
         Answer::Absent(_) => return Ok(vec![]),
         Answer::Conflict(reply) | Answer::Unprocessable(reply) => {
@@ -313,14 +313,15 @@ async fn read_kept<S: Secrets, T: Transport, K: DeserializeOwned>(
             return Err(CallFailure::Refused(Rejection { code, reason }));
         }
     };
-    let mut orders: Vec<serde_json::Value> = desk.read(&reply)?;
+    let mut orders: Vec<serde_json::Value> = client.read(&reply)?;
     orders.retain(|order| order.get("reference_id").and_then(serde_json::Value::as_str) == Some(&reference));
-    let read = |order| serde_json::from_value(order).map_err(|error| desk.garbage(&engine::redact::json_error(&error)));
+    let read =
+        |order| serde_json::from_value(order).map_err(|error| client.garbage(&engine::redact::json_error(&error)));
     orders.into_iter().map(read).collect()
 }
 
 /// Whether an order that the vendor shows is the one that we send; what it does not show is not held against it.
-fn same(kept: &Kept, order: &NewOrder<'_>) -> bool {
+fn same(existing: &Existing, order: &NewOrder<'_>) -> bool {
     let sorted = |products: &[Product]| {
         let mut products = products.to_vec();
         products.sort();
@@ -328,7 +329,7 @@ fn same(kept: &Kept, order: &NewOrder<'_>) -> bool {
     };
     let bare =
         |product: &Product| Product { external_line_id: None, quantity_unit_of_measure_code: None, ..product.clone() };
-    let shown = kept.products.iter().all(|product| product.external_line_id.is_some());
+    let shown = existing.products.iter().all(|product| product.external_line_id.is_some());
     let products = |products: &[Product]| -> Vec<Product> {
         if shown {
             let unit = |p: &Product| Product { quantity_unit_of_measure_code: None, ..p.clone() };
@@ -337,16 +338,19 @@ fn same(kept: &Kept, order: &NewOrder<'_>) -> bool {
             sorted(&products.iter().map(bare).collect::<Vec<_>>())
         }
     };
-    products(&kept.products) == products(&order.products)
-        && kept.recipient.as_ref().is_none_or(|recipient| *recipient == order.recipient)
+    products(&existing.products) == products(&order.products)
+        && existing.recipient.as_ref().is_none_or(|recipient| *recipient == order.recipient)
 }
 
-fn accepted<S: Secrets, T: Transport>(desk: &Desk<'_, S, T>, id: u64) -> Result<WarehouseAnswer, CallFailure> {
-    let reference = id.to_string().parse().map_err(|_| desk.garbage("an order without a usable id"))?;
+fn accepted<S: Secrets, T: Transport>(
+    client: &PartnerClient<'_, S, T>,
+    id: u64,
+) -> Result<WarehouseAnswer, CallFailure> {
+    let reference = id.to_string().parse().map_err(|_| client.garbage("an order without a usable id"))?;
     Ok(WarehouseAnswer::Accepted(Accepted { reference }))
 }
 
-fn in_channel(mut ask: Ask, channel: u64) -> Ask {
+fn in_channel(mut ask: HttpRequest, channel: u64) -> HttpRequest {
     ask.headers.push(("shipbob_channel_id", channel.to_string()));
     ask
 }
@@ -527,11 +531,11 @@ fn times_of<'v>(kind: MilestoneKind, place: &Place<'v>) -> [Place<'v>; 3] {
     [place.at(own), place.at("last_update_at"), place.at("created_date")]
 }
 
-fn products(place: &Place<'_>, maps: &Maps) -> Option<Vec<Share>> {
-    place.items().iter().map(|product| share(product, maps)).collect()
+fn products(place: &Place<'_>, maps: &Maps) -> Option<Vec<LineQuantity>> {
+    place.items().iter().map(|product| line_quantity(product, maps)).collect()
 }
 
-fn share(place: &Place<'_>, maps: &Maps) -> Option<Share> {
+fn line_quantity(place: &Place<'_>, maps: &Maps) -> Option<LineQuantity> {
     place.object()?;
     let number = place.at("external_line_id").whole(1..=u64::from(u32::MAX));
     let line = number.and_then(|n| u32::try_from(n).ok()).and_then(LineNo::new);
@@ -546,13 +550,13 @@ fn share(place: &Place<'_>, maps: &Maps) -> Option<Share> {
     let quantity_place = place.at("quantity");
     let whole = quantity_place.whole(1..=1_000_000_000_000)?;
     let quantity = quantity_place.take(Quantity::new(Decimal::from(whole), uom?));
-    Some(Share { line: line?, sku: sku?, quantity: quantity? })
+    Some(LineQuantity { line: line?, sku: sku?, quantity: quantity? })
 }
 
 /// The lots and serial numbers of a shipment's products, which the vendor tells by inventory item.
-fn traced(place: &Place<'_>, lines: &[Share]) -> Option<Vec<TracedGoods>> {
+fn traced(place: &Place<'_>, lines: &[LineQuantity]) -> Option<Vec<TracedGoods>> {
     let mut all = Vec::new();
-    for (product, share) in place.items().iter().zip(lines) {
+    for (product, goods) in place.items().iter().zip(lines) {
         for item in product.at("inventory_items").items() {
             let lot = item.at("lot").optional_parse();
             let serials: BTreeSet<Serial> =
@@ -562,8 +566,8 @@ fn traced(place: &Place<'_>, lines: &[Share]) -> Option<Vec<TracedGoods>> {
             }
             let quantity_place = item.at("quantity");
             let whole = quantity_place.whole(1..=1_000_000_000_000)?;
-            let quantity = quantity_place.take(Quantity::new(Decimal::from(whole), share.quantity.uom()))?;
-            all.push(TracedGoods { line: share.line, sku: share.sku.clone(), quantity, lot, serials });
+            let quantity = quantity_place.take(Quantity::new(Decimal::from(whole), goods.quantity.uom()))?;
+            all.push(TracedGoods { line: goods.line, sku: goods.sku.clone(), quantity, lot, serials });
         }
     }
     Some(all)

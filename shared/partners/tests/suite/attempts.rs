@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::statuses::attempt;
 use crate::support::{
-    Script, allocation_request, credit_question, cx, fulfillment_request, goods_issue, invoice_request, money, order,
-    partners, partners_that, party, price_question, quantity, run, sales_order,
+    Script, allocation_request, credit_query, cx, fulfillment_request, goods_issue, invoice_request, money, order,
+    partners, partners_that, party, price_query, quantity, run, sales_order,
 };
 
 /// A successful answer to each write, and the same as an item of a look-up.
@@ -96,14 +96,14 @@ fn items(operation: &str, items: &[Value]) -> Value {
 }
 
 fn looked(operation: &str) -> String {
-    let (order, share) = (order(), order().fulfillment(1));
+    let (order, fulfillment) = (order(), order().fulfillment(1));
     match operation {
         "allocate" => format!("GET /allocations?reference={order}"),
         "sales-order" => format!("GET /sales-orders?reference={order}"),
-        "goods-issue" => format!("GET /goods-issues?reference={share}%2FP-1"),
+        "goods-issue" => format!("GET /goods-issues?reference={fulfillment}%2FP-1"),
         "invoice" => format!("GET /invoices?reference={order}"),
-        "eastco" => format!("GET /v1/fulfillments?reference={share}"),
-        _ => format!("GET /1.0/order?ReferenceIds={share}"),
+        "eastco" => format!("GET /v1/fulfillments?reference={fulfillment}"),
+        _ => format!("GET /1.0/order?ReferenceIds={fulfillment}"),
     }
 }
 
@@ -123,14 +123,14 @@ fn other(operation: &str) -> Value {
 
 #[test]
 fn every_write_carries_its_key_the_correlation_and_the_trace() {
-    let share = order().fulfillment(1);
+    let fulfillment = order().fulfillment(1);
     let keys = [
         ("allocate", format!("allocate/{}", order())),
         ("sales-order", format!("sales-order/{}", order())),
-        ("goods-issue", format!("goods-issue/{}/{share}/P-1", order())),
+        ("goods-issue", format!("goods-issue/{}/{fulfillment}/P-1", order())),
         ("invoice", format!("invoice/{}", order())),
-        ("eastco", share.to_string()),
-        ("shipwest", share.to_string()),
+        ("eastco", fulfillment.to_string()),
+        ("shipwest", fulfillment.to_string()),
     ];
     for (operation, key) in keys {
         let script = Script::default().then(201, answer(operation).0);
@@ -273,7 +273,7 @@ fn b16_prices_come_with_the_ratio_to_the_stock_keeping_unit() {
     ]);
     let body = json!({"currency": "USD", "lines": lines, "subtotal": "230.97", "tax": "18.48", "total": "249.45"});
     let script = Script::default().then(200, body);
-    let answer = run(partners(&script).price(&cx(), &price_question())).unwrap();
+    let answer = run(partners(&script).price(&cx(), &price_query())).unwrap();
     let PriceAnswer::Quoted(quote) = answer else { panic!("{answer:?}") };
     let told = |line: &QuotedLine| {
         (line.line.0.get(), line.base_uom, line.numerator.get(), line.unit_price.to_string(), line.tax.to_string())
@@ -293,7 +293,7 @@ fn a_price_without_every_line_once_is_no_price() {
     let body = |lines: Value| json!({"currency": "USD", "lines": lines, "subtotal": "1", "tax": "0", "total": "1"});
     for lines in [json!([line(1)]), json!([line(1), line(1), line(2)]), json!([])] {
         let script = Script::default().then(200, body(lines.clone()));
-        let result = run(partners(&script).price(&cx(), &price_question()));
+        let result = run(partners(&script).price(&cx(), &price_query()));
         assert!(matches!(result, Err(CallFailure::Unknown { .. })), "{lines}: {result:?}");
     }
 }
@@ -302,14 +302,14 @@ fn a_price_without_every_line_once_is_no_price() {
 fn b21_an_unknown_sku_is_an_answer_with_its_line() {
     let script =
         Script::default().then(422, json!({"code": "UNKNOWN_SKU", "line": 2, "reason": "not in the catalogue"}));
-    let answer = run(partners(&script).price(&cx(), &price_question())).unwrap();
+    let answer = run(partners(&script).price(&cx(), &price_query())).unwrap();
     let PriceAnswer::Unpriceable(why) = answer else { panic!("{answer:?}") };
     assert_eq!(why.to_string(), "UNKNOWN_SKU: line 2: not in the catalogue");
 }
 
 #[test]
 fn credit_is_a_yes_a_no_or_not_understood() {
-    let ask = |body: Value| run(partners(&Script::default().then(200, body)).credit(&cx(), &credit_question()));
+    let ask = |body: Value| run(partners(&Script::default().then(200, body)).credit(&cx(), &credit_query()));
     let yes = ask(json!({"decision": "approved", "valid_until": "2026-03-03T10:00:00Z"})).unwrap();
     assert!(matches!(yes, CreditAnswer::Approved(approved) if approved.amount == money("32.50")));
     let no = ask(json!({"decision": "refused", "reason": "over the limit"})).unwrap();

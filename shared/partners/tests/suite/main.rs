@@ -11,12 +11,12 @@
 mod attempts;
 mod csrf;
 mod documents;
-mod gates;
 mod orders;
+mod partner_health;
 mod reports;
 mod samples;
 mod senders;
 mod setbacks;
 mod statuses;
 mod support;
-mod tellings;
+mod updates;

@@ -7,7 +7,7 @@ use engine::inbound::{ReportReader as _, Reported, Unmappable};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{NOW, Script, order, partners, run, share};
+use crate::support::{NOW, Script, line_quantity, order, partners, run};
 
 pub fn delivery(partner: &str, topic: &str, body: Vec<u8>) -> Delivery {
     Delivery {
@@ -75,7 +75,7 @@ fn c05_a_packages_content_is_told_in_our_words() {
     let packed = Packed {
         package: "P-1".parse().unwrap(),
         at: at("2026-03-02T09:00:00Z"),
-        lines: vec![share(1, "SKU-1", "3"), share(2, "SKU-9", "24")],
+        lines: vec![line_quantity(1, "SKU-1", "3"), line_quantity(2, "SKU-9", "24")],
         carrier: Some("UPS".parse().unwrap()),
         tracking: Some("1Z".parse().unwrap()),
         traced: vec![],
@@ -237,7 +237,7 @@ fn c01_every_message_of_a_shipment_tells_its_content_and_a_repetition_says_nothi
     let delivered = packed("order.shipment.delivered", "Completed", Some("Delivered")).unwrap();
     assert_eq!(label, delivered);
     let Command::RecordPacked(content) = label else { panic!() };
-    assert_eq!((content.lines, content.at), (vec![share(2, "SKU-9", "24")], at("2026-03-02T07:00:00Z")));
+    assert_eq!((content.lines, content.at), (vec![line_quantity(2, "SKU-9", "24")], at("2026-03-02T07:00:00Z")));
     assert_eq!(packed("order.shipment.on_hold", "OnHold", None), None);
     assert_eq!(packed("order.shipment.cancelled", "Cancelled", None), None);
 }

@@ -13,7 +13,7 @@ use partners::Partners;
 use serde_json::json;
 use sha2::Sha256;
 
-use crate::support::{NOW, SECRET, Script, Watch, credit_question, cx, eastco, erp, partners, partners_of, run, store};
+use crate::support::{NOW, SECRET, Script, Watch, credit_query, cx, eastco, erp, partners, partners_of, run, store};
 
 const OTHER: &str = "whsec_b3RoZXIgc2VjcmV0IG9mIDI0IGJ5dGVzISE=";
 
@@ -125,7 +125,7 @@ fn one_broken_document_costs_its_own_partner_alone() {
     store.documents.borrow_mut()[2]["warehouse"]["sites"][0]["cut_off"] = json!("tea time");
     let script = Script::default().then(200, json!({"decision": "approved"}));
     let played = partners_of(&store, &script);
-    assert!(run(played.credit(&cx(), &credit_question())).is_ok());
+    assert!(run(played.credit(&cx(), &credit_query())).is_ok());
     let Err(Failure::Permanent { code, cause }) = run(played.partner(&"eastco".parse().unwrap())) else { panic!() };
     assert_eq!(code, Code::PartnerUnknown);
     assert!(cause.contains("warehouse.sites[0].cut_off"), "{cause}");
@@ -149,7 +149,7 @@ fn without_exactly_one_erp_nothing_is_asked() {
         let store = store();
         *store.documents.borrow_mut() = documents;
         let script = Script::default();
-        assert!(run(partners_of(&store, &script).credit(&cx(), &credit_question())).is_err());
+        assert!(run(partners_of(&store, &script).credit(&cx(), &credit_query())).is_err());
         assert!(script.asked().is_empty());
     }
 }

@@ -1,17 +1,17 @@
 //! What is asked of partners when things go wrong, and what they want of us.
 
 use domain::fulfillment::{GoodsIssue, Inquiry, Rejected, Withdrawal};
-use domain::order::{AllocationRelease, AllocationRequest, SalesOrder, SalesOrderCancellation, Share, StockQuestion};
+use domain::order::{AllocationRequest, Deallocation, LineQuantity, SalesOrder, SalesOrderCancellation, StockQuery};
 use domain::{FulfillmentCommand as Command, Rejection};
 use engine::delivery::{Delivery, Role};
-use engine::inbound::{ChangeReader as _, OrderReader as _, ReportReader as _, Unmappable, Wanted};
+use engine::inbound::{ChangeReader as _, ChangeRequest, OrderReader as _, ReportReader as _, Unmappable};
 use engine::partner::{Attempt, CallFailure, Erp as _, Warehouse as _, WithdrawalAnswer};
 use partners::Partners;
 use serde_json::{Value, json};
 
 use crate::support::{
-    NOW, Played, Script, Store, Watch, crm, cx, eastco, erp, line, order, partners, partners_that, quantity, run,
-    sales_order, share, shipwest,
+    NOW, Played, Script, Store, Watch, crm, cx, eastco, erp, line, line_quantity, order, partners, partners_that,
+    quantity, run, sales_order, shipwest,
 };
 
 fn delivery(partner: &str, role: Role, body: &Value) -> Delivery {
@@ -67,7 +67,7 @@ fn b14_a_kit_is_allocated_in_parts_and_counts_only_whole() {
         part("SKU-8", "3", json!([at("LOC-1", "3")]), "0"),
     ]});
     let script = Script::default().then(201, &answer);
-    let request = AllocationRequest { order: order(), part: 2, lines: vec![share(1, "KIT-1", "3")] };
+    let request = AllocationRequest { order: order(), part: 2, lines: vec![line_quantity(1, "KIT-1", "3")] };
     let allocation = run(with_kits(&script).allocate(&cx(), &request, Attempt::First)).unwrap();
     let body = script.body(0);
     assert_eq!(body["reference"], format!("{}/2", order()));
@@ -91,7 +91,7 @@ fn b14_a_kit_is_allocated_in_parts_and_counts_only_whole() {
         assert!(matches!(unread, Err(CallFailure::Unknown { .. })), "{why}: {unread:?}");
     }
     let half = AllocationRequest {
-        lines: vec![Share { quantity: quantity("0.5", "KG"), ..share(1, "KIT-1", "1") }],
+        lines: vec![LineQuantity { quantity: quantity("0.5", "KG"), ..line_quantity(1, "KIT-1", "1") }],
         ..request
     };
     assert_eq!(refused(run(with_kits(&Script::default()).allocate(&cx(), &half, Attempt::First))), "KIT_NOT_WHOLE");
@@ -100,8 +100,10 @@ fn b14_a_kit_is_allocated_in_parts_and_counts_only_whole() {
 #[test]
 fn b14_a_goods_issue_of_a_kit_takes_its_parts_out_of_the_stock() {
     let script = Script::default().then(201, json!({"number": "GI-1"}));
-    let issue =
-        GoodsIssue { lines: vec![share(1, "KIT-1", "2"), share(2, "SKU-1", "1")], ..crate::support::goods_issue() };
+    let issue = GoodsIssue {
+        lines: vec![line_quantity(1, "KIT-1", "2"), line_quantity(2, "SKU-1", "1")],
+        ..crate::support::goods_issue()
+    };
     let issued = run(with_kits(&script).post_goods_issue(&cx(), &issue, Attempt::First)).unwrap();
     let posted: Vec<_> =
         script.body(0)["lines"].as_array().unwrap().iter().map(|l| (l["sku"].clone(), l["quantity"].clone())).collect();
@@ -119,9 +121,14 @@ fn stock_is_promised_to_one_line_only_and_kits_need_all_parts_in_one_place() {
         {"sku": "SKU-2", "location": "LOC-2", "available": "-3", "uom": "EA"},
     ]);
     let script = Script::default().then(200, json!({"items": items}));
-    let lines = vec![share(1, "KIT-1", "3"), share(2, "SKU-1", "3"), share(3, "SKU-1", "3"), share(4, "SKU-2", "1")];
-    let there = run(with_kits(&script).stock(&cx(), &StockQuestion { order: order(), lines })).unwrap();
-    assert_eq!(there, [share(1, "KIT-1", "1"), share(2, "SKU-1", "3"), share(3, "SKU-1", "1")]);
+    let lines = vec![
+        line_quantity(1, "KIT-1", "3"),
+        line_quantity(2, "SKU-1", "3"),
+        line_quantity(3, "SKU-1", "3"),
+        line_quantity(4, "SKU-2", "1"),
+    ];
+    let there = run(with_kits(&script).stock(&cx(), &StockQuery { order: order(), lines })).unwrap();
+    assert_eq!(there, [line_quantity(1, "KIT-1", "1"), line_quantity(2, "SKU-1", "3"), line_quantity(3, "SKU-1", "1")]);
 }
 
 #[test]
@@ -129,12 +136,14 @@ fn f03_stock_beyond_all_counting_is_an_answer_that_nobody_can_use_and_no_panic()
     let most = |location: &str| json!({"sku": "SKU-1", "location": location, "available": "79228162514264337593543950335", "uom": "EA"});
     let script = Script::default().then(200, json!({"items": [most("LOC-1"), most("LOC-1")]}));
     let there =
-        run(with_kits(&script).stock(&cx(), &StockQuestion { order: order(), lines: vec![share(1, "SKU-1", "3")] }));
+        run(with_kits(&script)
+            .stock(&cx(), &StockQuery { order: order(), lines: vec![line_quantity(1, "SKU-1", "3")] }));
     assert!(there.is_err(), "{there:?}");
     let script = Script::default().then(200, json!({"items": [most("LOC-1"), most("LOC-2")]}));
     let there =
-        run(with_kits(&script).stock(&cx(), &StockQuestion { order: order(), lines: vec![share(1, "SKU-1", "3")] }));
-    assert_eq!(there, Ok(vec![share(1, "SKU-1", "3")]));
+        run(with_kits(&script)
+            .stock(&cx(), &StockQuery { order: order(), lines: vec![line_quantity(1, "SKU-1", "3")] }));
+    assert_eq!(there, Ok(vec![line_quantity(1, "SKU-1", "3")]));
 }
 
 #[test]
@@ -143,8 +152,8 @@ fn every_allocation_under_the_reference_is_given_back_and_none_twice() {
         {"id": "AL-1", "status": "released"}, {"id": "AL-2", "status": "open"}, {"id": "AL-3", "status": "open"},
     ]);
     let script = Script::default().then(200, json!({"items": items})).then(200, "{}").then(404, "{}");
-    let release = AllocationRelease { order: order(), part: 1, sent_until: None };
-    assert_eq!(run(partners(&script).release_allocation(&cx(), &release, Attempt::First)), Ok(()));
+    let release = Deallocation { order: order(), part: 1, sent_until: None };
+    assert_eq!(run(partners(&script).deallocate(&cx(), &release, Attempt::First)), Ok(()));
     let asked = [
         format!("GET /allocations?reference={}", order()),
         "POST /allocations/AL-2/release".to_owned(),
@@ -162,8 +171,8 @@ fn b01_what_may_have_been_sent_a_moment_ago_is_waited_for_before_nothing_is_call
     let soon = Some("2026-03-02T09:59:45Z".parse().unwrap());
     let late = Some("2026-03-02T09:59:00Z".parse().unwrap());
     for (sent_until, waits) in [(soon, true), (late, false), (None, false)] {
-        let release = AllocationRelease { order: order(), part: 1, sent_until };
-        let answer = run(partners_that(lookup(), &none()).release_allocation(&cx(), &release, Attempt::First));
+        let release = Deallocation { order: order(), part: 1, sent_until };
+        let answer = run(partners_that(lookup(), &none()).deallocate(&cx(), &release, Attempt::First));
         assert_eq!(matches!(answer, Err(CallFailure::Limited { .. })), waits, "{answer:?}");
         let cancel = SalesOrderCancellation { order: order(), sales_order: None, sent_until };
         let answer = run(partners_that(lookup(), &none()).cancel_sales_order(&cx(), &cancel, Attempt::First));
@@ -174,13 +183,13 @@ fn b01_what_may_have_been_sent_a_moment_ago_is_waited_for_before_nothing_is_call
     }
     // Whoever can neither be asked nor told twice is left to a person.
     let neither = || partners_that(json!({"semantics": "neither"}), &Script::default());
-    let release = AllocationRelease { order: order(), part: 1, sent_until: None };
-    assert_eq!(refused(run(neither().release_allocation(&cx(), &release, Attempt::First))), "OUTCOME_UNKNOWN");
+    let release = Deallocation { order: order(), part: 1, sent_until: None };
+    assert_eq!(refused(run(neither().deallocate(&cx(), &release, Attempt::First))), "OUTCOME_UNKNOWN");
     assert_eq!(refused(withdraw(&neither(), &withdrawal("eastco", None, Some(NOW)))), "OUTCOME_UNKNOWN");
 }
 
 #[test]
-fn b04_a_share_is_withdrawn_by_its_number_or_by_our_reference_or_it_is_too_late() {
+fn b04_a_fulfillment_is_withdrawn_by_its_number_or_by_our_reference_or_it_is_too_late() {
     let reference = |answer: WithdrawalAnswer| match answer {
         WithdrawalAnswer::Withdrawn(withdrawn) => withdrawn.reference.map(|reference| reference.to_string()),
         WithdrawalAnswer::TooLate(why) => panic!("{why}"),
@@ -246,12 +255,11 @@ fn a15_where_nobody_knows_the_receiver_a_warehouses_words_lose_every_word_with_a
     let refused = CallFailure::Refused(Rejection::new("HTTP_422", format!("order: {kept}")));
     assert_eq!(withdraw(&partners(&script), &west), Err(refused));
 
-    let share = order().fulfillment(1);
-    let data = json!({"reference": share, "reason": said});
+    let fulfillment = order().fulfillment(1);
+    let data = json!({"reference": fulfillment, "reason": said});
     let easts = json!({"type": "fulfillment.rejected", "timestamp": NOW, "data": data});
     let details = json!([{"name": "OutOfStock", "description": said}]);
-    let wests =
-        json!({"id": 9, "order_id": 501, "reference_id": share, "status": "Exception", "status_details": details});
+    let wests = json!({"id": 9, "order_id": 501, "reference_id": fulfillment, "status": "Exception", "status_details": details});
     for (warehouse, body, reason) in
         [("eastco", easts, kept.to_owned()), ("shipwest", wests, format!("Exception/OutOfStock: {kept}"))]
     {
@@ -433,25 +441,25 @@ fn a_change_names_its_order_and_its_reason_and_an_amendment_all_of_the_order() {
     };
     let wanted = |kind: &str| change(kind, json!({"id": "CRM-1", "reason": "as asked"})).unwrap();
     assert_eq!(wanted("order.cancelled").order, order());
-    assert_eq!(wanted("order.cancelled").wanted, Wanted::Cancel { reason: "as asked".to_owned() });
-    assert!(matches!(wanted("order.held").wanted, Wanted::Hold { .. }));
-    assert!(matches!(wanted("order.hold_released").wanted, Wanted::ReleaseHold { .. }));
+    assert_eq!(wanted("order.cancelled").request, ChangeRequest::Cancel { reason: "as asked".to_owned() });
+    assert!(matches!(wanted("order.held").request, ChangeRequest::Hold { .. }));
+    assert!(matches!(wanted("order.hold_released").request, ChangeRequest::ReleaseHold { .. }));
     assert!(matches!(change("order.amended", json!({"id": "CRM-1"})), Err(Unmappable::Malformed(_))), "all of it");
     assert!(matches!(change("order.cancelled", json!({"reason": "x"})), Err(Unmappable::Malformed(_))));
     let mut data = crate::orders::order();
     data["reason"] = json!("two more");
     let amended = change("order.amended", data).unwrap();
-    let Wanted::Amend { new, reason } = amended.wanted else { panic!() };
+    let ChangeRequest::Amend { new, reason } = amended.request else { panic!() };
     assert_eq!((reason.as_str(), new.submission.lines.len()), ("two more", 2));
     assert_eq!(new.submission.ship_to.order, amended.order);
 
     let body = json!({"type": "order.held", "timestamp": NOW, "data": {"reference": order(), "reason": "blocked"}});
     let held = run(played.read_change(&delivery("acme-erp", Role::Erp, &body))).unwrap().unwrap();
-    assert_eq!((held.order, held.wanted), (order(), Wanted::Hold { reason: "blocked".to_owned() }));
+    assert_eq!((held.order, held.request), (order(), ChangeRequest::Hold { reason: "blocked".to_owned() }));
 }
 
 #[test]
-fn a_share_that_is_asked_after_tells_what_its_messages_would_have_told() {
+fn a_fulfillment_that_is_asked_after_tells_what_its_messages_would_have_told() {
     let item = json!({
         "id": "F-1", "status": "completed", "lines": [], "completed_at": "2026-03-02T09:00:00Z",
         "packages": [{

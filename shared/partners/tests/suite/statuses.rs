@@ -8,10 +8,10 @@ use partners::TransportFailure;
 use serde_json::json;
 
 use crate::support::{
-    Played, Script, allocation_request, credit_question, cx, fulfillment_request, goods_issue, invoice_request,
-    partners, partners_of, party, price_question, run, sales_order, store,
+    Played, Script, allocation_request, credit_query, cx, fulfillment_request, goods_issue, invoice_request, partners,
+    partners_of, party, price_query, run, sales_order, store,
 };
-use crate::tellings::telling;
+use crate::updates::update;
 
 pub const OPERATIONS: [&str; 9] =
     ["price", "credit", "allocate", "sales-order", "goods-issue", "invoice", "tell", "eastco", "shipwest"];
@@ -21,13 +21,13 @@ pub fn attempt(partners: &Played, operation: &str, attempt: Attempt) -> Result<(
     let cx = cx();
     run(async {
         match operation {
-            "price" => partners.price(&cx, &price_question()).await.map(drop),
-            "credit" => partners.credit(&cx, &credit_question()).await.map(drop),
+            "price" => partners.price(&cx, &price_query()).await.map(drop),
+            "credit" => partners.credit(&cx, &credit_query()).await.map(drop),
             "allocate" => partners.allocate(&cx, &allocation_request(), attempt).await.map(drop),
             "sales-order" => partners.create_sales_order(&cx, &sales_order(), attempt).await.map(drop),
             "goods-issue" => partners.post_goods_issue(&cx, &goods_issue(), attempt).await.map(drop),
             "invoice" => partners.invoice(&cx, &invoice_request(), attempt).await.map(drop),
-            "tell" => partners.tell(&cx, &telling("acme-crm"), 7).await,
+            "tell" => partners.tell(&cx, &update("acme-crm"), 7).await,
             warehouse => partners.request(&cx, &fulfillment_request(warehouse), &party(), attempt).await.map(drop),
         }
     })

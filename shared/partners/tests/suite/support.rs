@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use domain::fulfillment::{FulfillmentRequest, GoodsIssue};
 use domain::order::{
-    AllocationRequest, CreditQuestion, InvoiceRequest, LinePrice, OrderLine, PriceQuestion, SalesOrder, ServiceLevel,
-    Share,
+    AllocationRequest, CreditQuery, InvoiceRequest, LinePrice, LineQuantity, OrderLine, PriceQuery, SalesOrder,
+    ServiceLevel,
 };
 use domain::party::{Destination, Party, PartyRef};
 use domain::{LineNo, Money, OrderId, Quantity};
@@ -250,8 +250,8 @@ pub fn line(n: u32) -> LineNo {
     LineNo::new(n).unwrap()
 }
 
-pub fn share(n: u32, sku: &str, amount: &str) -> Share {
-    Share { line: line(n), sku: sku.parse().unwrap(), quantity: quantity(amount, "EA") }
+pub fn line_quantity(n: u32, sku: &str, amount: &str) -> LineQuantity {
+    LineQuantity { line: line(n), sku: sku.parse().unwrap(), quantity: quantity(amount, "EA") }
 }
 
 pub fn destination() -> Destination {
@@ -273,9 +273,9 @@ pub fn party() -> Party {
     }
 }
 
-pub fn price_question() -> PriceQuestion {
+pub fn price_query() -> PriceQuery {
     let line = |n, sku: &str, q| OrderLine { line: line(n), sku: sku.parse().unwrap(), quantity: q };
-    PriceQuestion {
+    PriceQuery {
         revision: 0,
         customer: "C-1".parse().unwrap(),
         currency: "USD".parse().unwrap(),
@@ -284,12 +284,16 @@ pub fn price_question() -> PriceQuestion {
     }
 }
 
-pub fn credit_question() -> CreditQuestion {
-    CreditQuestion { order: order(), customer: "C-1".parse().unwrap(), amount: money("32.50") }
+pub fn credit_query() -> CreditQuery {
+    CreditQuery { order: order(), customer: "C-1".parse().unwrap(), amount: money("32.50") }
 }
 
 pub fn allocation_request() -> AllocationRequest {
-    AllocationRequest { order: order(), part: 1, lines: vec![share(1, "SKU-1", "3"), share(2, "SKU-9", "24")] }
+    AllocationRequest {
+        order: order(),
+        part: 1,
+        lines: vec![line_quantity(1, "SKU-1", "3"), line_quantity(2, "SKU-9", "24")],
+    }
 }
 
 pub fn sales_order() -> SalesOrder {
@@ -318,12 +322,12 @@ pub fn goods_issue() -> GoodsIssue {
         package: "P-1".parse().unwrap(),
         sales_order: "SO-1".parse().unwrap(),
         site: "EAST".parse().unwrap(),
-        lines: vec![share(1, "SKU-1", "3")],
+        lines: vec![line_quantity(1, "SKU-1", "3")],
     }
 }
 
 pub fn invoice_request() -> InvoiceRequest {
-    InvoiceRequest { order: order(), sales_order: "SO-1".parse().unwrap(), lines: vec![share(1, "SKU-1", "3")] }
+    InvoiceRequest { order: order(), sales_order: "SO-1".parse().unwrap(), lines: vec![line_quantity(1, "SKU-1", "3")] }
 }
 
 pub fn fulfillment_request(warehouse: &str) -> FulfillmentRequest {
@@ -333,7 +337,7 @@ pub fn fulfillment_request(warehouse: &str) -> FulfillmentRequest {
         site: if warehouse == "shipwest" { "WEST" } else { "EAST" }.parse().unwrap(),
         service_level: ServiceLevel::Expedited,
         ship_to: PartyRef { order: order(), n: 1 },
-        lines: vec![share(1, "SKU-1", "3"), share(2, "SKU-9", "24")],
+        lines: vec![line_quantity(1, "SKU-1", "3"), line_quantity(2, "SKU-9", "24")],
     }
 }
 

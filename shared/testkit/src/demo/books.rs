@@ -116,7 +116,7 @@ impl OrderBook {
         })
     }
 
-    /// How many events of a type its timeline has, those of its shares included.
+    /// How many events of a type its timeline has, those of its fulfillments included.
     pub(super) fn events(&self, kind: &str) -> usize {
         self.entries.iter().filter(|entry| entry["event"] == kind).count()
     }
@@ -127,8 +127,8 @@ impl OrderBook {
         time(&entry["recorded_at"])
     }
 
-    /// Its shares, as our API tells them.
-    pub(super) fn shares(&self) -> impl Iterator<Item = &Value> {
+    /// Its fulfillments, as our API tells them.
+    pub(super) fn fulfillments(&self) -> impl Iterator<Item = &Value> {
         self.detail["fulfillments"].as_array().into_iter().flatten()
     }
 }

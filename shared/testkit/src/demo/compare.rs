@@ -127,18 +127,26 @@ fn rows(books: &Books) -> Vec<Row> {
         },
     ];
     for warehouse in WAREHOUSES {
-        let shares = orders.iter().flat_map(OrderBook::shares).filter(|share| share["warehouse"] == warehouse).count();
+        let fulfillments = orders
+            .iter()
+            .flat_map(OrderBook::fulfillments)
+            .filter(|fulfillment| fulfillment["warehouse"] == warehouse)
+            .count();
         let jobs = books.jobs.iter().filter(|job| job.warehouse == warehouse).count();
         rows.push(Row {
-            crossdock: Some(count(shares)),
+            crossdock: Some(count(fulfillments)),
             warehouses: Some(count(jobs)),
-            ..row(&format!("fulfilments at {warehouse}"))
+            ..row(&format!("fulfillments at {warehouse}"))
         });
     }
     rows.push(Row {
         crm: Some(count(orders.iter().map(|order| list(&order.status["packages"]).count()).sum())),
         crossdock: Some(count(
-            orders.iter().flat_map(OrderBook::shares).flat_map(|share| list(&share["packages"])).count(),
+            orders
+                .iter()
+                .flat_map(OrderBook::fulfillments)
+                .flat_map(|fulfillment| list(&fulfillment["packages"]))
+                .count(),
         )),
         erp: Some(count(
             books.goods_issues.iter().filter_map(|issue| issue["reference"].as_str()).collect::<BTreeSet<_>>().len(),
@@ -172,7 +180,7 @@ fn units(books: &Books) -> Vec<Row> {
     let orders = &books.orders;
     let row = |what: &str| Row { what: what.to_owned(), ..Row::default() };
     let told = |field: &str| Some(orders.iter().map(|order| eaches(list(&order.status["lines"]), field)).sum());
-    let ladder = |step: &str| {
+    let quantities = |step: &str| {
         let line = |line: &Value| eaches([&quantity(&line[step])], "quantity");
         Some(orders.iter().flat_map(|order| list(&order.detail["lines"])).map(line).sum())
     };
@@ -184,21 +192,21 @@ fn units(books: &Books) -> Vec<Row> {
     vec![
         Row {
             crm: Some(orders.iter().map(|order| eaches(list(&order.asked["lines"]), "quantity")).sum()),
-            crossdock: ladder("ordered"),
+            crossdock: quantities("ordered"),
             erp: lines(&books.sales_orders),
             warehouses: Some(books.jobs.iter().map(|job| eaches(job.lines(), "quantity")).sum()),
             ..row("units ordered")
         },
         Row {
             crm: told("shipped"),
-            crossdock: ladder("shipped"),
+            crossdock: quantities("shipped"),
             erp: lines(&books.goods_issues),
             warehouses: packed("picked_up"),
             ..row("units shipped (ERP: issued)")
         },
         Row {
             crm: told("delivered"),
-            crossdock: ladder("delivered"),
+            crossdock: quantities("delivered"),
             warehouses: packed("delivered"),
             ..row("units delivered")
         },
@@ -240,12 +248,12 @@ fn once(books: &Books, order: &OrderBook) -> Vec<String> {
     expect("allocations", of(&books.allocations, id));
     expect("sales orders", of(&books.sales_orders, id));
     expect("invoices", of(&books.invoices, id));
-    for share in order.shares() {
-        let reference = share["id"].as_str().unwrap_or_default();
+    for fulfillment in order.fulfillments() {
+        let reference = fulfillment["id"].as_str().unwrap_or_default();
         let jobs = books.jobs.iter().filter(|job| job.reference == reference);
         expect(
             &format!("requests for {reference} at its warehouse"),
-            jobs.filter(|job| share["warehouse"] == job.warehouse).count(),
+            jobs.filter(|job| fulfillment["warehouse"] == job.warehouse).count(),
         );
     }
     for job in books.jobs.iter().filter(|job| order_of(&job.reference) == id) {
@@ -269,7 +277,7 @@ fn once(books: &Books, order: &OrderBook) -> Vec<String> {
         packages.filter_map(|package| package["tracking"].as_str()).map(str::to_owned).collect()
     };
     let crm = trackings(&mut list(&order.status["packages"]));
-    let ours = trackings(&mut order.shares().flat_map(|share| list(&share["packages"])));
+    let ours = trackings(&mut order.fulfillments().flat_map(|fulfillment| list(&fulfillment["packages"])));
     let jobs = books.jobs.iter().filter(|job| order_of(&job.reference) == id);
     let theirs = trackings(&mut jobs.flat_map(Job::packages));
     if crm != ours || ours != theirs {
@@ -282,8 +290,12 @@ fn once(books: &Books, order: &OrderBook) -> Vec<String> {
 
 /// Requests at warehouses that we know nothing of.
 fn strangers(books: &Books) -> Vec<String> {
-    let known: BTreeSet<&str> =
-        books.orders.iter().flat_map(OrderBook::shares).filter_map(|share| share["id"].as_str()).collect();
+    let known: BTreeSet<&str> = books
+        .orders
+        .iter()
+        .flat_map(OrderBook::fulfillments)
+        .filter_map(|fulfillment| fulfillment["id"].as_str())
+        .collect();
     let stranger = |job: &&Job| !known.contains(job.reference.as_str());
     books
         .jobs

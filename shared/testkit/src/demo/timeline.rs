@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::books::{Books, OrderBook, time};
 use super::table::Table;
 
-/// Prints the timeline of an order that two warehouses share, or of the first one.
+/// Prints the timeline of an order that two warehouses fulfillment, or of the first one.
 pub(super) fn print(books: &Books, out: &mut dyn Write) -> Result<()> {
-    let split = |order: &&OrderBook| order.shares().count() > 1;
+    let split = |order: &&OrderBook| order.fulfillments().count() > 1;
     let Some(order) = books.orders.iter().find(split).or(books.orders.first()) else { return Ok(()) };
     let (id, external) = (&order.id, &order.external);
     writeln!(out, "\nOne order across the systems: {external} of the CRM, {id} of ours (… below):\n")?;

@@ -82,7 +82,7 @@ pub(super) async fn parked(
     report: &mut Report,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let standing = standing(live, orders).await?;
+    let request_status = request_status(live, orders).await?;
     let mut ours = received(live).await?;
     ours.retain(|message| !before.parked.contains(&message.id));
     for message in &ours {
@@ -90,7 +90,7 @@ pub(super) async fn parked(
         let code = message.attribute("code").unwrap_or("crashed");
         *report.parked.entry(format!("{code} of {}", message.step)).or_default() += 1;
     }
-    for order in standing {
+    for order in request_status {
         let stands = order.is_invoiced() || order.is_on_worklist() || ours.iter().any(|it| it.is_about(&order));
         if !stands {
             report.wrong.push(format!(
@@ -117,11 +117,11 @@ pub(super) async fn parked(
 
 /// Compares everybody's books about the orders that came to their end, and looks for doubles in all.
 pub(super) async fn books(live: &Live, orders: &[String], report: &mut Report, out: &mut dyn Write) -> Result<()> {
-    let standing = standing(live, orders).await?;
+    let request_status = request_status(live, orders).await?;
     let invoiced: Vec<String> =
-        standing.iter().filter(|order| order.is_invoiced()).map(|order| order.external.clone()).collect();
+        request_status.iter().filter(|order| order.is_invoiced()).map(|order| order.external.clone()).collect();
     report.invoiced = invoiced.len();
-    for order in standing.iter().filter(|order| order.is_on_worklist()) {
+    for order in request_status.iter().filter(|order| order.is_on_worklist()) {
         report.on_worklist += 1;
         // Only credit is a person's matter here: a partner that stumbles or a process that dies must not become one.
         if order.status != "credit_refused" {
@@ -155,7 +155,7 @@ fn unexplained(message: &Parked) -> Option<String> {
     (!missing.is_empty()).then(|| format!("{step} parked a message without {}", missing.join(", ")))
 }
 
-async fn standing(live: &Live, externals: &[String]) -> Result<Vec<Order>> {
+async fn request_status(live: &Live, externals: &[String]) -> Result<Vec<Order>> {
     let mut orders = Vec::new();
     for external in externals {
         let id = order_id("acme-crm", external)?.to_string();

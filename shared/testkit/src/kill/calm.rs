@@ -21,7 +21,7 @@ const LOOKS: usize = 3;
 /// The schedule's function works by the clock, whether there is something to do or not, and its ticks are always under way.
 const BY_THE_CLOCK: &str = "due-fire";
 
-/// What waits for a time that is far from here: an order's deadline, a share's next milestone, stock.
+/// What waits for a time that is far from here: an order's deadline, a fulfillment's next milestone, stock.
 const FAR: [&str; 3] = ["deadline", "time", "stock"];
 
 /// Waits until nothing moves. Due items of `before` are others'. Answers what still moves when the time is up, in words.

@@ -22,27 +22,27 @@ const ENDED: &str = "Runtime exited before returning a response";
 /// Kills processes, and keeps count.
 pub(super) struct Deaths<'a> {
     live: &'a Live,
-    dice: Rng,
+    rng: Rng,
     /// How many, by function.
     pub(super) by_function: BTreeMap<String, usize>,
 }
 
 impl<'a> Deaths<'a> {
-    pub(super) fn new(live: &'a Live, dice: Rng) -> Self {
-        Self { live, dice, by_function: BTreeMap::new() }
+    pub(super) fn new(live: &'a Live, rng: Rng) -> Self {
+        Self { live, rng, by_function: BTreeMap::new() }
     }
 
     /// Kills one process after the other until it is over. Each function that has any is as likely as the others, however
-    /// many it has: so the ones at the edge and at the streams get their share and no more.
+    /// many it has: so the ones at the edge and at the streams get their fulfillment and no more.
     pub(super) async fn reap(&mut self, mut over: watch::Receiver<bool>) -> Result<()> {
         loop {
-            let pause = Duration::from_millis(self.dice.u64(PAUSE_MS));
+            let pause = Duration::from_millis(self.rng.u64(PAUSE_MS));
             if tokio::time::timeout(pause, over.wait_for(|over| *over)).await.is_ok() {
                 return Ok(());
             }
             let running = running(self.live)?;
-            let Some((function, processes)) = self.dice.choice(running.iter()) else { continue };
-            let Some(pid) = self.dice.choice(processes) else { continue };
+            let Some((function, processes)) = self.rng.choice(running.iter()) else { continue };
+            let Some(pid) = self.rng.choice(processes) else { continue };
             if kill(pid)? {
                 *self.by_function.entry(function.clone()).or_default() += 1;
             }

@@ -87,17 +87,17 @@ async fn storm(live: &Live, options: &Options, report: &mut Report, out: &mut dy
     for order in wanted.iter_mut().skip(WITHOUT_CREDIT / 2).step_by(WITHOUT_CREDIT) {
         order["customer"]["id"] = json!("C-POOR-1");
     }
-    let mut dice = Rng::with_seed(report.seed);
+    let mut rng = Rng::with_seed(report.seed);
     let (end, over) = tokio::sync::watch::channel(false);
-    let mut deaths = Deaths::new(live, dice.fork());
+    let mut deaths = Deaths::new(live, rng.fork());
     let partners = weather::partners(live).await?;
-    let weather = join_all(partners.iter().map(|partner| weather::blow(live, partner, dice.fork(), over.clone())));
-    let sending = async {
+    let weather = join_all(partners.iter().map(|partner| weather::blow(live, partner, rng.fork(), over.clone())));
+    let started = async {
         let sent = waves(live, &wanted, out).await;
         end.send_replace(true);
         sent
     };
-    let (sent, killed, blown) = futures::join!(sending, deaths.reap(over.clone()), weather);
+    let (sent, killed, blown) = futures::join!(started, deaths.reap(over.clone()), weather);
     // Calm first, whatever failed: a later run would meet the faults that are left.
     for partner in &partners {
         weather::clear(live, partner).await?;

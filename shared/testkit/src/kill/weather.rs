@@ -26,18 +26,18 @@ pub(super) async fn partners(live: &Live) -> Result<Vec<String>> {
 }
 
 /// A partner's weather until it is over.
-pub(super) async fn blow(live: &Live, partner: &str, mut dice: Rng, mut over: watch::Receiver<bool>) -> Result<()> {
+pub(super) async fn blow(live: &Live, partner: &str, mut rng: Rng, mut over: watch::Receiver<bool>) -> Result<()> {
     loop {
-        let fair = Duration::from_millis(dice.u64(FAIR_MS));
+        let fair = Duration::from_millis(rng.u64(FAIR_MS));
         if tokio::time::timeout(fair, over.wait_for(|over| *over)).await.is_ok() {
             return Ok(());
         }
-        for (operation, fault, percent) in [call(&mut dice), message(&mut dice)] {
+        for (operation, fault, percent) in [call(&mut rng), message(&mut rng)] {
             // The simulators read seeds from JSON, where numbers of some readers end at 2^53.
-            let when = json!({"operation": operation, "percent": percent, "seed": dice.u32(..)});
+            let when = json!({"operation": operation, "percent": percent, "seed": rng.u32(..)});
             live.fault(partner, FAULT, when, fault).await?;
         }
-        let foul = Duration::from_millis(dice.u64(FOUL_MS));
+        let foul = Duration::from_millis(rng.u64(FOUL_MS));
         let ended = tokio::time::timeout(foul, over.wait_for(|over| *over)).await.is_ok();
         clear(live, partner).await?;
         if ended {
@@ -52,8 +52,8 @@ pub(super) async fn clear(live: &Live, partner: &str) -> Result<()> {
 }
 
 /// What goes wrong with calls to the partner, and with how many in a hundred.
-fn call(dice: &mut Rng) -> (&'static str, Value, u8) {
-    let (fault, percent) = match dice.u8(0..9) {
+fn call(rng: &mut Rng) -> (&'static str, Value, u8) {
+    let (fault, percent) = match rng.u8(0..9) {
         // Longer than a step waits for an answer.
         0 => (json!({"kind": "timeout_before", "hold_ms": 4_000}), 30),
         1 => (json!({"kind": "timeout_after", "hold_ms": 4_000}), 30),
@@ -61,20 +61,20 @@ fn call(dice: &mut Rng) -> (&'static str, Value, u8) {
         3 => (json!({"kind": "fail"}), 60),
         4 => (json!({"kind": "fail", "after_effect": true}), 60),
         5 => (json!({"kind": "garbage"}), 40),
-        6 => (json!({"kind": "limit", "retry_after": dice.u8(1..4).to_string()}), 30),
-        7 => (json!({"kind": "latency", "ms": dice.u64(100..900)}), 100),
+        6 => (json!({"kind": "limit", "retry_after": rng.u8(1..4).to_string()}), 30),
+        7 => (json!({"kind": "latency", "ms": rng.u64(100..900)}), 100),
         _ => (json!({"kind": "down"}), 100),
     };
     ("*", fault, percent)
 }
 
 /// What goes wrong with the partner's messages to us.
-fn message(dice: &mut Rng) -> (&'static str, Value, u8) {
-    let (fault, percent) = match dice.u8(0..7) {
-        0 => (json!({"kind": "duplicate", "copies": dice.u8(1..4)}), 60),
-        1 => (json!({"kind": "drop", "redeliver_after_ms": dice.u64(500..5_000)}), 50),
-        2 => (json!({"kind": "reorder", "window": dice.u8(2..7), "flush_ms": 1_500}), 100),
-        3 => (json!({"kind": "delay", "ms": dice.u64(200..4_000)}), 60),
+fn message(rng: &mut Rng) -> (&'static str, Value, u8) {
+    let (fault, percent) = match rng.u8(0..7) {
+        0 => (json!({"kind": "duplicate", "copies": rng.u8(1..4)}), 60),
+        1 => (json!({"kind": "drop", "redeliver_after_ms": rng.u64(500..5_000)}), 50),
+        2 => (json!({"kind": "reorder", "window": rng.u8(2..7), "flush_ms": 1_500}), 100),
+        3 => (json!({"kind": "delay", "ms": rng.u64(200..4_000)}), 60),
         4 => (json!({"kind": "wrong_signature"}), 40),
         5 => (json!({"kind": "tamper"}), 40),
         _ => (json!({"kind": "stale"}), 40),

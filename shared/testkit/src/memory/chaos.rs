@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Withdrawal};
 use domain::order::{
-    Allocation, AllocationRelease, AllocationRequest, CreditQuestion, InvoiceRequest, Invoiced, PriceQuestion,
-    Released, SalesOrder, SalesOrderCancellation, Share, StockQuestion, Telling,
+    Allocation, AllocationRequest, CreditQuery, CrmUpdate, Deallocation, InvoiceRequest, Invoiced, LineQuantity,
+    PriceQuery, Released, SalesOrder, SalesOrderCancellation, StockQuery,
 };
 use domain::party::{Party, PartyRef};
 use domain::routing::Site;
 use domain::{DocumentNumber, FulfillmentCommand, PartnerId};
 use engine::batch::{Parked, Queue};
-use engine::delivery::{Delivery, Kept};
+use engine::delivery::{Delivery, StoreOutcome};
 use engine::inbound::{ChangeReader, NewOrder, OrderChange, OrderReader, ReportReader, Reported, Sites, Unmappable};
-use engine::journal::{Append, Found, Founding};
+use engine::journal::{Append, CreateOutcome, NewStream};
 use engine::partner::{
-    Addressee, Attempt, CallFailure, CreditAnswer, Crm, Erp, PriceAnswer, Ready, Warehouse, WarehouseAnswer,
+    Attempt, CallFailure, CreditAnswer, Crm, Erp, PriceAnswer, Ready, Recipient, Warehouse, WarehouseAnswer,
     WithdrawalAnswer,
 };
 use engine::relay::{Bus, Entry};
@@ -297,14 +297,14 @@ impl<P: Journal> Journal for Chaos<P> {
         }
         self.script.meet(fault, store_lost, self.inner.append(commit)).await
     }
-    async fn found(&self, founding: &Founding) -> Result<Found, Failure> {
-        self.script.around("journal.found", store_lost, self.inner.found(founding)).await
+    async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
+        self.script.around("journal.found", store_lost, self.inner.create(new_stream)).await
     }
 }
 
 impl<P: Deliveries> Deliveries for Chaos<P> {
-    async fn keep(&self, delivery: &Delivery) -> Result<Kept, Failure> {
-        self.script.around("deliveries.keep", store_lost, self.inner.keep(delivery)).await
+    async fn store(&self, delivery: &Delivery) -> Result<StoreOutcome, Failure> {
+        self.script.around("deliveries.store", store_lost, self.inner.store(delivery)).await
     }
     async fn fetch(&self, partner: &PartnerId, id: &str) -> Result<Option<Delivery>, Failure> {
         self.script.around("deliveries.fetch", store_lost, self.inner.fetch(partner, id)).await
@@ -312,8 +312,8 @@ impl<P: Deliveries> Deliveries for Chaos<P> {
 }
 
 impl<P: Parties> Parties for Chaos<P> {
-    async fn keep(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
-        self.script.around("parties.keep", store_lost, self.inner.keep(reference, party)).await
+    async fn store(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
+        self.script.around("parties.store", store_lost, self.inner.store(reference, party)).await
     }
     async fn fetch(&self, reference: &PartyRef) -> Result<Option<Party>, Failure> {
         self.script.around("parties.fetch", store_lost, self.inner.fetch(reference)).await
@@ -405,11 +405,11 @@ impl<P: Sites> Sites for Chaos<P> {
 }
 
 impl<P: Erp> Erp for Chaos<P> {
-    async fn price(&self, cx: &Context, question: &PriceQuestion) -> Result<PriceAnswer, CallFailure> {
-        self.script.around("erp.price", call_lost, self.inner.price(cx, question)).await
+    async fn price(&self, cx: &Context, query: &PriceQuery) -> Result<PriceAnswer, CallFailure> {
+        self.script.around("erp.price", call_lost, self.inner.price(cx, query)).await
     }
-    async fn credit(&self, cx: &Context, question: &CreditQuestion) -> Result<CreditAnswer, CallFailure> {
-        self.script.around("erp.credit", call_lost, self.inner.credit(cx, question)).await
+    async fn credit(&self, cx: &Context, query: &CreditQuery) -> Result<CreditAnswer, CallFailure> {
+        self.script.around("erp.credit", call_lost, self.inner.credit(cx, query)).await
     }
     async fn allocate(
         &self,
@@ -419,17 +419,12 @@ impl<P: Erp> Erp for Chaos<P> {
     ) -> Result<Allocation, CallFailure> {
         self.script.around("erp.allocate", call_lost, self.inner.allocate(cx, request, attempt)).await
     }
-    async fn stock(&self, cx: &Context, question: &StockQuestion) -> Result<Vec<Share>, CallFailure> {
-        self.script.around("erp.stock", call_lost, self.inner.stock(cx, question)).await
+    async fn stock(&self, cx: &Context, query: &StockQuery) -> Result<Vec<LineQuantity>, CallFailure> {
+        self.script.around("erp.stock", call_lost, self.inner.stock(cx, query)).await
     }
-    async fn release_allocation(
-        &self,
-        cx: &Context,
-        request: &AllocationRelease,
-        attempt: Attempt,
-    ) -> Result<(), CallFailure> {
-        let call = self.inner.release_allocation(cx, request, attempt);
-        self.script.around("erp.release_allocation", call_lost, call).await
+    async fn deallocate(&self, cx: &Context, request: &Deallocation, attempt: Attempt) -> Result<(), CallFailure> {
+        let call = self.inner.deallocate(cx, request, attempt);
+        self.script.around("erp.deallocate", call_lost, call).await
     }
     async fn create_sales_order(
         &self,
@@ -462,13 +457,13 @@ impl<P: Erp> Erp for Chaos<P> {
 }
 
 impl<P: Crm> Crm for Chaos<P> {
-    async fn tell(&self, cx: &Context, telling: &Telling, version: u64) -> Result<(), CallFailure> {
-        self.script.around("crm.tell", call_lost, self.inner.tell(cx, telling, version)).await
+    async fn tell(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
+        self.script.around("crm.tell", call_lost, self.inner.tell(cx, update, version)).await
     }
 }
 
 impl<P: Ready> Ready for Chaos<P> {
-    async fn ready(&self, cx: &Context, to: Addressee<'_>) -> Result<(), Failure> {
+    async fn ready(&self, cx: &Context, to: Recipient<'_>) -> Result<(), Failure> {
         self.script.around("partner.ready", store_lost, self.inner.ready(cx, to)).await
     }
 }

@@ -8,6 +8,6 @@ mod stores;
 
 pub use chaos::{Chaos, Fault, Script, Strike};
 pub use stores::{
-    MemoryBus, MemoryDeliveries, MemoryDue, MemoryGates, MemoryJournal, MemoryParties, MemoryQueue, MemoryQueues,
-    MemoryViews,
+    MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth, MemoryQueue,
+    MemoryQueues, MemoryViews,
 };

@@ -9,9 +9,9 @@ use domain::PartnerId;
 use domain::mutants::{self, Mutant};
 use domain::party::{Party, PartyRef};
 use engine::batch::{Parked, Queue};
-use engine::delivery::{Delivery, Kept};
-use engine::gate::{GateState, Gates};
-use engine::journal::{Append, Found, Founding};
+use engine::delivery::{Delivery, StoreOutcome};
+use engine::journal::{Append, CreateOutcome, NewStream};
+use engine::partner_health::{PartnerHealth, PartnerHealthStore};
 use engine::relay::{Bus, Entry};
 use engine::stores::{Deliveries, Due, DueItem, DuePage, Page, Parties, Queues, ViewRow, Views};
 use engine::{Code, Commit, Failure, Journal};
@@ -72,20 +72,20 @@ impl Journal for MemoryJournal {
         Ok(if self.write(commit) { Append::Committed } else { Append::Raced })
     }
 
-    async fn found(&self, founding: &Founding) -> Result<Found, Failure> {
-        if !self.commits(&founding.commit.stream).is_empty() {
-            return Ok(Found::Exists);
+    async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
+        if !self.commits(&new_stream.commit.stream).is_empty() {
+            return Ok(CreateOutcome::Exists);
         }
         let mut unique = self.unique.borrow_mut();
-        if let Some((key, owner)) = founding.unique.iter().find_map(|key| Some((key, unique.get(key)?))) {
-            return Ok(Found::Taken { key: key.clone(), owner: owner.clone() });
+        if let Some((key, owner)) = new_stream.unique.iter().find_map(|key| Some((key, unique.get(key)?))) {
+            return Ok(CreateOutcome::Taken { key: key.clone(), owner: owner.clone() });
         }
-        for key in &founding.unique {
-            unique.insert(key.clone(), founding.commit.stream.clone());
+        for key in &new_stream.unique {
+            unique.insert(key.clone(), new_stream.commit.stream.clone());
         }
-        self.write(&founding.commit);
-        self.due.put(&founding.deadline);
-        Ok(Found::Committed)
+        self.write(&new_stream.commit);
+        self.due.put(&new_stream.deadline);
+        Ok(CreateOutcome::Committed)
     }
 }
 
@@ -114,15 +114,19 @@ impl MemoryDeliveries {
 }
 
 impl Deliveries for MemoryDeliveries {
-    async fn keep(&self, delivery: &Delivery) -> Result<Kept, Failure> {
+    async fn store(&self, delivery: &Delivery) -> Result<StoreOutcome, Failure> {
         let mut kept = self.kept.borrow_mut();
         if let Some(known) = kept.get(&delivery.key()) {
             let digest = known.digest();
-            return Ok(if digest == delivery.digest() { Kept::Same } else { Kept::Conflict { kept: digest } });
+            return Ok(if digest == delivery.digest() {
+                StoreOutcome::Same
+            } else {
+                StoreOutcome::Conflict { stored: digest }
+            });
         }
         kept.insert(delivery.key(), delivery.clone());
         self.tape.borrow_mut().push_back(delivery.clone());
-        Ok(Kept::New)
+        Ok(StoreOutcome::New)
     }
 
     async fn fetch(&self, partner: &PartnerId, id: &str) -> Result<Option<Delivery>, Failure> {
@@ -135,7 +139,7 @@ impl Deliveries for MemoryDeliveries {
 pub struct MemoryParties(Rc<RefCell<BTreeMap<PartyRef, Party>>>);
 
 impl Parties for MemoryParties {
-    async fn keep(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
+    async fn store(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
         self.0.borrow_mut().entry(reference.clone()).or_insert_with(|| party.clone());
         Ok(())
     }
@@ -195,28 +199,28 @@ impl Due for MemoryDue {
 
 /// Partners' gates.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryGates {
-    gates: Rc<RefCell<BTreeMap<PartnerId, (GateState, u64)>>>,
+pub struct MemoryPartnerHealth {
+    partner_health: Rc<RefCell<BTreeMap<PartnerId, (PartnerHealth, u64)>>>,
     writes: Rc<Cell<usize>>,
 }
 
-impl MemoryGates {
+impl MemoryPartnerHealth {
     /// How often one was written.
     pub fn writes(&self) -> usize {
         self.writes.get()
     }
 }
 
-impl Gates for MemoryGates {
-    async fn read(&self, partner: &PartnerId) -> Result<(GateState, u64), Failure> {
-        Ok(self.gates.borrow().get(partner).cloned().unwrap_or_default())
+impl PartnerHealthStore for MemoryPartnerHealth {
+    async fn read(&self, partner: &PartnerId) -> Result<(PartnerHealth, u64), Failure> {
+        Ok(self.partner_health.borrow().get(partner).cloned().unwrap_or_default())
     }
 
-    async fn swap(&self, partner: &PartnerId, version: u64, state: &GateState) -> Result<bool, Failure> {
-        let mut gates = self.gates.borrow_mut();
-        let newest = gates.get(partner).map_or(0, |(_, version)| *version) == version;
+    async fn swap(&self, partner: &PartnerId, version: u64, state: &PartnerHealth) -> Result<bool, Failure> {
+        let mut partner_health = self.partner_health.borrow_mut();
+        let newest = partner_health.get(partner).map_or(0, |(_, version)| *version) == version;
         if newest {
-            gates.insert(partner.clone(), (state.clone(), version + 1));
+            partner_health.insert(partner.clone(), (state.clone(), version + 1));
             self.writes.set(self.writes.get() + 1);
         }
         Ok(newest)
@@ -327,12 +331,12 @@ impl Views for MemoryViews {
 
     async fn list(&self, list: &str, limit: u32, cursor: Option<&str>) -> Result<Page, Failure> {
         let rows = self.0.borrow();
-        let mut found: Vec<&ViewRow> = rows.values().filter(|row| row.list == list).collect();
-        found.sort_by(|a, b| b.rank.cmp(&a.rank));
+        let mut create: Vec<&ViewRow> = rows.values().filter(|row| row.list == list).collect();
+        create.sort_by(|a, b| b.rank.cmp(&a.rank));
         if cursor.is_some_and(|cursor| !cursor.contains('/')) {
             return Err(Failure::permanent(Code::StoreRefused, "no cursor of this list"));
         }
-        let mut after = found.into_iter().filter(|row| cursor.is_none_or(|cursor| row.rank.as_str() < cursor));
+        let mut after = create.into_iter().filter(|row| cursor.is_none_or(|cursor| row.rank.as_str() < cursor));
         let page: Vec<ViewRow> = after.by_ref().take(limit as usize).cloned().collect();
         let next = after.next().and_then(|_more| page.last().map(|row| row.rank.clone()));
         Ok(Page { rows: page, next })

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::exchange::{Method, Reply, Request};
 use super::fault::Rule;
 use super::floor::Script;
-use super::ledger::Wanted;
+use super::ledger::CallFilter;
 use super::samples;
 use super::world::{Partner, System, World};
 
@@ -152,9 +152,9 @@ fn ledgers(world: &World, request: &Request) -> Value {
         .into()
 }
 
-fn wanted(request: &Request) -> Wanted {
+fn wanted(request: &Request) -> CallFilter {
     let filter = |name: &str| request.query.get(name).cloned();
-    Wanted { reference: filter("reference"), key: filter("key"), operation: filter("operation") }
+    CallFilter { reference: filter("reference"), key: filter("key"), operation: filter("operation") }
 }
 
 fn add_faults(partner: &mut Partner, request: &Request) -> Result<Value, Reply> {

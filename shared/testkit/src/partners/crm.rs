@@ -16,7 +16,7 @@ pub struct Crm {
     numbers: Numbers,
     orders: BTreeMap<String, Value>,
     statuses: BTreeMap<String, Value>,
-    tellings: Vec<Value>,
+    updates: Vec<Value>,
     /// Whether it tells of every change of an order's status, ours included.
     pub echo: bool,
 }
@@ -29,7 +29,7 @@ impl Crm {
             numbers: Numbers::new(run),
             orders: BTreeMap::new(),
             statuses: BTreeMap::new(),
-            tellings: Vec::new(),
+            updates: Vec::new(),
             echo: false,
         }
     }
@@ -111,7 +111,7 @@ impl Crm {
         json!({
             "orders": self.orders.values().collect::<Vec<_>>(),
             "statuses": self.statuses,
-            "tellings": self.tellings,
+            "tellings": self.updates,
         })
     }
 
@@ -126,11 +126,11 @@ impl Crm {
         };
         let known = self.statuses.get(id).and_then(version_of);
         let accepted = known.is_none_or(|known| known <= version);
-        self.tellings.push(json!({
+        self.updates.push(json!({
             "id": id,
             "at": written(now),
             "accepted": accepted,
-            "telling": body,
+            "update": body,
         }));
         if !accepted {
             return Reply::json(409, &json!({"version": known})).into();
@@ -167,6 +167,6 @@ impl Crm {
     }
 }
 
-fn version_of(telling: &Value) -> Option<u64> {
-    telling.get("version").and_then(Value::as_u64)
+fn version_of(update: &Value) -> Option<u64> {
+    update.get("version").and_then(Value::as_u64)
 }

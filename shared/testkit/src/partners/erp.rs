@@ -388,7 +388,7 @@ impl Erp {
             }
         }
         let answer = json!({"id": id, "status": "released"});
-        Ok((answer, effect("allocation_released", id.to_owned(), reference, key)))
+        Ok((answer, effect("allocation_deallocated", id.to_owned(), reference, key)))
     }
 
     fn book(&mut self, body: &Value, key: &str) -> Booked {

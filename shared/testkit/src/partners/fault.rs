@@ -228,14 +228,14 @@ struct Scripted {
     rule: Rule,
     seen: u64,
     bitten: u64,
-    dice: Rng,
+    rng: Rng,
 }
 
 impl Faults {
     /// Adds a rule after those there are.
     pub fn add(&mut self, rule: Rule) {
-        let dice = Rng::with_seed(rule.when.seed);
-        self.rules.push(Scripted { rule, seen: 0, bitten: 0, dice });
+        let rng = Rng::with_seed(rule.when.seed);
+        self.rules.push(Scripted { rule, seen: 0, bitten: 0, rng });
     }
 
     /// Removes the rules of a name, or all; answers how many went.
@@ -308,7 +308,7 @@ impl Scripted {
             return false;
         }
         if let Some(percent) = when.percent
-            && self.dice.u8(0..100) >= percent
+            && self.rng.u8(0..100) >= percent
         {
             return false;
         }

@@ -1,6 +1,6 @@
 //! The floor of a warehouse: how a request becomes packages, and when each thing happens to them.
 //!
-//! Both 3PLs work alike and only speak differently, so that this is what they share. Nothing happens by itself: the
+//! Both 3PLs work alike and only speak differently, so that this is what they fulfillment. Nothing happens by itself: the
 //! driver asks for what is due, and time is an argument.
 
 use std::collections::BTreeMap;
@@ -439,7 +439,7 @@ fn traced(id: &str, lines: Vec<Line>, trace: Trace) -> Vec<Line> {
     lines.into_iter().map(tell).collect()
 }
 
-/// Distributes lines over packages: whole lines while there are enough of them, otherwise shares of every line.
+/// Distributes lines over packages: whole lines while there are enough of them, otherwise fulfillments of every line.
 fn split(lines: &[Line], wanted: usize) -> Vec<Vec<Line>> {
     let wanted = wanted.max(1);
     let mut packages: Vec<Vec<Line>> = vec![Vec::new(); wanted];
@@ -452,12 +452,12 @@ fn split(lines: &[Line], wanted: usize) -> Vec<Vec<Line>> {
     } else {
         let parts = Decimal::from(wanted);
         for line in lines {
-            let share = (line.quantity / parts).floor();
-            let mut rest = line.quantity - share * parts;
+            let fulfillment = (line.quantity / parts).floor();
+            let mut rest = line.quantity - fulfillment * parts;
             for package in &mut packages {
                 let extra = rest.min(Decimal::ONE);
                 rest -= extra;
-                let quantity = share + extra;
+                let quantity = fulfillment + extra;
                 if !quantity.is_zero() {
                     package.push(Line { quantity, ..line.clone() });
                 }

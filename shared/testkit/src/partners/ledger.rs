@@ -63,7 +63,7 @@ pub struct Ledger {
 
 /// Which entries of a ledger are wanted; patterns may contain `*`.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct CallFilter {
     /// Our reference.
     pub reference: Option<String>,
     /// The idempotency key.
@@ -83,7 +83,7 @@ impl Ledger {
     /// `effects_by_reference` says how many of each kind there are for each reference: the answer to "how many orders do
     /// you have for this?".
     #[must_use]
-    pub fn report(&self, messages: &[Message], wanted: &Wanted) -> Value {
+    pub fn report(&self, messages: &[Message], wanted: &CallFilter) -> Value {
         let calls: Vec<&Call> = self
             .calls
             .iter()
@@ -120,7 +120,7 @@ impl Ledger {
     }
 }
 
-impl Wanted {
+impl CallFilter {
     fn fits(&self, reference: Option<&str>, key: Option<&str>, operation: &str) -> bool {
         fits(self.reference.as_deref(), reference)
             && fits(self.key.as_deref(), key)

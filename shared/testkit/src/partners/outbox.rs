@@ -60,7 +60,7 @@ pub struct Outbox {
 struct Window {
     size: usize,
     until: Timestamp,
-    dice: Rng,
+    rng: Rng,
 }
 
 impl Outbox {
@@ -92,7 +92,7 @@ impl Outbox {
                     size: window.max(1),
                     until: later(now, flush_ms),
                     // The seed differs from window to window, and repeats with the run.
-                    dice: Rng::with_seed(index as u64),
+                    rng: Rng::with_seed(index as u64),
                 });
             }
         }
@@ -206,7 +206,7 @@ impl Outbox {
             return;
         };
         let before = self.held.clone();
-        window.dice.shuffle(&mut self.held);
+        window.rng.shuffle(&mut self.held);
         if self.held == before {
             // A shuffle that changes nothing would not be the fault that was asked for.
             self.held.reverse();

@@ -38,20 +38,20 @@ const NAMES: [&str; 8] = [
 
 /// `count` orders with the ids that `id` gives.
 pub fn orders(count: usize, seed: u64, mut id: impl FnMut() -> String) -> Vec<Value> {
-    let mut dice = Rng::with_seed(seed);
-    (0..count).map(|place| order(place, id(), &mut dice)).collect()
+    let mut rng = Rng::with_seed(seed);
+    (0..count).map(|place| order(place, id(), &mut rng)).collect()
 }
 
-fn order(index: usize, id: String, dice: &mut Rng) -> Value {
+fn order(index: usize, id: String, rng: &mut Rng) -> Value {
     let place = PLACES.get(index % PLACES.len()).unwrap_or(&PLACES[0]);
-    let name = NAMES.get(dice.usize(0..NAMES.len())).unwrap_or(&NAMES[0]);
-    let street = dice.u32(1..400);
+    let name = NAMES.get(rng.usize(0..NAMES.len())).unwrap_or(&NAMES[0]);
+    let street = rng.u32(1..400);
     json!({
         "id": id,
-        "customer": {"id": format!("C-{}", 100 + dice.u32(0..40)), "name": format!("{} Trading", place.city)},
+        "customer": {"id": format!("C-{}", 100 + rng.u32(0..40)), "name": format!("{} Trading", place.city)},
         "customer_po": format!("PO-{id}"),
         "currency": place.currency,
-        "service_level": if dice.u8(0..4) == 0 { "expedited" } else { "standard" },
+        "service_level": if rng.u8(0..4) == 0 { "expedited" } else { "standard" },
         "requested_by": null,
         "ship_complete": false,
         "ship_to": {
@@ -64,21 +64,21 @@ fn order(index: usize, id: String, dice: &mut Rng) -> Value {
             "phone": null,
             "email": "someone@example.com",
         },
-        "lines": lines(index, dice),
+        "lines": lines(index, rng),
     })
 }
 
 /// Every kind of order that the path has to know, one after the other.
-fn lines(index: usize, dice: &mut Rng) -> Value {
+fn lines(index: usize, rng: &mut Rng) -> Value {
     let n = index + 2;
-    let mut some = |most: u32| dice.u32(1..=most).to_string();
+    let mut some = |most: u32| rng.u32(1..=most).to_string();
     match index % 8 {
         0 => json!([line(1, format!("SKU-{n}"), some(5), "EA")]),
         1 => json!([line(1, format!("SKU-{n}"), some(4), "EA"), line(2, format!("SKU-{}", n + 100), some(4), "EA")]),
         2 => json!([line(1, format!("SKU-{n}-C12"), some(3), "CS")]),
         3 => json!([line(1, format!("SKU-{n}-E"), some(5), "EA"), line(2, format!("SKU-{n}-W"), some(5), "EA")]),
         4 => json!([line(1, format!("SKU-{n}-C12"), some(2), "CS"), line(2, format!("SKU-{n}-C12"), some(11), "EA")]),
-        5 => json!([line(1, format!("SKU-{n}-SPLIT"), (dice.u32(1..4) * 2).to_string(), "EA")]),
+        5 => json!([line(1, format!("SKU-{n}-SPLIT"), (rng.u32(1..4) * 2).to_string(), "EA")]),
         6 => json!([line(1, format!("SKU-{n}-W"), some(6), "EA")]),
         _ => json!([
             line(1, format!("SKU-{n}"), some(3), "EA"),

@@ -47,7 +47,7 @@ fn one(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> String {
 mod tests {
     use super::signature;
 
-    /// The example that the Standard Webhooks libraries share as their known answer.
+    /// The example that the Standard Webhooks libraries fulfillment as their known answer.
     #[test]
     fn the_published_example_has_the_published_signature() {
         let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned();

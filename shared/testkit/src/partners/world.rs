@@ -11,7 +11,7 @@ use super::erp::Erp;
 use super::exchange::{Handled, Named, Outcome, Reply, Request, Webhook, written};
 use super::fault::{Fault, Faults};
 use super::floor::{Pace, Script};
-use super::ledger::{Call, Done, Ledger, Wanted};
+use super::ledger::{Call, CallFilter, Done, Ledger};
 use super::outbox::{Outbox, Patience, Sending};
 use super::rest3pl::Rest3pl;
 use super::shipbob::Shipbob;
@@ -220,7 +220,7 @@ impl Partner {
 
     /// The ledger's entries that are wanted.
     #[must_use]
-    pub fn report(&self, wanted: &Wanted) -> Value {
+    pub fn report(&self, wanted: &CallFilter) -> Value {
         self.ledger.report(self.outbox.messages(), wanted)
     }
 

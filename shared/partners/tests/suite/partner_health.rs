@@ -5,25 +5,25 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use domain::PartnerId;
-use engine::gate::{GateState, Gates};
-use engine::partner::{Addressee, CallFailure, Erp as _, Ready as _};
+use engine::partner::{CallFailure, Erp as _, Ready as _, Recipient};
+use engine::partner_health::{PartnerHealth, PartnerHealthStore};
 use engine::{Code, Context, Failure, Wait};
 use partners::{Call, Partners, Reply, Transport, TransportFailure};
 use serde_json::{Value, json};
 
-use crate::support::{NOW, Store, Watch, credit_question, cx, erp, run};
+use crate::support::{NOW, Store, Watch, credit_query, cx, erp, run};
 
 /// Gates in memory, which count and can be out of order.
 #[derive(Clone, Default)]
 struct Doors {
-    states: Rc<RefCell<BTreeMap<PartnerId, (GateState, u64)>>>,
+    states: Rc<RefCell<BTreeMap<PartnerId, (PartnerHealth, u64)>>>,
     reads: Rc<Cell<u32>>,
     writes: Rc<Cell<u32>>,
     are_lost: Rc<Cell<bool>>,
 }
 
-impl Gates for Doors {
-    async fn read(&self, partner: &PartnerId) -> Result<(GateState, u64), Failure> {
+impl PartnerHealthStore for Doors {
+    async fn read(&self, partner: &PartnerId) -> Result<(PartnerHealth, u64), Failure> {
         self.reads.set(self.reads.get() + 1);
         if self.are_lost.get() {
             return Err(Failure::transient(Code::StoreBusy, "no answer"));
@@ -31,7 +31,7 @@ impl Gates for Doors {
         Ok(self.states.borrow().get(partner).cloned().unwrap_or_default())
     }
 
-    async fn swap(&self, partner: &PartnerId, version: u64, state: &GateState) -> Result<bool, Failure> {
+    async fn swap(&self, partner: &PartnerId, version: u64, state: &PartnerHealth) -> Result<bool, Failure> {
         if self.are_lost.get() {
             return Err(Failure::transient(Code::StoreBusy, "no answer"));
         }
@@ -98,7 +98,7 @@ impl Scene {
         Self { doors: Doors::default(), partner, document: erp() }
     }
 
-    /// An instance of a function: it shares the gates with others, and nothing else.
+    /// An instance of a function: it fulfillments the gates with others, and nothing else.
     fn instance(&self) -> Instance {
         let store = Store::of(std::slice::from_ref(&self.document));
         Partners::new(store, self.partner.clone(), self.partner.watch.clone(), self.doors.clone())
@@ -122,7 +122,7 @@ fn approves() -> (u16, Value) {
 }
 
 fn ask(instance: &Instance) -> Result<(), CallFailure> {
-    run(instance.credit(&cx(), &credit_question())).map(|_answer| ())
+    run(instance.credit(&cx(), &credit_query())).map(|_answer| ())
 }
 
 fn waits(asked: &Result<(), CallFailure>) -> Option<&Wait> {
@@ -163,8 +163,8 @@ fn b23_failures_at_different_instances_open_one_circuit_for_all_and_one_probe_cl
     scene.pass(6);
     scene.partner.hangs.set(1);
     let context = cx();
-    let question = credit_question();
-    let mut probe = std::pin::pin!(b.credit(&context, &question));
+    let query = credit_query();
+    let mut probe = std::pin::pin!(b.credit(&context, &query));
     let mut look = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(probe.as_mut().poll(&mut look).is_pending());
     assert!(waits(&ask(&a)).is_some() && waits(&ask(&c)).is_some(), "one probe, leased");
@@ -187,11 +187,11 @@ fn what_a_step_obtained_before_its_claim_is_its_calls_and_does_not_lock_it_out()
     scene.answers(Ok(approves()));
     scene.pass(6);
     let other = Context { correlation: "another order".to_owned(), ..cx() };
-    assert_eq!(run(instance.ready(&cx(), Addressee::Erp)), Ok(()));
-    let refused = run(instance.ready(&other, Addressee::Erp));
+    assert_eq!(run(instance.ready(&cx(), Recipient::Erp)), Ok(()));
+    let refused = run(instance.ready(&other, Recipient::Erp));
     assert!(matches!(refused, Err(Failure::Deferred { why: Wait::Circuit(_), .. })), "{refused:?}");
     assert_eq!(ask(&instance), Ok(()), "the probe is this work's");
-    assert_eq!(run(instance.ready(&other, Addressee::Erp)), Ok(()));
+    assert_eq!(run(instance.ready(&other, Recipient::Erp)), Ok(()));
 }
 
 #[test]
@@ -227,15 +227,15 @@ fn b23_of_a_partner_that_answers_slowly_two_calls_are_in_flight_at_once() {
     scene.document["limits"] = json!({"timeout_ms": 60_000, "slow_ms": 10_000});
     let [a, b] = [scene.instance(), scene.instance()];
     let context = Context { lease: std::time::Duration::from_secs(300), ..cx() };
-    let question = credit_question();
+    let query = credit_query();
     scene.partner.takes_seconds.set(20);
     for _ in 0..3 {
-        assert!(run(a.credit(&context, &question)).is_ok());
+        assert!(run(a.credit(&context, &query)).is_ok());
     }
     scene.partner.hangs.set(3);
     let mut look = std::task::Context::from_waker(std::task::Waker::noop());
-    let mut first = std::pin::pin!(a.credit(&context, &question));
-    let mut second = std::pin::pin!(b.credit(&context, &question));
+    let mut first = std::pin::pin!(a.credit(&context, &query));
+    let mut second = std::pin::pin!(b.credit(&context, &query));
     assert!(first.as_mut().poll(&mut look).is_pending() && second.as_mut().poll(&mut look).is_pending());
     assert_eq!(waits(&ask(&b)), Some(&Wait::Slow(the_erp())));
     assert!(first.as_mut().poll(&mut look).is_ready());
@@ -270,7 +270,7 @@ fn gates_that_do_not_answer_hold_nothing_up() {
     let scene = Scene::new();
     scene.doors.are_lost.set(true);
     let instance = scene.instance();
-    assert_eq!(run(instance.ready(&cx(), Addressee::Erp)), Ok(()));
+    assert_eq!(run(instance.ready(&cx(), Recipient::Erp)), Ok(()));
     assert_eq!(ask(&instance), Ok(()));
     scene.answers(Err(TransportFailure::TimedOut));
     assert!(matches!(ask(&instance), Err(CallFailure::Unknown { .. })));

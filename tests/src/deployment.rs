@@ -24,10 +24,10 @@ use partners::transport::{Call, Method, Reply, Transport, TransportFailure};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use testkit::memory::{
-    Chaos, MemoryBus, MemoryDeliveries, MemoryDue, MemoryGates, MemoryJournal, MemoryParties, MemoryQueue,
+    Chaos, MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth, MemoryQueue,
     MemoryQueues, MemoryViews, Script,
 };
-use testkit::partners::exchange::{Method as SimulatedMethod, Outcome as Heard, Request as SimulatedRequest};
+use testkit::partners::exchange::{Method as SimulatedMethod, Outcome as CallOutcome, Request as SimulatedRequest};
 use testkit::partners::outbox::Patience;
 use testkit::partners::{Settings, System, World};
 
@@ -52,18 +52,18 @@ const INSTANCES: usize = 10;
 
 /// The house's clock, as one process reads it.
 #[derive(Debug, Clone)]
-pub struct HouseClock {
+pub struct DeploymentClock {
     time: Rc<Cell<Timestamp>>,
     skew: SignedDuration,
 }
 
-impl Clock for HouseClock {
+impl Clock for DeploymentClock {
     fn now(&self) -> Timestamp {
         Self::now(self)
     }
 }
 
-impl HouseClock {
+impl DeploymentClock {
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.time.get().checked_add(self.skew).unwrap_or(Timestamp::MAX)
@@ -145,7 +145,7 @@ impl Secrets for LocalRegistry {
 #[derive(Debug, Clone)]
 pub struct MemoryTransport {
     town: Rc<RefCell<World>>,
-    clock: HouseClock,
+    clock: DeploymentClock,
     /// How long the slowest call since the last look took.
     took: Rc<Cell<Duration>>,
 }
@@ -169,29 +169,29 @@ impl Transport for MemoryTransport {
         let Some(partner) = town.partner_mut(&prefix) else {
             return Err(TransportFailure::NotSent("no such partner".to_owned()));
         };
-        let heard = partner.call(&request, now);
-        let (Heard::Answer { after_ms, .. } | Heard::Silence { after_ms }) = &heard;
+        let outcome = partner.call(&request, now);
+        let (CallOutcome::Answer { after_ms, .. } | CallOutcome::Silence { after_ms }) = &outcome;
         let took = Duration::from_millis(*after_ms).min(call.timeout);
         self.took.set(self.took.get().max(took));
-        match heard {
-            Heard::Answer { after_ms, .. } if Duration::from_millis(after_ms) > call.timeout => {
+        match outcome {
+            CallOutcome::Answer { after_ms, .. } if Duration::from_millis(after_ms) > call.timeout => {
                 Err(TransportFailure::TimedOut)
             }
-            Heard::Answer { reply, .. } => {
+            CallOutcome::Answer { reply, .. } => {
                 Ok(Reply { status: reply.status, headers: reply.headers.into_iter().collect(), body: reply.body })
             }
-            Heard::Silence { .. } => Err(TransportFailure::TimedOut),
+            CallOutcome::Silence { .. } => Err(TransportFailure::TimedOut),
         }
     }
 }
 
 /// The partners' adapters, over memory.
-pub type LocalPartners = Partners<LocalRegistry, MemoryTransport, HouseClock, MemoryGates>;
+pub type LocalPartners = Partners<LocalRegistry, MemoryTransport, DeploymentClock, MemoryPartnerHealth>;
 
 /// A deployment.
-pub struct House {
+pub struct Deployment {
     /// Its clock.
-    pub clock: HouseClock,
+    pub clock: DeploymentClock,
     /// Its stores.
     pub journal: MemoryJournal,
     /// Raw deliveries.
@@ -201,7 +201,7 @@ pub struct House {
     /// Deferred work.
     pub due: MemoryDue,
     /// Partners' gates.
-    pub gates: MemoryGates,
+    pub partner_health: MemoryPartnerHealth,
     /// The bus.
     pub bus: MemoryBus,
     /// Read models.
@@ -241,24 +241,24 @@ pub struct House {
     dead: BTreeMap<String, MemoryQueue>,
     fired: MemoryQueues,
     sequence: u64,
-    dice: fastrand::Rng,
+    rng: fastrand::Rng,
     /// Every message that the bus sent to a queue: function and body.
     pub published: Vec<(String, String)>,
     /// What was delivered, for a failing test to print.
     pub history: Vec<String>,
 }
 
-impl std::fmt::Debug for House {
+impl std::fmt::Debug for Deployment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "House({})", self.history.join("\n"))
     }
 }
 
-impl House {
+impl Deployment {
     /// A fresh deployment with fresh partners; a Monday morning in New York. Equal seeds choose alike.
     pub fn new(seed: u64) -> Self {
         let start: Timestamp = "2026-11-23T14:00:00Z".parse().unwrap_or_default();
-        let clock = HouseClock { time: Rc::new(Cell::new(start)), skew: SignedDuration::ZERO };
+        let clock = DeploymentClock { time: Rc::new(Cell::new(start)), skew: SignedDuration::ZERO };
         let settings = Settings {
             run: String::new(),
             pace_ms: 1_000,
@@ -269,10 +269,10 @@ impl House {
         let registry = LocalRegistry { documents: DOCUMENTS.with(Rc::clone) };
         let took = Rc::default();
         let transport = MemoryTransport { town: town.clone(), clock: clock.clone(), took: Rc::clone(&took) };
-        let (due, gates) = (MemoryDue::default(), MemoryGates::default());
+        let (due, partner_health) = (MemoryDue::default(), MemoryPartnerHealth::default());
         Self {
-            partners: Partners::new(registry, transport, clock.clone(), gates.clone()),
-            gates,
+            partners: Partners::new(registry, transport, clock.clone(), partner_health.clone()),
+            partner_health,
             journal: MemoryJournal::new(due.clone()),
             deliveries: MemoryDeliveries::default(),
             parties: MemoryParties::default(),
@@ -302,7 +302,7 @@ impl House {
             dead: BTreeMap::new(),
             fired: MemoryQueues::default(),
             sequence: 0,
-            dice: fastrand::Rng::with_seed(seed),
+            rng: fastrand::Rng::with_seed(seed),
             published: Vec::new(),
             history: Vec::new(),
         }
@@ -397,8 +397,8 @@ impl House {
         loaded.and_then(Result::ok).map(|stream| stream.state).unwrap_or_default()
     }
 
-    /// A fulfilment, folded.
-    pub fn fold_share(&self, id: &domain::FulfillmentId) -> Fulfillment {
+    /// A fulfillment, folded.
+    pub fn fold_fulfillment(&self, id: &domain::FulfillmentId) -> Fulfillment {
         let cx = self.context("test");
         let loaded = Stream::<Fulfillment>::load(&self.journal, id, &cx).now_or_never();
         loaded.and_then(Result::ok).map(|stream| stream.state).unwrap_or_default()
@@ -541,18 +541,18 @@ impl House {
     /// Somebody asks that `order` be cancelled.
     pub fn cancel(&mut self, order: &OrderId) {
         let request = CancelRequested { reason: "changed their mind".to_owned() };
-        self.wish(order, "cancel", &OrderCommand::Cancel(request));
+        self.desired(order, "cancel", &OrderCommand::Cancel(request));
     }
 
     /// Somebody puts `order` on hold.
     pub fn hold(&mut self, order: &OrderId) {
-        self.wish(order, "hold", &OrderCommand::Hold(Held { reason: "credit".to_owned() }));
+        self.desired(order, "hold", &OrderCommand::Hold(Held { reason: "credit".to_owned() }));
     }
 
     /// Somebody lets `order` go on.
     pub fn release_hold(&mut self, order: &OrderId) {
         let released = HoldReleased { reason: "paid".to_owned() };
-        self.wish(order, "release-hold", &OrderCommand::ReleaseHold(released));
+        self.desired(order, "release-hold", &OrderCommand::ReleaseHold(released));
     }
 
     /// Somebody wants so many of the order's first line, in its own unit.
@@ -572,7 +572,7 @@ impl House {
             digest: format!("amended to {quantity}"),
             lines,
         };
-        self.wish(order, "amend", &OrderCommand::Amend(amendment));
+        self.desired(order, "amend", &OrderCommand::Amend(amendment));
     }
 
     /// Somebody decides the order's only review of that kind.
@@ -580,7 +580,7 @@ impl House {
         let Order::Known(known) = self.fold(order) else { return };
         for review in known.reviews().iter().filter(|review| review.kind == kind) {
             let decision = Decision { review: review.key(), kind, choice, by: "ops".to_owned(), note: String::new() };
-            self.wish(order, &format!("decide-{}", review.key()), &OrderCommand::Decide(decision));
+            self.desired(order, &format!("decide-{}", review.key()), &OrderCommand::Decide(decision));
         }
     }
 
@@ -589,18 +589,18 @@ impl House {
     pub fn decide_all(&mut self, order: &OrderId, way: usize) {
         let Order::Known(known) = self.fold(order) else { return };
         for review in known.reviews() {
-            let options = review.kind.options().iter().filter(|choice| **choice != Choice::SettledByHand);
+            let options = review.kind.options().iter().filter(|choice| **choice != Choice::ResolvedManually);
             let options: Vec<Choice> = options.copied().collect();
             let Some(choice) = options.get(way % options.len().max(1)).copied() else { continue };
             let (key, kind) = (review.key(), review.kind);
             let decision = Decision { review: key.clone(), kind, choice, by: "ops".to_owned(), note: String::new() };
-            self.wish(order, &format!("decide-{key}"), &OrderCommand::Decide(decision));
+            self.desired(order, &format!("decide-{key}"), &OrderCommand::Decide(decision));
         }
     }
 
     /// Asks something of an order, and once more under the same key, as a client does that heard nothing. An order that was
     /// never submitted has nobody who could ask.
-    fn wish(&mut self, order: &OrderId, key: &str, command: &OrderCommand) {
+    fn desired(&mut self, order: &OrderId, key: &str, command: &OrderCommand) {
         self.sequence += 1;
         let key = format!("{key}-{}", self.sequence);
         for _ in 0..2 {
@@ -697,21 +697,21 @@ impl House {
     /// What partners have to say, through the intake.
     fn receive_webhooks(&mut self) {
         let now = self.clock.now();
-        let sendings = self.town.borrow_mut().tick(now);
-        for (partner, sending) in sendings {
+        let open_effects = self.town.borrow_mut().tick(now);
+        for (partner, started) in open_effects {
             let request = Request {
                 method: "POST".to_owned(),
                 path: format!("/v1/webhooks/{partner}"),
                 variables: BTreeMap::from([("partner".to_owned(), partner.to_owned())]),
-                headers: sending.headers.clone(),
-                body: sending.body.clone(),
+                headers: started.headers.clone(),
+                body: started.body.clone(),
                 ..Request::default()
             };
             let status = self.webhook(request);
             let mut town = self.town.borrow_mut();
             if let Some(partner) = town.partner_mut(partner) {
                 let answer = status.ok_or_else(|| "connection closed".to_owned());
-                partner.outbox.answered(sending.message, sending.attempt, answer, now);
+                partner.outbox.answered(started.message, started.attempt, answer, now);
             }
         }
     }
@@ -767,8 +767,8 @@ impl House {
             .filter(|(function, _)| self.waiting(function, now) < INSTANCES)
             .map(|(function, _)| function.clone())
             .collect();
-        let function = ready.get(self.dice.usize(0..ready.len().max(1)))?.clone();
-        let most = self.dice.usize(1..=10);
+        let function = ready.get(self.rng.usize(0..ready.len().max(1)))?.clone();
+        let most = self.rng.usize(1..=10);
         let messages = self.queues.get_mut(&function)?;
         let mut batch = Vec::new();
         for message in messages.iter_mut().filter(|message| message.visible_at <= now).take(most) {
@@ -807,9 +807,9 @@ impl House {
     }
 
     /// The clock of a function's processes.
-    fn clock_of(&self, function: &str) -> HouseClock {
+    fn clock_of(&self, function: &str) -> DeploymentClock {
         let skew = SignedDuration::from_millis(self.skews.get(function).copied().unwrap_or(0));
-        HouseClock { skew, ..self.clock.clone() }
+        DeploymentClock { skew, ..self.clock.clone() }
     }
 
     fn script_for(&self, function: &str) -> Script {
@@ -889,7 +889,7 @@ impl House {
         let deliveries = Chaos::new(self.deliveries.clone(), script);
         let parties = Chaos::new(self.parties.clone(), script);
         let partner = Chaos::new(self.partners.clone(), script);
-        let order = Invoked { house: self, records, script };
+        let order = Invoked { deployment: self, records, script };
         match function {
             "order-import" => {
                 let ports = order_import::Ports { journal, deliveries, parties, registry: partner };
@@ -968,8 +968,8 @@ impl House {
                 order.run("change-import", ports, change_import::handle)
             }
             "due-wake" => {
-                let due = Chaos::new(order.house.due.clone(), script);
-                let queues = Chaos::new(order.house.fired.clone(), script);
+                let due = Chaos::new(order.deployment.due.clone(), script);
+                let queues = Chaos::new(order.deployment.fired.clone(), script);
                 order.run("due-wake", due_wake::Ports { due, queues }, due_wake::handle)
             }
             other => unreachable!("no function is called {other}"),
@@ -979,7 +979,7 @@ impl House {
 
 /// What every function of the table is invoked with.
 struct Invoked<'a> {
-    house: &'a mut House,
+    deployment: &'a mut Deployment,
     records: Vec<Record>,
     script: &'a Script,
 }
@@ -991,11 +991,11 @@ impl Invoked<'_> {
         ports: P,
         handle: impl AsyncFn(&P, W, &Context) -> Result<Outcome, Failure> + 'static,
     ) -> Invocation {
-        let Self { house, records, script } = self;
+        let Self { deployment, records, script } = self;
         let step = Step { function, attempts: ATTEMPTS, lease: LEASE, epoch: "e1".to_owned() };
-        let queue = Chaos::new(house.dead.entry(function.to_owned()).or_default().clone(), script);
-        let due = Chaos::new(house.due.clone(), script);
-        let clock = house.clock_of(function);
+        let queue = Chaos::new(deployment.dead.entry(function.to_owned()).or_default().clone(), script);
+        let due = Chaos::new(deployment.due.clone(), script);
+        let clock = deployment.clock_of(function);
         Box::pin(async move {
             let (ports, handle) = (&ports, &handle);
             let one = |work: W, cx: Context| async move { handle(ports, work, &cx).await };

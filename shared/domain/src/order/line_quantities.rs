@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::goods::ShortPolicy;
 use crate::ids::{FulfillmentId, LineNo, Sku};
-use crate::order::event::{AllocatedLine, OrderLine, Standing};
-use crate::order::state::Known;
+use crate::order::event::{AllocatedLine, OrderLine, RequestStatus};
+use crate::order::state::OrderState;
 use crate::quantity::{Quantity, Uom};
 
 /// One line's quantities, in its stock-keeping unit once it is priced (before that in the ordered unit).
 ///
 /// Conserved: `ordered + over = open + in_fulfillment + backordered + cancelled + shipped`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Ladder {
+pub struct LineQuantities {
     /// Which line.
     pub line: LineNo,
     /// What.
@@ -38,14 +38,14 @@ pub struct Ladder {
     pub delivered: Quantity,
 }
 
-impl Known {
-    /// Every line's ladder. It always adds up: what cannot be counted (another unit than the line's, beyond all range) is
+impl OrderState {
+    /// Every line's line quantities. It always adds up: what cannot be counted (another unit than the line's, beyond all range) is
     /// left out of it, and is a review item.
-    pub fn ladders(&self) -> Vec<Ladder> {
-        self.submission.lines.iter().map(|line| self.ladder(line)).collect()
+    pub fn line_quantities(&self) -> Vec<LineQuantities> {
+        self.submission.lines.iter().map(|line| self.quantities(line)).collect()
     }
 
-    fn ladder(&self, ordered_line: &OrderLine) -> Ladder {
+    fn quantities(&self, ordered_line: &OrderLine) -> LineQuantities {
         let line = ordered_line.line;
         let ordered = self.ordered(ordered_line);
         let tally = self.tally(line, ordered.uom());
@@ -55,12 +55,12 @@ impl Known {
         let (open, backordered, cancelled) = if self.is_cancelled() {
             (nothing, nothing, rest)
         } else {
-            let cancelled = at_most(tally.struck, rest);
+            let cancelled = at_most(tally.closed_unfilled, rest);
             let rest = less(rest, cancelled);
             let backordered = at_most(self.short(ordered_line, &tally), rest);
             (less(rest, backordered), backordered, cancelled)
         };
-        Ladder {
+        LineQuantities {
             line,
             sku: ordered_line.sku.clone(),
             ordered,
@@ -80,37 +80,40 @@ impl Known {
         priced.map_or(line.quantity, |priced| priced.base)
     }
 
-    /// What warehouses were asked for of a line and have reported of it. A report counts whether or not its share was ever
+    /// What warehouses were asked for of a line and have reported of it. A report counts whether or not its fulfillment was ever
     /// assigned: what left, left.
     fn tally(&self, line: LineNo, unit: Uom) -> Tally {
         let mut tally = Tally::new(unit);
-        let shares: BTreeSet<&FulfillmentId> = self.assignments.keys().chain(self.progress.keys()).collect();
-        for share in shares {
-            let progress = self.progress.get(share);
+        let fulfillments: BTreeSet<&FulfillmentId> = self.assignments.keys().chain(self.progress.keys()).collect();
+        for fulfillment in fulfillments {
+            let progress = self.progress.get(fulfillment);
             let gone = progress.and_then(|progress| progress.shipped.get(&line).copied());
             let arrived = progress.and_then(|progress| progress.delivered.get(&line).copied());
             let before = tally.shipped;
-            tally.shipped = tally.count(share, before, gone);
-            tally.delivered = tally.count(share, tally.delivered, arrived);
-            let gone = |standing| matches!(standing, Standing::Rejected | Standing::Withdrawn);
-            if progress.is_some_and(|progress| gone(progress.standing)) {
+            tally.shipped = tally.count(fulfillment, before, gone);
+            tally.delivered = tally.count(fulfillment, tally.delivered, arrived);
+            let gone = |request_status| matches!(request_status, RequestStatus::Rejected | RequestStatus::Withdrawn);
+            if progress.is_some_and(|progress| gone(progress.request_status)) {
                 continue;
             }
-            let asked = self.assignments.get(share).map_or(&[][..], |assignment| &assignment.lines);
+            let asked = self.assignments.get(fulfillment).map_or(&[][..], |assignment| &assignment.lines);
             let asked = asked
                 .iter()
-                .filter(|share| share.line == line)
-                .fold(Quantity::zero(unit), |sum, part| tally.count(share, sum, Some(part.quantity)));
+                .filter(|goods| goods.line == line)
+                .fold(Quantity::zero(unit), |sum, part| tally.count(fulfillment, sum, Some(part.quantity)));
             let unfilled = progress.and_then(|progress| progress.unfilled.get(&line).copied());
-            let unfilled = tally.count(share, Quantity::zero(unit), unfilled);
+            let unfilled = tally.count(fulfillment, Quantity::zero(unit), unfilled);
             let waiting = less(less(asked, less(tally.shipped, before)), unfilled);
-            let policy = self.assignments.get(share).map_or(ShortPolicy::default(), |assignment| assignment.on_short);
+            let policy =
+                self.assignments.get(fulfillment).map_or(ShortPolicy::default(), |assignment| assignment.on_short);
             match policy {
-                _ if self.superseded.contains(share) => {}
-                ShortPolicy::Backorder => tally.missed = tally.count(share, tally.missed, Some(unfilled)),
-                ShortPolicy::Cancel => tally.struck = tally.count(share, tally.struck, Some(unfilled)),
+                _ if self.superseded.contains(fulfillment) => {}
+                ShortPolicy::Backorder => tally.missed = tally.count(fulfillment, tally.missed, Some(unfilled)),
+                ShortPolicy::Cancel => {
+                    tally.closed_unfilled = tally.count(fulfillment, tally.closed_unfilled, Some(unfilled))
+                }
             }
-            tally.in_fulfillment = tally.count(share, tally.in_fulfillment, Some(waiting));
+            tally.in_fulfillment = tally.count(fulfillment, tally.in_fulfillment, Some(waiting));
         }
         match tally.shipped.plus(tally.in_fulfillment) {
             Ok(committed) => tally.committed = committed,
@@ -123,26 +126,23 @@ impl Known {
         tally
     }
 
-    /// Reports that no ladder shows: quantities that cannot be counted, lines that the order does not have, shares that
+    /// Reports that no line quantities shows: quantities that cannot be counted, lines that the order does not have, fulfillments that
     /// were never assigned. Recorded all the same; each is a reason for somebody to look.
     pub(super) fn uncounted(&self) -> BTreeSet<String> {
         let mut reasons = BTreeSet::new();
         for line in &self.submission.lines {
             let tally = self.tally(line.line, self.ordered(line).uom());
-            reasons.extend(
-                tally
-                    .uncounted
-                    .iter()
-                    .map(|(share, quantity)| format!("{share}: {quantity} of line {} cannot be counted", line.line)),
-            );
+            reasons.extend(tally.uncounted.iter().map(|(fulfillment, quantity)| {
+                format!("{fulfillment}: {quantity} of line {} cannot be counted", line.line)
+            }));
         }
-        for (share, progress) in &self.progress {
-            if !self.assignments.contains_key(share) {
-                reasons.insert(format!("{share} was never assigned"));
+        for (fulfillment, progress) in &self.progress {
+            if !self.assignments.contains_key(fulfillment) {
+                reasons.insert(format!("{fulfillment} was never assigned"));
             }
             for (line, quantity) in progress.shipped.iter().chain(&progress.delivered) {
                 if !self.submission.lines.iter().any(|ordered| ordered.line == *line) {
-                    reasons.insert(format!("{share}: {quantity} of line {line}, which the order does not have"));
+                    reasons.insert(format!("{fulfillment}: {quantity} of line {line}, which the order does not have"));
                 }
             }
         }
@@ -166,30 +166,30 @@ impl Known {
 
     /// Whether anything waits for stock.
     pub fn is_short(&self) -> bool {
-        self.ladders().iter().any(|ladder| !ladder.backordered.is_zero())
+        self.line_quantities().iter().any(|quantities| !quantities.backordered.is_zero())
     }
 
     /// Whether every line that is not cancelled or waiting is delivered, something is, and no package is still on its way.
-    pub fn all_delivered(&self, ladders: &[Ladder]) -> bool {
-        let settled = |l: &Ladder| l.open.is_zero() && l.in_fulfillment.is_zero() && l.backordered.is_zero();
+    pub fn all_delivered(&self, line_quantities: &[LineQuantities]) -> bool {
+        let settled = |l: &LineQuantities| l.open.is_zero() && l.in_fulfillment.is_zero() && l.backordered.is_zero();
         let mut packages = self.progress.values().flat_map(|progress| &progress.packages);
-        ladders.iter().all(|l| settled(l) && l.delivered == l.shipped)
-            && ladders.iter().any(|l| !l.shipped.is_zero())
+        line_quantities.iter().all(|l| settled(l) && l.delivered == l.shipped)
+            && line_quantities.iter().any(|l| !l.shipped.is_zero())
             && !packages.any(|package| package.status.is_under_way())
     }
 }
 
-/// One line's sums over all shares.
+/// One line's sums over all fulfillments.
 struct Tally {
     shipped: Quantity,
     delivered: Quantity,
     in_fulfillment: Quantity,
-    /// Shipped and in fulfilment.
+    /// Shipped and in fulfillment.
     committed: Quantity,
     /// Asked for, not found, and to be set aside anew.
     missed: Quantity,
     /// Asked for, not found, and not to be shipped any more.
-    struck: Quantity,
+    closed_unfilled: Quantity,
     uncounted: Vec<(FulfillmentId, Quantity)>,
 }
 
@@ -202,16 +202,16 @@ impl Tally {
             in_fulfillment: nothing,
             committed: nothing,
             missed: nothing,
-            struck: nothing,
+            closed_unfilled: nothing,
             uncounted: Vec::new(),
         }
     }
 
     /// `sum` and `part`, or `sum` alone where the two do not go together; that is noted.
-    fn count(&mut self, share: &FulfillmentId, sum: Quantity, part: Option<Quantity>) -> Quantity {
+    fn count(&mut self, fulfillment: &FulfillmentId, sum: Quantity, part: Option<Quantity>) -> Quantity {
         let Some(part) = part else { return sum };
         sum.plus(part).unwrap_or_else(|_| {
-            self.uncounted.push((share.clone(), part));
+            self.uncounted.push((fulfillment.clone(), part));
             sum
         })
     }

@@ -1,7 +1,7 @@
 //! What is known, across all instances, of how a partner is: whether its circuit is open, whether it asked us to wait, whether
 //! it is slow, and how many calls it may get.
 //!
-//! Pure: [`GateState`] says who may call now and what follows from a call; [`Gates`] keeps it. A partner that is well costs a
+//! Pure: [`PartnerHealth`] says who may call now and what follows from a call; [`PartnerHealthStore`] keeps it. A partner that is well costs a
 //! read now and then and no write: what is nothing new is `None`. Whoever calls partners asks before, tells after, and goes
 //! ahead where the store does not answer: a gate spares work, it does not decide whether there is any.
 
@@ -52,7 +52,7 @@ pub struct Rate {
 /// How a partner is. The default is a partner that is well.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct GateState {
+pub struct PartnerHealth {
     /// Calls in a row that failed, up to those that open the circuit.
     failures: u32,
     /// When the first of them did.
@@ -81,7 +81,7 @@ pub enum Admission {
     /// It may, and nothing has to be written.
     Go,
     /// It may with this pass, once this state is written.
-    GoOnce(GateState, Pass),
+    GoOnce(PartnerHealth, Permit),
     /// Not before `until`.
     Wait {
         /// When to ask again.
@@ -115,7 +115,7 @@ impl Closed {
 
 /// What an admitted call holds until it is over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pass {
+pub struct Permit {
     /// It is the probe.
     pub probe: bool,
     /// Its place among the calls in flight.
@@ -133,7 +133,7 @@ pub struct Tokens {
 
 /// What came of a call, for the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
+pub enum CallOutcome {
     /// An answer, whatever it says, after so long.
     Answer(Duration),
     /// None: no connection, no answer in time, a fault of the partner's own.
@@ -144,20 +144,20 @@ pub enum Heard {
     Nothing,
 }
 
-impl GateState {
+impl PartnerHealth {
     /// Whether a call may go at `now` that lasts `lease` at most.
     pub fn admit(&self, limits: &Limits, now: Timestamp, lease: Duration) -> Admission {
         if let Some(until) = self.limited_until.filter(|until| *until > now) {
             return Admission::Wait { until, why: Closed::Limited };
         }
-        let (mut next, mut pass) = (self.clone(), Pass::default());
+        let (mut next, mut permit) = (self.clone(), Permit::default());
         if let Some(until) = self.open_until {
             let probe = self.probe_until.filter(|probe| *probe > now);
             if let Some(until) = probe.or((until > now).then_some(until)) {
                 return Admission::Wait { until, why: Closed::Circuit };
             }
             next.probe_until = Some(later(now, lease));
-            pass.probe = true;
+            permit.probe = true;
         }
         if self.is_slow() {
             next.slots.retain(|slot| *slot > now);
@@ -167,9 +167,9 @@ impl GateState {
             }
             let slot = later(now, lease);
             next.slots.push(slot);
-            pass.slot = Some(slot);
+            permit.slot = Some(slot);
         }
-        if pass == Pass::default() { Admission::Go } else { Admission::GoOnce(next, pass) }
+        if permit == Permit::default() { Admission::Go } else { Admission::GoOnce(next, permit) }
     }
 
     /// The state after tokens for a few seconds were taken, and the tokens.
@@ -199,24 +199,24 @@ impl GateState {
         Self { tokens_until: Some(later(earned_by, each.saturating_mul(requests))), ..self }
     }
 
-    /// The state after a call with `pass` was `heard`; `None` where it is the same.
-    pub fn after(&self, limits: &Limits, pass: &Pass, heard: Heard, now: Timestamp) -> Option<Self> {
+    /// The state after a call with `permit` was `outcome`; `None` where it is the same.
+    pub fn after(&self, limits: &Limits, permit: &Permit, outcome: CallOutcome, now: Timestamp) -> Option<Self> {
         let mut next = self.clone();
-        if let Some(place) = pass.slot.and_then(|slot| next.slots.iter().position(|known| *known == slot)) {
+        if let Some(place) = permit.slot.and_then(|slot| next.slots.iter().position(|known| *known == slot)) {
             next.slots.remove(place);
         }
-        match heard {
-            Heard::Answer(took) => {
-                next.recover(pass);
-                next.mind(took > limits.slow);
+        match outcome {
+            CallOutcome::Answer(took) => {
+                next.recover(permit);
+                next.record_latency(took > limits.slow);
             }
-            Heard::Later(until) => {
-                next.recover(pass);
+            CallOutcome::Later(until) => {
+                next.recover(permit);
                 next.limited_until = next.limited_until.max(Some(until));
             }
-            Heard::Failed => next.fail(pass, now),
-            Heard::Nothing => {
-                if pass.probe {
+            CallOutcome::Failed => next.fail(permit, now),
+            CallOutcome::Nothing => {
+                if permit.probe {
                     next.probe_until = None;
                 }
             }
@@ -236,27 +236,27 @@ impl GateState {
 
     /// An answer closes the circuit where it is the probe's. One that was asked before the circuit opened does not: the
     /// failures that opened it are younger.
-    fn recover(&mut self, pass: &Pass) {
-        if pass.probe || self.open_until.is_none() {
+    fn recover(&mut self, permit: &Permit) {
+        if permit.probe || self.open_until.is_none() {
             (self.failures, self.failing_since) = (0, None);
             (self.trips, self.open_until, self.probe_until) = (0, None, None);
         }
     }
 
-    fn fail(&mut self, pass: &Pass, now: Timestamp) {
-        if !pass.probe && self.open_until.is_some() {
+    fn fail(&mut self, permit: &Permit, now: Timestamp) {
+        if !permit.probe && self.open_until.is_some() {
             return;
         }
         self.failures = self.failures.saturating_add(1).min(FAILURES);
         let since = *self.failing_since.get_or_insert(now);
-        if pass.probe || self.failures >= FAILURES && now >= later(since, SPAN) {
+        if permit.probe || self.failures >= FAILURES && now >= later(since, SPAN) {
             let open = SHORTEST.saturating_mul(1 << self.trips.min(16)).min(LONGEST);
             self.trips = self.trips.saturating_add(1);
             (self.open_until, self.probe_until) = (Some(later(now, open)), None);
         }
     }
 
-    fn mind(&mut self, slow: bool) {
+    fn record_latency(&mut self, slow: bool) {
         match (self.is_slow(), slow) {
             (false, true) => self.slow += 1,
             (false, false) => self.slow = 0,
@@ -271,22 +271,26 @@ impl GateState {
 }
 
 /// Where partners' gates are kept.
-pub trait Gates {
+pub trait PartnerHealthStore {
     /// The gate of `partner` and its version; version 0 and a partner that is well where nothing was ever written.
-    fn read(&self, partner: &PartnerId) -> impl Future<Output = Result<(GateState, u64), Failure>>;
+    fn read(&self, partner: &PartnerId) -> impl Future<Output = Result<(PartnerHealth, u64), Failure>>;
 
     /// Writes `state` as the version after `version`, if that is still the newest. Returns whether it was.
-    fn swap(&self, partner: &PartnerId, version: u64, state: &GateState)
-    -> impl Future<Output = Result<bool, Failure>>;
+    fn swap(
+        &self,
+        partner: &PartnerId,
+        version: u64,
+        state: &PartnerHealth,
+    ) -> impl Future<Output = Result<bool, Failure>>;
 }
 
 /// No gate: for tools, and for what never calls a partner.
-impl Gates for () {
-    async fn read(&self, _partner: &PartnerId) -> Result<(GateState, u64), Failure> {
-        Ok((GateState::default(), 0))
+impl PartnerHealthStore for () {
+    async fn read(&self, _partner: &PartnerId) -> Result<(PartnerHealth, u64), Failure> {
+        Ok((PartnerHealth::default(), 0))
     }
 
-    async fn swap(&self, _partner: &PartnerId, _version: u64, _state: &GateState) -> Result<bool, Failure> {
+    async fn swap(&self, _partner: &PartnerId, _version: u64, _state: &PartnerHealth) -> Result<bool, Failure> {
         Ok(true)
     }
 }
@@ -302,74 +306,76 @@ mod tests {
 
     const LIMITS: Limits = Limits { slow: Duration::from_secs(5), in_flight: 2, rate: None };
     const LEASE: Duration = Duration::from_secs(30);
-    const FAST: Heard = Heard::Answer(Duration::from_millis(80));
-    const SLOW: Heard = Heard::Answer(Duration::from_secs(20));
+    const FAST: CallOutcome = CallOutcome::Answer(Duration::from_millis(80));
+    const SLOW: CallOutcome = CallOutcome::Answer(Duration::from_secs(20));
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_795_000_000 + second).unwrap()
     }
 
-    fn went(state: &GateState, second: i64) -> (GateState, Pass) {
+    fn went(state: &PartnerHealth, second: i64) -> (PartnerHealth, Permit) {
         match state.admit(&LIMITS, at(second), LEASE) {
-            Admission::Go => (state.clone(), Pass::default()),
-            Admission::GoOnce(state, pass) => (state, pass),
+            Admission::Go => (state.clone(), Permit::default()),
+            Admission::GoOnce(state, permit) => (state, permit),
             Admission::Wait { .. } => panic!("{state:?} at {second}"),
         }
     }
 
     /// One whole call.
-    fn call(state: &GateState, heard: Heard, second: i64) -> GateState {
-        let (state, pass) = went(state, second);
-        state.after(&LIMITS, &pass, heard, at(second)).unwrap_or(state)
+    fn call(state: &PartnerHealth, outcome: CallOutcome, second: i64) -> PartnerHealth {
+        let (state, permit) = went(state, second);
+        state.after(&LIMITS, &permit, outcome, at(second)).unwrap_or(state)
     }
 
-    fn waits(state: &GateState, second: i64) -> (Timestamp, Closed) {
+    fn waits(state: &PartnerHealth, second: i64) -> (Timestamp, Closed) {
         match state.admit(&LIMITS, at(second), LEASE) {
             Admission::Wait { until, why } => (until, why),
             Admission::Go | Admission::GoOnce(..) => panic!("{state:?} lets it go"),
         }
     }
 
-    fn open() -> GateState {
-        [-2, 0, 2].into_iter().fold(GateState::default(), |state, second| call(&state, Heard::Failed, second))
+    fn open() -> PartnerHealth {
+        [-2, 0, 2].into_iter().fold(PartnerHealth::default(), |state, second| call(&state, CallOutcome::Failed, second))
     }
 
     #[test]
     fn a_partner_that_is_well_costs_no_write() {
-        let well = GateState::default();
+        let well = PartnerHealth::default();
         assert_eq!(well.admit(&LIMITS, at(0), LEASE), Admission::Go);
-        assert_eq!(well.after(&LIMITS, &Pass::default(), FAST, at(0)), None);
-        assert_eq!(well.after(&LIMITS, &Pass::default(), Heard::Nothing, at(0)), None);
+        assert_eq!(well.after(&LIMITS, &Permit::default(), FAST, at(0)), None);
+        assert_eq!(well.after(&LIMITS, &Permit::default(), CallOutcome::Nothing, at(0)), None);
     }
 
     #[test]
     fn b23_three_failures_in_a_row_open_the_circuit_and_an_answer_between_them_does_not_let_them() {
-        let two = [-2, 0].into_iter().fold(GateState::default(), |state, second| call(&state, Heard::Failed, second));
-        assert_eq!(call(&two, FAST, 2), GateState::default());
-        assert_eq!(waits(&call(&two, Heard::Failed, 2), 3), (at(7), Closed::Circuit));
+        let two = [-2, 0]
+            .into_iter()
+            .fold(PartnerHealth::default(), |state, second| call(&state, CallOutcome::Failed, second));
+        assert_eq!(call(&two, FAST, 2), PartnerHealth::default());
+        assert_eq!(waits(&call(&two, CallOutcome::Failed, 2), 3), (at(7), Closed::Circuit));
     }
 
     #[test]
     fn calls_that_fail_in_one_bad_moment_open_no_circuit_and_cost_three_writes() {
-        let failed = (0..3).fold(GateState::default(), |state, _| call(&state, Heard::Failed, 0));
-        assert_eq!(failed.after(&LIMITS, &Pass::default(), Heard::Failed, at(1)), None);
+        let failed = (0..3).fold(PartnerHealth::default(), |state, _| call(&state, CallOutcome::Failed, 0));
+        assert_eq!(failed.after(&LIMITS, &Permit::default(), CallOutcome::Failed, at(1)), None);
         assert_eq!(
-            waits(&call(&failed, Heard::Failed, 4), 5),
+            waits(&call(&failed, CallOutcome::Failed, 4), 5),
             (at(9), Closed::Circuit),
             "nothing was heard for four seconds"
         );
-        assert_eq!(call(&failed, FAST, 1), GateState::default());
+        assert_eq!(call(&failed, FAST, 1), PartnerHealth::default());
     }
 
     #[test]
     fn b23_an_open_circuit_lets_one_probe_through_and_no_second_one() {
-        let (probing, pass) = went(&open(), 7);
-        assert!(pass.probe);
+        let (probing, permit) = went(&open(), 7);
+        assert!(permit.probe);
         assert_eq!(waits(&probing, 8), (at(37), Closed::Circuit));
         let (_, second) = went(&probing, 37);
         assert!(second.probe, "a probe that was killed is followed by another");
-        assert_eq!(probing.after(&LIMITS, &pass, FAST, at(8)), Some(GateState::default()));
-        let unasked = probing.after(&LIMITS, &pass, Heard::Nothing, at(8)).unwrap();
+        assert_eq!(probing.after(&LIMITS, &permit, FAST, at(8)), Some(PartnerHealth::default()));
+        let unasked = probing.after(&LIMITS, &permit, CallOutcome::Nothing, at(8)).unwrap();
         assert!(went(&unasked, 8).1.probe, "a probe that asked nothing is given back");
     }
 
@@ -377,7 +383,7 @@ mod tests {
     fn b23_each_failed_probe_doubles_the_pause_up_to_five_minutes() {
         let (mut state, mut second, mut pauses) = (open(), 7, vec![]);
         for _ in 0..8 {
-            state = call(&state, Heard::Failed, second);
+            state = call(&state, CallOutcome::Failed, second);
             let (until, _) = waits(&state, second);
             pauses.push(until.duration_since(at(second)).as_secs());
             second += pauses.last().unwrap();
@@ -388,14 +394,14 @@ mod tests {
     #[test]
     fn calls_that_went_before_the_circuit_opened_neither_close_nor_prolong_it() {
         let open = open();
-        for heard in [FAST, Heard::Failed] {
-            assert_eq!(open.after(&LIMITS, &Pass::default(), heard, at(4)), None, "{heard:?}");
+        for outcome in [FAST, CallOutcome::Failed] {
+            assert_eq!(open.after(&LIMITS, &Permit::default(), outcome, at(4)), None, "{outcome:?}");
         }
     }
 
     #[test]
     fn b23_a_slow_partner_gets_two_calls_at_a_time_until_it_is_fast_again() {
-        let slow = (0..3).fold(GateState::default(), |state, second| call(&state, SLOW, second));
+        let slow = (0..3).fold(PartnerHealth::default(), |state, second| call(&state, SLOW, second));
         assert!(slow.is_slow());
         let (one, first) = went(&slow, 10);
         let (two, second) = went(&one, 11);
@@ -406,29 +412,33 @@ mod tests {
         let freed = freed.after(&LIMITS, &second, FAST, at(31)).unwrap();
         assert!(freed.is_slow(), "one fast answer may be luck");
         let well = (32..34).fold(freed, |state, second| call(&state, FAST, second));
-        assert_eq!(well, GateState::default());
+        assert_eq!(well, PartnerHealth::default());
     }
 
     #[test]
     fn places_of_calls_that_were_killed_lapse() {
-        let slow = (0..3).fold(GateState::default(), |state, second| call(&state, SLOW, second));
+        let slow = (0..3).fold(PartnerHealth::default(), |state, second| call(&state, SLOW, second));
         let full = went(&went(&slow, 10).0, 10).0;
         assert_eq!(went(&full, 40).0.slots.len(), 1);
     }
 
     #[test]
     fn b24_a_429_keeps_everybody_until_it_is_over_and_is_no_failure() {
-        let limited = call(&GateState::default(), Heard::Later(at(60)), 0);
+        let limited = call(&PartnerHealth::default(), CallOutcome::Later(at(60)), 0);
         assert_eq!(waits(&limited, 59), (at(60), Closed::Limited));
         assert_eq!(limited.admit(&LIMITS, at(60), LEASE), Admission::Go);
-        assert_eq!(limited.after(&LIMITS, &Pass::default(), Heard::Later(at(30)), at(1)), None, "the longest counts");
+        assert_eq!(
+            limited.after(&LIMITS, &Permit::default(), CallOutcome::Later(at(30)), at(1)),
+            None,
+            "the longest counts"
+        );
         assert_eq!(limited.open_until(), None);
     }
 
     #[test]
     fn tokens_are_taken_some_at_a_time_and_never_more_than_are_earned() {
         let rate = Rate { per_minute: 60, burst: 10 };
-        let (mut state, mut taken) = (GateState::default(), 0);
+        let (mut state, mut taken) = (PartnerHealth::default(), 0);
         for second in 0..120 {
             while let Ok((next, tokens)) = state.take_tokens(rate, at(second)) {
                 assert!((1..=5).contains(&tokens.left));
@@ -444,7 +454,7 @@ mod tests {
     #[test]
     fn requests_that_went_without_a_token_are_waited_for_by_those_that_come_after() {
         let rate = Rate { per_minute: 6, burst: 1 };
-        let (state, _) = GateState::default().take_tokens(rate, at(0)).unwrap();
+        let (state, _) = PartnerHealth::default().take_tokens(rate, at(0)).unwrap();
         let state = state.charge(rate, 2, at(1));
         assert_eq!(state.take_tokens(rate, at(29)).unwrap_err(), at(30));
         assert!(state.take_tokens(rate, at(30)).is_ok());
@@ -452,7 +462,7 @@ mod tests {
 
     #[test]
     fn a_state_that_another_release_wrote_can_be_read() {
-        let read: GateState = serde_json::from_str(r#"{"failures":1,"mood":"good"}"#).unwrap();
+        let read: PartnerHealth = serde_json::from_str(r#"{"failures":1,"mood":"good"}"#).unwrap();
         assert_eq!(read.failures, 1);
     }
 }

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::PartnerId;
-use engine::gate::{Admission, Closed, GateState, Gates, Heard, Limits, Pass, Tokens};
 use engine::partner::CallFailure;
+use engine::partner_health::{
+    Admission, CallOutcome, Closed, Limits, PartnerHealth, PartnerHealthStore, Permit, Tokens,
+};
 use engine::{Context, Failure};
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,38 +25,38 @@ const RACES: usize = 8;
 /// be the probe each time.
 const BEHIND: Duration = Duration::from_secs(1);
 
-/// One instance's view of all gates. A handle: a clone shares it.
+/// One instance's view of all gates. A handle: a clone fulfillments it.
 #[derive(Debug, Clone)]
-pub(crate) struct Gatekeeper<G> {
-    gates: G,
+pub(crate) struct CallLimiter<G> {
+    partner_health: G,
     memory: Arc<Mutex<Memory>>,
 }
 
 #[derive(Debug, Default)]
 struct Memory {
-    known: BTreeMap<PartnerId, Known>,
+    known: BTreeMap<PartnerId, CachedHealth>,
     tokens: BTreeMap<PartnerId, Tokens>,
     /// Passes that were obtained before the call, by whose they are, and until when they are worth something.
-    passes: BTreeMap<(PartnerId, String), Vec<(Timestamp, Pass)>>,
+    passes: BTreeMap<(PartnerId, String), Vec<(Timestamp, Permit)>>,
 }
 
 #[derive(Debug, Clone)]
-struct Known {
+struct CachedHealth {
     read_at: Timestamp,
     version: u64,
-    state: GateState,
+    state: PartnerHealth,
 }
 
-impl<G> Gatekeeper<G> {
-    pub(crate) fn new(gates: G) -> Self {
-        Self { gates, memory: Arc::default() }
+impl<G> CallLimiter<G> {
+    pub(crate) fn new(partner_health: G) -> Self {
+        Self { partner_health, memory: Arc::default() }
     }
 }
 
-impl<G: Gates> Gatekeeper<G> {
+impl<G: PartnerHealthStore> CallLimiter<G> {
     /// Obtains a pass for a call that comes later, on behalf of the same work.
     pub(crate) async fn reserve(&self, partner: &Partner, cx: &Context, now: Timestamp) -> Result<(), CallFailure> {
-        let pass = self.obtain(partner, cx, now).await?;
+        let permit = self.obtain(partner, cx, now).await?;
         let until = now.checked_add(cx.lease).unwrap_or(Timestamp::MAX);
         let mut memory = self.memory();
         // Of work that came to nothing in between; its passes lapse at the gate, too.
@@ -62,19 +64,19 @@ impl<G: Gates> Gatekeeper<G> {
             passes.retain(|(until, _)| *until > now);
             !passes.is_empty()
         });
-        memory.passes.entry(whose(partner, cx)).or_default().push((until, pass));
+        memory.passes.entry(whose(partner, cx)).or_default().push((until, permit));
         Ok(())
     }
 
     /// A pass for a call: one that was obtained before, or a new one.
-    pub(crate) async fn admit(&self, partner: &Partner, cx: &Context, now: Timestamp) -> Result<Pass, CallFailure> {
-        if let Some(pass) = self.reserved(partner, cx, now) {
-            return Ok(pass);
+    pub(crate) async fn admit(&self, partner: &Partner, cx: &Context, now: Timestamp) -> Result<Permit, CallFailure> {
+        if let Some(permit) = self.reserved(partner, cx, now) {
+            return Ok(permit);
         }
         self.obtain(partner, cx, now).await
     }
 
-    async fn obtain(&self, partner: &Partner, cx: &Context, now: Timestamp) -> Result<Pass, CallFailure> {
+    async fn obtain(&self, partner: &Partner, cx: &Context, now: Timestamp) -> Result<Permit, CallFailure> {
         match self.enter(partner, cx, now).await {
             Ok(entered) => entered.map_err(|(until, why)| {
                 let why = why.wait(partner.id.clone());
@@ -82,7 +84,7 @@ impl<G: Gates> Gatekeeper<G> {
             }),
             Err(failure) => {
                 tracing::warn!(partner = %partner.id, ?failure, "the gate of {} did not answer; calling", partner.id);
-                Ok(Pass::default())
+                Ok(Permit::default())
             }
         }
     }
@@ -93,22 +95,22 @@ impl<G: Gates> Gatekeeper<G> {
         &self,
         partner: &Partner,
         limits: &Limits,
-        pass: &Pass,
-        heard: Heard,
+        permit: &Permit,
+        outcome: CallOutcome,
         requests: u32,
         now: Timestamp,
     ) -> Option<(Timestamp, Closed)> {
         // The first request had its token.
         let unpaid = requests.saturating_sub(1);
-        let known = match self.record(&partner.id, limits, pass, heard, unpaid, now).await {
+        let known = match self.record(&partner.id, limits, permit, outcome, unpaid, now).await {
             Ok(state) => state,
             Err(failure) => {
                 tracing::warn!(partner = %partner.id, ?failure, "the gate of {} could not be told", partner.id);
                 return None;
             }
         };
-        let until = known.open_until().filter(|until| heard == Heard::Failed && *until > now)?;
-        let until = if pass.probe { until.checked_add(BEHIND).unwrap_or(Timestamp::MAX) } else { until };
+        let until = known.open_until().filter(|until| outcome == CallOutcome::Failed && *until > now)?;
+        let until = if permit.probe { until.checked_add(BEHIND).unwrap_or(Timestamp::MAX) } else { until };
         Some((until, Closed::Circuit))
     }
 
@@ -117,15 +119,15 @@ impl<G: Gates> Gatekeeper<G> {
         partner: &Partner,
         cx: &Context,
         now: Timestamp,
-    ) -> Result<Result<Pass, (Timestamp, Closed)>, Failure> {
+    ) -> Result<Result<Permit, (Timestamp, Closed)>, Failure> {
         let mut is_paid = partner.limits.rate.is_none();
         for round in 0..RACES {
             // What was quicker may have brought tokens for this one, too.
             is_paid = is_paid || self.pays(&partner.id, now);
             let known = self.known(&partner.id, round == 0, now).await?;
-            let (mut next, pass) = match known.state.admit(&partner.limits, now, cx.lease) {
-                Admission::Go => (known.state.clone(), Pass::default()),
-                Admission::GoOnce(next, pass) => (next, pass),
+            let (mut next, permit) = match known.state.admit(&partner.limits, now, cx.lease) {
+                Admission::Go => (known.state.clone(), Permit::default()),
+                Admission::GoOnce(next, permit) => (next, permit),
                 Admission::Wait { until, why } => return Ok(Err((until, why))),
             };
             let mut taken = None;
@@ -142,22 +144,22 @@ impl<G: Gates> Gatekeeper<G> {
             if let Some(tokens) = taken {
                 self.keep(&partner.id, tokens, now);
             }
-            return Ok(Ok(pass));
+            return Ok(Ok(permit));
         }
         // Others are faster each time: they are calling, so that this one may.
-        Ok(Ok(Pass::default()))
+        Ok(Ok(Permit::default()))
     }
 
     async fn record(
         &self,
         partner: &PartnerId,
         limits: &Limits,
-        pass: &Pass,
-        heard: Heard,
+        permit: &Permit,
+        outcome: CallOutcome,
         unpaid: u32,
         now: Timestamp,
-    ) -> Result<GateState, Failure> {
-        let mut state = GateState::default();
+    ) -> Result<PartnerHealth, Failure> {
+        let mut state = PartnerHealth::default();
         for round in 0..RACES {
             // What was known when the call began is good enough to see that there is nothing new.
             let remembered = self.memory().known.get(partner).cloned().filter(|_| round == 0);
@@ -165,7 +167,7 @@ impl<G: Gates> Gatekeeper<G> {
                 Some(known) => known,
                 None => self.known(partner, false, now).await?,
             };
-            let mut next = known.state.after(limits, pass, heard, now);
+            let mut next = known.state.after(limits, permit, outcome, now);
             if let Some(rate) = limits.rate.filter(|_| unpaid > 0) {
                 next = Some(next.unwrap_or_else(|| known.state.clone()).charge(rate, unpaid, now));
             }
@@ -187,13 +189,13 @@ impl<G: Gates> Gatekeeper<G> {
     }
 
     /// The gate as it is known here, or as it is.
-    async fn known(&self, partner: &PartnerId, may_be_old: bool, now: Timestamp) -> Result<Known, Failure> {
-        let fresh = |known: &&Known| now.duration_since(known.read_at).abs() < AGE;
+    async fn known(&self, partner: &PartnerId, may_be_old: bool, now: Timestamp) -> Result<CachedHealth, Failure> {
+        let fresh = |known: &&CachedHealth| now.duration_since(known.read_at).abs() < AGE;
         if may_be_old && let Some(known) = self.memory().known.get(partner).filter(fresh) {
             return Ok(known.clone());
         }
-        let (state, version) = self.gates.read(partner).await?;
-        let known = Known { read_at: now, version, state };
+        let (state, version) = self.partner_health.read(partner).await?;
+        let known = CachedHealth { read_at: now, version, state };
         self.memory().known.insert(partner.clone(), known.clone());
         Ok(known)
     }
@@ -202,23 +204,23 @@ impl<G: Gates> Gatekeeper<G> {
         &self,
         partner: &PartnerId,
         version: u64,
-        state: GateState,
+        state: PartnerHealth,
         now: Timestamp,
     ) -> Result<bool, Failure> {
-        let written = self.gates.swap(partner, version, &state).await?;
+        let written = self.partner_health.swap(partner, version, &state).await?;
         if written {
-            let known = Known { read_at: now, version: version + 1, state };
+            let known = CachedHealth { read_at: now, version: version + 1, state };
             self.memory().known.insert(partner.clone(), known);
         }
         Ok(written)
     }
 
-    fn reserved(&self, partner: &Partner, cx: &Context, now: Timestamp) -> Option<Pass> {
+    fn reserved(&self, partner: &Partner, cx: &Context, now: Timestamp) -> Option<Permit> {
         let mut memory = self.memory();
         let passes = memory.passes.get_mut(&whose(partner, cx))?;
-        while let Some((until, pass)) = passes.pop() {
+        while let Some((until, permit)) = passes.pop() {
             if until > now {
-                return Some(pass);
+                return Some(permit);
             }
         }
         None
@@ -238,9 +240,9 @@ impl<G: Gates> Gatekeeper<G> {
     /// Keeps what is left of `tokens` after this call's, beside what there is.
     fn keep(&self, partner: &PartnerId, tokens: Tokens, now: Timestamp) {
         let mut memory = self.memory();
-        let kept = memory.tokens.entry(partner.clone()).or_insert(Tokens { left: 0, ..tokens });
-        let left = if kept.until > now { kept.left } else { 0 };
-        *kept = Tokens { left: left.saturating_add(tokens.left.saturating_sub(1)), ..tokens };
+        let existing = memory.tokens.entry(partner.clone()).or_insert(Tokens { left: 0, ..tokens });
+        let left = if existing.until > now { existing.left } else { 0 };
+        *existing = Tokens { left: left.saturating_add(tokens.left.saturating_sub(1)), ..tokens };
     }
 
     /// A panic elsewhere leaves nothing half done in here.

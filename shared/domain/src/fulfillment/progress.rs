@@ -1,21 +1,21 @@
-//! What others should know of a share: its standing, for the order; what it leaves to people, for the worklist.
+//! What others should know of a fulfillment: its standing, for the order; what it leaves to people, for the worklist.
 
 use std::collections::BTreeSet;
 
-use crate::fulfillment::decide::{Known, Negotiation};
+use crate::fulfillment::decide::FulfillmentState;
 use crate::fulfillment::event::MilestoneKind;
 use crate::fulfillment::package::{Contents, Package};
 use crate::ids::{DocumentNumber, ExternalId, PackageId};
-use crate::order::{PackageSummary, Progress, Standing};
+use crate::order::{PackageSummary, Progress, RequestStatus};
 use crate::quantity::QuantityError;
 use crate::review::{Review, ReviewKind, open, refusal};
 use crate::workflow::Effect;
 
-impl Known {
+impl FulfillmentState {
     /// The standing that the order's stream should know, as of this stream's `version`. Kits are counted whole.
     ///
     /// # Errors
-    /// Quantities of one line in two units, which [`Known::matches`] keeps out, or beyond all range.
+    /// Quantities of one line in two units, which [`FulfillmentState::matches`] keeps out, or beyond all range.
     pub fn progress(&self, version: u64) -> Result<Progress, QuantityError> {
         let summary = |(id, package): (&PackageId, &Package)| PackageSummary {
             package: id.clone(),
@@ -23,22 +23,17 @@ impl Known {
             tracking: package.leg().map(|leg| leg.tracking.clone()),
             status: package.status(),
         };
-        let negotiation = self.negotiation();
-        let (unfilled, refused) = match negotiation {
-            Negotiation::Accepted => (self.unfilled()?, self.withdrawal_refused.first()),
-            Negotiation::Requested => (Default::default(), self.withdrawal_refused.first()),
+        let request_status = self.request_status();
+        let (unfilled, refused) = match request_status {
+            RequestStatus::Accepted => (self.unfilled()?, self.withdrawal_refused.first()),
+            RequestStatus::Requested => (Default::default(), self.withdrawal_refused.first()),
             // It will ship nothing: there is nothing that it kept.
-            Negotiation::Rejected | Negotiation::Withdrawn => (Default::default(), None),
+            RequestStatus::Rejected | RequestStatus::Withdrawn => (Default::default(), None),
         };
         Ok(Progress {
             fulfillment: self.opened.fulfillment.clone(),
             as_of: version,
-            standing: match negotiation {
-                Negotiation::Requested => Standing::Requested,
-                Negotiation::Accepted => Standing::Accepted,
-                Negotiation::Rejected => Standing::Rejected,
-                Negotiation::Withdrawn => Standing::Withdrawn,
-            },
+            request_status,
             shipped: self.held(self.left())?,
             delivered: self.held(self.left().filter(|(_, package)| package.is_delivered()))?,
             packages: self.live().map(summary).collect(),
@@ -55,9 +50,9 @@ impl Known {
         let mut reviews: Vec<Review> = refused.map(|(effect, why)| refusal(effect, why)).collect();
         let references: Vec<&str> = self.references().map(ExternalId::as_str).collect();
         if references.len() > 1 {
-            let share = &self.opened.fulfillment;
-            let reason = format!("the warehouse has {share} more than once: {}", references.join(", "));
-            reviews.push(Review { kind: ReviewKind::MadeTwice, reason });
+            let fulfillment = &self.opened.fulfillment;
+            let reason = format!("the warehouse has {fulfillment} more than once: {}", references.join(", "));
+            reviews.push(Review { kind: ReviewKind::DuplicateDocument, reason });
         }
         reviews.extend(self.live().flat_map(|(id, package)| self.package_reviews(id, package)));
         reviews.extend(self.loose_parts());
@@ -71,7 +66,7 @@ impl Known {
     fn package_reviews(&self, id: &PackageId, package: &Package) -> Vec<Review> {
         let mut reviews: Vec<Review> = self.mismatch(id, package).into_iter().collect();
         let mut raise = |kind: ReviewKind, reason: String| reviews.push(Review { kind, reason });
-        if package.contents == Contents::Untold && package.has_left() {
+        if package.contents == Contents::Unreported && package.has_left() {
             raise(ReviewKind::ContentMismatch, format!("package {id} left, and nobody said what is in it"));
         }
         if package.moved_though_void() {
@@ -99,7 +94,10 @@ impl Known {
             let documents: BTreeSet<&DocumentNumber> = issues.iter().map(|issued| &issued.document).collect();
             if documents.len() > 1 {
                 let names = documents.into_iter().map(DocumentNumber::as_str).collect::<Vec<_>>();
-                raise(ReviewKind::MadeTwice, format!("package {id} has several goods issues: {}", names.join(", ")));
+                raise(
+                    ReviewKind::DuplicateDocument,
+                    format!("package {id} has several goods issues: {}", names.join(", ")),
+                );
             }
             for issued in issues.iter().filter(|issued| !self.bears_out(issued)) {
                 let reason = format!("goods issue {}: package {id} did not leave with that in it", issued.document);
@@ -117,7 +115,7 @@ impl Known {
             Effect::WithdrawFulfillment => self.is_withdrawn() || !self.withdrawal_refused.is_empty(),
             Effect::PostGoodsIssue { package } => self.goods_issues.contains_key(package),
             Effect::Allocate { .. }
-            | Effect::ReleaseAllocation { .. }
+            | Effect::Deallocate { .. }
             | Effect::CreateSalesOrder
             | Effect::CancelSalesOrder
             | Effect::Invoice => false,

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::Client;
 use domain::PartnerId;
-use engine::gate::{GateState, Gates};
+use engine::partner_health::{PartnerHealth, PartnerHealthStore};
 use engine::{Code, Failure};
 
 use crate::errors::failure;
@@ -11,19 +11,19 @@ use crate::journal::condition_failed;
 
 /// The table of gates.
 #[derive(Debug, Clone)]
-pub struct GatesTable {
+pub struct PartnerHealthTable {
     client: Client,
     table: String,
 }
 
-impl GatesTable {
+impl PartnerHealthTable {
     pub(crate) fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 }
 
-impl Gates for GatesTable {
-    async fn read(&self, partner: &PartnerId) -> Result<(GateState, u64), Failure> {
+impl PartnerHealthStore for PartnerHealthTable {
+    async fn read(&self, partner: &PartnerId) -> Result<(PartnerHealth, u64), Failure> {
         let answer = self
             .client
             .get_item()
@@ -33,14 +33,14 @@ impl Gates for GatesTable {
             .send()
             .await
             .map_err(|e| failure("GetItem from gates", &e))?;
-        let Some(item) = answer.item else { return Ok((GateState::default(), 0)) };
-        let mut item = Reader::new(item, "gate");
+        let Some(item) = answer.item else { return Ok((PartnerHealth::default(), 0)) };
+        let mut item = Reader::new(item, "partner health");
         let version = item.number("version")?;
         let state = serde_json::from_str(&item.text("state")?).map_err(|_not_shown| item.unreadable("state"))?;
         Ok((state, version))
     }
 
-    async fn swap(&self, partner: &PartnerId, version: u64, state: &GateState) -> Result<bool, Failure> {
+    async fn swap(&self, partner: &PartnerId, version: u64, state: &PartnerHealth) -> Result<bool, Failure> {
         let unwritable = |e: serde_json::Error| {
             Failure::permanent(Code::StateImpossible, format!("a gate: {}", engine::redact::json_error(&e)))
         };
