@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use domain::fulfillment::MilestoneKind;
 use domain::order::RequestStatus;
-use domain::{Effect, Fulfillment, FulfillmentCommand, Order, OrderCommand, Workflow};
+use domain::workflow::{decide, evolve};
+use domain::{Fulfillment, FulfillmentCommand, FulfillmentEffect, Order, OrderCommand, OrderEffect, Workflow};
 use samples::{
     accepted, assignment, goods_issued, invoiced, line_quantity, milestone, opened, packed, progress, routing, started,
     to_release, told,
@@ -31,7 +32,7 @@ fn order() -> Vec<OrderCommand> {
         life.push(OrderCommand::RecordCrmUpdated(told(8, "shipped")));
         life.push(OrderCommand::RecordProgress(progress(n, 9, RequestStatus::Accepted, lines, lines)));
     }
-    life.push(OrderCommand::Announce(started(Effect::Invoice, 1)));
+    life.push(OrderCommand::Announce(started(OrderEffect::Invoice, 1)));
     life.push(OrderCommand::RecordInvoice(invoiced("INV-1")));
     life
 }
@@ -41,7 +42,7 @@ fn fulfillment_of_it() -> Vec<FulfillmentCommand> {
     let mut life = vec![
         FulfillmentCommand::Open(
             opened(&[line_quantity(1, 6), line_quantity(2, 5)]),
-            started(Effect::RequestFulfillment, 1),
+            started(FulfillmentEffect::Request, 1),
         ),
         accepted("F-1"),
     ];
@@ -74,10 +75,10 @@ fn speed<W: Workflow>(life: &[W::Command]) -> u128 {
     let (before, mut done) = (spent(started), 0u128);
     while started.elapsed() < Duration::from_secs(2) {
         for _ in 0..100 {
-            let mut state = W::default();
+            let mut state: Option<W> = None;
             for command in life {
-                let events = state.decide(command.clone()).unwrap_or_default();
-                state = black_box(&events).iter().fold(state, W::evolve);
+                let events = decide(state.as_ref(), command.clone()).unwrap_or_default();
+                state = black_box(&events).iter().fold(state, evolve);
             }
             done += life.len() as u128;
             black_box(state);

@@ -9,17 +9,18 @@ use domain::fulfillment::{
     TracedGoods, Voided, Withdrawn,
 };
 use domain::order::{
-    AllocatedLine, Allocation, Amendment, Assignment, CancelRequested, Component, CreditApproved, CreditRefused,
-    CrmUpdated, Deadlines, Handling, Held, HoldReleased, Invoiced, LineQuantity, OrderLine, Overdue, PackageSummary,
-    Progress, Quote, QuotedLine, Released, RequestStatus, Routing, ServiceLevel, ShortPolicy, Source, Submission,
-    Traced,
+    AllocatedLine, Allocation, AllocationNo, Amendment, Assignment, CancelRequested, Component, CreditApproved,
+    CreditRefused, CrmUpdated, Deadlines, Handling, Held, HoldReleased, Invoiced, LineQuantity, OrderLine, Overdue,
+    PackageSummary, Progress, Quote, QuotedLine, Released, RequestStatus, Routing, ServiceLevel, ShortPolicy, Source,
+    Submission, Traced,
 };
 use domain::party::{Destination, PartyRef};
 use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::routing::{Candidate, Reason, Site, Territory};
+use domain::workflow::decide;
 use domain::{
-    Effect, EffectFailed, EffectRejected, EffectStarted, Fulfillment, FulfillmentCommand, FulfillmentId, LineNo, Money,
-    Order, OrderCommand, OrderId, Quantity, Rejection, Uom, Workflow,
+    EffectFailed, EffectRejected, EffectStarted, Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentId,
+    LineNo, Money, Order, OrderCommand, OrderId, Quantity, Rejection, Uom, Workflow,
 };
 use jiff::Timestamp;
 
@@ -117,7 +118,7 @@ pub fn allocation(number: &str, lines: &[LineStock<'_>]) -> Allocation {
         short: each(*short),
         asked: None,
     };
-    Allocation { part: 1, number: id(number), lines: lines.iter().map(line).collect() }
+    Allocation { allocation_no: AllocationNo::FIRST, number: id(number), lines: lines.iter().map(line).collect() }
 }
 
 pub fn released(number: &str) -> Released {
@@ -208,7 +209,7 @@ pub fn hold_released() -> HoldReleased {
 }
 
 /// The decision of the only review of that kind.
-pub fn decision(reviews: &[Review], kind: ReviewKind, choice: Choice) -> Decision {
+pub fn decision<K: ReviewKind>(reviews: &[Review<K>], kind: K, choice: Choice) -> Decision<K> {
     let review = reviews.iter().find(|review| review.kind == kind).expect("no such review is open").key();
     Decision { review, kind, choice, by: "ops".to_owned(), note: String::new() }
 }
@@ -217,15 +218,15 @@ pub fn overdue() -> Overdue {
     Overdue { deadline: at(100_000) }
 }
 
-pub fn started(effect: Effect, attempt: u32) -> EffectStarted {
+pub fn started<E>(effect: E, attempt: u32) -> EffectStarted<E> {
     EffectStarted { effect, key: "key".to_owned(), of_version: 1, until: at(attempt.into()), attempt }
 }
 
-pub fn failed(effect: Effect, attempt: u32) -> EffectFailed {
+pub fn failed<E>(effect: E, attempt: u32) -> EffectFailed<E> {
     EffectFailed { effect, attempt, code: "PRT-001".to_owned(), not_sent: false }
 }
 
-pub fn refused(effect: Effect, code: &str) -> EffectRejected {
+pub fn refused<E>(effect: E, code: &str) -> EffectRejected<E> {
     EffectRejected { effect, rejection: Rejection::new(code, "no") }
 }
 
@@ -348,6 +349,13 @@ pub fn goods_issued(package: &str, document: &str, lines: &[LineQuantity]) -> Fu
     FulfillmentCommand::RecordGoodsIssued(issued)
 }
 
+/// A stream of these commands.
+pub fn begin<W: Workflow>(commands: impl IntoIterator<Item = W::Command>) -> W {
+    let mut commands = commands.into_iter();
+    let events = W::create(commands.next().unwrap()).unwrap();
+    play(domain::workflow::fold::<W>(&events).unwrap(), commands)
+}
+
 /// The state after `command`; what is refused changes nothing.
 pub fn apply<W: Workflow>(state: W, command: W::Command) -> W {
     let events = state.decide(command).unwrap_or_default();
@@ -366,8 +374,8 @@ pub fn open(lines: &[LineQuantity]) -> Fulfillment {
 
 /// A fulfillment, opened and announced.
 pub fn open_as(opened: Opened) -> Fulfillment {
-    let started = started(Effect::RequestFulfillment, 1);
-    play(Fulfillment::default(), [FulfillmentCommand::Open(opened, started)])
+    let started = started(FulfillmentEffect::Request, 1);
+    begin::<Fulfillment>([FulfillmentCommand::Open(opened, started)])
 }
 
 /// The commands that bring an order of `lines` pieces to its release, everything in stock at both sites.
@@ -390,7 +398,7 @@ pub fn to_release(lines: &[u32]) -> Vec<OrderCommand> {
 pub fn routed(lines: &[u32], fulfillments: &[&[LineQuantity]]) -> Order {
     let assignments: Vec<Assignment> = (1..).zip(fulfillments).map(|(n, lines)| assignment(n, lines)).collect();
     let commands = to_release(lines).into_iter().chain([OrderCommand::RecordRouting(routing(&assignments))]);
-    play(Order::default(), commands)
+    begin::<Order>(commands)
 }
 
 /// A site that serves the United States until 15:00 New York time.
@@ -428,21 +436,24 @@ pub fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
 /// The decision table of a workflow: for every command, which stages answer it with which events. `-` is nothing, and a
 /// `!` stands before a rejection's code. Every stage stands once under every command.
 pub fn table<W: Workflow>(
-    stages: &[(&'static str, W)],
+    stages: Vec<(&'static str, W)>,
     first: W::Command,
     after: impl Fn(&W::Command) -> Option<W::Command>,
     name: impl Fn(&W::Command) -> &'static str,
 ) -> String {
-    let answer = |state: &W, command: &W::Command| match state.decide(command.clone()) {
+    let answer = |state: &Option<W>, command: &W::Command| match decide(state.as_ref(), command.clone()) {
         Err(rejection) => format!("!{}", rejection.code),
         Ok(events) if events.is_empty() => "-".to_owned(),
         Ok(events) => events.iter().map(kind_of).collect::<Vec<_>>().join("+"),
     };
+    let absent = std::iter::once(("absent", None));
+    let stages: Vec<(&str, Option<W>)> =
+        absent.chain(stages.into_iter().map(|(stage, state)| (stage, Some(state)))).collect();
     let mut text = String::new();
     let mut command = Some(first);
     while let Some(this) = command {
         let mut answers: Vec<(String, Vec<&str>)> = Vec::new();
-        for (stage, state) in stages {
+        for (stage, state) in &stages {
             let answer = answer(state, &this);
             match answers.iter_mut().find(|(known, _)| *known == answer) {
                 Some((_, stages)) => stages.push(stage),

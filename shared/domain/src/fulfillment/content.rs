@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
-use crate::fulfillment::decide::FulfillmentState;
+use crate::fulfillment::decide::Fulfillment;
+use crate::fulfillment::effect::FulfillmentEffect;
 use crate::fulfillment::event::{GoodsIssued, Opened, TracedGoods};
 use crate::fulfillment::package::{Contents, Package};
+use crate::fulfillment::review::FulfillmentReview;
 use crate::goods::{LineQuantity, Traced};
 use crate::ids::{LineNo, PackageId, Serial, Sku};
-use crate::mutants::{self, Mutant};
 use crate::quantity::{Quantity, QuantityError, Uom};
-use crate::review::{Choice, Review, ReviewKind};
-use crate::workflow::Effect;
+use crate::review::{Choice, Review};
 
 /// Sums by line.
 pub(super) type ByLine = BTreeMap<LineNo, Quantity>;
@@ -98,7 +98,7 @@ impl Opened {
     }
 }
 
-impl FulfillmentState {
+impl Fulfillment {
     /// Whether `lines` name only what was asked for: the same lines, products and units, kits or their parts.
     pub fn matches(&self, lines: &[LineQuantity]) -> bool {
         lines.iter().all(|packed| self.opened.asks_for(packed))
@@ -107,8 +107,8 @@ impl FulfillmentState {
     /// The packages that left and count: with nothing in them that was not asked for, or with somebody's word that it
     /// stands for what was.
     pub(super) fn left(&self) -> impl Iterator<Item = (&PackageId, &Package)> {
-        let gone = |package: &Package| package.has_left() || mutants::on(Mutant::VoidCounted) && package.is_void();
-        let countable = |package: &Package| !package.is_void() || mutants::on(Mutant::VoidCounted);
+        let gone = |package: &Package| package.has_left();
+        let countable = |package: &Package| !package.is_void();
         self.packages
             .iter()
             .filter(move |(id, package)| gone(package) && countable(package) && self.counts(id, package))
@@ -119,13 +119,13 @@ impl FulfillmentState {
     }
 
     /// What somebody has to look at because a package holds what was not asked for.
-    pub(super) fn mismatch(&self, id: &PackageId, package: &Package) -> Option<Review> {
+    pub(super) fn mismatch(&self, id: &PackageId, package: &Package) -> Option<Review<FulfillmentReview>> {
         let foreign = package.lines().iter().filter(|packed| !self.opened.asks_for(packed));
         let foreign: BTreeSet<String> =
             foreign.map(|packed| format!("{} of {} for line {}", packed.quantity, packed.sku, packed.line)).collect();
         let foreign: Vec<String> = foreign.into_iter().collect();
         (!foreign.is_empty()).then(|| Review {
-            kind: ReviewKind::ContentMismatch,
+            kind: FulfillmentReview::ContentMismatch,
             reason: format!(
                 "package {id} holds what {} does not ask for: {}",
                 self.opened.fulfillment,
@@ -163,7 +163,7 @@ impl FulfillmentState {
     /// something was accepted that nobody can count, so that nothing is sent a second time that has left already.
     pub(super) fn unfilled(&self) -> Result<ByLine, QuantityError> {
         let mut unfilled = self.unpacked()?;
-        let owed = |review: Review| self.decided(&review) == Some(Choice::Recall);
+        let owed = |review: Review<FulfillmentReview>| self.decided(&review) == Some(Choice::Recall);
         unfilled.retain(|line, _| self.uncountable(*line).is_none_or(owed));
         Ok(unfilled)
     }
@@ -186,7 +186,7 @@ impl FulfillmentState {
 
     /// What somebody has to look at because goods were accepted for a line (or for none that there is) that cannot be
     /// counted: whether the rest of the line is still owed, nobody but them can say.
-    fn uncountable(&self, line: LineNo) -> Option<Review> {
+    fn uncountable(&self, line: LineNo) -> Option<Review<FulfillmentReview>> {
         let accepted = self.live().filter(|(id, package)| {
             self.mismatch(id, package).is_some_and(|review| self.decided(&review) == Some(Choice::Accept))
         });
@@ -198,7 +198,7 @@ impl FulfillmentState {
             foreign.map(|packed| format!("{} of {}", packed.quantity, packed.sku)).collect();
         let foreign: Vec<String> = foreign.into_iter().collect();
         (!foreign.is_empty()).then(|| Review {
-            kind: ReviewKind::ContentMismatch,
+            kind: FulfillmentReview::ContentMismatch,
             reason: format!(
                 "line {line} of {}: {} cannot be counted as what was asked for; recalled, what is missing is sent again",
                 self.opened.fulfillment,
@@ -208,7 +208,7 @@ impl FulfillmentState {
     }
 
     /// Lines of which it is not clear whether something is still owed although the warehouse packs no more.
-    pub(super) fn uncountable_lines(&self) -> Vec<Review> {
+    pub(super) fn uncountable_lines(&self) -> Vec<Review<FulfillmentReview>> {
         // A sum beyond all range is a matter for `progress`.
         let unpacked = self.unpacked().unwrap_or_default();
         unpacked.keys().filter_map(|line| self.uncountable(*line)).collect()
@@ -217,7 +217,7 @@ impl FulfillmentState {
     /// Whether the warehouse packs no more, and every package that it names is known.
     pub(super) fn is_told_whole(&self) -> bool {
         let known = |listed: &BTreeSet<PackageId>| listed.iter().all(|package| self.packages.contains_key(package));
-        self.closed.is_some() && (self.listed.as_ref().is_some_and(known) || mutants::on(Mutant::ClosedBelieved))
+        self.closed.is_some() && self.listed.as_ref().is_some_and(known)
     }
 
     fn is_content_clear(&self) -> bool {
@@ -228,7 +228,7 @@ impl FulfillmentState {
     }
 
     /// Parts that make no kit although the warehouse packs no more.
-    pub(super) fn loose_parts(&self) -> Vec<Review> {
+    pub(super) fn loose_parts(&self) -> Vec<Review<FulfillmentReview>> {
         if !self.is_told_whole() {
             return Vec::new();
         }
@@ -252,7 +252,7 @@ impl FulfillmentState {
                 if !rest.is_zero() {
                     let fulfillment = &self.opened.fulfillment;
                     let reason = format!("{rest} EA of {sku} for line {line} of {fulfillment} make no kit");
-                    reviews.push(Review { kind: ReviewKind::ContentMismatch, reason });
+                    reviews.push(Review { kind: FulfillmentReview::ContentMismatch, reason });
                 }
             }
         }
@@ -286,7 +286,7 @@ impl FulfillmentState {
     }
 
     /// What is not told of a package's goods and has to be.
-    pub(super) fn untraced(&self, id: &PackageId, package: &Package) -> Vec<Review> {
+    pub(super) fn untraced(&self, id: &PackageId, package: &Package) -> Vec<Review<FulfillmentReview>> {
         let mut needed: BTreeMap<(LineNo, &Sku, Uom), Decimal> = BTreeMap::new();
         for packed in package.lines().iter().filter(|packed| self.traced(packed.line).is_some()) {
             *needed.entry((packed.line, &packed.sku, packed.quantity.uom())).or_default() += packed.quantity.amount();
@@ -305,7 +305,7 @@ impl FulfillmentState {
             };
             let missing = needed - known;
             (missing > Decimal::ZERO).then(|| Review {
-                kind: ReviewKind::TraceMissing,
+                kind: FulfillmentReview::TraceMissing,
                 reason: format!("package {id}: no {what} is told for {missing} {unit} of {sku} (line {line})"),
             })
         });
@@ -313,7 +313,7 @@ impl FulfillmentState {
     }
 
     /// Serial numbers that the fulfillment's packages hold twice; those of one package alone, where it is named.
-    pub(super) fn serials_twice(&self, of: Option<&PackageId>) -> Vec<Review> {
+    pub(super) fn serials_twice(&self, of: Option<&PackageId>) -> Vec<Review<FulfillmentReview>> {
         let mut found: BTreeMap<(&Sku, &Serial), Vec<&PackageId>> = BTreeMap::new();
         for (id, package) in self.live() {
             let told: BTreeSet<&TracedGoods> = package.traced().iter().collect();
@@ -328,7 +328,7 @@ impl FulfillmentState {
         let review = |((sku, serial), packages): ((&Sku, &Serial), Vec<&PackageId>)| {
             let packages: Vec<&str> = packages.into_iter().map(PackageId::as_str).collect();
             let reason = format!("serial number {serial} of {sku} is told of packages {}", packages.join(" and "));
-            Review { kind: ReviewKind::SerialTwice, reason }
+            Review { kind: FulfillmentReview::SerialTwice, reason }
         };
         twice.map(review).collect()
     }
@@ -393,7 +393,7 @@ impl FulfillmentState {
         // Whoever posted by hand posted what was complete with it; so did releases that did not say what they posted.
         let silent = |id: &PackageId| match self.goods_issues.get(id) {
             Some(issues) => issues.iter().all(|issued| issued.lines.is_empty()),
-            None => self.is_settled(&Effect::PostGoodsIssue { package: id.clone() }),
+            None => self.is_settled(&FulfillmentEffect::PostGoodsIssue { package: id.clone() }),
         };
         if !self.left().any(|(id, _)| silent(id)) {
             return Ok(posted);
@@ -404,7 +404,8 @@ impl FulfillmentState {
 
     /// Whether the ERP knows that a package left, from us or by hand.
     pub(super) fn is_posted(&self, id: &PackageId) -> bool {
-        self.goods_issues.contains_key(id) || self.is_settled(&Effect::PostGoodsIssue { package: id.clone() })
+        self.goods_issues.contains_key(id)
+            || self.is_settled(&FulfillmentEffect::PostGoodsIssue { package: id.clone() })
     }
 
     /// Whether the ERP knows of all that left.
@@ -434,12 +435,12 @@ impl FulfillmentState {
     }
 
     /// Kits of which the ERP took out more than left, or fewer where no package is left to post the rest.
-    pub(super) fn kit_differences(&self) -> Vec<Review> {
+    pub(super) fn kit_differences(&self) -> Vec<Review<FulfillmentReview>> {
         let kits = self.opened.handling.keys().filter(|line| self.opened.is_kit(**line));
         kits.filter_map(|line| self.kit_difference(*line)).collect()
     }
 
-    fn kit_difference(&self, line: LineNo) -> Option<Review> {
+    fn kit_difference(&self, line: LineNo) -> Option<Review<FulfillmentReview>> {
         let asked = self.opened.line(line)?;
         let nothing = Quantity::zero(asked.quantity.uom());
         let (Ok(left), Ok(posted)) = (self.held(self.left()), self.posted(line, nothing)) else { return None };
@@ -448,7 +449,7 @@ impl FulfillmentState {
             |(id, package): (&PackageId, &Package)| !self.is_posted(id) && self.kits_of(package).contains(&line);
         let fewer = posted.amount() < left.amount() && !self.left().any(waiting);
         (posted.amount() > left.amount() || fewer).then(|| Review {
-            kind: ReviewKind::PostingMismatch,
+            kind: FulfillmentReview::PostingMismatch,
             reason: format!("line {line}: {left} left as kits, and goods issues are posted for {posted}"),
         })
     }

@@ -4,32 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::fulfillment::effect::FulfillmentEffect;
 use crate::fulfillment::event::{
     Accepted, Closed, FulfillmentEvent, GoodsIssued, Late, Milestone, Opened, Packed, Rejected, Voided, Withdrawn,
 };
 use crate::fulfillment::package::Package;
+use crate::fulfillment::review::FulfillmentReview;
 use crate::goods::LineQuantity;
 use crate::ids::{ExternalId, FulfillmentId, PackageId};
 use crate::order::RequestStatus;
-use crate::review::{Choice, Decision, Decisions, Review, ReviewKind, allowed, refusal};
-use crate::workflow::{
-    Claim, Effect, EffectFailed, EffectRejected, EffectStarted, OpenEffects, Rejection, Workflow, claim, is_held,
-    let_go,
-};
+use crate::review::{Choice, Decision, Decisions, Review, allowed};
+use crate::workflow::{Claim, EffectFailed, EffectRejected, EffectStarted, OpenEffects, Rejection, Workflow};
 
-/// A fulfillment.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub enum Fulfillment {
-    /// Not opened yet.
-    #[default]
-    Absent,
-    /// Opened.
-    Known(Box<FulfillmentState>),
-}
-
-/// An opened fulfillment.
+/// A fulfillment: it exists from its opening on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FulfillmentState {
+pub struct Fulfillment {
     /// As assigned.
     pub opened: Opened,
     /// The warehouse's yes; a second one under another reference is kept, too.
@@ -54,18 +43,18 @@ pub struct FulfillmentState {
     /// What did not come in its time.
     pub late: BTreeSet<Late>,
     /// What partners refused.
-    pub refused: BTreeMap<Effect, Rejection>,
+    pub refused: BTreeMap<FulfillmentEffect, Rejection>,
     /// What people decided.
-    pub decisions: Decisions,
+    pub decisions: Decisions<FulfillmentReview>,
     /// Announced and unanswered.
-    pub open_effects: OpenEffects,
+    pub open_effects: OpenEffects<FulfillmentEffect>,
 }
 
 /// What may be asked of a fulfillment, answered for it or reported about it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FulfillmentCommand {
     /// Make it and announce the request, in one commit.
-    Open(Opened, EffectStarted),
+    Open(Opened, EffectStarted<FulfillmentEffect>),
     /// Give the fulfillment up, if it was certainly never sent.
     CloseNotSent(Opened),
     /// The warehouse said yes.
@@ -91,97 +80,72 @@ pub enum FulfillmentCommand {
     /// Several reports of one document, in one commit.
     RecordAll(Vec<FulfillmentCommand>),
     /// Somebody decided a review.
-    Decide(Decision),
+    Decide(Decision<FulfillmentReview>),
     /// An effect is about to happen.
-    Announce(EffectStarted),
+    Announce(EffectStarted<FulfillmentEffect>),
     /// A call ended without a usable answer.
-    RecordEffectFailed(EffectFailed),
+    RecordEffectFailed(EffectFailed<FulfillmentEffect>),
     /// A partner said no.
-    RecordEffectRejected(EffectRejected),
+    RecordEffectRejected(EffectRejected<FulfillmentEffect>),
 }
 
 impl Workflow for Fulfillment {
     type Id = FulfillmentId;
     type Event = FulfillmentEvent;
     type Command = FulfillmentCommand;
+    type Effect = FulfillmentEffect;
+    type Review = FulfillmentReview;
 
     const KIND: &'static str = "fulfillment";
 
+    fn create(command: FulfillmentCommand) -> Result<Vec<FulfillmentEvent>, Rejection> {
+        if let FulfillmentCommand::Open(opened, started) = command {
+            Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::EffectStarted(started)])
+        } else if let FulfillmentCommand::RaiseLate(opened, late) = command {
+            Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Late(late)])
+        } else if let FulfillmentCommand::CloseNotSent(opened) = command {
+            Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Withdrawn(Withdrawn { reference: None })])
+        } else {
+            Err(Rejection::new("FULFILLMENT_UNKNOWN", "there is no such fulfillment"))
+        }
+    }
+
+    fn begin(event: &FulfillmentEvent) -> Option<Self> {
+        let FulfillmentEvent::Opened(opened) = event else { return None };
+        Some(Self::new(opened.clone()))
+    }
+
     fn decide(&self, command: FulfillmentCommand) -> Result<Vec<FulfillmentEvent>, Rejection> {
-        match (self, command) {
-            (Self::Absent, FulfillmentCommand::Open(opened, started)) => {
-                Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::EffectStarted(started)])
-            }
-            (Self::Absent, FulfillmentCommand::RaiseLate(opened, late)) => {
-                Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Late(late)])
-            }
-            (Self::Absent, FulfillmentCommand::CloseNotSent(opened)) => {
-                Ok(vec![FulfillmentEvent::Opened(opened), FulfillmentEvent::Withdrawn(Withdrawn { reference: None })])
-            }
-            (
-                Self::Absent,
-                FulfillmentCommand::RecordAccepted(_)
-                | FulfillmentCommand::RecordRejected(_)
-                | FulfillmentCommand::RecordWithdrawn(_)
-                | FulfillmentCommand::RecordWithdrawalRefused(_)
-                | FulfillmentCommand::RecordPacked(_)
-                | FulfillmentCommand::RecordVoided(_)
-                | FulfillmentCommand::RecordMilestone(_)
-                | FulfillmentCommand::RecordClosed(_)
-                | FulfillmentCommand::RecordGoodsIssued(_)
-                | FulfillmentCommand::RecordAll(_)
-                | FulfillmentCommand::Decide(_)
-                | FulfillmentCommand::Announce(_)
-                | FulfillmentCommand::RecordEffectFailed(_)
-                | FulfillmentCommand::RecordEffectRejected(_),
-            ) => Err(Rejection::new("FULFILLMENT_UNKNOWN", "there is no such fulfillment")),
-            (Self::Known(known), command) => known.decide(command),
-        }
+        self.decide_command(command)
     }
 
-    fn evolve(self, event: &FulfillmentEvent) -> Self {
-        match (self, event) {
-            (Self::Absent, FulfillmentEvent::Opened(opened)) => {
-                Self::Known(Box::new(FulfillmentState::new(opened.clone())))
-            }
-            // Nothing but its opening can be the first event; `decide` sees to it.
-            (Self::Absent, _) => Self::Absent,
-            (Self::Known(mut known), event) => {
-                known.apply(event);
-                Self::Known(known)
-            }
-        }
+    fn evolve(mut self, event: &FulfillmentEvent) -> Self {
+        self.apply(event);
+        self
     }
 
-    fn open_effects(&self) -> &OpenEffects {
-        const NONE: &OpenEffects = &OpenEffects::new();
-        self.known().map_or(NONE, |known| &known.open_effects)
+    fn open_effects(&self) -> &OpenEffects<FulfillmentEffect> {
+        &self.open_effects
     }
 
-    fn announce(started: EffectStarted) -> FulfillmentCommand {
+    fn reviews(&self) -> Vec<Review<FulfillmentReview>> {
+        self.reviews()
+    }
+
+    fn announce(started: EffectStarted<FulfillmentEffect>) -> FulfillmentCommand {
         FulfillmentCommand::Announce(started)
     }
 
-    fn effect_failed(failed: EffectFailed) -> FulfillmentCommand {
+    fn effect_failed(failed: EffectFailed<FulfillmentEffect>) -> FulfillmentCommand {
         FulfillmentCommand::RecordEffectFailed(failed)
     }
 
-    fn effect_rejected(refused: EffectRejected) -> FulfillmentCommand {
-        FulfillmentCommand::RecordEffectRejected(refused)
+    fn effect_rejected(rejected: EffectRejected<FulfillmentEffect>) -> FulfillmentCommand {
+        FulfillmentCommand::RecordEffectRejected(rejected)
     }
 }
 
 impl Fulfillment {
-    /// The fulfillment, if it was opened.
-    pub fn known(&self) -> Option<&FulfillmentState> {
-        match self {
-            Self::Absent => None,
-            Self::Known(known) => Some(known),
-        }
-    }
-}
-
-impl FulfillmentState {
     fn new(opened: Opened) -> Self {
         Self {
             opened,
@@ -197,12 +161,12 @@ impl FulfillmentState {
             late: BTreeSet::new(),
             refused: BTreeMap::new(),
             decisions: Decisions::new(),
-            open_effects: OpenEffects::new(),
+            open_effects: OpenEffects::default(),
         }
     }
 
     /// A fact that is known already makes no event; every other one does, whatever the stage.
-    fn decide(&self, command: FulfillmentCommand) -> Result<Vec<FulfillmentEvent>, Rejection> {
+    fn decide_command(&self, command: FulfillmentCommand) -> Result<Vec<FulfillmentEvent>, Rejection> {
         let event = match command {
             FulfillmentCommand::RecordAccepted(accepted) => FulfillmentEvent::Accepted(accepted),
             FulfillmentCommand::RecordRejected(rejected) => FulfillmentEvent::Rejected(rejected),
@@ -233,7 +197,7 @@ impl FulfillmentState {
         let mut state = self.clone();
         let mut all = Vec::new();
         for command in commands {
-            let events = state.decide(command)?;
+            let events = state.decide_command(command)?;
             for event in &events {
                 state.apply(event);
             }
@@ -243,10 +207,10 @@ impl FulfillmentState {
     }
 
     /// What follows from a decision. A withdrawal that somebody settled in the warehouse's own system is a withdrawal.
-    fn settle(&self, decision: Decision) -> Result<Vec<FulfillmentEvent>, Rejection> {
-        allowed(&self.reviews(), ReviewKind::options_of_fulfillment, &decision)?;
+    fn settle(&self, decision: Decision<FulfillmentReview>) -> Result<Vec<FulfillmentEvent>, Rejection> {
+        allowed(&self.reviews(), &decision)?;
         let by_hand = decision.choice == Choice::ResolvedManually;
-        let of_a_withdrawal = self.refusal_of(&decision.review) == Some(&Effect::WithdrawFulfillment);
+        let of_a_withdrawal = self.refusal_of(&decision.review) == Some(&FulfillmentEffect::Withdraw);
         let mut events = vec![FulfillmentEvent::ReviewDecided(decision)];
         if by_hand && of_a_withdrawal {
             let mut references: Vec<Option<ExternalId>> = self.references().cloned().map(Some).collect();
@@ -260,22 +224,22 @@ impl FulfillmentState {
 
     /// Whether the event changes anything: what does not is nothing new. (A claim always changes its `until`.)
     fn is_news(&self, event: &FulfillmentEvent) -> bool {
-        let open = |effect: &Effect| self.open_effects.contains_key(effect);
+        let open = |effect: &FulfillmentEffect| self.open_effects.contains(effect);
         match event {
             FulfillmentEvent::Opened(_) => false,
             FulfillmentEvent::Accepted(accepted) => {
-                !self.accepted.contains(accepted) || open(&Effect::RequestFulfillment)
+                !self.accepted.contains(accepted) || open(&FulfillmentEffect::Request)
             }
             FulfillmentEvent::Rejected(rejected) => {
-                !self.rejected.contains(rejected) || open(&Effect::RequestFulfillment)
+                !self.rejected.contains(rejected) || open(&FulfillmentEffect::Request)
             }
             FulfillmentEvent::Withdrawn(withdrawn) => {
                 !self.withdrawn.contains(withdrawn)
-                    || open(&Effect::RequestFulfillment)
-                    || open(&Effect::WithdrawFulfillment)
+                    || open(&FulfillmentEffect::Request)
+                    || open(&FulfillmentEffect::Withdraw)
             }
             FulfillmentEvent::WithdrawalRefused(why) => {
-                !self.withdrawal_refused.contains(why) || open(&Effect::WithdrawFulfillment)
+                !self.withdrawal_refused.contains(why) || open(&FulfillmentEffect::Withdraw)
             }
             FulfillmentEvent::PackagePacked(packed) => {
                 self.packages.get(&packed.package).is_none_or(|package| package.learns_from(packed))
@@ -293,7 +257,7 @@ impl FulfillmentState {
                     || closed.packages.as_ref().is_some_and(|it| !known(it))
             }
             FulfillmentEvent::GoodsIssued(issued) => {
-                let effect = Effect::PostGoodsIssue { package: issued.package.clone() };
+                let effect = FulfillmentEffect::PostGoodsIssue { package: issued.package.clone() };
                 open(&effect) || !self.goods_issues.get(&issued.package).is_some_and(|issues| issues.contains(issued))
             }
             FulfillmentEvent::Late(late) => !self.late.contains(late),
@@ -303,7 +267,7 @@ impl FulfillmentState {
                     matches!(self.open_effects.get(&started.effect), Some(Claim::Held(known)) if known == started);
                 !held || self.refused.contains_key(&started.effect)
             }
-            FulfillmentEvent::EffectFailed(failed) => is_held(&self.open_effects, failed),
+            FulfillmentEvent::EffectFailed(failed) => self.open_effects.is_held_by(failed),
             FulfillmentEvent::EffectRejected(refused) => {
                 open(&refused.effect) || self.refused.get(&refused.effect) != Some(&refused.rejection)
             }
@@ -315,20 +279,20 @@ impl FulfillmentState {
             // The first opening stands.
             FulfillmentEvent::Opened(_) => {}
             FulfillmentEvent::Accepted(accepted) => {
-                self.open_effects.remove(&Effect::RequestFulfillment);
+                self.open_effects.close(&FulfillmentEffect::Request);
                 self.accepted.insert(accepted.clone());
             }
             FulfillmentEvent::Rejected(rejected) => {
-                self.open_effects.remove(&Effect::RequestFulfillment);
+                self.open_effects.close(&FulfillmentEffect::Request);
                 self.rejected.insert(rejected.clone());
             }
             FulfillmentEvent::Withdrawn(withdrawn) => {
-                self.open_effects.remove(&Effect::RequestFulfillment);
-                self.open_effects.remove(&Effect::WithdrawFulfillment);
+                self.open_effects.close(&FulfillmentEffect::Request);
+                self.open_effects.close(&FulfillmentEffect::Withdraw);
                 self.withdrawn.insert(withdrawn.clone());
             }
             FulfillmentEvent::WithdrawalRefused(why) => {
-                self.open_effects.remove(&Effect::WithdrawFulfillment);
+                self.open_effects.close(&FulfillmentEffect::Withdraw);
                 self.withdrawal_refused.insert(why.clone());
             }
             FulfillmentEvent::PackagePacked(packed) => self.package(&packed.package).pack(packed),
@@ -341,7 +305,7 @@ impl FulfillmentState {
                 }
             }
             FulfillmentEvent::GoodsIssued(issued) => {
-                self.open_effects.remove(&Effect::PostGoodsIssue { package: issued.package.clone() });
+                self.open_effects.close(&FulfillmentEffect::PostGoodsIssue { package: issued.package.clone() });
                 self.goods_issues.entry(issued.package.clone()).or_default().insert(issued.clone());
             }
             FulfillmentEvent::Late(late) => {
@@ -358,19 +322,20 @@ impl FulfillmentState {
             FulfillmentEvent::EffectStarted(started) => {
                 self.refused.remove(&started.effect);
                 self.keep_posting(&started.effect);
-                claim(&mut self.open_effects, started);
+                self.open_effects.start(started);
             }
-            FulfillmentEvent::EffectFailed(failed) => let_go(&mut self.open_effects, failed),
+            FulfillmentEvent::EffectFailed(failed) => self.open_effects.fail(failed),
             FulfillmentEvent::EffectRejected(refused) => {
-                self.open_effects.remove(&refused.effect);
+                self.open_effects.close(&refused.effect);
                 // What was decided of the last refusal says nothing of this one.
-                self.decisions.remove(&refusal(&refused.effect, &refused.rejection).key());
+                self.decisions.remove(&Self::refusal(&refused.effect, &refused.rejection).key());
                 self.refused.insert(refused.effect.clone(), refused.rejection.clone());
             }
         }
         let open_effects = &self.open_effects;
-        self.postings
-            .retain(|package, _| open_effects.contains_key(&Effect::PostGoodsIssue { package: package.clone() }));
+        self.postings.retain(|package, _| {
+            open_effects.contains(&FulfillmentEffect::PostGoodsIssue { package: package.clone() })
+        });
     }
 
     fn package(&mut self, id: &PackageId) -> &mut Package {
@@ -378,9 +343,9 @@ impl FulfillmentState {
     }
 
     /// Remembers what a goods issue is about when it is announced first.
-    fn keep_posting(&mut self, effect: &Effect) {
-        let Effect::PostGoodsIssue { package } = effect else { return };
-        if !self.open_effects.contains_key(effect) {
+    fn keep_posting(&mut self, effect: &FulfillmentEffect) {
+        let FulfillmentEffect::PostGoodsIssue { package } = effect else { return };
+        if !self.open_effects.contains(effect) {
             let lines = self.to_post(package);
             self.postings.insert(package.clone(), lines);
         }
@@ -422,7 +387,7 @@ impl FulfillmentState {
     /// Whether the warehouse has, or may have, the fulfillment.
     pub(super) fn is_possibly_there(&self) -> bool {
         self.references().next().is_some()
-            || self.open_effects.contains_key(&Effect::RequestFulfillment)
+            || self.open_effects.contains(&FulfillmentEffect::Request)
             || (self.withdrawn.is_empty()
                 && (!self.packages.is_empty() || self.closed.is_some() || self.is_request_doubtful()))
     }
@@ -436,23 +401,28 @@ impl FulfillmentState {
     /// Whether the request ended without the warehouse's word on it: nobody knows what became of it, something else stands
     /// under its name, or somebody saw to it.
     fn is_request_doubtful(&self) -> bool {
-        let request = Effect::RequestFulfillment;
+        let request = FulfillmentEffect::Request;
         self.refused.get(&request).is_some_and(Rejection::leaves_doubt) || self.is_settled(&request)
     }
 
     /// Whether what a partner refused was done by hand in its own system.
-    pub(super) fn is_settled(&self, effect: &Effect) -> bool {
-        let review = self.refused.get(effect).map(|why| refusal(effect, why));
+    pub(super) fn is_settled(&self, effect: &FulfillmentEffect) -> bool {
+        let review = self.refused.get(effect).map(|why| Self::refusal(effect, why));
         review.is_some_and(|review| self.decided(&review) == Some(Choice::ResolvedManually))
     }
 
     /// What was decided of a review.
-    pub(super) fn decided(&self, review: &Review) -> Option<Choice> {
+    pub(super) fn decided(&self, review: &Review<FulfillmentReview>) -> Option<Choice> {
         self.decisions.get(&review.key()).map(|decision| decision.choice)
     }
 
     /// The effect whose refusal the review `key` is about.
-    fn refusal_of(&self, key: &str) -> Option<&Effect> {
-        self.refused.iter().find(|(effect, why)| refusal(effect, why).key() == key).map(|(effect, _)| effect)
+    fn refusal_of(&self, key: &str) -> Option<&FulfillmentEffect> {
+        self.refused.iter().find(|(effect, why)| Self::refusal(effect, why).key() == key).map(|(effect, _)| effect)
+    }
+
+    /// The review of a partner's refusal.
+    pub(super) fn refusal(effect: &FulfillmentEffect, why: &Rejection) -> Review<FulfillmentReview> {
+        Review::of_refusal(effect, why)
     }
 }

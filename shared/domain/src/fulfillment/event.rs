@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::fulfillment::effect::FulfillmentEffect;
+use crate::fulfillment::review::FulfillmentReview;
 use crate::goods::{Deadlines, Handling, LineQuantity, ServiceLevel};
 use crate::ids::{
     Carrier, DocumentNumber, ExternalId, FulfillmentId, LineNo, Lot, OrderId, PackageId, PartnerId, Serial, SiteCode,
@@ -52,19 +54,19 @@ pub enum FulfillmentEvent {
     Late(Late),
     /// Somebody decided what the fulfillment left to people.
     #[serde(rename = "fulfillment.review_decided")]
-    ReviewDecided(Decision),
+    ReviewDecided(Decision<FulfillmentReview>),
     /// The ERP knows that the package left.
     #[serde(rename = "fulfillment.goods_issued")]
     GoodsIssued(GoodsIssued),
     /// An effect is about to happen.
     #[serde(rename = "fulfillment.effect_started")]
-    EffectStarted(EffectStarted),
+    EffectStarted(EffectStarted<FulfillmentEffect>),
     /// A call ended without a usable answer.
     #[serde(rename = "fulfillment.effect_failed")]
-    EffectFailed(EffectFailed),
+    EffectFailed(EffectFailed<FulfillmentEffect>),
     /// A partner understood and said no.
     #[serde(rename = "fulfillment.effect_rejected")]
-    EffectRejected(EffectRejected),
+    EffectRejected(EffectRejected<FulfillmentEffect>),
 }
 
 /// The fulfillment, as it was assigned.

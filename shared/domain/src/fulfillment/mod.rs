@@ -5,16 +5,20 @@
 
 mod content;
 mod decide;
+mod effect;
 mod event;
 mod package;
 mod progress;
 mod request;
+mod review;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-pub use decide::{Fulfillment, FulfillmentCommand, FulfillmentState};
+pub use decide::{Fulfillment, FulfillmentCommand};
+pub use effect::FulfillmentEffect;
 pub use event::*;
 pub use package::{Contents, Leg, Package, PackageStatus};
 pub use request::{FulfillmentRequest, GoodsIssue, Inquiry, Withdrawal};
+pub use review::FulfillmentReview;
 pub use watch::Watch;

@@ -33,7 +33,7 @@ pub enum Contents {
     #[default]
     Unreported,
     /// The latest word, and when it was given.
-    CrmUpdated(Timestamp, Vec<LineQuantity>),
+    Reported(Timestamp, Vec<LineQuantity>),
 }
 
 /// One label.
@@ -114,7 +114,7 @@ fn phase(kind: MilestoneKind) -> u8 {
 
 impl Package {
     pub(super) fn pack(&mut self, packed: &Packed) {
-        let told = Contents::CrmUpdated(packed.at, packed.lines.clone());
+        let told = Contents::Reported(packed.at, packed.lines.clone());
         if !packed.lines.is_empty() && self.contents < told {
             self.contents = told;
         }
@@ -134,7 +134,7 @@ impl Package {
     pub(super) fn learns_from(&self, packed: &Packed) -> bool {
         let newer = match &self.contents {
             Contents::Unreported => true,
-            Contents::CrmUpdated(at, lines) => (*at, lines) < (packed.at, &packed.lines),
+            Contents::Reported(at, lines) => (*at, lines) < (packed.at, &packed.lines),
         };
         let traced = self.traced.as_ref().is_none_or(|(at, traced)| (*at, traced) < (packed.at, &packed.traced));
         (newer && !packed.lines.is_empty())
@@ -244,7 +244,7 @@ impl Package {
     pub fn lines(&self) -> &[LineQuantity] {
         match &self.contents {
             Contents::Unreported => &[],
-            Contents::CrmUpdated(_, lines) => lines,
+            Contents::Reported(_, lines) => lines,
         }
     }
 

@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 
 use crate::fulfillment::decide::Fulfillment;
+use crate::fulfillment::effect::FulfillmentEffect;
 use crate::fulfillment::event::Opened;
 use crate::goods::{LineQuantity, ServiceLevel};
 use crate::ids::{DocumentNumber, ExternalId, FulfillmentId, PackageId, PartnerId, SiteCode};
 use crate::order::RequestStatus;
 use crate::order::{Assignment, Order};
 use crate::party::PartyRef;
-use crate::workflow::{Effect, EffectRequest, Rejection, key};
+use crate::workflow::{EffectRequest, Rejection, key};
 
 /// Ship this.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +30,10 @@ pub struct FulfillmentRequest {
 }
 
 impl EffectRequest for FulfillmentRequest {
-    fn effect(&self) -> Effect {
-        Effect::RequestFulfillment
+    type Effect = FulfillmentEffect;
+
+    fn effect(&self) -> FulfillmentEffect {
+        FulfillmentEffect::Request
     }
 
     fn key(&self) -> String {
@@ -56,8 +59,10 @@ pub struct Withdrawal {
 }
 
 impl EffectRequest for Withdrawal {
-    fn effect(&self) -> Effect {
-        Effect::WithdrawFulfillment
+    type Effect = FulfillmentEffect;
+
+    fn effect(&self) -> FulfillmentEffect {
+        FulfillmentEffect::Withdraw
     }
 
     fn key(&self) -> String {
@@ -100,8 +105,10 @@ pub struct GoodsIssue {
 }
 
 impl EffectRequest for GoodsIssue {
-    fn effect(&self) -> Effect {
-        Effect::PostGoodsIssue { package: self.package.clone() }
+    type Effect = FulfillmentEffect;
+
+    fn effect(&self) -> FulfillmentEffect {
+        FulfillmentEffect::PostGoodsIssue { package: self.package.clone() }
     }
 
     fn key(&self) -> String {
@@ -122,27 +129,27 @@ impl Opened {
         Self::as_assigned(order, order.assignment(id)?)
     }
 
-    /// The fulfillment `id` of `order` that is asked back, as it was assigned.
-    pub fn recalled(order: &Order, id: &FulfillmentId) -> Option<Self> {
-        let (assignment, _) = order.recall(id)?;
+    /// The fulfillment `id` of `order` whose withdrawal is requested, as it was assigned.
+    pub fn withdrawn(order: &Order, id: &FulfillmentId) -> Option<Self> {
+        let (assignment, _) = order.withdrawal(id)?;
         Self::as_assigned(order, assignment)
     }
 
     /// The fulfillment `id` of `order`, as it was assigned, wanted or not.
     pub fn assigned(order: &Order, id: &FulfillmentId) -> Option<Self> {
-        Self::as_assigned(order, order.known()?.assignments.get(id)?)
+        Self::as_assigned(order, order.fulfillments.assignments.get(id)?)
     }
 
     fn as_assigned(order: &Order, assignment: &Assignment) -> Option<Self> {
-        let known = order.known()?;
+        let submission = &order.terms.submission;
         Some(Self {
             fulfillment: assignment.fulfillment.clone(),
-            order: known.id().clone(),
-            sales_order: known.last_sales_order()?.clone(),
+            order: order.id().clone(),
+            sales_order: order.documents.last_sales_order()?.clone(),
             warehouse: assignment.warehouse.clone(),
             site: assignment.site.clone(),
-            service_level: known.submission.service_level,
-            ship_to: known.submission.ship_to.clone(),
+            service_level: submission.service_level,
+            ship_to: submission.ship_to.clone(),
             lines: assignment.lines.clone(),
             handling: assignment.handling.clone(),
             deadlines: assignment.deadlines.clone(),
@@ -150,26 +157,26 @@ impl Opened {
     }
 }
 
-impl Fulfillment {
-    /// What the warehouse has to be asked for `fulfillment`; `None` once it answered, or the fulfillment is being asked back.
-    pub fn request(&self, fulfillment: &Opened) -> Option<FulfillmentRequest> {
-        let open = match self {
-            Self::Absent => true,
-            Self::Known(known) => {
-                known.request_status() == RequestStatus::Requested
-                    && known.withdrawn.is_empty()
-                    && !known.open_effects.contains_key(&Effect::WithdrawFulfillment)
-                    && !known.refused.contains_key(&Effect::RequestFulfillment)
-            }
-        };
-        open.then(|| FulfillmentRequest {
-            fulfillment: fulfillment.fulfillment.clone(),
-            warehouse: fulfillment.warehouse.clone(),
-            site: fulfillment.site.clone(),
-            service_level: fulfillment.service_level,
-            ship_to: fulfillment.ship_to.clone(),
-            lines: fulfillment.in_parts(),
+impl FulfillmentRequest {
+    /// The request of `opened` that is due; `None` once the warehouse answered, or a withdrawal is under way.
+    pub fn due(fulfillment: Option<&Fulfillment>, opened: &Opened) -> Option<Self> {
+        fulfillment.is_none_or(Fulfillment::awaits_request).then(|| Self {
+            fulfillment: opened.fulfillment.clone(),
+            warehouse: opened.warehouse.clone(),
+            site: opened.site.clone(),
+            service_level: opened.service_level,
+            ship_to: opened.ship_to.clone(),
+            lines: opened.in_parts(),
         })
+    }
+}
+
+impl Fulfillment {
+    fn awaits_request(&self) -> bool {
+        self.request_status() == RequestStatus::Requested
+            && self.withdrawn.is_empty()
+            && !self.open_effects.contains(&FulfillmentEffect::Withdraw)
+            && !self.refused.contains_key(&FulfillmentEffect::Request)
     }
 
     /// What the warehouse has to be asked back: the fulfillment is there, or may be, and nothing of it has shipped. `None`
@@ -177,67 +184,66 @@ impl Fulfillment {
     /// word. What was announced is asked again until it is answered: a package that left meanwhile does not say whether
     /// the rest was given back.
     pub fn withdrawal(&self) -> Option<Withdrawal> {
-        let known = self.known()?;
-        let answered = match known.request_status() {
-            RequestStatus::Requested | RequestStatus::Accepted => !known.withdrawal_refused.is_empty(),
+        let answered = match self.request_status() {
+            RequestStatus::Requested | RequestStatus::Accepted => !self.withdrawal_refused.is_empty(),
             RequestStatus::Rejected | RequestStatus::Withdrawn => true,
         };
-        let refused = known.refused.contains_key(&Effect::WithdrawFulfillment);
-        let pointless = answered || refused || known.has_shipped() || !known.is_possibly_there();
-        if pointless && !known.open_effects.contains_key(&Effect::WithdrawFulfillment) {
+        let refused = self.refused.contains_key(&FulfillmentEffect::Withdraw);
+        let pointless = answered || refused || self.has_shipped() || !self.is_possibly_there();
+        if pointless && !self.open_effects.contains(&FulfillmentEffect::Withdraw) {
             return None;
         }
         Some(Withdrawal {
-            fulfillment: known.opened.fulfillment.clone(),
-            warehouse: known.opened.warehouse.clone(),
-            reference: known.references().next().cloned(),
-            sent_until: known.open_effects.get(&Effect::RequestFulfillment).map(|claim| claim.started().until),
+            fulfillment: self.opened.fulfillment.clone(),
+            warehouse: self.opened.warehouse.clone(),
+            reference: self.references().next().cloned(),
+            sent_until: self.open_effects.get(&FulfillmentEffect::Request).map(|claim| claim.started().until),
         })
     }
 
     /// Why the fulfillment does not come back, where it left before its warehouse was asked for it. One whose warehouse would not
     /// hear of it is somebody's case already.
     pub fn kept_unasked(&self) -> Option<Rejection> {
-        let known = self.known()?;
-        let stays = match known.request_status() {
-            RequestStatus::Requested | RequestStatus::Accepted => known.has_shipped(),
+        let stays = match self.request_status() {
+            RequestStatus::Requested | RequestStatus::Accepted => self.has_shipped(),
             RequestStatus::Rejected | RequestStatus::Withdrawn => false,
         };
-        let withdraw = &Effect::WithdrawFulfillment;
-        let asked = known.open_effects.contains_key(withdraw) || known.refused.contains_key(withdraw);
-        let unasked = known.withdrawal_refused.is_empty() && !asked;
+        let withdraw = &FulfillmentEffect::Withdraw;
+        let asked = self.open_effects.contains(withdraw) || self.refused.contains_key(withdraw);
+        let unasked = self.withdrawal_refused.is_empty() && !asked;
         (stays && unasked).then(|| Rejection::new("ALREADY_SHIPPED", "it left before it was asked back"))
     }
 
     /// How the warehouse can be asked how the fulfillment stands; `None` while it was never sent.
     pub fn inquiry(&self) -> Option<Inquiry> {
-        let known = self.known().filter(|known| known.is_possibly_there())?;
+        if !self.is_possibly_there() {
+            return None;
+        }
         Some(Inquiry {
-            fulfillment: known.opened.fulfillment.clone(),
-            warehouse: known.opened.warehouse.clone(),
-            reference: known.references().next().cloned(),
+            fulfillment: self.opened.fulfillment.clone(),
+            warehouse: self.opened.warehouse.clone(),
+            reference: self.references().next().cloned(),
         })
     }
 
     /// Whether the ERP has to be told that `package` left: it left, its content is known and traced as it must be,
     /// nothing is posted yet, and there is something to post. A repeat says what the announced one said.
     pub fn goods_issue(&self, package: &PackageId) -> Option<GoodsIssue> {
-        let known = self.known()?;
-        let effect = Effect::PostGoodsIssue { package: package.clone() };
-        if known.goods_issues.contains_key(package) || known.refused.contains_key(&effect) {
+        let effect = FulfillmentEffect::PostGoodsIssue { package: package.clone() };
+        if self.goods_issues.contains_key(package) || self.refused.contains_key(&effect) {
             return None;
         }
-        let parcel = known.packages.get(package).filter(|parcel| parcel.has_left())?;
-        let lines = match known.postings.get(package) {
+        let parcel = self.packages.get(package).filter(|parcel| parcel.has_left())?;
+        let lines = match self.postings.get(package) {
             Some(announced) => announced.clone(),
-            None if known.is_blocked(package, parcel) => return None,
-            None => known.to_post(package),
+            None if self.is_blocked(package, parcel) => return None,
+            None => self.to_post(package),
         };
         (!lines.is_empty()).then(|| GoodsIssue {
-            fulfillment: known.opened.fulfillment.clone(),
+            fulfillment: self.opened.fulfillment.clone(),
             package: package.clone(),
-            sales_order: known.opened.sales_order.clone(),
-            site: known.opened.site.clone(),
+            sales_order: self.opened.sales_order.clone(),
+            site: self.opened.site.clone(),
             lines,
         })
     }
@@ -245,14 +251,13 @@ impl Fulfillment {
     /// Any goods issue that is to be posted now: a decision, or what was told of another package, may have freed one. Those
     /// that nobody is at come first.
     pub fn any_goods_issue(&self) -> Option<GoodsIssue> {
-        let begun = || self.known()?.postings.keys().find_map(|package| self.goods_issue(package));
+        let begun = || self.postings.keys().find_map(|package| self.goods_issue(package));
         self.fresh_goods_issue().or_else(begun)
     }
 
     /// A goods issue that is to be posted now and that nobody is at.
     pub fn fresh_goods_issue(&self) -> Option<GoodsIssue> {
-        let known = self.known()?;
-        let mut fresh = known.packages.keys().filter(|package| !known.postings.contains_key(*package));
+        let mut fresh = self.packages.keys().filter(|package| !self.postings.contains_key(*package));
         fresh.find_map(|package| self.goods_issue(package))
     }
 }

@@ -1,35 +1,36 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use crate::fulfillment::{Closed, MilestoneKind, Missing, PackageStatus, Watch};
+use crate::fulfillment::{FulfillmentEffect, FulfillmentRequest, FulfillmentReview};
 use crate::order::{RequestStatus, Traced};
-use crate::review::{Choice, Decision, Review, ReviewKind};
+use crate::review::{Choice, Decision, Review};
 use crate::samples::{
-    accepted, apply, at, closed, decision, each, failed, goods_issued, id, kit, late, line_no, line_quantity,
+    accepted, apply, at, begin, closed, decision, each, failed, goods_issued, id, kit, late, line_no, line_quantity,
     milestone, open, open_as, opened, packed, part, play, quantity, refused, rejected, started, too_late, traceable,
     voided, watched, with_lots, with_serials, withdrawn,
 };
-use crate::{Effect, Fulfillment, FulfillmentCommand, PackageId, Workflow};
+use crate::{Fulfillment, FulfillmentCommand, PackageId, Workflow};
 
-const GOODS_ISSUE: fn() -> Effect = || Effect::PostGoodsIssue { package: id("P-1") };
+const GOODS_ISSUE: fn() -> FulfillmentEffect = || FulfillmentEffect::PostGoodsIssue { package: id("P-1") };
 
 fn lines(amount: u32) -> Vec<crate::order::LineQuantity> {
     vec![line_quantity(1, amount)]
 }
 
 fn status(state: &Fulfillment, package: &str) -> PackageStatus {
-    state.known().unwrap().packages.get(&id::<PackageId>(package)).unwrap().status()
+    state.packages.get(&id::<PackageId>(package)).unwrap().status()
 }
 
-fn kinds(state: &Fulfillment) -> Vec<ReviewKind> {
-    state.known().unwrap().reviews().into_iter().map(|review| review.kind).collect()
+fn kinds(state: &Fulfillment) -> Vec<FulfillmentReview> {
+    state.reviews().into_iter().map(|review| review.kind).collect()
 }
 
 fn shipped(state: &Fulfillment) -> u32 {
-    amount(&state.known().unwrap().progress(1).unwrap().shipped)
+    amount(&state.progress(1).unwrap().shipped)
 }
 
 fn delivered(state: &Fulfillment) -> u32 {
-    amount(&state.known().unwrap().progress(1).unwrap().delivered)
+    amount(&state.progress(1).unwrap().delivered)
 }
 
 fn amount(by_line: &std::collections::BTreeMap<crate::LineNo, crate::Quantity>) -> u32 {
@@ -37,7 +38,7 @@ fn amount(by_line: &std::collections::BTreeMap<crate::LineNo, crate::Quantity>) 
 }
 
 fn request_status(state: &Fulfillment) -> RequestStatus {
-    state.known().unwrap().progress(1).unwrap().request_status
+    state.progress(1).unwrap().request_status
 }
 
 /// The command after `command`, each once: a new one does not compile until it has its place in the table.
@@ -60,37 +61,37 @@ fn after(command: &FulfillmentCommand) -> Option<FulfillmentCommand> {
         FulfillmentCommand::RecordAll(_) => Some(FulfillmentCommand::Decide(retry())),
         FulfillmentCommand::Decide(_) => Some(FulfillmentCommand::Announce(started(GOODS_ISSUE(), 1))),
         FulfillmentCommand::Announce(_) => {
-            Some(FulfillmentCommand::RecordEffectFailed(failed(Effect::RequestFulfillment, 1)))
+            Some(FulfillmentCommand::RecordEffectFailed(failed(FulfillmentEffect::Request, 1)))
         }
         FulfillmentCommand::RecordEffectFailed(_) => {
-            Some(FulfillmentCommand::RecordEffectRejected(refused(Effect::RequestFulfillment, "REJECTED")))
+            Some(FulfillmentCommand::RecordEffectRejected(refused(FulfillmentEffect::Request, "REJECTED")))
         }
         FulfillmentCommand::RecordEffectRejected(_) => None,
     }
 }
 
 /// The decision to ask the warehouse once more.
-fn retry() -> Decision {
-    let refused = apply(open(&lines(3)), refusal(Effect::RequestFulfillment, "REJECTED"));
-    decision(&reviews(&refused), ReviewKind::PartnerRefused, Choice::Retry)
+fn retry() -> Decision<FulfillmentReview> {
+    let refused = apply(open(&lines(3)), refusal(FulfillmentEffect::Request, "REJECTED"));
+    decision(&reviews(&refused), FulfillmentReview::PartnerRefused, Choice::Retry)
 }
 
-fn refusal(effect: Effect, code: &str) -> FulfillmentCommand {
+fn refusal(effect: FulfillmentEffect, code: &str) -> FulfillmentCommand {
     FulfillmentCommand::RecordEffectRejected(refused(effect, code))
 }
 
-fn reviews(state: &Fulfillment) -> Vec<Review> {
-    state.known().unwrap().reviews()
+fn reviews(state: &Fulfillment) -> Vec<Review<FulfillmentReview>> {
+    state.reviews()
 }
 
 /// The state after somebody decided its only review of that kind.
-fn decide(state: Fulfillment, kind: ReviewKind, choice: Choice) -> Fulfillment {
+fn decide(state: Fulfillment, kind: FulfillmentReview, choice: Choice) -> Fulfillment {
     let decision = decision(&reviews(&state), kind, choice);
     apply(state, FulfillmentCommand::Decide(decision))
 }
 
 fn first() -> FulfillmentCommand {
-    FulfillmentCommand::Open(opened(&lines(3)), started(Effect::RequestFulfillment, 2))
+    FulfillmentCommand::Open(opened(&lines(3)), started(FulfillmentEffect::Request, 2))
 }
 
 fn name(command: &FulfillmentCommand) -> &'static str {
@@ -118,19 +119,18 @@ fn name(command: &FulfillmentCommand) -> &'static str {
 fn stages() -> Vec<(&'static str, Fulfillment)> {
     let requested = open(&lines(3));
     let failed =
-        apply(requested.clone(), FulfillmentCommand::RecordEffectFailed(failed(Effect::RequestFulfillment, 1)));
+        apply(requested.clone(), FulfillmentCommand::RecordEffectFailed(failed(FulfillmentEffect::Request, 1)));
     let taken = apply(requested.clone(), accepted("F-1"));
     let packed = apply(taken.clone(), packed("P-1", 1, &lines(3), None));
     let left = apply(packed.clone(), milestone("P-1", 2, MilestoneKind::PickedUp));
-    let refusal = FulfillmentCommand::RecordEffectRejected(refused(Effect::RequestFulfillment, "REJECTED"));
+    let refusal = FulfillmentCommand::RecordEffectRejected(refused(FulfillmentEffect::Request, "REJECTED"));
     vec![
-        ("absent", Fulfillment::default()),
         ("requested", requested.clone()),
         ("effect-failed", failed),
         ("refused", apply(requested.clone(), refusal)),
         ("rejected", apply(requested.clone(), rejected("no room"))),
         ("accepted", taken.clone()),
-        ("withdrawing", apply(taken.clone(), FulfillmentCommand::Announce(started(Effect::WithdrawFulfillment, 1)))),
+        ("withdrawing", apply(taken.clone(), FulfillmentCommand::Announce(started(FulfillmentEffect::Withdraw, 1)))),
         ("withdrawn", apply(taken.clone(), withdrawn(Some("F-1")))),
         ("kept", apply(taken.clone(), too_late())),
         ("closed", apply(taken.clone(), closed(3))),
@@ -144,74 +144,74 @@ fn stages() -> Vec<(&'static str, Fulfillment)> {
 
 #[test]
 fn every_command_has_one_answer_in_every_stage() {
-    let table = crate::samples::table(&stages(), first(), after, name);
+    let table = crate::samples::table(stages(), first(), after, name);
     let expected = "\
 open
-  opened+sending: absent
-  sending: requested faltered refused rejected accepted withdrawing withdrawn kept closed late packed voided left posted
-close-unsent
+  opened+effect_started: absent
+  effect_started: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+close-not-sent
   opened+withdrawn: absent
-  -: requested faltered rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+  -: requested effect-failed rejected accepted withdrawing withdrawn kept closed late packed voided left posted
   withdrawn: refused
 accepted
   !FULFILLMENT_UNKNOWN: absent
-  accepted: requested faltered refused rejected late
+  accepted: requested effect-failed refused rejected late
   -: accepted withdrawing withdrawn kept closed packed voided left posted
 rejected
   !FULFILLMENT_UNKNOWN: absent
-  rejected: requested faltered refused accepted withdrawing withdrawn kept closed late packed voided left posted
+  rejected: requested effect-failed refused accepted withdrawing withdrawn kept closed late packed voided left posted
   -: rejected
 withdrawn
   !FULFILLMENT_UNKNOWN: absent
-  withdrawn: requested faltered refused rejected accepted withdrawing kept closed late packed voided left posted
+  withdrawn: requested effect-failed refused rejected accepted withdrawing kept closed late packed voided left posted
   -: withdrawn
 withdrawal-refused
   !FULFILLMENT_UNKNOWN: absent
-  withdrawal_refused: requested faltered refused rejected accepted withdrawing withdrawn closed late packed voided left posted
+  withdrawal_refused: requested effect-failed refused rejected accepted withdrawing withdrawn closed late packed voided left posted
   -: kept
 packed
   !FULFILLMENT_UNKNOWN: absent
-  package_packed: requested faltered refused rejected accepted withdrawing withdrawn kept closed late
+  package_packed: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late
   -: packed voided left posted
 voided
   !FULFILLMENT_UNKNOWN: absent
-  package_voided: requested faltered refused rejected accepted withdrawing withdrawn kept closed late packed left posted
+  package_voided: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late packed left posted
   -: voided
 milestone
   !FULFILLMENT_UNKNOWN: absent
-  milestone_recorded: requested faltered refused rejected accepted withdrawing withdrawn kept closed late packed voided
+  milestone_recorded: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late packed voided
   -: left posted
 closed
   !FULFILLMENT_UNKNOWN: absent
-  closed: requested faltered refused rejected accepted withdrawing withdrawn kept late packed voided left posted
+  closed: requested effect-failed refused rejected accepted withdrawing withdrawn kept late packed voided left posted
   -: closed
 goods-issued
   !FULFILLMENT_UNKNOWN: absent
-  goods_issued: requested faltered refused rejected accepted withdrawing withdrawn kept closed late packed voided left
+  goods_issued: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late packed voided left
   -: posted
 late
   opened+late: absent
-  late: requested faltered refused rejected accepted withdrawing withdrawn kept closed packed voided left posted
+  late: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed packed voided left posted
   -: late
 all
   !FULFILLMENT_UNKNOWN: absent
-  accepted+rejected: requested faltered refused late
+  accepted+rejected: requested effect-failed refused late
   accepted: rejected
   rejected: accepted withdrawing withdrawn kept closed packed voided left posted
 decide
   !FULFILLMENT_UNKNOWN: absent
-  !REVIEW_NOT_OPEN: requested faltered rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+  !REVIEW_NOT_OPEN: requested effect-failed rejected accepted withdrawing withdrawn kept closed late packed voided left posted
   review_decided: refused
 announce
   !FULFILLMENT_UNKNOWN: absent
-  sending: requested faltered refused rejected accepted withdrawing withdrawn kept closed late packed voided left posted
-faltered
+  effect_started: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+effect-failed
   !FULFILLMENT_UNKNOWN: absent
-  faltered: requested late
-  -: faltered refused rejected accepted withdrawing withdrawn kept closed packed voided left posted
+  effect_failed: requested late
+  -: effect-failed refused rejected accepted withdrawing withdrawn kept closed packed voided left posted
 refused
   !FULFILLMENT_UNKNOWN: absent
-  effect_refused: requested faltered rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+  effect_rejected: requested effect-failed rejected accepted withdrawing withdrawn kept closed late packed voided left posted
   -: refused
 ";
     assert_eq!(table, expected, "the table is now\n{table}");
@@ -226,7 +226,7 @@ fn c01_delivered_before_shipped_keeps_both_facts_and_reads_delivered() {
     ];
     let state = play(open(&lines(3)), facts);
     assert_eq!(status(&state, "P-1"), PackageStatus::At(MilestoneKind::Delivered));
-    assert_eq!(state.known().unwrap().packages[&id("P-1")].milestones.len(), 2);
+    assert_eq!(state.packages[&id("P-1")].milestones.len(), 2);
     assert_eq!((shipped(&state), delivered(&state)), (3, 3));
 }
 
@@ -247,7 +247,7 @@ fn c02_a_late_milestone_moves_nothing_backwards() {
             let after = apply(state.clone(), milestone("P-1", when, late));
             assert_eq!(status(&after, "P-1"), PackageStatus::At(MilestoneKind::Delivered), "{late:?} at {when}");
             assert_eq!(delivered(&after), 3);
-            assert_eq!(after.known().unwrap().packages[&id("P-1")].milestones.len(), 2, "kept");
+            assert_eq!(after.packages[&id("P-1")].milestones.len(), 2, "kept");
         }
     }
 }
@@ -265,7 +265,7 @@ fn c03_a_delivered_package_may_come_back_and_somebody_is_told() {
         );
         assert_eq!(status(&state, "P-1"), PackageStatus::At(MilestoneKind::ReturnToSender));
         assert_eq!((shipped(&state), delivered(&state)), (3, 0));
-        assert_eq!(kinds(&state), [ReviewKind::ReturnedToSender]);
+        assert_eq!(kinds(&state), [FulfillmentReview::ReturnedToSender]);
     }
 }
 
@@ -282,7 +282,7 @@ fn c04_a_voided_and_reprinted_label_is_one_shipment_under_another_package() {
     );
     assert_eq!(status(&state, "P-1"), PackageStatus::Voided);
     assert_eq!(shipped(&state), 3);
-    assert_eq!(state.known().unwrap().progress(1).unwrap().packages.len(), 1);
+    assert_eq!(state.progress(1).unwrap().packages.len(), 1);
     assert!(kinds(&state).is_empty());
 }
 
@@ -299,7 +299,7 @@ fn c04_a_package_reprinted_under_its_own_name_lives_on_with_the_new_tracking_num
         assert_eq!(status(&state, "P-1"), PackageStatus::At(MilestoneKind::PickedUp));
         assert_eq!(shipped(&state), 3);
         assert!(kinds(&state).is_empty(), "{:?}", kinds(&state));
-        let package = &state.known().unwrap().packages[&id::<PackageId>("P-1")];
+        let package = &state.packages[&id::<PackageId>("P-1")];
         assert_eq!(package.leg().unwrap().tracking.as_str(), "1ZNEW");
     }
 }
@@ -321,7 +321,7 @@ fn c04_what_moved_though_it_was_void_has_left_and_is_reviewed() {
     for facts in permutations(&facts) {
         let state = play(open(&lines(3)), facts);
         assert_eq!(shipped(&state), 3);
-        assert_eq!(kinds(&state), [ReviewKind::MovedThoughVoid]);
+        assert_eq!(kinds(&state), [FulfillmentReview::MovedThoughVoid]);
     }
 }
 
@@ -348,7 +348,7 @@ fn c07_a_clamped_time_is_flagged_and_kept() {
     };
     ahead.clock_ahead = true;
     let state = play(open(&lines(3)), [FulfillmentCommand::RecordMilestone(ahead)]);
-    let package = &state.known().unwrap().packages[&id::<PackageId>("P-1")];
+    let package = &state.packages[&id::<PackageId>("P-1")];
     assert!(package.milestones.iter().all(|milestone| milestone.clock_ahead));
 }
 
@@ -363,8 +363,8 @@ fn c08_an_unmapped_code_is_unknown_kept_raw_and_reviewed() {
         ],
     );
     assert_eq!(status(&state, "P-1"), PackageStatus::At(MilestoneKind::PickedUp));
-    let reviews = state.known().unwrap().reviews();
-    assert_eq!(reviews[0].kind, ReviewKind::UnknownCode);
+    let reviews = state.reviews();
+    assert_eq!(reviews[0].kind, FulfillmentReview::UnknownCode);
     assert!(reviews[0].reason.contains("`XYZ`"));
     let alone = play(open(&lines(3)), [milestone("P-1", 9, MilestoneKind::Unknown)]);
     assert_eq!(status(&alone, "P-1"), PackageStatus::At(MilestoneKind::Unknown));
@@ -375,7 +375,7 @@ fn c08_an_unmapped_code_is_unknown_kept_raw_and_reviewed() {
 fn c10_a_carrier_swapped_in_transit_leaves_both_legs() {
     let state =
         play(open(&lines(3)), [packed("P-1", 4, &lines(3), Some("DHL9")), packed("P-1", 1, &lines(3), Some("1Z"))]);
-    let package = &state.known().unwrap().packages[&id::<PackageId>("P-1")];
+    let package = &state.packages[&id::<PackageId>("P-1")];
     assert_eq!(package.legs.len(), 2);
     assert_eq!(package.leg().unwrap().tracking.as_str(), "DHL9");
 }
@@ -402,7 +402,7 @@ fn c13_a_second_goods_issue_for_one_package_is_kept_and_reviewed_in_either_order
     let one = play(left.clone(), [goods_issued("P-1", "GI-1", &lines(3)), goods_issued("P-1", "GI-2", &lines(3))]);
     let two = play(left, [goods_issued("P-1", "GI-2", &lines(3)), goods_issued("P-1", "GI-1", &lines(3))]);
     assert_eq!(one, two);
-    assert_eq!(kinds(&one), [ReviewKind::DuplicateDocument]);
+    assert_eq!(kinds(&one), [FulfillmentReview::DuplicateDocument]);
 }
 
 #[test]
@@ -417,16 +417,16 @@ fn a_goods_issue_that_the_package_does_not_bear_out_is_reviewed() {
     );
     assert!(kinds(&posted).is_empty());
     let emptied = apply(posted.clone(), voided("P-1", 3));
-    assert_eq!((shipped(&emptied), kinds(&emptied)), (0, vec![ReviewKind::PostingMismatch]));
+    assert_eq!((shipped(&emptied), kinds(&emptied)), (0, vec![FulfillmentReview::PostingMismatch]));
     let refilled = apply(posted, packed("P-1", 3, &lines(5), None));
-    assert_eq!((shipped(&refilled), kinds(&refilled)), (5, vec![ReviewKind::PostingMismatch]));
+    assert_eq!((shipped(&refilled), kinds(&refilled)), (5, vec![FulfillmentReview::PostingMismatch]));
 }
 
 #[test]
 fn b02_two_references_for_one_fulfillment_are_two_orders_at_the_warehouse_and_are_reviewed() {
     let state = play(open(&lines(3)), [accepted("F-1"), accepted("F-1")]);
     assert!(kinds(&state).is_empty());
-    assert_eq!(kinds(&apply(state, accepted("F-2"))), [ReviewKind::DuplicateDocument]);
+    assert_eq!(kinds(&apply(state, accepted("F-2"))), [FulfillmentReview::DuplicateDocument]);
 }
 
 #[test]
@@ -454,7 +454,7 @@ fn b13_a_wrong_product_line_or_unit_is_never_posted_nor_counted_and_is_reviewed(
     for wrong in [sku, unit, line_quantity(9, 3)] {
         let state =
             play(open(&lines(3)), [packed("P-1", 1, &[wrong], None), milestone("P-1", 2, MilestoneKind::PickedUp)]);
-        assert_eq!(kinds(&state), [ReviewKind::ContentMismatch]);
+        assert_eq!(kinds(&state), [FulfillmentReview::ContentMismatch]);
         assert_eq!(shipped(&state), 0);
         assert_eq!(state.goods_issue(&id("P-1")), None);
     }
@@ -463,7 +463,7 @@ fn b13_a_wrong_product_line_or_unit_is_never_posted_nor_counted_and_is_reviewed(
 #[test]
 fn a_package_that_left_with_nobody_knows_what_is_reviewed_until_somebody_says() {
     let state = play(open(&lines(3)), [milestone("P-1", 2, MilestoneKind::InTransit)]);
-    assert_eq!(kinds(&state), [ReviewKind::ContentMismatch]);
+    assert_eq!(kinds(&state), [FulfillmentReview::ContentMismatch]);
     assert_eq!(state.goods_issue(&id("P-1")), None);
     let state = apply(state, packed("P-1", 1, &lines(3), None));
     assert!(kinds(&state).is_empty());
@@ -484,18 +484,18 @@ fn a_goods_issue_is_asked_for_once_the_package_left_and_never_again_after_the_an
 
 #[test]
 fn a_refusal_is_no_news_once_another_attempt_was_answered() {
-    let refusal = || FulfillmentCommand::RecordEffectRejected(refused(Effect::RequestFulfillment, "DUPLICATE"));
+    let refusal = || FulfillmentCommand::RecordEffectRejected(refused(FulfillmentEffect::Request, "DUPLICATE"));
     let one = play(open(&lines(3)), [refusal(), accepted("F-1")]);
     let two = play(open(&lines(3)), [accepted("F-1"), refusal()]);
     assert_eq!(one, two);
     assert!(kinds(&one).is_empty());
-    assert_eq!(kinds(&play(open(&lines(3)), [refusal()])), [ReviewKind::PartnerRefused]);
+    assert_eq!(kinds(&play(open(&lines(3)), [refusal()])), [FulfillmentReview::PartnerRefused]);
 }
 
 #[test]
 fn an_attempt_that_was_stale_does_not_let_go_of_its_successors_claim() {
-    let state = apply(open(&lines(3)), FulfillmentCommand::Announce(started(Effect::RequestFulfillment, 2)));
-    let late = FulfillmentCommand::RecordEffectFailed(failed(Effect::RequestFulfillment, 1));
+    let state = apply(open(&lines(3)), FulfillmentCommand::Announce(started(FulfillmentEffect::Request, 2)));
+    let late = FulfillmentCommand::RecordEffectFailed(failed(FulfillmentEffect::Request, 1));
     assert_eq!(state.decide(late), Ok(vec![]));
 }
 
@@ -511,9 +511,9 @@ fn the_latest_word_on_a_packages_content_counts_whenever_it_arrives() {
     let words = [packed("P-1", 1, &lines(3), None), packed("P-1", 4, &lines(2), None), packed("P-1", 2, &[], None)];
     for words in permutations(&words) {
         let state = play(open(&lines(3)), words);
-        let package = &state.known().unwrap().packages[&id::<PackageId>("P-1")];
+        let package = &state.packages[&id::<PackageId>("P-1")];
         assert_eq!(package.lines()[0].quantity, each(2));
-        assert_eq!(package.contents, crate::fulfillment::Contents::CrmUpdated(at(4), lines(2)));
+        assert_eq!(package.contents, crate::fulfillment::Contents::Reported(at(4), lines(2)));
     }
 }
 
@@ -527,18 +527,18 @@ fn asked_back(state: &Fulfillment) -> Option<Option<String>> {
 #[test]
 fn b04_a_fulfillment_that_was_never_sent_is_given_up_without_a_call() {
     let give_up = || FulfillmentCommand::CloseNotSent(opened(&lines(3)));
-    let never = apply(Fulfillment::default(), give_up());
+    let never = begin::<Fulfillment>([give_up()]);
     assert_eq!((request_status(&never), asked_back(&never)), (RequestStatus::Withdrawn, None));
-    assert_eq!(never.request(&opened(&lines(3))), None);
+    assert_eq!(FulfillmentRequest::due(Some(&never), &opened(&lines(3))), None);
     assert_eq!(never.decide(give_up()), Ok(vec![]));
-    let refused = apply(open(&lines(3)), refusal(Effect::RequestFulfillment, "REJECTED"));
+    let refused = apply(open(&lines(3)), refusal(FulfillmentEffect::Request, "REJECTED"));
     assert_eq!(request_status(&apply(refused, give_up())), RequestStatus::Withdrawn);
     for possibly_there in [
         open(&lines(3)),
-        apply(open(&lines(3)), FulfillmentCommand::RecordEffectFailed(failed(Effect::RequestFulfillment, 1))),
+        apply(open(&lines(3)), FulfillmentCommand::RecordEffectFailed(failed(FulfillmentEffect::Request, 1))),
         apply(open(&lines(3)), accepted("F-1")),
-        apply(open(&lines(3)), refusal(Effect::RequestFulfillment, "OUTCOME_UNKNOWN")),
-        apply(open(&lines(3)), refusal(Effect::RequestFulfillment, "DUPLICATE_DIFFERS")),
+        apply(open(&lines(3)), refusal(FulfillmentEffect::Request, "OUTCOME_UNKNOWN")),
+        apply(open(&lines(3)), refusal(FulfillmentEffect::Request, "DUPLICATE_DIFFERS")),
     ] {
         assert_eq!(possibly_there.decide(give_up()), Ok(vec![]));
         assert!(possibly_there.withdrawal().is_some());
@@ -548,8 +548,8 @@ fn b04_a_fulfillment_that_was_never_sent_is_given_up_without_a_call() {
 
 #[test]
 fn a_fulfillment_is_not_cancelled_by_itself() {
-    let refused = apply(open(&lines(3)), refusal(Effect::RequestFulfillment, "REJECTED"));
-    let cancel = decision(&reviews(&refused), ReviewKind::PartnerRefused, Choice::Cancel);
+    let refused = apply(open(&lines(3)), refusal(FulfillmentEffect::Request, "REJECTED"));
+    let cancel = decision(&reviews(&refused), FulfillmentReview::PartnerRefused, Choice::Cancel);
     let answer = refused.decide(FulfillmentCommand::Decide(cancel));
     assert_eq!(answer.unwrap_err().code, "CHOICE_NOT_OFFERED");
 }
@@ -562,16 +562,16 @@ fn b04_a_fulfillment_is_asked_back_while_it_is_possibly_there_and_not_before_the
     let state = apply(state, accepted("F-1"));
     let withdrawal = state.withdrawal().unwrap();
     assert_eq!((withdrawal.reference, withdrawal.sent_until), (Some(id("F-1")), None));
-    let asking = apply(state, FulfillmentCommand::Announce(started(Effect::WithdrawFulfillment, 1)));
+    let asking = apply(state, FulfillmentCommand::Announce(started(FulfillmentEffect::Withdraw, 1)));
     assert!(asking.withdrawal().is_some(), "its claim may lapse");
-    assert_eq!(asking.request(&opened(&lines(3))), None);
+    assert_eq!(FulfillmentRequest::due(Some(&asking), &opened(&lines(3))), None);
     let back = apply(asking.clone(), withdrawn(Some("F-1")));
     assert_eq!((request_status(&back), asked_back(&back)), (RequestStatus::Withdrawn, None));
     assert!(back.open_effects().is_empty());
     let kept = apply(asking, too_late());
     assert_eq!((request_status(&kept), asked_back(&kept)), (RequestStatus::Accepted, None));
     assert!(kept.open_effects().is_empty());
-    assert_eq!(kept.known().unwrap().progress(1).unwrap().withdrawal_refused.as_deref(), Some("it is being picked"));
+    assert_eq!(kept.progress(1).unwrap().withdrawal_refused.as_deref(), Some("it is being picked"));
 }
 
 #[test]
@@ -582,7 +582,7 @@ fn b04_a_fulfillment_that_is_taken_on_after_it_was_given_up_is_asked_back_again_
             (request_status(&state), asked_back(&state)),
             (RequestStatus::Accepted, Some(Some("F-1".to_owned())))
         );
-        assert_eq!(state.request(&opened(&lines(3))), None);
+        assert_eq!(FulfillmentRequest::due(Some(&state), &opened(&lines(3))), None);
         let state = apply(state, withdrawn(Some("F-1")));
         assert_eq!((request_status(&state), asked_back(&state)), (RequestStatus::Withdrawn, None));
     }
@@ -600,12 +600,12 @@ fn b05_a_shipment_wins_over_a_withdrawal_in_either_order() {
     assert_eq!(asked_back(&gone), None);
     let why = gone.kept_unasked().unwrap();
     let kept = apply(gone, FulfillmentCommand::RecordWithdrawalRefused(why.clone()));
-    assert_eq!(kept.known().unwrap().progress(9).unwrap().withdrawal_refused, Some(why.reason));
+    assert_eq!(kept.progress(9).unwrap().withdrawal_refused, Some(why.reason));
     assert_eq!(kept.kept_unasked(), None, "once");
-    let unheard = play(open(&lines(3)), [accepted("F-1"), refusal(Effect::WithdrawFulfillment, "HTTP_409")]);
+    let unheard = play(open(&lines(3)), [accepted("F-1"), refusal(FulfillmentEffect::Withdraw, "HTTP_409")]);
     let unheard = play(unheard, left());
-    assert_eq!((unheard.kept_unasked(), kinds(&unheard)), (None, vec![ReviewKind::PartnerRefused]));
-    let again = decide(unheard, ReviewKind::PartnerRefused, Choice::Retry);
+    assert_eq!((unheard.kept_unasked(), kinds(&unheard)), (None, vec![FulfillmentReview::PartnerRefused]));
+    let again = decide(unheard, FulfillmentReview::PartnerRefused, Choice::Retry);
     assert!(again.kept_unasked().is_some(), "asked again, the answer is that it left");
     for state in [open(&lines(3)), play(open(&lines(3)), [accepted("F-1"), withdrawn(Some("F-1"))])] {
         assert_eq!(state.kept_unasked(), None);
@@ -614,13 +614,13 @@ fn b05_a_shipment_wins_over_a_withdrawal_in_either_order() {
 
 #[test]
 fn b05_what_was_asked_back_is_asked_again_until_it_is_answered_whatever_is_heard_meanwhile() {
-    let ask = || FulfillmentCommand::Announce(started(Effect::WithdrawFulfillment, 1));
+    let ask = || FulfillmentCommand::Announce(started(FulfillmentEffect::Withdraw, 1));
     let asked = || apply(apply(open(&lines(3)), accepted("F-1")), ask());
     let left = || [packed("P-1", 1, &lines(3), None), milestone("P-1", 2, MilestoneKind::PickedUp)];
     for meanwhile in [left().to_vec(), vec![rejected("no room")], vec![closed(3)]] {
         let state = play(asked(), meanwhile);
         assert_eq!(asked_back(&state), Some(Some("F-1".to_owned())), "nobody knows what came of it");
-        for answer in [too_late(), withdrawn(Some("F-1")), refusal(Effect::WithdrawFulfillment, "NO")] {
+        for answer in [too_late(), withdrawn(Some("F-1")), refusal(FulfillmentEffect::Withdraw, "NO")] {
             let state = apply(state.clone(), answer);
             assert_eq!((asked_back(&state), state.open_effects().len()), (None, 0));
         }
@@ -631,7 +631,7 @@ fn b05_what_was_asked_back_is_asked_again_until_it_is_answered_whatever_is_heard
 fn b07_what_was_packed_of_a_fulfillment_that_came_back_was_unpacked() {
     for facts in permutations(&[accepted("F-1"), packed("P-1", 1, &lines(3), None), withdrawn(Some("F-1"))]) {
         let state = play(open(&lines(3)), facts);
-        let progress = state.known().unwrap().progress(1).unwrap();
+        let progress = state.progress(1).unwrap();
         assert_eq!((progress.request_status, progress.packages.len()), (RequestStatus::Withdrawn, 0));
         assert!(kinds(&state).is_empty());
     }
@@ -640,25 +640,25 @@ fn b07_what_was_packed_of_a_fulfillment_that_came_back_was_unpacked() {
 #[test]
 fn a_warehouse_that_both_gave_a_fulfillment_back_and_refused_it_gave_it_back() {
     for facts in permutations(&[accepted("F-1"), withdrawn(Some("F-1")), rejected("cancelled"), too_late()]) {
-        let progress = play(open(&lines(3)), facts).known().unwrap().progress(1).unwrap();
+        let progress = play(open(&lines(3)), facts).progress(1).unwrap();
         assert_eq!((progress.request_status, progress.withdrawal_refused), (RequestStatus::Withdrawn, None));
     }
 }
 
 #[test]
 fn a_withdrawal_that_was_settled_by_hand_is_a_withdrawal() {
-    let state = play(open(&lines(3)), [accepted("F-1"), refusal(Effect::WithdrawFulfillment, "OUTCOME_UNKNOWN")]);
-    assert_eq!((kinds(&state), asked_back(&state)), (vec![ReviewKind::OutcomeUnknown], None));
-    let again = decide(state.clone(), ReviewKind::OutcomeUnknown, Choice::Retry);
+    let state = play(open(&lines(3)), [accepted("F-1"), refusal(FulfillmentEffect::Withdraw, "OUTCOME_UNKNOWN")]);
+    assert_eq!((kinds(&state), asked_back(&state)), (vec![FulfillmentReview::OutcomeUnknown], None));
+    let again = decide(state.clone(), FulfillmentReview::OutcomeUnknown, Choice::Retry);
     assert!(again.withdrawal().is_some());
-    let settled = decide(state, ReviewKind::OutcomeUnknown, Choice::ResolvedManually);
+    let settled = decide(state, FulfillmentReview::OutcomeUnknown, Choice::ResolvedManually);
     assert_eq!((request_status(&settled), kinds(&settled)), (RequestStatus::Withdrawn, vec![]));
 }
 
 // ---- Short shipments
 
 fn unfilled(state: &Fulfillment) -> u32 {
-    amount(&state.known().unwrap().progress(1).unwrap().unfilled)
+    amount(&state.progress(1).unwrap().unfilled)
 }
 
 #[test]
@@ -689,7 +689,7 @@ fn b11_what_a_late_message_may_tell_of_is_not_called_unfilled() {
         let packages = packages.map(|all| all.iter().map(|package| id(package)).collect());
         FulfillmentCommand::RecordClosed(Closed { at: at(9), packages })
     };
-    let unfilled = |state: &Fulfillment| state.known().unwrap().unfilled().unwrap();
+    let unfilled = |state: &Fulfillment| state.unfilled().unwrap();
     let some = |state: Fulfillment| apply(state, packed("P-1", 1, &lines(2), None));
     let asked = || apply(open(&lines(5)), accepted("F-1"));
     let unlisted = some(apply(asked(), done(None)));
@@ -709,12 +709,12 @@ fn b11_nothing_is_sent_again_in_place_of_goods_that_were_accepted_and_cannot_be_
     let of = |line: u32| crate::order::LineQuantity { line: line_no(line), quantity: cases, ..line_quantity(1, 1) };
     for foreign in [of(1), of(7)] {
         let facts = [packed("P-1", 1, &[foreign], None), milestone("P-1", 2, MilestoneKind::PickedUp), closed(3)];
-        let state = decide(play(open(&lines(36)), facts), ReviewKind::ContentMismatch, Choice::Accept);
+        let state = decide(play(open(&lines(36)), facts), FulfillmentReview::ContentMismatch, Choice::Accept);
         assert_eq!(unfilled(&state), 0);
-        assert_eq!(kinds(&state), [ReviewKind::ContentMismatch], "somebody has to say what is still owed");
-        let enough = decide(state.clone(), ReviewKind::ContentMismatch, Choice::Accept);
+        assert_eq!(kinds(&state), [FulfillmentReview::ContentMismatch], "somebody has to say what is still owed");
+        let enough = decide(state.clone(), FulfillmentReview::ContentMismatch, Choice::Accept);
         assert_eq!((unfilled(&enough), kinds(&enough)), (0, vec![]));
-        let owed = decide(state, ReviewKind::ContentMismatch, Choice::Recall);
+        let owed = decide(state, FulfillmentReview::ContentMismatch, Choice::Recall);
         assert_eq!((unfilled(&owed), kinds(&owed)), (36, vec![]));
     }
 }
@@ -733,10 +733,10 @@ fn c09_a_package_that_was_named_and_never_told_of_is_waited_for() {
         milestone("P-1", 3, MilestoneKind::Delivered),
     ];
     let state = play(open_as(watched(&lines(3))), facts);
-    let watch = state.known().unwrap().watch();
+    let watch = state.watch();
     assert!(matches!(watch, Watch::Until(_, Missing::Departure)), "{watch:?}");
     let told = [packed("P-2", 2, &lines(1), None), milestone("P-2", 3, MilestoneKind::Delivered)];
-    assert_eq!(play(state, told).known().unwrap().watch(), Watch::Over);
+    assert_eq!(play(state, told).watch(), Watch::Over);
 }
 
 #[test]
@@ -750,13 +750,13 @@ fn b17_whatever_frees_a_goods_issue_frees_all_of_them_one_after_the_other() {
     let state = || apply(one_left(), left("P-2"));
     assert!(state().any_goods_issue().is_none(), "one serial number is on both");
     let corrected = with_serials(packed("P-2", 3, &lines(1), None), &["S-2"]);
-    for freed in [decide(state(), ReviewKind::SerialTwice, Choice::Accept), apply(state(), corrected)] {
+    for freed in [decide(state(), FulfillmentReview::SerialTwice, Choice::Accept), apply(state(), corrected)] {
         let first = freed.any_goods_issue().unwrap().package;
         let posted = apply(freed, goods_issued(first.as_str(), "GI-1", &lines(1)));
         let second = posted.fresh_goods_issue().unwrap().package;
         assert_ne!(first, second);
         let all = apply(posted, goods_issued(second.as_str(), "GI-2", &lines(1)));
-        assert!(all.fresh_goods_issue().is_none() && all.known().unwrap().progress(9).unwrap().goods_issued);
+        assert!(all.fresh_goods_issue().is_none() && all.progress(9).unwrap().goods_issued);
     }
     let alone = apply(one_left(), voided("P-2", 5));
     assert_eq!(alone.any_goods_issue().unwrap().package, id("P-1"));
@@ -770,8 +770,8 @@ fn b11_nothing_is_called_unfilled_while_nobody_knows_what_left() {
     let wrong = packed("P-1", 1, &[part("OTHER", 5)], None);
     let state = play(open(&lines(5)), [wrong, milestone("P-1", 2, MilestoneKind::PickedUp), closed(3)]);
     assert_eq!(unfilled(&state), 0);
-    assert_eq!(unfilled(&decide(state.clone(), ReviewKind::ContentMismatch, Choice::Accept)), 0);
-    assert_eq!(unfilled(&decide(state, ReviewKind::ContentMismatch, Choice::Recall)), 5);
+    assert_eq!(unfilled(&decide(state.clone(), FulfillmentReview::ContentMismatch, Choice::Accept)), 0);
+    assert_eq!(unfilled(&decide(state, FulfillmentReview::ContentMismatch, Choice::Recall)), 5);
 }
 
 // ---- Kits
@@ -786,13 +786,13 @@ fn posting(state: &Fulfillment, package: &str) -> Option<Vec<crate::order::LineQ
 }
 
 fn is_posted(state: &Fulfillment) -> bool {
-    state.known().unwrap().progress(1).unwrap().goods_issued
+    state.progress(1).unwrap().goods_issued
 }
 
 #[test]
 fn b14_a_kit_is_asked_for_in_exactly_its_parts() {
     let kit = kit(&[line_quantity(1, 3), line_quantity(2, 5)], &[("BOLT", 2), ("NUT", 1)]);
-    let request = Fulfillment::default().request(&kit).unwrap();
+    let request = FulfillmentRequest::due(None, &kit).unwrap();
     assert_eq!(request.lines, [part("BOLT", 6), part("NUT", 3), line_quantity(2, 5)]);
 }
 
@@ -826,7 +826,7 @@ fn b14_kits_are_posted_by_the_package_that_completes_them_and_never_twice() {
         ],
     );
     assert_eq!((posting(&state, "P-1"), posting(&state, "P-2")), (Some(lines(2)), Some(lines(2))));
-    let second = || Effect::PostGoodsIssue { package: id("P-2") };
+    let second = || FulfillmentEffect::PostGoodsIssue { package: id("P-2") };
     let state = apply(state, FulfillmentCommand::Announce(started(second(), 1)));
     assert_eq!(posting(&state, "P-1"), None, "what one is about to post the other does not");
     assert!(!is_posted(&state));
@@ -851,7 +851,7 @@ fn b14_kits_posted_by_hand_are_not_posted_again() {
         ],
     );
     assert!(!is_posted(&state));
-    let state = decide(state, ReviewKind::PartnerRefused, Choice::ResolvedManually);
+    let state = decide(state, FulfillmentReview::PartnerRefused, Choice::ResolvedManually);
     assert!(is_posted(&state));
     let rest = [part("BOLT", 2), part("NUT", 1)];
     let state = play(state, [packed("P-2", 3, &rest, None), milestone("P-2", 4, MilestoneKind::PickedUp)]);
@@ -865,7 +865,7 @@ fn b14_parts_that_never_make_a_kit_are_reviewed_once_the_fulfillment_is_closed()
     let state = play(bolts(), [packed("P-1", 1, &[part("BOLT", 5), part("NUT", 3)], None)]);
     assert!(kinds(&state).is_empty());
     let state = apply(state, closed(3));
-    assert_eq!((unfilled(&state), kinds(&state)), (1, vec![ReviewKind::ContentMismatch; 2]));
+    assert_eq!((unfilled(&state), kinds(&state)), (1, vec![FulfillmentReview::ContentMismatch; 2]));
     let state = apply(state, packed("P-2", 4, &[part("BOLT", 1)], None));
     assert_eq!((unfilled(&state), kinds(&state)), (0, vec![]));
 }
@@ -880,7 +880,7 @@ fn b14_kits_that_were_posted_and_did_not_leave_are_reviewed() {
             goods_issued("P-1", "GI-1", &lines(2)),
         ],
     );
-    assert_eq!(kinds(&state), [ReviewKind::PostingMismatch]);
+    assert_eq!(kinds(&state), [FulfillmentReview::PostingMismatch]);
 }
 
 // ---- Lots and serial numbers
@@ -895,15 +895,15 @@ fn b17_a_goods_issue_waits_for_every_pieces_lot() {
     let bare = || packed("P-1", 1, &lines(3), None);
     for short in [bare(), with_lots(bare(), &[("L-1", 2)])] {
         let state = left_with(Traced::Lot, short);
-        assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![ReviewKind::TraceMissing], None));
+        assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![FulfillmentReview::TraceMissing], None));
         assert!(!is_posted(&state));
         let told = with_lots(packed("P-1", 3, &[], None), &[("L-1", 2), ("L-2", 1)]);
         let told = apply(state.clone(), told);
         assert_eq!((kinds(&told), posting(&told, "P-1")), (vec![], Some(lines(3))));
         assert_eq!(kinds(&apply(told, packed("P-1", 4, &lines(3), None))), [], "silence takes no lot back");
-        let lifted = decide(state.clone(), ReviewKind::TraceMissing, Choice::Accept);
+        let lifted = decide(state.clone(), FulfillmentReview::TraceMissing, Choice::Accept);
         assert_eq!((kinds(&lifted), posting(&lifted, "P-1")), (vec![], Some(lines(3))));
-        let recalled = decide(state, ReviewKind::TraceMissing, Choice::Recall);
+        let recalled = decide(state, FulfillmentReview::TraceMissing, Choice::Recall);
         assert_eq!((kinds(&recalled), posting(&recalled, "P-1")), (vec![], None));
     }
 }
@@ -912,7 +912,7 @@ fn b17_a_goods_issue_waits_for_every_pieces_lot() {
 fn b17_a_goods_issue_waits_for_as_many_serial_numbers_as_pieces() {
     let bare = || packed("P-1", 1, &lines(3), None);
     let state = left_with(Traced::Serial, with_serials(bare(), &["S-1", "S-2"]));
-    assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![ReviewKind::TraceMissing], None));
+    assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![FulfillmentReview::TraceMissing], None));
     let state = apply(state, with_serials(packed("P-1", 3, &lines(3), None), &["S-1", "S-2", "S-3"]));
     assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![], Some(lines(3))));
 }
@@ -924,13 +924,13 @@ fn b17_one_serial_number_in_two_packages_blocks_both_until_one_is_corrected_or_v
         [pair("P-1", &["S-1", "S-2"]), pair("P-2", &["S-2", "S-3"]), milestone("P-1", 2, MilestoneKind::PickedUp)];
     for facts in permutations(&facts) {
         let state = play(open_as(traceable(&lines(4), Traced::Serial)), facts);
-        assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![ReviewKind::SerialTwice], None));
+        assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![FulfillmentReview::SerialTwice], None));
         let corrected = with_serials(packed("P-2", 3, &lines(2), None), &["S-3", "S-4"]);
         for lift in [corrected, voided("P-2", 3)] {
             let state = apply(state.clone(), lift);
             assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![], Some(lines(2))));
         }
-        let accepted = decide(state, ReviewKind::SerialTwice, Choice::Accept);
+        let accepted = decide(state, FulfillmentReview::SerialTwice, Choice::Accept);
         assert_eq!((kinds(&accepted), posting(&accepted, "P-1")), (vec![], Some(lines(2))));
     }
 }
@@ -939,11 +939,11 @@ fn b17_one_serial_number_in_two_packages_blocks_both_until_one_is_corrected_or_v
 
 #[test]
 fn only_an_open_review_can_be_decided_and_only_as_it_offers() {
-    let state = apply(open(&lines(3)), refusal(Effect::RequestFulfillment, "REJECTED"));
+    let state = apply(open(&lines(3)), refusal(FulfillmentEffect::Request, "REJECTED"));
     let decision = |choice| FulfillmentCommand::Decide(Decision { choice, ..retry() });
     assert_eq!(state.decide(decision(Choice::Recall)).unwrap_err().code, "CHOICE_NOT_OFFERED");
     let state = apply(state, decision(Choice::ResolvedManually));
-    assert!(kinds(&state).is_empty() && state.request(&opened(&lines(3))).is_none());
+    assert!(kinds(&state).is_empty() && FulfillmentRequest::due(Some(&state), &opened(&lines(3))).is_none());
     assert_eq!(state.decide(decision(Choice::Retry)).unwrap_err().code, "REVIEW_NOT_OPEN");
 }
 
@@ -952,30 +952,30 @@ fn a_refused_effect_is_asked_again_by_decision_and_a_new_refusal_is_a_new_review
     let refused = || refusal(GOODS_ISSUE(), "CLOSED");
     let left = [packed("P-1", 1, &lines(3), None), milestone("P-1", 2, MilestoneKind::PickedUp)];
     let state = apply(play(open(&lines(3)), left), refused());
-    assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![ReviewKind::PartnerRefused], None));
-    let again = decide(state, ReviewKind::PartnerRefused, Choice::Retry);
+    assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![FulfillmentReview::PartnerRefused], None));
+    let again = decide(state, FulfillmentReview::PartnerRefused, Choice::Retry);
     assert_eq!((kinds(&again), posting(&again, "P-1")), (vec![], Some(lines(3))));
     let state = apply(again, refused());
-    assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![ReviewKind::PartnerRefused], None));
+    assert_eq!((kinds(&state), posting(&state, "P-1")), (vec![FulfillmentReview::PartnerRefused], None));
     assert!(!is_posted(&state));
-    assert!(is_posted(&decide(state, ReviewKind::PartnerRefused, Choice::ResolvedManually)));
+    assert!(is_posted(&decide(state, FulfillmentReview::PartnerRefused, Choice::ResolvedManually)));
 }
 
 #[test]
 fn b13_a_substitution_that_somebody_accepts_counts_and_is_posted_as_it_is() {
     let substitute = || vec![part("OTHER", 3)];
     let facts = [packed("P-1", 1, &substitute(), None), milestone("P-1", 2, MilestoneKind::PickedUp)];
-    let state = decide(play(open(&lines(3)), facts), ReviewKind::ContentMismatch, Choice::Accept);
+    let state = decide(play(open(&lines(3)), facts), FulfillmentReview::ContentMismatch, Choice::Accept);
     assert_eq!((shipped(&state), kinds(&state), posting(&state, "P-1")), (3, vec![], Some(substitute())));
     assert!(!is_posted(&state));
     let posted = apply(state.clone(), goods_issued("P-1", "GI-1", &substitute()));
     assert!(is_posted(&posted) && kinds(&posted).is_empty());
     let other = apply(state, packed("P-1", 3, &[part("OTHER", 4)], None));
-    assert_eq!((shipped(&other), kinds(&other)), (0, vec![ReviewKind::ContentMismatch]), "another content");
+    assert_eq!((shipped(&other), kinds(&other)), (0, vec![FulfillmentReview::ContentMismatch]), "another content");
     let mut cases = line_quantity(1, 3);
     cases.quantity = quantity(3, "CS");
     let facts = [packed("P-1", 1, &[cases], None), milestone("P-1", 2, MilestoneKind::PickedUp)];
-    let state = decide(play(open(&lines(3)), facts), ReviewKind::ContentMismatch, Choice::Accept);
+    let state = decide(play(open(&lines(3)), facts), FulfillmentReview::ContentMismatch, Choice::Accept);
     assert_eq!((shipped(&state), posting(&state, "P-1")), (0, None), "another unit cannot be counted");
 }
 
@@ -989,7 +989,7 @@ fn b12_more_than_asked_is_posted_as_it_left() {
 // ---- What is waited for
 
 fn watch(state: &Fulfillment) -> Watch {
-    state.watch(&watched(&lines(3)))
+    Watch::of(Some(state), &watched(&lines(3)))
 }
 
 fn news() -> Missing {
@@ -998,8 +998,8 @@ fn news() -> Missing {
 
 #[test]
 fn what_should_come_next_is_watched_until_the_fulfillment_has_come_to_its_end() {
-    assert_eq!(watch(&Fulfillment::default()), Watch::Until(at(60), Missing::Acknowledgement));
-    assert_eq!(Fulfillment::default().watch(&opened(&lines(3))), Watch::Over, "no deadlines were promised");
+    assert_eq!(Watch::of(None, &watched(&lines(3))), Watch::Until(at(60), Missing::Acknowledgement));
+    assert_eq!(Watch::of(None, &opened(&lines(3))), Watch::Over, "no deadlines were promised");
     let state = open_as(watched(&lines(3)));
     assert_eq!(watch(&state), Watch::Until(at(60), Missing::Acknowledgement));
     let state = apply(state, accepted("F-1"));
@@ -1017,13 +1017,17 @@ fn what_should_come_next_is_watched_until_the_fulfillment_has_come_to_its_end() 
 #[test]
 fn a_fulfillment_that_could_not_even_be_asked_for_is_late_and_asked_for_when_that_is_possible() {
     let fulfillment = watched(&lines(3));
-    let missed = Fulfillment::Absent.watch(&fulfillment).passed(at(60)).unwrap();
-    let state = apply(Fulfillment::Absent, FulfillmentCommand::RaiseLate(fulfillment.clone(), missed));
-    assert_eq!(kinds(&state), [ReviewKind::Late]);
-    assert!(state.request(&fulfillment).is_some() && state.withdrawal().is_none() && state.inquiry().is_none());
+    let missed = Watch::of(None, &fulfillment).passed(at(60)).unwrap();
+    let state = begin::<Fulfillment>([FulfillmentCommand::RaiseLate(fulfillment.clone(), missed)]);
+    assert_eq!(kinds(&state), [FulfillmentReview::Late]);
+    assert!(
+        FulfillmentRequest::due(Some(&state), &fulfillment).is_some()
+            && state.withdrawal().is_none()
+            && state.inquiry().is_none()
+    );
     let to_deallocate = apply(state.clone(), FulfillmentCommand::CloseNotSent(fulfillment.clone()));
     assert_eq!(request_status(&to_deallocate), RequestStatus::Withdrawn, "nobody was ever asked");
-    let asked = apply(state, FulfillmentCommand::Open(fulfillment, started(Effect::RequestFulfillment, 1)));
+    let asked = apply(state, FulfillmentCommand::Open(fulfillment, started(FulfillmentEffect::Request, 1)));
     assert_eq!(kinds(&apply(asked, accepted("F-1"))), []);
 }
 
@@ -1034,14 +1038,20 @@ fn what_is_late_is_looked_for_again_a_day_later_and_reviewed_until_it_comes() {
     let missed = watch(&state).passed(at(60)).unwrap();
     let state = apply(state, FulfillmentCommand::RaiseLate(opened(&lines(3)), missed.clone()));
     assert_eq!(state.decide(FulfillmentCommand::RaiseLate(opened(&lines(3)), missed)), Ok(vec![]));
-    assert_eq!((kinds(&state), watch(&state)), (vec![ReviewKind::Late], Watch::Until(at(1_440), Missing::Departure)));
+    assert_eq!(
+        (kinds(&state), watch(&state)),
+        (vec![FulfillmentReview::Late], Watch::Until(at(1_440), Missing::Departure))
+    );
     let state = apply(state, late(Missing::Departure, 1_440));
     assert_eq!(watch(&state), Watch::Until(at(1_500), Missing::Acknowledgement));
     let before = reviews(&state);
     let state = apply(state, late(Missing::Acknowledgement, 1_500));
     assert_eq!(reviews(&state), before, "the same reviews, however often it is looked for");
     let state = apply(state, accepted("F-1"));
-    assert_eq!((kinds(&state), watch(&state)), (vec![ReviewKind::Late], Watch::Until(at(2_880), Missing::Departure)));
+    assert_eq!(
+        (kinds(&state), watch(&state)),
+        (vec![FulfillmentReview::Late], Watch::Until(at(2_880), Missing::Departure))
+    );
     let left = [packed("P-1", 3_000, &lines(3), None), milestone("P-1", 3_000, MilestoneKind::Delivered)];
     let state = play(state, left);
     assert_eq!((kinds(&state), watch(&state)), (vec![], Watch::Over));
@@ -1055,9 +1065,9 @@ fn c12_a_package_that_is_silent_too_long_has_expired_until_it_is_heard_of() {
         let state = play(open_as(watched(&lines(3))), facts);
         assert_eq!(
             (kinds(&state), watch(&state)),
-            (vec![ReviewKind::TrackingExpired], Watch::Until(at(4_330), news()))
+            (vec![FulfillmentReview::TrackingExpired], Watch::Until(at(4_330), news()))
         );
-        let seen = decide(state.clone(), ReviewKind::TrackingExpired, Choice::Acknowledge);
+        let seen = decide(state.clone(), FulfillmentReview::TrackingExpired, Choice::Acknowledge);
         assert_eq!((kinds(&seen), watch(&seen)), (vec![], Watch::Until(at(4_330), news())));
         let outcome = apply(state, milestone("P-1", 4_000, MilestoneKind::InTransit));
         assert_eq!((kinds(&outcome), watch(&outcome)), (vec![], Watch::Until(at(4_000 + 2_880), news())));

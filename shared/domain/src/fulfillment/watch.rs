@@ -3,13 +3,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::fulfillment::decide::{Fulfillment, FulfillmentState};
+use crate::fulfillment::decide::Fulfillment;
 use crate::fulfillment::event::{Late, Missing, Opened};
 use crate::fulfillment::package::Package;
+use crate::fulfillment::review::FulfillmentReview;
 use crate::goods::Deadlines;
 use crate::ids::PackageId;
 use crate::order::RequestStatus;
-use crate::review::{Review, ReviewKind};
+use crate::review::Review;
 
 /// Until when a fulfillment can be left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,28 +35,24 @@ impl Watch {
 /// How long after it was raised something late is looked for again.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
-impl Fulfillment {
-    /// When something should be heard next of `fulfillment`, sent or not.
-    pub fn watch(&self, fulfillment: &Opened) -> Watch {
-        match self {
-            Self::Absent => match &fulfillment.deadlines {
-                Some(deadlines) => Watch::Until(deadlines.acknowledge_by, Missing::Acknowledgement),
-                None => Watch::Over,
-            },
-            Self::Known(known) => known.watch(),
+impl Watch {
+    /// The next deadline of `opened`, whether or not its request was sent.
+    pub fn of(fulfillment: Option<&Fulfillment>, opened: &Opened) -> Self {
+        match (fulfillment, &opened.deadlines) {
+            (Some(fulfillment), _) => fulfillment.watch(),
+            (None, Some(deadlines)) => Self::Until(deadlines.acknowledge_by, Missing::Acknowledgement),
+            (None, None) => Self::Over,
         }
     }
 }
 
 impl Fulfillment {
-    /// Whether the warehouse is done with the fulfillment and not all that it packed is known: it has to be asked, since a
-    /// package's message may be late.
+    /// Whether the warehouse closed the fulfillment and not all that it packed is known: it has to be asked, since a package's
+    /// message may be late.
     pub fn is_closed_unreported(&self) -> bool {
-        self.known().is_some_and(|known| known.closed.is_some() && !known.is_told_whole())
+        self.closed.is_some() && !self.is_told_whole()
     }
-}
 
-impl FulfillmentState {
     /// When something should be heard next.
     pub fn watch(&self) -> Watch {
         let next = |(due, missing): (Timestamp, Missing)| {
@@ -69,22 +66,22 @@ impl FulfillmentState {
 
     /// What was raised as late and has still not come. A review names the time at which it was missed first, so that it
     /// stays the same one however often it was looked for.
-    pub(super) fn lateness(&self) -> Vec<Review> {
+    pub(super) fn lateness(&self) -> Vec<Review<FulfillmentReview>> {
         let late = |(due, missing): (Timestamp, Missing)| {
             let first = self.raised(&missing).map(|late| late.due).filter(|raised| *raised >= due).min()?;
             let warehouse = &self.opened.warehouse;
             Some(match missing {
                 Missing::Acknowledgement => {
                     let reason = format!("{warehouse} said neither yes nor no by {first}");
-                    Review { kind: ReviewKind::Late, reason }
+                    Review { kind: FulfillmentReview::Late, reason }
                 }
                 Missing::Departure => {
                     let reason = format!("not all of it had left {warehouse} by {first}");
-                    Review { kind: ReviewKind::Late, reason }
+                    Review { kind: FulfillmentReview::Late, reason }
                 }
                 Missing::News { package } => {
                     let reason = format!("package {package} left, and nothing was heard of it by {first}");
-                    Review { kind: ReviewKind::TrackingExpired, reason }
+                    Review { kind: FulfillmentReview::TrackingExpired, reason }
                 }
             })
         };

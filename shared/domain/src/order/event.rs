@@ -7,13 +7,15 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::candidate::Candidate;
 use crate::goods::{Deadlines, Handling, LineQuantity, ServiceLevel, ShortPolicy};
 use crate::ids::{
     Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, PackageId, PartnerId, PurchaseOrder,
     SiteCode, Sku, Tracking,
 };
 use crate::money::{Currency, Money};
+use crate::order::candidate::Candidate;
+use crate::order::effect::{AllocationNo, OrderEffect};
+use crate::order::review::OrderReview;
 use crate::party::{Destination, PartyRef};
 use crate::quantity::{Conversion, Quantity};
 use crate::review::Decision;
@@ -103,7 +105,7 @@ pub enum OrderEvent {
     OrphanDocument(OrphanDocument),
     /// Somebody decided what the order left to people.
     #[serde(rename = "order.review_decided")]
-    ReviewDecided(Decision),
+    ReviewDecided(Decision<OrderReview>),
     /// Something that the customer should be told, by whoever writes to customers.
     #[serde(rename = "order.customer_notice")]
     CustomerNotice(CustomerNotice),
@@ -115,13 +117,13 @@ pub enum OrderEvent {
     Overdue(Overdue),
     /// An effect is about to happen.
     #[serde(rename = "order.effect_started")]
-    EffectStarted(EffectStarted),
+    EffectStarted(EffectStarted<OrderEffect>),
     /// A call ended without a usable answer.
     #[serde(rename = "order.effect_failed")]
-    EffectFailed(EffectFailed),
+    EffectFailed(EffectFailed<OrderEffect>),
     /// The partner understood and said no; nothing was done.
     #[serde(rename = "order.effect_rejected")]
-    EffectRejected(EffectRejected),
+    EffectRejected(EffectRejected<OrderEffect>),
 }
 
 /// What was ordered, by whom, where to: as it was submitted.
@@ -249,9 +251,9 @@ pub struct CreditRefused {
 /// Stock that the ERP set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Allocation {
-    /// Which of the order's allocations it is.
-    #[serde(default = "crate::workflow::first", skip_serializing_if = "crate::workflow::is_first")]
-    pub part: u32,
+    /// Numbers the order's allocations.
+    #[serde(default, skip_serializing_if = "AllocationNo::is_first")]
+    pub allocation_no: AllocationNo,
     /// The ERP's number for it.
     pub number: DocumentNumber,
     /// One for each line.
@@ -493,8 +495,8 @@ pub struct StockArrived {
 /// Stock that is nobody's again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deallocated {
-    /// Which of the order's allocations.
-    pub part: u32,
+    /// The allocation.
+    pub allocation_no: AllocationNo,
 }
 
 /// A sales order that is none any more.

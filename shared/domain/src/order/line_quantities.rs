@@ -1,4 +1,4 @@
-//! Where each line's quantity stands.
+//! The quantities of each line, computed from all sub-machines and stored nowhere.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::goods::ShortPolicy;
 use crate::ids::{FulfillmentId, LineNo, Sku};
+use crate::order::Order;
 use crate::order::event::{AllocatedLine, OrderLine, RequestStatus};
-use crate::order::state::OrderState;
 use crate::quantity::{Quantity, Uom};
 
 /// One line's quantities, in its stock-keeping unit once it is priced (before that in the ordered unit).
@@ -16,17 +16,17 @@ use crate::quantity::{Quantity, Uom};
 /// Conserved: `ordered + over = open + in_fulfillment + backordered + cancelled + shipped`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LineQuantities {
-    /// Which line.
+    /// The order's line.
     pub line: LineNo,
-    /// What.
+    /// The product.
     pub sku: Sku,
-    /// What the customer wants.
+    /// Ordered by the customer.
     pub ordered: Quantity,
-    /// What was shipped or assigned beyond that.
+    /// Shipped or assigned beyond `ordered`.
     pub over: Quantity,
-    /// Not yet with a warehouse.
+    /// Not assigned to a warehouse yet.
     pub open: Quantity,
-    /// With a warehouse, not yet left.
+    /// Assigned to a warehouse and not shipped.
     pub in_fulfillment: Quantity,
     /// Waits for stock.
     pub backordered: Quantity,
@@ -38,31 +38,37 @@ pub struct LineQuantities {
     pub delivered: Quantity,
 }
 
-impl OrderState {
-    /// Every line's line quantities. It always adds up: what cannot be counted (another unit than the line's, beyond all range) is
-    /// left out of it, and is a review item.
+impl LineQuantities {
+    /// Whether some of it is still to be shipped.
+    pub fn is_waiting(&self) -> bool {
+        !self.open.is_zero() || !self.in_fulfillment.is_zero() || !self.backordered.is_zero()
+    }
+}
+
+impl Order {
+    /// The quantities of every line. They always add up: a quantity that cannot be counted (another unit than the line's, out
+    /// of range) is left out, and is a review.
     pub fn line_quantities(&self) -> Vec<LineQuantities> {
-        self.submission.lines.iter().map(|line| self.quantities(line)).collect()
+        self.terms.submission.lines.iter().map(|line| self.quantities_of(line)).collect()
     }
 
-    fn quantities(&self, ordered_line: &OrderLine) -> LineQuantities {
-        let line = ordered_line.line;
-        let ordered = self.ordered(ordered_line);
-        let tally = self.tally(line, ordered.uom());
+    fn quantities_of(&self, line: &OrderLine) -> LineQuantities {
+        let ordered = self.ordered(line);
+        let tally = self.tally(line.line, ordered.uom());
         let over = less(tally.committed, ordered);
         let rest = less(ordered, tally.committed);
-        let nothing = Quantity::zero(ordered.uom());
+        let zero = Quantity::zero(ordered.uom());
         let (open, backordered, cancelled) = if self.is_cancelled() {
-            (nothing, nothing, rest)
+            (zero, zero, rest)
         } else {
             let cancelled = at_most(tally.closed_unfilled, rest);
             let rest = less(rest, cancelled);
-            let backordered = at_most(self.short(ordered_line, &tally), rest);
+            let backordered = at_most(self.short(line, &tally), rest);
             (less(rest, backordered), backordered, cancelled)
         };
         LineQuantities {
-            line,
-            sku: ordered_line.sku.clone(),
+            line: line.line,
+            sku: line.sku.clone(),
             ordered,
             over,
             open,
@@ -74,108 +80,102 @@ impl OrderState {
         }
     }
 
-    /// What the customer wants of a line, in its stock-keeping unit once it is priced.
-    pub(super) fn ordered(&self, line: &OrderLine) -> Quantity {
-        let priced = self.price().and_then(|price| price.lines.iter().find(|priced| priced.line == line.line));
+    /// The ordered quantity of a line, in its stock-keeping unit once it is priced.
+    fn ordered(&self, line: &OrderLine) -> Quantity {
+        let priced = self.stage.price().and_then(|price| price.lines.iter().find(|priced| priced.line == line.line));
         priced.map_or(line.quantity, |priced| priced.base)
     }
 
-    /// What warehouses were asked for of a line and have reported of it. A report counts whether or not its fulfillment was ever
-    /// assigned: what left, left.
+    /// Sums what the warehouses were requested to ship of a line and what they reported. A report counts whether or not its
+    /// fulfillment was ever assigned: the goods have left.
     fn tally(&self, line: LineNo, unit: Uom) -> Tally {
+        let (assignments, reports) = (&self.fulfillments.assignments, &self.fulfillments.progress);
+        let ids: BTreeSet<&FulfillmentId> = assignments.keys().chain(reports.keys()).collect();
+        let zero = Quantity::zero(unit);
         let mut tally = Tally::new(unit);
-        let fulfillments: BTreeSet<&FulfillmentId> = self.assignments.keys().chain(self.progress.keys()).collect();
-        for fulfillment in fulfillments {
-            let progress = self.progress.get(fulfillment);
-            let gone = progress.and_then(|progress| progress.shipped.get(&line).copied());
-            let arrived = progress.and_then(|progress| progress.delivered.get(&line).copied());
+        for id in ids {
+            let (assignment, progress) = (assignments.get(id), reports.get(id));
             let before = tally.shipped;
-            tally.shipped = tally.count(fulfillment, before, gone);
-            tally.delivered = tally.count(fulfillment, tally.delivered, arrived);
-            let gone = |request_status| matches!(request_status, RequestStatus::Rejected | RequestStatus::Withdrawn);
-            if progress.is_some_and(|progress| gone(progress.request_status)) {
+            tally.shipped = tally.add(id, before, progress.and_then(|progress| progress.shipped.get(&line)));
+            tally.delivered = tally.add(id, tally.delivered, progress.and_then(|it| it.delivered.get(&line)));
+            if progress.is_some_and(|progress| progress.request_status.is_over()) {
                 continue;
             }
-            let asked = self.assignments.get(fulfillment).map_or(&[][..], |assignment| &assignment.lines);
-            let asked = asked
-                .iter()
-                .filter(|goods| goods.line == line)
-                .fold(Quantity::zero(unit), |sum, part| tally.count(fulfillment, sum, Some(part.quantity)));
-            let unfilled = progress.and_then(|progress| progress.unfilled.get(&line).copied());
-            let unfilled = tally.count(fulfillment, Quantity::zero(unit), unfilled);
-            let waiting = less(less(asked, less(tally.shipped, before)), unfilled);
-            let policy =
-                self.assignments.get(fulfillment).map_or(ShortPolicy::default(), |assignment| assignment.on_short);
-            match policy {
-                _ if self.superseded.contains(fulfillment) => {}
-                ShortPolicy::Backorder => tally.missed = tally.count(fulfillment, tally.missed, Some(unfilled)),
-                ShortPolicy::Cancel => {
-                    tally.closed_unfilled = tally.count(fulfillment, tally.closed_unfilled, Some(unfilled))
-                }
+            let assigned = assignment.into_iter().flat_map(|assignment| &assignment.lines);
+            let assigned = assigned
+                .filter(|assigned| assigned.line == line)
+                .fold(zero, |sum, assigned| tally.add(id, sum, Some(&assigned.quantity)));
+            let unfilled = tally.add(id, zero, progress.and_then(|progress| progress.unfilled.get(&line)));
+            match assignment.map_or(ShortPolicy::default(), |assignment| assignment.on_short) {
+                _ if self.fulfillments.superseded.contains(id) => {}
+                ShortPolicy::Backorder => tally.to_reallocate = tally.add(id, tally.to_reallocate, Some(&unfilled)),
+                ShortPolicy::Cancel => tally.closed_unfilled = tally.add(id, tally.closed_unfilled, Some(&unfilled)),
             }
-            tally.in_fulfillment = tally.count(fulfillment, tally.in_fulfillment, Some(waiting));
+            let waiting = less(less(assigned, less(tally.shipped, before)), unfilled);
+            tally.in_fulfillment = tally.add(id, tally.in_fulfillment, Some(&waiting));
         }
         match tally.shipped.plus(tally.in_fulfillment) {
             Ok(committed) => tally.committed = committed,
-            // Two figures that are in range each and not together: what has left is what counts.
+            // Each sum is in range and both together are not: then only what has left counts.
             Err(_) => {
-                tally.in_fulfillment = Quantity::zero(unit);
+                tally.in_fulfillment = zero;
                 tally.committed = tally.shipped;
             }
         }
         tally
     }
 
-    /// Reports that no line quantities shows: quantities that cannot be counted, lines that the order does not have, fulfillments that
-    /// were never assigned. Recorded all the same; each is a reason for somebody to look.
+    /// Reports that the quantities of the lines cannot show: another unit, a line that the order does not have, a fulfillment
+    /// that was never assigned. Each is recorded, and is a review.
     pub(super) fn uncounted(&self) -> BTreeSet<String> {
         let mut reasons = BTreeSet::new();
-        for line in &self.submission.lines {
+        for line in &self.terms.submission.lines {
             let tally = self.tally(line.line, self.ordered(line).uom());
-            reasons.extend(tally.uncounted.iter().map(|(fulfillment, quantity)| {
-                format!("{fulfillment}: {quantity} of line {} cannot be counted", line.line)
-            }));
+            reasons.extend(
+                tally
+                    .uncounted
+                    .iter()
+                    .map(|(id, quantity)| format!("{id}: {quantity} of line {} cannot be counted", line.line)),
+            );
         }
-        for (fulfillment, progress) in &self.progress {
-            if !self.assignments.contains_key(fulfillment) {
-                reasons.insert(format!("{fulfillment} was never assigned"));
+        for (id, progress) in &self.fulfillments.progress {
+            if !self.fulfillments.assignments.contains_key(id) {
+                reasons.insert(format!("{id} was never assigned"));
             }
             for (line, quantity) in progress.shipped.iter().chain(&progress.delivered) {
-                if !self.submission.lines.iter().any(|ordered| ordered.line == *line) {
-                    reasons.insert(format!("{fulfillment}: {quantity} of line {line}, which the order does not have"));
+                if self.terms.line(*line).is_none() {
+                    reasons.insert(format!("{id}: {quantity} of line {line}, which the order does not have"));
                 }
             }
         }
         reasons
     }
 
-    /// What no stock was set aside for, though it was asked for, or was set aside and not found.
+    /// What could not be allocated of a line, or was allocated and not found in the warehouse.
     fn short(&self, line: &OrderLine, tally: &Tally) -> Quantity {
         let ordered = self.ordered(line);
-        let nothing = Quantity::zero(ordered.uom());
-        if self.allocations.is_empty() {
-            return nothing;
+        let zero = Quantity::zero(ordered.uom());
+        if self.stock.allocations.is_empty() {
+            return zero;
         }
-        let lines = self.allocations.values().flat_map(|allocation| &allocation.lines);
-        let set_aside = lines.filter(|allocated| allocated.line == line.line).fold(nothing, |sum, allocated| {
-            sum.plus(less(allocated.asked.unwrap_or(ordered), in_unit(allocated, ordered.uom()))).unwrap_or(sum)
+        let allocated = self.stock.lines().filter(|allocated| allocated.line == line.line);
+        let allocated = allocated.fold(zero, |sum, allocated| {
+            let requested = allocated.asked.unwrap_or(ordered);
+            sum.plus(less(requested, short_of(allocated, ordered.uom()))).unwrap_or(sum)
         });
-        let needed = ordered.plus(tally.missed).unwrap_or(ordered);
-        less(needed, set_aside)
+        less(ordered.plus(tally.to_reallocate).unwrap_or(ordered), allocated)
     }
 
     /// Whether anything waits for stock.
     pub fn is_short(&self) -> bool {
-        self.line_quantities().iter().any(|quantities| !quantities.backordered.is_zero())
+        self.line_quantities().iter().any(|line| !line.backordered.is_zero())
     }
 
-    /// Whether every line that is not cancelled or waiting is delivered, something is, and no package is still on its way.
-    pub fn all_delivered(&self, line_quantities: &[LineQuantities]) -> bool {
-        let settled = |l: &LineQuantities| l.open.is_zero() && l.in_fulfillment.is_zero() && l.backordered.is_zero();
-        let mut packages = self.progress.values().flat_map(|progress| &progress.packages);
-        line_quantities.iter().all(|l| settled(l) && l.delivered == l.shipped)
-            && line_quantities.iter().any(|l| !l.shipped.is_zero())
-            && !packages.any(|package| package.status.is_under_way())
+    /// Whether nothing is still to be shipped, something was, and all of that has arrived.
+    pub fn all_delivered(&self, lines: &[LineQuantities]) -> bool {
+        lines.iter().all(|line| !line.is_waiting() && line.delivered == line.shipped)
+            && lines.iter().any(|line| !line.shipped.is_zero())
+            && !self.packages().any(|package| package.status.is_under_way())
     }
 }
 
@@ -186,34 +186,44 @@ struct Tally {
     in_fulfillment: Quantity,
     /// Shipped and in fulfillment.
     committed: Quantity,
-    /// Asked for, not found, and to be set aside anew.
-    missed: Quantity,
-    /// Asked for, not found, and not to be shipped any more.
+    /// Assigned, not found in the warehouse, and to be allocated again.
+    to_reallocate: Quantity,
+    /// Assigned, not found in the warehouse, and not to be shipped any more.
     closed_unfilled: Quantity,
     uncounted: Vec<(FulfillmentId, Quantity)>,
 }
 
 impl Tally {
     fn new(unit: Uom) -> Self {
-        let nothing = Quantity::zero(unit);
+        let zero = Quantity::zero(unit);
         Self {
-            shipped: nothing,
-            delivered: nothing,
-            in_fulfillment: nothing,
-            committed: nothing,
-            missed: nothing,
-            closed_unfilled: nothing,
+            shipped: zero,
+            delivered: zero,
+            in_fulfillment: zero,
+            committed: zero,
+            to_reallocate: zero,
+            closed_unfilled: zero,
             uncounted: Vec::new(),
         }
     }
 
-    /// `sum` and `part`, or `sum` alone where the two do not go together; that is noted.
-    fn count(&mut self, fulfillment: &FulfillmentId, sum: Quantity, part: Option<Quantity>) -> Quantity {
-        let Some(part) = part else { return sum };
-        sum.plus(part).unwrap_or_else(|_| {
-            self.uncounted.push((fulfillment.clone(), part));
+    /// `sum` and `quantity`, or `sum` alone where the two cannot be added; that is noted.
+    fn add(&mut self, id: &FulfillmentId, sum: Quantity, quantity: Option<&Quantity>) -> Quantity {
+        let Some(quantity) = quantity else { return sum };
+        sum.plus(*quantity).unwrap_or_else(|_| {
+            self.uncounted.push((id.clone(), *quantity));
             sum
         })
+    }
+}
+
+impl RequestStatus {
+    /// Whether the warehouse will not ship any more of it.
+    fn is_over(self) -> bool {
+        match self {
+            Self::Rejected | Self::Withdrawn => true,
+            Self::Requested | Self::Accepted => false,
+        }
     }
 }
 
@@ -227,6 +237,6 @@ fn at_most(quantity: Quantity, most: Quantity) -> Quantity {
 }
 
 /// What an allocation is short of, in the line's unit.
-fn in_unit(allocated: &AllocatedLine, unit: Uom) -> Quantity {
+fn short_of(allocated: &AllocatedLine, unit: Uom) -> Quantity {
     if allocated.short.uom() == unit { allocated.short } else { Quantity::zero(unit) }
 }

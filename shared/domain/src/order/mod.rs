@@ -1,24 +1,304 @@
 //! The order: from the customer's commitment to the invoice.
 //!
-//! Invariants: a line's quantities are conserved ([`LineQuantities`]); the status is a function of the facts ([`Status`]), so that
-//! neither their order nor their number matters; an answer to an announced effect is recorded in every stage.
+//! An order is split into sub-machines. Each has its state, its part of decide and evolve, its predicates, and the requests
+//! that follow from it: [`terms`](Terms) (what was ordered), [`pricing`](Stage) (price, credit, stage), [`stock`](Stock),
+//! [`documents`](Documents) at the ERP, [`fulfillments`](Fulfillments), [`changes`](Changes) (change requests) and
+//! [`crm`](CrmState). This file sends each command and each event to its sub-machine. What is computed from all of them has a
+//! file of its own: line quantities, status, reviews, notices.
+//!
+//! Invariants: a line's quantities are conserved ([`LineQuantities`]); the status is a function of the facts ([`Status`]), so
+//! neither their order nor their number matters; the answer to an announced effect is recorded in every stage.
 
-mod decide;
+mod candidate;
+mod changes;
+mod crm;
+mod documents;
+mod effect;
 mod event;
+mod fulfillments;
 mod line_quantities;
-mod request;
-mod state;
+mod notices;
+mod pricing;
+mod review;
+mod reviews;
+pub mod routing;
 mod status;
+mod stock;
+mod terms;
 #[cfg(test)]
 mod tests;
 
 pub use crate::goods::{Component, Deadlines, Handling, LineQuantity, ServiceLevel, ShortPolicy, Traced};
-pub use decide::{OrderCommand, Quote, QuotedLine, Routing};
+pub use candidate::{Candidate, Reason};
+pub use changes::{Changes, Desired};
+pub use crm::{CrmLine, CrmState, CrmUpdate};
+pub use documents::{Documents, InvoiceRequest, LinePrice, SalesOrder, SalesOrderCancellation, SalesOrderState};
+pub use effect::{AllocationNo, OrderEffect};
 pub use event::*;
+pub use fulfillments::Fulfillments;
 pub use line_quantities::LineQuantities;
-pub use request::{
-    AllocationRequest, CreditQuery, CrmLine, CrmUpdate, Deallocation, InvoiceRequest, LinePrice, PriceQuery,
-    SalesOrder, SalesOrderCancellation, StockQuery,
-};
-pub use state::{Credit, CrmState, Desired, Order, OrderState, Overrides, SalesOrderState, Stage};
+pub use pricing::{Credit, CreditQuery, PriceQuery, Quote, QuotedLine, Stage};
+pub use review::OrderReview;
+pub use reviews::Overrides;
+pub use routing::Routing;
 pub use status::Status;
+pub use stock::{AllocationRequest, Deallocation, Stock, StockQuery};
+pub use terms::Terms;
+
+use crate::ids::{FulfillmentId, OrderId};
+use crate::review::{Decision, Decisions, Review};
+use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Rejection, Workflow};
+
+/// A submitted order. Its sub-machines are independent axes: none of them can hide another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// What was ordered.
+    pub terms: Terms,
+    /// How far our own work has come.
+    pub stage: Stage,
+    /// What is requested of it.
+    pub changes: Changes,
+    /// What the ERP allocates.
+    pub stock: Stock,
+    /// What the ERP makes.
+    pub documents: Documents,
+    /// What the warehouses are to ship, and report.
+    pub fulfillments: Fulfillments,
+    /// What the CRM shows.
+    pub crm: CrmState,
+    /// What people decided.
+    pub decisions: Decisions<OrderReview>,
+    /// What people approved beyond the order's own content.
+    pub overrides: Overrides,
+    /// Whether its deadline passed before its end.
+    pub overdue: bool,
+}
+
+/// What may be requested of an order, answered for it or reported about it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OrderCommand {
+    /// A customer orders.
+    Submit(Submission),
+    /// The ERP quoted price and tax.
+    RecordQuote(Quote),
+    /// The ERP cannot price it.
+    RecordUnpriceable(Rejection),
+    /// The ERP granted credit.
+    RecordCreditApproved(CreditApproved),
+    /// The ERP refused credit.
+    RecordCreditRefused(CreditRefused),
+    /// The granted credit expired.
+    ExpireCredit(CreditExpired),
+    /// The ERP allocated stock.
+    RecordAllocation(Allocation),
+    /// The ERP has stock for what was short.
+    RecordStock(StockArrived),
+    /// The ERP undid an allocation.
+    RecordDeallocated(Deallocated),
+    /// The ERP has the sales order.
+    RecordRelease(Released),
+    /// The ERP cancelled the sales order, or has none.
+    RecordSalesOrderCancelled(SalesOrderCancelled),
+    /// The routing rules decided.
+    RecordRouting(Routing),
+    /// A fulfillment's stream reports.
+    RecordProgress(Progress),
+    /// The CRM was updated.
+    RecordCrmUpdated(CrmUpdated),
+    /// The ERP invoiced.
+    RecordInvoice(Invoiced),
+    /// The deadline passed.
+    RaiseOverdue(Overdue),
+    /// Cancels it.
+    Cancel(CancelRequested),
+    /// Holds it: nothing more is started for it.
+    Hold(Held),
+    /// Releases the hold.
+    ReleaseHold(HoldReleased),
+    /// Gives it another content; the revision is assigned here.
+    Amend(Amendment),
+    /// Withdraws a fulfillment that its warehouse did not answer in time.
+    Reassign(FulfillmentId),
+    /// A person decided a review.
+    Decide(Decision<OrderReview>),
+    /// An effect is about to happen.
+    Announce(EffectStarted<OrderEffect>),
+    /// A call ended without a usable answer.
+    RecordEffectFailed(EffectFailed<OrderEffect>),
+    /// The ERP refused a call.
+    RecordEffectRejected(EffectRejected<OrderEffect>),
+}
+
+impl Workflow for Order {
+    type Id = OrderId;
+    type Event = OrderEvent;
+    type Command = OrderCommand;
+    type Effect = OrderEffect;
+    type Review = OrderReview;
+
+    const KIND: &'static str = "order";
+
+    fn create(command: OrderCommand) -> Result<Vec<OrderEvent>, Rejection> {
+        if let OrderCommand::Submit(submission) = command {
+            return Ok(vec![OrderEvent::Submitted(submission)]);
+        }
+        Err(Rejection::new("ORDER_UNKNOWN", "there is no such order"))
+    }
+
+    fn begin(event: &OrderEvent) -> Option<Self> {
+        let OrderEvent::Submitted(submission) = event else { return None };
+        Some(Self {
+            terms: Terms::new(submission.clone()),
+            stage: Stage::Submitted,
+            changes: Changes::NONE,
+            stock: Stock::default(),
+            documents: Documents::new(),
+            fulfillments: Fulfillments::default(),
+            crm: CrmState::Nothing,
+            decisions: Decisions::new(),
+            overrides: Overrides::default(),
+            overdue: false,
+        })
+    }
+
+    fn decide(&self, command: OrderCommand) -> Result<Vec<OrderEvent>, Rejection> {
+        Ok(self.decide_with_notices(command))
+    }
+
+    fn evolve(mut self, event: &OrderEvent) -> Self {
+        self.apply(event);
+        self
+    }
+
+    fn open_effects(&self) -> &OpenEffects<OrderEffect> {
+        &self.documents.open_effects
+    }
+
+    fn reviews(&self) -> Vec<Review<OrderReview>> {
+        self.reviews()
+    }
+
+    fn announce(started: EffectStarted<OrderEffect>) -> OrderCommand {
+        OrderCommand::Announce(started)
+    }
+
+    fn effect_failed(failed: EffectFailed<OrderEffect>) -> OrderCommand {
+        OrderCommand::RecordEffectFailed(failed)
+    }
+
+    fn effect_rejected(rejected: EffectRejected<OrderEffect>) -> OrderCommand {
+        OrderCommand::RecordEffectRejected(rejected)
+    }
+}
+
+impl Order {
+    /// Our id.
+    pub fn id(&self) -> &OrderId {
+        self.terms.order()
+    }
+
+    fn decide_command(&self, command: OrderCommand) -> Vec<OrderEvent> {
+        match command {
+            OrderCommand::Submit(again) => self.terms.compare(again),
+            OrderCommand::RecordQuote(quote) if quote.revision != self.terms.revision => vec![],
+            OrderCommand::RecordQuote(quote) => self.stage.record_quote(&self.terms.submission, quote),
+            OrderCommand::RecordUnpriceable(why) => self.stage.record_unpriceable(why),
+            OrderCommand::RecordCreditApproved(approved) => self.stage.record_credit_approved(approved),
+            OrderCommand::RecordCreditRefused(refused) => self.stage.if_credit_open(OrderEvent::CreditRefused(refused)),
+            OrderCommand::ExpireCredit(expired) => self.stage.expire_credit(expired),
+            OrderCommand::RecordAllocation(allocation) => self.record_allocation(allocation),
+            OrderCommand::RecordStock(stock) => self.record_stock(stock),
+            OrderCommand::RecordDeallocated(deallocated) => {
+                self.stock.record_deallocated(deallocated, &self.documents.open_effects)
+            }
+            OrderCommand::RecordRelease(released) => self.record_release(released),
+            OrderCommand::RecordSalesOrderCancelled(cancelled) => {
+                self.documents.record_sales_order_cancelled(cancelled)
+            }
+            OrderCommand::RecordRouting(routing) => self.record_routing(routing),
+            OrderCommand::RecordProgress(progress) => self.record_progress(progress),
+            OrderCommand::RecordCrmUpdated(updated) => self.crm.record(updated),
+            OrderCommand::RecordInvoice(invoiced) => self.record_invoice(invoiced),
+            OrderCommand::RaiseOverdue(_) if self.overdue || self.status().is_final() => vec![],
+            OrderCommand::RaiseOverdue(overdue) => vec![OrderEvent::Overdue(overdue)],
+            OrderCommand::Cancel(request) => self.cancel(request),
+            OrderCommand::Hold(request) => self.hold(request),
+            OrderCommand::ReleaseHold(request) => self.release_hold(request),
+            OrderCommand::Amend(amendment) => self.amend(amendment),
+            OrderCommand::Reassign(fulfillment) => self.reassign(&fulfillment),
+            OrderCommand::Decide(decision) => self.decide_review(decision),
+            OrderCommand::Announce(started) => vec![OrderEvent::EffectStarted(started)],
+            OrderCommand::RecordEffectFailed(failed) => self.record_effect_failed(failed),
+            OrderCommand::RecordEffectRejected(rejected) => self.documents.record_rejected(rejected),
+        }
+    }
+
+    fn apply(&mut self, event: &OrderEvent) {
+        match event {
+            // The first submission counts; `decide` turns a second one into a conflict.
+            OrderEvent::Submitted(_)
+            | OrderEvent::RequestRejected(_)
+            | OrderEvent::CustomerNotice(_)
+            | OrderEvent::OrphanDocument(_) => {}
+            OrderEvent::SubmissionConflicted(conflict) => {
+                self.terms.conflicts.insert(conflict.clone());
+            }
+            OrderEvent::Priced(price) => self.stage = Stage::Priced(price.clone(), Credit::Pending),
+            OrderEvent::Unpriceable(why) => {
+                self.forget_decisions(OrderReview::Unpriceable);
+                self.stage = Stage::Unpriceable(why.clone());
+            }
+            OrderEvent::CreditApproved(approved) => self.stage.set_credit(Credit::Approved(approved.clone())),
+            OrderEvent::CreditRefused(refused) => {
+                self.forget_decisions(OrderReview::CreditRefused);
+                self.stage.set_credit(Credit::Refused(refused.clone()));
+            }
+            OrderEvent::CreditExpired(_) => self.stage.set_credit(Credit::Pending),
+            OrderEvent::Allocated(allocation) => self.apply_allocation(allocation),
+            OrderEvent::Deallocated(Deallocated { allocation_no }) => {
+                let allocation_no = *allocation_no;
+                self.documents.open_effects.close(&OrderEffect::Allocate { allocation_no });
+                self.documents.answer(&OrderEffect::Deallocate { allocation_no });
+                self.stock.deallocate(allocation_no);
+            }
+            OrderEvent::StockArrived(stock) => self.stock.arrived.clone_from(&stock.lines),
+            OrderEvent::Released(released) => self.apply_release(released),
+            OrderEvent::SalesOrderCancelled(cancelled) => self.documents.cancel_sales_order(cancelled),
+            OrderEvent::Routed(_) => self.stage.advance(Stage::Routed),
+            OrderEvent::Unroutable(routed) => {
+                self.forget_decisions(OrderReview::Unroutable);
+                self.stage.advance(|price| Stage::Unroutable(price, routed.clone()));
+            }
+            OrderEvent::Assigned(assignment) => {
+                self.fulfillments.assignments.insert(assignment.fulfillment.clone(), assignment.clone());
+            }
+            OrderEvent::FulfillmentProgressed(progress) => self.fulfillments.apply_progress(progress),
+            OrderEvent::CrmUpdated(updated) => self.crm.apply(updated),
+            OrderEvent::Invoiced(invoiced) => self.apply_invoice(invoiced),
+            OrderEvent::CancelRequested(request) => {
+                self.changes = Changes { desired: Desired::Cancelled(request.clone()), amending: None };
+            }
+            OrderEvent::Held(held) => self.changes.desired = Desired::OnHold(held.clone()),
+            OrderEvent::HoldReleased(_) => self.changes.desired = Desired::Active,
+            OrderEvent::AmendRequested(amendment) => self.changes.amending = Some(amendment.clone()),
+            OrderEvent::Amended(amendment) => self.apply_amendment(amendment),
+            OrderEvent::AmendRejected(_) => self.changes.amending = None,
+            OrderEvent::WithdrawalRequested(request) => {
+                self.fulfillments.withdrawals.insert(request.fulfillment.clone(), request.why);
+            }
+            OrderEvent::ReviewDecided(decision) => self.apply_decision(decision),
+            OrderEvent::Overdue(_) => self.overdue = true,
+            OrderEvent::EffectStarted(started) => {
+                self.documents.rejected.remove(&started.effect);
+                self.documents.open_effects.start(started);
+            }
+            OrderEvent::EffectFailed(failed) => self.documents.open_effects.fail(failed),
+            OrderEvent::EffectRejected(rejected) => {
+                self.documents.open_effects.reject(rejected);
+                self.forget_decisions(OrderReview::PartnerRefused);
+                self.forget_decisions(OrderReview::OutcomeUnknown);
+                self.documents.rejected.insert(rejected.effect.clone(), rejected.rejection.clone());
+            }
+        }
+    }
+}

@@ -11,12 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{FulfillmentId, LineNo, PartnerId, SiteCode, Sku};
 use crate::order::{
-    Assignment, Component, Deadlines, Handling, LineQuantity, OrderCommand, OrderState, Routing, ServiceLevel,
-    ShortPolicy, Submission, Traced,
+    Assignment, Component, Deadlines, Handling, LineQuantity, Order, OrderCommand, ServiceLevel, ShortPolicy,
+    Submission, Traced,
 };
 use crate::quantity::Quantity;
 
-pub use crate::candidate::{Candidate, Reason};
+pub use crate::order::candidate::{Candidate, Reason};
+
+/// A routing decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routing {
+    /// Every site that was considered.
+    pub candidates: Vec<Candidate>,
+    /// The new fulfillments; empty where no site may or can ship.
+    pub assignments: Vec<Assignment>,
+}
 
 /// A site as the registry describes it.
 #[derive(Debug, Clone)]
@@ -79,50 +88,44 @@ pub struct Territory {
 /// What has to be routed.
 #[derive(Debug, Clone)]
 pub struct RoutingQuery<'a> {
-    order: &'a OrderState,
+    order: &'a Order,
     lines: Vec<LineQuantity>,
     /// Sites whose warehouse rejected a fulfillment of the order.
     refused: BTreeSet<&'a SiteCode>,
 }
 
-impl crate::order::Order {
-    /// Whether something of the order has to be routed now: lines with stock that no warehouse has. While a fulfillment is on its way
-    /// back, nobody knows how much that is.
+impl Order {
+    /// The routing that is due: lines with stock that no warehouse has. While a fulfillment is being withdrawn, it is not
+    /// known how much that is.
     pub fn routing_query(&self) -> Option<RoutingQuery<'_>> {
-        let order = self.known().filter(|known| known.wanted())?;
-        let returning = order.withdrawals.keys().any(|fulfillment| order.is_returning(fulfillment));
-        if returning || !order.is_released() || order.invoice().is_some() {
+        let returning = self.fulfillments.withdrawals.keys().any(|id| self.fulfillments.is_returning(id));
+        if !self.is_active() || returning || !self.stage.awaits_invoice() {
             return None;
         }
-        let lines = wanted(order);
-        let sites = |fulfillment: &FulfillmentId| order.assignments.get(fulfillment).map(|assignment| &assignment.site);
-        let refused = order.refusals().filter_map(sites).collect();
-        (!lines.is_empty()).then_some(RoutingQuery { order, lines, refused })
+        let lines = self.unassigned_lines();
+        (!lines.is_empty()).then(|| RoutingQuery { order: self, lines, refused: self.refused_sites().collect() })
     }
-}
 
-impl crate::order::Order {
-    /// Whether other `sites` could ship all of `fulfillment`, from the stock that is set aside: if not, asking it back would
-    /// only make the order unroutable.
+    /// Whether other `sites` could ship all of `fulfillment` from the allocated stock. If not, withdrawing it would only make the
+    /// order unroutable.
     pub fn could_ship_elsewhere(&self, fulfillment: &FulfillmentId, sites: &[Site], now: Timestamp) -> bool {
-        let Some((order, assignment)) =
-            self.known().and_then(|order| Some((order, order.assignments.get(fulfillment)?)))
-        else {
-            return false;
-        };
-        let sites_of =
-            |fulfillment: &FulfillmentId| order.assignments.get(fulfillment).map(|assignment| &assignment.site);
-        let refused = order.refusals().filter_map(sites_of).chain([&assignment.site]).collect();
-        let query = RoutingQuery { order, lines: assignment.lines.clone(), refused };
+        let Some(assignment) = self.fulfillments.assignments.get(fulfillment) else { return false };
+        let refused = self.refused_sites().chain([&assignment.site]).collect();
+        let query = RoutingQuery { order: self, lines: assignment.lines.clone(), refused };
         matches!(query.decide(sites, now), OrderCommand::RecordRouting(routing) if !routing.assignments.is_empty())
     }
-}
 
-/// What every line needs from a warehouse now: ordered, less what is short.
-fn wanted(known: &OrderState) -> Vec<LineQuantity> {
-    let open = known.line_quantities().into_iter().filter(|quantities| !quantities.open.is_zero());
-    open.map(|quantities| LineQuantity { line: quantities.line, sku: quantities.sku, quantity: quantities.open })
-        .collect()
+    /// Sites whose warehouse refused a fulfillment of the order.
+    fn refused_sites(&self) -> impl Iterator<Item = &SiteCode> {
+        let assignments = &self.fulfillments.assignments;
+        self.fulfillments.refusals().filter_map(|id| assignments.get(id).map(|assignment| &assignment.site))
+    }
+
+    /// What every line still needs from a warehouse: ordered, less what is short.
+    fn unassigned_lines(&self) -> Vec<LineQuantity> {
+        let open = self.line_quantities().into_iter().filter(|line| !line.open.is_zero());
+        open.map(|line| LineQuantity { line: line.line, sku: line.sku, quantity: line.open }).collect()
+    }
 }
 
 impl RoutingQuery<'_> {
@@ -131,7 +134,7 @@ impl RoutingQuery<'_> {
         let mut weighed: Vec<Weighed<'_>> = sites.iter().map(|site| self.weigh(site, now)).collect();
         weighed.sort_by_key(|w| w.rank());
         let plan = self.one_site(&weighed).unwrap_or_else(|| self.split(&weighed));
-        let known = u32::try_from(self.order.assignments.len()).unwrap_or(u32::MAX);
+        let known = u32::try_from(self.order.fulfillments.assignments.len()).unwrap_or(u32::MAX);
         let assignments = (known.saturating_add(1)..).zip(&plan).map(|(n, (i, lines))| {
             let Weighed { site, ships_on, .. } = &weighed[*i];
             Assignment {
@@ -142,7 +145,7 @@ impl RoutingQuery<'_> {
                 lines: lines.clone(),
                 handling: site.handling(lines),
                 on_short: site.on_short,
-                deadlines: Some(site.deadlines(self.order.submission.service_level, now)),
+                deadlines: Some(site.deadlines(self.order.terms.submission.service_level, now)),
             }
         });
         let assignments = assignments.collect();
@@ -157,7 +160,7 @@ impl RoutingQuery<'_> {
 
     fn weigh<'s>(&self, site: &'s Site, now: Timestamp) -> Weighed<'s> {
         let mut reasons = Vec::new();
-        let Submission { destination, service_level, .. } = &self.order.submission;
+        let Submission { destination, service_level, .. } = &self.order.terms.submission;
         let serves = || site.serves.iter().filter(|territory| territory.country == destination.country);
         let served = serves().next().is_some();
         if !served {
@@ -194,13 +197,14 @@ impl RoutingQuery<'_> {
     fn at(&self, site: &Site, goods: &LineQuantity) -> Quantity {
         let zero = Quantity::zero(goods.quantity.uom());
         let add = |sum: Quantity, part: Quantity| sum.plus(part).unwrap_or(sum);
-        let lines = self.order.allocations.values().flat_map(|allocation| &allocation.lines);
+        let lines = self.order.stock.lines();
         let sources = lines.filter(|line| line.line == goods.line).flat_map(|line| &line.sources);
         let there = sources.filter(|source| source.location == site.code).fold(zero, |sum, s| add(sum, s.quantity));
         let live = |(id, assignment): &(&FulfillmentId, &Assignment)| {
-            assignment.site == site.code && !self.order.will_not_ship(id)
+            assignment.site == site.code && !self.order.fulfillments.will_not_ship(id)
         };
-        let taken = self.order.assignments.iter().filter(live).flat_map(|(_, assignment)| &assignment.lines);
+        let taken =
+            self.order.fulfillments.assignments.iter().filter(live).flat_map(|(_, assignment)| &assignment.lines);
         let taken = taken.filter(|taken| taken.line == goods.line).fold(zero, |sum, t| add(sum, t.quantity));
         there.less(taken).and_then(|left| left.at_most(goods.quantity)).unwrap_or(zero)
     }
@@ -322,7 +326,7 @@ mod tests {
 
     use super::*;
     use crate::samples::{
-        LineStock, allocation, apply, approved, at, each, id, line_no, play, quantity, quote, released, site,
+        LineStock, allocation, apply, approved, at, begin, each, id, line_no, quantity, quote, released, site,
         submission,
     };
     use crate::{Order, Workflow};
@@ -331,16 +335,13 @@ mod tests {
     fn released_with(lines: &[u32], stock: &[LineStock<'_>]) -> Order {
         let submission = submission(lines);
         let quote = quote(&submission, 1);
-        play(
-            Order::default(),
-            [
-                OrderCommand::Submit(submission),
-                OrderCommand::RecordQuote(quote),
-                OrderCommand::RecordCreditApproved(approved()),
-                OrderCommand::RecordAllocation(allocation("AL-1", stock)),
-                OrderCommand::RecordRelease(released("SO-1")),
-            ],
-        )
+        begin::<Order>([
+            OrderCommand::Submit(submission),
+            OrderCommand::RecordQuote(quote),
+            OrderCommand::RecordCreditApproved(approved()),
+            OrderCommand::RecordAllocation(allocation("AL-1", stock)),
+            OrderCommand::RecordRelease(released("SO-1")),
+        ])
     }
 
     #[test]
@@ -420,7 +421,7 @@ mod tests {
             plan(&routing),
             [("EAST".to_owned(), vec![(1, each(6))]), ("WEST".to_owned(), vec![(1, each(4)), (2, each(4))]),]
         );
-        let line_quantities = apply(order, OrderCommand::RecordRouting(routing)).known().unwrap().line_quantities();
+        let line_quantities = apply(order, OrderCommand::RecordRouting(routing)).line_quantities();
         assert!(line_quantities.iter().all(|l| l.in_fulfillment == l.ordered && l.open.is_zero() && l.over.is_zero()));
     }
 
@@ -429,8 +430,7 @@ mod tests {
         let order = released_with(&[10], &[(1, &[("EAST", 6)], 4)]);
         let routing = decide(&order, &[site("EAST", 1, &[])], at(0));
         assert_eq!(plan(&routing), [("EAST".to_owned(), vec![(1, each(6))])]);
-        let quantities =
-            apply(order, OrderCommand::RecordRouting(routing)).known().unwrap().line_quantities().remove(0);
+        let quantities = apply(order, OrderCommand::RecordRouting(routing)).line_quantities().remove(0);
         assert_eq!((quantities.in_fulfillment, quantities.backordered), (each(6), each(4)));
     }
 
@@ -460,8 +460,8 @@ mod tests {
         assert!(against("NORTH").contains(&level));
         assert!(against("WEST").contains(&Reason::NoStock));
         let stuck = apply(order, OrderCommand::RecordRouting(routing));
-        let review = stuck.known().unwrap().reviews().remove(0);
-        assert_eq!(review.kind, crate::review::ReviewKind::Unroutable);
+        let review = stuck.reviews().remove(0);
+        assert_eq!(review.kind, crate::order::OrderReview::Unroutable);
         for words in ["EAST: does not ship to US", "NORTH: does not offer", "WEST: has no stock"] {
             assert!(review.reason.contains(words), "{}", review.reason);
         }
@@ -551,17 +551,14 @@ mod tests {
         stock.lines[0].sources[0].quantity = quantity(10, "CS");
         let submission = submission(&[10]);
         let quote = quote(&submission, 1);
-        let order = play(
-            Order::default(),
-            [
-                OrderCommand::Submit(submission),
-                OrderCommand::RecordQuote(quote),
-                OrderCommand::RecordCreditApproved(approved()),
-                OrderCommand::RecordAllocation(stock),
-                OrderCommand::RecordRelease(released("SO-1")),
-            ],
-        );
+        let order = begin::<Order>([
+            OrderCommand::Submit(submission),
+            OrderCommand::RecordQuote(quote),
+            OrderCommand::RecordCreditApproved(approved()),
+            OrderCommand::RecordAllocation(stock),
+            OrderCommand::RecordRelease(released("SO-1")),
+        ]);
         assert!(decide(&order, &[site("EAST", 1, &[])], at(0)).assignments.is_empty());
-        assert_eq!(order.known().unwrap().line_quantities()[0].line, line_no(1));
+        assert_eq!(order.line_quantities()[0].line, line_no(1));
     }
 }

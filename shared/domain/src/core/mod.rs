@@ -1,0 +1,12 @@
+//! What all workflows have in common: identifiers, money, quantities, goods, parties; how a workflow decides and changes, how
+//! it announces an effect at a partner, and how it leaves a decision to a person.
+//!
+//! Nothing here names a workflow.
+
+pub mod goods;
+pub mod ids;
+pub mod money;
+pub mod party;
+pub mod quantity;
+pub mod review;
+pub mod workflow;

@@ -1,0 +1,116 @@
+//! Sub-machine: what the CRM shows of the order.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{DocumentNumber, ExternalId, LineNo, OrderId, PartnerId, base32, fingerprint};
+use crate::order::Order;
+use crate::order::event::{CrmUpdated, OrderEvent, PackageSummary};
+use crate::order::line_quantities::LineQuantities;
+use crate::order::status::Status;
+use crate::quantity::Quantity;
+
+/// What the CRM shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CrmState {
+    /// Nothing yet.
+    Nothing,
+    /// This update.
+    Newest(CrmUpdated),
+    /// An update that is older than this one arrived after it: the CRM has to be updated again.
+    Stale(CrmUpdated),
+}
+
+impl CrmState {
+    pub(super) fn record(&self, updated: CrmUpdated) -> Vec<OrderEvent> {
+        match self {
+            Self::Newest(known) if *known == updated => vec![],
+            Self::Nothing | Self::Newest(_) | Self::Stale(_) => vec![OrderEvent::CrmUpdated(updated)],
+        }
+    }
+
+    pub(super) fn apply(&mut self, updated: &CrmUpdated) {
+        *self = match std::mem::replace(self, Self::Nothing) {
+            Self::Newest(newer) | Self::Stale(newer) if newer.version > updated.version => Self::Stale(newer),
+            Self::Nothing | Self::Newest(_) | Self::Stale(_) => Self::Newest(updated.clone()),
+        };
+    }
+
+    /// Whether an older update arrived at the CRM after a newer one.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::Stale(_))
+    }
+}
+
+/// What the CRM should show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrmUpdate {
+    /// The system that the order came from: it alone is updated.
+    pub source: PartnerId,
+    /// The order's id in that system.
+    pub external_id: ExternalId,
+    /// Our id.
+    pub order: OrderId,
+    /// As people read it.
+    pub status: Status,
+    /// Every line.
+    pub lines: Vec<CrmLine>,
+    /// Every package.
+    pub packages: Vec<PackageSummary>,
+    /// The ERP's sales order.
+    pub sales_order: Option<DocumentNumber>,
+    /// The ERP's invoice.
+    pub invoice: Option<DocumentNumber>,
+}
+
+/// A line as the CRM shows it, in stock-keeping units.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrmLine {
+    /// The order's line.
+    pub line: LineNo,
+    /// As ordered.
+    pub ordered: Quantity,
+    /// Left a warehouse.
+    pub shipped: Quantity,
+    /// Arrived.
+    pub delivered: Quantity,
+}
+
+impl From<LineQuantities> for CrmLine {
+    fn from(line: LineQuantities) -> Self {
+        Self { line: line.line, ordered: line.ordered, shipped: line.shipped, delivered: line.delivered }
+    }
+}
+
+impl CrmUpdate {
+    /// A digest of its whole content: an update with the same one need not be sent.
+    pub fn digest(&self) -> String {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        base32(&fingerprint(&[&text]), 26)
+    }
+}
+
+impl Order {
+    /// The CRM update that is due.
+    pub fn crm_update(&self) -> Option<CrmUpdate> {
+        let submission = &self.terms.submission;
+        let update = CrmUpdate {
+            source: submission.source.clone(),
+            external_id: submission.external_id.clone(),
+            order: self.id().clone(),
+            status: self.status(),
+            lines: self.line_quantities().into_iter().map(CrmLine::from).collect(),
+            packages: self.packages().cloned().collect(),
+            sales_order: self.documents.sales_order().cloned(),
+            invoice: self.stage.invoice().map(|invoiced| invoiced.invoice.clone()),
+        };
+        match &self.crm {
+            CrmState::Newest(shown) if shown.digest == update.digest() => None,
+            CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => Some(update),
+        }
+    }
+
+    /// All packages of all fulfillments that are not void.
+    pub(super) fn packages(&self) -> impl Iterator<Item = &PackageSummary> {
+        self.fulfillments.progress.values().flat_map(|progress| &progress.packages)
+    }
+}

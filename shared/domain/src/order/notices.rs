@@ -1,0 +1,86 @@
+//! What the customer should be told. A notice is made when its condition becomes true.
+
+use std::collections::BTreeSet;
+
+use crate::fulfillment::{MilestoneKind, PackageStatus};
+use crate::ids::FulfillmentId;
+use crate::order::changes::Desired;
+use crate::order::event::{CustomerNotice, OrderEvent, Template, WithdrawalReason};
+use crate::order::{Order, OrderCommand, Status};
+use crate::workflow::Workflow;
+
+impl Order {
+    /// Decides, then adds a notice for every customer-visible condition that became true.
+    pub(super) fn decide_with_notices(&self, command: OrderCommand) -> Vec<OrderEvent> {
+        let may_concern_the_customer = self.may_concern_the_customer(&command);
+        let mut events = self.decide_command(command);
+        if may_concern_the_customer && !events.is_empty() {
+            let before = self.conditions();
+            let after = events.iter().fold(self.clone(), Self::evolve).conditions();
+            events.extend(after.difference(&before).copied().map(notice));
+        }
+        events
+    }
+
+    /// Whether a command may make such a condition true. The comparison is costly, and most reports of a smooth order
+    /// cannot.
+    fn may_concern_the_customer(&self, command: &OrderCommand) -> bool {
+        match command {
+            OrderCommand::RecordProgress(progress) => {
+                self.is_cancelled()
+                    || !progress.unfilled.is_empty()
+                    || progress.packages.iter().any(|package| package.status == RETURNED)
+            }
+            OrderCommand::RecordAllocation(allocation) => allocation.lines.iter().any(|line| !line.short.is_zero()),
+            OrderCommand::RecordEffectFailed(failed) => failed.did_nothing() && self.is_cancelled(),
+            OrderCommand::RecordDeallocated(_)
+            | OrderCommand::RecordSalesOrderCancelled(_)
+            | OrderCommand::RaiseOverdue(_)
+            | OrderCommand::Cancel(_)
+            | OrderCommand::Hold(_)
+            | OrderCommand::Decide(_) => true,
+            OrderCommand::Submit(_)
+            | OrderCommand::RecordQuote(_)
+            | OrderCommand::RecordUnpriceable(_)
+            | OrderCommand::RecordCreditApproved(_)
+            | OrderCommand::RecordCreditRefused(_)
+            | OrderCommand::ExpireCredit(_)
+            | OrderCommand::RecordStock(_)
+            | OrderCommand::RecordRelease(_)
+            | OrderCommand::RecordRouting(_)
+            | OrderCommand::RecordCrmUpdated(_)
+            | OrderCommand::RecordInvoice(_)
+            | OrderCommand::ReleaseHold(_)
+            | OrderCommand::Amend(_)
+            | OrderCommand::Reassign(_)
+            | OrderCommand::Announce(_)
+            | OrderCommand::RecordEffectRejected(_) => false,
+        }
+    }
+
+    /// What is true of the order and concerns the customer.
+    fn conditions(&self) -> BTreeSet<Template> {
+        let lines = self.line_quantities();
+        let cancelled = |(_, why): &(&FulfillmentId, &WithdrawalReason)| **why == WithdrawalReason::Cancelled;
+        let kept_though_cancelled = || {
+            let mut withdrawals = self.fulfillments.withdrawals.iter().filter(cancelled);
+            withdrawals.any(|(id, _)| self.fulfillments.keeps(id))
+        };
+        let conditions = [
+            (Template::Backordered, self.is_desired() && lines.iter().any(|line| !line.backordered.is_zero())),
+            (Template::PartlyCancelled, self.is_desired() && lines.iter().any(|line| !line.cancelled.is_zero())),
+            (Template::OnHold, matches!(self.changes.desired, Desired::OnHold(_))),
+            (Template::Cancelled, self.status() == Status::Cancelled),
+            (Template::CancelRejected, self.is_cancelled() && kept_though_cancelled()),
+            (Template::Delayed, self.overdue),
+            (Template::ReturnedToSender, self.packages().any(|package| package.status == RETURNED)),
+        ];
+        conditions.into_iter().filter_map(|(template, holds)| holds.then_some(template)).collect()
+    }
+}
+
+const RETURNED: PackageStatus = PackageStatus::At(MilestoneKind::ReturnToSender);
+
+pub(super) fn notice(template: Template) -> OrderEvent {
+    OrderEvent::CustomerNotice(CustomerNotice { template })
+}

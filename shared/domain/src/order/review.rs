@@ -1,0 +1,88 @@
+//! The decisions that an order leaves to people.
+
+use std::time::Duration;
+
+use crate::review::{Choice, ReviewKind, words};
+
+words! {
+    /// A decision about an order.
+    OrderReview {
+        /// The ERP cannot price the order, or a unit does not convert exactly.
+        Unpriceable = "unpriceable",
+        /// The ERP's price or tax is not the one that the customer was promised.
+        PriceDisagrees = "price_disagrees",
+        /// The ERP refused credit.
+        CreditRefused = "credit_refused",
+        /// Stock is short and the order may not ship in parts.
+        StockShort = "stock_short",
+        /// No warehouse may or can ship it.
+        Unroutable = "unroutable",
+        /// A warehouse refused its fulfillment.
+        FulfillmentRejected = "fulfillment_rejected",
+        /// A warehouse did not withdraw a fulfillment: it is being picked, or has left.
+        WithdrawalRefused = "withdrawal_refused",
+        /// More was shipped than was ordered.
+        OverShipped = "over_shipped",
+        /// A warehouse's report does not match the order.
+        ContentMismatch = "content_mismatch",
+        /// The same order came again with other content.
+        ConflictingSubmission = "conflicting_submission",
+        /// Something of a cancelled order was shipped.
+        ShippedAfterCancel = "shipped_after_cancel",
+        /// A partner refused what we requested.
+        PartnerRefused = "partner_refused",
+        /// The partner cannot say whether a call took effect.
+        OutcomeUnknown = "outcome_unknown",
+        /// The order did not end by its deadline.
+        Overdue = "overdue",
+        /// The ERP has two documents of one kind for the order.
+        DuplicateDocument = "duplicate_document",
+    }
+}
+
+impl ReviewKind for OrderReview {
+    const ALL: &'static [Self] = Self::ALL;
+    const PARTNER_REFUSED: Self = Self::PartnerRefused;
+    const OUTCOME_UNKNOWN: Self = Self::OutcomeUnknown;
+
+    fn as_str(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn options(self) -> &'static [Choice] {
+        match self {
+            Self::Unpriceable | Self::PartnerRefused => &[Choice::Retry, Choice::Cancel, Choice::ResolvedManually],
+            Self::PriceDisagrees | Self::CreditRefused => &[Choice::Approve, Choice::Cancel],
+            Self::StockShort => &[Choice::Wait, Choice::ShipAvailable, Choice::Cancel],
+            Self::Unroutable | Self::FulfillmentRejected => &[Choice::RouteAgain, Choice::Cancel],
+            Self::OverShipped => &[Choice::Approve, Choice::Recall],
+            Self::ContentMismatch => &[Choice::Accept, Choice::Recall],
+            Self::ConflictingSubmission => &[Choice::Keep],
+            Self::ShippedAfterCancel => &[Choice::Recall, Choice::OfferReturn],
+            Self::OutcomeUnknown => &[Choice::Retry, Choice::ResolvedManually],
+            Self::DuplicateDocument => &[Choice::ResolvedManually],
+            Self::WithdrawalRefused | Self::Overdue => &[Choice::Acknowledge],
+        }
+    }
+
+    fn respond_within(self) -> Duration {
+        let hours = |n: u64| Duration::from_secs(n * 3_600);
+        match self {
+            Self::Unpriceable
+            | Self::PriceDisagrees
+            | Self::CreditRefused
+            | Self::Unroutable
+            | Self::FulfillmentRejected
+            | Self::WithdrawalRefused
+            | Self::OutcomeUnknown
+            | Self::PartnerRefused
+            | Self::ShippedAfterCancel => hours(4),
+            Self::StockShort
+            | Self::OverShipped
+            | Self::ContentMismatch
+            | Self::ConflictingSubmission
+            | Self::Overdue
+            | Self::DuplicateDocument => hours(24),
+        }
+    }
+}

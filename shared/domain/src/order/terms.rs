@@ -1,0 +1,61 @@
+//! Sub-machine: what was ordered. The first submission counts until an amendment replaces it; other submissions of the same
+//! order are compared with it and never change it.
+
+use std::collections::BTreeSet;
+
+use crate::ids::{LineNo, OrderId};
+use crate::order::event::{Amendment, Conflict, OrderEvent, OrderLine, Submission};
+
+/// What was ordered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Terms {
+    /// As submitted, or as amended last.
+    pub submission: Submission,
+    /// How often it was amended.
+    pub revision: u32,
+    /// The digests of every content that the order has had. A submission with one of them is a repetition.
+    pub digests: BTreeSet<String>,
+    /// Submissions that did not agree with the order.
+    pub conflicts: BTreeSet<Conflict>,
+}
+
+impl Terms {
+    pub(super) fn new(submission: Submission) -> Self {
+        let digests = BTreeSet::from([submission.digest.clone()]);
+        Self { submission, revision: 0, digests, conflicts: BTreeSet::new() }
+    }
+
+    /// The order's id.
+    pub fn order(&self) -> &OrderId {
+        &self.submission.ship_to.order
+    }
+
+    /// A line by its number.
+    pub fn line(&self, line: LineNo) -> Option<&OrderLine> {
+        self.submission.lines.iter().find(|ordered| ordered.line == line)
+    }
+
+    /// The same order again is nothing new; another content under its name is a conflict, recorded once.
+    pub(super) fn compare(&self, again: Submission) -> Vec<OrderEvent> {
+        let conflict = Conflict { source: again.source, external_id: again.external_id, digest: again.digest };
+        if self.digests.contains(&conflict.digest) || self.conflicts.contains(&conflict) {
+            return vec![];
+        }
+        vec![OrderEvent::SubmissionConflicted(conflict)]
+    }
+
+    /// Whether `amendment` would change nothing.
+    pub(super) fn says(&self, amendment: &Amendment) -> bool {
+        self.submission.lines == amendment.lines && self.submission.ship_to == amendment.ship_to
+    }
+
+    pub(super) fn amend(&mut self, amendment: &Amendment) {
+        self.revision = amendment.revision;
+        self.digests.insert(amendment.digest.clone());
+        self.submission.lines.clone_from(&amendment.lines);
+        self.submission.ship_to = amendment.ship_to.clone();
+        self.submission.destination = amendment.destination.clone();
+        // The customer was promised a total for the earlier content.
+        self.submission.expected = None;
+    }
+}
