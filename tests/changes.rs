@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossdock_tests::deployment::{Deployment, order_id};
 use crossdock_tests::promises::broken;
-use domain::order::{OrderState, Status};
+use domain::order::Status;
 use domain::review::{Choice, ReviewKind};
 use domain::{Fulfillment, Order, OrderId};
 use serde_json::{Value, json};
@@ -31,8 +31,8 @@ fn split() -> Value {
     order_of(&json!([line(1, "SKU-1-E", "2"), line(2, "SKU-2-W", "3")]))
 }
 
-fn known(deployment: &Deployment, id: &OrderId) -> Box<OrderState> {
-    let Order::Known(known) = deployment.fold(id) else { panic!("{id} was never submitted\n{deployment:?}") };
+fn known(deployment: &Deployment, id: &OrderId) -> Box<Order> {
+    let Some(known) = deployment.fold(id) else { panic!("{id} was never submitted\n{deployment:?}") };
     known
 }
 
@@ -98,9 +98,7 @@ fn b01_b04_what_stands_at_a_warehouse_with_other_content_is_given_to_nobody_else
     }
     deployment.order(order_of(&json!([line(1, "SKU-1-E", "2")])));
     deployment.run(Duration::from_secs(20));
-    let Fulfillment::Known(asked) = deployment.fold_fulfillment(&fulfillment.parse().unwrap()) else {
-        panic!("{deployment:?}")
-    };
+    let Some(asked) = deployment.fold_fulfillment(&fulfillment.parse().unwrap()) else { panic!("{deployment:?}") };
     let [why] = &asked.refused.values().collect::<Vec<_>>()[..] else { panic!("{asked:?}") };
     assert_eq!((why.code.as_str(), asked.accepted.len()), ("DUPLICATE_DIFFERS", 0));
     deployment.cancel(&id);
@@ -248,7 +246,7 @@ fn a_customer_over_the_limit_waits_for_somebody_and_goes_on_when_they_say_so() {
     deployment.run(A_DAY);
     let id = order_id("CRM-1");
     assert_eq!(known(&deployment, &id).status(), Status::CreditRefused, "{deployment:?}");
-    deployment.decide(&id, ReviewKind::CreditRefused, Choice::Approve);
+    deployment.decide(&id, OrderReview::CreditRefused, Choice::Approve);
     deployment.run(A_DAY);
     assert_eq!(known(&deployment, &id).status(), Status::Invoiced, "{deployment:?}");
     assert_kept(&deployment);

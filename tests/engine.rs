@@ -15,14 +15,11 @@ use domain::party::{Party, PartyRef};
 use domain::review::ReviewKind;
 use domain::{Effect, Fulfillment, FulfillmentCommand, Order, OrderCommand, OrderId, PartnerId, Rejection, Workflow};
 use engine::batch::{Parked, Queue, Record, Step, run, settle};
-use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
 use engine::inbound::{ChangeRequest, NewOrder};
-use engine::intake::{Submitted, submit};
 use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, events_of, execute};
 use engine::partner::{Attempt, CallFailure, Ready, Recipient};
 use engine::relay::{Bus, Entry, entries, publish};
-use engine::requests::{Answer, WorkKey, change};
 use engine::stores::{Due, DueItem, DuePage, Parties, Views};
 use engine::{Code, Context, EventEnvelope, Failure, Journal, Outcome, Wait};
 use futures::FutureExt;
@@ -32,6 +29,9 @@ use serde_json::json;
 use testkit::memory::{
     Chaos, Fault, MemoryBus, MemoryDue, MemoryJournal, MemoryParties, MemoryQueue, MemoryViews, Script,
 };
+use usecases::change::{Answer, WorkKey, change};
+use usecases::submission::{Submitted, submit};
+use usecases::work::OrderWork;
 
 /// Nothing here waits: what is not done at its first poll was killed.
 fn now<F: Future>(future: F) -> F::Output {
@@ -275,7 +275,9 @@ fn an_intent_is_committed_before_the_effect_with_a_key_of_the_work() {
     let journal = priced();
     let claim = mine(claiming(&journal, 1));
     assert_eq!(claim.attempt(), Attempt::First);
-    let started = order(&journal).state.open_effects()[&Effect::Allocate { part: 1 }].started().clone();
+    let started = order(&journal).state.open_effects()[&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST }]
+        .started()
+        .clone();
     assert_eq!(started.key, format!("allocate/{}", order_id()));
     assert_eq!((started.of_version, started.until, started.attempt), (2, at(2), 1));
 }
@@ -284,13 +286,18 @@ fn an_intent_is_committed_before_the_effect_with_a_key_of_the_work() {
 fn a_held_claim_defers_until_it_lapses_and_is_then_repeated_with_the_same_key() {
     let journal = priced();
     let first = mine(claiming(&journal, 1));
-    let key = order(&journal).state.open_effects()[&Effect::Allocate { part: 1 }].started().key.clone();
+    let key = order(&journal).state.open_effects()[&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST }]
+        .started()
+        .key
+        .clone();
     let Err(Failure::Deferred { until, why: Wait::Claimed }) = claiming(&journal, 1) else { panic!("it is held") };
     assert_eq!(until, at(2));
     drop(first);
     let second = mine(claiming(&journal, 2));
     assert!(matches!(second.attempt(), Attempt::Repeat { .. }));
-    let started = order(&journal).state.open_effects()[&Effect::Allocate { part: 1 }].started().clone();
+    let started = order(&journal).state.open_effects()[&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST }]
+        .started()
+        .clone();
     assert_eq!((started.key, started.attempt), (key, 2));
 }
 
@@ -312,8 +319,8 @@ fn a_refusal_is_recorded_reviewed_and_not_sent_again() {
     let refused = settled(mine(claiming(&journal, 1)), &journal, 1, no);
     assert!(matches!(refused, Ok(Outcome::Rejected(_))));
     assert!(matches!(claiming(&journal, 1), Ok(Claimed::Nothing)));
-    let reviews = order(&journal).state.known().unwrap().reviews();
-    assert_eq!(reviews[0].kind, ReviewKind::PartnerRefused);
+    let reviews = order(&journal).state.as_ref().unwrap().reviews();
+    assert_eq!(reviews[0].kind, OrderReview::PartnerRefused);
 }
 
 #[test]
@@ -446,7 +453,7 @@ fn b02_an_stale_attempts_answer_under_another_number_is_kept_and_reviewed() {
     let second = mine(claiming(&journal, 2));
     assert_eq!(settled(second, &journal, 2, Ok(stock("AL-2"))), Ok(Outcome::Applied));
     assert_eq!(settled(first, &journal, 3, Ok(stock("AL-1"))), Ok(Outcome::Applied));
-    assert_eq!(order(&journal).state.known().unwrap().reviews()[0].kind, ReviewKind::DuplicateDocument);
+    assert_eq!(order(&journal).state.as_ref().unwrap().reviews()[0].kind, OrderReview::DuplicateDocument);
 }
 
 #[test]
@@ -837,8 +844,8 @@ fn a03_b27_the_same_purchase_order_under_another_name_is_the_same_order_and_anot
     assert_eq!(client.journal.streams(), [format!("order/{}", order_of("1"))]);
     let order: Stream<Order> = now(Stream::load(&client.journal, &order_of("1"), &context("tests", 0))).unwrap();
     assert_eq!(order.version, 2);
-    assert_eq!(order.state.known().unwrap().reviews()[0].kind, ReviewKind::ConflictingSubmission);
-    assert!(matches!(order.state.known().unwrap().stage, Stage::Submitted));
+    assert_eq!(order.state.as_ref().unwrap().reviews()[0].kind, OrderReview::ConflictingSubmission);
+    assert!(matches!(order.state.as_ref().unwrap().stage, Stage::Submitted));
 }
 
 #[test]
@@ -862,7 +869,7 @@ fn an_order_never_goes_to_the_address_of_another_content_that_came_at_the_same_t
     assert!(first.is_none());
     assert_eq!(client.submit("b", new_order("1", "PO-1", "y"), None).1, Submitted::Created);
     let order: Stream<Order> = now(Stream::load(&client.journal, &order_of("1"), &cx)).unwrap();
-    let receiver = now(client.parties.fetch(&order.state.known().unwrap().submission.ship_to)).unwrap();
+    let receiver = now(client.parties.fetch(&order.state.as_ref().unwrap().submission.ship_to)).unwrap();
     assert_eq!(receiver, Some(party("y")));
 }
 
@@ -884,7 +891,7 @@ fn a_price_that_fits_no_line_is_a_decision_and_the_step_is_done() {
     silent.lines.clear();
     assert_eq!(commit(&journal, "submit", OrderCommand::Submit(submission(&[10]))), Ok(Outcome::Applied));
     assert_eq!(commit(&journal, "price", OrderCommand::RecordQuote(silent)), Ok(Outcome::Applied));
-    assert_eq!(order(&journal).state.known().unwrap().reviews()[0].kind, ReviewKind::Unpriceable);
+    assert_eq!(order(&journal).state.as_ref().unwrap().reviews()[0].kind, OrderReview::Unpriceable);
 }
 
 // ---- Worklists
@@ -902,7 +909,7 @@ fn c08_a_fulfillments_own_decision_stands_on_the_worklist_until_it_is_settled() 
         now(views.list("review/open", 9, None)).unwrap().rows
     };
     let lines = [samples::line_quantity(1, 3)];
-    let open = FulfillmentCommand::Open(samples::opened(&lines), samples::started(Effect::RequestFulfillment, 1));
+    let open = FulfillmentCommand::Open(samples::opened(&lines), samples::started(FulfillmentEffect::Request, 1));
     assert_eq!(record("open", open), vec![]);
     let waiting = record("left", samples::milestone("P-1", 2, MilestoneKind::PickedUp));
     assert_eq!(waiting.len(), 1, "it left, and nobody said what is in it");

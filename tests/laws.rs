@@ -336,7 +336,7 @@ proptest! {
         let progress = known.progress(1).unwrap();
         let (posted, shipped) = (kits_posted(&state), kits_shipped(&state));
         let reviews = known.reviews();
-        let differs = reviews.iter().any(|review| review.kind == ReviewKind::PostingMismatch);
+        let differs = reviews.iter().any(|review| review.kind == FulfillmentReview::PostingMismatch);
         prop_assert!(!progress.goods_issued || posted == shipped, "{posted} posted, {shipped} left");
         prop_assert!(posted == shipped || differs, "{posted} posted, {shipped} left, {reviews:?}");
     }
@@ -427,7 +427,7 @@ fn post(state: Fulfillment, asked: &mut Vec<GoodsIssued>) -> Fulfillment {
         assert!(asked.contains(&issued), "a repeat asks for something else: {issued:?}");
         return state;
     }
-    let effect = Effect::PostGoodsIssue { package: issued.package.clone() };
+    let effect = FulfillmentEffect::PostGoodsIssue { package: issued.package.clone() };
     asked.push(issued);
     apply(state, FulfillmentCommand::Announce(started(effect, 1)))
 }
@@ -583,7 +583,7 @@ fn credit_and_stock_end_the_same_in_any_order_and_number() {
         OrderCommand::RecordAllocation(stock()),
         OrderCommand::RecordCreditApproved(approved()),
     ];
-    let priced = || play(Order::default(), to_release(&[10, 5]).into_iter().take(2));
+    let priced = || begin::<Order>(to_release(&[10, 5]).into_iter().take(2));
     let first = play(priced(), words.clone());
     assert!(first.sales_order(at(0)).is_some());
     for words in permutations(&words) {
@@ -647,15 +647,15 @@ proptest! {
 
 fn effect() -> impl Strategy<Value = Effect> {
     select(vec![
-        Effect::Allocate { part: 1 },
-        Effect::Allocate { part: 2 },
-        Effect::Deallocate { part: 1 },
-        Effect::CreateSalesOrder,
-        Effect::CancelSalesOrder,
-        Effect::Invoice,
-        Effect::RequestFulfillment,
-        Effect::WithdrawFulfillment,
-        Effect::PostGoodsIssue { package: id("P-1") },
+        OrderEffect::Allocate { allocation_no: AllocationNo::FIRST },
+        OrderEffect::Allocate { allocation_no: AllocationNo::new(2) },
+        OrderEffect::Deallocate { allocation_no: AllocationNo::FIRST },
+        OrderEffect::CreateSalesOrder,
+        OrderEffect::CancelSalesOrder,
+        OrderEffect::Invoice,
+        FulfillmentEffect::Request,
+        FulfillmentEffect::Withdraw,
+        FulfillmentEffect::PostGoodsIssue { package: id("P-1") },
     ])
 }
 
@@ -708,7 +708,7 @@ fn order_command() -> impl Strategy<Value = OrderCommand> {
         1 => (1..=3u32).prop_map(|n| OrderCommand::Reassign(fulfillment_id(n))),
         1 => Just(OrderCommand::ExpireCredit(CreditExpired { valid_until: at(60) })),
         1 => (1..=2u32).prop_map(|n| OrderCommand::RecordStock(StockArrived { lines: vec![line_quantity(n, 3)] })),
-        1 => (1..=3u32).prop_map(|part| OrderCommand::RecordDeallocated(Deallocated { part })),
+        1 => (1..=3u32).prop_map(|part| OrderCommand::RecordDeallocated(Deallocated { allocation_no })),
         1 => Just(OrderCommand::RecordSalesOrderCancelled(SalesOrderCancelled { sales_order: Some(id("SO-1")) })),
         2 => (select(ReviewKind::ALL), select(Choice::ALL), select(vec!["UNKNOWN_SKU: no", "over the limit"])).prop_map(
             |(kind, choice, reason)| {
@@ -732,7 +732,7 @@ fn fulfillment_command() -> impl Strategy<Value = FulfillmentCommand> {
         _more => FulfillmentCommand::RecordEffectRejected(refused(effect, "NO")),
     });
     let again = (assigned(), 1..4u32)
-        .prop_map(|(opened, attempt)| FulfillmentCommand::Open(opened, started(Effect::RequestFulfillment, attempt)));
+        .prop_map(|(opened, attempt)| FulfillmentCommand::Open(opened, started(FulfillmentEffect::Request, attempt)));
     let give_up = assigned().prop_map(FulfillmentCommand::CloseNotSent);
     let one = prop_oneof![16 => fact(), 4 => book, 2 => again, 1 => give_up];
     one.prop_recursive(2, 8, 4, |inner| proptest::collection::vec(inner, 0..4).prop_map(FulfillmentCommand::RecordAll))
@@ -832,10 +832,10 @@ proptest! {
         steps in 0..=5usize,
         commands in proptest::collection::vec(order_command(), 1..40),
     ) {
-        let mut order = play(Order::default(), to_release(&[10, 5]).into_iter().take(steps));
+        let mut order = begin::<Order>(to_release(&[10, 5]).into_iter().take(steps));
         for command in commands {
             let Ok(events) = order.decide(command.clone()) else {
-                prop_assert_eq!(&order, &Order::Absent, "a submitted order refuses nothing without a record of it");
+                prop_assert_eq!(&order, &None, "a submitted order refuses nothing without a record of it");
                 continue;
             };
             reads_back(&events)?;
@@ -857,7 +857,7 @@ proptest! {
         let mut state = Fulfillment::default();
         for (command, pick) in commands {
             let Ok(events) = state.decide(command.clone()) else {
-                prop_assert_eq!(&state, &Fulfillment::Absent, "an opened fulfillment refuses nothing");
+                prop_assert_eq!(&state, &None, "an opened fulfillment refuses nothing");
                 continue;
             };
             reads_back(&events)?;
@@ -867,7 +867,7 @@ proptest! {
             }
             if let Some(known) = state.known() {
                 drop((seen(&state), state.request(&known.opened)));
-                let asking = known.open_effects.contains_key(&Effect::WithdrawFulfillment);
+                let asking = known.open_effects.contains_key(&FulfillmentEffect::Withdraw);
                 prop_assert!(!asking || state.withdrawal().is_some(), "announced, and never to be answered: {:?}", known);
                 for package in known.packages.keys() {
                     drop(state.goods_issue(package));
@@ -906,7 +906,7 @@ proptest! {
         let sources: Vec<[(&str, u32); 2]> = stock.iter().map(|(east, west, _)| [("EAST", *east), ("WEST", *west)]).collect();
         let lines: Vec<samples::LineStock<'_>> =
             (1..).zip(&sources).zip(&stock).map(|((n, sources), (_, _, short))| (n, &sources[..], *short)).collect();
-        let order = play(Order::default(), to_release(&[10, 5]).into_iter().take(3).chain([
+        let order = begin::<Order>(to_release(&[10, 5]).into_iter().take(3).chain([
             OrderCommand::RecordAllocation(allocation("AL-1", &lines)),
             OrderCommand::RecordRelease(released("SO-1")),
         ]));

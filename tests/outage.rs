@@ -138,7 +138,7 @@ fn outage(name: &str, fault: Fault) {
             .map(domain::fulfillment::FulfillmentState::reviews)
             .unwrap_or_default();
         assert!(
-            reviews.iter().any(|review| review.kind == ReviewKind::Late),
+            reviews.iter().any(|review| review.kind == FulfillmentReview::Late),
             "{fulfillment} waits, and nobody is told"
         );
     }

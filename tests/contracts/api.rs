@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use domain::order::Status;
 use domain::review::{Choice, Review, ReviewKind};
 use domain::{Fulfillment, Order};
-use engine::view::{self, OpenReview, TimedFold};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use views::{self, OpenReview, TimedFold};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::repository::{files, read};
@@ -134,7 +134,7 @@ fn what_the_api_answers_is_what_it_describes() {
     let fulfillments = story::fulfillments();
     let fulfillments = fulfillments.iter().filter_map(|commits| TimedFold::<Fulfillment>::of(commits, now).unwrap());
     let fulfillments: Vec<TimedFold<Fulfillment>> = fulfillments.collect();
-    assert_eq!(order.state.known().map(|known| known.status()), Some(Status::Invoiced), "the story ends well");
+    assert_eq!(order.state.as_ref().map(|known| known.status()), Some(Status::Invoiced), "the story ends well");
     let detail = serde_json::to_value(view::detail(&order, &fulfillments)).unwrap();
     assert_eq!(detail["fulfillments"][0]["packages"][0]["status"], "delivered");
     valid(&schema("Order"), &detail, "an order");

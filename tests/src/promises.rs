@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use domain::order::{OrderState, Status};
+use domain::order::Status;
 use domain::review::{Choice, Decision};
 use domain::{Fulfillment, FulfillmentId, LineNo, Order};
 use rust_decimal::Decimal;
@@ -71,10 +71,10 @@ pub fn broken_after(deployment: &Deployment, weather: &Weather<'_>) -> Vec<Strin
 }
 
 /// Every order that was submitted.
-fn all(deployment: &Deployment) -> impl Iterator<Item = Box<OrderState>> {
+fn all(deployment: &Deployment) -> impl Iterator<Item = Box<Order>> {
     deployment.orders().into_iter().filter_map(|id| match deployment.fold(&id) {
-        Order::Known(known) => Some(known),
-        Order::Absent => None,
+        Some(known) => Some(known),
+        None => None,
     })
 }
 
@@ -172,12 +172,12 @@ fn announced(deployment: &Deployment) -> Vec<String> {
 fn unanswered(deployment: &Deployment) -> Vec<String> {
     let mut broken = Vec::new();
     for id in deployment.orders() {
-        let Order::Known(known) = deployment.fold(&id) else { continue };
+        let Some(known) = deployment.fold(&id) else { continue };
         broken.extend(
             known.open_effects.keys().map(|effect| format!("P1: {id}: {effect:?} was announced and not answered")),
         );
         for fulfillment in known.assignments.keys() {
-            if let Fulfillment::Known(known) = deployment.fold_fulfillment(fulfillment) {
+            if let Some(known) = deployment.fold_fulfillment(fulfillment) {
                 let open = known.open_effects.keys();
                 broken
                     .extend(open.map(|effect| format!("P1: {fulfillment}: {effect:?} was announced and not answered")));
@@ -188,7 +188,7 @@ fn unanswered(deployment: &Deployment) -> Vec<String> {
 }
 
 /// The CRM shows what the journal says. It knows an order that it did not send by our name for it.
-fn shown(deployment: &Deployment, order: &OrderState) -> Option<String> {
+fn shown(deployment: &Deployment, order: &Order) -> Option<String> {
     let status = order.status().as_str();
     let own = order.id().to_string();
     let is_its_own = order.submission.source.as_str() != CLIENT;
@@ -198,7 +198,7 @@ fn shown(deployment: &Deployment, order: &OrderState) -> Option<String> {
 }
 
 /// P5: what left the warehouses' floors is what the journal says was shipped, and what the ERP took out of its stock.
-fn moved(deployment: &Deployment, order: &OrderState) -> Vec<String> {
+fn moved(deployment: &Deployment, order: &Order) -> Vec<String> {
     let mut broken = Vec::new();
     let issued = deployment.state("acme-erp")["goods_issues"].clone();
     for (fulfillment, assignment) in &order.assignments {
@@ -276,7 +276,7 @@ fn quantities(lines: &Value) -> BTreeMap<LineNo, Decimal> {
     sums
 }
 
-fn shipped_by_order(order: &OrderState, fulfillment: &FulfillmentId) -> BTreeMap<LineNo, Decimal> {
+fn shipped_by_order(order: &Order, fulfillment: &FulfillmentId) -> BTreeMap<LineNo, Decimal> {
     let shipped = order.progress.get(fulfillment).into_iter().flat_map(|progress| &progress.shipped);
     shipped.map(|(line, quantity)| (*line, quantity.amount())).collect()
 }
@@ -352,14 +352,13 @@ fn nothing_lost(deployment: &Deployment) -> Vec<String> {
         let id = order_id(order);
         match deployment.fold(&id) {
             // Its purchase order may have come by the API before.
-            Order::Absent
-                if parked.is_empty()
-                    && !all(deployment).any(|it| sent_as(deployment, order) == it.submission.customer_po.as_str()) =>
+            None if parked.is_empty()
+                && !all(deployment).any(|it| sent_as(deployment, order) == it.submission.customer_po.as_str()) =>
             {
                 broken.push(format!("P1: {order} was never submitted"));
             }
-            Order::Absent => {}
-            Order::Known(known) => {
+            None => {}
+            Some(known) => {
                 let fulfillment_waits = known.assignments.keys().any(|fulfillment| {
                     deployment
                         .fold_fulfillment(fulfillment)
@@ -385,7 +384,7 @@ fn sent_as(deployment: &Deployment, order: &str) -> String {
 }
 
 /// P5: every line adds up.
-fn conserved(order: &OrderState) -> Vec<String> {
+fn conserved(order: &Order) -> Vec<String> {
     let mut broken = Vec::new();
     for l in order.line_quantities() {
         let has = l.ordered.amount() + l.over.amount();
@@ -399,7 +398,7 @@ fn conserved(order: &OrderState) -> Vec<String> {
 }
 
 /// What a partner made, the journal knows; what the journal knows, a partner made.
-fn agrees_with_ledgers(deployment: &Deployment, order: &OrderState) -> Vec<String> {
+fn agrees_with_ledgers(deployment: &Deployment, order: &Order) -> Vec<String> {
     let mut broken = Vec::new();
     let id = order.id().to_string();
     let made = |partner: &str, kind: &str, reference: &str| -> usize {
@@ -420,20 +419,20 @@ fn agrees_with_ledgers(deployment: &Deployment, order: &OrderState) -> Vec<Strin
     let allocating = order
         .open_effects
         .keys()
-        .any(|effect| matches!(effect, domain::Effect::Allocate { .. } | domain::Effect::Deallocate { .. }));
+        .any(|effect| matches!(effect, domain::OrderEffect::Allocate { .. } | domain::OrderEffect::Deallocate { .. }));
     compare("allocation", order.allocations.len(), has("acme-erp", "allocation", &id), allocating);
     let sold = usize::from(order.sales_order().is_some());
-    compare("sales order", sold, has("acme-erp", "sales_order", &id), open(&domain::Effect::CreateSalesOrder));
+    compare("sales order", sold, has("acme-erp", "sales_order", &id), open(&domain::OrderEffect::CreateSalesOrder));
     let invoiced = usize::from(order.invoice().is_some());
-    compare("invoice", invoiced, has("acme-erp", "invoice", &id), open(&domain::Effect::Invoice));
+    compare("invoice", invoiced, has("acme-erp", "invoice", &id), open(&domain::OrderEffect::Invoice));
     for (fulfillment_id, assignment) in &order.assignments {
-        let Fulfillment::Known(fulfillment) = deployment.fold_fulfillment(fulfillment_id) else { continue };
+        let Some(fulfillment) = deployment.fold_fulfillment(fulfillment_id) else { continue };
         let accepted = fulfillment.references().count();
         let asked = has(assignment.warehouse.as_str(), "fulfillment", &fulfillment_id.to_string());
-        let open = fulfillment.open_effects.contains_key(&domain::Effect::RequestFulfillment);
+        let open = fulfillment.open_effects.contains_key(&domain::FulfillmentEffect::Request);
         compare("fulfillment", accepted, asked, open);
         for package in fulfillment.packages.keys() {
-            let effect = domain::Effect::PostGoodsIssue { package: package.clone() };
+            let effect = domain::FulfillmentEffect::PostGoodsIssue { package: package.clone() };
             let posted = usize::from(fulfillment.goods_issues.contains_key(package));
             let issued = has("acme-erp", "goods_issue", &format!("{fulfillment_id}/{package}"));
             compare("goods issue", posted, issued, fulfillment.open_effects.contains_key(&effect));
@@ -446,7 +445,7 @@ fn agrees_with_ledgers(deployment: &Deployment, order: &OrderState) -> Vec<Strin
 pub fn statuses(deployment: &Deployment) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for id in deployment.orders() {
-        if let Order::Known(known) = deployment.fold(&id) {
+        if let Some(known) = deployment.fold(&id) {
             *counts.entry(known.status().as_str()).or_default() += 1;
         }
     }

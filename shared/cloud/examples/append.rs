@@ -1,9 +1,9 @@
 //! The smallest step: every message becomes one conditional put. For measuring what a function costs before its own work.
 
 use cloud::Exit;
-use engine::context::OrderWork;
 use engine::journal::{Append, Commit, Journal};
 use engine::{Context, Failure, Outcome};
+use usecases::work::OrderWork;
 
 struct Ports<J> {
     journal: J,

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use engine::journal::{Append, Commit, CreateOutcome, Journal, NewStream};
-use engine::{Code, Failure};
+use engine::{Cause, Code, Failure};
 
 use crate::due;
 use crate::errors::{entry_failure, failure};
@@ -201,7 +201,7 @@ fn item_of(commit: &Commit, write: &str) -> Item {
     item([
         ("stream", Some(text(&commit.stream))),
         ("version", Some(number(commit.version))),
-        ("cause", Some(text(&commit.cause))),
+        ("cause", Some(text(commit.cause.as_str()))),
         ("correlation_id", Some(text(&commit.correlation))),
         ("actor", Some(text(&commit.actor))),
         ("at", Some(text(commit.at.to_string()))),
@@ -217,7 +217,7 @@ fn commit_of(item: Item) -> Result<Commit, Failure> {
     Ok(Commit {
         stream: item.text("stream")?,
         version: item.number("version")?,
-        cause: item.text("cause")?,
+        cause: Cause::stored(item.text("cause")?),
         correlation: item.text("correlation_id")?,
         actor: item.text("actor")?,
         at: item.time("at")?,
@@ -245,7 +245,7 @@ mod tests {
         Commit {
             stream: "order/ord_1".to_owned(),
             version,
-            cause: "order-price/price".to_owned(),
+            cause: Cause::new("order-price", "price"),
             correlation: "c-1".to_owned(),
             actor: "order-price".to_owned(),
             at: Timestamp::UNIX_EPOCH,

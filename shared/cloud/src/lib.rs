@@ -4,7 +4,8 @@
 //!
 //! ```no_run
 //! # mod fulfillment_rollup {
-//! #     use engine::{Context, Failure, Journal, Outcome, context::FulfillmentWork};
+//! #     use engine::{Context, Failure, Journal, Outcome};
+//! #     use usecases::work::FulfillmentWork;
 //! #     pub struct Ports<J> { pub journal: J }
 //! #     pub async fn handle(_: &Ports<impl Journal>, _: FulfillmentWork, _: &Context) -> Result<Outcome, Failure> {
 //! #         Ok(Outcome::Applied)

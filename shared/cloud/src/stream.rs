@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, Role};
-use engine::{Code, Commit, Context, Failure};
+use engine::{Cause, Code, Commit, Context, Failure};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -311,7 +311,7 @@ impl Image for Commit {
             version: parse(what, "version", &stored.version.n)?,
             at: parse(what, "at", &stored.at.s)?,
             stream: stored.stream.s,
-            cause: stored.cause.s,
+            cause: Cause::stored(stored.cause.s),
             correlation: stored.correlation_id.s,
             actor: stored.actor.s,
             traceparent: stored.traceparent.map(|text| text.s),

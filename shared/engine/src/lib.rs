@@ -1,26 +1,18 @@
-//! How a step runs: the ports that it may touch, the journal that it commits to, the claim that it makes before it acts,
-//! and what becomes of a message when the step is done or is not.
+//! How a step runs, and the ports that it may touch. Nothing here names a workflow's rules, AWS, or a partner's wire format.
 //!
-//! Nothing here names AWS or a partner's wire format. `cloud` implements the ports on AWS, `partners` on partners' HTTP,
-//! `testkit` in memory; one suite per port holds them to the same promises.
+//! - [`run`]: the journal that a step commits to, the claim that it makes before it acts, how it ends and what happens to its
+//!   message then.
+//! - [`ports`]: what a step may touch. `cloud` implements the ports on AWS, `partners` over partners' HTTP, `testkit` in
+//!   memory; one suite per port holds them to the same promises.
+//! - [`http`]: requests and answers of the API.
 
-pub mod batch;
-pub mod context;
-pub mod delivery;
-pub mod effect;
-pub mod failure;
 pub mod http;
-pub mod inbound;
-pub mod intake;
-pub mod journal;
-pub mod partner;
-pub mod partner_health;
-pub mod redact;
-pub mod relay;
-pub mod requests;
-pub mod stores;
-pub mod view;
+pub mod ports;
+pub mod run;
 
-pub use context::{Clock, Context, EventEnvelope, Work};
-pub use failure::{Code, Failure, Outcome, Wait};
-pub use journal::{Commit, Journal, Stream};
+pub use ports::{delivery, inbound, partner, partner_health, stores};
+pub use run::cause::{Cause, RequestCause};
+pub use run::context::{Clock, Context, EventEnvelope, Work};
+pub use run::failure::{Code, Failure, Outcome, Wait};
+pub use run::journal::{Commit, Journal, Stream};
+pub use run::{batch, context, effect, failure, journal, redact, relay};

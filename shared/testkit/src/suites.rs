@@ -6,7 +6,7 @@ use domain::OrderId;
 use engine::journal::{Append, CreateOutcome, NewStream};
 use engine::partner_health::{CallOutcome, Limits, PartnerHealth, PartnerHealthStore, Permit};
 use engine::stores::{Deliveries, Due, DueItem, Parties, ViewRow, Views};
-use engine::{Commit, Journal};
+use engine::{Cause, Commit, Journal};
 use futures::future::join_all;
 use jiff::Timestamp;
 
@@ -26,7 +26,7 @@ fn commit(stream: &str, version: u64, mark: &str) -> Commit {
     Commit {
         stream: stream.to_owned(),
         version,
-        cause: format!("suite/{mark}"),
+        cause: Cause::new("suite", mark),
         correlation: "c-1".to_owned(),
         actor: "suite".to_owned(),
         at: at(),
@@ -115,7 +115,11 @@ pub async fn journal_race(journal: &impl Journal) {
     let read = journal.read(&stream).await.unwrap();
     assert_eq!(read.len(), 1);
     let winner = all.iter().position(|append| *append == Append::Committed).unwrap();
-    assert_eq!(read.first().unwrap().cause, format!("suite/{winner}"), "what was written is the winner's");
+    assert_eq!(
+        read.first().unwrap().cause,
+        Cause::new("suite", &winner.to_string()),
+        "what was written is the winner's"
+    );
 }
 
 /// The delivery store's promises.

@@ -12,8 +12,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use domain::fulfillment::{FulfillmentRequest, GoodsIssue, Inquiry, MilestoneKind, Withdrawal};
 use domain::order::{
-    AllocationRequest, CreditQuery, CrmUpdate, Deallocation, InvoiceRequest, LinePrice, LineQuantity, OrderLine,
-    PriceQuery, SalesOrder, SalesOrderCancellation, ServiceLevel, Status, StockQuery,
+    AllocationNo, AllocationRequest, CreditQuery, CrmUpdate, Deallocation, InvoiceRequest, LinePrice, LineQuantity,
+    OrderLine, PriceQuery, SalesOrder, SalesOrderCancellation, ServiceLevel, Status, StockQuery,
 };
 use domain::party::{Destination, Party, PartyRef};
 use domain::{DocumentNumber, FulfillmentCommand as Command, LineNo, OrderId, Quantity};
@@ -265,7 +265,7 @@ async fn an_orders_whole_conversation_is_understood_on_both_sides() {
     assert!(matches!(partners.credit(&cx, &credit).await.unwrap(), CreditAnswer::Approved(_)));
     let poor = CreditQuery { customer: "C-POOR".parse().unwrap(), ..credit };
     assert!(matches!(partners.credit(&cx, &poor).await.unwrap(), CreditAnswer::Refused(_)));
-    let request = AllocationRequest { order: order.clone(), part: 1, lines: lines() };
+    let request = AllocationRequest { order: order.clone(), allocation_no: AllocationNo::new(1), lines: lines() };
     let allocation = partners.allocate(&cx, &request, Attempt::First).await.unwrap();
     assert!(allocation.lines.iter().all(|line| line.short.is_zero() && !line.sources.is_empty()));
     let released = partners.create_sales_order(&cx, &sales_order, Attempt::First).await.unwrap();
@@ -340,7 +340,8 @@ async fn write(partners: &Adapters, operation: &str, order: &OrderId, attempt: A
     let cx = cx();
     match operation {
         "allocation.create" => {
-            let request = AllocationRequest { order: order.clone(), part: 1, lines: lines() };
+            let request =
+                AllocationRequest { order: order.clone(), allocation_no: AllocationNo::new(1), lines: lines() };
             partners.allocate(&cx, &request, attempt).await.map(|made| made.number.to_string())
         }
         "sales_order.create" => {
@@ -477,7 +478,7 @@ async fn undo(
     let (cx, order) = (cx(), order.clone());
     match write {
         "allocation.create" => {
-            let release = Deallocation { order, part: 1, sent_until: None };
+            let release = Deallocation { order, allocation_no: AllocationNo::new(1), sent_until: None };
             partners.deallocate(&cx, &release, attempt).await.map(|()| None)
         }
         "sales_order.create" => {

@@ -7,9 +7,9 @@
 use domain::order::Status;
 use engine::http::{Problem, Request, Response};
 use engine::stores::Views;
-use engine::view::Summary;
 use engine::{Context, Failure};
 use serde_json::json;
+use views::order::Summary;
 
 /// All that this function may touch.
 #[derive(Debug)]

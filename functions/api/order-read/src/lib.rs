@@ -7,10 +7,10 @@
 use domain::{Fulfillment, Order, OrderId};
 use engine::http::{Problem, Request, Response};
 use engine::journal::stream_name;
-use engine::view::TimedFold;
-use engine::{Commit, Context, Failure, Journal, view};
+use engine::{Commit, Context, Failure, Journal};
 use futures::future::try_join_all;
 use serde_json::json;
+use views::TimedFold;
 
 /// All that this function may touch.
 #[derive(Debug)]
@@ -35,15 +35,14 @@ pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context)
     let Some(order) = TimedFold::<Order>::of(&commits, cx.now)? else {
         return Ok(Problem::new(404, "ORDER_UNKNOWN", "There is no such order").into());
     };
-    let names = order.state.known().map(|known| known.assignments.keys().cloned().collect::<Vec<_>>());
-    let names = names.unwrap_or_default();
+    let ids = order.state.fulfillments.assignments.keys();
     let fulfillments: Vec<Vec<Commit>> =
-        try_join_all(names.iter().map(async |id| ports.journal.read(&stream_name::<Fulfillment>(id)).await)).await?;
+        try_join_all(ids.map(async |id| ports.journal.read(&stream_name::<Fulfillment>(id)).await)).await?;
     if request.path.ends_with("/timeline") {
-        let entries = view::timeline(&commits, &fulfillments, cx.now)?;
+        let entries = views::order::timeline(&commits, &fulfillments, cx.now)?;
         return Ok(Response::json(200, &json!({ "order": id, "version": order.version, "entries": entries })));
     }
     let folded = fulfillments.iter().filter_map(|commits| TimedFold::of(commits, cx.now).transpose());
     let folded = folded.collect::<Result<Vec<TimedFold<Fulfillment>>, Failure>>()?;
-    Ok(Response::json(200, &view::detail(&order, &folded)))
+    Ok(Response::json(200, &views::order::detail(&order, &folded)))
 }

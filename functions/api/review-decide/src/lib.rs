@@ -7,12 +7,12 @@
 //! - Fails: 400/422 (not a decision), 403, 404 (no such review), 409 (not open any more, not offered, or the key belongs to another decision).
 
 use domain::review::{Choice, Decision, ReviewKind};
-use domain::{FulfillmentId, OrderId};
+use domain::{Fulfillment, FulfillmentCommand, Order, OrderCommand, Workflow};
 use engine::http::{Offence, Problem, Request, Response};
-use engine::requests::{self, Answer, WorkKey};
 use engine::{Context, Failure, Journal};
 use serde::Deserialize;
 use serde_json::json;
+use usecases::change::{self, Answer, WorkKey};
 
 /// All that this function may touch.
 #[derive(Debug)]
@@ -36,49 +36,52 @@ const LONGEST_NOTE: usize = 500;
 /// # Errors
 /// The store's: the client is told to try again with the same key.
 pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context) -> Result<Response, Failure> {
-    let parsed = request.allow("reviews:decide").and_then(|()| {
-        let (subject, decision) = decision(&request)?;
-        let says = [&decision.review, decision.choice.as_str(), &decision.note];
-        Ok((WorkKey::of_client(&request.client, request.idempotency_key()?, &says), (subject, decision)))
-    });
-    let (key, (stream, decision)) = match parsed {
-        Ok(parsed) => parsed,
-        Err(problem) => return Ok(problem.into()),
+    if let Err(problem) = request.allow("reviews:decide") {
+        return Ok(problem.into());
+    }
+    let Some((stream, review)) = request.variable("id").split_once('.') else { return Ok(no_such_review().into()) };
+    let answered = match (stream.parse(), stream.parse()) {
+        (Ok(order), _) => decide::<Order>(ports, &order, review, &request, cx, OrderCommand::Decide).await?,
+        (Err(_), Ok(fulfillment)) => {
+            decide::<Fulfillment>(ports, &fulfillment, review, &request, cx, FulfillmentCommand::Decide).await?
+        }
+        (Err(_), Err(_)) => Err(no_such_review()),
     };
-    let answer = match stream {
-        Subject::Order(id) => requests::decide_order(&ports.journal, cx, &id, &key, decision).await?,
-        Subject::LineQuantity(id) => requests::decide_fulfillment(&ports.journal, cx, &id, &key, decision).await?,
-    };
-    Ok(match answer {
-        Answer::Accepted => Response::json(202, &json!({ "correlation_id": cx.correlation })),
-        Answer::Refused(why) => Problem::new(409, why.code, "This cannot be decided so").detail(why.reason).into(),
-        Answer::Unknown => no_such_review().into(),
+    Ok(match answered {
+        Ok(Answer::Accepted) => Response::json(202, &json!({ "correlation_id": cx.correlation })),
+        Ok(Answer::Refused(why)) => Problem::new(409, why.code, "This cannot be decided so").detail(why.reason).into(),
+        Ok(Answer::Unknown) => no_such_review().into(),
+        Err(problem) => problem.into(),
     })
 }
 
-/// Whose review it is.
-enum Subject {
-    Order(OrderId),
-    LineQuantity(FulfillmentId),
+/// Decides a review of the stream `id`; the outer error is the store's, the inner one the client's.
+async fn decide<W: Workflow>(
+    ports: &Ports<impl Journal>,
+    id: &W::Id,
+    review: &str,
+    request: &Request,
+    cx: &Context,
+    command: impl FnOnce(Decision<W::Review>) -> W::Command,
+) -> Result<Result<Answer, Problem>, Failure> {
+    let parsed = decision::<W::Review>(review, request).and_then(|decision| {
+        let payload = [&decision.review, decision.choice.as_str(), &decision.note];
+        Ok((WorkKey::of_client(&request.client, request.idempotency_key()?, &payload), decision))
+    });
+    match parsed {
+        Ok((key, decision)) => change::decide::<W>(&ports.journal, cx, id, &key, command(decision)).await.map(Ok),
+        Err(problem) => Ok(Err(problem)),
+    }
 }
 
-fn decision(request: &Request) -> Result<(Subject, Decision), Problem> {
-    let (stream, review) = request.variable("id").split_once('.').ok_or_else(no_such_review)?;
-    let subject = match (stream.parse().map(Subject::Order), stream.parse().map(Subject::LineQuantity)) {
-        (Ok(order), _) => order,
-        (Err(_), Ok(fulfillment)) => fulfillment,
-        (Err(_), Err(_)) => return Err(no_such_review()),
-    };
+fn decision<K: ReviewKind>(review: &str, request: &Request) -> Result<Decision<K>, Problem> {
     let word = review.split_once('-').map_or(review, |(word, _)| word);
-    let kind = ReviewKind::ALL.iter().copied().find(|kind| kind.as_str() == word).ok_or_else(no_such_review)?;
+    let kind = K::ALL.iter().copied().find(|kind| kind.as_str() == word).ok_or_else(no_such_review)?;
     engine::http::json_text(&request.body)?;
-    let options = match &subject {
-        Subject::Order(_) => kind.options(),
-        Subject::LineQuantity(_) => kind.options_of_fulfillment(),
-    };
-    let Body { choice, note } = serde_json::from_slice(&request.body).map_err(|_not_shown| not_a_decision(options))?;
+    let Body { choice, note } =
+        serde_json::from_slice(&request.body).map_err(|_not_shown| not_a_decision(kind.options()))?;
     let note = engine::redact::text(&note.chars().take(LONGEST_NOTE).collect::<String>());
-    Ok((subject, Decision { review: review.to_owned(), kind, choice, by: request.client.clone(), note }))
+    Ok(Decision { review: review.to_owned(), kind, choice, by: request.client.clone(), note })
 }
 
 fn not_a_decision(options: &[Choice]) -> Problem {

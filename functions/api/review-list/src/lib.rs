@@ -6,9 +6,9 @@
 
 use engine::http::{Problem, Request, Response};
 use engine::stores::Views;
-use engine::view::{OPEN_REVIEWS, OpenReview};
 use engine::{Context, Failure};
 use serde_json::json;
+use views::{OPEN_REVIEWS, OpenReview};
 
 /// All that this function may touch.
 #[derive(Debug)]

@@ -7,9 +7,9 @@
 
 use domain::order::CrmUpdated;
 use domain::{Order, OrderCommand};
-use engine::context::OrderWork;
 use engine::partner::Crm;
 use engine::{Code, Context, Failure, Journal, Outcome, Stream};
+use usecases::work::OrderWork;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -26,16 +26,19 @@ pub struct Ports<J, C> {
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal, impl Crm>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
-    let Some(update) = order.state.update() else {
+    let Some(update) = order.state.as_ref().and_then(Order::crm_update) else {
         return Ok(Outcome::Ignored("the CRM shows it already"));
     };
     let version = order.version;
     ports.crm.tell(cx, &update, version).await.map_err(|e| e.into_failure(cx.now))?;
-    let told = CrmUpdated { version, digest: update.digest() };
-    let cause = cx.cause(&format!("{version}/{}", told.digest));
-    let outcome = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordCrmUpdated(told)).await?;
-    if order.state.crm_is_stale() {
-        return Err(Failure::transient(Code::JournalRaced, "a newer telling landed before this one; telling again"));
+    let updated = CrmUpdated { version, digest: update.digest() };
+    let cause = cx.cause(&format!("{version}/{}", updated.digest));
+    let outcome = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordCrmUpdated(updated)).await?;
+    if order.state.as_ref().is_some_and(|order| order.crm.is_stale()) {
+        return Err(Failure::transient(
+            Code::JournalRaced,
+            "a newer update arrived before this one; the CRM is updated again",
+        ));
     }
     Ok(outcome)
 }

@@ -5,13 +5,13 @@
 //! - Then: `fulfillment.accepted` or `fulfillment.rejected`.
 //! - Fails: MSG-002 (unreadable id), MSG-005 (no such fulfillment), PRT-… (the 3PL), STO-… (the stores).
 
-use domain::fulfillment::Opened;
+use domain::fulfillment::{FulfillmentRequest, Opened};
 use domain::{Fulfillment, FulfillmentCommand, Order};
-use engine::context::FulfillmentWork;
 use engine::effect::{Claimed, claim_with};
 use engine::partner::{Ready, Warehouse, WarehouseAnswer};
 use engine::stores::Parties;
 use engine::{Code, Context, Failure, Journal, Outcome, Stream};
+use usecases::work::FulfillmentWork;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -34,12 +34,13 @@ pub async fn handle(
     cx: &Context,
 ) -> Result<Outcome, Failure> {
     let order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
-    let Some(opened) = Opened::of(&order.state, &work.fulfillment) else {
+    let opened = order.state.as_ref().and_then(|order| Opened::of(order, &work.fulfillment));
+    let Some(opened) = opened else {
         return Ok(Outcome::Ignored("the fulfillment is not wanted (any more)"));
     };
     let erased = || Failure::permanent(Code::ParentMissing, "the receiver's record was erased");
     let party = ports.parties.fetch(&opened.ship_to).await?.ok_or_else(erased)?;
-    let guard = |fulfillment: &Fulfillment| fulfillment.request(&opened);
+    let guard = |state: Option<&Fulfillment>| FulfillmentRequest::due(state, &opened);
     let open = |started| FulfillmentCommand::Open(opened.clone(), started);
     match claim_with(&ports.journal, &ports.warehouse, &work.fulfillment, cx, guard, open).await? {
         Claimed::Nothing => Ok(Outcome::AlreadyDone),

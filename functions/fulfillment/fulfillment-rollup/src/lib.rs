@@ -6,8 +6,8 @@
 //! - Fails: MSG-002 (unreadable id), STO-… (the journal).
 
 use domain::{Fulfillment, Order, OrderCommand};
-use engine::context::FulfillmentWork;
 use engine::{Code, Context, Failure, Journal, Outcome, Stream};
+use usecases::work::FulfillmentWork;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -22,11 +22,11 @@ pub struct Ports<J> {
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal>, work: FulfillmentWork, cx: &Context) -> Result<Outcome, Failure> {
     let fulfillment = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
-    let Some(known) = fulfillment.state.known() else {
+    let Some(state) = &fulfillment.state else {
         return Ok(Outcome::Ignored("the fulfillment was never opened"));
     };
     let mixed = |e: domain::quantity::QuantityError| Failure::permanent(Code::StateImpossible, e.to_string());
-    let progress = known.progress(fulfillment.version).map_err(mixed)?;
+    let progress = state.progress(fulfillment.version).map_err(mixed)?;
     let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
     let cause = cx.cause(&format!("{}@{}", work.fulfillment, fulfillment.version));
     order.commit(&ports.journal, cx, &cause, OrderCommand::RecordProgress(progress)).await

@@ -10,11 +10,11 @@
 
 use domain::fulfillment::{Late, Missing, Opened, Watch};
 use domain::{Fulfillment, FulfillmentCommand, Order, OrderCommand};
-use engine::context::FulfillmentWork;
 use engine::failure::Wait;
 use engine::inbound::Sites;
 use engine::partner::Warehouse;
 use engine::{Context, Failure, Journal, Outcome, Stream};
+use usecases::work::FulfillmentWork;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -38,12 +38,14 @@ pub async fn handle(
 ) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
     let mut fulfillment = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
-    let Some(assigned) = Opened::assigned(&order.state, &work.fulfillment) else {
+    let assigned = order.state.as_ref().and_then(|order| Opened::assigned(order, &work.fulfillment));
+    let Some(assigned) = assigned else {
         return Ok(Outcome::Ignored("the fulfillment was never assigned"));
     };
-    let passed = |fulfillment: &Fulfillment| fulfillment.watch(&assigned).passed(cx.now);
-    if passed(&fulfillment.state).is_some() || fulfillment.state.is_closed_unreported() {
-        if let Some(inquiry) = fulfillment.state.inquiry() {
+    let passed = |state: &Option<Fulfillment>| Watch::of(state.as_ref(), &assigned).passed(cx.now);
+    if passed(&fulfillment.state).is_some() || fulfillment.state.as_ref().is_some_and(Fulfillment::is_closed_unreported)
+    {
+        if let Some(inquiry) = fulfillment.state.as_ref().and_then(Fulfillment::inquiry) {
             match ports.warehouse.inquire(cx, &inquiry).await {
                 Ok(facts) => {
                     let cause = cx.cause(&format!("{}@{}", work.fulfillment, fulfillment.version));
@@ -59,7 +61,7 @@ pub async fn handle(
             raise(ports, &mut order, &mut fulfillment, assigned.clone(), late, cx).await?;
         }
     }
-    match fulfillment.state.watch(&assigned) {
+    match Watch::of(fulfillment.state.as_ref(), &assigned) {
         Watch::Until(due, _) => Err(Failure::Deferred { until: due.max(cx.after(AT_LEAST)), why: Wait::Time }),
         Watch::Over => Ok(Outcome::Ignored("the fulfillment has come to its end")),
     }
@@ -78,7 +80,8 @@ async fn raise(
 ) -> Result<(), Failure> {
     let key = format!("{}#late-{}", fulfillment.id, late.due);
     if late.missing == Missing::Acknowledgement
-        && order.state.could_ship_elsewhere(&fulfillment.id, &ports.registry.sites(cx).await?, cx.now)
+        && let Some(state) = &order.state
+        && state.could_ship_elsewhere(&fulfillment.id, &ports.registry.sites(cx).await?, cx.now)
     {
         order.commit(&ports.journal, cx, &cx.cause(&key), OrderCommand::Reassign(fulfillment.id.clone())).await?;
     }

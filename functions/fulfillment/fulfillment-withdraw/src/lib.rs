@@ -8,10 +8,10 @@
 
 use domain::fulfillment::Opened;
 use domain::{Fulfillment, FulfillmentCommand, Order};
-use engine::context::FulfillmentWork;
 use engine::effect::{Claimed, claim};
 use engine::partner::{Ready, Warehouse, WithdrawalAnswer};
 use engine::{Context, Failure, Journal, Outcome, Stream};
+use usecases::work::FulfillmentWork;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -32,14 +32,15 @@ pub async fn handle(
     cx: &Context,
 ) -> Result<Outcome, Failure> {
     let order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
-    let Some(fulfillment) = Opened::recalled(&order.state, &work.fulfillment) else {
-        return Ok(Outcome::Ignored("nobody asked for this fulfillment back"));
+    let requested = order.state.as_ref().and_then(|order| Opened::withdrawn(order, &work.fulfillment));
+    let Some(fulfillment) = requested else {
+        return Ok(Outcome::Ignored("no withdrawal of the fulfillment is requested"));
     };
     let mut stream = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
     let not_sent = FulfillmentCommand::CloseNotSent(fulfillment);
-    let to_deallocate = stream.commit(&ports.journal, cx, &cx.cause(&work.fulfillment.to_string()), not_sent).await?;
-    if to_deallocate == Outcome::Applied {
-        return Ok(to_deallocate);
+    let closed = stream.commit(&ports.journal, cx, &cx.cause(&work.fulfillment.to_string()), not_sent).await?;
+    if closed == Outcome::Applied {
+        return Ok(closed);
     }
     match claim(&ports.journal, &ports.warehouse, &work.fulfillment, cx, Fulfillment::withdrawal).await? {
         Claimed::Nothing => keep(&ports.journal, &work, cx).await,
@@ -57,7 +58,9 @@ pub async fn handle(
 /// The order waits for an answer about every fulfillment that it asked back, so that one that left by itself has one, too.
 async fn keep(journal: &impl Journal, work: &FulfillmentWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut fulfillment = Stream::<Fulfillment>::load(journal, &work.fulfillment, cx).await?;
-    let Some(why) = fulfillment.state.kept_unasked() else { return Ok(Outcome::AlreadyDone) };
+    let Some(why) = fulfillment.state.as_ref().and_then(Fulfillment::kept_unasked) else {
+        return Ok(Outcome::AlreadyDone);
+    };
     let cause = cx.cause(&format!("{}#left", work.fulfillment));
     fulfillment.commit(journal, cx, &cause, FulfillmentCommand::RecordWithdrawalRefused(why)).await
 }

@@ -9,11 +9,11 @@
 //!   posted and nobody is at it.
 
 use domain::{Fulfillment, FulfillmentCommand};
-use engine::context::PackageWork;
 use engine::effect::{Claimed, claim};
 use engine::failure::Wait;
 use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome, Stream};
+use usecases::work::PackageWork;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub async fn handle(
             let posted = claim.settle(&ports.journal, cx, answer.map(FulfillmentCommand::RecordGoodsIssued)).await?;
             // One message posts one package, and may be the last that there is for several.
             let fulfillment = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
-            match fulfillment.state.fresh_goods_issue() {
+            match fulfillment.state.as_ref().and_then(Fulfillment::fresh_goods_issue) {
                 Some(_) => Err(Failure::Deferred { until: cx.now, why: Wait::Claimed }),
                 None => Ok(posted),
             }

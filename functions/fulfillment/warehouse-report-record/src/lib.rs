@@ -27,7 +27,7 @@ pub struct Ports<J, D, R> {
 }
 
 /// How long a report may wait for its fulfillment to appear: a warehouse can be faster than our own record of having asked it.
-const PATIENCE: Duration = Duration::from_secs(24 * 3_600);
+const MAX_WAIT: Duration = Duration::from_secs(24 * 3_600);
 
 /// Carries out the step.
 ///
@@ -45,10 +45,10 @@ pub async fn handle(
     };
     let mut fulfillment = Stream::<Fulfillment>::load(&ports.journal, &report.fulfillment, cx).await?;
     if fulfillment.version == 0 {
-        return Err(cx.wait_for_parent(stream_name::<Fulfillment>(&report.fulfillment), PATIENCE));
+        return Err(cx.wait_for_parent(stream_name::<Fulfillment>(&report.fulfillment), MAX_WAIT));
     }
     // Who signed it may speak for its own fulfillments alone.
-    if fulfillment.state.known().is_some_and(|known| known.opened.warehouse != delivery.partner) {
+    if fulfillment.state.as_ref().is_some_and(|state| state.opened.warehouse != delivery.partner) {
         return Err(Failure::permanent(
             Code::DeliveryUnmappable,
             "the fulfillment that it names is another warehouse's",

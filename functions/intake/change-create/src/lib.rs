@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 use domain::{OrderId, PartnerId};
 use engine::http::{Offence, Problem, Request, Response};
 use engine::inbound::{ChangeRequest, NewOrder};
-use engine::requests::{self, Answer, WorkKey};
 use engine::stores::Parties;
 use engine::{Context, Failure, Journal};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use usecases::change::{self, Answer, WorkKey};
 
 /// All that this function may touch.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ where
     // An amendment's numbers count to the letter: what is said is the body as it came.
     let body = String::from_utf8_lossy(&request.body);
     let key = WorkKey::of_client(&request.client, &key, &[request.variable("change"), &body]);
-    let answer = requests::change(&ports.journal, &ports.parties, cx, &order, &key, wanted).await?;
+    let answer = change::change(&ports.journal, &ports.parties, cx, &order, &key, wanted).await?;
     Ok(match answer {
         Answer::Accepted => {
             let location = format!("/v1/orders/{order}");

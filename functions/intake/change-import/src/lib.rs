@@ -12,9 +12,9 @@ use engine::context::DeliveryWork;
 use engine::delivery::Delivery;
 use engine::inbound::{ChangeReader, delivered};
 use engine::journal::stream_name;
-use engine::requests::{self, Answer, WorkKey};
 use engine::stores::{Deliveries, Parties};
 use engine::{Context, Failure, Journal, Outcome};
+use usecases::change::{self, Answer, WorkKey};
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub async fn handle(
         Err(outcome) => return Ok(outcome),
     };
     let key = WorkKey::of(delivery.key());
-    match requests::change(&ports.journal, &ports.parties, cx, &change.order, &key, change.request).await? {
+    match change::change(&ports.journal, &ports.parties, cx, &change.order, &key, change.request).await? {
         Answer::Unknown => Err(cx.wait_for_parent(stream_name::<Order>(&change.order), PATIENCE)),
         answer @ (Answer::Accepted | Answer::Refused(_)) => Ok(answer.into()),
     }

@@ -8,10 +8,10 @@
 use domain::{OrderId, PartnerId};
 use engine::http::{Offence, Problem, Request, Response};
 use engine::inbound::NewOrder;
-use engine::intake::{self, Submitted};
 use engine::stores::Parties;
 use engine::{Context, Failure, Journal};
 use serde_json::json;
+use usecases::submission::{self, Submitted};
 
 /// All that this function may touch.
 #[derive(Debug)]
@@ -54,7 +54,8 @@ where
         Err(offences) => return Ok(not_an_order(offences).into()),
     };
     let own_key = format!("{}/{key}", request.client);
-    let (order, submitted) = intake::submit(&ports.journal, &ports.parties, cx, &own_key, new, Some(&own_key)).await?;
+    let (order, submitted) =
+        submission::submit(&ports.journal, &ports.parties, cx, &own_key, new, Some(&own_key)).await?;
     Ok(answer(&order, submitted, cx))
 }
 

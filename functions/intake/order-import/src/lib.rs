@@ -8,9 +8,9 @@
 use engine::context::DeliveryWork;
 use engine::delivery::Delivery;
 use engine::inbound::{OrderReader, delivered};
-use engine::intake;
 use engine::stores::{Deliveries, Parties};
 use engine::{Context, Failure, Journal, Outcome};
+use usecases::submission;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -39,6 +39,6 @@ pub async fn handle(
         Ok(read) => read,
         Err(outcome) => return Ok(outcome),
     };
-    let (_, submitted) = intake::submit(&ports.journal, &ports.parties, cx, &delivery.key(), new, None).await?;
+    let (_, submitted) = submission::submit(&ports.journal, &ports.parties, cx, &delivery.key(), new, None).await?;
     Ok(submitted.into())
 }

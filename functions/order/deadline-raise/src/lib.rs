@@ -7,8 +7,8 @@
 
 use domain::order::Overdue;
 use domain::{Order, OrderCommand};
-use engine::context::OrderWork;
 use engine::{Context, Failure, Journal, Outcome, Stream};
+use usecases::work::OrderWork;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -23,10 +23,10 @@ pub struct Ports<J> {
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
-    let Some(known) = order.state.known() else {
+    let Some(state) = &order.state else {
         return Ok(Outcome::Ignored("there is no such order"));
     };
-    let deadline = known.submission.deadline;
+    let deadline = state.terms.submission.deadline;
     let command = OrderCommand::RaiseOverdue(Overdue { deadline });
     order.commit(&ports.journal, cx, &cx.cause(&deadline.to_string()), command).await
 }

@@ -6,9 +6,9 @@
 //! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
 
 use domain::{Order, OrderCommand};
-use engine::context::OrderWork;
 use engine::partner::{Erp, PriceAnswer};
 use engine::{Context, Failure, Journal, Outcome, Stream};
+use usecases::work::OrderWork;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Ports<J, E> {
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
-    let Some(query) = order.state.price_query() else {
+    let Some(query) = order.state.as_ref().and_then(Order::price_query) else {
         return Ok(Outcome::AlreadyDone);
     };
     let answer = ports.erp.price(cx, &query).await.map_err(|e| e.into_failure(cx.now))?;

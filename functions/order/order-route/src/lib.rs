@@ -7,9 +7,9 @@
 //! - Fails: MSG-002 (unreadable id), CFG-… (the registry), STO-… (the journal).
 
 use domain::Order;
-use engine::context::OrderWork;
 use engine::inbound::Sites;
 use engine::{Context, Failure, Journal, Outcome, Stream};
+use usecases::work::OrderWork;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub async fn handle(
     cx: &Context,
 ) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
-    let Some(query) = order.state.routing_query() else {
+    let Some(query) = order.state.as_ref().and_then(Order::routing_query) else {
         return Ok(Outcome::AlreadyDone);
     };
     let command = query.decide(&ports.registry.sites(cx).await?, cx.now);

@@ -8,10 +8,10 @@
 
 use domain::order::SalesOrderCancelled;
 use domain::{Order, OrderCommand};
-use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
 use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome};
+use usecases::work::OrderWork;
 
 /// All that this step may touch.
 #[derive(Debug)]

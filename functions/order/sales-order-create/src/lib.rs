@@ -8,10 +8,10 @@
 
 use domain::order::CreditExpired;
 use domain::{Order, OrderCommand};
-use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
 use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome, Stream};
+use usecases::work::OrderWork;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub async fn handle(
     work: OrderWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
-    match claim(&ports.journal, &ports.erp, &work.order, cx, |order: &Order| order.sales_order(cx.now)).await? {
+    match claim(&ports.journal, &ports.erp, &work.order, cx, |order: &Order| order.sales_order_request(cx.now)).await? {
         Claimed::Nothing => expire_credit(&ports.journal, &work, cx).await,
         Claimed::Mine(claim, order) => {
             let answer = ports.erp.create_sales_order(cx, &order, claim.attempt()).await;
@@ -43,7 +43,7 @@ pub async fn handle(
 /// Credit that ran out while the order waited for something else is asked for again.
 async fn expire_credit(journal: &impl Journal, work: &OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(journal, &work.order, cx).await?;
-    let Some(valid_until) = order.state.expired_credit(cx.now) else {
+    let Some(valid_until) = order.state.as_ref().and_then(|order| order.expired_credit(cx.now)) else {
         return Ok(Outcome::Ignored("not to be released now, or released before"));
     };
     let command = OrderCommand::ExpireCredit(CreditExpired { valid_until });

@@ -7,10 +7,10 @@
 //! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
 
 use domain::{Order, OrderCommand};
-use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
 use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome};
+use usecases::work::OrderWork;
 
 /// All that this step may touch.
 #[derive(Debug)]

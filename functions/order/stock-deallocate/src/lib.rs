@@ -8,10 +8,10 @@
 
 use domain::order::Deallocated;
 use domain::{Order, OrderCommand};
-use engine::context::OrderWork;
 use engine::effect::{Claimed, claim};
 use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome};
+use usecases::work::OrderWork;
 
 /// All that this step may touch.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub async fn handle(
         Claimed::Nothing => Ok(Outcome::Ignored("no stock to give back now")),
         Claimed::Mine(claim, release) => {
             let answer = ports.erp.deallocate(cx, &release, claim.attempt()).await;
-            let released = Deallocated { part: release.part };
+            let released = Deallocated { allocation_no: release.allocation_no };
             claim.settle(&ports.journal, cx, answer.map(|()| OrderCommand::RecordDeallocated(released))).await
         }
     }

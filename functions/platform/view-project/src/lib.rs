@@ -11,9 +11,9 @@ use std::str::FromStr;
 use domain::{Fulfillment, Order, Workflow};
 use engine::journal::stream_name;
 use engine::stores::{ViewRow, Views};
-use engine::view::{Reviewed, TimedFold};
-use engine::{Commit, Context, Failure, Journal, view};
+use engine::{Commit, Context, Failure, Journal};
 use futures::future::join_all;
+use views::TimedFold;
 
 /// All that this function may touch.
 #[derive(Debug)]
@@ -32,9 +32,9 @@ pub async fn handle(
     cx: &Context,
 ) -> Vec<(String, Failure)> {
     let orders = changed::<Order>(commits);
-    let orders = join_all(orders.iter().map(|id| project(ports, id, cx, view::rows))).await;
+    let orders = join_all(orders.iter().map(|id| project(ports, id, cx, views::order::rows))).await;
     let fulfillments = changed::<Fulfillment>(commits);
-    let fulfillments = join_all(fulfillments.iter().map(|id| project(ports, id, cx, view::fulfillment_rows))).await;
+    let fulfillments = join_all(fulfillments.iter().map(|id| project(ports, id, cx, views::fulfillment::rows))).await;
     orders.into_iter().chain(fulfillments).filter_map(Result::err).collect()
 }
 
@@ -45,7 +45,7 @@ fn changed<W: Workflow<Id: FromStr + Ord>>(commits: &[Commit]) -> BTreeSet<W::Id
 }
 
 /// Folds one stream and writes its rows.
-async fn project<W: Reviewed>(
+async fn project<W: Workflow>(
     ports: &Ports<impl Journal, impl Views>,
     id: &W::Id,
     cx: &Context,
@@ -53,8 +53,8 @@ async fn project<W: Reviewed>(
 ) -> Result<(), (String, Failure)> {
     let name = stream_name::<W>(id);
     let write = async {
-        let seen = TimedFold::<W>::of(&ports.journal.read(&name).await?, cx.now)?;
-        for row in seen.as_ref().map(rows).unwrap_or_default() {
+        let fold = TimedFold::<W>::of(&ports.journal.read(&name).await?, cx.now)?;
+        for row in fold.as_ref().map(rows).unwrap_or_default() {
             ports.views.put(&row).await?;
         }
         Ok(())

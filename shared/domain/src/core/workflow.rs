@@ -56,6 +56,11 @@ pub trait Workflow: Clone + fmt::Debug + Sized {
     /// The decisions that wait for a person now.
     fn reviews(&self) -> Vec<crate::review::Review<Self::Review>>;
 
+    /// The refusal of a request, where the event records one.
+    fn refusal(_event: &Self::Event) -> Option<&Rejection> {
+        None
+    }
+
     /// The command that announces an effect.
     fn announce(started: EffectStarted<Self::Effect>) -> Self::Command;
 

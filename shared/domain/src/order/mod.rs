@@ -178,6 +178,10 @@ impl Workflow for Order {
         self.reviews()
     }
 
+    fn refusal(event: &OrderEvent) -> Option<&Rejection> {
+        if let OrderEvent::RequestRejected(rejection) = event { Some(rejection) } else { None }
+    }
+
     fn announce(started: EffectStarted<OrderEffect>) -> OrderCommand {
         OrderCommand::Announce(started)
     }

@@ -346,10 +346,10 @@ pub(crate) async fn allocate<S: Secrets, T: Transport>(
     let line = |goods: &LineQuantity| {
         let line = allocated(goods, &lines, maps)?;
         // The first asks for all of every line; only a later one has to say how much it asked for.
-        Ok(AllocatedLine { asked: (request.part > 1).then_some(goods.quantity), ..line })
+        Ok(AllocatedLine { asked: (!request.allocation_no.is_first()).then_some(goods.quantity), ..line })
     };
     let lines = request.lines.iter().map(line).collect::<Result<_, &str>>().map_err(|why| client.garbage(why))?;
-    Ok(Allocation { part: request.part, number, lines })
+    Ok(Allocation { allocation_no: request.allocation_no, number, lines })
 }
 
 /// Every line of the request answered once, in the request's unit; the parts of a kit each once.

@@ -320,7 +320,7 @@ fn credit_is_a_yes_a_no_or_not_understood() {
 #[test]
 fn b15_stock_is_allocated_line_by_line_and_locations_are_called_as_we_call_them() {
     let script = Script::default().then(201, answer("allocate").0);
-    let Allocation { number, lines, part } =
+    let Allocation { number, lines, allocation_no } =
         run(partners(&script).allocate(&cx(), &allocation_request(), Attempt::First)).unwrap();
     assert_eq!(part, 1);
     assert_eq!(number.as_str(), "AL-1");

@@ -1,6 +1,6 @@
 //! Tokens against forged requests: fetched before a write, kept, and fetched anew when the session is over.
 
-use domain::order::Deallocation;
+use domain::order::{AllocationNo, Deallocation};
 use engine::Code;
 use engine::partner::{Attempt, CallFailure, Erp as _};
 use partners::{Partners, TransportFailure};
@@ -77,7 +77,11 @@ fn reads_and_partners_without_such_tokens_fetch_none() {
     let erp = Partners::new(Store::of(&[erp()]), script.clone(), Watch::at(NOW), ());
     assert!(post(&erp).is_err());
     let script = Script::default().then(200, json!({"items": []}));
-    let nothing = Deallocation { order: goods_issue().fulfillment.order().clone(), part: 1, sent_until: None };
+    let nothing = Deallocation {
+        order: goods_issue().fulfillment.order().clone(),
+        allocation_no: AllocationNo::new(1),
+        sent_until: None,
+    };
     assert_eq!(run(sap(&script).deallocate(&cx(), &nothing, Attempt::First)), Ok(()));
     assert_eq!((script.calls.borrow().len(), script.call(0).header("x-csrf-token")), (1, None));
 }

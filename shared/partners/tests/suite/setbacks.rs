@@ -1,7 +1,9 @@
 //! What is asked of partners when things go wrong, and what they want of us.
 
 use domain::fulfillment::{GoodsIssue, Inquiry, Rejected, Withdrawal};
-use domain::order::{AllocationRequest, Deallocation, LineQuantity, SalesOrder, SalesOrderCancellation, StockQuery};
+use domain::order::{
+    AllocationNo, AllocationRequest, Deallocation, LineQuantity, SalesOrder, SalesOrderCancellation, StockQuery,
+};
 use domain::{FulfillmentCommand as Command, Rejection};
 use engine::delivery::{Delivery, Role};
 use engine::inbound::{ChangeReader as _, ChangeRequest, OrderReader as _, ReportReader as _, Unmappable};
@@ -67,7 +69,11 @@ fn b14_a_kit_is_allocated_in_parts_and_counts_only_whole() {
         part("SKU-8", "3", json!([at("LOC-1", "3")]), "0"),
     ]});
     let script = Script::default().then(201, &answer);
-    let request = AllocationRequest { order: order(), part: 2, lines: vec![line_quantity(1, "KIT-1", "3")] };
+    let request = AllocationRequest {
+        order: order(),
+        allocation_no: AllocationNo::new(2),
+        lines: vec![line_quantity(1, "KIT-1", "3")],
+    };
     let allocation = run(with_kits(&script).allocate(&cx(), &request, Attempt::First)).unwrap();
     let body = script.body(0);
     assert_eq!(body["reference"], format!("{}/2", order()));
@@ -75,7 +81,7 @@ fn b14_a_kit_is_allocated_in_parts_and_counts_only_whole() {
         body["lines"].as_array().unwrap().iter().map(|l| (l["sku"].clone(), l["quantity"].clone())).collect();
     assert_eq!(asked, [(json!("MAT-000009"), json!("6")), (json!("SKU-8"), json!("3"))]);
     let line = &allocation.lines[0];
-    assert_eq!(allocation.part, 2);
+    assert_eq!(allocation.allocation_no, AllocationNo::new(2));
     assert_eq!(line.asked, Some(quantity("3", "EA")));
     // The east has five and three parts: two kits and a remainder. The west has one of the parts only: no kit.
     assert_eq!(line.sources.len(), 1);
@@ -152,7 +158,7 @@ fn every_allocation_under_the_reference_is_given_back_and_none_twice() {
         {"id": "AL-1", "status": "released"}, {"id": "AL-2", "status": "open"}, {"id": "AL-3", "status": "open"},
     ]);
     let script = Script::default().then(200, json!({"items": items})).then(200, "{}").then(404, "{}");
-    let release = Deallocation { order: order(), part: 1, sent_until: None };
+    let release = Deallocation { order: order(), allocation_no: AllocationNo::new(1), sent_until: None };
     assert_eq!(run(partners(&script).deallocate(&cx(), &release, Attempt::First)), Ok(()));
     let asked = [
         format!("GET /allocations?reference={}", order()),
@@ -171,7 +177,7 @@ fn b01_what_may_have_been_sent_a_moment_ago_is_waited_for_before_nothing_is_call
     let soon = Some("2026-03-02T09:59:45Z".parse().unwrap());
     let late = Some("2026-03-02T09:59:00Z".parse().unwrap());
     for (sent_until, waits) in [(soon, true), (late, false), (None, false)] {
-        let release = Deallocation { order: order(), part: 1, sent_until };
+        let release = Deallocation { order: order(), allocation_no: AllocationNo::new(1), sent_until };
         let answer = run(partners_that(lookup(), &none()).deallocate(&cx(), &release, Attempt::First));
         assert_eq!(matches!(answer, Err(CallFailure::Limited { .. })), waits, "{answer:?}");
         let cancel = SalesOrderCancellation { order: order(), sales_order: None, sent_until };
@@ -183,7 +189,7 @@ fn b01_what_may_have_been_sent_a_moment_ago_is_waited_for_before_nothing_is_call
     }
     // Whoever can neither be asked nor told twice is left to a person.
     let neither = || partners_that(json!({"semantics": "neither"}), &Script::default());
-    let release = Deallocation { order: order(), part: 1, sent_until: None };
+    let release = Deallocation { order: order(), allocation_no: AllocationNo::new(1), sent_until: None };
     assert_eq!(refused(run(neither().deallocate(&cx(), &release, Attempt::First))), "OUTCOME_UNKNOWN");
     assert_eq!(refused(withdraw(&neither(), &withdrawal("eastco", None, Some(NOW)))), "OUTCOME_UNKNOWN");
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use domain::fulfillment::{FulfillmentRequest, GoodsIssue};
 use domain::order::{
-    AllocationRequest, CreditQuery, InvoiceRequest, LinePrice, LineQuantity, OrderLine, PriceQuery, SalesOrder,
-    ServiceLevel,
+    AllocationNo, AllocationRequest, CreditQuery, InvoiceRequest, LinePrice, LineQuantity, OrderLine, PriceQuery,
+    SalesOrder, ServiceLevel,
 };
 use domain::party::{Destination, Party, PartyRef};
 use domain::{LineNo, Money, OrderId, Quantity};
@@ -291,7 +291,7 @@ pub fn credit_query() -> CreditQuery {
 pub fn allocation_request() -> AllocationRequest {
     AllocationRequest {
         order: order(),
-        part: 1,
+        allocation_no: AllocationNo::new(1),
         lines: vec![line_quantity(1, "SKU-1", "3"), line_quantity(2, "SKU-9", "24")],
     }
 }

@@ -23,7 +23,7 @@ use engine::partner::{
 };
 use engine::relay::{Bus, Entry};
 use engine::stores::{Deliveries, Due, DueItem, DuePage, Parties, Queues, ViewRow, Views};
-use engine::{Code, Commit, Context, Failure, Journal};
+use engine::{Cause, Code, Commit, Context, Failure, Journal};
 use jiff::Timestamp;
 
 /// What happens to one call.
@@ -292,7 +292,7 @@ impl<P: Journal> Journal for Chaos<P> {
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
         let fault = self.script.next("journal.append");
         if fault == Some(Fault::Race) {
-            let cause = format!("rival/{}", commit.version);
+            let cause = Cause::new("rival", &commit.version.to_string());
             self.inner.append(&Commit { cause, events: "[]".to_owned(), ..commit.clone() }).await?;
         }
         self.script.meet(fault, store_lost, self.inner.append(commit)).await

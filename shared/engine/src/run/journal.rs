@@ -5,11 +5,12 @@
 use std::collections::BTreeSet;
 
 use domain::Workflow;
-use domain::workflow::fold;
+use domain::workflow::{decide, evolve};
 use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::failure::{Code, Failure, Outcome, Wait};
+use crate::run::cause::{Cause, RequestCause};
 use crate::stores::DueItem;
 
 /// The events that one step decided, with all that an audit asks for.
@@ -19,8 +20,8 @@ pub struct Commit {
     pub stream: String,
     /// 1 for the first.
     pub version: u64,
-    /// `<function>/<work key>`: unique in its stream.
-    pub cause: String,
+    /// Unique in its stream.
+    pub cause: Cause,
     /// From the first byte to the last partner call.
     pub correlation: String,
     /// Who decided: a function, a client of the API, a person.
@@ -103,11 +104,11 @@ const RACES: usize = 8;
 pub struct Stream<W: Workflow> {
     /// Which one.
     pub id: W::Id,
-    /// What it is.
-    pub state: W,
+    /// Its state; `None` before its first commit.
+    pub state: Option<W>,
     /// How many commits it has.
     pub version: u64,
-    causes: BTreeSet<String>,
+    causes: BTreeSet<Cause>,
 }
 
 /// The journal's name of a stream.
@@ -145,10 +146,10 @@ impl<W: Workflow> Stream<W> {
     /// # Errors
     /// [`events_of`]'s.
     pub fn of(id: &W::Id, commits: Vec<Commit>, now: Timestamp) -> Result<Self, Failure> {
-        let mut stream = Self { id: id.clone(), state: W::default(), version: 0, causes: BTreeSet::new() };
+        let mut stream = Self { id: id.clone(), state: None, version: 0, causes: BTreeSet::new() };
         for commit in commits {
             let events = events_of::<W>(&commit, now)?;
-            stream.state = events.iter().fold(stream.state, W::evolve);
+            stream.state = events.iter().fold(stream.state, evolve);
             stream.version = commit.version;
             stream.causes.insert(commit.cause);
         }
@@ -156,20 +157,23 @@ impl<W: Workflow> Stream<W> {
     }
 
     /// Whether the work with this cause is in the stream.
-    pub fn has(&self, cause: &str) -> bool {
+    pub fn has(&self, cause: &Cause) -> bool {
         self.causes.contains(cause)
     }
 
-    /// Whether other work than `cause` has a cause that begins so and is as long.
-    pub(crate) fn has_besides(&self, beginning: &str, cause: &str) -> bool {
-        let mut with = self.causes.range(beginning.to_owned()..).take_while(|known| known.starts_with(beginning));
-        with.any(|known| known != cause && known.len() == cause.len())
+    /// Whether the idempotency key of `request` was used with another payload.
+    pub fn is_key_reused(&self, request: &RequestCause) -> bool {
+        self.causes
+            .range(request.first()..)
+            .take_while(|cause| cause.as_str().starts_with(request.first().as_str()))
+            .any(|cause| request.contradicts(cause))
     }
 
-    /// How much work has a cause that begins so.
-    pub(crate) fn how_often(&self, beginning: &str) -> u32 {
-        let with = self.causes.range(beginning.to_owned()..).take_while(|cause| cause.starts_with(beginning));
-        u32::try_from(with.count()).unwrap_or(u32::MAX)
+    /// How many causes begin with the text of `prefix`.
+    pub(crate) fn how_often(&self, prefix: &Cause) -> u32 {
+        let from = self.causes.range(prefix.clone()..);
+        let count = from.take_while(|cause| cause.as_str().starts_with(prefix.as_str())).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// Decides `command` and commits what follows; decides again where another commit came first.
@@ -182,14 +186,14 @@ impl<W: Workflow> Stream<W> {
         &mut self,
         journal: &impl Journal,
         cx: &Context,
-        cause: &str,
+        cause: &Cause,
         command: W::Command,
     ) -> Result<Outcome, Failure> {
         for _ in 0..RACES {
             if self.has(cause) {
                 return Ok(Outcome::AlreadyDone);
             }
-            let events = match self.state.decide(command.clone()) {
+            let events = match decide(self.state.as_ref(), command.clone()) {
                 Ok(events) if events.is_empty() => return Ok(Outcome::Ignored("nothing new")),
                 Ok(events) => events,
                 Err(rejection) => return Ok(Outcome::Rejected(rejection.to_string())),
@@ -199,7 +203,7 @@ impl<W: Workflow> Stream<W> {
                 Append::Raced => *self = Self::load(journal, &self.id, cx).await?,
                 Append::Committed => {
                     self.version = commit.version;
-                    self.state = events.iter().fold(std::mem::take(&mut self.state), W::evolve);
+                    self.state = events.iter().fold(self.state.take(), evolve);
                     self.causes.insert(commit.cause);
                     return Ok(Outcome::Applied);
                 }
@@ -212,13 +216,13 @@ impl<W: Workflow> Stream<W> {
     ///
     /// # Errors
     /// Events that cannot be written as JSON: a fault of ours.
-    pub fn next(&self, cx: &Context, cause: &str, events: &[W::Event]) -> Result<Commit, Failure> {
+    pub fn next(&self, cx: &Context, cause: &Cause, events: &[W::Event]) -> Result<Commit, Failure> {
         let text = serde_json::to_string(events)
             .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
         Ok(Commit {
             stream: stream_name::<W>(&self.id),
             version: self.version + 1,
-            cause: cause.to_owned(),
+            cause: cause.clone(),
             correlation: cx.correlation.clone(),
             actor: cx.function.to_owned(),
             at: cx.now,
@@ -226,15 +230,6 @@ impl<W: Workflow> Stream<W> {
             epoch: cx.epoch.clone(),
             events: text,
         })
-    }
-}
-
-impl<W: Workflow> Default for Stream<W>
-where
-    W::Id: Default,
-{
-    fn default() -> Self {
-        Self { id: W::Id::default(), state: fold([]), version: 0, causes: BTreeSet::new() }
     }
 }
 

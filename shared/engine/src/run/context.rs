@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use domain::{FulfillmentId, OrderId, PackageId, PartnerId};
+use domain::PartnerId;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::failure::{Code, Failure};
+use crate::run::cause::Cause;
 
 /// The time, as an adapter or a scheduled step asks for it. Domain code gets it in its commands.
 pub trait Clock {
@@ -38,8 +39,8 @@ pub struct Context {
 
 impl Context {
     /// The cause of a commit: unique in its stream, the same at every delivery of the same work.
-    pub fn cause(&self, work_key: &str) -> String {
-        format!("{}/{work_key}", self.function)
+    pub fn cause(&self, work_key: &str) -> Cause {
+        Cause::new(self.function, work_key)
     }
 
     /// The time `pause` from now.
@@ -52,10 +53,10 @@ impl Context {
         self.after(self.lease)
     }
 
-    /// Waits for the stream `parent`, which should have begun, and no longer than `patience` after the event. Whoever begins
-    /// it wakes what waits; the end of patience is the last look.
-    pub fn wait_for_parent(&self, parent: String, patience: Duration) -> Failure {
-        let until = self.event_time.checked_add(patience).unwrap_or(Timestamp::MAX);
+    /// Waits for the stream `parent`, which should exist, at most `max_wait` after the event. The parent's first commit wakes
+    /// what waits for it; at the end of `max_wait` the step looks once more.
+    pub fn wait_for_parent(&self, parent: String, max_wait: Duration) -> Failure {
+        let until = self.event_time.checked_add(max_wait).unwrap_or(Timestamp::MAX);
         if self.now >= until {
             return Failure::permanent(Code::ParentMissing, "what this event is about never arrived");
         }
@@ -123,7 +124,11 @@ impl<'a> EventEnvelope<'a> {
         })
     }
 
-    fn id_of<I: std::str::FromStr<Err = domain::IdError>>(&self, kind: &str) -> Result<I, Failure> {
+    /// The id of the stream that the event is about, which is of the workflow `kind`.
+    ///
+    /// # Errors
+    /// A subject of another kind, or an id that cannot be read: permanent.
+    pub fn id_of<I: std::str::FromStr<Err = domain::IdError>>(&self, kind: &str) -> Result<I, Failure> {
         let text = self.subject.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/')).unwrap_or("");
         Ok(text.parse()?)
     }
@@ -138,20 +143,7 @@ pub trait Work: Sized {
     fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure>;
 }
 
-/// Something about an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderWork {
-    /// Which one.
-    pub order: OrderId,
-}
-
-impl Work for OrderWork {
-    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
-        Ok(Self { order: envelope.id_of("order")? })
-    }
-}
-
-/// A stream has begun.
+/// The stream that the event's subject names, whatever its workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamWork {
     /// Its name in the journal.
@@ -161,44 +153,6 @@ pub struct StreamWork {
 impl Work for StreamWork {
     fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
         Ok(Self { stream: envelope.subject.to_string() })
-    }
-}
-
-/// One warehouse's fulfillment has to be dealt with.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct FulfillmentWork {
-    /// Which fulfillment.
-    pub fulfillment: FulfillmentId,
-}
-
-impl Work for FulfillmentWork {
-    /// An event of the fulfillment's own names it as its subject, one of the order's in its payload.
-    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
-        match envelope.subject.split_once('/') {
-            Some(("fulfillment", _)) => Ok(Self { fulfillment: envelope.id_of("fulfillment")? }),
-            Some(_) | None => envelope.payload(),
-        }
-    }
-}
-
-/// Something about a package, or about any of a fulfillment's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackageWork {
-    /// Whose.
-    pub fulfillment: FulfillmentId,
-    /// Which one; `None` where the event does not say.
-    pub package: Option<PackageId>,
-}
-
-impl Work for PackageWork {
-    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
-        #[derive(Deserialize)]
-        struct Payload {
-            #[serde(default)]
-            package: Option<PackageId>,
-        }
-        let Payload { package } = envelope.payload()?;
-        Ok(Self { fulfillment: envelope.id_of("fulfillment")?, package })
     }
 }
 

@@ -4,11 +4,11 @@ use domain::ids::{base32, fingerprint};
 use domain::{Order, OrderCommand, OrderId, Workflow};
 use serde_json::json;
 
-use crate::context::Context;
-use crate::failure::{Code, Failure, Outcome};
-use crate::inbound::NewOrder;
-use crate::journal::{CreateOutcome, Journal, NewStream, Stream};
-use crate::stores::{DueItem, Parties};
+use engine::context::Context;
+use engine::failure::{Code, Failure, Outcome};
+use engine::inbound::NewOrder;
+use engine::journal::{CreateOutcome, Journal, NewStream, Stream};
+use engine::stores::{DueItem, Parties};
 
 /// The step that looks at an order when its deadline has come.
 pub const DEADLINE_STEP: &str = "deadline-raise";
@@ -72,7 +72,7 @@ pub async fn submit(
         }
     }
     let known_as = stream.id.clone();
-    let same = stream.state.known().is_some_and(|known| known.submission.digest == new.submission.digest);
+    let same = stream.state.as_ref().is_some_and(|order| order.terms.submission.digest == new.submission.digest);
     if same {
         return Ok((known_as, Submitted::Same));
     }
@@ -85,7 +85,7 @@ const IDEMPOTENCY: &str = "idempotency/";
 fn new_stream(stream: &Stream<Order>, cx: &Context, work_key: &str, new: &NewOrder) -> Result<NewStream, Failure> {
     let submission = &new.submission;
     let command = OrderCommand::Submit(submission.clone());
-    let events = stream.state.decide(command).map_err(|e| Failure::permanent(Code::StateImpossible, e.to_string()))?;
+    let events = Order::create(command).map_err(|e| Failure::permanent(Code::StateImpossible, e.to_string()))?;
     let natural = fingerprint(&[submission.customer.as_str(), submission.customer_po.as_str()]);
     let deadline = DueItem {
         due: submission.deadline,

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use domain::workflow::Claim as OpenClaim;
+use domain::workflow::{decide, evolve};
 use domain::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, Workflow};
 use jiff::Timestamp;
 
@@ -28,9 +29,9 @@ pub enum Claimed<W: Workflow, R> {
 #[derive(Debug)]
 pub struct Claim<W: Workflow> {
     stream: Stream<W>,
-    started: EffectStarted,
+    started: EffectStarted<W::Effect>,
     /// The sending before this one, which may have had its effect.
-    earlier: Option<EffectStarted>,
+    earlier: Option<EffectStarted<W::Effect>>,
     /// How often the effect was announced, this time included.
     tries: u32,
 }
@@ -38,42 +39,42 @@ pub struct Claim<W: Workflow> {
 /// How often an intent is announced anew because another commit came first.
 const RACES: usize = 8;
 
-/// Announces the effect of the request that `guard` makes of the stream, if it makes one.
+/// Announces the effect of the request that `guard` makes of the stream's state, if it makes one.
 ///
 /// # Errors
 /// Deferred while another delivery holds the claim, and while the partner cannot be asked: nothing is written then; the
 /// store's; raced too often.
-pub async fn claim<W: Workflow, R: EffectRequest>(
+pub async fn claim<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
     journal: &impl Journal,
     partner: &impl Ready,
     id: &W::Id,
     cx: &Context,
     guard: impl Fn(&W) -> Option<R>,
 ) -> Result<Claimed<W, R>, Failure> {
-    claim_with(journal, partner, id, cx, guard, W::announce).await
+    claim_with(journal, partner, id, cx, |state| state.and_then(&guard), W::announce).await
 }
 
-/// The same, where the announcement is a command of its own (one that opens the stream, too).
+/// The same for a stream that may not exist yet: the announcement is a command of its own, which may create it.
 ///
 /// # Errors
 /// As [`claim`].
-pub async fn claim_with<W: Workflow, R: EffectRequest>(
+pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
     journal: &impl Journal,
     partner: &impl Ready,
     id: &W::Id,
     cx: &Context,
-    guard: impl Fn(&W) -> Option<R>,
-    announce: impl Fn(EffectStarted) -> W::Command,
+    guard: impl Fn(Option<&W>) -> Option<R>,
+    announce: impl Fn(EffectStarted<W::Effect>) -> W::Command,
 ) -> Result<Claimed<W, R>, Failure> {
     let mut is_ready = false;
     for _ in 0..RACES {
         let mut stream = Stream::<W>::load(journal, id, cx).await?;
-        let Some(request) = guard(&stream.state) else { return Ok(Claimed::Nothing) };
+        let Some(request) = guard(stream.state.as_ref()) else { return Ok(Claimed::Nothing) };
         // What undoes an effect waits until nobody can still be at that effect.
         if let Some(until) = request.not_before().filter(|until| *until > cx.now) {
             return Err(Failure::Deferred { until, why: Wait::Claimed });
         }
-        let earlier = stream.state.open_effects().get(&request.effect());
+        let earlier = stream.state.as_ref().and_then(|state| state.open_effects().get(&request.effect()));
         let attempt = match earlier {
             Some(OpenClaim::Held(started)) if started.until > cx.now => {
                 return Err(Failure::Deferred { until: started.until, why: Wait::Claimed });
@@ -91,7 +92,7 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
         }
         let (effect, key) = (request.effect(), request.key());
         let started = EffectStarted { effect, key, of_version: stream.version, until: cx.until(), attempt };
-        let events = match stream.state.decide(announce(started.clone())) {
+        let events = match decide(stream.state.as_ref(), announce(started.clone())) {
             Ok(events) => events,
             Err(rejection) => {
                 return Err(Failure::permanent(crate::failure::Code::StateImpossible, rejection.to_string()));
@@ -103,7 +104,7 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
         match journal.append(&commit).await? {
             Append::Committed => {
                 stream.version = commit.version;
-                stream.state = events.iter().fold(stream.state, W::evolve);
+                stream.state = events.iter().fold(stream.state, evolve);
                 return Ok(Claimed::Mine(Claim { stream, started, earlier, tries: tries.saturating_add(1) }, request));
             }
             Append::Raced => {}

@@ -1,0 +1,76 @@
+//! What made a step write a commit. A cause is unique in its stream: work whose cause is in the stream is done.
+
+use std::fmt;
+
+/// The cause of a commit: `<function>/<work key>`, the same at every delivery of the same work.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cause(String);
+
+impl Cause {
+    /// The cause of `function`'s work with this key.
+    pub fn new(function: &str, work_key: &str) -> Self {
+        Self(format!("{function}/{work_key}"))
+    }
+
+    /// A cause as it was stored.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// As it is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The cause of a client's request: `<function>/<client>/<idempotency key>#<digest of the payload>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestCause {
+    /// Everything before the digest.
+    key: String,
+    cause: Cause,
+}
+
+impl RequestCause {
+    /// The cause of `function`'s request under `key`, with a payload of this digest.
+    pub fn new(function: &str, key: &str, digest: &str) -> Self {
+        let key = format!("{function}/{key}#");
+        Self { cause: Cause(format!("{key}{digest}")), key }
+    }
+
+    /// The cause itself.
+    pub fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    /// Whether `other` is of the same key with another payload.
+    pub(super) fn contradicts(&self, other: &Cause) -> bool {
+        let same_key = other.0.starts_with(&self.key) && other.0.len() == self.cause.0.len();
+        same_key && *other != self.cause
+    }
+
+    /// The first cause, in order, that can have the same key.
+    pub(super) fn first(&self) -> Cause {
+        Cause(self.key.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_reused_by_another_payload_alone() {
+        let first = RequestCause::new("order-create", "portal/k1", "aaaa");
+        assert!(first.contradicts(RequestCause::new("order-create", "portal/k1", "bbbb").cause()));
+        for other in ["order-create/portal/k1#aaaa", "order-create/portal/k10#bbbb", "order-price/portal/k1#bbbb"] {
+            assert!(!first.contradicts(&Cause::stored(other)), "{other}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The work that events ask of steps: which order, which fulfillment, which package.
+
+use domain::{FulfillmentId, OrderId, PackageId};
+use engine::{EventEnvelope, Failure, Work};
+use serde::Deserialize;
+
+/// Work on an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderWork {
+    /// The event's subject.
+    pub order: OrderId,
+}
+
+impl Work for OrderWork {
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
+        Ok(Self { order: envelope.id_of("order")? })
+    }
+}
+
+/// Work on a fulfillment.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FulfillmentWork {
+    /// The subject of a fulfillment's own event; a member of an order's event.
+    pub fulfillment: FulfillmentId,
+}
+
+impl Work for FulfillmentWork {
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
+        match envelope.subject.split_once('/') {
+            Some(("fulfillment", _)) => Ok(Self { fulfillment: envelope.id_of("fulfillment")? }),
+            Some(_) | None => envelope.payload(),
+        }
+    }
+}
+
+/// Work on a package, or on any package of a fulfillment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageWork {
+    /// The event's subject.
+    pub fulfillment: FulfillmentId,
+    /// `None` where the event names no package.
+    pub package: Option<PackageId>,
+}
+
+impl Work for PackageWork {
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
+        #[derive(Deserialize)]
+        struct Payload {
+            #[serde(default)]
+            package: Option<PackageId>,
+        }
+        let Payload { package } = envelope.payload()?;
+        Ok(Self { fulfillment: envelope.id_of("fulfillment")?, package })
+    }
+}

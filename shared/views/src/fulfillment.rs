@@ -1,0 +1,90 @@
+//! What is seen of a fulfillment: its reviews, and its part of an order's timeline.
+
+use domain::fulfillment::{FulfillmentEffect, Missing};
+use domain::{Fulfillment, FulfillmentEvent};
+use engine::journal::events_of;
+use engine::stores::ViewRow;
+use engine::{Commit, Failure};
+use jiff::Timestamp;
+
+use crate::{Entry, OURS, OpenReview, TimedFold, decision_text, failed_text, rejected_text, started_text};
+
+/// The row of the fulfillment's own reviews; its order does not know of them.
+pub fn rows(fulfillment: &TimedFold<Fulfillment>) -> Vec<ViewRow> {
+    fulfillment.review_row(&fulfillment.state.opened.fulfillment.to_string()).into_iter().collect()
+}
+
+/// The fulfillment's own open reviews.
+pub(crate) fn open_reviews(fulfillment: &TimedFold<Fulfillment>) -> Vec<OpenReview> {
+    fulfillment.open_reviews(&fulfillment.state.opened.fulfillment.to_string())
+}
+
+/// The entries of a fulfillment's commits.
+pub(crate) fn timeline(commits: &[Commit], now: Timestamp) -> Result<Vec<Entry>, Failure> {
+    let mut entries = Vec::new();
+    let mut warehouse = String::new();
+    for commit in commits {
+        for event in events_of::<Fulfillment>(commit, now)? {
+            if let FulfillmentEvent::Opened(opened) = &event {
+                warehouse = opened.warehouse.to_string();
+            }
+            let (system, text, at) = describe(&event, &warehouse, commit.at);
+            entries.push(Entry::new(commit, &event, system, text, at));
+        }
+    }
+    Ok(entries)
+}
+
+fn describe<'a>(event: &FulfillmentEvent, warehouse: &'a str, at: Timestamp) -> (&'a str, String, Timestamp) {
+    match event {
+        FulfillmentEvent::Opened(opened) => (OURS, format!("{} opened for {warehouse}", opened.fulfillment), at),
+        FulfillmentEvent::Accepted(accepted) => (warehouse, format!("accepted as {}", accepted.reference), at),
+        FulfillmentEvent::Rejected(rejected) => (warehouse, format!("refused: {}", rejected.reason), at),
+        FulfillmentEvent::PackagePacked(packed) => {
+            let tracking = packed.tracking.as_ref().map_or(String::new(), |tracking| format!(", tracking {tracking}"));
+            (warehouse, format!("packed package {}{tracking}", packed.package), packed.at)
+        }
+        FulfillmentEvent::PackageVoided(voided) => (warehouse, format!("voided package {}", voided.package), voided.at),
+        FulfillmentEvent::MilestoneRecorded(milestone) => {
+            let code = milestone.code.as_ref().map_or(String::new(), |code| format!(" ({code})"));
+            let text = format!("package {} {}{code}", milestone.package, milestone.milestone.as_str());
+            (warehouse, text, milestone.at)
+        }
+        FulfillmentEvent::Closed(closed) => (warehouse, "packs no more of it".to_owned(), closed.at),
+        FulfillmentEvent::Withdrawn(withdrawn) => {
+            let text = match &withdrawn.reference {
+                Some(reference) => format!("withdrew {reference} unshipped"),
+                None => "does not have it".to_owned(),
+            };
+            (warehouse, text, at)
+        }
+        FulfillmentEvent::WithdrawalRefused(why) => (warehouse, format!("did not withdraw it: {why}"), at),
+        FulfillmentEvent::Late(late) => {
+            let missing = match &late.missing {
+                Missing::Acknowledgement => "a yes or no".to_owned(),
+                Missing::Departure => "the departure".to_owned(),
+                Missing::News { package } => format!("news of package {package}"),
+            };
+            (OURS, format!("{missing} did not come by {}", late.due), at)
+        }
+        FulfillmentEvent::ReviewDecided(decision) => (OURS, decision_text(decision), at),
+        FulfillmentEvent::GoodsIssued(issued) => {
+            ("erp", format!("goods issue {} for package {}", issued.document, issued.package), at)
+        }
+        FulfillmentEvent::EffectStarted(started) => (OURS, started_text(started, effect), at),
+        FulfillmentEvent::EffectFailed(failed) => (OURS, failed_text(failed, effect), at),
+        FulfillmentEvent::EffectRejected(rejected) => {
+            let by_the_erp = matches!(rejected.effect, FulfillmentEffect::PostGoodsIssue { .. });
+            (if by_the_erp { "erp" } else { warehouse }, rejected_text(rejected, effect), at)
+        }
+    }
+}
+
+/// An effect for people, behind "to".
+fn effect(effect: &FulfillmentEffect) -> String {
+    match effect {
+        FulfillmentEffect::Request => "request shipment from the warehouse".to_owned(),
+        FulfillmentEffect::Withdraw => "request the withdrawal from the warehouse".to_owned(),
+        FulfillmentEffect::PostGoodsIssue { package } => format!("post the goods issue of package {package}"),
+    }
+}
