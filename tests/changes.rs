@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use crossdock_tests::deployment::{Deployment, order_id};
 use crossdock_tests::promises::broken;
+use domain::order::OrderReview;
 use domain::order::Status;
-use domain::review::{Choice, ReviewKind};
-use domain::{Fulfillment, Order, OrderId};
+use domain::review::Choice;
+use domain::{Order, OrderId};
 use serde_json::{Value, json};
 use testkit::partners::exchange::{Method, Outcome, Request};
 use testkit::partners::samples;
@@ -31,7 +32,7 @@ fn split() -> Value {
     order_of(&json!([line(1, "SKU-1-E", "2"), line(2, "SKU-2-W", "3")]))
 }
 
-fn known(deployment: &Deployment, id: &OrderId) -> Box<Order> {
+fn known(deployment: &Deployment, id: &OrderId) -> Order {
     let Some(known) = deployment.fold(id) else { panic!("{id} was never submitted\n{deployment:?}") };
     known
 }
@@ -64,7 +65,7 @@ fn b04_a_cancel_before_picking_takes_everything_back_at_every_partner() {
     deployment.order(split());
     deployment.run(Duration::from_secs(20));
     let id = order_id("CRM-1");
-    assert_eq!(known(&deployment, &id).assignments.len(), 2, "{deployment:?}");
+    assert_eq!(known(&deployment, &id).fulfillments.assignments.len(), 2, "{deployment:?}");
     deployment.cancel(&id);
     deployment.run(A_DAY);
     assert_eq!(known(&deployment, &id).status(), Status::Cancelled, "{deployment:?}");
@@ -160,10 +161,10 @@ fn b03_what_came_back_of_a_held_order_goes_out_again_once_it_is_clear_that_the_r
     deployment.release_hold(&id);
     deployment.run(A_DAY);
     let known = known(&deployment, &id);
-    assert_eq!((known.status(), known.assignments.len()), (Status::Invoiced, 3), "{deployment:?}");
-    for fulfillment in known.assignments.keys() {
+    assert_eq!((known.status(), known.fulfillments.assignments.len()), (Status::Invoiced, 3), "{deployment:?}");
+    for fulfillment in known.fulfillments.assignments.keys() {
         assert!(
-            deployment.fold_fulfillment(fulfillment).known().unwrap().open_effects.is_empty(),
+            deployment.fold_fulfillment(fulfillment).unwrap().open_effects.is_empty(),
             "{fulfillment}: every effect has its answer"
         );
     }
@@ -180,7 +181,7 @@ fn b07_a_quantity_changed_after_the_release_ships_once_as_amended() {
     deployment.amend(&id, 5);
     deployment.run(A_DAY);
     let known = known(&deployment, &id);
-    assert_eq!((known.status(), known.revision), (Status::Invoiced, 1), "{deployment:?}");
+    assert_eq!((known.status(), known.terms.revision), (Status::Invoiced, 1), "{deployment:?}");
     assert_eq!(known.line_quantities()[0].shipped.amount(), 5.into());
     assert_eq!(deployment.made("acme-erp", "sales_order").values().sum::<usize>(), 1, "one sales order, changed");
     assert_eq!(live_documents(&deployment, "acme-erp", "allocation", "allocation_deallocated"), 1);
@@ -216,7 +217,7 @@ fn b08_a_fulfillment_that_its_warehouse_refuses_goes_to_another_by_itself() {
     deployment.run(A_DAY);
     let known = known(&deployment, &order_id("CRM-1"));
     assert_eq!(known.status(), Status::Invoiced, "{deployment:?}");
-    assert!(known.assignments.values().any(|assignment| assignment.warehouse.as_str() == "shipwest"));
+    assert!(known.fulfillments.assignments.values().any(|assignment| assignment.warehouse.as_str() == "shipwest"));
     assert_kept(&deployment);
 }
 

@@ -10,10 +10,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use domain::fulfillment::MilestoneKind;
+use domain::order::AllocationNo;
+use domain::order::OrderReview;
 use domain::order::{AllocationRequest, Stage};
 use domain::party::{Party, PartyRef};
-use domain::review::ReviewKind;
-use domain::{Effect, Fulfillment, FulfillmentCommand, Order, OrderCommand, OrderId, PartnerId, Rejection, Workflow};
+use domain::{
+    Fulfillment, FulfillmentCommand, FulfillmentEffect, Order, OrderCommand, OrderEffect, OrderId, PartnerId,
+    Rejection, Workflow,
+};
 use engine::batch::{Parked, Queue, Record, Step, run, settle};
 use engine::effect::{Claimed, claim};
 use engine::inbound::{ChangeRequest, NewOrder};
@@ -21,7 +25,7 @@ use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, events_o
 use engine::partner::{Attempt, CallFailure, Ready, Recipient};
 use engine::relay::{Bus, Entry, entries, publish};
 use engine::stores::{Due, DueItem, DuePage, Parties, Views};
-use engine::{Code, Context, EventEnvelope, Failure, Journal, Outcome, Wait};
+use engine::{Cause, Code, Context, EventEnvelope, Failure, Journal, Outcome, Wait};
 use futures::FutureExt;
 use jiff::Timestamp;
 use samples::{allocation, approved, at, cancel, id, order_id, quote, refused_credit, submission, to_release};
@@ -119,7 +123,7 @@ fn a_raced_commit_is_decided_anew_on_what_the_other_one_left() {
         assert_eq!(commit(journal, "credit", OrderCommand::RecordCreditApproved(approved())), Ok(Outcome::Applied));
     });
     assert_eq!(commit(&slow, "allocate", stock("AL-1")), Ok(Outcome::Applied));
-    assert!(order(&journal).state.sales_order(at(0)).is_some(), "both stand");
+    assert!(order(&journal).state.unwrap().sales_order_request(at(0)).is_some(), "both stand");
     assert_eq!(order(&journal).version, 4);
 }
 
@@ -183,7 +187,7 @@ fn journaled(events: serde_json::Value) -> Commit {
     Commit {
         stream: "order/x".to_owned(),
         version: 1,
-        cause: "tests/1".to_owned(),
+        cause: Cause::new("tests", "1"),
         correlation: "corr".to_owned(),
         actor: "tests".to_owned(),
         at: at(0),
@@ -275,7 +279,12 @@ fn an_intent_is_committed_before_the_effect_with_a_key_of_the_work() {
     let journal = priced();
     let claim = mine(claiming(&journal, 1));
     assert_eq!(claim.attempt(), Attempt::First);
-    let started = order(&journal).state.open_effects()[&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST }]
+    let started = order(&journal)
+        .state
+        .unwrap()
+        .open_effects()
+        .get(&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST })
+        .unwrap()
         .started()
         .clone();
     assert_eq!(started.key, format!("allocate/{}", order_id()));
@@ -286,7 +295,12 @@ fn an_intent_is_committed_before_the_effect_with_a_key_of_the_work() {
 fn a_held_claim_defers_until_it_lapses_and_is_then_repeated_with_the_same_key() {
     let journal = priced();
     let first = mine(claiming(&journal, 1));
-    let key = order(&journal).state.open_effects()[&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST }]
+    let key = order(&journal)
+        .state
+        .unwrap()
+        .open_effects()
+        .get(&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST })
+        .unwrap()
         .started()
         .key
         .clone();
@@ -295,7 +309,12 @@ fn a_held_claim_defers_until_it_lapses_and_is_then_repeated_with_the_same_key() 
     drop(first);
     let second = mine(claiming(&journal, 2));
     assert!(matches!(second.attempt(), Attempt::Repeat { .. }));
-    let started = order(&journal).state.open_effects()[&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST }]
+    let started = order(&journal)
+        .state
+        .unwrap()
+        .open_effects()
+        .get(&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST })
+        .unwrap()
         .started()
         .clone();
     assert_eq!((started.key, started.attempt), (key, 2));
@@ -411,8 +430,8 @@ fn the_answer_is_recorded_although_the_order_was_cancelled_in_between() {
     assert_eq!(commit(&journal, "cancel", OrderCommand::Cancel(cancel())), Ok(Outcome::Applied));
     assert_eq!(settled(claim, &journal, 1, Ok(stock("AL-1"))), Ok(Outcome::Applied));
     let state = order(&journal).state;
-    assert!(!state.known().unwrap().allocations.is_empty());
-    assert!(state.deallocation().is_some(), "what was set aside in vain is given back");
+    assert!(!state.as_ref().unwrap().stock.allocations.is_empty());
+    assert!(state.as_ref().unwrap().deallocation().is_some(), "what was set aside in vain is given back");
     assert!(matches!(claiming(&journal, 9), Ok(Claimed::Nothing)));
 }
 
@@ -641,7 +660,7 @@ fn a_handlers_context_names_the_message_it_works_on() {
     now(settle(&STEP, &message("1", 1), at(10), 0, &queue, &due, &handle));
     let context = seen.borrow_mut().take().unwrap();
     assert_eq!((context.correlation.as_str(), context.now, context.event_time), ("corr", at(10), at(0)));
-    assert_eq!(context.cause("route"), "order-route/route");
+    assert_eq!(context.cause("route").as_str(), "order-route/route");
     assert_eq!(context.until(), at(10) + Duration::from_secs(5));
 }
 
@@ -869,7 +888,7 @@ fn an_order_never_goes_to_the_address_of_another_content_that_came_at_the_same_t
     assert!(first.is_none());
     assert_eq!(client.submit("b", new_order("1", "PO-1", "y"), None).1, Submitted::Created);
     let order: Stream<Order> = now(Stream::load(&client.journal, &order_of("1"), &cx)).unwrap();
-    let receiver = now(client.parties.fetch(&order.state.as_ref().unwrap().submission.ship_to)).unwrap();
+    let receiver = now(client.parties.fetch(&order.state.as_ref().unwrap().terms.submission.ship_to)).unwrap();
     assert_eq!(receiver, Some(party("y")));
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossdock_tests::deployment::Deployment;
 use crossdock_tests::promises::{broken, statuses};
 use domain::order::Status;
-use domain::{Order, OrderId};
+use domain::OrderId;
 use serde_json::{Value, json};
 use testkit::memory::{Fault, Script};
 use testkit::partners::samples;
@@ -40,7 +40,7 @@ fn order_of(lines: &Value) -> Value {
 }
 
 fn status(deployment: &Deployment, id: &OrderId) -> Status {
-    deployment.fold(id).known().unwrap_or_else(|| panic!("{id} was never submitted\n{deployment:?}")).status()
+    deployment.fold(id).unwrap_or_else(|| panic!("{id} was never submitted\n{deployment:?}")).status()
 }
 
 #[track_caller]
@@ -70,7 +70,7 @@ fn b08_an_order_split_over_two_warehouses_is_one_order_with_a_status_from_both()
     let id = order_id(&order);
     let Some(known) = deployment.fold(&id) else { panic!("{deployment:?}") };
     assert_eq!(known.status(), Status::Invoiced, "{deployment:?}");
-    assert_eq!(known.assignments.len(), 2);
+    assert_eq!(known.fulfillments.assignments.len(), 2);
     assert_eq!(deployment.made("eastco", "fulfillment").len(), 1);
     assert_eq!(deployment.made("shipwest", "fulfillment").len(), 1);
     assert_eq!(deployment.made("acme-erp", "invoice").len(), 1);

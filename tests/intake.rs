@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossdock_tests::deployment::Deployment;
 use crossdock_tests::promises::broken;
-use domain::{Order, OrderId};
+use domain::OrderId;
 use engine::http::{Request, Response};
 use futures::FutureExt;
 use serde_json::{Value, json};
@@ -67,7 +67,9 @@ fn a04_a_warehouse_that_signs_well_cannot_speak_for_anothers_fulfillment() {
     deployment.run(Duration::from_secs(2));
     let id = order_id("acme-crm", "CRM-1");
     let Some(known) = deployment.fold(&id) else { panic!() };
-    let [fulfillment] = &known.assignments.values().collect::<Vec<_>>()[..] else { panic!("{:?}", known.assignments) };
+    let [fulfillment] = &known.fulfillments.assignments.values().collect::<Vec<_>>()[..] else {
+        panic!("{:?}", known.fulfillments.assignments)
+    };
     assert_eq!(fulfillment.warehouse.as_str(), "shipwest");
     let data = json!({ "reference": fulfillment.fulfillment, "reason": "no room" });
     let lie = report(&deployment, "eastco", "msg-2", "fulfillment.rejected", &data);
@@ -76,12 +78,12 @@ fn a04_a_warehouse_that_signs_well_cannot_speak_for_anothers_fulfillment() {
     let parked = deployment.parked();
     assert!(matches!(&parked[..], [parked] if parked.code == engine::Code::DeliveryUnmappable), "{parked:?}");
     let Some(known) = deployment.fold(&id) else { panic!() };
-    assert_eq!((known.status(), known.assignments.len()), (domain::order::Status::Invoiced, 1));
+    assert_eq!((known.status(), known.fulfillments.assignments.len()), (domain::order::Status::Invoiced, 1));
 }
 
 fn conflicts(deployment: &Deployment, id: &OrderId) -> usize {
     let Some(known) = deployment.fold(id) else { panic!("{id} was never submitted") };
-    known.conflicts.len()
+    known.terms.conflicts.len()
 }
 
 #[test]
@@ -107,9 +109,9 @@ fn a02_one_delivery_id_for_two_bodies_keeps_the_first_and_raises_the_second() {
     deployment.run(A_DAY);
     let id = order_id("acme-crm", "CRM-1");
     let Some(known) = deployment.fold(&id) else { panic!() };
-    assert_ne!(known.submission.lines.first().unwrap().quantity.amount().to_string(), "99");
+    assert_ne!(known.terms.submission.lines.first().unwrap().quantity.amount().to_string(), "99");
     assert_eq!(conflicts(&deployment, &id), 1);
-    assert!(known.reviews().iter().any(|review| review.kind == domain::review::OrderReview::ConflictingSubmission));
+    assert!(known.reviews().iter().any(|review| review.kind == domain::order::OrderReview::ConflictingSubmission));
     assert_eq!(deployment.made("acme-erp", "sales_order").len(), 1);
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use crossdock_tests::deployment::Deployment;
 use crossdock_tests::promises::{broken, statuses};
 use domain::OrderId;
+use domain::fulfillment::FulfillmentReview;
 use domain::order::Status;
-use domain::review::ReviewKind;
 use engine::context::SKEW;
 use engine::stores::{Due as _, DueItem, Queues, sortable};
 use engine::{Code, Failure};
@@ -66,7 +66,7 @@ fn took(deployment: &Deployment, id: &OrderId) -> Duration {
 
 fn are_invoiced(deployment: &Deployment, orders: &[OrderId]) {
     for id in orders {
-        assert_eq!(deployment.fold(id).known().unwrap().status(), Status::Invoiced, "{id}\n{deployment:?}");
+        assert_eq!(deployment.fold(id).unwrap().status(), Status::Invoiced, "{id}\n{deployment:?}");
     }
 }
 
@@ -91,7 +91,7 @@ fn hours(deployment: &mut Deployment, fault: Option<Fault>) -> (Vec<OrderId>, Ve
 fn accepted(deployment: &Deployment, orders: &[OrderId]) -> Vec<Timestamp> {
     let at = |id: &OrderId| {
         let known = deployment.fold(id);
-        let fulfillment = known.known().unwrap().assignments.keys().next().unwrap().clone();
+        let fulfillment = known.as_ref().unwrap().fulfillments.assignments.keys().next().unwrap().clone();
         let commits = deployment.journal.commits(&format!("fulfillment/{fulfillment}"));
         commits.iter().find(|commit| commit.events.contains("fulfillment.accepted")).unwrap().at
     };
@@ -128,15 +128,11 @@ fn outage(name: &str, fault: Fault) {
     );
     for id in &east {
         let known = deployment.fold(id);
-        if known.known().unwrap().status() != Status::Routed {
+        if known.as_ref().unwrap().status() != Status::Routed {
             continue;
         }
-        let fulfillment = known.known().unwrap().assignments.keys().next().unwrap().clone();
-        let reviews = deployment
-            .fold_fulfillment(&fulfillment)
-            .known()
-            .map(domain::fulfillment::FulfillmentState::reviews)
-            .unwrap_or_default();
+        let fulfillment = known.as_ref().unwrap().fulfillments.assignments.keys().next().unwrap().clone();
+        let reviews = deployment.fold_fulfillment(&fulfillment).map(|state| state.reviews()).unwrap_or_default();
         assert!(
             reviews.iter().any(|review| review.kind == FulfillmentReview::Late),
             "{fulfillment} waits, and nobody is told"

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use domain::fulfillment::FulfillmentReview;
+use domain::order::OrderReview;
 use domain::order::Status;
 use domain::review::{Choice, Review, ReviewKind};
 use domain::{Fulfillment, Order};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use views::{self, OpenReview, TimedFold};
+use views::{OpenReview, TimedFold};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::repository::{files, read};
@@ -116,7 +118,9 @@ fn statuses_and_kinds_of_review_are_the_domains() {
     let schemas = &description["components"]["schemas"];
     let ours: BTreeSet<String> = Status::ALL.into_iter().map(|status| status.as_str().to_owned()).collect();
     assert_eq!(texts(&schemas["Status"]["enum"]), ours);
-    let kinds: BTreeSet<String> = ReviewKind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
+    let of_orders = OrderReview::ALL.iter().map(|kind| kind.as_str().to_owned());
+    let of_fulfillments = FulfillmentReview::ALL.iter().map(|kind| kind.as_str().to_owned());
+    let kinds: BTreeSet<String> = of_orders.chain(of_fulfillments).collect();
     assert_eq!(texts(&schemas["ReviewKind"]["enum"]), kinds);
     let choices: BTreeSet<String> = Choice::ALL.iter().map(|choice| choice.as_str().to_owned()).collect();
     assert_eq!(texts(&schemas["Choice"]["enum"]), choices);
@@ -134,29 +138,34 @@ fn what_the_api_answers_is_what_it_describes() {
     let fulfillments = story::fulfillments();
     let fulfillments = fulfillments.iter().filter_map(|commits| TimedFold::<Fulfillment>::of(commits, now).unwrap());
     let fulfillments: Vec<TimedFold<Fulfillment>> = fulfillments.collect();
-    assert_eq!(order.state.as_ref().map(|known| known.status()), Some(Status::Invoiced), "the story ends well");
-    let detail = serde_json::to_value(view::detail(&order, &fulfillments)).unwrap();
+    assert_eq!(order.state.status(), Status::Invoiced, "the story ends well");
+    let detail = serde_json::to_value(views::order::detail(&order, &fulfillments)).unwrap();
     assert_eq!(detail["fulfillments"][0]["packages"][0]["status"], "delivered");
     valid(&schema("Order"), &detail, "an order");
 
-    let summary = serde_json::to_value(view::summary(&order.state, now)).unwrap();
+    let summary = serde_json::to_value(views::order::summary(&order.state, now)).unwrap();
     valid(&schema("OrderPage"), &json!({ "orders": [summary], "next": null }), "a page");
 
-    let entries = view::timeline(&story::order(), &story::fulfillments(), now).unwrap();
+    let entries = views::order::timeline(&story::order(), &story::fulfillments(), now).unwrap();
     let timeline = json!({ "order": story::ORDER, "version": order.version, "entries": entries });
     valid(&schema("Timeline"), &timeline, "a timeline");
 
-    for kind in ReviewKind::ALL.iter().copied() {
-        let review = Review { kind, reason: "somebody has to look".to_owned() };
-        let id = format!("{}.{}", story::ORDER, review.key());
-        let options = kind.options().to_vec();
-        let open = OpenReview { id, kind, reason: review.reason, options, since: now, decide_by: now };
-        valid(&schema("ReviewPage"), &json!({ "reviews": [open], "next": null }), kind.as_str());
-    }
+    pages_of_reviews_are_described(OrderReview::ALL, now);
+    pages_of_reviews_are_described(FulfillmentReview::ALL, now);
 
     let problem = engine::http::Problem::new(422, "ORDER_INVALID", "The body is not an order");
     let problem = serde_json::to_value(problem.detail("see errors").at("/lines", "is missing")).unwrap();
     valid(&schema("Problem"), &problem, "a problem");
+}
+
+fn pages_of_reviews_are_described<K: ReviewKind>(kinds: &[K], now: Timestamp) {
+    for kind in kinds.iter().copied() {
+        let review = Review { kind, reason: "a person has to look".to_owned() };
+        let id = format!("{}.{}", story::ORDER, review.key());
+        let (kind, options) = (kind.as_str().to_owned(), kind.options().to_vec());
+        let open = OpenReview { id, kind, reason: review.reason, options, since: now, decide_by: now };
+        valid(&schema("ReviewPage"), &json!({ "reviews": [open], "next": null }), "a page of reviews");
+    }
 }
 
 #[test]

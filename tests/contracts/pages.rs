@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::fulfillment::FulfillmentReview;
+use domain::order::OrderReview;
 use domain::review::ReviewKind;
 use engine::Code;
 
@@ -34,9 +36,14 @@ fn every_failure_code_has_its_page_and_every_page_its_code() {
 #[test]
 fn the_page_of_the_worklist_tells_every_kind_and_its_choices() {
     let page = read("docs/runbooks/reviews.md");
-    for kind in ReviewKind::ALL {
+    each_kind_has_its_row(&page, OrderReview::ALL);
+    each_kind_has_its_row(&page, FulfillmentReview::ALL);
+}
+
+fn each_kind_has_its_row<K: ReviewKind>(page: &str, kinds: &[K]) {
+    for kind in kinds {
         let row = page.lines().find(|line| line.starts_with(&format!("| `{}` |", kind.as_str())));
-        let row = row.unwrap_or_else(|| panic!("no row of the page tells of {}", kind.as_str()));
+        let row = row.unwrap_or_else(|| panic!("the page has no row for {}", kind.as_str()));
         for choice in kind.options() {
             assert!(row.contains(&format!("`{}`", choice.as_str())), "{}: {}", kind.as_str(), choice.as_str());
         }

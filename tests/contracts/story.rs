@@ -306,7 +306,7 @@ fn commit(stream: &str, version: u64, cause: &str, at: &str, events: Vec<Value>)
     Commit {
         stream: stream.to_owned(),
         version,
-        cause: cause.to_owned(),
+        cause: engine::Cause::stored(cause),
         correlation: CORRELATION.to_owned(),
         actor: cause.split('/').next().unwrap_or_default().to_owned(),
         at: time(at),

@@ -7,8 +7,9 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use domain::order::OrderReview;
 use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
-use domain::review::{Choice, Decision, ReviewKind};
+use domain::review::{Choice, Decision, ReviewKind as _};
 use domain::{Fulfillment, Order, OrderCommand, OrderId};
 use engine::batch::{Parked, Record, Step};
 use engine::context::SKEW;
@@ -406,17 +407,17 @@ impl Deployment {
     }
 
     /// An order, folded.
-    pub fn fold(&self, id: &OrderId) -> Order {
+    pub fn fold(&self, id: &OrderId) -> Option<Order> {
         let cx = self.context("test");
         let loaded = Stream::<Order>::load(&self.journal, id, &cx).now_or_never();
-        loaded.and_then(Result::ok).map(|stream| stream.state).unwrap_or_default()
+        loaded.and_then(Result::ok).and_then(|stream| stream.state)
     }
 
     /// A fulfillment, folded.
-    pub fn fold_fulfillment(&self, id: &domain::FulfillmentId) -> Fulfillment {
+    pub fn fold_fulfillment(&self, id: &domain::FulfillmentId) -> Option<Fulfillment> {
         let cx = self.context("test");
         let loaded = Stream::<Fulfillment>::load(&self.journal, id, &cx).now_or_never();
-        loaded.and_then(Result::ok).map(|stream| stream.state).unwrap_or_default()
+        loaded.and_then(Result::ok).and_then(|stream| stream.state)
     }
 
     /// Every order.
@@ -573,7 +574,7 @@ impl Deployment {
     /// Somebody wants so many of the order's first line, in its own unit.
     pub fn amend(&mut self, order: &OrderId, quantity: u32) {
         let Some(known) = self.fold(order) else { return };
-        let mut lines = known.submission.lines.clone();
+        let mut lines = known.terms.submission.lines.clone();
         if let Some(first) = lines.first_mut()
             && let Ok(wanted) = domain::Quantity::new(quantity.into(), first.quantity.uom())
         {
@@ -582,8 +583,8 @@ impl Deployment {
         let amendment = Amendment {
             revision: 0,
             reason: "another number".to_owned(),
-            ship_to: known.submission.ship_to.clone(),
-            destination: known.submission.destination.clone(),
+            ship_to: known.terms.submission.ship_to.clone(),
+            destination: known.terms.submission.destination.clone(),
             digest: format!("amended to {quantity}"),
             lines,
         };
@@ -591,7 +592,7 @@ impl Deployment {
     }
 
     /// Somebody decides the order's only review of that kind.
-    pub fn decide(&mut self, order: &OrderId, kind: ReviewKind, choice: Choice) {
+    pub fn decide(&mut self, order: &OrderId, kind: OrderReview, choice: Choice) {
         let Some(known) = self.fold(order) else { return };
         for review in known.reviews().iter().filter(|review| review.kind == kind) {
             let decision = Decision { review: review.key(), kind, choice, by: "ops".to_owned(), note: String::new() };

@@ -173,7 +173,7 @@ impl Journal for Mistaken<MemoryJournal> {
         let mut commits = self.inner.read(stream).await?;
         for commit in &mut commits {
             if self.makes(Mutant::CauseUnchecked) {
-                commit.cause.push_str("/of another");
+                commit.cause = engine::Cause::stored(format!("{}/of another", commit.cause));
             }
             if self.makes(Mutant::ClaimIgnored) {
                 lapse(commit);
@@ -188,7 +188,7 @@ impl Journal for Mistaken<MemoryJournal> {
             return Ok(Append::Committed);
         }
         if self.makes(Mutant::EffectUnannounced) {
-            if commit.cause.contains("#started-") {
+            if commit.cause.as_str().contains("#started-") {
                 return Ok(Append::Committed);
             }
             // The caller counts the announcement; the journal has no gap for it.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use domain::order::OrderReview;
 use domain::order::Status;
 use domain::review::{Choice, Decision};
-use domain::{Fulfillment, FulfillmentId, LineNo, Order};
+use domain::{FulfillmentId, LineNo, Order};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ pub fn broken(deployment: &Deployment) -> Vec<String> {
     for known in all(deployment) {
         broken.extend(conserved(&known));
         broken.extend(agrees_with_ledgers(deployment, &known));
-        let natural = (known.submission.customer.to_string(), known.submission.customer_po.to_string());
+        let natural = (known.terms.submission.customer.to_string(), known.terms.submission.customer_po.to_string());
         if let Some((_, po)) = bought.replace(natural) {
             broken.push(format!("P2: {po} is two orders"));
         }
@@ -47,8 +48,8 @@ pub fn broken_after(deployment: &Deployment, weather: &Weather<'_>) -> Vec<Strin
     broken
         .extend(deployment.parked().iter().map(|m| format!("P1: still parked: {} {} {}", m.function, m.code, m.cause)));
     for known in all(deployment) {
-        let external = known.submission.external_id.as_str();
-        let is_to_deallocate = |decision: &Decision| decision.choice == Choice::Cancel;
+        let external = known.terms.submission.external_id.as_str();
+        let is_to_deallocate = |decision: &Decision<OrderReview>| decision.choice == Choice::Cancel;
         let may_end =
             weather.cancelled.iter().any(|it| it == external) || known.decisions.values().any(is_to_deallocate);
         let status = known.status();
@@ -71,7 +72,7 @@ pub fn broken_after(deployment: &Deployment, weather: &Weather<'_>) -> Vec<Strin
 }
 
 /// Every order that was submitted.
-fn all(deployment: &Deployment) -> impl Iterator<Item = Box<Order>> {
+fn all(deployment: &Deployment) -> impl Iterator<Item = Order> {
     deployment.orders().into_iter().filter_map(|id| match deployment.fold(&id) {
         Some(known) => Some(known),
         None => None,
@@ -112,7 +113,7 @@ fn journaled(deployment: &Deployment) -> Vec<String> {
             if commit.version != version {
                 wrong("there is a gap before it");
             }
-            if commit.cause.is_empty() || commit.actor.is_empty() || commit.correlation.is_empty() {
+            if commit.cause.as_str().is_empty() || commit.actor.is_empty() || commit.correlation.is_empty() {
                 wrong("no cause, no actor or no correlation id");
             }
             if !deployment.was(commit.at) {
@@ -174,11 +175,15 @@ fn unanswered(deployment: &Deployment) -> Vec<String> {
     for id in deployment.orders() {
         let Some(known) = deployment.fold(&id) else { continue };
         broken.extend(
-            known.open_effects.keys().map(|effect| format!("P1: {id}: {effect:?} was announced and not answered")),
+            known
+                .documents
+                .open_effects
+                .effects()
+                .map(|effect| format!("P1: {id}: {effect:?} was announced and not answered")),
         );
-        for fulfillment in known.assignments.keys() {
+        for fulfillment in known.fulfillments.assignments.keys() {
             if let Some(known) = deployment.fold_fulfillment(fulfillment) {
-                let open = known.open_effects.keys();
+                let open = known.open_effects.effects();
                 broken
                     .extend(open.map(|effect| format!("P1: {fulfillment}: {effect:?} was announced and not answered")));
             }
@@ -191,8 +196,8 @@ fn unanswered(deployment: &Deployment) -> Vec<String> {
 fn shown(deployment: &Deployment, order: &Order) -> Option<String> {
     let status = order.status().as_str();
     let own = order.id().to_string();
-    let is_its_own = order.submission.source.as_str() != CLIENT;
-    let external = if is_its_own { order.submission.external_id.as_str() } else { &own };
+    let is_its_own = order.terms.submission.source.as_str() != CLIENT;
+    let external = if is_its_own { order.terms.submission.external_id.as_str() } else { &own };
     let shown = deployment.state("acme-crm")["statuses"][external]["status"].as_str().map(str::to_owned);
     (shown.as_deref() != Some(status)).then(|| format!("P4: order {external} is {status}, the CRM shows {shown:?}"))
 }
@@ -201,7 +206,7 @@ fn shown(deployment: &Deployment, order: &Order) -> Option<String> {
 fn moved(deployment: &Deployment, order: &Order) -> Vec<String> {
     let mut broken = Vec::new();
     let issued = deployment.state("acme-erp")["goods_issues"].clone();
-    for (fulfillment, assignment) in &order.assignments {
+    for (fulfillment, assignment) in &order.fulfillments.assignments {
         let floor = deployment.state(assignment.warehouse.as_str());
         let jobs = floor["fulfillments"].as_array().into_iter().flatten();
         let mine = jobs.filter(|job| job["reference"].as_str() == Some(&fulfillment.to_string()));
@@ -277,13 +282,13 @@ fn quantities(lines: &Value) -> BTreeMap<LineNo, Decimal> {
 }
 
 fn shipped_by_order(order: &Order, fulfillment: &FulfillmentId) -> BTreeMap<LineNo, Decimal> {
-    let shipped = order.progress.get(fulfillment).into_iter().flat_map(|progress| &progress.shipped);
+    let shipped = order.fulfillments.progress.get(fulfillment).into_iter().flat_map(|progress| &progress.shipped);
     shipped.map(|(line, quantity)| (*line, quantity.amount())).collect()
 }
 
 fn shipped_by_fulfillment(deployment: &Deployment, fulfillment: &FulfillmentId) -> BTreeMap<LineNo, Decimal> {
     let folded = deployment.fold_fulfillment(fulfillment);
-    let progress = folded.known().and_then(|known| known.progress(1).ok());
+    let progress = folded.as_ref().and_then(|state| state.progress(1).ok());
     let shipped = progress.into_iter().flat_map(|progress| progress.shipped);
     shipped.map(|(line, quantity)| (line, quantity.amount())).collect()
 }
@@ -353,16 +358,16 @@ fn nothing_lost(deployment: &Deployment) -> Vec<String> {
         match deployment.fold(&id) {
             // Its purchase order may have come by the API before.
             None if parked.is_empty()
-                && !all(deployment).any(|it| sent_as(deployment, order) == it.submission.customer_po.as_str()) =>
+                && !all(deployment)
+                    .any(|it| sent_as(deployment, order) == it.terms.submission.customer_po.as_str()) =>
             {
                 broken.push(format!("P1: {order} was never submitted"));
             }
             None => {}
             Some(known) => {
-                let fulfillment_waits = known.assignments.keys().any(|fulfillment| {
+                let fulfillment_waits = known.fulfillments.assignments.keys().any(|fulfillment| {
                     deployment
                         .fold_fulfillment(fulfillment)
-                        .known()
                         .is_some_and(|fulfillment| !fulfillment.reviews().is_empty())
                 });
                 let waits =
@@ -415,27 +420,27 @@ fn agrees_with_ledgers(deployment: &Deployment, order: &Order) -> Vec<String> {
             broken.push(format!("{id}: {what}: the journal has {journal}, the partner {ledger}"));
         }
     };
-    let open = |effect: &domain::Effect| order.open_effects.contains_key(effect);
-    let allocating = order
-        .open_effects
-        .keys()
-        .any(|effect| matches!(effect, domain::OrderEffect::Allocate { .. } | domain::OrderEffect::Deallocate { .. }));
-    compare("allocation", order.allocations.len(), has("acme-erp", "allocation", &id), allocating);
-    let sold = usize::from(order.sales_order().is_some());
+    let open = |effect: &domain::OrderEffect| order.documents.open_effects.contains(effect);
+    let allocating =
+        order.documents.open_effects.effects().any(|effect| {
+            matches!(effect, domain::OrderEffect::Allocate { .. } | domain::OrderEffect::Deallocate { .. })
+        });
+    compare("allocation", order.stock.allocations.len(), has("acme-erp", "allocation", &id), allocating);
+    let sold = usize::from(order.documents.sales_order().is_some());
     compare("sales order", sold, has("acme-erp", "sales_order", &id), open(&domain::OrderEffect::CreateSalesOrder));
-    let invoiced = usize::from(order.invoice().is_some());
+    let invoiced = usize::from(order.stage.invoice().is_some());
     compare("invoice", invoiced, has("acme-erp", "invoice", &id), open(&domain::OrderEffect::Invoice));
-    for (fulfillment_id, assignment) in &order.assignments {
+    for (fulfillment_id, assignment) in &order.fulfillments.assignments {
         let Some(fulfillment) = deployment.fold_fulfillment(fulfillment_id) else { continue };
         let accepted = fulfillment.references().count();
         let asked = has(assignment.warehouse.as_str(), "fulfillment", &fulfillment_id.to_string());
-        let open = fulfillment.open_effects.contains_key(&domain::FulfillmentEffect::Request);
+        let open = fulfillment.open_effects.contains(&domain::FulfillmentEffect::Request);
         compare("fulfillment", accepted, asked, open);
         for package in fulfillment.packages.keys() {
             let effect = domain::FulfillmentEffect::PostGoodsIssue { package: package.clone() };
             let posted = usize::from(fulfillment.goods_issues.contains_key(package));
             let issued = has("acme-erp", "goods_issue", &format!("{fulfillment_id}/{package}"));
-            compare("goods issue", posted, issued, fulfillment.open_effects.contains_key(&effect));
+            compare("goods issue", posted, issued, fulfillment.open_effects.contains(&effect));
         }
     }
     broken

@@ -250,6 +250,11 @@ impl<E: Ord + Clone> OpenEffects<E> {
         self.0.len()
     }
 
+    /// The open effects, in their order.
+    pub fn effects(&self) -> impl Iterator<Item = &E> {
+        self.0.keys()
+    }
+
     /// The open effects and their claims, in the effects' order.
     pub fn iter(&self) -> impl Iterator<Item = (&E, &Claim<E>)> {
         self.0.iter()

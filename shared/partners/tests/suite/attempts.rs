@@ -322,7 +322,7 @@ fn b15_stock_is_allocated_line_by_line_and_locations_are_called_as_we_call_them(
     let script = Script::default().then(201, answer("allocate").0);
     let Allocation { number, lines, allocation_no } =
         run(partners(&script).allocate(&cx(), &allocation_request(), Attempt::First)).unwrap();
-    assert_eq!(part, 1);
+    assert_eq!(allocation_no, AllocationNo::FIRST);
     assert_eq!(number.as_str(), "AL-1");
     let from = |location: &str, q: Quantity| vec![Source { location: location.parse().unwrap(), quantity: q }];
     assert_eq!(lines[0].sources, from("EAST", quantity("3", "EA")));
