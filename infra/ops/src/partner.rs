@@ -74,7 +74,7 @@ fn check(asked: &Check) -> Result<Checked, String> {
                     checked.problems.push(format!("{name}: id: {other} has it, too"));
                 }
                 ids.push((partner.id.to_string(), name.clone()));
-                let (id, role, protocol) = (&partner.id, partner.role.as_str(), partner.protocol.as_str());
+                let (id, role, protocol) = (&partner.id, partner.role().as_str(), partner.protocol.as_str());
                 checked.read.push(format!("{name}: {id} is right ({role}, {protocol})"));
                 texts.push(document.to_string());
                 checked.documents.push(document);

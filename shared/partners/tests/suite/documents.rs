@@ -1,8 +1,7 @@
 //! Registry documents: what is refused, and where.
 
-use engine::delivery::Role;
 use partners::Partner;
-use partners::registry::{Fill, Protocol, Registry, Submissions};
+use partners::registry::{CrmProtocol, ErpProtocol, Fill, Protocol, Registry, Submissions, WarehouseProtocol};
 use serde_json::{Value, json};
 
 use crate::support::{crm, eastco, erp, read, shipwest};
@@ -22,16 +21,16 @@ fn with(mut document: Value, pointer: &str, value: Value) -> Value {
 
 #[test]
 fn the_documents_of_the_local_partners_are_right() {
-    for (id, role, protocol) in [
-        ("acme-crm", Role::Crm, Protocol::Rest),
-        ("acme-erp", Role::Erp, Protocol::Rest),
-        ("eastco", Role::Warehouse, Protocol::Rest),
-        ("shipwest", Role::Warehouse, Protocol::Shipbob { channel: 1 }),
+    for (id, protocol) in [
+        ("acme-crm", Protocol::Crm(CrmProtocol::Rest)),
+        ("acme-erp", Protocol::Erp(ErpProtocol::Rest)),
+        ("eastco", Protocol::Warehouse(WarehouseProtocol::Rest)),
+        ("shipwest", Protocol::Warehouse(WarehouseProtocol::Shipbob { channel: 1 })),
     ] {
         let path = format!("{}/../../infra/partners/{id}.toml", env!("CARGO_MANIFEST_DIR"));
         let json: Value = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         let partner = read(&json);
-        assert_eq!((partner.id.as_str(), partner.role, partner.protocol), (id, role, protocol));
+        assert_eq!((partner.id.as_str(), partner.protocol), (id, protocol));
         assert!(partner.webhook.is_some(), "{id}");
     }
 }
