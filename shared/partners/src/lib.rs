@@ -23,8 +23,8 @@ mod threepl;
 mod wire;
 
 pub use client::http::HttpTransport;
+pub use client::transport;
 pub use client::transport::{Call, Method, Reply, Transport, TransportFailure};
-pub use client::{http, transport};
 pub use crm::order::read_order_body;
 pub use partners::Partners;
 pub use registry::{Partner, Registry};

@@ -9,7 +9,7 @@ pub(crate) mod auth;
 pub(crate) mod csrf;
 pub(crate) mod exchange;
 pub(crate) mod failures;
-pub mod http;
+pub(crate) mod http;
 pub(crate) mod limiter;
 pub(crate) mod rejection;
 mod retry_after;
