@@ -1,7 +1,6 @@
 //! `crossdock`, the operator's command line.
 //!
-//! Answers stand on stdout, what is said about them on stderr. Exit codes: 0 done, 1 something is wrong with what was
-//! looked at, 2 the command itself could not be carried out.
+//! Results go to stdout, messages about them to stderr.
 
 mod partner;
 
@@ -11,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 /// Operates a Crossdock deployment.
 ///
-/// Exit codes: 0 all is well, 1 something is wrong with what was looked at, 2 the command could not be carried out.
+/// Exit codes: 0 success, 1 the command found a mistake, 2 the command failed.
 #[derive(Parser)]
 #[command(name = "crossdock", version, max_term_width = 100)]
 struct Arguments {

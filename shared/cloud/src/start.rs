@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use engine::batch::Step;
 use engine::context::SKEW;
+use engine::partner::PartnerPorts;
 use engine::{Clock, Failure};
 use jiff::Timestamp;
 
@@ -244,14 +245,21 @@ impl Start {
         self.settings.timeout
     }
 
-    /// How long one call to a partner may take.
-    pub fn patience(&self) -> Duration {
-        self.settings.patience()
-    }
-
-    /// Whether partners' addresses may be loopback or private ones: on the local stack only.
-    pub fn partners_may_be_private(&self) -> bool {
-        self.settings.partners_may_be_private
+    /// What calls to partners need: `REGISTRY_TABLE`, `SECRETS_PREFIX` and `GATES_TABLE`.
+    ///
+    /// # Errors
+    /// A setting is missing.
+    pub fn partners(
+        &self,
+    ) -> Result<PartnerPorts<RegistryTable, SecretStore, SystemClock, PartnerHealthTable>, StartError> {
+        Ok(PartnerPorts {
+            documents: self.registry()?,
+            secrets: self.secrets()?,
+            clock: self.clock(),
+            partner_health: self.partner_health()?,
+            call_timeout: self.settings.patience(),
+            may_be_private: self.settings.partners_may_be_private,
+        })
     }
 
     /// What the messages of this function have in common.

@@ -1,4 +1,4 @@
-//! Requests and answers of our own API, without a framework's types; errors as RFC 9457 problem details.
+//! Requests and responses of our own API, without a framework's types; errors as RFC 9457 problem details.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,26 +6,26 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// A request that API Gateway passed on. The body is what was signed: decoded from base64, nothing else.
+/// A request from API Gateway. The body is as the sender signed it: decoded from base64, and nothing else.
 #[derive(Clone, Default)]
 pub struct Request {
     /// Such as `POST`.
     pub method: String,
-    /// The path as it was asked for.
+    /// The requested path.
     pub path: String,
     /// The path's variables, such as `partner`.
     pub variables: BTreeMap<String, String>,
-    /// The query's parameters; of several with one name the last.
+    /// The query's parameters; the last of several with one name.
     pub query: BTreeMap<String, String>,
     /// Header names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The bytes.
+    /// Raw bytes.
     pub body: Vec<u8>,
-    /// Who asks, as the authorizer says; empty where there is none.
+    /// The client, from the authorizer; empty if there is no authorizer.
     pub client: String,
-    /// What they may do, as the authorizer says (`scopes` in its context, separated by blanks).
+    /// The client's scopes, from the authorizer (`scopes` in its context, separated by spaces).
     pub scopes: Vec<String>,
-    /// The gateway's id for the request.
+    /// The gateway's id of the request.
     pub request_id: String,
 }
 
@@ -36,49 +36,49 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// A header's value; the name in lower case.
+    /// The header called `name`, which is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// A variable of the path; empty where it has none of that name.
+    /// The path variable called `name`; empty if there is none.
     pub fn variable(&self, name: &str) -> &str {
         self.variables.get(name).map_or("", String::as_str)
     }
 
-    /// The sender's own key for what it asks: the same whenever it asks for it again.
+    /// The sender's idempotency key: the same at each attempt.
     ///
     /// # Errors
-    /// None, or one that is too long.
+    /// It is missing or too long.
     pub fn idempotency_key(&self) -> Result<&str, Problem> {
-        const LONGEST: usize = 128;
-        let key = self.header("idempotency-key").filter(|key| (1..=LONGEST).contains(&key.len()));
+        const MAX_LENGTH: usize = 128;
+        let key = self.header("idempotency-key").filter(|key| (1..=MAX_LENGTH).contains(&key.len()));
         key.ok_or_else(|| {
             let problem = Problem::new(400, "KEY_MISSING", "An Idempotency-Key header is needed");
-            problem.detail(format!("1 to {LONGEST} characters, the same whenever you send this again"))
+            problem.detail(format!("1 to {MAX_LENGTH} characters, the same whenever you send this again"))
         })
     }
 
-    /// How many rows of a list are wanted.
+    /// The number of rows to list.
     ///
     /// # Errors
-    /// No number, or too large a one.
+    /// It is not a number, or too large.
     pub fn limit(&self) -> Result<u32, Problem> {
-        const USUAL: u32 = 50;
-        const MOST: u32 = 200;
-        let limit = self.query.get("limit").map_or(Ok(USUAL), |limit| limit.parse::<u32>());
-        limit.ok().filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| {
+        const DEFAULT: u32 = 50;
+        const MAX: u32 = 200;
+        let limit = self.query.get("limit").map_or(Ok(DEFAULT), |limit| limit.parse::<u32>());
+        limit.ok().filter(|limit| (1..=MAX).contains(limit)).ok_or_else(|| {
             let problem = Problem::new(400, "LIMIT_INVALID", "The parameter `limit` is no number of rows");
-            problem.detail(format!("1 to {MOST}, {USUAL} where it is left out"))
+            problem.detail(format!("1 to {MAX}, {DEFAULT} where it is left out"))
         })
     }
 
-    /// Whether the caller may do what needs `scope`.
+    /// Checks that the client has `scope`.
     ///
     /// # Errors
-    /// The refusal to answer with.
+    /// The problem to answer with.
     pub fn allow(&self, scope: &str) -> Result<(), Problem> {
-        if self.scopes.iter().any(|held| held == scope) {
+        if self.scopes.iter().any(|own| own == scope) {
             return Ok(());
         }
         Err(Problem::new(403, "SCOPE_MISSING", "The token may not do this")
@@ -86,16 +86,16 @@ impl Request {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// HTTP status.
     pub status: u16,
     /// Such as `application/json`.
     pub content_type: &'static str,
-    /// Beside the content type.
+    /// All headers but the content type.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
+    /// Text of that content type.
     pub body: String,
 }
 
@@ -104,68 +104,68 @@ impl Response {
     pub fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_string(body) {
             Ok(body) => Self { status, content_type: "application/json", headers: vec![], body },
-            // None of our own types fails to serialise; if one did, the caller must not take it for an answer.
+            // None of our types can fail to serialize. If one did, the client must not take the result for an answer.
             Err(_) => Problem::new(500, "INTERNAL", "The answer could not be written").into(),
         }
     }
 
-    /// The same with one header more.
+    /// Adds a header.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 }
 
-/// A refusal, as RFC 9457 has it.
+/// An error, as in RFC 9457.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// HTTP status.
     pub status: u16,
-    /// Where the code is explained.
+    /// `urn:crossdock:problem:<code>`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Stable, for machines.
+    /// Stable, for programs.
     pub code: Cow<'static, str>,
-    /// One sentence for the code.
+    /// One sentence, the same for each occurrence of the code.
     pub title: &'static str,
-    /// What is wrong in this case, and the way out. No personal data.
+    /// What is wrong with this request, and what to do. No personal data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The offending places, as JSON pointers with their reasons.
+    /// The offences in the body.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Offence>,
 }
 
-/// One offending place.
+/// A mistake at one place of a JSON document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Offence {
     /// A JSON pointer, such as `/lines/0/quantity`.
     pub pointer: String,
-    /// What is wrong there.
+    /// What is wrong, as the end of a sentence about the place. Never the sender's text.
     pub detail: String,
 }
 
 impl Problem {
-    /// A problem without particulars.
+    /// A problem without detail.
     pub fn new(status: u16, code: impl Into<Cow<'static, str>>, title: &'static str) -> Self {
         let code = code.into();
         let kind = format!("urn:crossdock:problem:{}", code.to_ascii_lowercase().replace('_', "-"));
         Self { status, kind, code, title, detail: None, errors: Vec::new() }
     }
 
-    /// A cursor that no list of ours gave.
+    /// A cursor that does not come from one of our lists.
     pub fn bad_cursor() -> Self {
         Self::new(400, "CURSOR_INVALID", "The parameter `cursor` is none of ours")
             .detail("begin again without a cursor")
     }
 
-    /// What is wrong in this case.
+    /// Adds the detail.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// Where it is wrong.
+    /// Adds an offence.
     pub fn at(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         self.errors.push(Offence { pointer: pointer.into(), detail: detail.into() });
         self
@@ -192,10 +192,10 @@ impl From<crate::Failure> for Problem {
     }
 }
 
-/// A body as JSON text: UTF-8, a byte order mark allowed, one complete JSON value.
+/// A body as JSON text: UTF-8 with one complete JSON value; a byte-order mark is skipped.
 ///
 /// # Errors
-/// The refusal to answer with, and where the text stops being JSON.
+/// The problem to answer with, with the place of the error.
 pub fn json_text(body: &[u8]) -> Result<&str, Problem> {
     let bytes = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let text = std::str::from_utf8(bytes).map_err(|e| {

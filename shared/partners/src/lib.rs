@@ -1,38 +1,31 @@
-//! What speaks to partners: a registry that says what each of them is, one adapter per system and protocol, and the proof of
-//! who sent a webhook.
+//! Integrations with partners: a registry of their documents, an adapter for each role and protocol, and the verification of
+//! webhooks.
 //!
-//! - [`Partners`] implements the engine's partner ports and inbound ports. It caches the registry's documents for a minute
-//!   and picks the adapter that a document asks for.
-//! - [`Transport`] is all that touches the world; [`HttpTransport`] does so over HTTP, tests and the simulation do in memory.
-//!   There is no other clock, random number or socket in here.
-//! - Wire shapes are private to the module that speaks them; what leaves it are the domain's types.
+//! - [`Partners`] implements the engine's partner ports and inbound ports. It caches the registry for a minute, and calls a
+//!   partner in the protocol that its document names.
+//! - [`Transport`] sends the requests: [`HttpTransport`] over HTTP, tests and the simulation in memory. Nothing else here opens
+//!   a socket, reads a clock or draws a random number.
+//! - `client` has everything that all calls have in common; `crm`, `erp` and `threepl` have a folder for each vendor, with wire
+//!   types, mapping and calls. Wire types are private to their vendor; what leaves it are the domain's types.
 //!
-//! Invariants: no answer is guessed (what is not understood is unknown, not a success and not a no); no number passes
-//! through a float; no token, name or address stands in an error.
+//! Invariants: an answer that is not understood is an unknown outcome, neither success nor rejection. No number passes through a
+//! float. No error has a token, a name or an address in it.
 
-mod addresses;
-mod countries;
+mod client;
 mod crm;
-mod csrf;
 mod erp;
-mod exact;
-mod exchange;
-mod fields;
-mod gzip;
-pub mod http;
-mod limiter;
+mod inbound;
 mod partners;
 pub mod registry;
-mod retry_after;
+mod rest;
 pub mod signature;
 mod threepl;
-mod times;
-pub mod transport;
 mod wire;
 
+pub use client::http::HttpTransport;
+pub use client::transport;
+pub use client::transport::{Call, Method, Reply, Transport, TransportFailure};
 pub use crm::order::read_order_body;
-pub use gzip::plain as plain_body;
-pub use http::HttpTransport;
 pub use partners::Partners;
 pub use registry::{Partner, Registry};
-pub use transport::{Call, Method, Reply, Transport, TransportFailure};
+pub use wire::gzip::plain as plain_body;

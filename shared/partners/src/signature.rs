@@ -1,6 +1,6 @@
-//! Standard Webhooks: who signed this, and when.
+//! Verifies webhook signatures as Standard Webhooks defines them.
 //!
-//! Own code: the public crate takes an empty secret for a secret and panics on an extreme timestamp.
+//! Not the public crate: it accepts an empty secret, and panics on an extreme timestamp.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -10,32 +10,32 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
 
-/// Shorter keys are guessable; the specification asks for 24 bytes.
-const LEAST_KEY: usize = 16;
-/// More signatures than any rotation needs are work for nothing.
-const MOST_SIGNATURES: usize = 16;
+/// In bytes. Shorter keys can be guessed; the specification recommends 24.
+const MIN_KEY: usize = 16;
+/// More than any rotation of secrets needs; bounds the work for a request that is not authenticated yet.
+const MAX_SIGNATURES: usize = 16;
 
-/// The three headers, as they came.
+/// The three headers of a signed message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signed<'a> {
     /// `webhook-id`.
     pub id: &'a str,
     /// `webhook-timestamp`, seconds since 1970.
     pub timestamp: &'a str,
-    /// `webhook-signature`: `v1,<base64>`, several separated by blanks.
+    /// `webhook-signature`: `v1,<base64>`, several separated by spaces.
     pub signatures: &'a str,
 }
 
-/// Why a message is not believed.
+/// Why a message is not authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsigned {
-    /// For the sender, too: it tells what was checked, never what would have been right.
+    /// The reason may be sent to the sender: it says what was checked, never what would have been right.
     Refused(&'static str),
-    /// None of our own secrets can check anything.
+    /// None of our secrets is usable.
     NoSecret,
 }
 
-/// Whether one of `secrets` signed these very bytes, not long before or after `now`.
+/// Checks that one of `secrets` signed these bytes, within `tolerance_seconds` of `now`.
 ///
 /// # Errors
 /// What is missing or wrong.
@@ -50,7 +50,7 @@ pub fn verify(
     if keys.is_empty() {
         return Err(Unsigned::NoSecret);
     }
-    // A dot would let the parts of the signed content be cut elsewhere.
+    // With a dot in the id, the signed content could be split at another place.
     if !(1..=128).contains(&signed.id.len()) || !signed.id.bytes().all(|b| b.is_ascii_graphic() && b != b'.') {
         return Err(Unsigned::Refused("webhook-id is missing or has a character that ids do not have"));
     }
@@ -58,7 +58,7 @@ pub fn verify(
     let at: i128 = match signed.timestamp.parse() {
         Ok(at) if digits => at,
         Ok(_) | Err(_) => {
-            return Err(Unsigned::Refused("webhook-timestamp is missing or is no whole number of seconds"));
+            return Err(Unsigned::Refused("webhook-timestamp is missing or is not a whole number of seconds"));
         }
     };
     if (i128::from(now.as_second()) - at).unsigned_abs() > u128::from(tolerance_seconds) {
@@ -66,11 +66,11 @@ pub fn verify(
     }
     let expected: Vec<[u8; 32]> = keys.iter().filter_map(|key| mac(key, signed, body)).collect();
     let claimed = signed.signatures.split_ascii_whitespace().filter_map(|s| s.strip_prefix("v1,"));
-    let claimed: Vec<Vec<u8>> = claimed.take(MOST_SIGNATURES).filter_map(|s| STANDARD.decode(s).ok()).collect();
+    let claimed: Vec<Vec<u8>> = claimed.take(MAX_SIGNATURES).filter_map(|s| STANDARD.decode(s).ok()).collect();
     if claimed.is_empty() {
         return Err(Unsigned::Refused("webhook-signature is missing or has no v1 signature"));
     }
-    // Every pair is compared, each in constant time, so that the time taken tells nothing of which one was near.
+    // All pairs are compared, each in constant time, so that the time taken does not show which one nearly matched.
     let mut matched = Choice::from(0);
     for ours in &expected {
         for theirs in &claimed {
@@ -80,11 +80,11 @@ pub fn verify(
     if bool::from(matched) { Ok(()) } else { Err(Unsigned::Refused("webhook-signature does not match the body")) }
 }
 
-/// The bytes of `whsec_<base64>`; the prefix may be missing.
+/// The key in `whsec_<base64>`; the prefix may be missing.
 fn key(secret: &SecretString) -> Option<Vec<u8>> {
     let text = secret.expose_secret().trim();
     let text = text.strip_prefix("whsec_").unwrap_or(text).trim_end_matches('=');
-    STANDARD_NO_PAD.decode(text).ok().filter(|key| key.len() >= LEAST_KEY)
+    STANDARD_NO_PAD.decode(text).ok().filter(|key| key.len() >= MIN_KEY)
 }
 
 fn mac(key: &[u8], signed: &Signed<'_>, body: &[u8]) -> Option<[u8; 32]> {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a04_any_other_body_id_time_or_secret_does_not() {
+    fn a04_another_body_id_time_or_secret_does_not_verify() {
         let good = signed("1614265330", PUBLISHED);
         let refused = Err(Unsigned::Refused("webhook-signature does not match the body"));
         assert_eq!(check(&[SECRET], &good, br#"{"test": 2432232315}"#, AT), refused);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a05_a_timestamp_outside_five_minutes_is_refused_either_way() {
+    fn a05_a_timestamp_more_than_five_minutes_off_is_rejected_either_way() {
         let good = signed("1614265330", PUBLISHED);
         for (off, ok) in [(0, true), (300, true), (-300, true), (301, false), (-301, false)] {
             assert_eq!(check(&[SECRET], &good, BODY, AT + off).is_ok(), ok, "{off}");
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a05_no_timestamp_makes_it_panic() {
+    fn a05_no_timestamp_causes_a_panic() {
         for text in [
             "",
             "-1",
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a06_two_secrets_are_good_during_a_rotation_on_either_side() {
+    fn a06_both_secrets_are_accepted_during_a_rotation_on_either_side() {
         let bare = signed("1614265330", "");
         let (new, old) = (sign(SECRET, &bare, BODY), sign(OLDER, &bare, BODY));
         for signatures in
@@ -182,10 +182,10 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_short_or_garbled_secret_signs_nothing() {
+    fn an_empty_short_or_unreadable_secret_verifies_nothing() {
         let bare = signed("1614265330", "");
         for secret in ["", "whsec_", "whsec_====", "whsec_AAAA", "whsec_!!!", "   "] {
-            // What an attacker would send who guesses that the key is empty.
+            // The signature of an attacker who guesses that the key is empty.
             let empty = format!("v1,{}", STANDARD.encode(mac(b"", &bare, BODY).unwrap()));
             assert_eq!(
                 check(&[secret], &signed("1614265330", &empty), BODY, AT),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a07_a_byte_order_mark_is_part_of_what_was_signed() {
+    fn a07_a_byte_order_mark_is_part_of_the_signed_bytes() {
         let body = [b"\xEF\xBB\xBF".as_slice(), BODY].concat();
         let bare = signed("1614265330", "");
         let signature = sign(SECRET, &bare, &body);
@@ -208,8 +208,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_signed_verifies_and_one_flipped_bit_does_not(
-            key in proptest::collection::vec(any::<u8>(), LEAST_KEY..64),
+        fn a_signed_message_verifies_and_one_flipped_bit_does_not(
+            key in proptest::collection::vec(any::<u8>(), MIN_KEY..64),
             id in "[a-zA-Z0-9_-]{1,40}",
             body in proptest::collection::vec(any::<u8>(), 1..200),
             at in 0_i64..4_000_000_000,
@@ -228,7 +228,7 @@ mod tests {
         }
 
         #[test]
-        fn no_headers_whatever_make_it_panic(
+        fn no_headers_cause_a_panic(
             id in any::<String>(),
             timestamp in any::<String>(),
             signatures in any::<String>(),

@@ -3,7 +3,6 @@
 use cloud::Exit;
 use fulfillment_request::{Ports, handle};
 use partners::Partners;
-use partners::http::HttpTransport;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
@@ -13,12 +12,7 @@ async fn main() -> Exit {
             Ok(Ports {
                 journal: start.journal()?,
                 parties: start.parties()?,
-                warehouse: Partners::new(
-                    (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
-                    start.clock(),
-                    start.partner_health()?,
-                ),
+                warehouse: Partners::over_http(start.partners()?)?,
             })
         },
         handle,

@@ -3,23 +3,12 @@
 use cloud::Exit;
 use fulfillment_withdraw::{Ports, handle};
 use partners::Partners;
-use partners::http::HttpTransport;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
     cloud::step(
         "fulfillment-withdraw",
-        async |start| {
-            Ok(Ports {
-                journal: start.journal()?,
-                warehouse: Partners::new(
-                    (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
-                    start.clock(),
-                    start.partner_health()?,
-                ),
-            })
-        },
+        async |start| Ok(Ports { journal: start.journal()?, warehouse: Partners::over_http(start.partners()?)? }),
         handle,
     )
     .await

@@ -3,23 +3,12 @@
 use cloud::Exit;
 use goods_issue_post::{Ports, handle};
 use partners::Partners;
-use partners::http::HttpTransport;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
     cloud::step(
         "goods-issue-post",
-        async |start| {
-            Ok(Ports {
-                journal: start.journal()?,
-                erp: Partners::new(
-                    (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
-                    start.clock(),
-                    start.partner_health()?,
-                ),
-            })
-        },
+        async |start| Ok(Ports { journal: start.journal()?, erp: Partners::over_http(start.partners()?)? }),
         handle,
     )
     .await

@@ -2,24 +2,13 @@
 
 use cloud::Exit;
 use partners::Partners;
-use partners::http::HttpTransport;
 use stock_allocate::{Ports, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
     cloud::step(
         "stock-allocate",
-        async |start| {
-            Ok(Ports {
-                journal: start.journal()?,
-                erp: Partners::new(
-                    (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
-                    start.clock(),
-                    start.partner_health()?,
-                ),
-            })
-        },
+        async |start| Ok(Ports { journal: start.journal()?, erp: Partners::over_http(start.partners()?)? }),
         handle,
     )
     .await

@@ -1,4 +1,4 @@
-//! What partners say to us: who may speak, and what their words mean. `partners` reads the wire formats behind these ports.
+//! The inbound ports: who sent a webhook, and what it means in the domain's terms. `partners` reads the wire formats.
 
 use domain::order::Submission;
 use domain::party::Party;
@@ -12,82 +12,82 @@ use crate::failure::{Code, Failure, Outcome};
 use crate::http::{Offence, Request};
 use crate::stores::Deliveries;
 
-/// An order as it came in, read and checked.
+/// A new order, read and validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewOrder {
     /// The order, without personal data.
     pub submission: Submission,
-    /// Who receives it.
+    /// The receiver.
     pub party: Party,
 }
 
-/// What somebody wants of an order that exists.
+/// A change request for an order that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderChange {
-    /// Of which order.
+    /// The order to change.
     pub order: OrderId,
-    /// What.
+    /// The change.
     pub request: ChangeRequest,
 }
 
-/// What can be wanted of an order. Reasons are the asker's words, redacted.
+/// The changes that can be requested. Reasons are the sender's words, redacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeRequest {
-    /// That it be cancelled.
+    /// Cancel the order.
     Cancel {
-        /// Why.
+        /// At most 500 characters.
         reason: String,
     },
-    /// That nothing more be begun for it.
+    /// Start nothing more for the order.
     Hold {
-        /// Why.
+        /// At most 500 characters.
         reason: String,
     },
-    /// That it go on.
+    /// End a hold.
     ReleaseHold {
-        /// Why.
+        /// At most 500 characters.
         reason: String,
     },
-    /// That it say something else: all of it, not the difference.
+    /// Replace the order's content, as a whole.
     Amend {
-        /// The order as it is to be.
+        /// The new content.
         new: Box<NewOrder>,
-        /// Why.
+        /// At most 500 characters.
         reason: String,
     },
 }
 
-/// What a warehouse reported in one document.
+/// A warehouse's report, from one message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reported {
-    /// About which fulfillment.
+    /// The fulfillment that it is about.
     pub fulfillment: FulfillmentId,
-    /// The facts, in the document's order.
+    /// The facts, in the message's order.
     pub commands: Vec<FulfillmentCommand>,
 }
 
-/// Why a delivery has no meaning for us yet. It stays stored, and is replayed once the registry or the code knows it.
+/// Why a delivery cannot be mapped. It stays stored, and can be redriven once the registry or the code knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unmappable {
-    /// A topic that we do not act on by design: a test message, a notice.
+    /// A topic that we ignore by design, such as a test message.
     Unrelated(&'static str),
-    /// A topic that the registry does not know.
+    /// A topic that the protocol does not know.
     UnknownTopic(String),
-    /// A body that is not what the topic promises.
+    /// A body that the topic does not allow.
     Malformed(Vec<Offence>),
 }
 
-/// The delivery that `work` is about, and what `read` makes of it; or how the step ends, where it is nothing to us by design.
+/// Fetches the delivery of `work` and maps it with `read`. If it is ignored by design, returns the step's outcome instead.
 ///
 /// # Errors
-/// MSG-003 where it has expired or was erased; MSG-004 where it cannot be mapped; the stores'.
+/// MSG-003 if it has expired or was erased; MSG-004 if it cannot be mapped; the stores'.
 pub async fn delivered<T>(
     deliveries: &impl Deliveries,
     work: &DeliveryWork,
     read: impl AsyncFnOnce(&Delivery) -> Result<Result<T, Unmappable>, Failure>,
 ) -> Result<Result<(Delivery, T), Outcome>, Failure> {
-    let gone = || Failure::permanent(Code::DeliveryMissing, "the raw delivery has expired or was erased");
-    let delivery = deliveries.fetch(&work.partner, &work.delivery).await?.ok_or_else(gone)?;
+    let missing = || Failure::permanent(Code::DeliveryMissing, "the raw delivery has expired or was erased");
+    let delivery = deliveries.fetch(&work.partner, &work.delivery).await?.ok_or_else(missing)?;
     let unmappable = |why| Err(Failure::permanent(Code::DeliveryUnmappable, why));
     match read(&delivery).await? {
         Ok(meaning) => Ok(Ok((delivery, meaning))),
@@ -100,34 +100,34 @@ pub async fn delivered<T>(
     }
 }
 
-/// A sender that proved who it is.
+/// An authenticated sender, and its delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// Who.
+    /// The sender.
     pub partner: PartnerId,
-    /// What it is to us.
+    /// The sender's role.
     pub role: Role,
-    /// Its id for the delivery.
+    /// The sender's id of the delivery.
     pub delivery: String,
-    /// What the delivery is about, in its words.
+    /// The delivery's topic, in the sender's words.
     pub topic: String,
 }
 
-/// Why a sender may not speak.
+/// Why a sender is not authenticated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unverified {
-    /// No partner of that name, or none that sends webhooks.
+    /// There is no such partner, or it sends no webhooks.
     UnknownPartner,
-    /// The signature, the timestamp or a header is missing or wrong. The reason is for the log and the sender alike: it
-    /// tells what was checked, never what would have been right.
+    /// The signature, the timestamp or a header is missing or wrong. The reason may be logged and sent to the sender: it says
+    /// what was checked, never what would have been right.
     BadSignature(&'static str),
-    /// It could not be checked now.
+    /// The check failed on our side.
     Unchecked(Failure),
 }
 
-/// Proves senders.
+/// Authenticates senders of webhooks.
 pub trait Senders {
-    /// Checks `request`, which says that it comes from `partner`, over its raw bytes.
+    /// Checks the signature of `request`, over its raw bytes, with the secrets of `partner`.
     fn verify(
         &self,
         partner: &str,
@@ -136,15 +136,15 @@ pub trait Senders {
     ) -> impl Future<Output = Result<Verified, Unverified>>;
 }
 
-/// Reads orders.
+/// Reads new orders.
 pub trait OrderReader {
-    /// What a CRM's delivery orders.
+    /// The new order in a CRM's delivery.
     fn read_order(&self, delivery: &Delivery) -> impl Future<Output = Result<Result<NewOrder, Unmappable>, Failure>>;
 }
 
-/// Reads what is wanted of orders that exist.
+/// Reads change requests.
 pub trait ChangeReader {
-    /// What a CRM's or an ERP's delivery wants.
+    /// The change request in a CRM's or an ERP's delivery.
     fn read_change(
         &self,
         delivery: &Delivery,
@@ -153,12 +153,12 @@ pub trait ChangeReader {
 
 /// Reads warehouses' reports.
 pub trait ReportReader {
-    /// What a warehouse's delivery reports.
+    /// The report in a warehouse's delivery.
     fn read_report(&self, delivery: &Delivery) -> impl Future<Output = Result<Result<Reported, Unmappable>, Failure>>;
 }
 
-/// Knows where goods can leave.
+/// Lists the sites that goods can ship from.
 pub trait Sites {
-    /// Every site of every warehouse.
+    /// All sites of all warehouses.
     fn sites(&self, cx: &Context) -> impl Future<Output = Result<Vec<Site>, Failure>>;
 }

@@ -1,5 +1,5 @@
-//! The partner ports, in our words. `partners` speaks to real systems behind them, `testkit` plays them.
-//! Every call carries its step's context: correlation and trace go with it to the partner.
+//! The partner ports, in the domain's terms. `partners` implements them over HTTP, `testkit` in memory.
+//! Every call has its step's context: the correlation id and the trace are sent to the partner.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -18,59 +18,58 @@ use jiff::Timestamp;
 use crate::context::Context;
 use crate::failure::{Code, Failure, Wait};
 
-/// Whether a call is made for the first time. A repeat goes to a partner that may have done it already.
+/// Whether a write is sent for the first time. A repeat goes to a partner that may have carried it out already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     /// Nothing was sent before.
     First,
-    /// Something may have been.
+    /// An earlier attempt may have sent it.
     Repeat {
-        /// Whoever sent it last was at it no longer than this: a partner that shows what it took only after a while counts
-        /// from here.
+        /// The end of the last attempt's lease. A partner's settle time starts here.
         over_by: Timestamp,
     },
 }
 
-/// Why a call to a partner has no usable answer.
+/// Why a call to a partner has no answer that the step can use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallFailure {
-    /// The partner understood and said no. Nothing was done.
+    /// The partner rejected the request. Nothing was done.
     Refused(Rejection),
-    /// The partner said "later". Nothing was done.
+    /// The partner answered 429, or needs its settle time. Nothing was done.
     Limited {
-        /// Who.
+        /// The partner that has to be waited for.
         partner: PartnerId,
-        /// How much later.
+        /// From now.
         retry_after: Duration,
     },
-    /// It never left: no connection. Nothing was done.
+    /// Nothing was sent: no connection. Nothing was done.
     NotSent {
-        /// What went wrong.
+        /// The failure's code.
         code: Code,
-        /// In words, redacted.
+        /// The reason, redacted.
         cause: Cow<'static, str>,
     },
-    /// It was sent, and what became of it is not known: no answer in time, connection lost, 5xx, unreadable answer.
+    /// The request was sent and its outcome is unknown: no answer in time, connection lost, 5xx, unreadable answer.
     Unknown {
-        /// What went wrong.
+        /// The failure's code.
         code: Code,
-        /// In words, redacted.
+        /// The reason, redacted.
         cause: Cow<'static, str>,
     },
-    /// The partner's gate is closed: whatever is to be asked waits outside the queue.
+    /// The partner's health does not admit the call. Its work waits outside the queue.
     Closed {
-        /// When to ask again.
+        /// When to try again.
         until: Timestamp,
-        /// What keeps it.
+        /// What the work waits for.
         why: Wait,
-        /// What came of the call that found it closed; `None` where nothing was sent.
+        /// The failure of the call that opened the circuit; `None` if nothing was sent.
         after: Option<Box<CallFailure>>,
     },
     /// Our own fault: configuration, credentials, a request that the partner cannot read. Nothing was done.
     Ours {
-        /// What went wrong.
+        /// The failure's code.
         code: Code,
-        /// In words, redacted.
+        /// The reason, redacted.
         cause: Cow<'static, str>,
     },
 }
@@ -86,7 +85,7 @@ impl CallFailure {
         }
     }
 
-    /// Whether what was asked was certainly not done.
+    /// Whether the request was certainly not carried out.
     pub fn is_undone(&self) -> bool {
         match self {
             Self::Refused(_) | Self::Limited { .. } | Self::NotSent { .. } | Self::Ours { .. } => true,
@@ -95,7 +94,7 @@ impl CallFailure {
         }
     }
 
-    /// How the step ends, not before `earliest` where it waits.
+    /// The step's failure. If it waits, it waits until `earliest` at least.
     pub fn into_failure(self, earliest: Timestamp) -> Failure {
         match self {
             Self::Refused(rejection) => Failure::permanent(Code::PartnerRefused, rejection.to_string()),
@@ -110,7 +109,7 @@ impl CallFailure {
     }
 }
 
-/// Who is about to be asked.
+/// The partner of the next call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recipient<'a> {
     /// The ERP.
@@ -120,44 +119,44 @@ pub enum Recipient<'a> {
 }
 
 impl<'a> Recipient<'a> {
-    /// The one that `request` goes to.
+    /// The recipient of `request`.
     pub fn of(request: &'a impl EffectRequest) -> Self {
         request.warehouse().map_or(Self::Erp, Self::Warehouse)
     }
 }
 
-/// Who knows whether a partner may be asked now. Asked before a claim, so that work that has to wait writes nothing.
+/// Checks a partner's health before a step claims an effect, so that work that has to wait writes nothing.
 pub trait Ready {
-    /// Whether `to` may be asked. What this obtains (the one probe, a place among the calls in flight, a token) is the next
-    /// call's to the same partner on behalf of the same work.
+    /// Obtains a permit to call `to`: the probe, a place among the calls in flight, a token. The next call to the same partner
+    /// for the same work uses it.
     ///
     /// # Errors
-    /// Deferred, until it may be asked.
+    /// Deferred, until the partner may be called.
     fn ready(&self, cx: &Context, to: Recipient<'_>) -> impl Future<Output = Result<(), Failure>>;
 }
 
-/// Whoever speaks to a partner without a gate may always ask.
+/// For tests: always ready.
 impl Ready for () {
     async fn ready(&self, _cx: &Context, _to: Recipient<'_>) -> Result<(), Failure> {
         Ok(())
     }
 }
 
-/// The ERP's word on a price.
+/// The ERP's answer to a price query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PriceAnswer {
-    /// So much.
+    /// Price and tax of each line.
     Quoted(Quote),
-    /// It cannot price that.
+    /// The ERP has no price, for the reason given.
     Unpriceable(Rejection),
 }
 
-/// The ERP's word on credit.
+/// The ERP's answer to a credit query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CreditAnswer {
-    /// Yes.
+    /// The customer may buy for the amount.
     Approved(CreditApproved),
-    /// No.
+    /// The customer may not.
     Refused(CreditRefused),
 }
 
@@ -169,7 +168,7 @@ pub trait Erp {
     /// Asks for credit. Changes nothing.
     fn credit(&self, cx: &Context, query: &CreditQuery) -> impl Future<Output = Result<CreditAnswer, CallFailure>>;
 
-    /// Sets stock aside.
+    /// Allocates stock.
     fn allocate(
         &self,
         cx: &Context,
@@ -177,11 +176,10 @@ pub trait Erp {
         attempt: Attempt,
     ) -> impl Future<Output = Result<Allocation, CallFailure>>;
 
-    /// Asks how much there is of what is short, for each line at most what was asked. Changes nothing.
+    /// Asks how much stock there is for lines that are short, at most each line's quantity. Changes nothing.
     fn stock(&self, cx: &Context, query: &StockQuery) -> impl Future<Output = Result<Vec<LineQuantity>, CallFailure>>;
 
-    /// Gives stock back: whatever stands under the allocation's reference and was not given back before. That nothing
-    /// stands there is success.
+    /// Releases all stock that is allocated under the allocation's reference. Succeeds if there is none.
     fn deallocate(
         &self,
         cx: &Context,
@@ -189,7 +187,7 @@ pub trait Erp {
         attempt: Attempt,
     ) -> impl Future<Output = Result<(), CallFailure>>;
 
-    /// Creates the sales order; where the order was amended, changes the one that stands under its reference.
+    /// Creates the sales order; if the order was amended, updates the one under its reference.
     fn create_sales_order(
         &self,
         cx: &Context,
@@ -197,7 +195,7 @@ pub trait Erp {
         attempt: Attempt,
     ) -> impl Future<Output = Result<Released, CallFailure>>;
 
-    /// Cancels whatever sales order stands under the order's reference. Returns its number; `None` where there is none.
+    /// Cancels the sales order under the order's reference. Returns its number; `None` if there is none.
     fn cancel_sales_order(
         &self,
         cx: &Context,
@@ -213,7 +211,7 @@ pub trait Erp {
         attempt: Attempt,
     ) -> impl Future<Output = Result<GoodsIssued, CallFailure>>;
 
-    /// Invoices.
+    /// Creates the invoice.
     fn invoice(
         &self,
         cx: &Context,
@@ -222,33 +220,33 @@ pub trait Erp {
     ) -> impl Future<Output = Result<Invoiced, CallFailure>>;
 }
 
-/// The system that the customer's people look at.
+/// The system that shows the customer how an order is doing.
 pub trait Crm {
-    /// Shows `update` as of `version`. A CRM that shows a newer version keeps it; that is no failure.
+    /// Updates the order to `version`. Succeeds if the CRM shows a newer version already.
     fn tell(&self, cx: &Context, update: &CrmUpdate, version: u64) -> impl Future<Output = Result<(), CallFailure>>;
 }
 
-/// The warehouse's word on a request.
+/// A warehouse's answer to a fulfillment request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WarehouseAnswer {
-    /// It will ship.
+    /// It will ship, under its own reference.
     Accepted(Accepted),
-    /// It will not.
+    /// It will not ship, for the reason given.
     Rejected(Rejected),
 }
 
-/// The warehouse's word on a fulfillment that is asked back.
+/// A warehouse's answer to a withdrawal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WithdrawalAnswer {
-    /// It will not ship it, or never had it.
+    /// It will not ship, or never had the fulfillment.
     Withdrawn(Withdrawn),
-    /// It is too late: it is being picked, or has gone.
+    /// The fulfillment is being packed, or was shipped.
     TooLate(Rejection),
 }
 
 /// A third party's warehouse.
 pub trait Warehouse {
-    /// Asks it to ship to `party`.
+    /// Requests that it ships to `party`.
     fn request(
         &self,
         cx: &Context,
@@ -257,8 +255,7 @@ pub trait Warehouse {
         attempt: Attempt,
     ) -> impl Future<Output = Result<WarehouseAnswer, CallFailure>>;
 
-    /// Asks it to give a fulfillment back unshipped: whatever stands under the fulfillment's reference. That nothing stands there is
-    /// success.
+    /// Withdraws the fulfillment under its reference. Succeeds if there is none.
     fn withdraw(
         &self,
         cx: &Context,
@@ -266,7 +263,7 @@ pub trait Warehouse {
         attempt: Attempt,
     ) -> impl Future<Output = Result<WithdrawalAnswer, CallFailure>>;
 
-    /// Asks how a fulfillment stands: what its messages should have told. Changes nothing.
+    /// Asks for a fulfillment's state: the commands that its messages should have brought. Changes nothing.
     fn inquire(
         &self,
         cx: &Context,
@@ -274,20 +271,37 @@ pub trait Warehouse {
     ) -> impl Future<Output = Result<Vec<FulfillmentCommand>, CallFailure>>;
 }
 
-/// Where partners' documents come from.
+/// The store of partners' documents.
 pub trait Documents {
-    /// Every partner's document, as JSON, newest version.
+    /// The newest version of each partner's document, as JSON.
     fn documents(&self) -> impl Future<Output = Result<Vec<String>, Failure>>;
 }
 
-/// Where secrets come from, by name.
+/// The store of secrets, by name.
 pub trait Secrets {
-    /// The secret `partner/<id>` or `api/tokens`, read from a cache of bounded age; `fresh` reads past the cache,
-    /// though never more often than every few seconds: strangers' wrong signatures ask for it.
+    /// The secret `partner/<id>` or `api/tokens`, from a cache of bounded age. `fresh` reads past the cache, at most every few
+    /// seconds, because anyone who sends a wrong signature causes such a read.
     fn secret(&self, name: &str, fresh: bool) -> impl Future<Output = Result<secrecy::SecretString, Failure>>;
 }
 
-/// Documents from one place, secrets from another.
+/// What a deployment provides for calls to partners.
+#[derive(Debug)]
+pub struct PartnerPorts<D, S, C, H> {
+    /// Partners' documents.
+    pub documents: D,
+    /// Their tokens and signing secrets.
+    pub secrets: S,
+    /// The clock that waits and latencies are measured by.
+    pub clock: C,
+    /// The partners' health, shared by all functions.
+    pub partner_health: H,
+    /// The longest that one request may take, less than the function's timeout.
+    pub call_timeout: Duration,
+    /// Whether partners may have loopback and private addresses: on a local stack only.
+    pub may_be_private: bool,
+}
+
+/// Documents from one store, secrets from another.
 impl<D: Documents, S> Documents for (D, S) {
     fn documents(&self) -> impl Future<Output = Result<Vec<String>, Failure>> {
         self.0.documents()

@@ -1,9 +1,9 @@
-//! What is known, across all instances, of how a partner is: whether its circuit is open, whether it asked us to wait, whether
-//! it is slow, and how many calls it may get.
+//! A partner's health, shared by all instances: a circuit breaker, a wait after a 429, a limit of calls in flight while the
+//! partner is slow, and a rate limit.
 //!
-//! Pure: [`PartnerHealth`] says who may call now and what follows from a call; [`PartnerHealthStore`] keeps it. A partner that is well costs a
-//! read now and then and no write: what is nothing new is `None`. Whoever calls partners asks before, tells after, and goes
-//! ahead where the store does not answer: a gate spares work, it does not decide whether there is any.
+//! [`PartnerHealth`] is pure: it decides whether a call may go, and what follows from a call's outcome. [`PartnerHealthStore`]
+//! stores it. A healthy partner costs a read now and then, and no write, because an outcome that changes nothing yields `None`. If
+//! the store does not answer, calls go ahead: health saves useless calls, it is not needed for correctness.
 
 use std::time::Duration;
 
@@ -13,97 +13,97 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Wait};
 
-/// So many failures in a row open the circuit, if there was no answer for [`SPAN`].
-const FAILURES: u32 = 3;
-/// Many calls at once may fail in one bad moment; what was tried in it is tried again before anybody has to wait. It is longer
-/// than an instance believes a gate, so that every instance's answers are heard in between.
-const SPAN: Duration = Duration::from_secs(4);
-/// So many slow answers in a row make a partner slow, and so many fast ones end that.
-const ANSWERS: u32 = 3;
-/// How long the circuit is open the first time; each failed probe doubles it.
-const SHORTEST: Duration = Duration::from_secs(5);
-/// How long it is open at most: nobody waits longer for a partner that is well again.
-const LONGEST: Duration = Duration::from_secs(300);
-/// How many tokens an instance takes at once: those of so much time.
-const TOKENS_OF: Duration = Duration::from_secs(5);
-/// How long an instance may keep tokens before they lapse.
-const TOKENS_FOR: Duration = Duration::from_secs(10);
+/// So many failures in a row open the circuit, if the first is at least [`MIN_OUTAGE`] ago.
+const MAX_FAILURES: u32 = 3;
+/// Many concurrent calls may fail in one bad moment; they are retried before the circuit opens. Longer than an instance caches
+/// health (three seconds), so that each instance's successes count.
+const MIN_OUTAGE: Duration = Duration::from_secs(4);
+/// So many slow answers in a row make a partner slow; so many fast ones in a row end it.
+const STREAK: u32 = 3;
+/// The first time that the circuit opens; each failed probe doubles it.
+const FIRST_OPEN: Duration = Duration::from_secs(5);
+/// The longest that work waits for a partner that has recovered.
+const LONGEST_OPEN: Duration = Duration::from_secs(300);
+/// An instance leases the tokens of this time in one write.
+const LEASED_SPAN: Duration = Duration::from_secs(5);
+/// Leased tokens expire after this time.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(10);
 
-/// What a partner bears, as its document says.
+/// The load that a partner takes, from its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// An answer that takes longer is a slow one.
+    /// An answer that takes longer is slow.
     pub slow: Duration,
-    /// How many calls are in flight at once, from all instances together, while it is slow.
+    /// Calls in flight, from all instances together, while the partner is slow.
     pub in_flight: u32,
-    /// How many calls it takes, if it says so.
+    /// Its rate limit; `None` if it has none.
     pub rate: Option<Rate>,
 }
 
-/// How many calls a partner takes.
+/// A rate limit, as a token bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Calls a minute, in the long run; at least 1.
+    /// Tokens earned a minute; at least 1.
     pub per_minute: u32,
-    /// How many of them may come at once; at least 1.
+    /// Tokens that may be spent at once; at least 1.
     pub burst: u32,
 }
 
-/// How a partner is. The default is a partner that is well.
+/// A partner's health. The default is a healthy partner.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PartnerHealth {
-    /// Calls in a row that failed, up to those that open the circuit.
+    /// Failures in a row, up to the number that opens the circuit.
     failures: u32,
-    /// When the first of them did.
+    /// When the first of them happened.
     failing_since: Option<Timestamp>,
-    /// How often in a row the circuit was opened.
+    /// How often the circuit opened since the last success.
     trips: u32,
-    /// The circuit is open until then; after that, until a probe succeeds, one call at a time goes.
+    /// The circuit is open until then. After that one call at a time may go, until a probe succeeds.
     open_until: Option<Timestamp>,
-    /// A probe is under way, until then at most.
+    /// When the probe's lease ends.
     probe_until: Option<Timestamp>,
-    /// The partner asked us to wait until then.
+    /// The end of the wait after a 429.
     limited_until: Option<Timestamp>,
-    /// Answers in a row that were slow, up to those that make the partner slow.
+    /// Slow answers in a row, up to the number that makes the partner slow.
     slow: u32,
-    /// Answers in a row that were fast since it is slow.
+    /// Fast answers in a row since the partner is slow.
     fast: u32,
-    /// While it is slow: until when each call in flight may last. Equal ones are as good as each other.
+    /// The ends of the leases of the calls in flight, while the partner is slow. May contain equal ones.
     slots: Vec<Timestamp>,
-    /// When the last of all tokens that were given out would have been earned.
+    /// When the last token that was leased is earned.
     tokens_until: Option<Timestamp>,
 }
 
 /// Whether a call may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
-    /// It may, and nothing has to be written.
+    /// It may go; nothing has to be written.
     Go,
-    /// It may with this pass, once this state is written.
+    /// It may go with this permit, once this state is written.
     GoOnce(PartnerHealth, Permit),
-    /// Not before `until`.
+    /// It may not go before `until`.
     Wait {
-        /// When to ask again.
+        /// When to try again.
         until: Timestamp,
-        /// What keeps it.
+        /// Why it may not go now.
         why: Closed,
     },
 }
 
-/// What keeps a call.
+/// Why a call may not go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
     /// The circuit is open, or another call is the probe.
     Circuit,
-    /// The partner asked us to wait, or the calls that it takes are spent.
+    /// The wait after a 429 is not over, or no token is left.
     Limited,
     /// The partner is slow, and enough calls are in flight.
     Slow,
 }
 
 impl Closed {
-    /// What work waits for.
+    /// The same as the reason for which work at `partner` waits.
     pub fn wait(self, partner: PartnerId) -> Wait {
         match self {
             Self::Circuit => Wait::Circuit(partner),
@@ -113,39 +113,39 @@ impl Closed {
     }
 }
 
-/// What an admitted call holds until it is over.
+/// What an admitted call holds until its outcome is recorded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Permit {
-    /// It is the probe.
+    /// The call is the probe.
     pub probe: bool,
-    /// Its place among the calls in flight.
+    /// Its place among the calls in flight, by the end of its lease.
     pub slot: Option<Timestamp>,
 }
 
-/// Tokens that an instance may spend.
+/// Tokens that an instance leased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tokens {
-    /// How many.
+    /// Tokens not spent yet.
     pub left: u32,
-    /// Unspent ones are worth nothing from then on.
+    /// When they expire.
     pub until: Timestamp,
 }
 
-/// What came of a call, for the gate.
+/// A call's outcome, as far as it concerns the partner's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallOutcome {
-    /// An answer, whatever it says, after so long.
+    /// Any answer, with its latency.
     Answer(Duration),
-    /// None: no connection, no answer in time, a fault of the partner's own.
+    /// No connection, no answer in time, or a 5xx.
     Failed,
-    /// "Not before": nothing was done.
+    /// A 429, with the time before which no call may go.
     Later(Timestamp),
-    /// The partner was not asked.
+    /// No request was sent.
     Nothing,
 }
 
 impl PartnerHealth {
-    /// Whether a call may go at `now` that lasts `lease` at most.
+    /// Whether a call that lasts `lease` at most may go at `now`.
     pub fn admit(&self, limits: &Limits, now: Timestamp, lease: Duration) -> Admission {
         if let Some(until) = self.limited_until.filter(|until| *until > now) {
             return Admission::Wait { until, why: Closed::Limited };
@@ -172,26 +172,26 @@ impl PartnerHealth {
         if permit == Permit::default() { Admission::Go } else { Admission::GoOnce(next, permit) }
     }
 
-    /// The state after tokens for a few seconds were taken, and the tokens.
+    /// Leases the tokens of a few seconds. Returns the state without them, and the tokens.
     ///
     /// # Errors
-    /// When the next one is earned.
+    /// No token is left; when the next one is earned.
     pub fn take_tokens(&self, rate: Rate, now: Timestamp) -> Result<(Self, Tokens), Timestamp> {
         let each = Duration::from_secs(60) / rate.per_minute.max(1);
         let earned_by = self.tokens_until.map_or(now, |until| until.max(now));
-        // Whoever takes tokens before they are earned may be ahead of them by the burst.
-        let bound = later(now, each.saturating_mul(rate.burst));
-        let wanted = u32::try_from(TOKENS_OF.as_nanos() / each.as_nanos().max(1)).unwrap_or(u32::MAX);
-        let fitting = |n: &u32| later(earned_by, each.saturating_mul(*n)) <= bound;
-        let Some(left) = (1..=wanted.clamp(1, rate.burst.max(1))).rev().find(fitting) else {
-            let ahead = later(earned_by, each).duration_since(bound);
+        // Tokens may be leased before they are earned, up to the burst.
+        let latest = later(now, each.saturating_mul(rate.burst));
+        let most = u32::try_from(LEASED_SPAN.as_nanos() / each.as_nanos().max(1)).unwrap_or(u32::MAX);
+        let fitting = |n: &u32| later(earned_by, each.saturating_mul(*n)) <= latest;
+        let Some(left) = (1..=most.clamp(1, rate.burst.max(1))).rev().find(fitting) else {
+            let ahead = later(earned_by, each).duration_since(latest);
             return Err(now.checked_add(ahead).unwrap_or(Timestamp::MAX));
         };
         let tokens_until = Some(later(earned_by, each.saturating_mul(left)));
-        Ok((Self { tokens_until, ..self.clone() }, Tokens { left, until: later(now, TOKENS_FOR) }))
+        Ok((Self { tokens_until, ..self.clone() }, Tokens { left, until: later(now, TOKEN_LIFETIME) }))
     }
 
-    /// The state after so many requests went that nobody had a token for: whoever comes next waits for them, too.
+    /// The state after `requests` that were sent without a token; later calls wait until they are earned.
     #[must_use]
     pub fn charge(self, rate: Rate, requests: u32, now: Timestamp) -> Self {
         let each = Duration::from_secs(60) / rate.per_minute.max(1);
@@ -199,10 +199,10 @@ impl PartnerHealth {
         Self { tokens_until: Some(later(earned_by, each.saturating_mul(requests))), ..self }
     }
 
-    /// The state after a call with `permit` was `outcome`; `None` where it is the same.
+    /// The state after a call with `permit` and `outcome`; `None` if it is the same.
     pub fn after(&self, limits: &Limits, permit: &Permit, outcome: CallOutcome, now: Timestamp) -> Option<Self> {
         let mut next = self.clone();
-        if let Some(place) = permit.slot.and_then(|slot| next.slots.iter().position(|known| *known == slot)) {
+        if let Some(place) = permit.slot.and_then(|slot| next.slots.iter().position(|other| *other == slot)) {
             next.slots.remove(place);
         }
         match outcome {
@@ -224,18 +224,18 @@ impl PartnerHealth {
         (next != *self).then_some(next)
     }
 
-    /// Until when the circuit is open, if it is.
+    /// When the open circuit admits a probe; `None` if the circuit is closed.
     pub fn open_until(&self) -> Option<Timestamp> {
         self.open_until
     }
 
-    /// Whether only some calls may be in flight.
+    /// Whether the calls in flight are limited.
     pub fn is_slow(&self) -> bool {
-        self.slow >= ANSWERS
+        self.slow >= STREAK
     }
 
-    /// An answer closes the circuit where it is the probe's. One that was asked before the circuit opened does not: the
-    /// failures that opened it are younger.
+    /// The probe's answer closes the circuit. The answer to a call that began before the circuit opened does not: the failures
+    /// that opened it are newer.
     fn recover(&mut self, permit: &Permit) {
         if permit.probe || self.open_until.is_none() {
             (self.failures, self.failing_since) = (0, None);
@@ -247,10 +247,10 @@ impl PartnerHealth {
         if !permit.probe && self.open_until.is_some() {
             return;
         }
-        self.failures = self.failures.saturating_add(1).min(FAILURES);
+        self.failures = self.failures.saturating_add(1).min(MAX_FAILURES);
         let since = *self.failing_since.get_or_insert(now);
-        if permit.probe || self.failures >= FAILURES && now >= later(since, SPAN) {
-            let open = SHORTEST.saturating_mul(1 << self.trips.min(16)).min(LONGEST);
+        if permit.probe || self.failures >= MAX_FAILURES && now >= later(since, MIN_OUTAGE) {
+            let open = FIRST_OPEN.saturating_mul(1 << self.trips.min(16)).min(LONGEST_OPEN);
             self.trips = self.trips.saturating_add(1);
             (self.open_until, self.probe_until) = (Some(later(now, open)), None);
         }
@@ -263,19 +263,19 @@ impl PartnerHealth {
             (true, true) => self.fast = 0,
             (true, false) => self.fast += 1,
         }
-        if self.fast >= ANSWERS {
+        if self.fast >= STREAK {
             (self.slow, self.fast) = (0, 0);
             self.slots.clear();
         }
     }
 }
 
-/// Where partners' gates are kept.
+/// The store of partners' health.
 pub trait PartnerHealthStore {
-    /// The gate of `partner` and its version; version 0 and a partner that is well where nothing was ever written.
+    /// The health of `partner` and its version; a healthy partner at version 0 if nothing was written yet.
     fn read(&self, partner: &PartnerId) -> impl Future<Output = Result<(PartnerHealth, u64), Failure>>;
 
-    /// Writes `state` as the version after `version`, if that is still the newest. Returns whether it was.
+    /// Writes `state` as the version after `version`, if that is still the newest. Returns whether it was written.
     fn swap(
         &self,
         partner: &PartnerId,
@@ -284,7 +284,7 @@ pub trait PartnerHealthStore {
     ) -> impl Future<Output = Result<bool, Failure>>;
 }
 
-/// No gate: for tools, and for what never calls a partner.
+/// Always healthy: for tools, and for functions that call no partner.
 impl PartnerHealthStore for () {
     async fn read(&self, _partner: &PartnerId) -> Result<(PartnerHealth, u64), Failure> {
         Ok((PartnerHealth::default(), 0))
@@ -313,7 +313,8 @@ mod tests {
         Timestamp::from_second(1_795_000_000 + second).unwrap()
     }
 
-    fn went(state: &PartnerHealth, second: i64) -> (PartnerHealth, Permit) {
+    /// The state and the permit after an admission at `second`.
+    fn admitted(state: &PartnerHealth, second: i64) -> (PartnerHealth, Permit) {
         match state.admit(&LIMITS, at(second), LEASE) {
             Admission::Go => (state.clone(), Permit::default()),
             Admission::GoOnce(state, permit) => (state, permit),
@@ -321,16 +322,16 @@ mod tests {
         }
     }
 
-    /// One whole call.
+    /// The state after one call.
     fn call(state: &PartnerHealth, outcome: CallOutcome, second: i64) -> PartnerHealth {
-        let (state, permit) = went(state, second);
+        let (state, permit) = admitted(state, second);
         state.after(&LIMITS, &permit, outcome, at(second)).unwrap_or(state)
     }
 
     fn waits(state: &PartnerHealth, second: i64) -> (Timestamp, Closed) {
         match state.admit(&LIMITS, at(second), LEASE) {
             Admission::Wait { until, why } => (until, why),
-            Admission::Go | Admission::GoOnce(..) => panic!("{state:?} lets it go"),
+            Admission::Go | Admission::GoOnce(..) => panic!("{state:?} admits the call"),
         }
     }
 
@@ -339,15 +340,15 @@ mod tests {
     }
 
     #[test]
-    fn a_partner_that_is_well_costs_no_write() {
-        let well = PartnerHealth::default();
-        assert_eq!(well.admit(&LIMITS, at(0), LEASE), Admission::Go);
-        assert_eq!(well.after(&LIMITS, &Permit::default(), FAST, at(0)), None);
-        assert_eq!(well.after(&LIMITS, &Permit::default(), CallOutcome::Nothing, at(0)), None);
+    fn a_healthy_partner_costs_no_write() {
+        let healthy = PartnerHealth::default();
+        assert_eq!(healthy.admit(&LIMITS, at(0), LEASE), Admission::Go);
+        assert_eq!(healthy.after(&LIMITS, &Permit::default(), FAST, at(0)), None);
+        assert_eq!(healthy.after(&LIMITS, &Permit::default(), CallOutcome::Nothing, at(0)), None);
     }
 
     #[test]
-    fn b23_three_failures_in_a_row_open_the_circuit_and_an_answer_between_them_does_not_let_them() {
+    fn b23_three_failures_in_a_row_open_the_circuit_and_an_answer_between_them_starts_the_count_again() {
         let two = [-2, 0]
             .into_iter()
             .fold(PartnerHealth::default(), |state, second| call(&state, CallOutcome::Failed, second));
@@ -362,21 +363,21 @@ mod tests {
         assert_eq!(
             waits(&call(&failed, CallOutcome::Failed, 4), 5),
             (at(9), Closed::Circuit),
-            "nothing was heard for four seconds"
+            "there was no answer for four seconds"
         );
         assert_eq!(call(&failed, FAST, 1), PartnerHealth::default());
     }
 
     #[test]
-    fn b23_an_open_circuit_lets_one_probe_through_and_no_second_one() {
-        let (probing, permit) = went(&open(), 7);
+    fn b23_an_open_circuit_admits_one_probe_at_a_time() {
+        let (probing, permit) = admitted(&open(), 7);
         assert!(permit.probe);
         assert_eq!(waits(&probing, 8), (at(37), Closed::Circuit));
-        let (_, second) = went(&probing, 37);
+        let (_, second) = admitted(&probing, 37);
         assert!(second.probe, "a probe that was killed is followed by another");
         assert_eq!(probing.after(&LIMITS, &permit, FAST, at(8)), Some(PartnerHealth::default()));
-        let unasked = probing.after(&LIMITS, &permit, CallOutcome::Nothing, at(8)).unwrap();
-        assert!(went(&unasked, 8).1.probe, "a probe that asked nothing is given back");
+        let not_sent = probing.after(&LIMITS, &permit, CallOutcome::Nothing, at(8)).unwrap();
+        assert!(admitted(&not_sent, 8).1.probe, "a probe that sent nothing frees its place");
     }
 
     #[test]
@@ -392,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_went_before_the_circuit_opened_neither_close_nor_prolong_it() {
+    fn calls_that_began_before_the_circuit_opened_neither_close_nor_prolong_it() {
         let open = open();
         for outcome in [FAST, CallOutcome::Failed] {
             assert_eq!(open.after(&LIMITS, &Permit::default(), outcome, at(4)), None, "{outcome:?}");
@@ -403,27 +404,27 @@ mod tests {
     fn b23_a_slow_partner_gets_two_calls_at_a_time_until_it_is_fast_again() {
         let slow = (0..3).fold(PartnerHealth::default(), |state, second| call(&state, SLOW, second));
         assert!(slow.is_slow());
-        let (one, first) = went(&slow, 10);
-        let (two, second) = went(&one, 11);
+        let (one, first) = admitted(&slow, 10);
+        let (two, second) = admitted(&one, 11);
         assert_eq!(waits(&two, 12), (at(40), Closed::Slow));
         let freed = two.after(&LIMITS, &first, SLOW, at(30)).unwrap();
-        let freed = went(&freed, 30).0;
+        let freed = admitted(&freed, 30).0;
         assert_eq!(waits(&freed, 30).1, Closed::Slow);
         let freed = freed.after(&LIMITS, &second, FAST, at(31)).unwrap();
-        assert!(freed.is_slow(), "one fast answer may be luck");
-        let well = (32..34).fold(freed, |state, second| call(&state, FAST, second));
-        assert_eq!(well, PartnerHealth::default());
+        assert!(freed.is_slow(), "one fast answer is not enough");
+        let recovered = (32..34).fold(freed, |state, second| call(&state, FAST, second));
+        assert_eq!(recovered, PartnerHealth::default());
     }
 
     #[test]
-    fn places_of_calls_that_were_killed_lapse() {
+    fn places_of_killed_calls_expire() {
         let slow = (0..3).fold(PartnerHealth::default(), |state, second| call(&state, SLOW, second));
-        let full = went(&went(&slow, 10).0, 10).0;
-        assert_eq!(went(&full, 40).0.slots.len(), 1);
+        let full = admitted(&admitted(&slow, 10).0, 10).0;
+        assert_eq!(admitted(&full, 40).0.slots.len(), 1);
     }
 
     #[test]
-    fn b24_a_429_keeps_everybody_until_it_is_over_and_is_no_failure() {
+    fn b24_after_a_429_no_call_goes_until_its_wait_is_over_and_it_counts_as_no_failure() {
         let limited = call(&PartnerHealth::default(), CallOutcome::Later(at(60)), 0);
         assert_eq!(waits(&limited, 59), (at(60), Closed::Limited));
         assert_eq!(limited.admit(&LIMITS, at(60), LEASE), Admission::Go);
@@ -436,23 +437,23 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_taken_some_at_a_time_and_never_more_than_are_earned() {
+    fn tokens_are_leased_several_at_a_time_and_never_more_than_are_earned() {
         let rate = Rate { per_minute: 60, burst: 10 };
-        let (mut state, mut taken) = (PartnerHealth::default(), 0);
+        let (mut state, mut leased) = (PartnerHealth::default(), 0);
         for second in 0..120 {
             while let Ok((next, tokens)) = state.take_tokens(rate, at(second)) {
                 assert!((1..=5).contains(&tokens.left));
-                (state, taken) = (next, taken + tokens.left);
-                assert!(i64::from(taken) <= second + 10, "{taken} at {second}");
+                (state, leased) = (next, leased + tokens.left);
+                assert!(i64::from(leased) <= second + 10, "{leased} at {second}");
             }
             let next = state.take_tokens(rate, at(second)).unwrap_err();
             assert_eq!(next, at(second + 1));
         }
-        assert!(taken >= 125, "{taken}");
+        assert!(leased >= 125, "{leased}");
     }
 
     #[test]
-    fn requests_that_went_without_a_token_are_waited_for_by_those_that_come_after() {
+    fn later_calls_wait_for_the_tokens_of_requests_that_went_without_one() {
         let rate = Rate { per_minute: 6, burst: 1 };
         let (state, _) = PartnerHealth::default().take_tokens(rate, at(0)).unwrap();
         let state = state.charge(rate, 2, at(1));
@@ -461,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_another_release_wrote_can_be_read() {
+    fn a_state_written_by_another_release_can_be_read() {
         let read: PartnerHealth = serde_json::from_str(r#"{"failures":1,"mood":"good"}"#).unwrap();
         assert_eq!(read.failures, 1);
     }

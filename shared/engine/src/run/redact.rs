@@ -1,6 +1,6 @@
-//! Keeps personal data and secrets out of causes: they end in logs and dead-letter queues.
+//! Removes personal data and secrets from causes, which reach logs and dead-letter queues.
 
-/// A JSON error without the value that it stumbled over: serde quotes strings that it did not expect.
+/// A JSON error without the value that caused it: serde quotes unexpected strings.
 pub fn json_error(error: &serde_json::Error) -> String {
     let kind = match error.classify() {
         serde_json::error::Category::Io => "not readable",
@@ -9,7 +9,7 @@ pub fn json_error(error: &serde_json::Error) -> String {
         serde_json::error::Category::Eof => "cut off",
     };
     let text = error.to_string();
-    // Field names and variants stand in back-ticks and are ours; values stand in quotes and are not.
+    // Names in back-ticks are our own fields and variants; values in quotes are the sender's.
     let field = text.split('`').nth(1).filter(|_| text.starts_with("missing field") || text.starts_with("unknown"));
     match field {
         Some(field) if text.starts_with("missing field") => {
@@ -19,8 +19,8 @@ pub fn json_error(error: &serde_json::Error) -> String {
     }
 }
 
-/// `text` without what looks like an e-mail address, a bearer token, a webhook secret or a telephone number (seven or more
-/// digits, also with blanks between them), and no longer than 500 characters.
+/// `text` without e-mail addresses, bearer tokens, webhook secrets and telephone numbers (seven or more digits, also with spaces
+/// between them), cut to 500 characters.
 pub fn text(text: &str) -> String {
     let mut clean: Vec<&str> = Vec::new();
     let mut after_bearer = false;
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a15_a_cause_never_quotes_what_a_sender_wrote() {
+    fn a15_a_cause_never_quotes_the_senders_text() {
         let error = serde_json::from_str::<u32>("\"ada@example.com\"").unwrap_err();
         assert!(!json_error(&error).contains("ada"));
         #[derive(Debug, serde::Deserialize)]

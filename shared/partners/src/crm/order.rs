@@ -1,4 +1,4 @@
-//! An order as a customer's system writes it, read strictly: the CRM's webhook carries it, and `POST /v1/orders` takes it.
+//! Reads an order, from a CRM's webhook or from the body of `POST /v1/orders`.
 
 use std::collections::BTreeSet;
 
@@ -14,22 +14,22 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::countries;
-use crate::fields::{self, Place, Report};
 use crate::registry::{DEADLINE_DAYS, Maps};
-use crate::times;
+use crate::wire::countries;
+use crate::wire::fields::{self, Place, Report};
+use crate::wire::times;
 
-/// More lines than this are no order but an import, and would not fit into a commit.
-const MOST_LINES: usize = 500;
+/// More lines would not fit into one commit.
+const MAX_LINES: usize = 500;
 
-/// What surrounds an order.
+/// How to read an order, and what its message says about it.
 pub(crate) struct Terms<'a> {
     pub(crate) source: &'a PartnerId,
     pub(crate) maps: &'a Maps,
     pub(crate) ordered_at: Timestamp,
     pub(crate) received_at: Timestamp,
     pub(crate) deadline_days: u32,
-    /// Whether members that nobody reads are refused.
+    /// Whether members that we do not read are offences.
     pub(crate) strict: bool,
 }
 
@@ -41,8 +41,8 @@ impl Terms<'_> {
     }
 }
 
-/// Reads the body of `POST /v1/orders`: the order as it stands in `data` of the CRM's webhook, with an optional `ordered_at`.
-/// Members that nobody reads are refused: a misspelt one would be an order that says something else.
+/// Reads the body of `POST /v1/orders`: the order as in `data` of a CRM's webhook, with an optional `ordered_at`. A member that
+/// we do not read is an offence: if an optional member were misspelled, the order would mean something else.
 ///
 /// # Errors
 /// Every offending place.
@@ -63,10 +63,10 @@ pub fn read_order_body(source: &PartnerId, body: &[u8], now: Timestamp) -> Resul
         };
         read(&root, &terms)
     });
-    report.unless_wrong(order)
+    report.into_result(order)
 }
 
-/// Reads an order. `None` where a place was refused.
+/// Reads an order; `None` if there is an offence.
 pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
     place.object()?;
     let members = [
@@ -117,13 +117,13 @@ pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
     Some(NewOrder { submission, party })
 }
 
-/// So many days after we were asked; an order that was kept elsewhere for a while does not come in overdue.
+/// Counted from the later of the order's time and its arrival, so that an order that arrives late is not overdue at once.
 fn deadline(terms: &Terms<'_>) -> Timestamp {
     let from = terms.ordered_at.max(terms.received_at);
     from.checked_add(SignedDuration::from_hours(i64::from(terms.deadline_days) * 24)).unwrap_or(Timestamp::MAX)
 }
 
-/// The id comes back in the URL of every status that the CRM is told.
+/// The id becomes part of the URL of each status update.
 pub(crate) fn external_id(place: &Place<'_>) -> Option<ExternalId> {
     let id: ExternalId = place.parse()?;
     if matches!(id.as_str(), "." | "..") {
@@ -149,7 +149,6 @@ fn service_level(place: &Place<'_>, maps: &Maps) -> Option<ServiceLevel> {
     level
 }
 
-/// A date, or nothing.
 fn requested_by(place: &Place<'_>) -> Option<Date> {
     let text = place.optional_text()?;
     let date = text.parse().ok();
@@ -165,11 +164,11 @@ fn party(place: &Place<'_>, terms: &Terms<'_>) -> Option<Party> {
     terms.only(place, &members);
     let country = place.at("country");
     let code = country.text().filter(|code| {
-        let known = countries::is_known(code);
-        if !known {
+        let is_known = countries::is_known(code);
+        if !is_known {
             country.refuse("is not an ISO 3166-1 alpha-2 code, such as \"DE\"");
         }
-        known
+        is_known
     });
     let email_place = place.at("email");
     let email = email_place.optional_words(254);
@@ -198,18 +197,18 @@ fn party(place: &Place<'_>, terms: &Terms<'_>) -> Option<Party> {
 
 fn lines(place: &Place<'_>, terms: &Terms<'_>) -> Option<Vec<OrderLine>> {
     let items = place.some_items("needs at least one line")?;
-    if items.len() > MOST_LINES {
-        place.refuse(format_args!("has more than {MOST_LINES} lines"));
+    if items.len() > MAX_LINES {
+        place.refuse(format_args!("has more than {MAX_LINES} lines"));
         return None;
     }
-    let mut seen = BTreeSet::new();
+    let mut numbers = BTreeSet::new();
     let mut all = Some(Vec::with_capacity(items.len()));
     for item in &items {
         let line = line(item, terms);
         if let Some(line) = &line
-            && !seen.insert(line.line)
+            && !numbers.insert(line.line)
         {
-            item.at("line").refuse("is the number of another line, too");
+            item.at("line").refuse("is the number of another line");
         }
         all = all.zip(line).map(|(mut all, line)| {
             all.push(line);
@@ -232,14 +231,13 @@ fn line(place: &Place<'_>, terms: &Terms<'_>) -> Option<OrderLine> {
     let amount = quantity_place.decimal();
     let quantity = quantity_place.take(Quantity::new(amount?, uom?))?;
     if quantity.is_zero() {
-        quantity_place.refuse("must be more than nothing");
+        quantity_place.refuse("must be more than zero");
         return None;
     }
     Some(OrderLine { line: number?, sku: sku?, quantity })
 }
 
-/// What the customer was promised. It is no part of the order's digest: the same order is the same, whether or not its sender
-/// says what it should cost.
+/// The price that the customer expects. It is not in the order's digest: an order is the same with or without it.
 fn expected(order: &Place<'_>, currency: Option<Currency>, terms: &Terms<'_>) -> Option<Option<Expected>> {
     let (total_place, tax_place) = (order.at("expected_total"), order.at("expected_tax"));
     if total_place.is_absent() && !tax_place.is_absent() {
@@ -254,7 +252,7 @@ fn expected(order: &Place<'_>, currency: Option<Currency>, terms: &Terms<'_>) ->
     Some(Some(Expected { total: total?, tax }))
 }
 
-/// An amount, in the order's currency, or it is a mistake.
+/// An amount in the order's currency; another currency is an offence.
 fn amount(place: &Place<'_>, currency: Option<Currency>, terms: &Terms<'_>) -> Option<Decimal> {
     if place.is_absent() {
         return None;
@@ -271,8 +269,7 @@ fn amount(place: &Place<'_>, currency: Option<Currency>, terms: &Terms<'_>) -> O
     amount
 }
 
-/// All that the customer would call the order, in one form: who sent it, under which id and when are left out, so that the
-/// same order from two systems has the same digest.
+/// What the digest covers. Sender, external id and time are left out, so that the same order from two systems has one digest.
 #[derive(Serialize)]
 struct Canonical<'a> {
     customer: &'a str,
@@ -302,7 +299,7 @@ fn digest(order: &Submission, party: &Party, requested_by: Option<Date>) -> Stri
         ship_to: party,
         lines,
     };
-    // None of these types fails to serialise.
+    // None of these types can fail to serialize.
     let text = serde_json::to_vec(&canonical).unwrap_or_default();
     hex::encode(Sha256::digest(text))
 }

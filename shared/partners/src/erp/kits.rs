@@ -1,5 +1,5 @@
-//! Products that an ERP knows in parts only: taken apart before it is asked, put together again from what it answers. Whole
-//! kits count; what is over is no kit.
+//! Kits: products that the ERP stocks as components only. Requests are exploded into components, and answers are assembled
+//! into kits again. Only whole kits count; left-over components are not part of any kit.
 
 use std::collections::BTreeMap;
 
@@ -10,35 +10,36 @@ use rust_decimal::Decimal;
 
 use crate::registry::Maps;
 
-/// The lines as the ERP knows them: kits as their parts, anything else as it is.
-pub(super) fn apart(lines: &[LineQuantity], maps: &Maps) -> Result<Vec<LineQuantity>, CallFailure> {
-    let mut all = Vec::with_capacity(lines.len());
-    for goods in lines {
-        match maps.kit(&goods.sku) {
-            None => all.push(goods.clone()),
+/// The lines as the ERP knows them: each kit as its components, under the kit's line number.
+pub(super) fn explode(lines: &[LineQuantity], maps: &Maps) -> Result<Vec<LineQuantity>, CallFailure> {
+    let mut exploded = Vec::with_capacity(lines.len());
+    for line in lines {
+        match maps.kit(&line.sku) {
+            None => exploded.push(line.clone()),
             Some(components) => {
                 for component in components {
-                    all.push(part(goods, component)?);
+                    exploded.push(needed(line, component)?);
                 }
             }
         }
     }
-    Ok(all)
+    Ok(exploded)
 }
 
-/// What `goods`, so many kits, needs of one component.
-fn part(goods: &LineQuantity, component: &Component) -> Result<LineQuantity, CallFailure> {
+/// How much of `component` the kits of `line` need.
+fn needed(line: &LineQuantity, component: &Component) -> Result<LineQuantity, CallFailure> {
     let refuse = |why: &str| {
-        let why = format!("line {}: {why}", goods.line);
+        let why = format!("line {}: {why}", line.line);
         CallFailure::Refused(Rejection::new("KIT_NOT_WHOLE", why))
     };
-    let kits = goods.quantity.amount();
+    let kits = line.quantity.amount();
     if !kits.fract().is_zero() {
-        return Err(refuse("a part of a kit cannot be taken apart"));
+        return Err(refuse("a fraction of a kit cannot be exploded into components"));
     }
-    let amount = kits.checked_mul(per_kit(component)).ok_or_else(|| refuse("more parts than can be counted"))?;
-    let quantity = Quantity::new(amount, goods.quantity.uom()).map_err(|_| refuse("more parts than can be counted"))?;
-    Ok(LineQuantity { line: goods.line, sku: component.sku.clone(), quantity })
+    let too_many = || refuse("the number of components is out of range");
+    let amount = kits.checked_mul(per_kit(component)).ok_or_else(too_many)?;
+    let quantity = Quantity::new(amount, line.quantity.uom()).map_err(|_| too_many())?;
+    Ok(LineQuantity { line: line.line, sku: component.sku.clone(), quantity })
 }
 
 pub(super) fn per_kit(component: &Component) -> Decimal {
@@ -46,42 +47,45 @@ pub(super) fn per_kit(component: &Component) -> Decimal {
 }
 
 /// How many whole kits `amount` of a component is enough for.
-pub(super) fn whole(amount: Decimal, component: &Component) -> Decimal {
+pub(super) fn whole_kits(amount: Decimal, component: &Component) -> Decimal {
     amount.checked_div(per_kit(component)).unwrap_or_default().floor()
 }
 
-/// A kit's line from the lines of its components: a location has as many kits as it has of the component that it has least
-/// of, and what no location can put together is short.
-pub(super) fn together(
-    goods: &LineQuantity,
-    parts: &[(&Component, AllocatedLine)],
+/// A kit's allocated line, from those of its components. A location has as many kits as its scarcest component allows; what
+/// no location can assemble is short.
+pub(super) fn assemble(
+    line: &LineQuantity,
+    components: &[(&Component, AllocatedLine)],
 ) -> Result<AllocatedLine, &'static str> {
-    let asked = goods.quantity.amount();
-    let quantity = |kits: Decimal| Quantity::new(kits, goods.quantity.uom()).map_err(|_| "a number of kits is none");
-    let mut set_aside = asked;
-    let mut at: BTreeMap<SiteCode, Vec<Decimal>> = BTreeMap::new();
-    for (n, (component, line)) in parts.iter().enumerate() {
-        let needed = asked * per_kit(component);
-        let short = line.short.amount();
+    let requested = line.quantity.amount();
+    let quantity =
+        |kits: Decimal| Quantity::new(kits, line.quantity.uom()).map_err(|_| "a number of kits is out of range");
+    let mut allocated = requested;
+    let mut kits_at: BTreeMap<SiteCode, Vec<Decimal>> = BTreeMap::new();
+    for (n, (component, answer)) in components.iter().enumerate() {
+        let needed = requested * per_kit(component);
+        let short = answer.short.amount();
         if short > needed {
-            return Err("more of a kit's part is short than was asked");
+            return Err("more of a kit's component is short than was requested");
         }
-        set_aside = set_aside.min(whole(needed - short, component));
-        for source in &line.sources {
-            let of = at.entry(source.location.clone()).or_insert_with(|| vec![Decimal::ZERO; parts.len()]);
-            if let Some(kits) = of.get_mut(n) {
-                *kits += whole(source.quantity.amount(), component);
+        allocated = allocated.min(whole_kits(needed - short, component));
+        for source in &answer.sources {
+            let by_component =
+                kits_at.entry(source.location.clone()).or_insert_with(|| vec![Decimal::ZERO; components.len()]);
+            if let Some(kits) = by_component.get_mut(n) {
+                *kits += whole_kits(source.quantity.amount(), component);
             }
         }
     }
     let mut sources = Vec::new();
-    let mut could = Decimal::ZERO;
-    for (location, kits) in at {
-        let kits = kits.into_iter().min().unwrap_or_default();
+    let mut assembled = Decimal::ZERO;
+    for (location, by_component) in kits_at {
+        let kits = by_component.into_iter().min().unwrap_or_default();
         if !kits.is_zero() {
-            could += kits;
+            assembled += kits;
             sources.push(Source { location, quantity: quantity(kits)? });
         }
     }
-    Ok(AllocatedLine { line: goods.line, sources, short: quantity(asked - set_aside.min(could))?, asked: None })
+    let short = quantity(requested - allocated.min(assembled))?;
+    Ok(AllocatedLine { line: line.line, sources, short, asked: None })
 }

@@ -1,15 +1,19 @@
-//! The registry: what a partner is, how it is reached, what it understands, in one validated document each.
+//! The registry: one validated document for each partner, with its role, protocol, URL, limits and maps.
 //!
-//! A document is JSON in the registry table and TOML in a deploying team's repository; both read alike. Reading refuses what
-//! cannot work: a member that nobody reads, a map that loses its way back, a promise that the protocol cannot keep. It
-//! names every offending place at once. Nothing here speaks to a partner or to a store.
+//! A document is JSON in the registry's table and TOML in the deploying team's repository; both have the same members. Reading
+//! reports all offences at once, such as an unknown member, a map that cannot be reversed, or a promise that the protocol
+//! cannot keep. Nothing in this module calls a partner or a store.
 
 mod document;
+mod kits;
 mod maps;
 mod partner;
 mod places;
+mod protocol;
 #[cfg(feature = "toml")]
 mod toml;
+mod values;
+mod warehouse;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,10 +24,11 @@ use engine::delivery::Role;
 pub(crate) use document::DEADLINE_DAYS;
 pub(crate) use maps::milestone;
 pub use maps::{Maps, Meaning};
-pub use partner::{Fill, Partner, Protocol, Submissions, WebhookScheme};
+pub use partner::{Fill, Partner, Submissions, WebhookScheme};
 pub use places::{Offence, Offences};
+pub use protocol::{CrmProtocol, ErpProtocol, Protocol, WarehouseProtocol};
 
-/// All partners of a deployment. A document that cannot be read costs its own partner alone.
+/// All partners of a deployment. A document that cannot be read affects its own partner only.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     partners: BTreeMap<PartnerId, Partner>,
@@ -33,14 +38,14 @@ pub struct Registry {
 /// A document that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
-    /// The partner's id, as far as it can be told.
+    /// The partner's id; empty if it cannot be read.
     pub id: String,
-    /// What is wrong, and where.
+    /// All offences, at least one.
     pub offences: Offences,
 }
 
 impl Registry {
-    /// Reads every document.
+    /// Reads all documents, each in JSON.
     pub fn read(documents: &[String]) -> Self {
         let mut registry = Self::default();
         for document in documents {
@@ -54,27 +59,27 @@ impl Registry {
         registry
     }
 
-    /// The partner of that name.
+    /// The partner called `id`, if its document can be read.
     pub fn partner(&self, id: &str) -> Option<&Partner> {
-        self.partners.iter().find(|(known, _)| known.as_str() == id).map(|(_, partner)| partner)
+        self.partners.iter().find(|(partner, _)| partner.as_str() == id).map(|(_, partner)| partner)
     }
 
-    /// Why the partner of that name cannot be used, where its document is at fault.
+    /// The offences of the document of `id`, if it cannot be read.
     pub fn broken(&self, id: &str) -> Option<&Broken> {
         self.broken.iter().find(|broken| broken.id == id)
     }
 
-    /// Every partner that can be used, by name.
+    /// All partners whose documents can be read, sorted by id.
     pub fn partners(&self) -> impl Iterator<Item = &Partner> {
         self.partners.values()
     }
 
-    /// What is wrong between the documents, though each is right by itself.
+    /// Contradictions between documents that are valid one by one.
     pub fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let erps: Vec<&str> = self.partners().filter(|p| p.role == Role::Erp).map(|p| p.id.as_str()).collect();
+        let erps: Vec<&str> = self.partners().filter(|p| p.role() == Role::Erp).map(|p| p.id.as_str()).collect();
         if erps.len() > 1 {
-            found.push(format!("more than one ERP: {}; documents have one home", erps.join(", ")));
+            found.push(format!("more than one ERP: {}; a deployment has one", erps.join(", ")));
         }
         let mut sites: BTreeMap<&str, &str> = BTreeMap::new();
         for (partner, site) in self.partners().flat_map(|p| p.sites.iter().map(move |site| (p.id.as_str(), site))) {

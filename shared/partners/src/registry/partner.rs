@@ -1,4 +1,4 @@
-//! What is known of a partner, once its document is read.
+//! A partner as its document describes it.
 
 use domain::PartnerId;
 use domain::routing::Site;
@@ -8,89 +8,73 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use super::maps::Maps;
+use super::protocol::Protocol;
 
-/// A partner, read and checked.
+/// A partner's document, read and validated.
 #[derive(Debug, Clone)]
 pub struct Partner {
-    /// Its name, in addresses of webhooks, secrets and logs.
+    /// Lower-case letters, digits and dashes: it is part of webhook URLs, names of secrets, and logs.
     pub id: PartnerId,
-    /// What it is to us.
-    pub role: Role,
-    /// How it speaks.
+    /// The partner's role, and the protocol that it speaks in it.
     pub protocol: Protocol,
-    /// Where its API begins; never with a slash at its end.
+    /// The URL of its API, without a slash at the end.
     pub base_url: Url,
-    /// The name of the secret with its token and signing keys.
+    /// The name of the secret with its token and signing secrets.
     pub secret: String,
-    /// Whether a write needs a token against forged requests, which is fetched before (SAP's gateway).
+    /// Whether each write needs a CSRF token, as at SAP's gateway.
     pub csrf: bool,
-    /// How its webhooks are signed; `None` where it sends none.
+    /// How its webhooks are signed; `None` if it sends none.
     pub webhook: Option<WebhookScheme>,
     /// What a repeated write does.
     pub submission: Submissions,
-    /// How long a call may take, in milliseconds.
+    /// For one request, in milliseconds.
     pub timeout_ms: u64,
-    /// What it bears.
+    /// The load that it takes.
     pub limits: Limits,
-    /// The zone of times that it writes without one.
+    /// For times that it sends without a zone.
     pub time_zone: TimeZone,
-    /// Within how many days of its arrival an order should be delivered and invoiced.
+    /// How many days after its arrival an order should be delivered and invoiced; CRMs only.
     pub deadline_days: u32,
-    /// Its words for ours.
+    /// Its codes for ours.
     pub maps: Maps,
-    /// Whether it may ship a request in parts.
+    /// Whether it may ship a request in parts; warehouses only.
     pub fill: Fill,
-    /// Where its goods leave; warehouses only.
+    /// Where its goods leave from; warehouses only.
     pub sites: Vec<Site>,
 }
 
-/// How a partner speaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Protocol {
-    /// Ours: `docs/partners/rest.md`.
-    Rest,
-    /// The vendor's: `docs/partners/shipbob.md`.
-    Shipbob {
-        /// The channel that orders are made in.
-        channel: u64,
-    },
-}
-
-impl Protocol {
-    /// As it is written in a document.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Rest => "rest",
-            Self::Shipbob { .. } => "shipbob",
-        }
+impl Partner {
+    /// CRM, ERP or warehouse.
+    pub fn role(&self) -> Role {
+        self.protocol.role()
     }
 }
 
-/// How webhooks are signed: Standard Webhooks.
+/// Signatures as in Standard Webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WebhookScheme {
-    /// By how many seconds a timestamp may be off, either way.
+    /// How many seconds a timestamp may differ from our clock, either way.
     pub tolerance_seconds: u32,
 }
 
-/// What a partner does with a write that it may have had before.
+/// What a partner does with a write that it may have received before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Submissions {
-    /// It answers the same key in the same way.
+    /// It answers the same idempotency key with the same answer.
     Keyed,
-    /// It can be asked for what it has under our reference.
+    /// It offers a look-up by our reference.
     Lookup {
-        /// After how many seconds it shows what it took, at the latest.
+        /// How many seconds after a write the look-up lists it, at the latest.
         settle_seconds: u32,
     },
-    /// Neither: a person has to look.
+    /// Neither: an operator has to look there.
     Neither,
 }
 
 /// Whether a request may be shipped in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fill {
-    /// As it can.
+    /// In as many shipments as it likes.
     Partial,
     /// All of it at once, or nothing.
     Whole,

@@ -1,17 +1,17 @@
-//! Offending places in a document, as a person would write them: `warehouse.sites[0].cut_off`.
+//! Offences in a document, with paths as a person writes them: `warehouse.sites[0].cut_off`.
 
 use std::fmt;
 
-/// Everything that is wrong with a document.
+/// All offences of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offences(pub Vec<Offence>);
 
-/// One thing that is wrong.
+/// One mistake in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offence {
-    /// Where, such as `warehouse.sites[0].cut_off`; empty for the document as a whole.
+    /// A path such as `warehouse.sites[0].cut_off`; empty for the whole document.
     pub place: String,
-    /// What.
+    /// Follows the path in a sentence, such as "must be a list".
     pub problem: String,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Offences {
     }
 }
 
-/// `/warehouse/sites/0/cut_off` as `warehouse.sites[0].cut_off`; what is no bare word is quoted.
+/// `/warehouse/sites/0/cut_off` as `warehouse.sites[0].cut_off`. Names with other characters than TOML's bare keys are quoted.
 fn dotted(pointer: &str) -> String {
     let mut place = String::new();
     for part in pointer.split('/').skip(1) {

@@ -1,11 +1,11 @@
-//! TOML as the JSON that the registry stores.
+//! Converts a document from TOML to the JSON that the registry stores.
 
 use serde_json::{Map, Number, Value};
 
-/// `text` as JSON. Dates and times of TOML become texts.
+/// Dates and times of TOML become texts.
 ///
 /// # Errors
-/// What is wrong, with its line.
+/// The parser's message, with the line.
 pub(super) fn to_json(text: &str) -> Result<Value, String> {
     let table: toml::Table = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
     object(table)
@@ -20,7 +20,7 @@ fn json(value: toml::Value) -> Result<Value, String> {
     match value {
         toml::Value::String(text) => Ok(Value::String(text)),
         toml::Value::Integer(number) => Ok(Value::Number(Number::from(number))),
-        // No member of a document is a float; this way it is refused where it stands.
+        // No member of a document is a float. Converted, it is reported with its path.
         toml::Value::Float(number) => Ok(Number::from_f64(number).map_or(Value::Null, Value::Number)),
         toml::Value::Boolean(flag) => Ok(Value::Bool(flag)),
         toml::Value::Datetime(time) => Ok(Value::String(time.to_string())),

@@ -1,4 +1,4 @@
-//! Writes: what is sent, with which key, and what a repeat does first.
+//! Writes: their content and idempotency keys, and what a repeat does first.
 
 use domain::fulfillment::{Accepted, Rejected};
 use domain::order::{Allocation, Invoiced, QuotedLine, Source};
@@ -13,7 +13,7 @@ use crate::support::{
     partners, partners_that, party, price_query, quantity, run, sales_order,
 };
 
-/// A successful answer to each write, and the same as an item of a look-up.
+/// A successful answer to each write, and the item that a look-up lists for it.
 fn answer(operation: &str) -> (Value, Value) {
     let line = json!({"line": 1, "sku": "SKU-1", "quantity": "3", "uom": "EA"});
     let nine = |sku: &str| json!({"line": 2, "sku": sku, "quantity": "24", "uom": "EA"});
@@ -70,7 +70,7 @@ fn answer(operation: &str) -> (Value, Value) {
             });
             (item.clone(), item)
         }
-        other => panic!("{other} is no write"),
+        other => panic!("{other} is not a write"),
     }
 }
 
@@ -84,7 +84,7 @@ fn recipient() -> Value {
     })
 }
 
-/// Something may have been sent, and whoever did was done with it a minute ago.
+/// An earlier attempt may have sent the write; its lease ended a minute ago.
 fn repeat() -> Attempt {
     Attempt::Repeat { over_by: "2026-03-02T09:59:00Z".parse().unwrap() }
 }
@@ -95,7 +95,7 @@ fn items(operation: &str, items: &[Value]) -> Value {
     if operation == "shipwest" { json!(items) } else { json!({ "items": items }) }
 }
 
-fn looked(operation: &str) -> String {
+fn look_up(operation: &str) -> String {
     let (order, fulfillment) = (order(), order().fulfillment(1));
     match operation {
         "allocate" => format!("GET /allocations?reference={order}"),
@@ -107,7 +107,7 @@ fn looked(operation: &str) -> String {
     }
 }
 
-/// The item with one thing of its content changed.
+/// The item with one member of its content changed.
 fn other(operation: &str) -> Value {
     let mut item = answer(operation).1;
     match operation {
@@ -122,7 +122,7 @@ fn other(operation: &str) -> Value {
 }
 
 #[test]
-fn every_write_carries_its_key_the_correlation_and_the_trace() {
+fn every_write_has_its_key_the_correlation_id_and_the_trace() {
     let fulfillment = order().fulfillment(1);
     let keys = [
         ("allocate", format!("allocate/{}", order())),
@@ -145,7 +145,7 @@ fn every_write_carries_its_key_the_correlation_and_the_trace() {
 }
 
 #[test]
-fn a_call_is_short_enough_that_its_step_lives_to_record_the_outcome() {
+fn a_call_ends_early_enough_for_its_step_to_record_the_outcome() {
     let script = Script::default().then(201, answer("sales-order").0);
     let short = engine::Context { lease: std::time::Duration::from_secs(3), ..cx() };
     run(partners(&script).create_sales_order(&short, &sales_order(), Attempt::First)).unwrap();
@@ -168,53 +168,53 @@ fn b01_a_keyed_partner_gets_the_same_key_and_the_same_bytes_again() {
 fn b01_timeout_after_post_reads_back_before_resubmitting() {
     for operation in KEYED.into_iter().chain(["shipwest"]) {
         let semantics = json!({"semantics": "lookup", "settle_seconds": 2});
-        let posted = |asked: &[String]| asked.iter().filter(|asked| asked.starts_with("POST")).count();
+        let posts = |requests: &[String]| requests.iter().filter(|request| request.starts_with("POST")).count();
 
         let found = Script::default().then(200, items(operation, &[answer(operation).1]));
         assert_eq!(attempt(&partners_that(semantics.clone(), &found), operation, repeat()), Ok(()), "{operation}");
-        assert_eq!(found.asked(), [looked(operation)]);
+        assert_eq!(found.requests(), [look_up(operation)]);
 
         let absent = Script::default().then(200, items(operation, &[])).then(201, answer(operation).0);
         assert_eq!(attempt(&partners_that(semantics.clone(), &absent), operation, repeat()), Ok(()), "{operation}");
-        assert_eq!(posted(&absent.asked()), 1);
+        assert_eq!(posts(&absent.requests()), 1);
 
-        let unheard = Script::default().then_fail(partners::TransportFailure::TimedOut);
-        let result = attempt(&partners_that(semantics.clone(), &unheard), operation, repeat());
+        let timed_out = Script::default().then_fail(partners::TransportFailure::TimedOut);
+        let result = attempt(&partners_that(semantics.clone(), &timed_out), operation, repeat());
         assert!(matches!(result, Err(CallFailure::Unknown { .. })), "{operation}: {result:?}");
-        assert_eq!(posted(&unheard.asked()), 0, "{operation} was sent without having looked");
+        assert_eq!(posts(&timed_out.requests()), 0, "{operation} was sent without a look-up");
     }
 }
 
 #[test]
-fn b01_what_a_partner_shows_late_is_looked_for_twice_with_its_time_between() {
+fn b01_a_partner_that_lists_late_is_looked_up_twice_with_its_settle_time_between() {
     let semantics = json!({"semantics": "lookup", "settle_seconds": 90});
     let over = |text: &str| Attempt::Repeat { over_by: text.parse().unwrap() };
     for operation in KEYED {
-        // A minute ago is too short for what takes a minute and a half to be seen.
+        // A minute ago is too recent for a settle time of a minute and a half.
         let early = Script::default().then(200, items(operation, &[]));
         let result = attempt(&partners_that(semantics.clone(), &early), operation, over("2026-03-02T09:59:00Z"));
         assert!(matches!(&result, Err(CallFailure::Limited { retry_after, .. }) if retry_after.as_secs() == 90));
-        assert_eq!(early.asked(), [looked(operation)], "{operation} was sent too early");
+        assert_eq!(early.requests(), [look_up(operation)], "{operation} was sent too early");
 
         let late = Script::default().then(200, items(operation, &[])).then(201, answer(operation).0);
         let result = attempt(&partners_that(semantics.clone(), &late), operation, over("2026-03-02T09:58:30Z"));
-        assert_eq!((result, late.asked().len()), (Ok(()), 2), "{operation}");
+        assert_eq!((result, late.requests().len()), (Ok(()), 2), "{operation}");
 
-        // What is there already needs no waiting.
+        // A document that is listed already needs no wait.
         let found = Script::default().then(200, items(operation, &[answer(operation).1]));
         assert_eq!(attempt(&partners_that(semantics.clone(), &found), operation, over("2026-03-02T10:00:00Z")), Ok(()));
     }
 }
 
 #[test]
-fn b02_a_duplicate_with_the_same_content_is_success_and_with_other_content_is_a_refusal() {
+fn b02_a_duplicate_with_the_same_content_is_success_and_with_other_content_is_a_rejection() {
     for operation in KEYED.into_iter().chain(["shipwest"]) {
         let duplicate = |script: Script| match operation {
             "shipwest" => script.then(422, json!({"reference_id": ["already exists"]})),
             _ => script.then(409, json!({"code": "KEY_REUSED"})),
         };
-        for (there, expected) in [(answer(operation).1, "same"), (other(operation), "other")] {
-            let script = duplicate(Script::default()).then(200, items(operation, &[there]));
+        for (existing, expected) in [(answer(operation).1, "same"), (other(operation), "other")] {
+            let script = duplicate(Script::default()).then(200, items(operation, &[existing]));
             let result = attempt(&partners(&script), operation, Attempt::First);
             match expected {
                 "same" => assert_eq!(result, Ok(()), "{operation}"),
@@ -223,9 +223,9 @@ fn b02_a_duplicate_with_the_same_content_is_success_and_with_other_content_is_a_
                     assert_eq!(why.code, "DUPLICATE_DIFFERS");
                 }
             }
-            assert_eq!(script.asked()[1], looked(operation));
+            assert_eq!(script.requests()[1], look_up(operation));
         }
-        // It says "duplicate" and does not show it yet: nobody knows; it is asked again later.
+        // It reports a duplicate and does not list it yet: the outcome is unknown, and retried later.
         let script = duplicate(Script::default()).then(200, items(operation, &[]));
         let result = attempt(&partners(&script), operation, Attempt::First);
         assert!(matches!(result, Err(CallFailure::Unknown { .. })), "{operation}: {result:?}");
@@ -233,28 +233,28 @@ fn b02_a_duplicate_with_the_same_content_is_success_and_with_other_content_is_a_
 }
 
 #[test]
-fn b02_what_was_taken_back_does_not_stand_for_what_is_wanted() {
+fn b02_an_undone_document_does_not_count_as_the_result() {
     for (operation, status) in [("allocate", "released"), ("sales-order", "cancelled"), ("eastco", "cancelled")] {
         let semantics = json!({"semantics": "lookup"});
         let mut undone = answer(operation).1;
         undone["status"] = json!(status);
         let script = Script::default().then(200, items(operation, &[undone])).then(201, answer(operation).0);
         assert_eq!(attempt(&partners_that(semantics, &script), operation, repeat()), Ok(()));
-        assert_eq!(script.asked().len(), 2, "{operation}");
+        assert_eq!(script.requests().len(), 2, "{operation}");
     }
 }
 
 #[test]
-fn b02_a_duplicate_that_cannot_be_looked_at_for_a_429_may_have_been_made() {
+fn b02_a_duplicate_whose_look_up_gets_a_429_may_exist() {
     let script = Script::default().then(409, json!({"code": "KEY_REUSED"})).then(429, json!({}));
     let answer = run(partners(&script).request(&cx(), &fulfillment_request("eastco"), &party(), Attempt::First));
     let failure = answer.unwrap_err();
-    assert!(script.is_played_out() && !failure.is_undone(), "{failure:?}");
+    assert!(script.is_finished() && !failure.is_undone(), "{failure:?}");
     assert!(matches!(failure, CallFailure::Closed { why: Wait::Limited(_), .. }), "{failure:?}");
 }
 
 #[test]
-fn a_partner_that_can_neither_repeat_nor_be_asked_needs_a_person() {
+fn a_partner_without_keys_and_look_up_needs_an_operator() {
     for operation in KEYED {
         let semantics = json!({"semantics": "neither"});
         let result = attempt(&partners_that(semantics.clone(), &Script::default()), operation, repeat());
@@ -275,20 +275,20 @@ fn b16_prices_come_with_the_ratio_to_the_stock_keeping_unit() {
     let script = Script::default().then(200, body);
     let answer = run(partners(&script).price(&cx(), &price_query())).unwrap();
     let PriceAnswer::Quoted(quote) = answer else { panic!("{answer:?}") };
-    let told = |line: &QuotedLine| {
+    let row = |line: &QuotedLine| {
         (line.line.0.get(), line.base_uom, line.numerator.get(), line.unit_price.to_string(), line.tax.to_string())
     };
-    let told: Vec<_> = quote.lines.iter().map(told).collect();
+    let rows: Vec<_> = quote.lines.iter().map(row).collect();
     let ea = Uom::EACH;
-    assert_eq!(told, [(1, ea, 1, "9.99".into(), "2.40".into()), (2, ea, 12, "100.5".into(), "16.08".into())]);
+    assert_eq!(rows, [(1, ea, 1, "9.99".into(), "2.40".into()), (2, ea, 12, "100.5".into(), "16.08".into())]);
     assert_eq!(quote.total, money("249.45"));
-    let asked = script.body(0);
-    assert_eq!(asked["lines"][1], json!({"line": 2, "sku": "MAT-000009", "quantity": "2", "uom": "CS"}));
-    assert_eq!((&asked["country"], &asked["region"]), (&json!("US"), &json!("NY")));
+    let body = script.body(0);
+    assert_eq!(body["lines"][1], json!({"line": 2, "sku": "MAT-000009", "quantity": "2", "uom": "CS"}));
+    assert_eq!((&body["country"], &body["region"]), (&json!("US"), &json!("NY")));
 }
 
 #[test]
-fn a_price_without_every_line_once_is_no_price() {
+fn a_price_without_each_line_exactly_once_is_unreadable() {
     let line = |n: u32| json!({"line": n, "unit_price": "1", "amount": "1", "tax": "0"});
     let body = |lines: Value| json!({"currency": "USD", "lines": lines, "subtotal": "1", "tax": "0", "total": "1"});
     for lines in [json!([line(1)]), json!([line(1), line(1), line(2)]), json!([])] {
@@ -308,17 +308,17 @@ fn b21_an_unknown_sku_is_an_answer_with_its_line() {
 }
 
 #[test]
-fn credit_is_a_yes_a_no_or_not_understood() {
-    let ask = |body: Value| run(partners(&Script::default().then(200, body)).credit(&cx(), &credit_query()));
-    let yes = ask(json!({"decision": "approved", "valid_until": "2026-03-03T10:00:00Z"})).unwrap();
-    assert!(matches!(yes, CreditAnswer::Approved(approved) if approved.amount == money("32.50")));
-    let no = ask(json!({"decision": "refused", "reason": "over the limit"})).unwrap();
-    assert!(matches!(no, CreditAnswer::Refused(refused) if refused.reason == "over the limit"));
-    assert!(matches!(ask(json!({"decision": "maybe"})), Err(CallFailure::Unknown { .. })));
+fn credit_is_approved_refused_or_unreadable() {
+    let check = |body: Value| run(partners(&Script::default().then(200, body)).credit(&cx(), &credit_query()));
+    let approved = check(json!({"decision": "approved", "valid_until": "2026-03-03T10:00:00Z"})).unwrap();
+    assert!(matches!(approved, CreditAnswer::Approved(approved) if approved.amount == money("32.50")));
+    let refused = check(json!({"decision": "refused", "reason": "over the limit"})).unwrap();
+    assert!(matches!(refused, CreditAnswer::Refused(refused) if refused.reason == "over the limit"));
+    assert!(matches!(check(json!({"decision": "maybe"})), Err(CallFailure::Unknown { .. })));
 }
 
 #[test]
-fn b15_stock_is_allocated_line_by_line_and_locations_are_called_as_we_call_them() {
+fn b15_stock_is_allocated_line_by_line_and_locations_have_our_names() {
     let script = Script::default().then(201, answer("allocate").0);
     let Allocation { number, lines, allocation_no } =
         run(partners(&script).allocate(&cx(), &allocation_request(), Attempt::First)).unwrap();
@@ -331,44 +331,44 @@ fn b15_stock_is_allocated_line_by_line_and_locations_are_called_as_we_call_them(
 }
 
 #[test]
-fn an_invoice_and_a_goods_issue_come_back_with_their_numbers() {
+fn an_invoice_and_a_goods_issue_return_their_numbers() {
     let script = Script::default().then(201, answer("invoice").0).then(201, answer("goods-issue").0);
-    let played = partners(&script);
-    let invoiced = run(played.invoice(&cx(), &invoice_request(), Attempt::First)).unwrap();
+    let partners = partners(&script);
+    let invoiced = run(partners.invoice(&cx(), &invoice_request(), Attempt::First)).unwrap();
     assert_eq!(invoiced, Invoiced { invoice: "INV-1".parse().unwrap(), total: money("32.50") });
-    let issued = run(played.post_goods_issue(&cx(), &goods_issue(), Attempt::First)).unwrap();
+    let issued = run(partners.post_goods_issue(&cx(), &goods_issue(), Attempt::First)).unwrap();
     assert_eq!(issued.document.as_str(), "GI-1");
     assert_eq!(script.body(1)["reference"], json!(format!("{}/P-1", order().fulfillment(1))));
     assert_eq!(script.body(1)["site"], json!("LOC-1"));
 }
 
 #[test]
-fn a_warehouse_is_asked_in_its_own_words() {
+fn a_request_to_a_warehouse_has_the_warehouses_own_names() {
     let script = Script::default().then(201, answer("eastco").0);
     let accepted =
         run(partners(&script).request(&cx(), &fulfillment_request("eastco"), &party(), Attempt::First)).unwrap();
     assert_eq!(accepted, WarehouseAnswer::Accepted(Accepted { reference: "F-1".parse().unwrap() }));
-    let asked = script.body(0);
-    assert_eq!(asked["service_level"], json!("expedited"));
-    assert_eq!(asked["lines"][1], json!({"line": 2, "sku": "E-9", "quantity": "24", "uom": "PCE"}));
-    assert_eq!(asked["ship_to"]["name"], json!("Ada Example"));
-    assert_eq!(asked.get("fill"), None);
+    let body = script.body(0);
+    assert_eq!(body["service_level"], json!("expedited"));
+    assert_eq!(body["lines"][1], json!({"line": 2, "sku": "E-9", "quantity": "24", "uom": "PCE"}));
+    assert_eq!(body["ship_to"]["name"], json!("Ada Example"));
+    assert_eq!(body.get("fill"), None);
 
     let script = Script::default().then(201, answer("shipwest").0);
     let accepted =
         run(partners(&script).request(&cx(), &fulfillment_request("shipwest"), &party(), Attempt::First)).unwrap();
     assert_eq!(accepted, WarehouseAnswer::Accepted(Accepted { reference: "501".parse().unwrap() }));
-    let asked = script.body(0);
-    assert_eq!(script.asked(), ["POST /1.0/order"]);
+    let body = script.body(0);
+    assert_eq!(script.requests(), ["POST /1.0/order"]);
     assert_eq!(script.call(0).header("shipbob_channel_id"), Some("77"));
-    assert_eq!((&asked["shipping_method"], &asked["location_id"]), (&json!("2-Day"), &json!(9)));
+    assert_eq!((&body["shipping_method"], &body["location_id"]), (&json!("2-Day"), &json!(9)));
     let nine =
         json!({"reference_id": "W-9", "quantity": 24, "external_line_id": 2, "quantity_unit_of_measure_code": "EA"});
-    assert_eq!(asked["products"][1], nine);
+    assert_eq!(body["products"][1], nine);
 }
 
 #[test]
-fn a_warehouses_no_is_an_answer() {
+fn a_warehouses_rejection_is_an_answer() {
     let rejected = |reason: &str| WarehouseAnswer::Rejected(Rejected { reason: reason.to_owned() });
     let script = Script::default().then(422, json!({"code": "REJECTED", "reason": "closed"}));
     let no = run(partners(&script).request(&cx(), &fulfillment_request("eastco"), &party(), Attempt::First));
@@ -376,11 +376,11 @@ fn a_warehouses_no_is_an_answer() {
     let script = Script::default().then(422, json!({"products": ["is not sold here"]})).then(200, "[]");
     let no = run(partners(&script).request(&cx(), &fulfillment_request("shipwest"), &party(), Attempt::First));
     assert_eq!(no, Ok(rejected("products: is not sold here")));
-    let mut turned_down = answer("eastco").1;
-    turned_down["status"] = json!("rejected");
-    let script = Script::default().then(200, items("eastco", &[turned_down]));
-    let played = partners_that(json!({"semantics": "lookup"}), &script);
-    let no = run(played.request(&cx(), &fulfillment_request("eastco"), &party(), repeat()));
+    let mut rejected_item = answer("eastco").1;
+    rejected_item["status"] = json!("rejected");
+    let script = Script::default().then(200, items("eastco", &[rejected_item]));
+    let partners = partners_that(json!({"semantics": "lookup"}), &script);
+    let no = run(partners.request(&cx(), &fulfillment_request("eastco"), &party(), repeat()));
     assert_eq!(no, Ok(rejected("the warehouse named no reason")));
 }
 
@@ -391,11 +391,11 @@ fn b16_a_fraction_is_not_sent_to_a_warehouse_that_counts_whole_units() {
     let script = Script::default();
     let result = run(partners(&script).request(&cx(), &request, &party(), Attempt::First));
     assert!(matches!(result, Err(CallFailure::Refused(why)) if why.code == "FRACTION"));
-    assert!(script.asked().is_empty());
+    assert!(script.requests().is_empty());
 }
 
 #[test]
-fn an_order_that_was_cancelled_there_is_not_taken_for_accepted() {
+fn an_order_that_was_cancelled_there_does_not_count_as_accepted() {
     let mut cancelled = answer("shipwest").1;
     cancelled["status"] = json!("Cancelled");
     let script = Script::default().then(422, json!({"reference_id": ["already exists"]})).then(200, json!([cancelled]));
@@ -404,10 +404,10 @@ fn an_order_that_was_cancelled_there_is_not_taken_for_accepted() {
 }
 
 #[test]
-fn a_look_up_that_shows_everything_there_is_finds_only_what_was_asked() {
-    let mut stranger = answer("shipwest").1;
-    stranger["reference_id"] = json!("somebody else's");
-    let script = Script::default().then(200, json!([stranger])).then(201, answer("shipwest").0);
+fn a_look_up_that_lists_all_orders_finds_only_the_requested_one() {
+    let mut other_order = answer("shipwest").1;
+    other_order["reference_id"] = json!("another-order");
+    let script = Script::default().then(200, json!([other_order])).then(201, answer("shipwest").0);
     assert_eq!(attempt(&partners(&script), "shipwest", repeat()), Ok(()));
-    assert_eq!(script.asked().len(), 2);
+    assert_eq!(script.requests().len(), 2);
 }

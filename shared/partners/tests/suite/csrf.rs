@@ -1,4 +1,4 @@
-//! Tokens against forged requests: fetched before a write, kept, and fetched anew when the session is over.
+//! CSRF tokens: fetched before a write, cached, and fetched again when the session ends.
 
 use domain::order::{AllocationNo, Deallocation};
 use engine::Code;
@@ -6,19 +6,19 @@ use engine::partner::{Attempt, CallFailure, Erp as _};
 use partners::{Partners, TransportFailure};
 use serde_json::json;
 
-use crate::support::{NOW, Played, Script, Store, Watch, cx, erp, goods_issue, run};
+use crate::support::{NOW, Script, Store, TestPartners, Watch, cx, erp, goods_issue, run};
 
 const TOKEN: (&str, &str) = ("x-csrf-token", "abc==");
 const COOKIE: (&str, &str) = ("set-cookie", "SAP_SESSIONID=xyz%3d; path=/; secure; HttpOnly");
 const OTHER: (&str, &str) = ("set-cookie", "sap-usercontext=sap-client=100; path=/");
 
-fn sap(script: &Script) -> Played {
+fn sap(script: &Script) -> TestPartners {
     let mut erp = erp();
     erp["auth"]["csrf"] = json!(true);
     Partners::new(Store::of(&[erp]), script.clone(), Watch::at(NOW), ())
 }
 
-fn post(erp: &Played) -> Result<(), CallFailure> {
+fn post(erp: &TestPartners) -> Result<(), CallFailure> {
     run(erp.post_goods_issue(&cx(), &goods_issue(), Attempt::First)).map(|_issued| ())
 }
 
@@ -27,11 +27,11 @@ fn done() -> String {
 }
 
 #[test]
-fn a_token_is_fetched_once_and_goes_with_every_write_and_its_session() {
+fn a_token_is_fetched_once_and_sent_with_each_write_and_its_session() {
     let script = Script::default().then_with(200, &[TOKEN, COOKIE, OTHER], "{}").then(201, done()).then(201, done());
     let erp = sap(&script);
     assert_eq!((post(&erp), post(&erp)), (Ok(()), Ok(())));
-    assert_eq!(script.asked().iter().filter(|asked| asked.starts_with("GET")).count(), 1);
+    assert_eq!(script.requests().iter().filter(|request| request.starts_with("GET")).count(), 1);
     assert_eq!(script.call(0).header("x-csrf-token"), Some("Fetch"));
     for n in [1, 2] {
         assert_eq!(script.call(n).header("x-csrf-token"), Some("abc=="));
@@ -40,7 +40,7 @@ fn a_token_is_fetched_once_and_goes_with_every_write_and_its_session() {
 }
 
 #[test]
-fn b26_an_expired_token_is_fetched_again_once_and_the_request_is_replayed() {
+fn b26_an_expired_token_is_fetched_again_once_and_the_request_is_repeated() {
     let required = ("x-csrf-token", "Required");
     let script = Script::default()
         .then_with(200, &[TOKEN], "{}")
@@ -58,11 +58,11 @@ fn b26_an_expired_token_is_fetched_again_once_and_the_request_is_replayed() {
     let stubborn = Script::default().then_with(200, &[TOKEN], "{}").then_with(403, &[required], "");
     let refused = post(&sap(&stubborn));
     assert!(matches!(refused, Err(CallFailure::Ours { code: Code::PartnerUnauthorized, .. })), "{refused:?}");
-    assert!(stubborn.is_played_out());
+    assert!(stubborn.is_finished());
 }
 
 #[test]
-fn b26_a_fetch_that_fails_leaves_no_doubt_about_the_write() {
+fn b26_a_failed_fetch_means_that_the_write_was_not_sent() {
     for script in [Script::default().then(503, ""), Script::default().then_fail(TransportFailure::TimedOut)] {
         let failed = post(&sap(&script));
         assert!(matches!(failed, Err(CallFailure::NotSent { .. })), "{failed:?}");
@@ -72,7 +72,7 @@ fn b26_a_fetch_that_fails_leaves_no_doubt_about_the_write() {
 }
 
 #[test]
-fn reads_and_partners_without_such_tokens_fetch_none() {
+fn reads_and_partners_without_csrf_fetch_no_token() {
     let script = Script::default().then(422, json!({"code": "NO"}));
     let erp = Partners::new(Store::of(&[erp()]), script.clone(), Watch::at(NOW), ());
     assert!(post(&erp).is_err());

@@ -1,4 +1,4 @@
-//! What the adapters promise, shown with partners that are played in memory.
+//! The promises of the adapters, against scripted partners in memory.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,7 +16,7 @@ mod partner_health;
 mod reports;
 mod samples;
 mod senders;
-mod setbacks;
 mod statuses;
 mod support;
+mod undo_and_changes;
 mod updates;

@@ -1,4 +1,4 @@
-//! Orders as customers' systems write them.
+//! Reading orders, from webhooks and from our API.
 
 use domain::order::ServiceLevel;
 use engine::delivery::{Delivery, Role};
@@ -50,7 +50,7 @@ fn by_api(order: &Value) -> Result<NewOrder, Vec<engine::http::Offence>> {
     read_order_body(&"portal".parse().unwrap(), order.to_string().as_bytes(), NOW.parse().unwrap())
 }
 
-/// `order` with what stands at `pointer` replaced, or removed.
+/// `order` with the value at `pointer` replaced or removed.
 fn with(pointer: &str, value: Option<Value>) -> Value {
     let mut order = order();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -64,7 +64,7 @@ fn with(pointer: &str, value: Option<Value>) -> Value {
 }
 
 #[test]
-fn an_order_is_read_whole() {
+fn all_members_of_an_order_are_read() {
     let cases = with("/lines/1/uom", Some(json!("CASE")));
     let NewOrder { submission, party } = by_webhook(wrapped(&cases)).unwrap();
     assert_eq!(submission.source.as_str(), "acme-crm");
@@ -73,7 +73,7 @@ fn an_order_is_read_whole() {
     assert_eq!(submission.lines[1].quantity.to_string(), "2 CS");
     assert_eq!((submission.destination.country.as_str(), submission.destination.region.as_str()), ("US", "NY"));
     assert_eq!(submission.ordered_at, "2026-03-02T09:30:00Z".parse::<Timestamp>().unwrap());
-    // A week after it came in, as the document says.
+    // A week after its arrival, as the document says.
     assert_eq!(submission.deadline, "2026-03-09T10:00:00Z".parse::<Timestamp>().unwrap());
     assert_eq!(
         (party.name.as_str(), party.email.as_deref(), party.phone),
@@ -82,7 +82,7 @@ fn an_order_is_read_whole() {
 }
 
 #[test]
-fn every_place_that_is_wrong_is_told_and_no_word_of_it_repeated() {
+fn every_offence_is_reported_with_its_place_and_without_the_senders_text() {
     let long = "x".repeat(200);
     for (pointer, value) in [
         ("/id", None),
@@ -150,7 +150,7 @@ fn every_place_that_is_wrong_is_told_and_no_word_of_it_repeated() {
 }
 
 #[test]
-fn all_wrong_places_are_told_at_once() {
+fn all_offences_are_reported_at_once() {
     let mut wrong = order();
     wrong["currency"] = json!("??");
     wrong["ship_to"]["country"] = json!("??");
@@ -161,7 +161,7 @@ fn all_wrong_places_are_told_at_once() {
 }
 
 #[test]
-fn our_own_api_refuses_members_that_nobody_reads_and_a_partners_contract_may_grow() {
+fn our_api_rejects_unknown_members_and_a_partner_may_add_some() {
     for pointer in ["/servicelevel", "/customer/vip", "/ship_to/state", "/lines/0/qty", "/expected_total/tax"] {
         let more = with(pointer, Some(json!("x")));
         assert_eq!(by_api(&more).unwrap_err()[0].pointer, pointer);
@@ -170,13 +170,13 @@ fn our_own_api_refuses_members_that_nobody_reads_and_a_partners_contract_may_gro
 }
 
 #[test]
-fn b27_the_same_order_has_the_same_digest_whoever_sends_it_and_any_change_of_it_another() {
+fn b27_the_same_order_has_the_same_digest_from_any_sender_and_a_changed_one_another() {
     let api = order();
     let digest = |order: &Value| by_api(order).unwrap().submission.digest;
-    let known = digest(&api);
+    let original = digest(&api);
     let cases = with("/lines/1/uom", Some(json!("CASE")));
-    assert_eq!(by_webhook(wrapped(&cases)).unwrap().submission.digest, known);
-    assert_eq!(known.len(), 64);
+    assert_eq!(by_webhook(wrapped(&cases)).unwrap().submission.digest, original);
+    assert_eq!(original.len(), 64);
 
     let mut same = api.clone();
     same["id"] = json!("PORTAL-7");
@@ -186,12 +186,12 @@ fn b27_the_same_order_has_the_same_digest_whoever_sends_it_and_any_change_of_it_
     same["customer"]["name"] = json!("Another spelling");
     same["ship_to"]["name"] = json!("  Ada Example ");
     same["ship_to"]["company"] = json!("");
-    assert_eq!(digest(&same), known);
-    // What it should cost is a promise about the order, not the order.
+    assert_eq!(digest(&same), original);
+    // The expected price is not part of the content.
     same["expected_total"]["amount"] = json!("10.01");
-    assert_eq!(digest(&same), known);
+    assert_eq!(digest(&same), original);
     same["expected_total"] = json!(null);
-    assert_eq!(digest(&same), known);
+    assert_eq!(digest(&same), original);
 
     for (pointer, value) in [
         ("/customer/id", json!("C-2")),
@@ -213,18 +213,18 @@ fn b27_the_same_order_has_the_same_digest_whoever_sends_it_and_any_change_of_it_
             let (parent, name) = pointer.rsplit_once('/').unwrap();
             other.pointer_mut(parent).unwrap()[name] = value;
         }
-        assert_ne!(digest(&other), known, "{pointer}");
+        assert_ne!(digest(&other), original, "{pointer}");
     }
 }
 
 #[test]
-fn a07_a_byte_order_mark_and_gzip_do_not_hide_an_order() {
+fn a07_an_order_with_a_byte_order_mark_or_in_gzip_is_read() {
     let marked = [b"\xEF\xBB\xBF".as_slice(), &wrapped(&order())].concat();
     assert!(by_webhook(marked.clone()).is_ok());
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut writer, &marked).unwrap();
     assert!(by_webhook(writer.finish().unwrap()).is_ok());
-    // A bomb, and what only looks like gzip.
+    // A decompression bomb, and bytes that only begin like gzip.
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut writer, &vec![b' '; 64 << 20]).unwrap();
     assert!(matches!(by_webhook(writer.finish().unwrap()), Err(Unmappable::Malformed(_))));
@@ -232,22 +232,22 @@ fn a07_a_byte_order_mark_and_gzip_do_not_hide_an_order() {
 }
 
 #[test]
-fn a13_a_topic_that_nobody_knows_is_told_apart_from_a_body_that_cannot_be_read() {
-    let of = |body: &[u8]| by_webhook(body.to_vec());
-    assert_eq!(of(br#"{"type":"order.exploded"}"#), Err(Unmappable::UnknownTopic("order.exploded".to_owned())));
+fn a13_an_unknown_topic_is_another_result_than_an_unreadable_body() {
+    let read = |body: &[u8]| by_webhook(body.to_vec());
+    assert_eq!(read(br#"{"type":"order.exploded"}"#), Err(Unmappable::UnknownTopic("order.exploded".to_owned())));
     for body in
         [b"".as_slice(), b"{", b"\xFF\xFE", b"[]", b"null", b"7", br#"{"type":7}"#, br#"{"type":"order.created"}"#]
     {
-        assert!(matches!(of(body), Err(Unmappable::Malformed(_))), "{body:?}");
+        assert!(matches!(read(body), Err(Unmappable::Malformed(_))), "{body:?}");
     }
-    // A sender's word stands in a log: only what can do no harm there.
+    // A sender's topic is logged, so it has only characters that are safe in a log.
     let wild = format!(r#"{{"type":"a b\n{}"}}"#, "x".repeat(500));
-    let Err(Unmappable::UnknownTopic(topic)) = of(wild.as_bytes()) else { panic!() };
+    let Err(Unmappable::UnknownTopic(topic)) = read(wild.as_bytes()) else { panic!() };
     assert!(topic.len() <= 64 && !topic.contains(' '));
 }
 
 #[test]
-fn a14_a_test_message_orders_nothing() {
+fn a14_a_test_message_creates_no_order() {
     for kind in ["test", "ping"] {
         let body = json!({ "type": kind }).to_string().into_bytes();
         assert!(matches!(by_webhook(body), Err(Unmappable::Unrelated(_))));
@@ -255,14 +255,14 @@ fn a14_a_test_message_orders_nothing() {
 }
 
 #[test]
-fn c07_an_order_from_a_clock_ahead_of_ours_was_ordered_when_it_came() {
+fn c07_an_order_from_a_clock_ahead_of_ours_has_the_time_of_its_arrival() {
     let body = json!({"type": "order.created", "timestamp": "2027-01-01T00:00:00Z", "data": order()});
     let read = by_webhook(body.to_string().into_bytes()).unwrap();
     assert_eq!(read.submission.ordered_at, NOW.parse::<Timestamp>().unwrap());
 }
 
 #[test]
-fn b21_a_customers_skus_and_units_become_ours() {
+fn b21_a_partners_skus_and_service_levels_become_ours() {
     let mut document = crm();
     document["maps"]["skus"] = json!({"SKU-1": "their 1"});
     document["maps"]["service_levels"] = json!({"expedited": "next-day"});
@@ -284,7 +284,7 @@ mod laws {
 
     proptest! {
         #[test]
-        fn whatever_stands_wherever_it_is_read_or_refused(
+        fn an_order_with_any_value_at_any_place_is_read_or_has_offences(
             value in wild(),
             place in prop::sample::select(vec![
                 "/id", "/customer", "/currency", "/ship_to", "/ship_to/name", "/lines", "/lines/0", "/lines/0/quantity",
@@ -299,14 +299,14 @@ mod laws {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_bytes_cause_a_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(by_webhook(body).is_err());
         }
     }
 }
 
 #[test]
-fn what_the_customer_was_promised_comes_with_the_order_in_the_orders_own_currency() {
+fn the_expected_price_is_read_in_the_orders_own_currency() {
     let mut order = order();
     order["expected_tax"] = json!({"amount": "0.80", "currency": "USD"});
     let expected = by_api(&order).unwrap().submission.expected.unwrap();
@@ -318,7 +318,7 @@ fn what_the_customer_was_promised_comes_with_the_order_in_the_orders_own_currenc
     assert_eq!(by_api(&order).unwrap_err()[0].pointer, "/expected_tax/currency");
     order["expected_tax"]["currency"] = json!("USD");
     order["expected_total"] = json!(null);
-    assert_eq!(by_api(&order).unwrap_err()[0].pointer, "/expected_tax", "a tax of nothing");
+    assert_eq!(by_api(&order).unwrap_err()[0].pointer, "/expected_tax", "a tax without a total");
     order["expected_tax"] = json!(null);
     assert_eq!(by_api(&order).unwrap().submission.expected, None);
 }

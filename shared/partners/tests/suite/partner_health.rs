@@ -1,4 +1,4 @@
-//! What a partner's gate does to calls: who waits, who goes, and what is written for it.
+//! A partner's health and calls: which go, which wait, and what is written.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,26 +13,26 @@ use serde_json::{Value, json};
 
 use crate::support::{NOW, Store, Watch, credit_query, cx, erp, run};
 
-/// Gates in memory, which count and can be out of order.
+/// Health in memory. It counts reads and writes, and can fail.
 #[derive(Clone, Default)]
-struct Doors {
+struct HealthStore {
     states: Rc<RefCell<BTreeMap<PartnerId, (PartnerHealth, u64)>>>,
     reads: Rc<Cell<u32>>,
     writes: Rc<Cell<u32>>,
-    are_lost: Rc<Cell<bool>>,
+    is_down: Rc<Cell<bool>>,
 }
 
-impl PartnerHealthStore for Doors {
+impl PartnerHealthStore for HealthStore {
     async fn read(&self, partner: &PartnerId) -> Result<(PartnerHealth, u64), Failure> {
         self.reads.set(self.reads.get() + 1);
-        if self.are_lost.get() {
+        if self.is_down.get() {
             return Err(Failure::transient(Code::StoreBusy, "no answer"));
         }
         Ok(self.states.borrow().get(partner).cloned().unwrap_or_default())
     }
 
     async fn swap(&self, partner: &PartnerId, version: u64, state: &PartnerHealth) -> Result<bool, Failure> {
-        if self.are_lost.get() {
+        if self.is_down.get() {
             return Err(Failure::transient(Code::StoreBusy, "no answer"));
         }
         let mut states = self.states.borrow_mut();
@@ -45,30 +45,30 @@ impl PartnerHealthStore for Doors {
     }
 }
 
-/// A partner that answers everything alike, after some time, or not yet.
+/// A partner with one answer for all calls, some latency, and calls that hang.
 #[derive(Clone)]
-struct Steady {
+struct SteadyPartner {
     answer: Rc<RefCell<Result<(u16, Value), TransportFailure>>>,
-    takes_seconds: Rc<Cell<i64>>,
-    /// How many calls are answered only when they are looked at again.
+    latency_seconds: Rc<Cell<i64>>,
+    /// How many calls are answered at their second poll only.
     hangs: Rc<Cell<u32>>,
     calls: Rc<Cell<u32>>,
     watch: Watch,
 }
 
-impl Transport for Steady {
+impl Transport for SteadyPartner {
     async fn send(&self, _call: Call) -> Result<Reply, TransportFailure> {
         self.calls.set(self.calls.get() + 1);
         if self.hangs.get() > 0 {
             self.hangs.set(self.hangs.get() - 1);
-            let mut was_seen = false;
+            let mut was_polled = false;
             std::future::poll_fn(|_| {
-                let ready = std::mem::replace(&mut was_seen, true);
+                let ready = std::mem::replace(&mut was_polled, true);
                 if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
             })
             .await;
         }
-        self.watch.pass(self.takes_seconds.get());
+        self.watch.pass(self.latency_seconds.get());
         let (status, body) = self.answer.borrow().clone()?;
         Ok(Reply {
             status,
@@ -78,30 +78,30 @@ impl Transport for Steady {
     }
 }
 
-struct Scene {
-    doors: Doors,
-    partner: Steady,
+struct Setup {
+    store: HealthStore,
+    partner: SteadyPartner,
     document: Value,
 }
 
-type Instance = Partners<Store, Steady, Watch, Doors>;
+type Instance = Partners<Store, SteadyPartner, Watch, HealthStore>;
 
-impl Scene {
+impl Setup {
     fn new() -> Self {
-        let partner = Steady {
+        let partner = SteadyPartner {
             answer: Rc::new(RefCell::new(Ok(approves()))),
-            takes_seconds: Rc::default(),
+            latency_seconds: Rc::default(),
             hangs: Rc::default(),
             calls: Rc::default(),
             watch: Watch::at(NOW),
         };
-        Self { doors: Doors::default(), partner, document: erp() }
+        Self { store: HealthStore::default(), partner, document: erp() }
     }
 
-    /// An instance of a function: it fulfillments the gates with others, and nothing else.
+    /// An instance of a function. Instances share the health store only.
     fn instance(&self) -> Instance {
-        let store = Store::of(std::slice::from_ref(&self.document));
-        Partners::new(store, self.partner.clone(), self.partner.watch.clone(), self.doors.clone())
+        let documents = Store::of(std::slice::from_ref(&self.document));
+        Partners::new(documents, self.partner.clone(), self.partner.watch.clone(), self.store.clone())
     }
 
     fn answers(&self, answer: Result<(u16, Value), TransportFailure>) {
@@ -121,12 +121,12 @@ fn approves() -> (u16, Value) {
     (200, json!({"decision": "approved"}))
 }
 
-fn ask(instance: &Instance) -> Result<(), CallFailure> {
+fn call(instance: &Instance) -> Result<(), CallFailure> {
     run(instance.credit(&cx(), &credit_query())).map(|_answer| ())
 }
 
-fn waits(asked: &Result<(), CallFailure>) -> Option<&Wait> {
-    match asked {
+fn waits(result: &Result<(), CallFailure>) -> Option<&Wait> {
+    match result {
         Err(CallFailure::Closed { why, after: None, .. }) => Some(why),
         _ => None,
     }
@@ -137,141 +137,141 @@ fn the_erp() -> PartnerId {
 }
 
 #[test]
-fn b23_a_healthy_partner_costs_one_read_now_and_then_and_no_write() {
-    let scene = Scene::new();
-    let instance = scene.instance();
+fn b23_a_healthy_partner_costs_a_read_now_and_then_and_no_write() {
+    let setup = Setup::new();
+    let instance = setup.instance();
     for _ in 0..100 {
-        assert_eq!(ask(&instance), Ok(()));
+        assert_eq!(call(&instance), Ok(()));
     }
-    assert_eq!((scene.doors.reads.get(), scene.doors.writes.get()), (1, 0));
+    assert_eq!((setup.store.reads.get(), setup.store.writes.get()), (1, 0));
 }
 
 #[test]
 fn b23_failures_at_different_instances_open_one_circuit_for_all_and_one_probe_closes_it() {
-    let scene = Scene::new();
-    let [a, b, c] = [scene.instance(), scene.instance(), scene.instance()];
-    scene.answers(Err(TransportFailure::TimedOut));
-    assert!(matches!(ask(&a), Err(CallFailure::Unknown { .. })));
-    assert!(matches!(ask(&b), Err(CallFailure::Unknown { .. })));
-    scene.pass(4);
-    let third = ask(&a);
+    let setup = Setup::new();
+    let [a, b, c] = [setup.instance(), setup.instance(), setup.instance()];
+    setup.answers(Err(TransportFailure::TimedOut));
+    assert!(matches!(call(&a), Err(CallFailure::Unknown { .. })));
+    assert!(matches!(call(&b), Err(CallFailure::Unknown { .. })));
+    setup.pass(4);
+    let third = call(&a);
     assert!(matches!(&third, Err(CallFailure::Closed { after: Some(_), why: Wait::Circuit(_), .. })), "{third:?}");
-    assert!(!third.unwrap_err().is_undone(), "it was sent, whatever the gate says since");
-    assert_eq!(waits(&ask(&c)), Some(&Wait::Circuit(the_erp())));
-    assert_eq!(scene.calls(), 3);
+    assert!(!third.unwrap_err().is_undone(), "the request was sent before the circuit opened");
+    assert_eq!(waits(&call(&c)), Some(&Wait::Circuit(the_erp())));
+    assert_eq!(setup.calls(), 3);
 
-    scene.pass(6);
-    scene.partner.hangs.set(1);
+    setup.pass(6);
+    setup.partner.hangs.set(1);
     let context = cx();
     let query = credit_query();
     let mut probe = std::pin::pin!(b.credit(&context, &query));
     let mut look = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(probe.as_mut().poll(&mut look).is_pending());
-    assert!(waits(&ask(&a)).is_some() && waits(&ask(&c)).is_some(), "one probe, leased");
-    scene.answers(Ok(approves()));
+    assert!(waits(&call(&a)).is_some() && waits(&call(&c)).is_some(), "one probe, leased");
+    setup.answers(Ok(approves()));
     assert!(probe.as_mut().poll(&mut look).is_ready());
-    scene.pass(4);
-    assert_eq!((ask(&a), ask(&b), ask(&c)), (Ok(()), Ok(()), Ok(())));
-    assert_eq!(scene.calls(), 4);
+    setup.pass(4);
+    assert_eq!((call(&a), call(&b), call(&c)), (Ok(()), Ok(()), Ok(())));
+    assert_eq!(setup.calls(), 4);
 }
 
 #[test]
-fn what_a_step_obtained_before_its_claim_is_its_calls_and_does_not_lock_it_out() {
-    let scene = Scene::new();
-    let instance = scene.instance();
-    scene.answers(Err(TransportFailure::TimedOut));
+fn a_permit_that_a_step_reserved_is_used_by_its_own_call() {
+    let setup = Setup::new();
+    let instance = setup.instance();
+    setup.answers(Err(TransportFailure::TimedOut));
     for _ in 0..3 {
-        assert!(ask(&instance).is_err());
-        scene.pass(2);
+        assert!(call(&instance).is_err());
+        setup.pass(2);
     }
-    scene.answers(Ok(approves()));
-    scene.pass(6);
+    setup.answers(Ok(approves()));
+    setup.pass(6);
     let other = Context { correlation: "another order".to_owned(), ..cx() };
     assert_eq!(run(instance.ready(&cx(), Recipient::Erp)), Ok(()));
     let refused = run(instance.ready(&other, Recipient::Erp));
     assert!(matches!(refused, Err(Failure::Deferred { why: Wait::Circuit(_), .. })), "{refused:?}");
-    assert_eq!(ask(&instance), Ok(()), "the probe is this work's");
+    assert_eq!(call(&instance), Ok(()), "the probe belongs to this work");
     assert_eq!(run(instance.ready(&other, Recipient::Erp)), Ok(()));
 }
 
 #[test]
-fn refusals_garbage_and_credentials_are_no_outage() {
+fn rejections_unreadable_answers_and_credentials_are_no_outage() {
     for answer in [(422, json!({"code": "NO"})), (200, json!("?")), (401, json!({})), (400, json!({}))] {
-        let scene = Scene::new();
-        let instance = scene.instance();
-        scene.answers(Ok(answer));
+        let setup = Setup::new();
+        let instance = setup.instance();
+        setup.answers(Ok(answer));
         for _ in 0..5 {
-            assert_eq!(waits(&ask(&instance)), None);
+            assert_eq!(waits(&call(&instance)), None);
         }
-        assert_eq!(scene.doors.writes.get(), 0);
+        assert_eq!(setup.store.writes.get(), 0);
     }
 }
 
 #[test]
-fn b24_one_instances_429_keeps_all_of_them_as_long_as_it_says() {
-    let scene = Scene::new();
-    let [a, b] = [scene.instance(), scene.instance()];
-    scene.answers(Ok((429, json!({}))));
-    assert!(matches!(ask(&a), Err(CallFailure::Limited { .. })));
-    scene.answers(Ok(approves()));
-    scene.pass(39);
-    assert_eq!(waits(&ask(&b)), Some(&Wait::Limited(the_erp())));
-    scene.pass(4);
-    assert_eq!(ask(&b), Ok(()));
-    assert_eq!(scene.doors.writes.get(), 1, "one write for one 429");
+fn b24_after_one_instances_429_all_instances_wait_as_long_as_it_says() {
+    let setup = Setup::new();
+    let [a, b] = [setup.instance(), setup.instance()];
+    setup.answers(Ok((429, json!({}))));
+    assert!(matches!(call(&a), Err(CallFailure::Limited { .. })));
+    setup.answers(Ok(approves()));
+    setup.pass(39);
+    assert_eq!(waits(&call(&b)), Some(&Wait::Limited(the_erp())));
+    setup.pass(4);
+    assert_eq!(call(&b), Ok(()));
+    assert_eq!(setup.store.writes.get(), 1, "one write for one 429");
 }
 
 #[test]
-fn b23_of_a_partner_that_answers_slowly_two_calls_are_in_flight_at_once() {
-    let mut scene = Scene::new();
-    scene.document["limits"] = json!({"timeout_ms": 60_000, "slow_ms": 10_000});
-    let [a, b] = [scene.instance(), scene.instance()];
+fn b23_a_slow_partner_gets_two_calls_at_once() {
+    let mut setup = Setup::new();
+    setup.document["limits"] = json!({"timeout_ms": 60_000, "slow_ms": 10_000});
+    let [a, b] = [setup.instance(), setup.instance()];
     let context = Context { lease: std::time::Duration::from_secs(300), ..cx() };
     let query = credit_query();
-    scene.partner.takes_seconds.set(20);
+    setup.partner.latency_seconds.set(20);
     for _ in 0..3 {
         assert!(run(a.credit(&context, &query)).is_ok());
     }
-    scene.partner.hangs.set(3);
+    setup.partner.hangs.set(3);
     let mut look = std::task::Context::from_waker(std::task::Waker::noop());
     let mut first = std::pin::pin!(a.credit(&context, &query));
     let mut second = std::pin::pin!(b.credit(&context, &query));
     assert!(first.as_mut().poll(&mut look).is_pending() && second.as_mut().poll(&mut look).is_pending());
-    assert_eq!(waits(&ask(&b)), Some(&Wait::Slow(the_erp())));
+    assert_eq!(waits(&call(&b)), Some(&Wait::Slow(the_erp())));
     assert!(first.as_mut().poll(&mut look).is_ready());
-    scene.partner.takes_seconds.set(0);
-    scene.partner.hangs.set(0);
-    assert!(ask(&a).is_ok(), "a place is free again");
+    setup.partner.latency_seconds.set(0);
+    setup.partner.hangs.set(0);
+    assert!(call(&a).is_ok(), "a place is free again");
     assert!(second.as_mut().poll(&mut look).is_ready());
-    assert!([ask(&a), ask(&a), ask(&a), ask(&b)].iter().all(Result::is_ok));
-    let written = scene.doors.writes.get();
-    assert!(ask(&a).is_ok());
-    assert_eq!(scene.doors.writes.get(), written, "fast again, it costs no write");
+    assert!([call(&a), call(&a), call(&a), call(&b)].iter().all(Result::is_ok));
+    let written = setup.store.writes.get();
+    assert!(call(&a).is_ok());
+    assert_eq!(setup.store.writes.get(), written, "a fast partner costs no write");
 }
 
 #[test]
-fn tokens_are_taken_several_in_one_write_and_bound_all_instances_together() {
-    let mut scene = Scene::new();
-    scene.document["limits"] = json!({"requests_per_minute": 60, "burst": 10});
-    let [a, b] = [scene.instance(), scene.instance()];
-    let mut went = 0;
+fn tokens_are_leased_several_in_one_write_and_limit_all_instances_together() {
+    let mut setup = Setup::new();
+    setup.document["limits"] = json!({"requests_per_minute": 60, "burst": 10});
+    let [a, b] = [setup.instance(), setup.instance()];
+    let mut admitted = 0;
     for _ in 0..20 {
-        went += usize::from(ask(&a).is_ok()) + usize::from(ask(&b).is_ok());
+        admitted += usize::from(call(&a).is_ok()) + usize::from(call(&b).is_ok());
     }
-    assert_eq!((went, scene.doors.writes.get()), (10, 2));
-    assert_eq!(waits(&ask(&a)), Some(&Wait::Limited(the_erp())));
-    scene.pass(1);
-    assert_eq!((ask(&a), waits(&ask(&b)).is_some()), (Ok(()), true));
-    assert_eq!(scene.calls(), 11);
+    assert_eq!((admitted, setup.store.writes.get()), (10, 2));
+    assert_eq!(waits(&call(&a)), Some(&Wait::Limited(the_erp())));
+    setup.pass(1);
+    assert_eq!((call(&a), waits(&call(&b)).is_some()), (Ok(()), true));
+    assert_eq!(setup.calls(), 11);
 }
 
 #[test]
-fn gates_that_do_not_answer_hold_nothing_up() {
-    let scene = Scene::new();
-    scene.doors.are_lost.set(true);
-    let instance = scene.instance();
+fn a_health_store_that_does_not_answer_holds_up_no_call() {
+    let setup = Setup::new();
+    setup.store.is_down.set(true);
+    let instance = setup.instance();
     assert_eq!(run(instance.ready(&cx(), Recipient::Erp)), Ok(()));
-    assert_eq!(ask(&instance), Ok(()));
-    scene.answers(Err(TransportFailure::TimedOut));
-    assert!(matches!(ask(&instance), Err(CallFailure::Unknown { .. })));
+    assert_eq!(call(&instance), Ok(()));
+    setup.answers(Err(TransportFailure::TimedOut));
+    assert!(matches!(call(&instance), Err(CallFailure::Unknown { .. })));
 }

@@ -1,4 +1,4 @@
-//! What warehouses report.
+//! Reading warehouses' reports.
 
 use domain::FulfillmentCommand as Command;
 use domain::fulfillment::{Milestone, MilestoneKind, Packed, Voided};
@@ -59,18 +59,19 @@ fn milestone(reported: Result<Reported, Unmappable>) -> Milestone {
 }
 
 #[test]
-fn a_yes_and_a_no_are_heard() {
+fn an_acceptance_and_a_rejection_are_read() {
     let Reported { fulfillment, commands } = eastco(&message("fulfillment.accepted", &json!({}))).unwrap();
     assert_eq!(fulfillment, order().fulfillment(1));
     assert!(matches!(&commands[..], [Command::RecordAccepted(accepted)] if accepted.reference.as_str() == "F-1"));
-    let no = eastco(&message("fulfillment.rejected", &json!({"reason": "closed, mail ada@example.com"}))).unwrap();
+    let rejected =
+        eastco(&message("fulfillment.rejected", &json!({"reason": "closed, mail ada@example.com"}))).unwrap();
     assert!(
-        matches!(&no.commands[..], [Command::RecordRejected(rejected)] if rejected.reason == "closed, mail [redacted]")
+        matches!(&rejected.commands[..], [Command::RecordRejected(rejected)] if rejected.reason == "closed, mail [redacted]")
     );
 }
 
 #[test]
-fn c05_a_packages_content_is_told_in_our_words() {
+fn c05_a_packages_content_is_read_with_our_names() {
     let reported = eastco(&message("package.packed", &json!({"package": package()}))).unwrap();
     let packed = Packed {
         package: "P-1".parse().unwrap(),
@@ -91,7 +92,7 @@ fn c04_a_voided_label_is_a_report_of_its_own() {
 }
 
 #[test]
-fn every_milestone_of_ours_and_of_the_document_is_known() {
+fn every_milestone_of_the_protocol_and_of_the_document_is_read() {
     for (word, kind, code) in [
         ("label_created", MilestoneKind::LabelCreated, None),
         ("on_hold", MilestoneKind::OnHold, None),
@@ -126,14 +127,15 @@ fn c08_an_unmapped_status_is_unknown_with_its_code_and_never_guessed() {
 }
 
 #[test]
-fn a_document_may_say_that_a_status_is_a_no_or_nothing() {
-    let of = |word: &str| eastco(&message("shipment.milestone", &json!({"package": {"id": "P-1"}, "milestone": word})));
-    assert!(matches!(&of("NEVER").unwrap().commands[..], [Command::RecordRejected(_)]));
-    assert_eq!(of("NOISE").unwrap().commands, []);
+fn a_document_may_map_a_status_to_a_rejection_or_to_nothing() {
+    let read =
+        |word: &str| eastco(&message("shipment.milestone", &json!({"package": {"id": "P-1"}, "milestone": word})));
+    assert!(matches!(&read("NEVER").unwrap().commands[..], [Command::RecordRejected(_)]));
+    assert_eq!(read("NOISE").unwrap().commands, []);
 }
 
 #[test]
-fn c07_times_without_a_zone_are_the_warehouses_and_a_clock_ahead_is_cut_and_flagged() {
+fn c07_times_without_a_zone_are_local_to_the_warehouse_and_a_clock_ahead_is_cut_and_flagged() {
     for (occurred, expected, ahead) in [
         (json!("2026-03-02T03:00:00"), "2026-03-02T08:00:00Z", false),
         (json!("2026-03-02T11:00:00Z"), NOW, true),
@@ -147,7 +149,7 @@ fn c07_times_without_a_zone_are_the_warehouses_and_a_clock_ahead_is_cut_and_flag
 }
 
 #[test]
-fn what_is_wrong_with_a_report_is_told_by_place() {
+fn every_offence_of_a_report_is_reported_with_its_place() {
     let milestone = json!({"package": package(), "milestone": "delivered"});
     for (kind, more, place) in [
         ("fulfillment.accepted", json!({"reference": "F-9"}), "/data/reference"),
@@ -194,19 +196,19 @@ fn shipment(status: &str, detail: Option<&str>) -> Value {
 }
 
 #[test]
-fn a_printed_label_is_not_a_shipment_that_left_and_that_is_not_one_that_arrived() {
+fn a_printed_label_is_not_a_departure_and_a_departure_is_not_a_delivery() {
     for (topic, status, detail, kind, time) in [
         ("order.shipped", "LabeledCreated", None, MilestoneKind::LabelCreated, "2026-03-02T09:50:00Z"),
         ("order.shipment.tracking.updated", "Completed", None, MilestoneKind::PickedUp, "2026-03-02T09:10:00Z"),
-        // A time without a zone, seven hours and a half ahead: cut to when it came.
+        // A time without a zone, seven and a half hours ahead: cut to the time of receipt.
         ("order.shipment.tracking.updated", "Completed", Some("InTransit"), MilestoneKind::InTransit, NOW),
         ("order.shipment.tracking.updated", "Completed", Some("OutForDelivery"), MilestoneKind::OutForDelivery, NOW),
         ("order.shipment.delivered", "Completed", Some("Delivered"), MilestoneKind::Delivered, "2026-03-02T09:20:00Z"),
         ("order.shipment.on_hold", "OnHold", None, MilestoneKind::OnHold, "2026-03-02T09:50:00Z"),
         ("order.shipment.on_hold", "OnHold", Some("InvalidAddress"), MilestoneKind::OnHold, "2026-03-02T09:50:00Z"),
-        ("order.shipment.exception", "Exception", Some("Whatever"), MilestoneKind::OnHold, "2026-03-02T09:50:00Z"),
+        ("order.shipment.exception", "Exception", Some("Damaged"), MilestoneKind::OnHold, "2026-03-02T09:50:00Z"),
         ("order.shipment.cancelled", "Cancelled", None, MilestoneKind::Cancelled, "2026-03-02T09:50:00Z"),
-        // The topic alone proves nothing: the status does.
+        // The status decides, not the topic.
         ("order.shipment.delivered", "Completed", None, MilestoneKind::PickedUp, "2026-03-02T09:10:00Z"),
         (
             "order.shipment.tracking.updated",
@@ -227,7 +229,7 @@ fn a_printed_label_is_not_a_shipment_that_left_and_that_is_not_one_that_arrived(
 }
 
 #[test]
-fn c01_every_message_of_a_shipment_tells_its_content_and_a_repetition_says_nothing_new() {
+fn c01_every_message_of_a_shipment_has_its_content_and_a_repetition_changes_nothing() {
     let packed = |topic: &str, status: &str, detail: Option<&str>| {
         let commands = shipwest(topic, &shipment(status, detail)).unwrap().commands;
         assert!(matches!(&commands[0], Command::RecordAccepted(accepted) if accepted.reference.as_str() == "50001"));
@@ -243,7 +245,7 @@ fn c01_every_message_of_a_shipment_tells_its_content_and_a_repetition_says_nothi
 }
 
 #[test]
-fn what_means_nothing_yet_is_an_acceptance_and_no_more() {
+fn an_ignored_status_is_an_acceptance_only() {
     for status in ["Processing", "None", "ImportReview"] {
         let commands = shipwest("order.shipment.tracking.updated", &shipment(status, None)).unwrap().commands;
         assert!(matches!(&commands[..], [Command::RecordAccepted(_)]), "{status}: {commands:?}");
@@ -251,7 +253,7 @@ fn what_means_nothing_yet_is_an_acceptance_and_no_more() {
 }
 
 #[test]
-fn a_document_makes_an_exception_a_no() {
+fn a_document_maps_an_exception_to_a_rejection() {
     let commands = shipwest("order.shipment.exception", &shipment("Exception", Some("OutOfStock"))).unwrap().commands;
     let Some(Command::RecordRejected(rejected)) = commands.last() else { panic!("{commands:?}") };
     assert_eq!(rejected.reason, "Exception/OutOfStock: why");
@@ -276,14 +278,14 @@ fn c05_an_order_with_several_shipments_is_several_packages() {
 }
 
 #[test]
-fn a13_topics_of_other_workflows_wait_for_them() {
+fn a13_topics_of_other_workflows_are_unknown() {
     for topic in ["return.created", "wro.completed", "order.shipment.exploded", "unnamed"] {
         assert_eq!(shipwest(topic, &json!({})), Err(Unmappable::UnknownTopic(topic.to_owned())));
     }
 }
 
 #[test]
-fn what_is_wrong_with_a_shipment_is_told_by_place() {
+fn every_offence_of_a_shipment_is_reported_with_its_place() {
     for (place, value) in [
         ("/reference_id", json!("CRM-1")),
         ("/order_id", json!("50001")),
@@ -311,7 +313,7 @@ mod laws {
 
     proptest! {
         #[test]
-        fn whatever_stands_wherever_a_report_is_read_or_refused(
+        fn a_report_with_any_value_at_any_place_is_read_or_has_offences(
             value in wild(),
             place in prop::sample::select(vec![
                 "/type", "/data", "/data/reference", "/data/id", "/data/occurred_at", "/data/package", "/data/package/id",
@@ -328,7 +330,7 @@ mod laws {
         }
 
         #[test]
-        fn whatever_stands_wherever_a_shipment_is_read_or_refused(
+        fn a_shipment_with_any_value_at_any_place_is_read_or_has_offences(
             value in wild(),
             place in prop::sample::select(vec![
                 "/id", "/order_id", "/reference_id", "/status", "/status_details", "/status_details/0", "/created_date",
@@ -344,7 +346,7 @@ mod laws {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_bytes_cause_a_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             for (partner, topic) in [("eastco", "any"), ("shipwest", "order.shipped")] {
                 let delivery = delivery(partner, topic, body.clone());
                 prop_assert!(run(partners(&Script::default()).read_report(&delivery)).unwrap().is_err());

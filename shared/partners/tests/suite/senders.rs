@@ -1,4 +1,4 @@
-//! Who may speak, and how old our knowledge of partners may be.
+//! Verification of senders, and the age of the cached registry.
 
 use std::collections::BTreeMap;
 
@@ -34,45 +34,45 @@ fn request(secret: &str, body: &[u8], more: &[(&str, &str)]) -> Request {
 }
 
 #[test]
-fn a_proven_sender_is_named_with_its_delivery_and_topic() {
-    let played = partners(&Script::default());
+fn a_verified_sender_is_returned_with_its_delivery_and_topic() {
+    let partners = partners(&Script::default());
     let now = NOW.parse().unwrap();
-    let told = request(SECRET, br#"{"type":"order.created"}"#, &[]);
-    let verified = run(played.verify("acme-crm", &told, now)).unwrap();
+    let signed = request(SECRET, br#"{"type":"order.created"}"#, &[]);
+    let verified = run(partners.verify("acme-crm", &signed, now)).unwrap();
     assert_eq!((verified.partner.as_str(), verified.role), ("acme-crm", Role::Crm));
     assert_eq!((verified.delivery.as_str(), verified.topic.as_str()), ("msg_1", "order.created"));
-    let told = request(SECRET, b"{}", &[("x-webhook-topic", "order.shipped")]);
-    assert_eq!(run(played.verify("shipwest", &told, now)).unwrap().topic, "order.shipped");
+    let signed = request(SECRET, b"{}", &[("x-webhook-topic", "order.shipped")]);
+    assert_eq!(run(partners.verify("shipwest", &signed, now)).unwrap().topic, "order.shipped");
     for body in [b"not JSON".as_slice(), b"{}", b"[]", br#"{"type":7}"#] {
-        assert_eq!(run(played.verify("eastco", &request(SECRET, body, &[]), now)).unwrap().topic, "unnamed");
+        assert_eq!(run(partners.verify("eastco", &request(SECRET, body, &[]), now)).unwrap().topic, "unnamed");
     }
 }
 
 #[test]
-fn a04_a_wrong_signature_no_name_and_a_partner_that_sends_nothing_are_refused() {
-    let played = partners(&Script::default());
+fn a04_a_wrong_signature_an_unknown_name_and_a_partner_without_webhooks_are_rejected() {
+    let partners = partners(&Script::default());
     let now = NOW.parse().unwrap();
     let good = request(SECRET, b"{}", &[]);
-    for name in ["nobody", "", "acme-erp", "../acme-crm", "ACME-CRM"] {
-        assert_eq!(run(played.verify(name, &good, now)), Err(Unverified::UnknownPartner), "{name}");
+    for name in ["unknown", "", "acme-erp", "../acme-crm", "ACME-CRM"] {
+        assert_eq!(run(partners.verify(name, &good, now)), Err(Unverified::UnknownPartner), "{name}");
     }
     let bad = [request(OTHER, b"{}", &[]), Request { body: b"{ }".to_vec(), ..good.clone() }, Request::default()];
     for request in bad {
-        let refused = run(played.verify("acme-crm", &request, now));
+        let refused = run(partners.verify("acme-crm", &request, now));
         assert!(matches!(refused, Err(Unverified::BadSignature(_))), "{refused:?}");
     }
     let late = now.checked_add(jiff::SignedDuration::from_secs(301)).unwrap();
-    assert!(matches!(run(played.verify("acme-crm", &good, late)), Err(Unverified::BadSignature(_))));
+    assert!(matches!(run(partners.verify("acme-crm", &good, late)), Err(Unverified::BadSignature(_))));
 }
 
 #[test]
-fn f09_a_signing_secret_that_was_just_changed_is_read_anew() {
+fn f09_a_signing_secret_that_was_just_rotated_is_read_again() {
     let store = store();
     let old = json!({"token": "t", "signing": [OTHER]});
     let new = json!({"token": "t", "signing": [SECRET]});
     *store.secrets.borrow_mut() = (old, new);
-    let played = partners_of(&store, &Script::default());
-    assert!(run(played.verify("acme-crm", &request(SECRET, b"{}", &[]), NOW.parse().unwrap())).is_ok());
+    let partners = partners_of(&store, &Script::default());
+    assert!(run(partners.verify("acme-crm", &request(SECRET, b"{}", &[]), NOW.parse().unwrap())).is_ok());
 }
 
 #[test]
@@ -80,8 +80,8 @@ fn a_partner_without_a_usable_signing_secret_cannot_be_checked() {
     for secret in [json!({"token": "t"}), json!({"signing": []}), json!({"signing": ["whsec_"]}), json!("x")] {
         let store = store();
         *store.secrets.borrow_mut() = (secret.clone(), secret.clone());
-        let played = partners_of(&store, &Script::default());
-        let refused = run(played.verify("acme-crm", &request(SECRET, b"{}", &[]), NOW.parse().unwrap()));
+        let partners = partners_of(&store, &Script::default());
+        let refused = run(partners.verify("acme-crm", &request(SECRET, b"{}", &[]), NOW.parse().unwrap()));
         let Err(Unverified::Unchecked(Failure::Permanent { code, cause })) = refused else { panic!("{secret}") };
         assert_eq!(
             (code, cause.as_ref()),
@@ -91,53 +91,53 @@ fn a_partner_without_a_usable_signing_secret_cannot_be_checked() {
 }
 
 #[test]
-fn documents_are_believed_for_a_minute_and_an_unknown_name_makes_us_look_again() {
+fn the_registry_is_cached_for_a_minute_and_an_unknown_name_is_read_again() {
     let (store, watch) = (store(), Watch::at(NOW));
-    let played = Partners::new(store.clone(), Script::default(), watch.clone(), ());
+    let partners = Partners::new(store.clone(), Script::default(), watch.clone(), ());
     let good = request(SECRET, b"{}", &[]);
     let now = NOW.parse().unwrap();
     for _ in 0..3 {
-        assert!(run(played.verify("acme-crm", &good, now)).is_ok());
+        assert!(run(partners.verify("acme-crm", &good, now)).is_ok());
     }
     assert_eq!(store.reads.get(), 1);
     watch.pass(59);
-    assert!(run(played.verify("acme-crm", &good, now)).is_ok());
+    assert!(run(partners.verify("acme-crm", &good, now)).is_ok());
     assert_eq!(store.reads.get(), 1);
     watch.pass(1);
-    assert!(run(played.verify("acme-crm", &good, now)).is_ok());
+    assert!(run(partners.verify("acme-crm", &good, now)).is_ok());
     assert_eq!(store.reads.get(), 2);
-    // A flood of unknown names is no flood of reads.
+    // Many unknown names cause few reads.
     for _ in 0..100 {
-        assert!(run(played.verify("newcomer", &good, now)).is_err());
+        assert!(run(partners.verify("newcomer", &good, now)).is_err());
     }
     assert_eq!(store.reads.get(), 2);
     let mut newcomer = eastco();
     newcomer["id"] = json!("newcomer");
     store.documents.borrow_mut().push(newcomer);
     watch.pass(6);
-    assert!(run(played.verify("newcomer", &good, now)).is_ok());
+    assert!(run(partners.verify("newcomer", &good, now)).is_ok());
     assert_eq!(store.reads.get(), 3);
 }
 
 #[test]
-fn one_broken_document_costs_its_own_partner_alone() {
+fn a_broken_document_affects_its_own_partner_only() {
     let store = store();
     store.documents.borrow_mut()[2]["warehouse"]["sites"][0]["cut_off"] = json!("tea time");
     let script = Script::default().then(200, json!({"decision": "approved"}));
-    let played = partners_of(&store, &script);
-    assert!(run(played.credit(&cx(), &credit_query())).is_ok());
-    let Err(Failure::Permanent { code, cause }) = run(played.partner(&"eastco".parse().unwrap())) else { panic!() };
+    let partners = partners_of(&store, &script);
+    assert!(run(partners.credit(&cx(), &credit_query())).is_ok());
+    let Err(Failure::Permanent { code, cause }) = run(partners.partner(&"eastco".parse().unwrap())) else { panic!() };
     assert_eq!(code, Code::PartnerUnknown);
     assert!(cause.contains("warehouse.sites[0].cut_off"), "{cause}");
-    // The sender is told to come again, not that it has no business here.
-    let unchecked = run(played.verify("eastco", &request(SECRET, b"{}", &[]), NOW.parse().unwrap()));
+    // The sender has to try again; it is not an unknown sender.
+    let unchecked = run(partners.verify("eastco", &request(SECRET, b"{}", &[]), NOW.parse().unwrap()));
     assert!(matches!(unchecked, Err(Unverified::Unchecked(Failure::Transient { .. }))), "{unchecked:?}");
-    let sites = run(played.sites(&cx())).unwrap();
+    let sites = run(partners.sites(&cx())).unwrap();
     assert_eq!(sites.iter().map(|site| site.code.as_str()).collect::<Vec<_>>(), ["WEST"]);
 }
 
 #[test]
-fn without_exactly_one_erp_nothing_is_asked() {
+fn without_exactly_one_erp_nothing_is_called() {
     for documents in [
         vec![eastco()],
         vec![erp(), {
@@ -150,6 +150,6 @@ fn without_exactly_one_erp_nothing_is_asked() {
         *store.documents.borrow_mut() = documents;
         let script = Script::default();
         assert!(run(partners_of(&store, &script).credit(&cx(), &credit_query())).is_err());
-        assert!(script.asked().is_empty());
+        assert!(script.requests().is_empty());
     }
 }

@@ -8,16 +8,16 @@ use partners::TransportFailure;
 use serde_json::json;
 
 use crate::support::{
-    Played, Script, allocation_request, credit_query, cx, fulfillment_request, goods_issue, invoice_request, partners,
-    partners_of, party, price_query, run, sales_order, store,
+    Script, TestPartners, allocation_request, credit_query, cx, fulfillment_request, goods_issue, invoice_request,
+    partners, partners_of, party, price_query, run, sales_order, store,
 };
 use crate::updates::update;
 
 pub const OPERATIONS: [&str; 9] =
-    ["price", "credit", "allocate", "sales-order", "goods-issue", "invoice", "tell", "eastco", "shipwest"];
+    ["price", "credit", "allocate", "sales-order", "goods-issue", "invoice", "crm-update", "eastco", "shipwest"];
 
-/// Carries `operation` out and tells only how it failed.
-pub fn attempt(partners: &Played, operation: &str, attempt: Attempt) -> Result<(), CallFailure> {
+/// Carries out `operation`; drops its result.
+pub fn attempt(partners: &TestPartners, operation: &str, attempt: Attempt) -> Result<(), CallFailure> {
     let cx = cx();
     run(async {
         match operation {
@@ -27,13 +27,13 @@ pub fn attempt(partners: &Played, operation: &str, attempt: Attempt) -> Result<(
             "sales-order" => partners.create_sales_order(&cx, &sales_order(), attempt).await.map(drop),
             "goods-issue" => partners.post_goods_issue(&cx, &goods_issue(), attempt).await.map(drop),
             "invoice" => partners.invoice(&cx, &invoice_request(), attempt).await.map(drop),
-            "tell" => partners.tell(&cx, &update("acme-crm"), 7).await,
+            "crm-update" => partners.tell(&cx, &update("acme-crm"), 7).await,
             warehouse => partners.request(&cx, &fulfillment_request(warehouse), &party(), attempt).await.map(drop),
         }
     })
 }
 
-/// The failure's kind and code.
+/// A failure's kind and code.
 fn kind(result: &Result<(), CallFailure>) -> (&'static str, Option<Code>) {
     match result {
         Ok(()) => ("done", None),
@@ -46,16 +46,16 @@ fn kind(result: &Result<(), CallFailure>) -> (&'static str, Option<Code>) {
     }
 }
 
-/// What a status with an empty body means.
+/// The result of a status with an empty body.
 fn expected(operation: &str, status: u16) -> (&'static str, Option<Code>) {
     match (operation, status) {
-        // Nothing has to be read there: the CRM took it.
-        ("tell", 200..=299) => ("done", None),
+        // A CRM's 2xx has no body to read.
+        ("crm-update", 200..=299) => ("done", None),
         (_, 200..=299) => ("unknown", Some(Code::PartnerGarbage)),
         (_, 300..=399) => ("ours", Some(Code::PartnerRefused)),
         (_, 401 | 403) => ("ours", Some(Code::PartnerUnauthorized)),
         ("shipwest", 404) => ("ours", Some(Code::PartnerRefused)),
-        // Answers of the business: the warehouse's no, and the ERP's word that it has no price.
+        // Answers: the warehouse rejects the request, and the ERP has no price.
         ("price" | "shipwest", 422) => ("done", None),
         (_, 404 | 409 | 422) => ("refused", None),
         (_, 429) => ("limited", None),
@@ -72,19 +72,19 @@ fn every_status_has_one_meaning_for_every_operation() {
         for status in 100..=700 {
             let script = match status {
                 401 | 403 => Script::default().then(status, "").then(status, ""),
-                // A duplicate or a refusal: the vendor is asked which.
+                // A duplicate or a rejection: the look-up shows which.
                 422 if operation == "shipwest" => Script::default().then(status, "{}").then(200, "[]"),
                 _ => Script::default().then(status, ""),
             };
             let result = attempt(&partners(&script), operation, Attempt::First);
             assert_eq!(kind(&result), expected(operation, status), "{operation} {status} {result:?}");
-            assert!(script.is_played_out(), "{operation} {status}");
+            assert!(script.is_finished(), "{operation} {status}");
         }
     }
 }
 
 #[test]
-fn b01_what_left_without_an_answer_is_unknown_and_what_never_left_is_not() {
+fn b01_a_request_without_an_answer_is_unknown_and_one_that_was_not_sent_is_not() {
     let table = [
         (TransportFailure::NotSent("refused".to_owned()), ("not sent", Some(Code::PartnerBusy))),
         (TransportFailure::Forbidden("private"), ("ours", Some(Code::PartnerUnknown))),
@@ -92,11 +92,11 @@ fn b01_what_left_without_an_answer_is_unknown_and_what_never_left_is_not() {
         (TransportFailure::Lost("reset".to_owned()), ("unknown", Some(Code::PartnerBusy))),
     ];
     for operation in OPERATIONS {
-        for (failure, wanted) in &table {
+        for (failure, expected) in &table {
             let script = Script::default().then_fail(failure.clone());
             assert_eq!(
                 kind(&attempt(&partners(&script), operation, Attempt::First)),
-                *wanted,
+                *expected,
                 "{operation} {failure:?}"
             );
         }
@@ -108,7 +108,7 @@ fn an_unreadable_success_leaves_the_outcome_unknown() {
     for body in
         ["", "<html>", "null", "[]", "{}", "{\"number\": \"\"}", "\u{feff}{}", "{\"number\":\"SO-1\"", "[{}]", "7"]
     {
-        for operation in OPERATIONS.into_iter().filter(|operation| *operation != "tell") {
+        for operation in OPERATIONS.into_iter().filter(|operation| *operation != "crm-update") {
             let result = attempt(&partners(&Script::default().then(200, body)), operation, Attempt::First);
             assert_eq!(kind(&result), ("unknown", Some(Code::PartnerGarbage)), "{operation} {body:?}");
         }
@@ -116,14 +116,14 @@ fn an_unreadable_success_leaves_the_outcome_unknown() {
 }
 
 #[test]
-fn b24_a_429_says_whom_to_wait_for_and_how_long() {
+fn b24_a_429_names_the_partner_to_wait_for_and_how_long() {
     for (header, text, seconds) in [
         ("retry-after", "7", 7),
         ("retry-after", "Mon, 02 Mar 2026 10:00:42 GMT", 42),
         ("x-retry-after", "9", 9),
         ("retry-after", "31536000", 3600),
         ("retry-after", "0", 1),
-        ("retry-after", "whenever", 30),
+        ("retry-after", "unreadable", 30),
     ] {
         let script = Script::default().then_with(429, &[(header, text)], "");
         let result = attempt(&partners(&script), "shipwest", Attempt::First);
@@ -133,7 +133,7 @@ fn b24_a_429_says_whom_to_wait_for_and_how_long() {
 }
 
 #[test]
-fn f09_a_token_that_is_not_accepted_is_read_anew_once() {
+fn f09_a_rejected_token_is_read_again_once() {
     for status in [401, 403] {
         let script = Script::default().then(status, "").then(201, json!({"number": "SO-1"}));
         let store = store();
@@ -147,7 +147,7 @@ fn f09_a_token_that_is_not_accepted_is_read_anew_once() {
 }
 
 #[test]
-fn a_secret_without_a_token_is_our_own_fault_and_nothing_is_sent() {
+fn a_secret_without_a_token_is_our_own_failure_and_nothing_is_sent() {
     for secret in [json!({}), json!({"token": ""}), json!("token"), json!({"token": 7})] {
         let script = Script::default();
         let store = store();
@@ -158,23 +158,23 @@ fn a_secret_without_a_token_is_our_own_fault_and_nothing_is_sent() {
 }
 
 #[test]
-fn a15_no_failure_repeats_a_token_an_address_or_what_a_partner_quoted_of_them() {
-    let told = "ada@example.com said Bearer token-one at +1-212-555-0100";
-    let quoted = json!({"code": "no such code", "reason": told, "products": [told]});
+fn a15_no_failure_repeats_a_token_or_personal_data_that_a_partner_quoted() {
+    let words = "ada@example.com said Bearer token-one at +1-212-555-0100";
+    let quoted = json!({"code": "no such code", "reason": words, "products": [words]});
     for operation in OPERATIONS {
         for status in [400, 401, 404, 409, 422, 500, 200] {
             let script = Script::default().then(status, &quoted).then(status, &quoted).then(status, &quoted);
-            let told = format!("{:?}", attempt(&partners(&script), operation, Attempt::First));
+            let result = format!("{:?}", attempt(&partners(&script), operation, Attempt::First));
             for secret in ["ada@example.com", "token-one", "555"] {
-                assert!(!told.contains(secret), "{operation} {status}: {told}");
+                assert!(!result.contains(secret), "{operation} {status}: {result}");
             }
         }
     }
 }
 
 #[test]
-fn a15_a_warehouse_that_quotes_the_address_does_not_make_us_repeat_it() {
-    for (said, kept) in [
+fn a15_an_address_that_a_warehouse_quotes_is_redacted() {
+    for (words, redacted) in [
         (
             "Ada Example at 12 Sample Street, 10001: undeliverable",
             "[redacted] at [redacted], [redacted]: undeliverable",
@@ -184,12 +184,13 @@ fn a15_a_warehouse_that_quotes_the_address_does_not_make_us_repeat_it() {
         ("10001 12 Sample Street, bay 7", "[redacted] [redacted], bay 7"),
     ] {
         let bodies =
-            [("eastco", json!({"code": "REJECTED", "reason": said})), ("shipwest", json!({"recipient": [said]}))];
+            [("eastco", json!({"code": "REJECTED", "reason": words})), ("shipwest", json!({"recipient": [words]}))];
         for (warehouse, body) in bodies {
             let script = Script::default().then(422, body).then(200, "[]");
-            let told = run(partners(&script).request(&cx(), &fulfillment_request(warehouse), &party(), Attempt::First));
-            let told = format!("{told:?}");
-            assert!(told.contains(kept), "{told}");
+            let answer =
+                run(partners(&script).request(&cx(), &fulfillment_request(warehouse), &party(), Attempt::First));
+            let answer = format!("{answer:?}");
+            assert!(answer.contains(redacted), "{answer}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A partner that answers what a test wrote down, and what the tests ask of it.
+//! A partner with scripted answers, and the requests that tests send to it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 pub const NOW: &str = "2026-03-02T10:00:00Z";
 
-/// Answers in the order they were written down; keeps what it was asked.
+/// Returns the scripted answers in their order, and records the calls.
 #[derive(Clone, Default)]
 pub struct Script {
     answers: Rc<RefCell<VecDeque<Result<Reply, TransportFailure>>>>,
@@ -45,8 +45,8 @@ impl Script {
         self
     }
 
-    /// `GET /x` and `POST /x`, in order.
-    pub fn asked(&self) -> Vec<String> {
+    /// The recorded calls in their order, such as `GET /x`.
+    pub fn requests(&self) -> Vec<String> {
         let one = |call: &Call| {
             let query = call.url.query().map(|query| format!("?{query}")).unwrap_or_default();
             format!("{} {}{query}", call.method.as_str(), call.url.path())
@@ -62,7 +62,7 @@ impl Script {
         serde_json::from_slice(&self.calls.borrow()[n].body).unwrap()
     }
 
-    pub fn is_played_out(&self) -> bool {
+    pub fn is_finished(&self) -> bool {
         self.answers.borrow().is_empty()
     }
 }
@@ -70,16 +70,16 @@ impl Script {
 impl Transport for Script {
     async fn send(&self, call: Call) -> Result<Reply, TransportFailure> {
         self.calls.borrow_mut().push(call);
-        self.answers.borrow_mut().pop_front().expect("one call more than the test wrote answers for")
+        self.answers.borrow_mut().pop_front().expect("a call without a scripted answer")
     }
 }
 
-/// Documents and secrets in memory; counts how often they are read.
+/// Documents and secrets in memory; counts reads of documents.
 #[derive(Clone)]
 pub struct Store {
     pub documents: Rc<RefCell<Vec<Value>>>,
     pub reads: Rc<Cell<u32>>,
-    /// The secret that is cached, and the one that is there.
+    /// The cached secret, and the current one.
     pub secrets: Rc<RefCell<(Value, Value)>>,
 }
 
@@ -106,8 +106,8 @@ impl Documents for Store {
 impl Secrets for Store {
     async fn secret(&self, name: &str, fresh: bool) -> Result<SecretString, Failure> {
         assert!(name.starts_with("partner/"), "{name}");
-        let (cached, there) = &*self.secrets.borrow();
-        Ok(if fresh { there } else { cached }.to_string().into())
+        let (cached, current) = &*self.secrets.borrow();
+        Ok(if fresh { current } else { cached }.to_string().into())
     }
 }
 
@@ -130,10 +130,10 @@ impl Clock for Watch {
     }
 }
 
-pub type Played = Partners<Store, Script, Watch, ()>;
+pub type TestPartners = Partners<Store, Script, Watch, ()>;
 
-/// The four partners, each speaking through `script`.
-pub fn partners(script: &Script) -> Played {
+/// The four partners, which all answer by `script`.
+pub fn partners(script: &Script) -> TestPartners {
     partners_of(&store(), script)
 }
 
@@ -143,24 +143,24 @@ pub fn store() -> Store {
 }
 
 /// The partners of `store`.
-pub fn partners_of(store: &Store, script: &Script) -> Played {
+pub fn partners_of(store: &Store, script: &Script) -> TestPartners {
     Partners::new(store.clone(), script.clone(), Watch::at(NOW), ())
 }
 
 /// The same, with another submission semantics for the ERP and `eastco`.
-pub fn partners_that(semantics: Value, script: &Script) -> Played {
+pub fn partners_that(semantics: Value, script: &Script) -> TestPartners {
     let (mut erp, mut eastco) = (erp(), eastco());
     erp["submission"] = semantics.clone();
     eastco["submission"] = semantics;
     Partners::new(Store::of(&[crm(), erp, eastco, shipwest()]), script.clone(), Watch::at(NOW), ())
 }
 
-/// Nothing in here ever waits: one look at a future is enough.
+/// Runs a future that never waits: it is ready at the first poll.
 pub fn run<F: Future>(future: F) -> F::Output {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(future).poll(&mut cx) {
         std::task::Poll::Ready(output) => output,
-        std::task::Poll::Pending => panic!("something waits"),
+        std::task::Poll::Pending => panic!("the future waits"),
     }
 }
 

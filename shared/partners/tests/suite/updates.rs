@@ -1,4 +1,4 @@
-//! What the CRM is told.
+//! Status updates to the CRM.
 
 use domain::fulfillment::{MilestoneKind, PackageStatus};
 use domain::order::{CrmLine, CrmUpdate, PackageSummary, Status};
@@ -32,10 +32,11 @@ pub fn update(source: &str) -> CrmUpdate {
 }
 
 #[test]
-fn the_crm_is_told_under_its_own_id_in_its_own_words() {
+fn an_update_has_the_crms_own_order_id_and_names() {
     let script = Script::default().then(200, json!({"version": 7}));
     assert_eq!(run(partners(&script).tell(&cx(), &update("acme-crm"), 7)), Ok(()));
-    assert_eq!(script.asked(), ["PUT /api/orders/CRM%201%2Fa/status"]);
+    assert_eq!(script.requests(), ["PUT /api/orders/CRM%201%2Fa/status"]);
+    assert_eq!(script.call(0).header("idempotency-key"), Some(format!("crm-update/{}/7", order()).as_str()));
     assert_eq!(
         script.body(0),
         json!({
@@ -48,38 +49,38 @@ fn the_crm_is_told_under_its_own_id_in_its_own_words() {
 }
 
 #[test]
-fn an_order_that_came_another_way_is_told_under_ours() {
+fn an_order_from_elsewhere_has_our_order_id() {
     let script = Script::default().then(200, "{}");
     assert_eq!(run(partners(&script).tell(&cx(), &update("portal"), 7)), Ok(()));
-    assert_eq!(script.asked(), [format!("PUT /api/orders/{}/status", order())]);
+    assert_eq!(script.requests(), [format!("PUT /api/orders/{}/status", order())]);
     assert_eq!(script.body(0)["origin"], json!({"source": "portal", "id": "CRM 1/a"}));
 }
 
 #[test]
-fn a_crm_that_shows_something_newer_keeps_it() {
-    for (there, ok) in [(9, true), (7, true), (6, false)] {
-        let script = Script::default().then(409, json!({"version": there}));
-        assert_eq!(run(partners(&script).tell(&cx(), &update("acme-crm"), 7)).is_ok(), ok, "{there}");
+fn a_crm_that_shows_a_newer_version_is_no_failure() {
+    for (shown, ok) in [(9, true), (7, true), (6, false)] {
+        let script = Script::default().then(409, json!({"version": shown}));
+        assert_eq!(run(partners(&script).tell(&cx(), &update("acme-crm"), 7)).is_ok(), ok, "{shown}");
     }
 }
 
 #[test]
-fn of_two_crms_the_one_that_the_order_came_from_is_told_and_a_stranger_tells_neither() {
+fn of_two_crms_the_orders_own_is_updated_and_neither_for_an_order_from_elsewhere() {
     let script = Script::default().then(200, "{}");
     let store = store();
-    let played = partners_of(&store, &script);
+    let partners = partners_of(&store, &script);
     let mut second = crm();
     second["id"] = json!("other-crm");
     second["base_url"] = json!("https://other.example");
     store.documents.borrow_mut().push(second);
-    assert_eq!(run(played.tell(&cx(), &update("other-crm"), 7)), Ok(()));
+    assert_eq!(run(partners.tell(&cx(), &update("other-crm"), 7)), Ok(()));
     assert_eq!(script.call(0).url.host_str(), Some("other.example"));
-    let result = run(played.tell(&cx(), &update("portal"), 7));
+    let result = run(partners.tell(&cx(), &update("portal"), 7));
     assert!(matches!(result, Err(CallFailure::Ours { code: Code::PartnerUnknown, .. })), "{result:?}");
 }
 
 #[test]
-fn an_id_that_walks_out_of_the_api_is_not_called() {
+fn an_id_that_would_leave_the_api_is_not_called() {
     for id in [".", ".."] {
         let script = Script::default();
         let update = CrmUpdate { external_id: id.parse().unwrap(), ..update("acme-crm") };

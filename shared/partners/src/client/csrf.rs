@@ -1,5 +1,5 @@
-//! Tokens against forged requests, as SAP's gateway asks for them: fetched with a read, sent with each write, together with the
-//! session's cookies. An instance keeps one per partner for as long as the partner takes it.
+//! CSRF tokens as SAP's gateway requires them: fetched with a read, sent with each write together with the session's cookies.
+//! An instance caches one per partner until the partner rejects it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use domain::PartnerId;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::transport::Reply;
+use crate::client::transport::Reply;
 
-/// The header of both directions.
+/// In requests and in replies.
 pub(crate) const HEADER: &str = "x-csrf-token";
 
-/// The tokens of one instance. A handle: a clone fulfillments them.
+/// One instance's tokens. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CsrfTokens(Arc<Mutex<BTreeMap<PartnerId, CsrfToken>>>);
 
-/// One partner's token and the session that it belongs to.
+/// A token, and the cookies of the session that it is valid in.
 #[derive(Debug, Clone)]
 pub(crate) struct CsrfToken {
     token: SecretString,
@@ -24,26 +24,26 @@ pub(crate) struct CsrfToken {
 }
 
 impl CsrfTokens {
-    pub(crate) fn of(&self, partner: &PartnerId) -> Option<CsrfToken> {
-        self.tokens().get(partner).cloned()
+    pub(crate) fn get(&self, partner: &PartnerId) -> Option<CsrfToken> {
+        self.lock().get(partner).cloned()
     }
 
-    pub(crate) fn keep(&self, partner: &PartnerId, token: CsrfToken) {
-        self.tokens().insert(partner.clone(), token);
+    pub(crate) fn store(&self, partner: &PartnerId, token: CsrfToken) {
+        self.lock().insert(partner.clone(), token);
     }
 
-    /// A panic elsewhere leaves nothing half done in here.
-    fn tokens(&self) -> MutexGuard<'_, BTreeMap<PartnerId, CsrfToken>> {
+    /// A poisoned lock is safe to use: every change is a single insertion.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PartnerId, CsrfToken>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl CsrfToken {
-    /// The token that the answer to a fetch gives.
+    /// The token in the reply to a fetch; `None` if there is none.
     pub(crate) fn read(reply: &Reply) -> Option<Self> {
         let token = reply.header(HEADER).filter(|_| !is_required(reply)).filter(|token| !token.is_empty())?;
         let set = reply.headers.iter().filter(|(name, _)| name == "set-cookie");
-        // What stands behind the first semicolon is for browsers.
+        // Attributes after the first semicolon are for browsers.
         let cookies: Vec<&str> = set.filter_map(|(_, value)| value.split(';').next()).map(str::trim).collect();
         Some(Self { token: SecretString::from(token), cookies: SecretString::from(cookies.join("; ")) })
     }

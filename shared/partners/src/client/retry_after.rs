@@ -1,37 +1,37 @@
-//! How long a partner that said "later" wants us to wait, in every form that partners say it.
+//! How long to wait after a 429: seconds, a fraction of seconds, or an HTTP date, in `retry-after` or `x-retry-after`.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
-use crate::transport::Reply;
+use crate::client::transport::Reply;
 
-/// Where it does not say, or says nothing that can be read.
-pub(crate) const UNSAID: Duration = Duration::from_secs(30);
-/// Not less: "now" would be a loop.
-const LEAST: Duration = Duration::from_secs(1);
-/// Not more: a partner that says "in a year" would bury the work.
-const MOST: Duration = Duration::from_secs(60 * 60);
+/// If no header can be read.
+const DEFAULT: Duration = Duration::from_secs(30);
+/// "0" and a past date must not become a loop.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// A year must not bury the work.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
 
-/// The wait, between a second and an hour.
+/// Between a second and an hour.
 pub(crate) fn read(reply: &Reply, now: Timestamp) -> Duration {
-    let said = ["retry-after", "x-retry-after"].into_iter().find_map(|name| wait(reply.header(name)?, now));
-    said.unwrap_or(UNSAID).clamp(LEAST, MOST)
+    let wait = ["retry-after", "x-retry-after"].into_iter().find_map(|name| parse(reply.header(name)?, now));
+    wait.unwrap_or(DEFAULT).clamp(SHORTEST, LONGEST)
 }
 
-/// Seconds (a fraction counts as a whole one), or a date as RFC 9110 has it.
-fn wait(text: &str, now: Timestamp) -> Option<Duration> {
+/// Seconds, rounded up, or a date as in RFC 9110.
+fn parse(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     if !whole.is_empty() && digits(whole) && digits(fraction) {
-        // More digits than a number holds are a very long time.
+        // Too many digits for a number are a very long time.
         let seconds: u64 = whole.parse().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(seconds.saturating_add(u64::from(fraction.bytes().any(|b| b != b'0')))));
     }
     let at = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()?;
-    // A date that has passed means "at once".
+    // A past date means "at once".
     Some(Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO))
 }
 
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn b24_a_429_waits_as_told_within_reason() {
+    fn b24_a_429_waits_as_long_as_its_header_says_between_a_second_and_an_hour() {
         let now: Timestamp = "2026-03-02T10:00:00Z".parse().unwrap();
         for (name, text, seconds) in [
             ("retry-after", "7", 7),

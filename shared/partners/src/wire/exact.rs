@@ -1,14 +1,13 @@
-//! Decimals on the wire: written as JSON texts, read from texts and from JSON numbers alike, exactly. A number is read from
-//! its digits as they stand in the answer; it never becomes a float on the way.
+//! Exact decimals in JSON: written as texts, read from texts and numbers. A number is read from its digits in the reply and
+//! never becomes a float.
 
 use rust_decimal::Decimal;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::fields::plain_decimal;
+use crate::wire::fields::is_plain_decimal;
 
-/// An exact decimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exact(pub(crate) Decimal);
 
@@ -21,9 +20,9 @@ impl Serialize for Exact {
 impl<'de> Deserialize<'de> for Exact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&RawValue>::deserialize(deserializer)?.get();
-        // A decimal has no characters that JSON escapes, so that the quotes are all there is to take off.
+        // A decimal has no characters that JSON escapes, so only the quotes have to be removed.
         let digits = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw);
-        if !plain_decimal(digits) {
+        if !is_plain_decimal(digits) {
             return Err(D::Error::custom("not a decimal number"));
         }
         Decimal::from_str_exact(digits).map(Self).map_err(|_| D::Error::custom("a number with too many digits"))

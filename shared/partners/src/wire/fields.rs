@@ -1,5 +1,5 @@
-//! Reads JSON by hand: every offending place is told, with a JSON pointer, instead of the first one only. Numbers are read
-//! as texts or whole numbers; nothing passes through a float. What a sender wrote is never repeated in an offence.
+//! Reads JSON by hand, so that all offences are reported with their JSON pointers and not only the first. Numbers are read as
+//! text or as whole numbers, never as floats. An offence never repeats what the sender wrote.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -9,23 +9,22 @@ use engine::http::Offence;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-/// What was found wrong so far.
+/// The offences found so far.
 #[derive(Default)]
 pub(crate) struct Report(RefCell<Vec<Offence>>);
 
 impl Report {
-    /// The root of `value`.
     pub(crate) fn root<'v>(&'v self, value: &'v Value) -> Place<'v> {
         Place { value: Some(value), pointer: String::new(), report: self }
     }
 
-    /// What was built, if nothing is wrong with it.
-    pub(crate) fn unless_wrong<T>(self, built: Option<T>) -> Result<T, Vec<Offence>> {
+    /// `built`, if there are no offences.
+    pub(crate) fn into_result<T>(self, built: Option<T>) -> Result<T, Vec<Offence>> {
         let offences = self.0.into_inner();
         match built {
             Some(built) if offences.is_empty() => Ok(built),
             Some(_) | None if !offences.is_empty() => Err(offences),
-            // A reader that gives up has said why; this keeps a silent one from looking like success.
+            // A reader that returns `None` has reported why. This keeps a silent one from looking like success.
             Some(_) | None => Err(vec![offence("", "cannot be read")]),
         }
     }
@@ -35,12 +34,11 @@ impl Report {
     }
 }
 
-/// An offence at `pointer`.
 pub(crate) fn offence(pointer: &str, detail: impl Display) -> Offence {
     Offence { pointer: pointer.to_owned(), detail: detail.to_string() }
 }
 
-/// A place in a document, filled or not.
+/// A place in a JSON document, present or absent.
 #[derive(Clone)]
 pub(crate) struct Place<'v> {
     value: Option<&'v Value>,
@@ -49,28 +47,27 @@ pub(crate) struct Place<'v> {
 }
 
 impl<'v> Place<'v> {
-    /// The member `name`; an absent one and `null` are alike.
+    /// The member `name`. `null` counts as absent.
     pub(crate) fn at(&self, name: &str) -> Self {
         let value = self.value.and_then(|value| value.get(name)).filter(|value| !value.is_null());
         Self { value, pointer: format!("{}/{}", self.pointer, escape(name)), report: self.report }
     }
 
-    /// Whether there is nothing.
     pub(crate) fn is_absent(&self) -> bool {
         self.value.is_none()
     }
 
-    /// This place, if something is there.
+    /// This place; `None` if absent.
     pub(crate) fn present(self) -> Option<Self> {
         self.value.is_some().then_some(self)
     }
 
-    /// Says what is wrong here.
+    /// Reports an offence at this place.
     pub(crate) fn refuse(&self, why: impl Display) {
         self.report.add(&self.pointer, why);
     }
 
-    /// Refuses members other than `known`.
+    /// Reports each member that is not in `known`.
     pub(crate) fn only(&self, known: &[&str]) {
         let Some(Value::Object(members)) = self.value else { return };
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
@@ -79,7 +76,7 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// The members of an object, in the document's order; nothing where there is none.
+    /// The members of an object, in the document's order. Absent: no members.
     pub(crate) fn members(&self) -> Vec<(&'v str, Self)> {
         match self.value {
             None => vec![],
@@ -91,7 +88,7 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// Refuses what is not an object; an absent one, too.
+    /// An object. Absent: an offence.
     pub(crate) fn object(&self) -> Option<&'v Map<String, Value>> {
         match self.value {
             Some(Value::Object(members)) => Some(members),
@@ -100,7 +97,7 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// The elements of a list; an absent one has none.
+    /// The elements of a list. Absent: no elements.
     pub(crate) fn items(&self) -> Vec<Self> {
         match self.value {
             None => vec![],
@@ -119,7 +116,7 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// The elements of a list that must have some; `why` says what it needs.
+    /// The elements of a list with at least one; `why` is the offence if there are none.
     pub(crate) fn some_items(&self, why: &str) -> Option<Vec<Self>> {
         match self.value {
             Some(Value::Array(items)) if !items.is_empty() => Some(self.items()),
@@ -128,7 +125,7 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// A text that must be there.
+    /// A text. Absent: an offence.
     pub(crate) fn text(&self) -> Option<&'v str> {
         match self.value {
             Some(Value::String(text)) => Some(text),
@@ -137,12 +134,12 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// A text that may be absent.
+    /// A text, or absent.
     pub(crate) fn optional_text(&self) -> Option<&'v str> {
         if self.is_absent() { None } else { self.text() }
     }
 
-    /// A text that reads as a `T`. The error's own words are told: they never repeat the text.
+    /// A text that parses as a `T`. The offence is the parser's error; our parsers never repeat the text.
     pub(crate) fn parse<T>(&self) -> Option<T>
     where
         T: FromStr,
@@ -154,7 +151,7 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// The same; an absent one is fine.
+    /// The same, or absent.
     pub(crate) fn optional_parse<T>(&self) -> Option<T>
     where
         T: FromStr,
@@ -163,7 +160,7 @@ impl<'v> Place<'v> {
         if self.is_absent() { None } else { self.parse() }
     }
 
-    /// A text for people: no control characters, blanks at its ends cut, `1..=max` characters.
+    /// A text for people: trimmed, no control characters, 1 to `max` characters.
     pub(crate) fn words(&self, max: usize) -> Option<String> {
         let text = self.text()?.trim();
         if text.is_empty() {
@@ -178,7 +175,7 @@ impl<'v> Place<'v> {
         Some(text.to_owned())
     }
 
-    /// The same; an absent or empty one is none.
+    /// The same; `None` if absent or blank.
     pub(crate) fn optional_words(&self, max: usize) -> Option<String> {
         match self.value {
             None => None,
@@ -187,7 +184,7 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// `true` or `false`; `absent` where there is none.
+    /// A boolean; `absent` if absent.
     pub(crate) fn flag(&self, absent: bool) -> bool {
         match self.value {
             None => absent,
@@ -199,7 +196,7 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// A whole number in `range`, written as a number.
+    /// A whole number in `range`, as a JSON number.
     pub(crate) fn whole(&self, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
         let Some(value) = self.value else { return self.none("is missing") };
         match value.as_u64().filter(|number| range.contains(number)) {
@@ -208,13 +205,13 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// An exact number: a decimal as text, or a whole number. A JSON number with a fraction is refused: most senders made
-    /// it of a float, and what it was meant to be cannot be told.
+    /// An exact number: a decimal as text, or a whole JSON number. A JSON number with a fraction is an offence: most senders
+    /// write it from a float, which may have lost digits.
     pub(crate) fn decimal(&self) -> Option<Decimal> {
         const DECIMAL: &str = "must be a decimal number written as text, such as \"1.50\"";
         match self.value {
             None => self.none("is missing"),
-            Some(Value::String(text)) if plain_decimal(text) => match Decimal::from_str_exact(text) {
+            Some(Value::String(text)) if is_plain_decimal(text) => match Decimal::from_str_exact(text) {
                 Ok(number) => Some(number),
                 Err(_) => self.none("has too many digits"),
             },
@@ -226,10 +223,10 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// What was `read` of the text here, or why not.
-    pub(crate) fn take<T, E: Display>(&self, read: Result<T, E>) -> Option<T> {
-        match read {
-            Ok(read) => Some(read),
+    /// The value of `result`; its error is an offence.
+    pub(crate) fn take<T, E: Display>(&self, result: Result<T, E>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
             Err(error) => self.none(error),
         }
     }
@@ -240,8 +237,8 @@ impl<'v> Place<'v> {
     }
 }
 
-/// `-?digits[.digits]`: no exponent, no plus sign, no underscore, no blank.
-pub(crate) fn plain_decimal(text: &str) -> bool {
+/// `-?digits[.digits]`: no exponent, plus sign, underscore or space.
+pub(crate) fn is_plain_decimal(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     match unsigned.split_once('.') {
@@ -255,29 +252,31 @@ fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// A body as JSON, whatever a careful or careless sender wrapped it in: a byte-order mark is skipped, gzip is undone up to
-/// `limit` bytes. What was signed are the bytes as they came, not these.
+/// A body as JSON, with gzip undone and a byte-order mark skipped. Signatures are over the body as it was received.
 pub(crate) fn json(body: &[u8]) -> Result<Value, Vec<Offence>> {
-    let plain = crate::gzip::plain(body).map_err(|why| vec![offence("", why)])?;
+    let plain = crate::wire::gzip::plain(body).map_err(|why| vec![offence("", why)])?;
     let text = plain.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&plain);
     serde_json::from_slice(text).map_err(|error| vec![offence("", engine::redact::json_error(&error))])
 }
 
-/// What a message is that only tells us what we did ourselves.
+/// Why a message that [`is_our_own`] is ignored.
 pub(crate) const OUR_OWN: &str = "our own write";
 
-/// Whether a message says that a write of ours caused it.
+/// The mark of our own writes: sent as the header `x-origin`, returned in a message's member `origin`.
+pub(crate) const ORIGIN: &str = "crossdock";
+
+/// Whether a write of ours caused the message.
 pub(crate) fn is_our_own(root: &Place<'_>) -> bool {
-    root.at("origin").value.and_then(Value::as_str) == Some(crate::exchange::ORIGIN)
+    root.at("origin").value.and_then(Value::as_str) == Some(ORIGIN)
 }
 
-/// Why something is wanted, in the asker's words: redacted, and cut to what a timeline can show.
+/// The sender's reason, redacted, at most 500 characters.
 pub(crate) fn reason(place: &Place<'_>) -> String {
     let words = place.optional_words(500).map(|words| engine::redact::text(&words));
     words.unwrap_or_else(|| "no reason was named".to_owned())
 }
 
-/// A sender's word for a topic, cut to what a log can take.
+/// A sender's name for a topic, with the characters that are safe in a log, at most 64.
 pub(crate) fn topic(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || "._-/".contains(*c)).take(64).collect()
 }
@@ -314,12 +313,12 @@ mod tests {
             let report = Report::default();
             let number = report.root(&json!({ "n": value })).at("n").decimal();
             assert_eq!(number.map(|n| n.to_string()).as_deref(), read, "{value}");
-            assert_eq!(report.unless_wrong(Some(())).is_ok(), read.is_some(), "{value}");
+            assert_eq!(report.into_result(Some(())).is_ok(), read.is_some(), "{value}");
         }
     }
 
     #[test]
-    fn every_offending_place_is_told_by_its_pointer() {
+    fn every_offence_is_reported_with_its_pointer() {
         let value = json!({"a": {"b/c": 1}, "list": [1, "x"], "extra": 1});
         let report = Report::default();
         let root = report.root(&value);
@@ -327,7 +326,7 @@ mod tests {
         assert_eq!(root.at("a").at("b/c").text(), None);
         assert_eq!(root.at("list").items()[0].text(), None);
         assert_eq!(root.at("none").text(), None);
-        let places: Vec<_> = report.unless_wrong(Some(())).unwrap_err().into_iter().map(|o| o.pointer).collect();
+        let places: Vec<_> = report.into_result(Some(())).unwrap_err().into_iter().map(|o| o.pointer).collect();
         assert_eq!(places, ["/extra", "/a/b~1c", "/list/0", "/none"]);
     }
 }

@@ -1,7 +1,7 @@
-//! The transport in production: HTTP/1.1 and 2 over one pool of connections.
+//! The production transport: HTTP/1.1 and HTTP/2 over one connection pool.
 //!
-//! It follows no redirect, repeats nothing, and connects to public addresses only: resolved ones are checked inside the
-//! connector, on every connect, so that a name that changes its mind after a check gains nothing.
+//! It follows no redirects, retries nothing, and connects to public addresses only. Resolved addresses are checked inside the
+//! connector at every connect, so that a DNS answer that changes after a check gains nothing.
 
 use std::error::Error;
 use std::fmt;
@@ -13,31 +13,33 @@ use engine::{Code, Failure};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-use crate::addresses::is_public;
-use crate::transport::{Call, MOST_BYTES, Method, Reply, Transport, TransportFailure};
+use crate::client::addresses::is_public;
+use crate::client::transport::{Call, MAX_REPLY_BYTES, Method, Reply, Transport, TransportFailure};
 
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(3);
-/// How long an idle connection is kept: shorter than the usual load balancer keeps its end.
-const IDLE: Duration = Duration::from_secs(15);
+/// The longest that connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Shorter than usual load balancers keep an idle connection, so that they do not close it under a request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Calls partners over HTTP.
+/// Sends calls over HTTP.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     client: reqwest::Client,
     may_be_private: bool,
-    patience: Duration,
+    call_timeout: Duration,
 }
 
 impl HttpTransport {
-    /// A transport with a pool of its own. `may_be_private` allows addresses of this machine and of private networks: for a
-    /// local stack only. No call takes longer than `patience`, whatever a partner's document says: a function that is killed
-    /// over a slow partner cannot write down that it does not know the outcome.
+    /// A transport with its own connection pool.
+    ///
+    /// `may_be_private` allows loopback and private addresses, for a local stack only. `call_timeout` bounds every call,
+    /// also where a partner's document says more: a function that is killed while it waits for a slow partner cannot record
+    /// that the outcome is unknown.
     ///
     /// # Errors
-    /// The TLS configuration cannot be made.
-    pub fn new(may_be_private: bool, patience: Duration) -> Result<Self, Failure> {
-        // One provider for the process; another part of it may have installed the same one before.
+    /// The TLS configuration cannot be built.
+    pub fn new(may_be_private: bool, call_timeout: Duration) -> Result<Self, Failure> {
+        // The process has one TLS provider; `cloud` may have installed the same one already.
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             drop(rustls::crypto::ring::default_provider().install_default());
         }
@@ -46,16 +48,18 @@ impl HttpTransport {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
-            .connect_timeout(CONNECT.min(patience))
-            .pool_idle_timeout(IDLE)
+            .connect_timeout(CONNECT_TIMEOUT.min(call_timeout))
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .tcp_nodelay(true)
             .dns_resolver(Arc::new(GuardedResolver { may_be_private }))
             .build()
-            .map_err(|error| Failure::permanent(Code::PartnerUnknown, format!("no HTTP client: {}", said(&error))))?;
-        Ok(Self { client, may_be_private, patience })
+            .map_err(|error| {
+                Failure::permanent(Code::PartnerUnknown, format!("no HTTP client: {}", innermost(&error)))
+            })?;
+        Ok(Self { client, may_be_private, call_timeout })
     }
 
-    /// A literal address in a URL is never resolved, so that the resolver cannot guard it.
+    /// Checks a literal address in the URL: it is never resolved, so the resolver does not see it.
     fn may_call(&self, url: &Url) -> bool {
         self.may_be_private
             || match url.host() {
@@ -77,22 +81,22 @@ impl Transport for HttpTransport {
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
         };
-        let mut request = self.client.request(method, call.url).timeout(call.timeout.min(self.patience));
+        let mut request = self.client.request(method, call.url).timeout(call.timeout.min(self.call_timeout));
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
         if !call.body.is_empty() {
             request = request.header("content-type", "application/json").body(call.body);
         }
-        let mut answer = request.send().await.map_err(|error| failure(&error))?;
+        let mut response = request.send().await.map_err(|error| failure(&error))?;
         let header = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         };
-        let (status, headers) = (answer.status().as_u16(), answer.headers().iter().filter_map(header).collect());
+        let (status, headers) = (response.status().as_u16(), response.headers().iter().filter_map(header).collect());
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| failure(&error))? {
-            if body.len() + chunk.len() > MOST_BYTES {
-                return Err(TransportFailure::Lost("the answer is longer than 1 MiB".to_owned()));
+        while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
+            if body.len() + chunk.len() > MAX_REPLY_BYTES {
+                return Err(TransportFailure::Lost("the reply is longer than 1 MiB".to_owned()));
             }
             body.extend_from_slice(&chunk);
         }
@@ -100,19 +104,21 @@ impl Transport for HttpTransport {
     }
 }
 
-/// What is known of a call that failed. Only an error of the connector, or of the request before it was sent,
-/// proves that nothing left.
+/// Whether a failed call may have arrived. Only a connector error, or an error in writing the request, proves that nothing
+/// was sent.
 fn failure(error: &reqwest::Error) -> TransportFailure {
     if is_forbidden(error) {
         TransportFailure::Forbidden(PRIVATE)
     } else if error.is_builder() {
-        TransportFailure::Forbidden("the request cannot be written: the address or the token is no text for a header")
+        TransportFailure::Forbidden(
+            "the request cannot be written: the address or the token has characters that a header cannot have",
+        )
     } else if error.is_connect() {
-        TransportFailure::NotSent(said(error))
+        TransportFailure::NotSent(innermost(error))
     } else if error.is_timeout() {
         TransportFailure::TimedOut
     } else {
-        TransportFailure::Lost(said(error))
+        TransportFailure::Lost(innermost(error))
     }
 }
 
@@ -127,8 +133,8 @@ fn is_forbidden(error: &reqwest::Error) -> bool {
     false
 }
 
-/// The innermost reason: the outer ones repeat the URL.
-fn said(error: &reqwest::Error) -> String {
+/// The innermost error, redacted: the outer ones repeat the URL.
+fn innermost(error: &reqwest::Error) -> String {
     let mut inner: &dyn Error = error;
     while let Some(source) = inner.source() {
         inner = source;
@@ -138,7 +144,7 @@ fn said(error: &reqwest::Error) -> String {
 
 const PRIVATE: &str = "the partner's address is not a public one, and this deployment is not a local one";
 
-/// A name whose addresses are all private.
+/// A name that resolves to private addresses only.
 #[derive(Debug)]
 struct Private;
 
@@ -150,7 +156,7 @@ impl fmt::Display for Private {
 
 impl Error for Private {}
 
-/// Resolves names, and leaves out the addresses that may not be called.
+/// Resolves names and leaves out the addresses that may not be called.
 struct GuardedResolver {
     may_be_private: bool,
 }
@@ -159,8 +165,8 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let may_be_private = self.may_be_private;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found.filter(|a| may_be_private || is_public(a.ip())).collect();
+            let resolved = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<SocketAddr> = resolved.filter(|a| may_be_private || is_public(a.ip())).collect();
             if allowed.is_empty() {
                 return Err(Box::new(Private) as Box<dyn Error + Send + Sync>);
             }
@@ -177,8 +183,8 @@ mod tests {
 
     use super::*;
 
-    /// Longer than any call here asks for.
-    const AMPLE: Duration = Duration::from_secs(60);
+    /// Longer than every call timeout in these tests.
+    const LONG: Duration = Duration::from_secs(60);
 
     fn call(url: &str) -> Call {
         Call {
@@ -190,7 +196,7 @@ mod tests {
         }
     }
 
-    /// A server that takes one connection, reads the request, says `answer`, and hangs up after `hold`.
+    /// A server that accepts one connection, reads the request, sends `answer`, and closes after `hold`.
     async fn server(answer: &'static [u8], hold: Duration) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -208,43 +214,43 @@ mod tests {
     const NONE: Duration = Duration::ZERO;
 
     #[tokio::test]
-    async fn an_answer_comes_back_whole() {
+    async fn a_reply_is_returned_with_status_headers_and_body() {
         let url = server(b"HTTP/1.1 201 Created\r\nX-A: b\r\ncontent-length: 2\r\n\r\n{}", NONE).await;
-        let reply = HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await.unwrap();
+        let reply = HttpTransport::new(true, LONG).unwrap().send(call(&url)).await.unwrap();
         assert_eq!((reply.status, reply.header("x-a"), reply.body.as_slice()), (201, Some("b"), b"{}".as_slice()));
     }
 
     #[tokio::test]
-    async fn a_refused_connection_never_left() {
+    async fn a_refused_connection_means_that_nothing_was_sent() {
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let answer = HttpTransport::new(true, AMPLE).unwrap().send(call(&format!("http://{closed}/"))).await;
+        let answer = HttpTransport::new(true, LONG).unwrap().send(call(&format!("http://{closed}/"))).await;
         assert!(matches!(answer, Err(TransportFailure::NotSent(_))), "{answer:?}");
     }
 
     #[tokio::test]
-    async fn b01_silence_after_the_request_left_is_not_a_no() {
+    async fn b01_silence_after_the_request_was_sent_is_unknown_and_not_a_rejection() {
         let url = server(b"", Duration::from_secs(5)).await;
-        assert_eq!(HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await, Err(TransportFailure::TimedOut));
+        assert_eq!(HttpTransport::new(true, LONG).unwrap().send(call(&url)).await, Err(TransportFailure::TimedOut));
         let url = server(b"", NONE).await;
-        let answer = HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await;
+        let answer = HttpTransport::new(true, LONG).unwrap().send(call(&url)).await;
         assert!(matches!(answer, Err(TransportFailure::Lost(_))), "{answer:?}");
         let url = server(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", NONE).await;
-        let answer = HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await;
+        let answer = HttpTransport::new(true, LONG).unwrap().send(call(&url)).await;
         assert!(matches!(answer, Err(TransportFailure::Lost(_))), "{answer:?}");
         let url = server(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", Duration::from_secs(5)).await;
-        assert_eq!(HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await, Err(TransportFailure::TimedOut));
+        assert_eq!(HttpTransport::new(true, LONG).unwrap().send(call(&url)).await, Err(TransportFailure::TimedOut));
     }
 
     #[tokio::test]
-    async fn a_redirect_is_an_answer_and_is_not_followed() {
+    async fn a_redirect_is_returned_and_not_followed() {
         let url =
             server(b"HTTP/1.1 307 x\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n", NONE).await;
-        assert_eq!(HttpTransport::new(true, AMPLE).unwrap().send(call(&url)).await.unwrap().status, 307);
+        assert_eq!(HttpTransport::new(true, LONG).unwrap().send(call(&url)).await.unwrap().status, 307);
     }
 
     #[tokio::test]
-    async fn private_addresses_are_not_called_whether_written_or_resolved() {
-        let transport = HttpTransport::new(false, AMPLE).unwrap();
+    async fn private_addresses_are_not_called_whether_literal_or_resolved() {
+        let transport = HttpTransport::new(false, LONG).unwrap();
         for url in [
             "http://127.0.0.1:9/",
             "http://2130706433/",
@@ -258,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endless_answer_is_cut_off() {
+    async fn an_endless_reply_is_cut_off() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
@@ -273,8 +279,8 @@ mod tests {
             chunk.extend_from_slice(b"\r\n");
             while socket.write_all(&chunk).await.is_ok() {}
         });
-        let wanted = Call { timeout: Duration::from_secs(10), ..call(&format!("http://{address}/")) };
-        let answer = HttpTransport::new(true, AMPLE).unwrap().send(wanted).await;
+        let call = Call { timeout: Duration::from_secs(10), ..call(&format!("http://{address}/")) };
+        let answer = HttpTransport::new(true, LONG).unwrap().send(call).await;
         assert!(matches!(&answer, Err(TransportFailure::Lost(why)) if why.contains("1 MiB")), "{answer:?}");
     }
 }

@@ -1,28 +1,28 @@
-//! Times as partners write them.
+//! Reads times in partners' messages.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::fields::Place;
+use crate::wire::fields::Place;
 
-/// When something happened, as far as the sender's clock can be believed.
+/// When something happened, by the sender's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
-    /// Never later than when we heard of it.
+    /// Never later than when we received the message.
     pub(crate) at: Timestamp,
-    /// Whether the sender's clock was ahead of ours.
+    /// Whether the message's time was later than that, and was cut.
     pub(crate) clock_ahead: bool,
 }
 
 impl Moment {
-    /// When we heard of it, for what has no time of its own.
-    pub(crate) fn outcome(received_at: Timestamp) -> Self {
+    /// For a message without a time of its own.
+    pub(crate) fn received(received_at: Timestamp) -> Self {
         Self { at: received_at, clock_ahead: false }
     }
 }
 
-/// Reads a time that must be there.
+/// Reads a time. Absent: an offence.
 pub(crate) fn read(place: &Place<'_>, zone: &TimeZone, received_at: Timestamp) -> Option<Moment> {
     let moment = parse(place.text()?, zone, received_at);
     if moment.is_none() {
@@ -31,15 +31,15 @@ pub(crate) fn read(place: &Place<'_>, zone: &TimeZone, received_at: Timestamp) -
     moment
 }
 
-/// Reads a time that may be absent: the first of `places` that is there.
+/// Reads the first of `places` that is present; without any, the time of receipt.
 pub(crate) fn first(places: &[Place<'_>], zone: &TimeZone, received_at: Timestamp) -> Option<Moment> {
     match places.iter().find(|place| !place.is_absent()) {
         Some(place) => read(place, zone, received_at),
-        None => Some(Moment::outcome(received_at)),
+        None => Some(Moment::received(received_at)),
     }
 }
 
-/// A time with its offset; one without is read at `zone`'s clock, and where the clock is set back the first of the two.
+/// A time without an offset is a local time in `zone`; of the two that it may be when clocks are set back, the first.
 fn parse(text: &str, zone: &TimeZone, received_at: Timestamp) -> Option<Moment> {
     let text = text.trim();
     let at = match text.parse::<Timestamp>() {
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn c07_a_time_without_a_zone_is_the_partners_and_a_clock_ahead_is_cut_and_flagged() {
+    fn c07_a_time_without_a_zone_is_local_to_the_partner_and_a_clock_ahead_is_cut_and_flagged() {
         let zone = TimeZone::get("America/New_York").unwrap();
         let now: Timestamp = "2026-07-01T12:00:00Z".parse().unwrap();
         for (text, at, clock_ahead) in [
@@ -68,7 +68,7 @@ mod tests {
             ("2026-07-01T12:00:01Z", "2026-07-01T12:00:00Z", true),
             ("2026-07-01T08:00:01", "2026-07-01T12:00:00Z", true),
             ("9999-12-30T00:00:00Z", "2026-07-01T12:00:00Z", true),
-            // The hour that happens twice, and the one that does not happen.
+            // The hour that occurs twice, and the one that is skipped.
             ("2025-11-02T01:30:00", "2025-11-02T05:30:00Z", false),
             ("2026-03-08T02:30:00", "2026-03-08T07:30:00Z", false),
         ] {

@@ -1,9 +1,9 @@
-//! Which addresses a partner may have: public ones, unless the deployment says that it is local. A document, or whoever
-//! controls a name that it holds, must not make us speak to what only we can reach.
+//! Which IP addresses a partner may have: public ones, unless the deployment is a local one. Neither a partner's document nor
+//! the DNS of a name in it may lead our calls into a private network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether the whole internet can reach `ip`.
+/// Whether `ip` is globally reachable.
 pub(crate) fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
@@ -11,7 +11,7 @@ pub(crate) fn is_public(ip: IpAddr) -> bool {
     }
 }
 
-/// IANA's special-purpose registry, as far as an address in it is not global.
+/// By IANA's special-purpose address registry.
 fn is_public_v4(ip: Ipv4Addr) -> bool {
     let [a, b, c, _] = ip.octets();
     !matches!(
@@ -37,12 +37,12 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match parts {
-        // An IPv4 address in other clothes: mapped, or behind a well-known translator.
+        // An embedded IPv4 address: IPv4-mapped, or the well-known NAT64 prefix.
         [0, 0, 0, 0, 0, 0xFFFF, high, low] | [0x64, 0xFF9B, 0, 0, 0, 0, high, low] => embedded(high, low),
-        // 6to4 carries one, too; Teredo, documentation and ORCHID are nobody's to be called at.
+        // 6to4 embeds an IPv4 address, too. Teredo, ORCHID and documentation addresses are never called.
         [0x2002, high, low, ..] => embedded(high, low),
         [0x2001, 0..=0x01FF | 0x0DB8, ..] | [0x3FFF, 0..=0x0FFF, ..] => false,
-        // Global unicast; loopback, link-local, unique local, multicast and the rest are outside of it.
+        // Global unicast. Loopback, link-local, unique local and multicast are outside this range.
         [first, ..] => (0x2000..=0x3FFF).contains(&first),
     }
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_addresses_that_the_whole_internet_reaches_are_public() {
+    fn only_globally_reachable_addresses_are_public() {
         for private in [
             "0.0.0.0",
             "10.1.2.3",

@@ -1,0 +1,124 @@
+//! A CRM's messages as our commands, and our order status as the CRM's.
+
+use domain::OrderId;
+use domain::order::{CrmUpdate, PackageSummary};
+use engine::delivery::Delivery;
+use engine::inbound::{ChangeRequest, NewOrder, OrderChange, Unmappable};
+use jiff::Timestamp;
+
+use super::wire::{LineStatus, Origin, PackageStatus, Status};
+use crate::crm::order;
+use crate::registry::{Maps, Partner};
+use crate::wire::exact::Exact;
+use crate::wire::fields::{self, Place, Report};
+use crate::wire::times;
+
+const CREATED: &str = "order.created";
+const CANCELLED: &str = "order.cancelled";
+const HELD: &str = "order.held";
+const HOLD_RELEASED: &str = "order.hold_released";
+const AMENDED: &str = "order.amended";
+
+pub(super) fn status<'a>(
+    update: &'a CrmUpdate,
+    version: u64,
+    at: Timestamp,
+    is_its_own: bool,
+    maps: &'a Maps,
+) -> Status<'a> {
+    let lines = update.lines.iter().map(|line| LineStatus {
+        line: line.line.0.get(),
+        ordered: Exact(line.ordered.amount()),
+        shipped: Exact(line.shipped.amount()),
+        delivered: Exact(line.delivered.amount()),
+        uom: maps.their_unit(&line.ordered.uom()).to_owned(),
+    });
+    let origin = Origin { source: update.source.as_str(), id: update.external_id.as_str() };
+    Status {
+        order: update.order.as_str(),
+        origin: (!is_its_own).then_some(origin),
+        status: update.status.as_str(),
+        version,
+        at: at.to_string(),
+        lines: lines.collect(),
+        packages: update.packages.iter().map(|summary| package(summary, maps)).collect(),
+        erp_order: update.sales_order.as_ref().map(domain::DocumentNumber::as_str),
+        invoice: update.invoice.as_ref().map(domain::DocumentNumber::as_str),
+    }
+}
+
+fn package<'a>(summary: &'a PackageSummary, maps: &'a Maps) -> PackageStatus<'a> {
+    PackageStatus {
+        package: summary.package.as_str(),
+        tracking: summary.tracking.as_ref().map(domain::Tracking::as_str),
+        carrier: summary.carrier.as_ref().map(|carrier| maps.their_carrier(carrier)),
+        status: summary.status.as_str(),
+    }
+}
+
+/// Reads a new order.
+pub(in crate::crm) fn read_order(partner: &Partner, delivery: &Delivery) -> Result<NewOrder, Unmappable> {
+    let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
+    let report = Report::default();
+    let root = report.root(&body);
+    match kind(&root)? {
+        Some(CREATED) => {}
+        Some(CANCELLED | HELD | HOLD_RELEASED | AMENDED) => {
+            return Err(Unmappable::Unrelated("a change of an order that exists"));
+        }
+        Some(other) => return Err(Unmappable::UnknownTopic(fields::topic(other))),
+        None => return report.into_result(None).map_err(Unmappable::Malformed),
+    }
+    let order = order_in(&root, partner, delivery);
+    report.into_result(order).map_err(Unmappable::Malformed)
+}
+
+/// Reads a change request for an order that exists.
+pub(in crate::crm) fn read_change(partner: &Partner, delivery: &Delivery) -> Result<OrderChange, Unmappable> {
+    let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
+    let report = Report::default();
+    let root = report.root(&body);
+    let data = root.at("data");
+    let kind = match kind(&root)? {
+        Some(kind @ (CANCELLED | HELD | HOLD_RELEASED | AMENDED)) => kind,
+        Some(CREATED) => return Err(Unmappable::Unrelated("a new order")),
+        Some(other) => return Err(Unmappable::UnknownTopic(fields::topic(other))),
+        None => return report.into_result(None).map_err(Unmappable::Malformed),
+    };
+    let id = data.object().and_then(|_| order::external_id(&data.at("id")));
+    let reason = fields::reason(&data.at("reason"));
+    let request = match kind {
+        CANCELLED => Some(ChangeRequest::Cancel { reason }),
+        HELD => Some(ChangeRequest::Hold { reason }),
+        HOLD_RELEASED => Some(ChangeRequest::ReleaseHold { reason }),
+        _ => order_in(&root, partner, delivery).map(|new| ChangeRequest::Amend { new: Box::new(new), reason }),
+    };
+    let change = id.zip(request).map(|(id, request)| OrderChange { order: OrderId::derive(&partner.id, &id), request });
+    report.into_result(change).map_err(Unmappable::Malformed)
+}
+
+/// A message's `type`; `None`, and an offence in the report, if it has none.
+fn kind<'v>(root: &Place<'v>) -> Result<Option<&'v str>, Unmappable> {
+    if fields::is_our_own(root) {
+        return Err(Unmappable::Unrelated(fields::OUR_OWN));
+    }
+    match root.at("type").text() {
+        Some("test" | "ping") => Err(Unmappable::Unrelated("a test message")),
+        kind => Ok(kind),
+    }
+}
+
+/// The order in a message's `data`.
+fn order_in(root: &Place<'_>, partner: &Partner, delivery: &Delivery) -> Option<NewOrder> {
+    let sent = times::read(&root.at("timestamp"), &partner.time_zone, delivery.received_at)?;
+    let terms = order::Terms {
+        source: &partner.id,
+        maps: &partner.maps,
+        ordered_at: sent.at,
+        received_at: delivery.received_at,
+        deadline_days: partner.deadline_days,
+        // A partner may add members to its messages.
+        strict: false,
+    };
+    order::read(&root.at("data"), &terms)
+}

@@ -1,0 +1,5 @@
+//! A CRM that speaks our REST protocol: `docs/partners/rest.md`.
+
+pub(super) mod client;
+pub(super) mod map;
+mod wire;

@@ -1,0 +1,109 @@
+//! `POST /1.0/order`, `GET /1.0/order`, `POST /1.0/order/{id}/cancel`.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize)]
+pub(super) struct NewOrder<'a> {
+    pub(super) reference_id: String,
+    pub(super) order_number: String,
+    pub(super) shipping_method: &'a str,
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) location_id: Option<u64>,
+    pub(super) recipient: Recipient,
+    pub(super) products: Vec<Product>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(super) struct Recipient {
+    pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) phone_number: Option<String>,
+    pub(super) address: Address,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(super) struct Address {
+    pub(super) address1: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) address2: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) company_name: Option<String>,
+    pub(super) city: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) zip_code: Option<String>,
+    pub(super) country: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Product {
+    pub(super) reference_id: String,
+    pub(super) quantity: u64,
+    pub(super) external_line_id: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) quantity_unit_of_measure_code: Option<String>,
+}
+
+/// An order as the vendor lists it.
+#[derive(Deserialize)]
+pub(super) struct ExistingOrder {
+    pub(super) id: u64,
+    #[serde(default)]
+    pub(super) reference_id: Option<String>,
+    #[serde(default)]
+    pub(super) status: Option<String>,
+    #[serde(default)]
+    pub(super) recipient: Option<Recipient>,
+    #[serde(default)]
+    pub(super) products: Vec<Product>,
+}
+
+impl ExistingOrder {
+    /// Whether it has the content of `order`. Members that the vendor does not list are not compared; units of measure never.
+    pub(super) fn is_same(&self, order: &NewOrder<'_>) -> bool {
+        let lists_lines = self.products.iter().all(|product| product.external_line_id.is_some());
+        let comparable = |products: &[Product]| {
+            let compared = products.iter().map(|product| Product {
+                external_line_id: product.external_line_id.filter(|_| lists_lines),
+                quantity_unit_of_measure_code: None,
+                ..product.clone()
+            });
+            let mut compared: Vec<Product> = compared.collect();
+            compared.sort();
+            compared
+        };
+        comparable(&self.products) == comparable(&order.products)
+            && self.recipient.as_ref().is_none_or(|recipient| *recipient == order.recipient)
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct OrderId {
+    pub(super) id: u64,
+}
+
+/// The answer to a cancellation: a result for each shipment, and the order.
+#[derive(Deserialize)]
+pub(super) struct Cancelled {
+    #[serde(default)]
+    pub(super) order: Option<OrderStatus>,
+    #[serde(default)]
+    pub(super) canceled_shipment_results: Vec<ShipmentCancelled>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct OrderStatus {
+    pub(super) status: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ShipmentCancelled {
+    pub(super) is_success: bool,
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+}

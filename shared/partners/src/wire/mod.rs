@@ -1,0 +1,7 @@
+//! Reads partners' bytes: JSON fields with their pointers, exact numbers, times, gzip, country codes.
+
+pub(crate) mod countries;
+pub(crate) mod exact;
+pub(crate) mod fields;
+pub(crate) mod gzip;
+pub(crate) mod times;
