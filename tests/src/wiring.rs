@@ -1,7 +1,9 @@
-//! Which function gets which event: the rules of `infra/template.yaml` themselves, matched as EventBridge matches them.
+//! Which function gets which event: the rules of `infra/stacks/*.yaml`, matched as EventBridge matches them.
 //!
-//! Only what our patterns use is understood: texts and truths, nesting, `$or`, `anything-but`, `exists`. Another word in a
-//! pattern is a panic, not a rule that silently never fits.
+//! It understands what our patterns use: texts, booleans, nesting, `$or`, `anything-but`, `exists`. Any other keyword in a
+//! pattern is a panic, instead of a rule that never matches.
+
+use std::path::Path;
 
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
@@ -11,30 +13,38 @@ use yaml_rust2::{Yaml, YamlLoader};
 pub struct Rules(Vec<(String, Yaml)>);
 
 impl Rules {
-    /// Reads them from the template.
+    /// Reads them from the workflows' stacks, in the order of the files' names.
     ///
     /// # Panics
-    /// The template cannot be read.
+    /// A stack cannot be read.
     pub fn read() -> Self {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml");
-        let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{path}: {e}"));
-        let template = YamlLoader::load_from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}")).remove(0);
-        let Some(resources) = template["Resources"].as_hash() else { panic!("{path} has no resources") };
-        let rules = resources.values().filter(|resource| resource["Type"].as_str() == Some("AWS::Events::Rule"));
-        let fed = rules.flat_map(|rule| {
-            let rule = &rule["Properties"];
-            let targets = rule["Targets"].as_vec().cloned().unwrap_or_default();
-            let name =
-                |target: Yaml| (target["Id"].as_str().unwrap_or_default().to_owned(), rule["EventPattern"].clone());
-            targets.into_iter().map(name).collect::<Vec<_>>()
-        });
-        Self(fed.collect())
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/stacks");
+        let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{folder}: {e}"));
+        let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+        paths.sort();
+        Self(paths.iter().flat_map(|path| rules_of(path)).collect())
     }
 
     /// The functions whose queues get `event`, as the bus delivers it.
     pub fn targets(&self, event: &Value) -> Vec<&str> {
         self.0.iter().filter(|(_, pattern)| fits(pattern, event)).map(|(function, _)| function.as_str()).collect()
     }
+}
+
+/// The rules of one stack, each as its function and its pattern.
+fn rules_of(path: &Path) -> Vec<(String, Yaml)> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{shown}: {e}"));
+    let template = YamlLoader::load_from_str(&text).unwrap_or_else(|e| panic!("{shown}: {e}")).remove(0);
+    let Some(resources) = template["Resources"].as_hash() else { panic!("{shown} has no resources") };
+    let rules = resources.values().filter(|resource| resource["Type"].as_str() == Some("AWS::Events::Rule"));
+    let fed = rules.flat_map(|rule| {
+        let rule = &rule["Properties"];
+        let targets = rule["Targets"].as_vec().cloned().unwrap_or_default();
+        let name = |target: Yaml| (target["Id"].as_str().unwrap_or_default().to_owned(), rule["EventPattern"].clone());
+        targets.into_iter().map(name).collect::<Vec<_>>()
+    });
+    fed.collect()
 }
 
 /// Whether a pattern's every member fits.
@@ -68,7 +78,7 @@ fn chosen(choice: &Yaml, found: &Value) -> bool {
     }
 }
 
-/// A word asks about a value, never about a member that has members: EventBridge looks at leaves only.
+/// A keyword applies to a value, never to a member that has members: EventBridge compares leaves only.
 fn word_fits(word: &Yaml, found: &Value) -> bool {
     let there = !found.is_null() && !found.is_object();
     match (word["anything-but"].as_vec(), word["exists"].as_bool()) {
@@ -107,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_about_an_order_that_exists_goes_to_change_submit_alone() {
+    fn a_delivery_about_an_order_that_exists_goes_to_change_import_alone() {
         let delivery = |role: &str, topic: &str| fed("delivery.received", json!({"role": role, "topic": topic}));
         assert_eq!(delivery("crm", "order.created"), "order-import");
         for topic in ["order.cancelled", "order.held", "order.hold_released", "order.amended"] {
@@ -115,34 +125,34 @@ mod tests {
         }
         assert_eq!(delivery("erp", "order.held"), "change-import");
         assert_eq!(delivery("erp", "order.hold_released"), "change-import");
-        assert_eq!(delivery("erp", "order.cancelled"), "change-import", "what nobody understands is parked, not lost");
+        assert_eq!(delivery("erp", "order.cancelled"), "change-import", "an unknown topic is parked, not lost");
         assert_eq!(delivery("warehouse", "order.held"), "warehouse-report-record");
     }
 
     #[test]
-    fn only_a_later_allocation_is_routed_and_only_a_short_one_is_looked_after() {
+    fn only_a_later_allocation_is_routed_and_only_a_short_one_is_checked_for_stock() {
         let allocated = |amount: &str| json!({"lines": [{"short": {"amount": amount, "uom": "EA"}}]});
         assert_eq!(fed("order.allocated", allocated("0")), "sales-order-create");
-        assert_eq!(fed("order.allocated", allocated("2")), "backorder-check sales-order-create crm-update");
+        assert_eq!(fed("order.allocated", allocated("2")), "crm-update backorder-check sales-order-create");
         let mut later = allocated("0");
         later["part"] = json!(2);
         assert_eq!(fed("order.allocated", later), "sales-order-create order-route");
     }
 
     #[test]
-    fn a_fulfillment_that_ends_without_goods_sets_back_in_motion_what_its_order_may_need() {
+    fn a_fulfillment_that_ends_without_goods_starts_the_steps_that_its_order_may_need() {
         let told = |data: Value| fed("order.fulfillment_progressed", data);
         assert_eq!(told(json!({"request_status": "accepted"})), "crm-update invoice-create");
-        let gone = "stock-deallocate sales-order-cancel order-route crm-update invoice-create";
+        let gone = "crm-update stock-deallocate sales-order-cancel order-route invoice-create";
         assert_eq!(told(json!({"request_status": "rejected"})), gone);
         assert_eq!(told(json!({"request_status": "withdrawn", "closed_short": false})), gone);
         let short = json!({"request_status": "accepted", "closed_short": true});
-        let closed = "backorder-check stock-deallocate sales-order-cancel crm-update invoice-create";
-        assert_eq!(told(short), closed, "it may be that nothing of a cancelled order ships");
+        let closed = "crm-update backorder-check stock-deallocate sales-order-cancel invoice-create";
+        assert_eq!(told(short), closed, "perhaps nothing of a cancelled order ships");
     }
 
     #[test]
-    fn a_fulfillment_that_stays_though_it_was_asked_back_lets_what_came_back_be_routed() {
+    fn a_refused_withdrawal_starts_the_routing_that_waited_for_it() {
         let routes = |data: Value| fed("order.fulfillment_progressed", data).contains("order-route");
         assert!(routes(
             json!({"request_status": "accepted", "packages": [], "withdrawal_refused": "it is being picked"})
@@ -154,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn exists_asks_about_values_and_not_about_what_has_members() {
+    fn exists_applies_to_values_and_not_to_members_with_members() {
         let pattern = |there: bool| yaml(&format!("{{a: [{{exists: {there}}}]}}"));
         for (event, there) in [(json!({"a": 1}), true), (json!({}), false), (json!({"a": {"b": 1}}), false)] {
             assert_eq!(fits(&pattern(true), &event), there, "{event}");
@@ -164,7 +174,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "not understood here")]
-    fn a_word_that_is_not_understood_is_a_panic() {
+    fn an_unknown_keyword_is_a_panic() {
         fits(&yaml("{a: [{prefix: x}]}"), &json!({"a": "xy"}));
     }
 }
