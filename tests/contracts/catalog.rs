@@ -293,7 +293,6 @@ fn the_channels_description_is_the_catalogs() {
             "x-version": number(&entry, "version"),
             "x-criticality": text(&entry, "criticality"),
             "x-sla-seconds": number(&entry, "sla_seconds"),
-            "x-subscribers": texts(&entry, "to"),
         });
         description["operations"][format!("publish-{kind}")] = json!({
             "action": "send",

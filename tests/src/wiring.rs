@@ -3,7 +3,8 @@
 //! It understands what our patterns use: texts, booleans, nesting, `$or`, `anything-but`, `exists`. Any other keyword in a
 //! pattern is a panic, instead of a rule that never matches.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
@@ -13,16 +14,15 @@ use yaml_rust2::{Yaml, YamlLoader};
 pub struct Rules(Vec<(String, Yaml)>);
 
 impl Rules {
-    /// Reads them from the workflows' stacks, in the order of the files' names.
+    /// Reads them from the workflows' stacks, in the order of the files' names, without those of steps that the catalog
+    /// marks as not simulated.
     ///
     /// # Panics
-    /// A stack cannot be read.
+    /// A stack or a catalog file cannot be read.
     pub fn read() -> Self {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/stacks");
-        let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{folder}: {e}"));
-        let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
-        paths.sort();
-        Self(paths.iter().flat_map(|path| rules_of(path)).collect())
+        let rules = texts("infra/stacks", "yaml").into_iter().flat_map(|(path, text)| rules_of(&path, &text));
+        let left_out = not_simulated();
+        Self(rules.filter(|(function, _)| !left_out.contains(function)).collect())
     }
 
     /// The functions whose queues get `event`, as the bus delivers it.
@@ -31,12 +31,36 @@ impl Rules {
     }
 }
 
+/// The steps whose catalog entry says `simulated = false`: new ones, which the table of functions does not have yet.
+fn not_simulated() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (path, text) in texts("events/catalog", "toml") {
+        let file: toml::Table = text.parse().unwrap_or_else(|e| panic!("{path}: {e}"));
+        let steps = file.get("step").and_then(toml::Value::as_array).into_iter().flatten();
+        let left_out = steps.filter(|step| step.get("simulated").and_then(toml::Value::as_bool) == Some(false));
+        found.extend(left_out.filter_map(|step| Some(step.get("name")?.as_str()?.to_owned())));
+    }
+    found
+}
+
+/// The files of a folder of the repository with this extension, sorted: path and text.
+fn texts(folder: &str, extension: &str) -> Vec<(String, String)> {
+    let path = format!("{}/../{folder}", env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|found| found == extension));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        (path.display().to_string(), text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
 /// The rules of one stack, each as its function and its pattern.
-fn rules_of(path: &Path) -> Vec<(String, Yaml)> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{shown}: {e}"));
-    let template = YamlLoader::load_from_str(&text).unwrap_or_else(|e| panic!("{shown}: {e}")).remove(0);
-    let Some(resources) = template["Resources"].as_hash() else { panic!("{shown} has no resources") };
+fn rules_of(path: &str, text: &str) -> Vec<(String, Yaml)> {
+    let template = YamlLoader::load_from_str(text).unwrap_or_else(|e| panic!("{path}: {e}")).remove(0);
+    let Some(resources) = template["Resources"].as_hash() else { panic!("{path} has no resources") };
     let rules = resources.values().filter(|resource| resource["Type"].as_str() == Some("AWS::Events::Rule"));
     let fed = rules.flat_map(|rule| {
         let rule = &rule["Properties"];
