@@ -61,6 +61,7 @@ def main(arguments=None):
     parser.add_argument("--template", type=Path, default=ROOT / "infra" / "template.yaml")
     parser.add_argument("--functions", type=Path, default=ROOT / "functions", help="folder of the functions")
     parser.add_argument("--domain", type=Path, default=ROOT / "shared" / "domain" / "src", help="where events are named")
+    parser.add_argument("--cloud", type=Path, default=ROOT / "shared" / "cloud" / "src", help="where settings are read")
     parser.add_argument("--ports", type=Path, default=HERE / "ports.toml", help="what a port may touch")
     parser.add_argument("--strict", action="store_true", help="a function without Ports fails")
     parser.add_argument("--json", action="store_true", help="findings as JSON on stdout")
@@ -76,7 +77,7 @@ def main(arguments=None):
         if asked.write:
             write(reading.transformed_all(sam), asked.write)
             return 0
-        house = read_house(asked.functions, asked.domain, asked.ports)
+        house = read_house(asked.functions, asked.domain, asked.ports, asked.cloud)
         files = files_of(sam, asked.functions)
         findings = check(files, house, strict=asked.strict)
     except reading.Unreadable as error:
@@ -157,7 +158,7 @@ def described(plain):
                 yield Finding("description", name, f"it has no Description under {section}", "say what it is for")
 
 
-def read_house(functions, domain, ports):
+def read_house(functions, domain, ports, cloud):
     """What the rules compare the templates with."""
     if not functions.is_dir():
         raise reading.Unreadable(f"there is no folder {functions}")
@@ -168,7 +169,7 @@ def read_house(functions, domain, ports):
         raise reading.Unreadable(f"{ports}: {error}") from error
     fields = {name: fields_of_ports(folder / "src" / "lib.rs") for name, folder in folders.items()}
     heard = {name: events_of_header(folder / "src" / "lib.rs") for name, folder in folders.items()}
-    return House(sorted(folders), table, fields, events_of(domain), heard)
+    return House(sorted(folders), table, fields, events_of(domain), heard, settings_of(cloud))
 
 
 def fields_of_ports(path):
@@ -193,6 +194,12 @@ def events_of_header(path):
     header = "\n".join(line.removeprefix("//!") for line in lines if line.startswith("//!"))
     found = re.search(r"^ *- On:(.*?)(?=^ *- |\Z)", header, re.DOTALL | re.MULTILINE)
     return set(re.findall(r"`([a-z_]+\.[a-z_]+)`", found[1])) if found else set()
+
+
+def settings_of(cloud):
+    """The texts in capitals in the source that reads the environment: names of its variables, and a few others."""
+    texts = (path.read_text(encoding="utf-8") for path in sorted(cloud.rglob("*.rs")))
+    return {name for text in texts for name in re.findall(r'"([A-Z][A-Z_]+)"', text)}
 
 
 def events_of(domain):

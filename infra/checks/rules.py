@@ -34,6 +34,7 @@ class House:
     fields: dict  # Function -> the fields of its Ports; None where it has no Ports yet.
     events: set  # Names that can stand on the bus; empty where they are not known.
     heard: dict  # Function -> the events that its header says it is on; empty where it names none.
+    settings: set  # Environment variables that shared/cloud reads; empty where they are not known.
 
 
 def all_rules():
@@ -807,8 +808,8 @@ TABLE_VARIABLES = {
 }
 
 
-def environment(stack, _house):
-    """A function is told the name of what it may touch, and of nothing else."""
+def environment(stack, house):
+    """A function gets the names of what its role lets it touch, under variables that it reads, and no others."""
     for logical, p in stack.of_type("AWS::Lambda::Function"):
         told = (p.get("Environment") or {}).get("Variables", {})
         places = [
@@ -834,8 +835,12 @@ def environment(stack, _house):
                     "environment",
                     logical,
                     f"{variable} is {told.get(variable)!r}, its role says {wanted.get(variable)!r}",
-                    "tell a function exactly what its role lets it touch",
+                    "give a function the names of what its role lets it touch, and no others",
                 )
+        for variable in sorted(told.keys() - house.settings) if house.settings else []:
+            yield Finding(
+                "environment", logical, f"no function reads {variable}", "use the name that shared/cloud/src spells, or remove it"
+            )
         for variable in ("ENVIRONMENT", "FUNCTION_TIMEOUT_SECONDS", "JOURNAL_EPOCH", "RUST_LOG"):
             if variable not in told:
                 yield Finding("environment", logical, f"{variable} is missing", "leave it in Globals")

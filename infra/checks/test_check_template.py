@@ -19,6 +19,7 @@ HOUSE = check_template.read_house(
     FUNCTIONS,
     check_template.ROOT / "shared" / "domain" / "src",
     check_template.HERE / "ports.toml",
+    check_template.ROOT / "shared" / "cloud" / "src",
 )
 
 
@@ -576,6 +577,12 @@ class Template(unittest.TestCase):
     def test_a_table_that_the_role_forbids_is_not_in_the_environment(self):
         def change(resources, sam):
             resources["FulfillmentRollup"]["Properties"]["Environment"]["Variables"]["PARTIES_TABLE"] = {"Ref": "PartiesTable"}
+
+        self.caught("environment", "FulfillmentRollup", change)
+
+    def test_a_variable_that_no_function_reads_is_caught(self):
+        def change(resources, sam):
+            resources["FulfillmentRollup"]["Properties"]["Environment"]["Variables"]["GATES"] = "x"
 
         self.caught("environment", "FulfillmentRollup", change)
 
