@@ -338,20 +338,20 @@ mod tests {
         let refused = |workflow, step, on: &[&str]| {
             check(root(), &options(workflow, step, on)).map_err(|error| error.to_string()).unwrap_err()
         };
-        assert!(refused("Returns", "return-authorize", &[]).contains("one word of lower-case letters"));
-        assert!(refused("returns", "authorize", &[]).contains("<noun>-<verb>"));
-        assert!(refused("returns", "return-authorize-everything", &[]).contains("23 at most"));
-        assert!(refused("returns", "return-queue", &[]).contains("end with a verb"));
-        assert!(refused("returns", "order-price", &[]).contains("functions/order/order-price exists"));
-        assert!(refused("returns", "return-open", &["order.lost"]).contains("no event `order.lost`"));
-        assert!(refused("returns", "return-open", &["delivery.received"]).contains("partners' roles"));
-        assert!(refused("returns", "return-open", &["order.invoiced", "fulfillment.closed"]).contains("one kind"));
-        assert!(check(root(), &options("returns", "return-open", &["order.invoiced"])).is_ok());
+        assert!(refused("Samples", "sample-take", &[]).contains("one word of lower-case letters"));
+        assert!(refused("samples", "take", &[]).contains("<noun>-<verb>"));
+        assert!(refused("samples", "sample-take-and-give-back", &[]).contains("23 at most"));
+        assert!(refused("samples", "sample-queue", &[]).contains("end with a verb"));
+        assert!(refused("samples", "order-price", &[]).contains("functions/order/order-price exists"));
+        assert!(refused("samples", "sample-take", &["order.lost"]).contains("no event `order.lost`"));
+        assert!(refused("samples", "sample-take", &["delivery.received"]).contains("partners' roles"));
+        assert!(refused("samples", "sample-take", &["order.invoiced", "fulfillment.closed"]).contains("one kind"));
+        assert!(check(root(), &options("samples", "sample-take", &["order.invoiced"])).is_ok());
     }
 
     #[test]
     fn a_new_workflow_is_one_line_in_the_root_and_one_in_the_catalog() {
-        let files = files(root(), &options("returns", "return-open", &["order.invoiced"])).unwrap();
+        let files = files(root(), &options("samples", "sample-take", &["order.invoiced"])).unwrap();
         let added = |path: &str| {
             let (_, after) = files.iter().find(|(file, _)| file == path).unwrap();
             let (_, before) = text_of(root(), path).unwrap();
@@ -360,17 +360,17 @@ mod tests {
         };
         assert_eq!(added("infra/template.yaml").len(), 1);
         assert_eq!(added("events/catalog/order.toml").len(), 1);
-        let others = files.iter().filter(|(path, _)| !path.contains("return")).count();
+        let others = files.iter().filter(|(path, _)| !path.contains("sample")).count();
         assert_eq!(others, 2, "only the root and the event's catalog entry");
     }
 
     #[test]
     fn an_event_gets_its_taker_in_each_form_of_the_list() {
         let event = |takers: &str| format!("type = \"a.b\"\nfrom = []\nto = [{takers}]\nx = 1\n");
-        let with = |takers: &str| with_taker(&event(takers), "a.b", "return-open");
-        assert_eq!(with(""), event("\"return-open\""));
-        assert_eq!(with("\"x\""), event("\"x\", \"return-open\""));
-        assert_eq!(with("\n  \"x\",\n"), event("\n  \"x\",\n  \"return-open\",\n"));
-        assert_eq!(with_taker(&event(""), "a.c", "return-open"), event(""));
+        let with = |takers: &str| with_taker(&event(takers), "a.b", "sample-take");
+        assert_eq!(with(""), event("\"sample-take\""));
+        assert_eq!(with("\"x\""), event("\"x\", \"sample-take\""));
+        assert_eq!(with("\n  \"x\",\n"), event("\n  \"x\",\n  \"sample-take\",\n"));
+        assert_eq!(with_taker(&event(""), "a.c", "sample-take"), event(""));
     }
 }
