@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Holds infra/template.yaml to what AWS, the local emulator and a linter would let pass.
+"""Holds infra/template.yaml and infra/stacks to rules that AWS, the local emulator and a linter do not enforce.
 
-It transforms the SAM template as CloudFormation does, lints the result with cfn-lint (the source alone hides a short
-visibility timeout, a concurrency of 1 and an unknown IAM action), and then applies the house's own rules, under the
-default parameters and under every other allowed value of each parameter.
+It transforms the SAM templates as CloudFormation does, lints each with cfn-lint (the source alone hides a short
+visibility timeout, a concurrency of 1 and an unknown IAM action), and then applies our own rules: to the files one by one
+(stacks.py), and to all of them together (rules.py), under the default parameters and under every other allowed value of
+each parameter.
 
     check_template.py                 all checks, for people
     check_template.py --json          the same, for machines
     check_template.py --strict        a function without `pub struct Ports` is a failure, not a note
     check_template.py --list          what is checked
+    check_template.py --write FOLDER  the transformed templates as <FOLDER>/<name>.json, without any check
 
 A function's role must allow exactly what the fields of `Ports` in functions/*/<name>/src/lib.rs mean; ports.toml, beside
 this file, says what they mean.
@@ -29,7 +31,7 @@ ROOT = HERE.parent.parent
 try:
     import cfnlint.api
     import cfnlint.config
-    import samtranslator  # noqa: F401  (named here, so that its absence is told with the way out)
+    import samtranslator  # noqa: F401  (imported here, so that the message below names it when it is missing)
 
     try:
         import tomllib
@@ -41,11 +43,17 @@ except ModuleNotFoundError as missing:
 
 sys.path.insert(0, str(HERE))
 import rules  # noqa: E402
+import stacks  # noqa: E402
 import template as reading  # noqa: E402
 from rules import Finding, House  # noqa: E402
+from stacks import Files  # noqa: E402
 
-# Where deploying is possible; one is enough, our types exist in all of them.
+# One is enough: every region has our resource types.
 REGIONS = ["us-east-1"]
+# The children have one head, so that each leaves some of it unused; stacks.head_in_use looks at all of them together.
+UNUSED_IN_CHILDREN = ["W2001", "W7001", "W8001"]
+# The root names its children by path; `sam deploy` and the local deployer upload them.
+LOCAL_IN_ROOT = ["W3002"]
 
 
 def main(arguments=None):
@@ -53,47 +61,70 @@ def main(arguments=None):
     parser.add_argument("--template", type=Path, default=ROOT / "infra" / "template.yaml")
     parser.add_argument("--functions", type=Path, default=ROOT / "functions", help="folder of the functions")
     parser.add_argument("--domain", type=Path, default=ROOT / "shared" / "domain" / "src", help="where events are named")
+    parser.add_argument("--cloud", type=Path, default=ROOT / "shared" / "cloud" / "src", help="where settings are read")
     parser.add_argument("--ports", type=Path, default=HERE / "ports.toml", help="what a port may touch")
     parser.add_argument("--strict", action="store_true", help="a function without Ports fails")
     parser.add_argument("--json", action="store_true", help="findings as JSON on stdout")
     parser.add_argument("--list", action="store_true", help="say what is checked, and stop")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the transformed templates, and stop")
     asked = parser.parse_args(arguments)
     if asked.list:
-        for rule in rules.all_rules():
+        for rule in stacks.all_rules() + rules.all_rules():
             print(f"{rule.__name__.replace('_', ' '):24} {rule.__doc__}")
         return 0
     try:
-        house = read_house(asked.functions, asked.domain, asked.ports)
-        plain = reading.transformed(reading.read(asked.template))
-        findings = check(plain, house, strict=asked.strict)
+        sam = reading.read_all(asked.template)
+        if asked.write:
+            write(reading.transformed_all(sam), asked.write)
+            return 0
+        house = read_house(asked.functions, asked.domain, asked.ports, asked.cloud)
+        files = files_of(sam, asked.functions)
+        findings = check(files, house, strict=asked.strict)
     except reading.Unreadable as error:
         print(f"cannot check: {error}", file=sys.stderr)
         return 2
     notes = [] if asked.strict else sorted(name for name, fields in house.fields.items() if fields is None)
-    resources = len(plain["Resources"])
+    resources = {name: len(template["Resources"]) for name, template in files.plain.items()}
     if asked.json:
         print(json.dumps({"resources": resources, "findings": [asdict(f) for f in findings], "no_ports": notes}, indent=2))
     else:
-        tell(asked.template, resources, findings, notes)
+        report(asked.template, resources, findings, notes)
     return 1 if findings else 0
 
 
-def tell(path, resources, findings, notes):
+def report(path, resources, findings, notes):
     for finding in findings:
         print(f"{finding.resource}: {finding.problem} [{finding.check}]\n    way out: {finding.remedy}")
     if notes:
         print(f"note: no Ports yet in {', '.join(notes)}; their roles are not compared (--strict makes this a failure)")
     verdict = f"{len(findings)} findings" if findings else "all is well"
-    print(f"{path}: {resources} resources after the transform, {verdict}")
+    counts = ", ".join(f"{name} {count}" for name, count in resources.items())
+    print(f"{path}: {sum(resources.values())} resources after the transform ({counts}), {verdict}")
 
 
-def check(plain, house, strict=False, lint=True):
-    """All findings of a transformed template, sorted, each once."""
-    found = set(linted(plain)) if lint else set()
-    found |= set(described(plain))
-    for parameters in reading.variants(plain):
+def files_of(sam, functions):
+    """The templates with their transformed forms, and the workflow of each function's folder."""
+    folders = {manifest.parent.name: manifest.parent.parent.name for manifest in functions.glob("*/*/Cargo.toml")}
+    return Files(sam, reading.transformed_all(sam), folders)
+
+
+def write(plain, folder):
+    """The transformed templates, for tools that take plain CloudFormation."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, template in plain.items():
+        (folder / f"{name}.json").write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")
+
+
+def check(files, house, strict=False, lint=True):
+    """All findings of the templates, sorted, each once."""
+    found = {finding for rule in stacks.all_rules() for finding in rule(files)}
+    for name, template in files.plain.items():
+        if lint:
+            found |= set(linted(template, LOCAL_IN_ROOT if name == reading.ROOT else UNUSED_IN_CHILDREN))
+        found |= set(described(template))
+    for parameters in reading.variants(files.plain[reading.ROOT]):
         try:
-            stack = reading.Stack(plain, parameters)
+            stack = reading.Stack(files.plain, parameters)
         except reading.Unresolvable as error:
             name, _, problem = str(error).partition(": ")
             found.add(Finding("unresolvable", name, problem, "add the row, or remove the value from AllowedValues"))
@@ -108,9 +139,9 @@ def check(plain, house, strict=False, lint=True):
     return sorted(found)
 
 
-def linted(plain):
-    """What cfn-lint says of the transformed template. Nothing is ignored: a warning is a finding."""
-    config = cfnlint.config.ManualArgs(regions=REGIONS)
+def linted(plain, ignored=()):
+    """What cfn-lint finds in a transformed template; a warning is a finding, too."""
+    config = cfnlint.config.ManualArgs(regions=REGIONS, ignore_checks=list(ignored))
     for match in cfnlint.api.lint(json.dumps(plain), config=config):
         path = match.path or []
         where = str(path[1]) if len(path) > 1 and path[0] == "Resources" else "template"
@@ -120,15 +151,15 @@ def linted(plain):
 
 
 def described(plain):
-    """Every parameter and output says what it is: nobody should have to read the template to deploy it."""
+    """Every parameter and output has a description, so that one can deploy the template without reading it."""
     for section in ("Parameters", "Outputs"):
         for name, about in plain.get(section, {}).items():
             if not about.get("Description"):
                 yield Finding("description", name, f"it has no Description under {section}", "say what it is for")
 
 
-def read_house(functions, domain, ports):
-    """Reads what the rules compare the template with."""
+def read_house(functions, domain, ports, cloud):
+    """What the rules compare the templates with."""
     if not functions.is_dir():
         raise reading.Unreadable(f"there is no folder {functions}")
     folders = {manifest.parent.name: manifest.parent for manifest in sorted(functions.glob("*/*/Cargo.toml"))}
@@ -138,11 +169,11 @@ def read_house(functions, domain, ports):
         raise reading.Unreadable(f"{ports}: {error}") from error
     fields = {name: fields_of_ports(folder / "src" / "lib.rs") for name, folder in folders.items()}
     heard = {name: events_of_header(folder / "src" / "lib.rs") for name, folder in folders.items()}
-    return House(sorted(folders), table, fields, events_of(domain), heard)
+    return House(sorted(folders), table, fields, events_of(domain), heard, settings_of(cloud))
 
 
 def fields_of_ports(path):
-    """The public fields of `pub struct Ports`; None while there is none."""
+    """The public fields of `pub struct Ports`; None if there is no such struct."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
@@ -165,8 +196,14 @@ def events_of_header(path):
     return set(re.findall(r"`([a-z_]+\.[a-z_]+)`", found[1])) if found else set()
 
 
+def settings_of(cloud):
+    """The texts in capitals in the source that reads the environment: names of its variables, and a few others."""
+    texts = (path.read_text(encoding="utf-8") for path in sorted(cloud.rglob("*.rs")))
+    return {name for text in texts for name in re.findall(r'"([A-Z][A-Z_]+)"', text)}
+
+
 def events_of(domain):
-    """Names that can stand on the bus: the domain's events, and the delivery's pointer."""
+    """Types of events on the bus: the domain's, and `delivery.received`."""
     names = set()
     for path in sorted(domain.rglob("*.rs")):
         names |= set(re.findall(r'serde\(rename = "([a-z_]+\.[a-z_]+)"\)', path.read_text(encoding="utf-8")))

@@ -1,8 +1,8 @@
-"""What the template must hold beyond what a linter knows, one function per subject.
+"""What the templates together must hold beyond what a linter knows, one function per subject.
 
-A rule gets a `Stack` (template.py), already resolved for one set of parameters, and yields findings. It says which
-resource, what is wrong, and the way out. Most of these are things that AWS would only show in production, and that the
-local emulator accepts without a word.
+A rule gets a `Stack` (template.py): the root and its children as one, resolved for one set of parameters. It yields
+findings: which resource, what is wrong, and the way out. Most of these mistakes would appear on AWS in production only,
+and the local emulator accepts them silently. What concerns the files one by one is in stacks.py.
 """
 
 import json
@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-MOST_RESOURCES = 400
 DAY = 86_400
 MEBIBYTE = 1_048_576
 STREAM_LIVES_SECONDS = DAY
@@ -35,12 +34,12 @@ class House:
     fields: dict  # Function -> the fields of its Ports; None where it has no Ports yet.
     events: set  # Names that can stand on the bus; empty where they are not known.
     heard: dict  # Function -> the events that its header says it is on; empty where it names none.
+    settings: set  # Environment variables that shared/cloud reads; empty where they are not known.
 
 
 def all_rules():
     """Every rule, as (stack, house) -> findings."""
     return [
-        resource_count,
         functions_and_folders,
         function_settings,
         logs,
@@ -87,7 +86,7 @@ def functions(stack):
     found = {}
     for name, properties in stack.of_type("AWS::Lambda::Function"):
         full = str(properties.get("FunctionName", ""))
-        found[full.removeprefix("${AWS::StackName}-")] = (name, properties)
+        found[full.removeprefix("${NamePrefix}-")] = (name, properties)
     return found
 
 
@@ -108,21 +107,6 @@ def number(value):
         return None
 
 
-# The whole
-
-
-def resource_count(stack, _house):
-    """CloudFormation allows 500; beyond 400 a stack is to be split."""
-    count = len(stack.resources)
-    if count > MOST_RESOURCES:
-        yield Finding(
-            "resource-count",
-            "template",
-            f"{count} resources after the transform, {MOST_RESOURCES} at most",
-            "move a workflow into a nested stack",
-        )
-
-
 # Functions
 
 
@@ -135,7 +119,7 @@ def functions_and_folders(stack, house):
                 "function-missing",
                 pascal(folder),
                 f"functions/*/{folder} has no function in the template",
-                f"add {pascal(folder)} with FunctionName ${{AWS::StackName}}-{folder}, or remove the folder",
+                f"add {pascal(folder)} with FunctionName ${{NamePrefix}}-{folder}, or remove the folder",
             )
     for name, (logical, properties) in deployed.items():
         if name not in house.functions:
@@ -161,7 +145,7 @@ def functions_and_folders(stack, house):
     for name, properties in stack.of_type("AWS::SQS::Queue"):
         stem = name.removesuffix("Dlq").removesuffix("Queue")
         suffix = "-dlq" if is_dlq(name) else ""
-        wanted = [f"${{AWS::StackName}}-{function}{suffix}" for function in deployed if pascal(function) == stem]
+        wanted = [f"${{NamePrefix}}-{function}{suffix}" for function in deployed if pascal(function) == stem]
         if [properties.get("QueueName")] != wanted:
             yield Finding(
                 "queue-name",
@@ -650,15 +634,19 @@ def allows(stack, function, source):
 # Policies
 
 
+ALL_BUT = "all but "
+
+
 def statements_of(stack, role):
-    """Every statement of a role's policies: each with lists of actions and resources."""
+    """Every statement of a role's policies, with lists of actions and resources; NotResource reads "all but …"."""
     properties = stack.properties(role, "AWS::IAM::Role") or {}
     for policy in properties.get("Policies", []):
         for statement in policy["PolicyDocument"]["Statement"]:
+            but = [f"{ALL_BUT}{resource}" for resource in as_list(statement.get("NotResource", []))]
             yield {
                 **statement,
                 "Action": as_list(statement.get("Action")),
-                "Resource": as_list(statement.get("Resource")),
+                "Resource": but or as_list(statement.get("Resource")),
             }
 
 
@@ -694,12 +682,16 @@ def wildcards(stack, house):
                     yield Finding("wildcard", role, f"{sid} allows {action}", "name the actions")
             for resource in statement["Resource"]:
                 text = str(resource)
-                if ("*" in text or "?" in text) and not any(text.endswith(":" + end) for end in allowed):
+                if text.startswith(ALL_BUT):
+                    listed = text in allowed
+                else:
+                    listed = not ("*" in text or "?" in text) or any(text.endswith(":" + end) for end in allowed)
+                if not listed:
                     yield Finding(
                         "wildcard", role, f"{sid} is on {text}", "name the resource, or say under [[wildcard]] in ports.toml why not"
                     )
-            if "NotAction" in statement or "NotResource" in statement:
-                yield Finding("wildcard", role, f"{sid} says what is not meant", "Action and Resource")
+            if "NotAction" in statement:
+                yield Finding("wildcard", role, f"{sid} names actions that it leaves out", "Action")
     for name, p in stack.of_type("AWS::SQS::QueuePolicy"):
         for statement in p["PolicyDocument"]["Statement"]:
             if "*" in json.dumps(statement):
@@ -724,6 +716,9 @@ def fed_by(stack, logical):
     return "api", None
 
 
+DENY = "deny "
+
+
 def wanted_of(stack, house, name, logical):
     """What a function's role has to allow: (action, resource) pairs. None while it has no Ports."""
     fields = house.fields.get(name)
@@ -735,14 +730,12 @@ def wanted_of(stack, house, name, logical):
     pairs, unknown = set(), []
 
     def add(entry):
-        for permit in entry.get("allow", []):
+        denied = [permit | {"actions": [DENY + action for action in permit["actions"]]} for permit in entry.get("deny", [])]
+        for permit in entry.get("allow", []) + denied:
             if permit.get("platform", stack.parameters.get("Platform")) != stack.parameters.get("Platform"):
                 continue
             for on in permit["on"]:
-                if on == "every step's queue":
-                    queues = [q for q, _ in stack.of_type("AWS::SQS::Queue") if not is_dlq(q)]
-                    places = [f"${{{q}.Arn}}" for q in queues if fed_by(stack, q.removesuffix("Queue"))[0] == "queue"]
-                elif on == "its stream":
+                if on == "its stream":
                     places = [stream]
                 else:
                     places = [with_parameters(on.replace("<Function>", logical), stack)]
@@ -785,8 +778,8 @@ def least_privilege(stack, house):
             )
         allowed = set()
         for statement in statements_of(stack, role):
-            if statement.get("Effect") == "Allow":
-                allowed |= {(action, place) for action in statement["Action"] for place in statement["Resource"]}
+            effect = "" if statement.get("Effect") == "Allow" else DENY
+            allowed |= {(effect + action, place) for action in statement["Action"] for place in statement["Resource"]}
         for action, place in sorted(allowed - pairs, key=str):
             yield Finding(
                 "policy-more",
@@ -815,8 +808,8 @@ TABLE_VARIABLES = {
 }
 
 
-def environment(stack, _house):
-    """A function is told the name of what it may touch, and of nothing else."""
+def environment(stack, house):
+    """A function gets the names of what its role lets it touch, under variables that it reads, and no others."""
     for logical, p in stack.of_type("AWS::Lambda::Function"):
         told = (p.get("Environment") or {}).get("Variables", {})
         places = [
@@ -842,8 +835,12 @@ def environment(stack, _house):
                     "environment",
                     logical,
                     f"{variable} is {told.get(variable)!r}, its role says {wanted.get(variable)!r}",
-                    "tell a function exactly what its role lets it touch",
+                    "give a function the names of what its role lets it touch, and no others",
                 )
+        for variable in sorted(told.keys() - house.settings) if house.settings else []:
+            yield Finding(
+                "environment", logical, f"no function reads {variable}", "use the name that shared/cloud/src spells, or remove it"
+            )
         for variable in ("ENVIRONMENT", "FUNCTION_TIMEOUT_SECONDS", "JOURNAL_EPOCH", "RUST_LOG"):
             if variable not in told:
                 yield Finding("environment", logical, f"{variable} is missing", "leave it in Globals")

@@ -1,8 +1,9 @@
-"""Reads the SAM template as CloudFormation will see it: transformed, and resolved for given parameters.
+"""Reads the SAM templates as CloudFormation will see them: transformed, and resolved for given parameters.
 
-Kept apart from the rules (rules.py), so that a rule never has to know what an intrinsic function looks like. After
-`Stack.resolved`, a value is a plain value, or a string in which what only a deployment knows stands as `${Name}` or
-`${Name.Attribute}`.
+Kept apart from the rules (rules.py), so that no rule has to know what an intrinsic function looks like. In a `Stack`, a
+value is a plain value, or a string in which `${Name}` or `${Name.Attribute}` stands for what only a deployment knows.
+
+The root and its children are read as {logical id of the child in the root, or ROOT: template}.
 """
 
 import copy
@@ -20,18 +21,36 @@ from samtranslator.yaml_helper import yaml_parse
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 NO_VALUE = object()
+ROOT = "root"
+CHILD = "AWS::CloudFormation::Stack"
 
 
 class Unreadable(Exception):
-    """The template cannot be read at all: nothing can be said about it."""
+    """A template cannot be read, so that it cannot be checked."""
 
 
 class Unresolvable(Exception):
-    """A value that the template leaves open, such as a mapping without the row that a parameter asks for."""
+    """A value that the template does not give, such as a mapping without the row for a parameter's value."""
+
+
+def read_all(path):
+    """The root template at `path` and its children, as data."""
+    files = {ROOT: read(path)}
+    for name, child in children(files[ROOT]).items():
+        url = child.get("Properties", {}).get("TemplateURL")
+        if not isinstance(url, str):
+            raise Unreadable(f"{path}: {name} has no TemplateURL")
+        files[name] = read(path.parent / url)
+    return files
+
+
+def children(root):
+    """The root's child stacks: logical id -> resource."""
+    return {name: resource for name, resource in root["Resources"].items() if resource.get("Type") == CHILD}
 
 
 def read(path):
-    """The SAM template as data, its short-form functions (`!Ref`) in their long form."""
+    """One SAM template as data, its short-form functions (`!Ref`) in their long form."""
     try:
         template = yaml_parse(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -43,14 +62,20 @@ def read(path):
     return template
 
 
-def transformed(sam):
-    """The plain CloudFormation template that SAM makes of `sam`; code is not looked at."""
+def transformed_all(files, parameters=None, code=None):
+    """The plain CloudFormation templates that SAM makes of `files`, for the root's `parameters` (their defaults)."""
+    values = defaults(files[ROOT]) | (parameters or {})
+    return {name: transformed(sam, defaults(sam) | values, code) for name, sam in files.items()}
+
+
+def transformed(sam, parameters, code=None):
+    """The plain template that SAM makes of `sam`. `code` gives the S3 place of a function's package by its logical id."""
     sam = copy.deepcopy(sam)
-    for resource in sam["Resources"].values():
+    for name, resource in sam["Resources"].items():
         if resource.get("Type") == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+            resource["Properties"]["CodeUri"] = code(name) if code else "s3://bucket/key"
     try:
-        return transform(sam, defaults(sam), _NoManagedPolicies())
+        return transform(sam, parameters, _NoManagedPolicies())
     except InvalidDocumentException as error:
         causes = "; ".join(str(cause.message) for cause in error.causes)
         raise Unreadable(f"SAM refuses the template: {causes}") from error
@@ -64,8 +89,8 @@ class _NoManagedPolicies:
 
 
 def defaults(template):
-    """Every parameter with its default."""
-    return {name: str(about.get("Default", "")) for name, about in template.get("Parameters", {}).items()}
+    """Every parameter with its default; one without has the value `${Name}`, which only a deployment knows."""
+    return {name: str(about.get("Default", f"${{{name}}}")) for name, about in template.get("Parameters", {}).items()}
 
 
 def variants(template):
@@ -79,7 +104,37 @@ def variants(template):
 
 
 class Stack:
-    """A transformed template under one set of parameters."""
+    """All transformed templates under one set of the root's parameters, as if they were one.
+
+    A child's parameter is replaced by what the root passes, so that `${JournalTable.Arn}` is the root's table in all files.
+    """
+
+    def __init__(self, files, parameters):
+        root = _Resolved(files[ROOT], parameters)
+        self.template = files[ROOT]
+        self.parameters = parameters
+        self.resources = dict(root.resources)
+        outputs = {}
+        for name in children(files[ROOT]):
+            child = _Resolved(files[name], self.properties(name).get("Parameters", {}))
+            self.resources |= child.resources
+            outputs |= {f"${{{name}.Outputs.{key}}}": value for key, value in child.outputs.items()}
+        self.resources = _replaced(self.resources, outputs)
+
+    def of_type(self, kind):
+        """The resources of a type, as (name, properties)."""
+        return [(name, r["Properties"]) for name, r in self.resources.items() if r["Type"] == kind]
+
+    def properties(self, name, kind=None):
+        """The properties of a resource; None if there is none of that name (and type)."""
+        resource = self.resources.get(name)
+        if resource is None or (kind and resource["Type"] != kind):
+            return None
+        return resource["Properties"]
+
+
+class _Resolved:
+    """One template under one set of its parameters."""
 
     def __init__(self, template, parameters):
         self.template = template
@@ -98,17 +153,7 @@ class Stack:
             except Unresolvable as error:
                 raise Unresolvable(f"{name}: {error}") from error
             self.resources[name].setdefault("Properties", {})
-
-    def of_type(self, kind):
-        """The resources of a type, as (name, properties)."""
-        return [(name, r["Properties"]) for name, r in self.resources.items() if r["Type"] == kind]
-
-    def properties(self, name, kind=None):
-        """The properties of a resource; None if there is none of that name (and type)."""
-        resource = self.resources.get(name)
-        if resource is None or (kind and resource["Type"] != kind):
-            return None
-        return resource["Properties"]
+        self.outputs = {key: self._value(about["Value"]) for key, about in template.get("Outputs", {}).items()}
 
     def _condition(self, name):
         if name not in self.conditions:
@@ -165,5 +210,14 @@ class Stack:
         if name == "Join":
             separator, parts = self._value(argument)
             return separator.join(map(str, parts))
-        # Select, Split and what else only a deployment can answer.
+        # Select, Split and others that only a deployment can resolve.
         return {f"Fn::{name}": self._value(argument)}
+
+
+def _replaced(node, texts):
+    """`node` with every string that is in `texts` replaced."""
+    if isinstance(node, dict):
+        return {key: _replaced(value, texts) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_replaced(value, texts) for value in node]
+    return texts.get(node, node) if isinstance(node, str) else node

@@ -1,9 +1,10 @@
-"""Breaks the good template in memory, one way at a time: each break is caught by name.
+"""Breaks the good templates in memory, one way at a time; each check has to name its break.
 
-Without these, a check that silently stopped looking would pass for years.
+Without these tests, a check that no longer finds anything would pass unnoticed.
 """
 
 import copy
+import json
 import tempfile
 import unittest
 from pathlib import Path
@@ -12,20 +13,46 @@ import check_template
 import rules
 import template as reading
 
-SAM = reading.read(check_template.ROOT / "infra" / "template.yaml")
+SAM = reading.read_all(check_template.ROOT / "infra" / "template.yaml")
+FUNCTIONS = check_template.ROOT / "functions"
 HOUSE = check_template.read_house(
-    check_template.ROOT / "functions",
+    FUNCTIONS,
     check_template.ROOT / "shared" / "domain" / "src",
     check_template.HERE / "ports.toml",
+    check_template.ROOT / "shared" / "cloud" / "src",
 )
 
 
+class Resources:
+    """The resources of all files by logical id; a new one goes to the order's stack."""
+
+    def __init__(self, sam):
+        self.sam = sam
+
+    def home(self, name):
+        return next((t["Resources"] for t in self.sam.values() if name in t["Resources"]), self.sam["OrderStack"]["Resources"])
+
+    def __getitem__(self, name):
+        return self.home(name)[name]
+
+    def __setitem__(self, name, resource):
+        self.home(name)[name] = resource
+
+    def __delitem__(self, name):
+        del self.home(name)[name]
+
+
 def findings(change=None, house=HOUSE, lint=False, strict=False):
-    """What is found in the template after `change`, which gets the resources (and the whole template)."""
-    sam = copy.deepcopy(SAM)
+    """What is found in the templates after `change`, which gets the resources and the files."""
+    # By way of text, so that the children do not have one dict of parameters in common.
+    sam = json.loads(json.dumps(SAM, default=str))
     if change:
-        change(sam["Resources"], sam)
-    return check_template.check(reading.transformed(sam), house, strict=strict, lint=lint)
+        change(Resources(sam), sam)
+    return check_template.check(check_template.files_of(sam, FUNCTIONS), house, strict=strict, lint=lint)
+
+
+def children(sam):
+    return [template for name, template in sam.items() if name != reading.ROOT]
 
 
 class Template(unittest.TestCase):
@@ -36,20 +63,22 @@ class Template(unittest.TestCase):
         for finding in found:
             self.assertTrue(finding.problem and finding.remedy, finding)
 
-    def test_the_template_as_it_stands_is_well(self):
+    def test_the_unchanged_templates_have_no_findings(self):
         self.assertEqual(findings(lint=True), [])
 
     # Queues
 
     def test_a_visibility_below_six_timeouts_is_caught(self):
         def change(resources, sam):
-            sam["Mappings"]["QueueVisibility"]["10"]["Seconds"] = 59
+            for child in children(sam):
+                child["Mappings"]["QueueVisibility"]["10"]["Seconds"] = 59
 
         self.caught("queue-visibility", "OrderPriceQueue", change)
 
     def test_a_visibility_that_is_too_short_for_another_timeout_only_is_caught(self):
         def change(resources, sam):
-            sam["Mappings"]["QueueVisibility"]["29"]["Seconds"] = 170
+            for child in children(sam):
+                child["Mappings"]["QueueVisibility"]["29"]["Seconds"] = 170
 
         self.caught("queue-visibility", "OrderPriceQueue", change)
 
@@ -61,9 +90,10 @@ class Template(unittest.TestCase):
 
     def test_a_timeout_without_its_row_is_caught(self):
         def change(resources, sam):
-            sam["Parameters"]["FunctionTimeoutSeconds"]["AllowedValues"].append("25")
+            sam[reading.ROOT]["Parameters"]["FunctionTimeoutSeconds"]["AllowedValues"].append("25")
 
-        self.caught("unresolvable", next(n for n in SAM["Resources"] if n.endswith("Queue")), change)
+        first = next(n for template in SAM.values() for n in template["Resources"] if n.endswith("Queue"))
+        self.caught("unresolvable", first, change)
 
     def test_a_queue_without_its_dead_letter_queue_is_caught(self):
         def change(resources, sam):
@@ -86,7 +116,8 @@ class Template(unittest.TestCase):
 
     def test_a_queue_that_parks_before_its_step_does_is_caught(self):
         def change(resources, sam):
-            sam["Globals"]["Function"]["Environment"]["Variables"]["MAX_ATTEMPTS"] = "6"
+            for child in children(sam):
+                child["Globals"]["Function"]["Environment"]["Variables"]["MAX_ATTEMPTS"] = "6"
 
         self.caught("queue-attempts", "OrderPriceQueue", change)
 
@@ -285,22 +316,183 @@ class Template(unittest.TestCase):
 
     def test_another_default_processor_is_caught(self):
         def change(resources, sam):
-            sam["Parameters"]["Architecture"]["Default"] = "x86_64"
+            sam[reading.ROOT]["Parameters"]["Architecture"]["Default"] = "x86_64"
 
         self.caught("arm64", "Architecture", change)
 
     def test_a_parameter_without_a_description_is_caught(self):
         def change(resources, sam):
-            del sam["Parameters"]["JournalEpoch"]["Description"]
+            del sam[reading.ROOT]["Parameters"]["JournalEpoch"]["Description"]
 
         self.caught("description", "JournalEpoch", change)
 
-    def test_more_than_four_hundred_resources_are_caught(self):
+    def test_a_childs_parameter_without_a_description_is_caught(self):
+        def change(resources, sam):
+            for child in children(sam):
+                del child["Parameters"]["DueTableArn"]["Description"]
+
+        self.caught("description", "DueTableArn", change)
+
+    # Between the files
+
+    def test_more_than_three_hundred_resources_in_one_stack_are_caught(self):
         def change(resources, sam):
             for n in range(200):
                 resources[f"Extra{n}"] = {"Type": "AWS::SNS::Topic"}
 
-        self.caught("resource-count", "template", change)
+        self.caught("resource-count", "OrderStack", change)
+
+    def test_a_table_in_a_child_is_caught(self):
+        def change(resources, sam):
+            sam["OrderStack"]["Resources"]["QuotesTable"] = sam[reading.ROOT]["Resources"].pop("DueTable")
+
+        self.caught("root-only", "QuotesTable", change)
+
+    def test_a_key_in_a_child_is_caught(self):
+        def change(resources, sam):
+            sam["CrmStack"]["Resources"]["CrmKey"] = copy.deepcopy(sam[reading.ROOT]["Resources"]["PartiesKey"])
+
+        self.caught("root-only", "CrmKey", change)
+
+    def test_a_queue_in_the_root_is_caught(self):
+        def change(resources, sam):
+            sam[reading.ROOT]["Resources"]["OrderPriceQueue"] = sam["OrderStack"]["Resources"].pop("OrderPriceQueue")
+
+        self.caught("root-only", "OrderPriceQueue", change)
+
+    def test_an_output_of_a_sibling_is_caught(self):
+        def change(resources, sam):
+            sam["OrderStack"]["Outputs"] = {"PriceQueue": {"Description": "x", "Value": {"Ref": "OrderPriceQueue"}}}
+            value = {"Fn::GetAtt": ["OrderStack", "Outputs.PriceQueue"]}
+            resources["CrmStack"]["Properties"]["Parameters"]["Bus"] = value
+
+        self.caught("sibling-output", "CrmStack", change)
+
+    def test_an_output_of_a_sibling_inside_a_text_is_caught(self):
+        def change(resources, sam):
+            value = {"Fn::Sub": "x-${PlatformStack.Outputs.QueueUrlPrefix}"}
+            resources["CrmStack"]["Properties"]["Parameters"]["Bus"] = value
+
+        self.caught("sibling-output", "CrmStack", change)
+
+    def test_an_import_is_caught(self):
+        def change(resources, sam):
+            resources["CrmUpdate"]["Properties"]["Environment"]["Variables"]["X"] = {"Fn::ImportValue": "other"}
+
+        self.caught("sibling-output", "CrmStack", change)
+
+    def test_an_export_is_caught(self):
+        def change(resources, sam):
+            sam["PlatformStack"]["Outputs"]["QueueUrlPrefix"]["Export"] = {"Name": "prefix"}
+
+        self.caught("sibling-output", "PlatformStack", change)
+
+    def test_other_globals_in_one_file_are_caught(self):
+        def change(resources, sam):
+            sam["CrmStack"]["Globals"]["Function"]["MemorySize"] = 256
+
+        self.caught("equal-heads", "CrmStack", change)
+
+    def test_another_mapping_in_one_file_is_caught(self):
+        def change(resources, sam):
+            sam["CrmStack"]["Mappings"]["StepConcurrency"]["10"]["Instances"] = 9
+
+        self.caught("equal-heads", "CrmStack", change)
+
+    def test_another_condition_in_one_file_is_caught(self):
+        def change(resources, sam):
+            sam["CrmStack"]["Conditions"]["OnAws"] = {"Fn::Equals": [{"Ref": "Platform"}, "local"]}
+
+        self.caught("equal-heads", "CrmStack", change)
+
+    def test_a_condition_that_differs_from_the_roots_is_caught(self):
+        def change(resources, sam):
+            for child in children(sam):
+                child["Conditions"]["OnAws"] = {"Fn::Equals": [{"Ref": "Platform"}, "local"]}
+
+        self.caught("equal-heads", "CrmStack", change)
+
+    def test_another_parameter_in_one_file_is_caught(self):
+        def change(resources, sam):
+            sam["CrmStack"]["Parameters"]["LogRetentionDays"]["Type"] = "String"
+
+        self.caught("equal-heads", "CrmStack", change)
+
+    def test_a_missing_authorizer_is_caught_where_it_could_be_taken(self):
+        def change(resources, sam):
+            del sam["CrmStack"]["Parameters"]["ApiAuthorizer"]
+            del resources["CrmStack"]["Properties"]["Parameters"]["ApiAuthorizer"]
+
+        self.caught("equal-heads", "CrmStack", change)
+
+    def test_a_head_that_no_file_uses_is_caught(self):
+        def change(resources, sam):
+            for child in children(sam):
+                child["Conditions"]["OnMars"] = {"Fn::Equals": [{"Ref": "Platform"}, "mars"]}
+
+        self.caught("head-in-use", "CrmStack", change)
+
+    def test_a_parameter_that_no_file_uses_is_caught(self):
+        def change(resources, sam):
+            for child in children(sam):
+                child["Parameters"]["Spare"] = {"Type": "String", "Description": "x"}
+
+        self.caught("head-in-use", "CrmStack", change)
+
+    def test_a_parameter_that_is_not_passed_is_caught(self):
+        def change(resources, sam):
+            del resources["CrmStack"]["Properties"]["Parameters"]["Bus"]
+
+        self.caught("child-parameter", "CrmStack", change)
+
+    def test_a_parameter_that_is_not_declared_is_caught(self):
+        def change(resources, sam):
+            resources["CrmStack"]["Properties"]["Parameters"]["Spare"] = {"Ref": "Bus"}
+
+        self.caught("child-parameter", "CrmStack", change)
+
+    def test_a_parameter_with_another_meaning_is_caught(self):
+        def change(resources, sam):
+            resources["CrmStack"]["Properties"]["Parameters"]["DueTable"] = {"Ref": "JournalTable"}
+
+        self.caught("child-parameter", "CrmStack", change)
+
+    def test_one_logical_id_in_two_files_is_caught(self):
+        def change(resources, sam):
+            sam["CrmStack"]["Resources"]["OrderPriceDlq"] = copy.deepcopy(resources["OrderPriceDlq"])
+
+        self.caught("logical-id", "OrderPriceDlq", change)
+
+    def test_a_workflow_without_its_stack_is_caught(self):
+        def change(resources, sam):
+            resources["CrmStack"]["Properties"]["TemplateURL"] = "stacks/other.yaml"
+
+        self.caught("workflow-stack", "CrmStack", change)
+
+    def test_a_function_in_another_workflows_stack_is_caught(self):
+        def change(resources, sam):
+            sam["CrmStack"]["Resources"]["OrderPrice"] = sam["OrderStack"]["Resources"].pop("OrderPrice")
+
+        self.caught("workflow-stack", "OrderPrice", change)
+
+    def test_a_stage_that_does_not_wait_for_the_routes_is_caught(self):
+        def change(resources, sam):
+            resources["ApiStage"]["DependsOn"] = ["IntakeStack"]
+
+        self.caught("stage-order", "ApiStage", change)
+
+    def test_a_name_that_is_too_long_with_the_longest_prefix_is_caught(self):
+        def change(resources, sam):
+            sam[reading.ROOT]["Parameters"]["NamePrefix"]["MaxLength"] = 41
+
+        self.caught("name-prefix", "WarehouseReportRecord", change)
+
+    def test_a_name_from_the_nested_stacks_name_is_caught(self):
+        def change(resources, sam):
+            resources["OrderPriceRule"]["Properties"]["Name"] = {"Fn::Sub": "${AWS::StackName}-order-price"}
+
+        self.caught("name-prefix", "OrderStack", change)
+        self.caught("name-prefix", "OrderPriceRule", change)
 
     # The API
 
@@ -337,6 +529,30 @@ class Template(unittest.TestCase):
         where = {"Fn::Sub": "${JournalTable.Arn}/*"}
         self.caught("wildcard", "OrderPriceRole", allow("OrderPriceRole", ["dynamodb:Query"], where))
 
+    def test_a_statement_that_names_only_what_it_leaves_out_is_caught(self):
+        def change(resources, sam):
+            statements = resources["OrderPriceRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+            where = {"Fn::GetAtt": ["OrderPriceDlq", "Arn"]}
+            statements.append({"Sid": "Extra", "Effect": "Allow", "Action": ["sqs:SendMessage"], "NotResource": where})
+
+        self.caught("wildcard", "OrderPriceRole", change)
+
+    def test_due_work_that_could_be_sent_to_any_queue_of_the_account_is_caught(self):
+        def change(resources, sam):
+            document = resources["DueFireRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+            document["Statement"] = [s for s in document["Statement"] if s["Effect"] == "Allow"]
+
+        self.caught("policy-less", "DueFireRole", change)
+
+    def test_due_work_that_could_be_sent_to_a_dead_letter_queue_is_caught(self):
+        def change(resources, sam):
+            statements = resources["DueFireRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+            allowed = next(s for s in statements if s["Sid"] == "StepQueues")
+            where = allowed.pop("NotResource")["Fn::Sub"].removesuffix("-dlq")
+            allowed["Resource"] = {"Fn::Sub": where}
+
+        self.caught("wildcard", "DueFireRole", change)
+
     def test_a_wildcard_action_is_caught(self):
         where = {"Fn::GetAtt": ["JournalTable", "Arn"]}
         self.caught("wildcard", "OrderPriceRole", allow("OrderPriceRole", ["dynamodb:*"], where))
@@ -364,12 +580,18 @@ class Template(unittest.TestCase):
 
         self.caught("environment", "FulfillmentRollup", change)
 
+    def test_a_variable_that_no_function_reads_is_caught(self):
+        def change(resources, sam):
+            resources["FulfillmentRollup"]["Properties"]["Environment"]["Variables"]["GATES"] = "x"
+
+        self.caught("environment", "FulfillmentRollup", change)
+
     # Functions and their Ports
 
     def test_a_function_without_a_folder_is_caught(self):
         def change(resources, sam):
             stranger = copy.deepcopy(resources["FulfillmentRollup"])
-            stranger["Properties"]["FunctionName"] = {"Fn::Sub": "${AWS::StackName}-order-lose"}
+            stranger["Properties"]["FunctionName"] = {"Fn::Sub": "${NamePrefix}-order-lose"}
             del stranger["Properties"]["Events"]
             resources["OrderLose"] = stranger
 
@@ -381,7 +603,7 @@ class Template(unittest.TestCase):
 
     def test_a_function_under_anothers_name_is_caught(self):
         def change(resources, sam):
-            resources["OrderPrice"]["Properties"]["FunctionName"] = {"Fn::Sub": "${AWS::StackName}-fulfillment-rollup"}
+            resources["OrderPrice"]["Properties"]["FunctionName"] = {"Fn::Sub": "${NamePrefix}-fulfillment-rollup"}
 
         self.caught("function-missing", "OrderPrice", change)
 
@@ -393,7 +615,7 @@ class Template(unittest.TestCase):
 
     def test_a_queue_under_another_name_is_caught(self):
         def change(resources, sam):
-            resources["OrderPriceQueue"]["Properties"]["QueueName"] = {"Fn::Sub": "${AWS::StackName}-pricing"}
+            resources["OrderPriceQueue"]["Properties"]["QueueName"] = {"Fn::Sub": "${NamePrefix}-pricing"}
 
         self.caught("queue-name", "OrderPriceQueue", change)
 

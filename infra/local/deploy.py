@@ -1,19 +1,25 @@
-"""Deploys infra/template.yaml and the built binaries to the local stack, through CloudFormation.
+"""Deploys infra/template.yaml, its child stacks and the built binaries to the local stack, through CloudFormation.
 
     deploy.py --binaries target/debug [--partners http://127.0.0.1:4580]
 
-What is deployed is the template as it stands; only each function's CodeUri is replaced by its package, the binary as
-`bootstrap` in a zip. A second run compares digests: an unchanged template is left alone and only functions whose
-binary changed are updated. Afterwards comes what a deploying team keeps outside the template: the partners' secrets, as
-the running simulators tell them, the API's tokens (random, made once for this clone, in .local/secrets.json), and the
-partners' documents. The simulators are told where the API is. The answer, on stdout and in .local/stack/live.json, is
-everything that a client of the stack has to know:
+It deploys the templates unchanged but for two places: each function's CodeUri becomes its package (the binary as
+`bootstrap` in a zip), and each child's TemplateURL becomes the uploaded file. It applies the SAM transform itself, because
+the emulator does not transform a child.
+
+A second run compares digests. With the same templates, it updates only the functions whose binary changed. With changed
+templates, it deletes the stack and creates it anew, because the emulator cannot update a child; what the stack held is
+then gone.
+
+Afterwards it does what a deploying team does outside the template: it writes the partners' secrets (from the running
+simulators), the API's tokens (random, made once for this clone, in .local/secrets.json) and the partners' documents, and
+gives the simulators the address of the API. The answer, on stdout and in .local/stack/live.json, is what a client of the
+stack needs:
 
     endpoint, region, stack      the emulator, and the stack's name
     gateway                      base URL of the HTTP API, e.g. <gateway>/v1/orders
     partners                     base URL of the simulators, e.g. <partners>/control
-    outputs, parameters          the template's
-    resources                    physical ids by the template's logical ids
+    outputs, parameters          the root's
+    resources                    physical ids by logical id, of the root and all children
     functions                    deployed names by binary, e.g. order-price
     secrets.partners.<id>        {"token": …, "signing": [whsec_…]}
     secrets.api                  [{"client": "portal", "token": …, "scopes": […]}, {"client": "reader", …}]
@@ -26,8 +32,8 @@ import hashlib
 import io
 import json
 import platform
-import re
 import secrets
+import sys
 import time
 import urllib.parse
 import urllib.request
@@ -35,11 +41,13 @@ import zipfile
 from pathlib import Path
 
 import boto3
-import yaml
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common import LOCAL, REGION, ROOT, STACK, STATE, Problem, digest_of, endpoint, read_json, run, say, write_json
+
+sys.path.insert(0, str(ROOT / "infra" / "checks"))
+import template as reading  # noqa: E402
 
 BUCKET = f"{STACK}-packages"
 TEMPLATE_TAG = "crossdock-template"
@@ -68,7 +76,7 @@ def main():
 
 
 class Aws:
-    """Clients for the emulator, made on first use, each call bounded in time."""
+    """Clients for the emulator, made on first use, with time limits."""
 
     def __init__(self, port):
         self.url = endpoint(port)
@@ -88,33 +96,31 @@ class Aws:
 
 
 def deploy(asked, aws):
-    template = read_template(asked.template)
+    try:
+        sam = reading.read_all(asked.template)
+    except reading.Unreadable as error:
+        raise Problem(str(error)) from None
     documents = read_documents(asked.documents, asked.partners)
-    functions = functions_of(template)
+    functions = functions_of(sam)
     packages = package(functions, asked.binaries)
-    # The functions run on this very machine.
+    # The functions run on this machine.
     machine = {"Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"}
-    parameters = parameters_for(template, machine | read_json(asked.parameters, {}))
-    fingerprint = fingerprint_of(template, parameters)
+    parameters = parameters_for(sam[reading.ROOT], machine | read_json(asked.parameters, {}))
+    fingerprint = fingerprint_of(sam, parameters)
 
     stack = describe(aws)
-    if stack and stack["StackStatus"].endswith(("ROLLBACK_COMPLETE", "FAILED")) and "UPDATE" not in stack["StackStatus"]:
-        say(f"removing the stack that failed before ({stack['StackStatus']})")
+    if stack and not usable(stack, fingerprint):
         aws.cloudformation.delete_stack(StackName=STACK)
         wait_for(aws, "DELETE")
         stack = None
     if not stack:
         upload(aws, packages)
-        apply(aws, "CREATE", template, functions, packages, parameters, fingerprint)
+        create(aws, sam, functions, packages, parameters, fingerprint)
     else:
         resources = resources_of(aws)
-        changed = changed_functions(aws, packages, resources)
-        tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
-        if tags.get(TEMPLATE_TAG) != fingerprint:
-            upload(aws, packages)
-            apply(aws, "UPDATE", template, functions, packages, parameters, fingerprint)
-        elif changed:
-            update_code(aws, changed, packages, resources)
+        changed = changed_functions(aws, functions, packages, resources)
+        if changed:
+            update_code(aws, changed, functions, packages, resources)
         else:
             say("nothing changed")
 
@@ -125,7 +131,7 @@ def deploy(asked, aws):
     put_secrets(aws, parameters, known)
     put_documents(aws, resources, documents)
     gateway = gateway_of(aws, resources)
-    tell_simulators(asked.partners, gateway)
+    set_gateway_of_simulators(asked.partners, gateway)
     live = {
         "stack": STACK,
         "region": REGION,
@@ -142,60 +148,34 @@ def deploy(asked, aws):
     return live
 
 
-# The template
+def usable(stack, fingerprint):
+    """Whether the stack was created completely, from these templates; says why not."""
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        say(f"removing the stack, which is in {stack['StackStatus']}")
+        return False
+    tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
+    if tags.get(TEMPLATE_TAG) != fingerprint:
+        say("the templates changed: removing the stack with what it holds (the emulator cannot update a child stack)")
+        return False
+    return True
 
 
-class Tags(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms, read as their long ones."""
+# The templates
 
 
-def short_form(loader, suffix, node):
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    if suffix in ("Ref", "Condition"):
-        return {suffix: value}
-    if suffix == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {f"Fn::{suffix}": value}
+def functions_of(sam):
+    """The functions of all files by logical id, each with the name of its binary."""
+    return {
+        name: resource["Metadata"]["BuildProperties"]["Binary"]
+        for template in sam.values()
+        for name, resource in template["Resources"].items()
+        if resource.get("Type") == "AWS::Serverless::Function"
+    }
 
 
-Tags.add_multi_constructor("!", short_form)
-# `2010-09-09` is a version and `yes` a string somebody wrote; only CloudFormation decides what is a date.
-Tags.yaml_implicit_resolvers = {
-    letter: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def read_template(path):
-    try:
-        return yaml.load(path.read_text(), Tags)
-    except FileNotFoundError:
-        raise Problem(f"no template at {path}") from None
-    except yaml.YAMLError as error:
-        raise Problem(f"{path} is not YAML: {error}") from None
-
-
-def functions_of(template):
-    """The functions by logical id, each with the name of its binary."""
-    found = {}
-    for name, resource in template["Resources"].items():
-        if resource.get("Type") == "AWS::Serverless::Function":
-            built = resource.get("Metadata", {}).get("BuildProperties", {}).get("Binary")
-            uri = resource.get("Properties", {}).get("CodeUri")
-            folder = uri.rstrip("/").rpartition("/")[2] if isinstance(uri, str) else ""
-            kebab = re.sub(r"(?<!^)(?=[A-Z])", "-", name.removesuffix("Function")).lower()
-            found[name] = built or (folder if "-" in folder else kebab)
-    return found
-
-
-def parameters_for(template, wanted):
-    """Values for the parameters that the template declares; one without a value or default is a mistake here."""
-    declared = template.get("Parameters", {})
+def parameters_for(root, wanted):
+    """Values for the parameters that the root declares. Each needs one from us or a default."""
+    declared = root.get("Parameters", {})
     missing = [name for name, what in declared.items() if name not in wanted and "Default" not in what]
     if missing:
         raise Problem(
@@ -205,15 +185,15 @@ def parameters_for(template, wanted):
     return {name: str(wanted[name]) for name in declared if name in wanted}
 
 
-def fingerprint_of(template, parameters):
-    return hashlib.sha256(json.dumps([template, parameters], sort_keys=True, default=str).encode()).hexdigest()
+def fingerprint_of(sam, parameters):
+    return hashlib.sha256(json.dumps([sam, parameters], sort_keys=True, default=str).encode()).hexdigest()
 
 
 # Packages
 
 
 def package(functions, binaries):
-    """Zips by binary name: each the binary as `bootstrap`, the same bytes for the same binary."""
+    """Zips by the binary's name, each with the binary as `bootstrap`. Equal binaries give equal bytes."""
     absent = sorted(binary for binary in set(functions.values()) if not (binaries / binary).exists())
     if absent:
         raise Problem(
@@ -231,7 +211,7 @@ def one_package(binary):
         entry.external_attr = 0o755 << 16
         entry.compress_type = zipfile.ZIP_DEFLATED
         buffer = io.BytesIO()
-        # Level 1: the package travels over loopback once, so time counts and size does not.
+        # Level 1: the package goes over loopback once, so that time matters and size does not.
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.writestr(entry, binary.read_bytes(), compresslevel=1)
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -253,51 +233,47 @@ def upload(aws, packages):
         aws.s3.put_object(Bucket=BUCKET, Key=path.name, Body=path.read_bytes())
 
 
-def changed_functions(aws, packages, resources):
-    """Binaries whose deployed package is another than the built one, by what the stack itself says."""
-    by_kind = {physical for kind, physical in resources.values() if kind == "AWS::Lambda::Function"}
+def changed_functions(aws, functions, packages, resources):
+    """Logical ids of the functions whose deployed package differs from the built one."""
     deployed = {}
     for page in aws.__getattr__("lambda").get_paginator("list_functions").paginate():
-        for function in page["Functions"]:
-            if function["FunctionName"] in by_kind:
-                deployed[function["FunctionName"].removeprefix(f"{STACK}-")] = function["CodeSha256"]
-    digests = {name: base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode() for name, path in packages.items()}
-    return sorted(name for name, digest in digests.items() if deployed.get(name) != digest)
+        deployed |= {function["FunctionName"]: function["CodeSha256"] for function in page["Functions"]}
+
+    def digest(path):
+        return base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()
+
+    return [name for name, binary in functions.items() if deployed.get(resources[name][1]) != digest(packages[binary])]
 
 
-def update_code(aws, changed, packages, resources):
-    say(f"updating {', '.join(changed)}")
-    upload(aws, {name: packages[name] for name in changed})
+def update_code(aws, changed, functions, packages, resources):
+    say(f"updating {', '.join(functions[name] for name in changed)}")
+    upload(aws, {name: packages[functions[name]] for name in changed})
     client = aws.__getattr__("lambda")
     for name in changed:
-        client.update_function_code(FunctionName=f"{STACK}-{name}", S3Bucket=BUCKET, S3Key=packages[name].name)
+        key = packages[functions[name]].name
+        client.update_function_code(FunctionName=resources[name][1], S3Bucket=BUCKET, S3Key=key)
 
 
 # CloudFormation
 
 
-def apply(aws, verb, template, functions, packages, parameters, fingerprint):
-    for name, binary in functions.items():
-        resource = template["Resources"][name]
-        resource.pop("Metadata", None)
-        resource["Properties"]["CodeUri"] = {"Bucket": BUCKET, "Key": packages[binary].name}
-    template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
-    aws.s3.put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template, default=str).encode())
-    say(f"{'creating' if verb == 'CREATE' else 'updating'} the stack: {len(functions)} functions")
-    call = aws.cloudformation.create_stack if verb == "CREATE" else aws.cloudformation.update_stack
-    try:
-        call(
-            StackName=STACK,
-            TemplateURL=f"{aws.url}/{BUCKET}/template.json",
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-            Tags=[{"Key": TEMPLATE_TAG, "Value": fingerprint}],
-        )
-    except ClientError as error:
-        if "No updates are to be performed" in str(error):
-            return
-        raise
-    wait_for(aws, verb)
+def create(aws, sam, functions, packages, parameters, fingerprint):
+    plain = reading.transformed_all(
+        sam, parameters, lambda name: {"Bucket": BUCKET, "Key": packages[functions[name]].name}
+    )
+    for name, child in reading.children(plain[reading.ROOT]).items():
+        child["Properties"]["TemplateURL"] = f"{aws.url}/{BUCKET}/{name}.json"
+    for name, template in plain.items():
+        aws.s3.put_object(Bucket=BUCKET, Key=f"{name}.json", Body=json.dumps(template).encode())
+    say(f"creating the stack and its {len(plain) - 1} children: {len(functions)} functions")
+    aws.cloudformation.create_stack(
+        StackName=STACK,
+        TemplateURL=f"{aws.url}/{BUCKET}/{reading.ROOT}.json",
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Tags=[{"Key": TEMPLATE_TAG, "Value": fingerprint}],
+    )
+    wait_for(aws, "CREATE")
 
 
 def describe(aws):
@@ -318,7 +294,7 @@ def wait_for(aws, verb):
             return
         if not status.endswith("_IN_PROGRESS"):
             raise Problem(
-                f"the stack ended in {status}:\n{failures(aws)}", "mend infra/template.yaml, then cargo xtask deploy"
+                f"the stack ended in {status}:\n{failures(aws)}", "correct the templates, then cargo xtask deploy"
             )
         time.sleep(0.1)
     raise Problem(
@@ -327,21 +303,27 @@ def wait_for(aws, verb):
 
 
 def failures(aws):
-    events = aws.cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
-    lines = [
-        f"  {event['LogicalResourceId']} ({event.get('ResourceType', '')}): {event['ResourceStatusReason']}"
-        for event in events
-        if event["ResourceStatus"].endswith("FAILED") and event.get("ResourceStatusReason")
-    ]
-    return "\n".join(dict.fromkeys(reversed(lines))) or "  no event says why"
+    """What failed, in the root and in its children."""
+    lines = []
+    for stack in [STACK, *(physical for kind, physical in resources_of(aws).values() if kind == reading.CHILD)]:
+        events = aws.cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        lines += [
+            f"  {event['LogicalResourceId']} ({event.get('ResourceType', '')}): {event['ResourceStatusReason']}"
+            for event in reversed(events)
+            if event["ResourceStatus"].endswith("FAILED") and event.get("ResourceStatusReason")
+        ]
+    return "\n".join(dict.fromkeys(lines)) or "  no event gives a reason"
 
 
-def resources_of(aws):
-    """(type, physical id) by logical id."""
+def resources_of(aws, stack=STACK):
+    """(type, physical id) by logical id, of the stack and its children."""
     found = {}
-    for page in aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK):
+    for page in aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
         for item in page["StackResourceSummaries"]:
             found[item["LogicalResourceId"]] = (item["ResourceType"], item.get("PhysicalResourceId", ""))
+    for kind, physical in list(found.values()):
+        if kind == reading.CHILD and physical:
+            found |= resources_of(aws, physical)
     return found
 
 
@@ -351,11 +333,11 @@ def gateway_of(aws, resources):
     return f"{aws.url}/_aws/execute-api/{apis[0]}" if apis else None
 
 
-# What a deploying team keeps outside the template
+# What a deploying team does outside the templates
 
 
 def read_documents(folder, partners):
-    """The partners' documents by id. Those that point at this machine are pointed at the simulators' address."""
+    """The partners' documents by id. A document with an address on this machine gets the simulators' address."""
     documents = {}
     for path, document in checked_documents(folder):
         url = urllib.parse.urlsplit(document.get("base_url", ""))
@@ -381,13 +363,13 @@ def checked_documents(folder):
 
 
 def partners_secrets(partners):
-    """What each simulated partner signs with and expects to be called with."""
+    """Each simulated partner's signing secrets, and the token that it expects."""
     described = call(f"{partners}/control/partners")
     listed = described.get("partners", []) if isinstance(described, dict) else described
     return {partner["id"]: {"token": partner["token"], "signing": partner["signing"]} for partner in listed}
 
 
-def tell_simulators(partners, gateway):
+def set_gateway_of_simulators(partners, gateway):
     if gateway:
         call(f"{partners}/control/gateway", {"url": gateway})
 
@@ -405,7 +387,7 @@ def call(url, body=None):
 
 
 def api_tokens():
-    """This clone's throw-away API tokens: made once, random, in a file that other users cannot read."""
+    """The API tokens of this clone: random, made once, in a file that other users cannot read."""
     path = LOCAL / "secrets.json"
     known = read_json(path, {}).get("api", [])
     wanted = {"portal": ["orders:read", "orders:write", "reviews:read", "reviews:decide"], "reader": ["orders:read"]}
@@ -414,7 +396,7 @@ def api_tokens():
         if client not in have:
             known.append({"client": client, "token": secrets.token_urlsafe(24), "scopes": scopes})
         else:
-            # A clone from before a scope keeps its token and gets the scope.
+            # A clone that is older than a scope keeps its token and gets the scope.
             have[client]["scopes"] = scopes
     write_json(path, {"api": known}, private=True)
     return known

@@ -13,7 +13,7 @@ use views::{OpenReview, TimedFold};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::repository::{files, read};
-use crate::{story, valid};
+use crate::{catalog, story, valid};
 
 fn description() -> Value {
     let documents = YamlLoader::load_from_str(&read("docs/api/openapi.yaml")).expect("the description is YAML");
@@ -58,9 +58,8 @@ fn the_description_has_the_catalogs_routes_and_their_scopes() {
             assert!(operation["responses"].as_object().is_some_and(|r| r.len() > 3), "{method} {path}: refusals");
         }
     }
-    let catalog: toml::Table = read("events/catalog/routes.toml").parse().unwrap();
-    let text = |entry: &toml::Value, name: &str| entry[name].as_str().unwrap().to_owned();
-    let routes = catalog["route"].as_array().unwrap();
+    let routes = catalog::entries("route");
+    let text = |entry: &toml::Table, name: &str| catalog::text(entry, name).to_owned();
     let listed: BTreeSet<_> = routes.iter().map(|entry| (text(entry, "route"), text(entry, "scope"))).collect();
     assert_eq!(described, listed);
 }

@@ -1,4 +1,4 @@
-//! The catalog, held to the code and to the template.
+//! The catalog, held to the code and to the templates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,17 +10,37 @@ use crate::repository::{files, read};
 use crate::template::{Part, Template, logical};
 use crate::{all_kept, keep, pretty, schemas};
 
-fn table(name: &str) -> Table {
-    let path = format!("events/catalog/{name}.toml");
-    read(&path).parse().unwrap_or_else(|error| panic!("{path}: {error}"))
+/// The catalog's files by workflow.
+fn catalog() -> BTreeMap<String, Table> {
+    let paths = files("events/catalog").into_iter().filter(|path| path.ends_with(".toml"));
+    let table = |path: String| {
+        let workflow = path.trim_start_matches("events/catalog/").trim_end_matches(".toml").to_owned();
+        (workflow, read(&path).parse().unwrap_or_else(|error| panic!("{path}: {error}")))
+    };
+    paths.map(table).collect()
 }
 
-fn entries(file: &str, name: &str) -> Vec<Table> {
-    let all = table(file).remove(name).unwrap_or_else(|| panic!("events/catalog/{file}.toml has no [[{name}]]"));
-    all.as_array().unwrap().iter().map(|entry| entry.as_table().unwrap().clone()).collect()
+/// The settings that hold for every workflow.
+fn settings(name: &str) -> Table {
+    catalog()["platform"][name].as_table().unwrap().clone()
 }
 
-fn text<'a>(entry: &'a Table, name: &str) -> &'a str {
+/// All entries of a kind (`event`, `step` or `route`).
+pub(crate) fn entries(kind: &str) -> Vec<Table> {
+    entries_by_workflow(kind).into_iter().map(|(_, entry)| entry).collect()
+}
+
+fn entries_by_workflow(kind: &str) -> Vec<(String, Table)> {
+    let lists = catalog().into_iter().filter_map(|(workflow, mut file)| Some((workflow, file.remove(kind)?)));
+    lists
+        .flat_map(|(workflow, list)| {
+            let list = list.as_array().unwrap().clone();
+            list.into_iter().map(move |entry| (workflow.clone(), entry.as_table().unwrap().clone()))
+        })
+        .collect()
+}
+
+pub(crate) fn text<'a>(entry: &'a Table, name: &str) -> &'a str {
     entry.get(name).and_then(toml::Value::as_str).unwrap_or_else(|| panic!("{entry:?}: `{name}` is missing"))
 }
 
@@ -43,13 +63,13 @@ fn function_folder(step: &str) -> Option<String> {
 
 #[test]
 fn every_interface_has_owner_version_criticality_and_sla() {
-    let all = [("events", "event", "type"), ("steps", "step", "name"), ("routes", "route", "route")];
-    for (file, kind, name) in all {
+    let workflows: BTreeSet<String> = catalog().into_keys().collect();
+    for (kind, name) in [("event", "type"), ("step", "name"), ("route", "route")] {
         let mut seen = BTreeSet::new();
-        for entry in entries(file, kind) {
+        for entry in entries(kind) {
             let id = text(&entry, name);
-            assert!(seen.insert(id.to_owned()), "{id} stands twice in {file}.toml");
-            assert!(["order", "fulfillment", "intake", "platform"].contains(&text(&entry, "owner")), "{id}: owner");
+            assert!(seen.insert(id.to_owned()), "{id} is listed twice as a [[{kind}]]");
+            assert!(workflows.contains(text(&entry, "owner")), "{id}: the owner is no workflow");
             assert!(["immediate", "near_real_time", "scheduled"].contains(&text(&entry, "criticality")), "{id}");
             assert!(number(&entry, "version") >= 1 && number(&entry, "sla_seconds") > 0, "{id}");
             assert!(text(&entry, "what").ends_with('.'), "{id}: `what` is a sentence");
@@ -58,8 +78,25 @@ fn every_interface_has_owner_version_criticality_and_sla() {
 }
 
 #[test]
+fn each_file_lists_the_functions_of_the_folder_of_its_name() {
+    for (kind, member) in [("step", "name"), ("route", "function")] {
+        for (workflow, entry) in entries_by_workflow(kind) {
+            let name = text(&entry, member);
+            let folder = function_folder(name).unwrap_or_else(|| panic!("there is no function {name}"));
+            assert_eq!(folder, format!("functions/{workflow}/{name}"), "events/catalog/{workflow}.toml");
+        }
+    }
+    for (workflow, file) in catalog() {
+        let known = ["event", "step", "route"];
+        let other: Vec<_> = file.keys().filter(|key| !known.contains(&key.as_str())).collect();
+        assert!(other.is_empty() || workflow == "platform", "events/catalog/{workflow}.toml: {other:?}");
+        assert!(!files(&format!("functions/{workflow}")).is_empty(), "there is no functions/{workflow}");
+    }
+}
+
+#[test]
 fn every_published_event_is_in_the_catalog_and_no_other() {
-    let listed: BTreeSet<String> = entries("events", "event").iter().map(|e| text(e, "type").to_owned()).collect();
+    let listed: BTreeSet<String> = entries("event").iter().map(|e| text(e, "type").to_owned()).collect();
     let published: BTreeSet<String> = schemas::kinds().into_iter().filter(|kind| is_published(kind)).collect();
     assert_eq!(listed, published);
 }
@@ -76,7 +113,7 @@ fn every_event_comes_from_and_goes_to_functions_that_are_there() {
             takers.entry(kind).or_default().insert(step.clone());
         }
     }
-    for entry in entries("events", "event") {
+    for entry in entries("event") {
         let kind = text(&entry, "type");
         assert_eq!(texts(&entry, "to"), takers.remove(kind).unwrap_or_default(), "{kind}: `to` is not what rules say");
         for function in texts(&entry, "from") {
@@ -89,14 +126,13 @@ fn every_event_comes_from_and_goes_to_functions_that_are_there() {
 #[test]
 fn the_catalogs_queues_and_rules_are_the_templates() {
     let template = Template::read();
-    let catalog = table("steps");
-    let (rule_says, queue_says) = (catalog["rule"].as_table().unwrap(), catalog["queue"].as_table().unwrap());
+    let (rule_says, queue_says) = (&settings("rule"), &settings("queue"));
     let attempts = template.globals().at(&["Environment", "Variables", "MAX_ATTEMPTS"]).number();
     assert_eq!(attempts, Some(number(queue_says, "attempts")), "MAX_ATTEMPTS");
 
     let mut rules = template.of_type("AWS::Events::Rule");
     let mut queues = template.of_type("AWS::SQS::Queue");
-    for step in entries("steps", "step").iter().filter(|step| text(step, "feed") == "queue") {
+    for step in entries("step").iter().filter(|step| text(step, "feed") == "queue") {
         let name = text(step, "name");
         let own = logical(name);
         let on = texts(step, "on");
@@ -127,9 +163,8 @@ fn the_catalogs_queues_and_rules_are_the_templates() {
         dead_letters(&mut queues, name, number(queue_says, "dlq_retention_seconds"));
     }
     assert!(rules.is_empty(), "rules that the catalog does not know: {:?}", rules.keys());
-    for step in entries("steps", "step").iter().filter(|step| text(step, "feed") != "queue") {
-        let kept = number(catalog["stream"].as_table().unwrap(), "dlq_retention_seconds");
-        dead_letters(&mut queues, text(step, "name"), kept);
+    for step in entries("step").iter().filter(|step| text(step, "feed") != "queue") {
+        dead_letters(&mut queues, text(step, "name"), number(&settings("stream"), "dlq_retention_seconds"));
         if let Some(seconds) = step.get("tick_seconds") {
             let own = format!("{}Queue", logical(text(step, "name")));
             let ticks = queues.remove(&own).unwrap_or_else(|| panic!("there is no {own}"));
@@ -148,22 +183,21 @@ fn dead_letters(queues: &mut BTreeMap<String, &yaml_rust2::Yaml>, name: &str, se
     let own = format!("{}Dlq", logical(name));
     let dlq = queues.remove(&own).unwrap_or_else(|| panic!("{name} has no {own}"));
     assert_eq!(dlq["MessageRetentionPeriod"].number(), Some(seconds), "{own}");
-    assert_eq!(dlq["QueueName"].text(), format!("${{AWS::StackName}}-{name}-dlq"), "{own}");
+    assert_eq!(dlq["QueueName"].text(), format!("${{NamePrefix}}-{name}-dlq"), "{own}");
 }
 
 #[test]
 fn the_catalogs_streams_and_schedules_are_the_templates() {
     let template = Template::read();
-    let catalog = table("steps");
-    let says = catalog["stream"].as_table().unwrap();
-    for step in &entries("steps", "step") {
+    let says = &settings("stream");
+    for step in &entries("step") {
         let name = text(step, "name");
         let own = logical(name);
         match text(step, "feed") {
             "queue" => {}
             "stream" => {
                 let source = template.resource(&own).at(&["Events", "Records", "Properties"]);
-                assert_eq!(source["Stream"].text(), format!("{}.StreamArn", text(step, "table")), "{name}");
+                assert_eq!(source["Stream"].text(), format!("{}StreamArn", text(step, "table")), "{name}");
                 assert_eq!(source["BatchSize"].number(), Some(number(says, "batch")), "{name}");
                 assert_eq!(source["MaximumRecordAgeInSeconds"].number(), Some(number(says, "age_seconds")), "{name}");
                 let alarm = template.resource(&format!("{own}LateAlarm"));
@@ -177,9 +211,8 @@ fn the_catalogs_streams_and_schedules_are_the_templates() {
             other => panic!("{name}: nothing feeds by {other}"),
         }
     }
-    let listed: BTreeSet<String> = entries("steps", "step").iter().map(|step| logical(text(step, "name"))).collect();
-    let api: BTreeSet<String> =
-        entries("routes", "route").iter().map(|route| logical(text(route, "function"))).collect();
+    let listed: BTreeSet<String> = entries("step").iter().map(|step| logical(text(step, "name"))).collect();
+    let api: BTreeSet<String> = entries("route").iter().map(|route| logical(text(route, "function"))).collect();
     let deployed: BTreeSet<String> = template.of_type("AWS::Serverless::Function").into_keys().collect();
     let all = listed.into_iter().chain(api).chain(["TokenAuthorize".to_owned()]).collect();
     assert_eq!(deployed, all, "functions of the template, and of the catalog");
@@ -193,7 +226,7 @@ fn the_catalogs_routes_are_the_templates() {
         .into_values()
         .map(|route| (route["RouteKey"].text(), route))
         .collect();
-    let listed = entries("routes", "route");
+    let listed = entries("route");
     let keys: BTreeSet<&str> = listed.iter().map(|entry| text(entry, "route")).collect();
     assert_eq!(keys, deployed.keys().map(String::as_str).collect());
     for entry in &listed {
@@ -210,7 +243,7 @@ fn the_catalogs_routes_are_the_templates() {
     }
 }
 
-/// The channels as AsyncAPI 3 describes them, made from the catalog: JSON, which is YAML, too.
+/// The channels' description in AsyncAPI 3, generated from the catalog. JSON is YAML, too.
 #[test]
 fn the_channels_description_is_the_catalogs() {
     let mut description = json!({
@@ -218,7 +251,7 @@ fn the_channels_description_is_the_catalogs() {
         "info": {
             "title": "Crossdock events",
             "version": "1.0.0",
-            "description": "Made from events/catalog by the contracts test; do not edit. Every event is a CloudEvents 1.0 document in `detail` of an EventBridge entry with the source `crossdock` and the event's type as detail-type. Subscribe with a rule of your own on the stack's bus (output BusName). Events may come twice and in any order: their ids are the same whenever they are relayed.",
+            "description": "Generated from events/catalog by the contracts test; do not edit. Every event is a CloudEvents 1.0 document in `detail` of an EventBridge entry with the source `crossdock` and the event's type as detail-type. Subscribe with a rule of your own on the stack's bus (output BusName). Events may come twice and in any order: their ids are the same whenever they are relayed.",
             "license": { "name": "Apache-2.0" },
         },
         "defaultContentType": "application/json",
@@ -234,7 +267,7 @@ fn the_channels_description_is_the_catalogs() {
         "operations": {},
         "components": { "messages": {} },
     });
-    for entry in entries("events", "event") {
+    for entry in entries("event") {
         let kind = text(&entry, "type");
         let message = format!("#/components/messages/{kind}");
         description["components"]["messages"][kind] = json!({
@@ -260,7 +293,6 @@ fn the_channels_description_is_the_catalogs() {
             "x-version": number(&entry, "version"),
             "x-criticality": text(&entry, "criticality"),
             "x-sla-seconds": number(&entry, "sla_seconds"),
-            "x-subscribers": texts(&entry, "to"),
         });
         description["operations"][format!("publish-{kind}")] = json!({
             "action": "send",

@@ -1,4 +1,4 @@
-//! What the catalog needs to know of infra/template.yaml.
+//! What the catalog needs to know of infra/template.yaml and its child stacks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,19 @@ use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::repository::read;
 
-/// The template. CloudFormation's short forms (`!Ref X`, `!GetAtt X.Arn`) read as the text behind them.
-pub(crate) struct Template(Yaml);
+/// The resources of all template files. CloudFormation's short forms (`!Ref X`, `!GetAtt X.Arn`) read as the text behind
+/// them.
+pub(crate) struct Template {
+    resources: BTreeMap<String, Yaml>,
+    globals: Yaml,
+}
 
-/// A part of the template, by name and index, without complaints on the way.
+/// A part of the template, found by names without a panic on the way.
 pub(crate) trait Part {
     /// What is at this path of names; `BadValue` where there is nothing.
     fn at(&self, path: &[&str]) -> &Yaml;
     /// The text, or a number as text; empty where there is none.
     fn text(&self) -> String;
-    /// The number.
     fn number(&self) -> Option<i64>;
     /// A list's items; one text counts as a list of it.
     fn texts(&self) -> BTreeSet<String>;
@@ -43,27 +46,36 @@ impl Part for Yaml {
 }
 
 impl Template {
-    /// Reads it.
     pub(crate) fn read() -> Self {
-        let mut documents = YamlLoader::load_from_str(&read("infra/template.yaml")).expect("the template is YAML");
-        Self(documents.remove(0))
+        let root = document("infra/template.yaml");
+        let mut found = Self { resources: BTreeMap::new(), globals: Yaml::BadValue };
+        for (name, resource) in root["Resources"].as_hash().expect("a template has resources") {
+            if resource["Type"].as_str() == Some("AWS::CloudFormation::Stack") {
+                let child = document(&format!("infra/{}", resource["Properties"]["TemplateURL"].text()));
+                // infra/checks holds them equal in all children.
+                found.globals = child["Globals"]["Function"].clone();
+                let own = child["Resources"].as_hash().expect("a template has resources").iter();
+                found.resources.extend(own.map(|(name, resource)| (name.text(), resource.clone())));
+            }
+            found.resources.insert(name.text(), resource.clone());
+        }
+        found
     }
 
-    /// The resources of a type, by logical name.
+    /// The properties of the resources of a type, by logical name.
     pub(crate) fn of_type(&self, kind: &str) -> BTreeMap<String, &Yaml> {
-        let resources = self.0["Resources"].as_hash().expect("a template has resources");
-        let wanted = resources.iter().filter(|(_, resource)| resource["Type"].as_str() == Some(kind));
-        wanted.map(|(name, resource)| (name.text(), &resource["Properties"])).collect()
+        let wanted = self.resources.iter().filter(|(_, resource)| resource["Type"].as_str() == Some(kind));
+        wanted.map(|(name, resource)| (name.clone(), &resource["Properties"])).collect()
     }
 
     /// A resource's properties.
     pub(crate) fn resource(&self, name: &str) -> &Yaml {
-        &self.0["Resources"][name]["Properties"]
+        self.resources.get(name).map_or(&Yaml::BadValue, |resource| &resource["Properties"])
     }
 
-    /// What holds for every function.
+    /// The settings of every function.
     pub(crate) fn globals(&self) -> &Yaml {
-        &self.0["Globals"]["Function"]
+        &self.globals
     }
 
     /// The event types that a rule takes.
@@ -81,6 +93,10 @@ impl Template {
         let own = data["role"].texts();
         own.into_iter().chain(branches.iter().flat_map(|branch| branch["role"].texts())).collect()
     }
+}
+
+fn document(path: &str) -> Yaml {
+    YamlLoader::load_from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}")).remove(0)
 }
 
 /// `order-price` is `OrderPrice` in the template.

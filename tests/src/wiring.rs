@@ -1,7 +1,10 @@
-//! Which function gets which event: the rules of `infra/template.yaml` themselves, matched as EventBridge matches them.
+//! Which function gets which event: the rules of `infra/stacks/*.yaml`, matched as EventBridge matches them.
 //!
-//! Only what our patterns use is understood: texts and truths, nesting, `$or`, `anything-but`, `exists`. Another word in a
-//! pattern is a panic, not a rule that silently never fits.
+//! It understands what our patterns use: texts, booleans, nesting, `$or`, `anything-but`, `exists`. Any other keyword in a
+//! pattern is a panic, instead of a rule that never matches.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
@@ -11,30 +14,61 @@ use yaml_rust2::{Yaml, YamlLoader};
 pub struct Rules(Vec<(String, Yaml)>);
 
 impl Rules {
-    /// Reads them from the template.
+    /// Reads them from the workflows' stacks, in the order of the files' names, without those of steps that the catalog
+    /// marks as not simulated.
     ///
     /// # Panics
-    /// The template cannot be read.
+    /// A stack or a catalog file cannot be read.
     pub fn read() -> Self {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml");
-        let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{path}: {e}"));
-        let template = YamlLoader::load_from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}")).remove(0);
-        let Some(resources) = template["Resources"].as_hash() else { panic!("{path} has no resources") };
-        let rules = resources.values().filter(|resource| resource["Type"].as_str() == Some("AWS::Events::Rule"));
-        let fed = rules.flat_map(|rule| {
-            let rule = &rule["Properties"];
-            let targets = rule["Targets"].as_vec().cloned().unwrap_or_default();
-            let name =
-                |target: Yaml| (target["Id"].as_str().unwrap_or_default().to_owned(), rule["EventPattern"].clone());
-            targets.into_iter().map(name).collect::<Vec<_>>()
-        });
-        Self(fed.collect())
+        let rules = texts("infra/stacks", "yaml").into_iter().flat_map(|(path, text)| rules_of(&path, &text));
+        let left_out = not_simulated();
+        Self(rules.filter(|(function, _)| !left_out.contains(function)).collect())
     }
 
     /// The functions whose queues get `event`, as the bus delivers it.
     pub fn targets(&self, event: &Value) -> Vec<&str> {
         self.0.iter().filter(|(_, pattern)| fits(pattern, event)).map(|(function, _)| function.as_str()).collect()
     }
+}
+
+/// The steps whose catalog entry says `simulated = false`: new ones, which the table of functions does not have yet.
+fn not_simulated() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (path, text) in texts("events/catalog", "toml") {
+        let file: toml::Table = text.parse().unwrap_or_else(|e| panic!("{path}: {e}"));
+        let steps = file.get("step").and_then(toml::Value::as_array).into_iter().flatten();
+        let left_out = steps.filter(|step| step.get("simulated").and_then(toml::Value::as_bool) == Some(false));
+        found.extend(left_out.filter_map(|step| Some(step.get("name")?.as_str()?.to_owned())));
+    }
+    found
+}
+
+/// The files of a folder of the repository with this extension, sorted: path and text.
+fn texts(folder: &str, extension: &str) -> Vec<(String, String)> {
+    let path = format!("{}/../{folder}", env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|found| found == extension));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        (path.display().to_string(), text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// The rules of one stack, each as its function and its pattern.
+fn rules_of(path: &str, text: &str) -> Vec<(String, Yaml)> {
+    let template = YamlLoader::load_from_str(text).unwrap_or_else(|e| panic!("{path}: {e}")).remove(0);
+    let Some(resources) = template["Resources"].as_hash() else { panic!("{path} has no resources") };
+    let rules = resources.values().filter(|resource| resource["Type"].as_str() == Some("AWS::Events::Rule"));
+    let fed = rules.flat_map(|rule| {
+        let rule = &rule["Properties"];
+        let targets = rule["Targets"].as_vec().cloned().unwrap_or_default();
+        let name = |target: Yaml| (target["Id"].as_str().unwrap_or_default().to_owned(), rule["EventPattern"].clone());
+        targets.into_iter().map(name).collect::<Vec<_>>()
+    });
+    fed.collect()
 }
 
 /// Whether a pattern's every member fits.
@@ -68,7 +102,7 @@ fn chosen(choice: &Yaml, found: &Value) -> bool {
     }
 }
 
-/// A word asks about a value, never about a member that has members: EventBridge looks at leaves only.
+/// A keyword applies to a value, never to a member that has members: EventBridge compares leaves only.
 fn word_fits(word: &Yaml, found: &Value) -> bool {
     let there = !found.is_null() && !found.is_object();
     match (word["anything-but"].as_vec(), word["exists"].as_bool()) {
@@ -107,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_about_an_order_that_exists_goes_to_change_submit_alone() {
+    fn a_delivery_about_an_order_that_exists_goes_to_change_import_alone() {
         let delivery = |role: &str, topic: &str| fed("delivery.received", json!({"role": role, "topic": topic}));
         assert_eq!(delivery("crm", "order.created"), "order-import");
         for topic in ["order.cancelled", "order.held", "order.hold_released", "order.amended"] {
@@ -115,34 +149,34 @@ mod tests {
         }
         assert_eq!(delivery("erp", "order.held"), "change-import");
         assert_eq!(delivery("erp", "order.hold_released"), "change-import");
-        assert_eq!(delivery("erp", "order.cancelled"), "change-import", "what nobody understands is parked, not lost");
+        assert_eq!(delivery("erp", "order.cancelled"), "change-import", "an unknown topic is parked, not lost");
         assert_eq!(delivery("warehouse", "order.held"), "warehouse-report-record");
     }
 
     #[test]
-    fn only_a_later_allocation_is_routed_and_only_a_short_one_is_looked_after() {
+    fn only_a_later_allocation_is_routed_and_only_a_short_one_is_checked_for_stock() {
         let allocated = |amount: &str| json!({"lines": [{"short": {"amount": amount, "uom": "EA"}}]});
         assert_eq!(fed("order.allocated", allocated("0")), "sales-order-create");
-        assert_eq!(fed("order.allocated", allocated("2")), "backorder-check sales-order-create crm-update");
+        assert_eq!(fed("order.allocated", allocated("2")), "crm-update backorder-check sales-order-create");
         let mut later = allocated("0");
         later["part"] = json!(2);
         assert_eq!(fed("order.allocated", later), "sales-order-create order-route");
     }
 
     #[test]
-    fn a_fulfillment_that_ends_without_goods_sets_back_in_motion_what_its_order_may_need() {
+    fn a_fulfillment_that_ends_without_goods_starts_the_steps_that_its_order_may_need() {
         let told = |data: Value| fed("order.fulfillment_progressed", data);
         assert_eq!(told(json!({"request_status": "accepted"})), "crm-update invoice-create");
-        let gone = "stock-deallocate sales-order-cancel order-route crm-update invoice-create";
+        let gone = "crm-update stock-deallocate sales-order-cancel order-route invoice-create";
         assert_eq!(told(json!({"request_status": "rejected"})), gone);
         assert_eq!(told(json!({"request_status": "withdrawn", "closed_short": false})), gone);
         let short = json!({"request_status": "accepted", "closed_short": true});
-        let closed = "backorder-check stock-deallocate sales-order-cancel crm-update invoice-create";
-        assert_eq!(told(short), closed, "it may be that nothing of a cancelled order ships");
+        let closed = "crm-update backorder-check stock-deallocate sales-order-cancel invoice-create";
+        assert_eq!(told(short), closed, "perhaps nothing of a cancelled order ships");
     }
 
     #[test]
-    fn a_fulfillment_that_stays_though_it_was_asked_back_lets_what_came_back_be_routed() {
+    fn a_refused_withdrawal_starts_the_routing_that_waited_for_it() {
         let routes = |data: Value| fed("order.fulfillment_progressed", data).contains("order-route");
         assert!(routes(
             json!({"request_status": "accepted", "packages": [], "withdrawal_refused": "it is being picked"})
@@ -154,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn exists_asks_about_values_and_not_about_what_has_members() {
+    fn exists_applies_to_values_and_not_to_members_with_members() {
         let pattern = |there: bool| yaml(&format!("{{a: [{{exists: {there}}}]}}"));
         for (event, there) in [(json!({"a": 1}), true), (json!({}), false), (json!({"a": {"b": 1}}), false)] {
             assert_eq!(fits(&pattern(true), &event), there, "{event}");
@@ -164,7 +198,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "not understood here")]
-    fn a_word_that_is_not_understood_is_a_panic() {
+    fn an_unknown_keyword_is_a_panic() {
         fits(&yaml("{a: [{prefix: x}]}"), &json!({"a": "xy"}));
     }
 }

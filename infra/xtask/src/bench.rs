@@ -1,4 +1,4 @@
-//! The measured budgets: two functions in the release profile, beside other runtimes' figures where their harness is here.
+//! The measured budgets: two functions in the release profile, beside other runtimes if their harness is installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,13 +10,12 @@ use serde_json::Value;
 use crate::workspace::Workspace;
 use crate::{prerequisites, process};
 
-/// Intake, and a step that reads, decides and commits.
+/// An intake function, and a step that reads, decides and commits.
 const FUNCTIONS: [&str; 2] = ["webhook-receive", "order-route"];
 
-/// A step that does nothing but its one write: the work that other runtimes are measured on.
+/// A step that only makes its one write: the work that other runtimes are measured on.
 const BARE: &str = "append";
 
-/// What to measure beside our own functions.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Folder of a harness with bench.py that measures other runtimes on the same work (py, py-powertools, node, …).
@@ -25,25 +24,24 @@ pub(crate) struct Options {
     /// Starts per row; the medians are printed.
     #[arg(long, default_value_t = 9)]
     starts: u32,
-    /// Microseconds until the canned endpoint answers, as a network would make it.
+    /// Microseconds until the canned endpoint answers, to stand in for a network.
     #[arg(long, default_value_t = 0)]
     delay_us: u32,
 }
 
-/// One line of the table.
 struct Row {
     name: String,
     measured: Value,
 }
 
-/// Builds, measures, prints the table. Slow figures are told, not failed: a timed test is a test that lies.
+/// Builds, measures, prints the table. A slow figure is no failure: a timed test depends on the machine.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("the bench reads another process's CPU time the Linux way; run it on Linux");
     }
     prerequisites::check()?;
     prerequisites::python(workspace)?;
-    // In one invocation, so that all agree on their dependencies' features and these compile once.
+    // In one invocation, so that dependencies have the same features for all and compile once.
     let mut build = workspace.cargo();
     build.args(["build", "--release", "--package", "cloud", "--example", BARE]);
     for function in FUNCTIONS {
@@ -55,7 +53,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let [intake, step] = FUNCTIONS.map(|function| release.join(function));
     let bare = release.join("examples").join(BARE);
     let mut rows = Vec::new();
-    // A webhook comes alone; messages come in batches, too.
+    // A webhook comes alone, a message alone or in a batch.
     for (binary, batch) in [(&intake, 1), (&step, 1), (&step, 10), (&bare, 1), (&bare, 10)] {
         rows.push(ours(workspace, options, binary, batch)?);
     }
@@ -81,7 +79,7 @@ fn ours(workspace: &Workspace, options: &Options, binary: &Path, batch: u32) -> 
     Ok(Row { name, measured })
 }
 
-/// Rows of another harness. One that is not set up is said so and left out.
+/// Rows of another harness, without the runtimes that are not set up.
 fn peers(folder: &Path, options: &Options) -> Result<Vec<Row>> {
     let script = folder.join("bench.py");
     if !script.exists() {

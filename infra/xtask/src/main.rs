@@ -10,6 +10,7 @@
 mod bench;
 mod demo;
 mod kill;
+mod new_function;
 mod package;
 mod prerequisites;
 mod process;
@@ -91,6 +92,16 @@ enum Command {
     /// break; `--seed N` plays one again, exactly; `--mutants` tells which storm finds each deliberate mistake.
     #[command(disable_help_flag = true)]
     Simulate(simulate::Options),
+    /// Makes a new step: its crate, its section in the workflow's stack, its catalog entry.
+    ///
+    /// A step is a function: functions/<workflow>/<step>, named <noun>-<verb>. It gets a queue, a dead-letter queue, a role
+    /// that allows what its `Ports` hold, alarms, and a rule for each event that starts it. A new workflow gets its stack
+    /// file and its line in infra/template.yaml. All checks pass afterwards; the command prints what is left to write.
+    ///
+    ///   cargo xtask new-function order order-archive --on order.invoiced --what "Archives an invoiced order."
+    ///   cargo xtask new-function returns return-expire
+    #[command(verbatim_doc_comment)]
+    NewFunction(new_function::Options),
     /// Measures cold start, CPU per message, memory, package size and write units of two functions, release profile.
     ///
     /// Each runs alone on one core against a canned AWS endpoint over TLS. CROSSDOCK_BENCH_HOME (or --peers) names the
@@ -135,6 +146,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Lint => test::lint(&workspace),
         Command::Simulate(options) => simulate::run(&workspace, &options),
+        Command::NewFunction(options) => new_function::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
         Command::Package(options) => package::run(&workspace, &options),
     }

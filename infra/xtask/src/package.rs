@@ -1,5 +1,6 @@
-//! Deployable packages, cross-built: what `sam build` makes, and the same without SAM.
+//! Deployable packages, cross-built, by `sam build` or by cargo-lambda alone.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -18,10 +19,9 @@ const LIMIT: Duration = Duration::from_secs(90 * 60);
 /// What to build, and for which processor.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The processor of the functions.
     #[arg(long, value_enum, default_value_t = Processor::Arm64)]
     arch: Processor,
-    /// Runs `sam build` on infra/template.yaml instead of cargo-lambda alone.
+    /// Runs `sam build` on infra/template.yaml and its child stacks instead of cargo-lambda alone.
     #[arg(long)]
     sam: bool,
     /// Functions by name, such as order-price; all where none is named.
@@ -76,19 +76,27 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 fn chosen(workspace: &Workspace, named: &[String]) -> Result<Vec<String>> {
-    let mut all = Vec::new();
-    for workflow in fs::read_dir(workspace.root.join("functions"))? {
-        let steps = fs::read_dir(workflow?.path())?;
-        all.extend(steps.filter_map(|entry| entry.ok()?.file_name().into_string().ok()));
-    }
-    all.sort();
+    let all: Vec<String> = workflows(workspace)?.into_keys().collect();
     if let Some(unknown) = named.iter().find(|name| !all.contains(name)) {
         bail!("there is no function {unknown}; there are: {}", all.join(", "));
     }
     Ok(if named.is_empty() { all } else { named.to_vec() })
 }
 
-/// The compiler to use: `None` for this machine's own, where it can build for the processor.
+/// The workflow of each function, by the function's name.
+fn workflows(workspace: &Workspace) -> Result<BTreeMap<String, String>> {
+    let mut all = BTreeMap::new();
+    for workflow in fs::read_dir(workspace.root.join("functions"))? {
+        let workflow = workflow?;
+        for step in fs::read_dir(workflow.path())? {
+            let [step, workflow] = [step?.file_name(), workflow.file_name()];
+            all.insert(step.to_string_lossy().into_owned(), workflow.to_string_lossy().into_owned());
+        }
+    }
+    Ok(all)
+}
+
+/// The compiler to use; `None` for this machine's own, if it can build for the processor.
 fn compiler_for(workspace: &Workspace, arch: Processor) -> Result<Option<PathBuf>> {
     let able = || {
         process::probe("rustc", &["--print", "target-libdir", "--target", arch.target()])
@@ -105,7 +113,7 @@ fn compiler_for(workspace: &Workspace, arch: Processor) -> Result<Option<PathBuf
     {
         return Ok(None);
     }
-    println!("rustup cannot bring the standard library for {}; trying Debian's compiler", arch.target());
+    println!("rustup cannot install the standard library for {}; trying Debian's compiler", arch.target());
     let mut fetch = Command::new("bash");
     fetch.arg(workspace.root.join("infra/local/cross-rust.sh")).arg(workspace.tools().join("cross-rust"));
     let path = process::answer(&mut fetch, Duration::from_secs(600)).with_context(|| {
@@ -146,20 +154,23 @@ fn with_sam(
         .arg(format!("Architecture={}", arch.name()))
         .arg("--build-dir")
         .arg(&built);
-    // Sam empties its folder before each build, so that it has to build all of them in one run, or one alone.
+    let workflows = workflows(workspace)?;
+    // A function of a child stack is named <stack>/<function>, and built into a folder of that path.
+    let place = |name: &String| format!("{}Stack/{}", logical_id(&workflows[name]), logical_id(name));
+    // SAM empties its folder before each build, so that it has to build all of them in one run, or one alone.
     match functions {
         [only] => {
-            build.arg(logical_id(only));
+            build.arg(place(only));
         }
-        all if all.len() == chosen(workspace, &[])?.len() => {}
+        all if all.len() == workflows.len() => {}
         several => bail!("sam builds one function or all, not {}\n  try: without --sam", several.join(", ")),
     }
     build.env("SAM_CLI_TELEMETRY", "0");
     process::run(with_environment(&mut build, workspace, venv, compiler)?, LIMIT)?;
-    Ok(functions.iter().map(|name| (name.clone(), built.join(logical_id(name)).join("bootstrap"))).collect())
+    Ok(functions.iter().map(|name| (name.clone(), built.join(place(name)).join("bootstrap"))).collect())
 }
 
-/// `order-price` is the resource `OrderPrice`, everywhere in the template.
+/// `order-price` is the resource `OrderPrice` in the templates.
 fn logical_id(name: &str) -> String {
     name.split('-')
         .map(|word| {

@@ -1,4 +1,4 @@
-//! What must be on the machine, named with the way to get it, and what we install ourselves.
+//! What has to be on the machine, with the way to install it, and what we install ourselves.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ const PYTHON: (u32, u32) = (3, 10);
 const PYTHON_WAY: &str = "Debian and Ubuntu: apt-get install python3 python3-venv; Fedora: dnf install python3; \
                           macOS: brew install python";
 
-/// Checks the compilers and Python; every missing one is named at once.
+/// Checks the C compiler and Python, and names all that are missing.
 pub(crate) fn check() -> Result<()> {
     let mut missing = Vec::new();
-    // Rust itself is at least what Cargo.toml asks for: cargo would not have built this tool with an older one.
+    // Rust is new enough: cargo does not build this tool with an older one than Cargo.toml allows.
     if process::probe("cc", &["--version"]).is_none() {
         missing.push(
             "a C compiler, `cc` (Debian and Ubuntu: apt-get install build-essential; macOS: xcode-select --install)"
@@ -50,23 +50,23 @@ fn find_python() -> Result<String> {
     bail!("Python >= {}.{} with venv: {found} ({PYTHON_WAY})", PYTHON.0, PYTHON.1)
 }
 
-/// Makes or mends `.local/venv`, with everything that infra/local and infra/checks ask for in one pip command.
+/// Makes or repairs `.local/venv` for infra/local and infra/checks, in one pip command.
 pub(crate) fn python(workspace: &Workspace) -> Result<()> {
     let lists = ["infra/local/requirements.txt", "infra/checks/requirements.txt"];
     environment(workspace, &workspace.local().join("venv"), &lists)
 }
 
-/// Makes or mends a Python environment that holds what the lists ask for. Quick where it is there already.
+/// Makes or repairs a Python environment with the packages of `lists`. Quick if it exists already.
 pub(crate) fn environment(workspace: &Workspace, folder: &Path, lists: &[&str]) -> Result<()> {
     let lists: Vec<PathBuf> = lists.iter().map(|list| workspace.root.join(list)).filter(|list| list.exists()).collect();
     let mut wanted = String::new();
     for list in &lists {
         wanted += &fs::read_to_string(list).with_context(|| format!("cannot read {}", list.display()))?;
     }
-    // Written last: an environment without it was left half made.
+    // Written last: an environment without it is incomplete.
     let stamp = folder.join("crossdock-stamp");
     let python = folder.join("bin/python");
-    // A Python that was upgraded under its environment leaves one that no longer starts.
+    // After an upgrade of the system's Python, its environments may not start.
     let works = process::probe(&python.to_string_lossy(), &["-c", ""]).is_some();
     if works && fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
         return Ok(());
@@ -88,8 +88,7 @@ pub(crate) fn environment(workspace: &Workspace, folder: &Path, lists: &[&str]) 
     fs::write(&stamp, wanted).context("cannot write the environment's stamp")
 }
 
-/// A cargo subcommand as (program, leading arguments): the one on the machine, or one that we install into our tools.
-/// `None` when it could not be had; the caller says what that means.
+/// A cargo subcommand's program: the machine's, or one that we install into our tools. `None` if the installation fails.
 pub(crate) fn cargo_tool(workspace: &Workspace, name: &str, version: &str) -> Option<PathBuf> {
     let binary = format!("cargo-{name}");
     let ours = workspace.tools().join("bin").join(&binary);
@@ -104,7 +103,7 @@ pub(crate) fn cargo_tool(workspace: &Workspace, name: &str, version: &str) -> Op
         .args(["install", "--quiet", "--locked", "--version", version, "--root"])
         .arg(workspace.tools())
         .arg(&binary)
-        // Its own folder: a tool's dependencies have no business among ours.
+        // A folder of its own, so that its dependencies do not mix with ours.
         .env("CARGO_TARGET_DIR", workspace.tools().join("build"));
     match process::run(&mut install, Duration::from_secs(20 * 60)) {
         Ok(()) => Some(ours),

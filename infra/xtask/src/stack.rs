@@ -11,11 +11,11 @@ use serde_json::Value;
 use crate::workspace::Workspace;
 use crate::{prerequisites, process};
 
-/// What the deployed stack says about itself, as written by `infra/local/deploy.py`.
+/// The description of the deployed stack that `infra/local/deploy.py` writes.
 pub(crate) struct Live(Value);
 
 impl Live {
-    /// A text of it by its path, such as `/gateway`; empty where there is none.
+    /// A text by its JSON pointer, such as `/gateway`; empty where there is none.
     pub(crate) fn text(&self, pointer: &str) -> &str {
         self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
@@ -30,7 +30,7 @@ impl Live {
     }
 }
 
-/// Brings the stack to what the working tree says: starts what is not running, updates what changed.
+/// Starts the processes that do not run and deploys the working tree.
 pub(crate) fn up(workspace: &Workspace) -> Result<Live> {
     let began = Instant::now();
     prerequisites::check()?;
@@ -59,12 +59,12 @@ pub(crate) fn up(workspace: &Workspace) -> Result<Live> {
     Ok(live)
 }
 
-/// Stops everything. Does nothing where nothing runs.
+/// Stops all processes of the local stack, if any run.
 pub(crate) fn down(workspace: &Workspace) -> Result<()> {
     if !workspace.local().join("venv/bin/python").exists() {
         return Ok(());
     }
-    // Not `process::run`: after an interrupt the stack still has to come down.
+    // Not `process::run`, which ends on an interrupt: the stack has to stop then, too.
     let status = workspace.python("infra/local/stack.py").arg("down").status().context("cannot run stack.py")?;
     anyhow::ensure!(status.success(), "the local stack did not stop; see .local/stack");
     Ok(())
@@ -79,13 +79,13 @@ pub(crate) fn running(workspace: &Workspace) -> Result<bool> {
     Ok(String::from_utf8_lossy(&output.stdout).contains("\"emulator\""))
 }
 
-/// File that tells tests and the demo's driver where everything is; they get its path as `CROSSDOCK_LIVE`.
+/// The description of the deployed stack. Tests and the demo's driver get its path as `CROSSDOCK_LIVE`.
 pub(crate) fn live_file(workspace: &Workspace) -> PathBuf {
     workspace.local().join("stack/live.json")
 }
 
 fn read(workspace: &Workspace) -> Result<Live> {
-    let text = fs::read_to_string(live_file(workspace)).context("the stack left no description of itself")?;
+    let text = fs::read_to_string(live_file(workspace)).context("the deployment wrote no description of the stack")?;
     Ok(Live(serde_json::from_str(&text)?))
 }
 
@@ -102,7 +102,7 @@ fn port_of_partners() -> Result<String> {
     port("CROSSDOCK_PARTNERS_PORT", 4580)
 }
 
-/// Prints what a person needs to use the stack.
+/// Prints the addresses and a first request.
 pub(crate) fn print_urls(live: &Live) {
     println!("  API        {}", live.text("/gateway"));
     println!("  partners   {}", live.text("/partners"));

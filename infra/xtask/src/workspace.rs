@@ -9,23 +9,21 @@ use anyhow::{Context, Result};
 
 use crate::process;
 
-/// The repository and the folders around it.
 pub(crate) struct Workspace {
-    /// The repository's root.
     pub(crate) root: PathBuf,
-    /// Cargo's target folder, shared by every command that we start.
+    /// Cargo's target folder, the same for every command that we start.
     pub(crate) target: PathBuf,
-    /// The machine's cache for this project, where somebody made one.
+    /// `~/.cache/crossdock`, if it exists.
     pub(crate) cache: Option<PathBuf>,
 }
 
 impl Workspace {
-    /// Finds the repository from where this tool was compiled, and settles where cargo builds.
+    /// The repository that this tool was compiled in, and the folder that cargo builds into.
     pub(crate) fn find() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .ancestors()
             .nth(2)
-            .context("the tool stands outside the repository")?
+            .context("the tool was compiled outside the repository")?
             .to_owned();
         let cache = env::var_os("XDG_CACHE_HOME")
             .map(PathBuf::from)
@@ -47,24 +45,24 @@ impl Workspace {
         command
     }
 
-    /// A script of ours, run by the Python environment that `prerequisites::python` made.
+    /// One of our scripts, in the Python environment that `prerequisites::python` made.
     pub(crate) fn python(&self, script: &str) -> Command {
         let mut command = Command::new(self.local().join("venv/bin/python"));
         command.current_dir(&self.root).arg(self.root.join(script));
         command
     }
 
-    /// The folder of what belongs to this clone and is never committed.
+    /// Files of this clone that are never committed.
     pub(crate) fn local(&self) -> PathBuf {
         self.root.join(".local")
     }
 
-    /// Where development tools are installed: beside the cached target, or in this clone.
+    /// Development tools: in the cache, or in this clone.
     pub(crate) fn tools(&self) -> PathBuf {
         self.cache.clone().unwrap_or_else(|| self.local()).join("tools")
     }
 
-    /// Where cargo-deny keeps its copy of the advisory database.
+    /// cargo-deny's copy of the advisory database.
     pub(crate) fn advisories(&self) -> Option<PathBuf> {
         let home = env::var_os("CARGO_HOME")
             .map(PathBuf::from)

@@ -119,7 +119,7 @@ impl Settings {
                 views: get("VIEWS_TABLE"),
                 due: get("DUE_TABLE"),
                 registry: get("REGISTRY_TABLE"),
-                partner_health: get("GATES_TABLE"),
+                partner_health: get("PARTNER_HEALTH_TABLE"),
                 bus: get("EVENT_BUS"),
                 queue: get("QUEUE_URL"),
                 dlq: get("DLQ_URL"),

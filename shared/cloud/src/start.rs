@@ -173,12 +173,12 @@ impl Start {
         Ok(RegistryTable::new(self.aws.dynamodb(), need(&self.settings.names.registry, "REGISTRY_TABLE")?))
     }
 
-    /// Partners' gates: needs `GATES_TABLE`.
+    /// Partners' gates: needs `PARTNER_HEALTH_TABLE`.
     ///
     /// # Errors
     /// The setting is missing.
     pub fn partner_health(&self) -> Result<PartnerHealthTable, StartError> {
-        Ok(PartnerHealthTable::new(self.aws.dynamodb(), need(&self.settings.names.partner_health, "GATES_TABLE")?))
+        Ok(PartnerHealthTable::new(self.aws.dynamodb(), need(&self.settings.names.partner_health, "PARTNER_HEALTH_TABLE")?))
     }
 
     /// Secrets: needs `SECRETS_PREFIX`.

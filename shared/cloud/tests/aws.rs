@@ -133,7 +133,7 @@ async fn the_other_stores_keep_their_promises() {
     let mut made = Made::new();
     made.table("DELIVERIES_TABLE", &[("delivery", S)], &[]).await;
     made.table("PARTIES_TABLE", &[("party", S), ("n", N)], &[]).await;
-    made.table("GATES_TABLE", &[("partner", S)], &[]).await;
+    made.table("PARTNER_HEALTH_TABLE", &[("partner", S)], &[]).await;
     made.table("DUE_TABLE", &[("shard", S), ("due", S)], &[]).await;
     made.table("VIEWS_TABLE", &[("pk", S), ("sk", S)], &["status", "status_sort"]).await;
     let start = made.start();
