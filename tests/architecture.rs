@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../infra/xtask/src/patch.rs"]
+mod patch;
 mod repository;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -472,4 +474,26 @@ fn sources() -> Vec<String> {
 
 fn is_this(path: &str) -> bool {
     path.ends_with("tests/architecture.rs")
+}
+
+/// Runs in CI what `cargo xtask mutants` needs; the patches themselves are compiled by that command.
+#[test]
+fn every_mistake_in_a_rule_has_a_patch_that_applies_and_every_patch_is_in_the_table() {
+    use crossdock_tests::mutants::{ALL, Place};
+    let rules: BTreeSet<String> =
+        ALL.iter().filter(|mistake| mistake.place == Place::Rule).map(|mistake| mistake.name.to_owned()).collect();
+    let patches = files("tests/mutants");
+    let names =
+        patches.iter().map(|path| path.trim_start_matches("tests/mutants/").trim_end_matches(".patch").to_owned());
+    assert_eq!(names.collect::<BTreeSet<_>>(), rules);
+    for path in patches {
+        let product =
+            |path: &str| std::fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"));
+        let changed = patch::apply(&read(&path), product).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(
+            changed.keys().all(|path| path.starts_with("shared/domain/src/")),
+            "{path} changes {:?}",
+            changed.keys()
+        );
+    }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use crossdock_tests::mutants::{self, Mistake};
+use crossdock_tests::mutants::{self, Mistake, Mutant, Place};
 use crossdock_tests::shrink::{shrink, told};
 use crossdock_tests::storm::{Report, Schedule, weather};
 use serde::{Deserialize, Serialize};
@@ -43,9 +43,12 @@ struct Options {
     /// Makes each deliberate mistake in turn, and tells which storm found it.
     #[arg(long, conflicts_with_all = ["resume"])]
     mutants: bool,
+    /// Stops at the first seed that breaks a promise and prints the seed and the promise; prints nothing when none does.
+    #[arg(long, conflicts_with_all = ["seed", "mutants", "resume"])]
+    first: bool,
     /// Makes this deliberate mistake while it plays --seed.
     #[arg(long, value_name = "NAME", requires = "seed", value_parser = mistake)]
-    mutant: Option<Mistake>,
+    mutant: Option<String>,
     /// Goes on with the run that was broken off, as its state file says.
     #[arg(long, conflicts_with_all = ["runs", "from_seed"])]
     resume: bool,
@@ -100,30 +103,43 @@ fn run(options: &Options) -> Result<bool> {
     if let Some(seed) = options.seed {
         return Ok(one(seed, options));
     }
+    if options.first {
+        if let Some(caught) = mutants::hunt(None, options.from_seed..options.from_seed + options.runs) {
+            println!("seed {}: {}", caught.seed, caught.report.violations.first().map_or("", String::as_str));
+        }
+        return Ok(true);
+    }
     if options.mutants {
         return Ok(teeth(options, jobs));
     }
     many(options, jobs)
 }
 
-fn mistake(name: &str) -> Result<Mistake, String> {
-    let known = || mutants::ALL.map(|mistake| mistake.name).join(", ");
-    mutants::named(name).ok_or_else(|| format!("there is none of this name; there are {}", known()))
+fn mistake(name: &str) -> Result<String, String> {
+    let known = || mutants::at_ports().map(|(mistake, _)| mistake.name).collect::<Vec<_>>().join(", ");
+    if mutants::named(name).is_none() {
+        return Err(format!("no mistake at a port has this name; there are {}", known()));
+    }
+    Ok(name.to_owned())
+}
+
+impl Options {
+    fn mutant(&self) -> Option<Mutant> {
+        self.mutant.as_deref().and_then(mutants::named)
+    }
 }
 
 /// One storm, exactly as it was.
 fn one(seed: u64, options: &Options) -> bool {
     let schedule = Schedule::draw(seed);
-    mutants::with(options.mutant, || {
-        let report = weather(&schedule);
-        println!("seed {seed} draws {} elements:", schedule.elements.len());
-        for element in &schedule.elements {
-            println!("  - {element}");
-        }
-        println!("{} deliveries; journal {}", report.delivered, report.journal);
-        table(&report.struck, 1);
-        fine(&schedule, &report, options)
-    })
+    let report = weather(&schedule, options.mutant());
+    println!("seed {seed} draws {} elements:", schedule.elements.len());
+    for element in &schedule.elements {
+        println!("  - {element}");
+    }
+    println!("{} deliveries; journal {}", report.delivered, report.journal);
+    table(&report.struck, 1);
+    fine(&schedule, &report, options)
 }
 
 /// Tells a failing storm. Returns whether it held.
@@ -132,8 +148,8 @@ fn fine(schedule: &Schedule, report: &Report, options: &Options) -> bool {
         println!("all promises hold");
         return true;
     }
-    let (shortest, report) = shrink(schedule, Duration::from_secs(options.shrink));
-    println!("\n{}", told(&shortest, &report, options.mutant.map(|mistake| mistake.name)));
+    let (shortest, report) = shrink(schedule, options.mutant(), Duration::from_secs(options.shrink));
+    println!("\n{}", told(&shortest, &report, options.mutant.as_deref()));
     false
 }
 
@@ -145,7 +161,7 @@ fn many(options: &Options, jobs: usize) -> Result<bool> {
     while state.done < state.runs {
         let first = state.from_seed + state.done;
         let last = first + ROUND.min(state.runs - state.done);
-        let reports = parallel(jobs, first..last, |seed| weather(&Schedule::draw(seed)));
+        let reports = parallel(jobs, first..last, |seed| weather(&Schedule::draw(seed), None));
         for (seed, report) in reports {
             if !report.violations.is_empty() {
                 println!();
@@ -228,18 +244,27 @@ fn teeth(options: &Options, jobs: usize) -> bool {
     let all = 0..mutants::ALL.len() as u64;
     let found = parallel(jobs, all, |place| {
         let mistake = mutants::ALL[place as usize];
-        (mistake, mutants::hunt(mistake, seeds.clone()))
+        let caught = match mistake.place {
+            Place::Port(mutant) => mutants::hunt(Some(mutant), seeds.clone()),
+            Place::Rule => None,
+        };
+        (mistake, caught)
     });
     let mut missed = 0;
-    for (_, (Mistake { name, what, .. }, caught)) in found {
+    for (_, (Mistake { name, what, place }, caught)) in found {
         let (seed, broken) = match &caught {
             Some(caught) => (caught.seed.to_string(), caught.report.violations.first().cloned().unwrap_or_default()),
+            None if place == Place::Rule => ("-".to_owned(), "a patch of a rule: cargo xtask mutants".to_owned()),
             None => ("-".to_owned(), format!("NOTHING in {} storms", options.runs)),
         };
-        missed += usize::from(caught.is_none());
+        missed += usize::from(caught.is_none() && place != Place::Rule);
         println!("{name:<26}{what:<54}{seed:>6}  {}", broken.chars().take(110).collect::<String>());
     }
-    println!("\n{} mistakes, {missed} not found, {:.0} s", mutants::ALL.len(), began.elapsed().as_secs_f32());
+    println!(
+        "\n{} mistakes at ports, {missed} not found, {:.0} s",
+        mutants::at_ports().count(),
+        began.elapsed().as_secs_f32()
+    );
     println!("one of them in words: cargo xtask simulate --seed SEED --mutant MISTAKE");
     missed == 0
 }

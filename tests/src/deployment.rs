@@ -31,6 +31,7 @@ use testkit::partners::exchange::{Method as SimulatedMethod, Outcome as CallOutc
 use testkit::partners::outbox::Patience;
 use testkit::partners::{Settings, System, World};
 
+use crate::mutants::{Mistaken, Mutant};
 use crate::wiring::Rules;
 
 /// A function's timeout: whoever stands still for longer is killed.
@@ -148,6 +149,7 @@ pub struct MemoryTransport {
     clock: DeploymentClock,
     /// How long the slowest call since the last look took.
     took: Rc<Cell<Duration>>,
+    mutant: Option<Mutant>,
 }
 
 impl Transport for MemoryTransport {
@@ -165,6 +167,11 @@ impl Transport for MemoryTransport {
         request.headers = call.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         request.body = call.body.clone();
         let now = self.clock.now();
+        if self.mutant == Some(Mutant::KeyFromMessage)
+            && let Some(key) = request.headers.get_mut("idempotency-key")
+        {
+            *key += &format!("@{now}");
+        }
         let mut town = self.town.borrow_mut();
         let Some(partner) = town.partner_mut(&prefix) else {
             return Err(TransportFailure::NotSent("no such partner".to_owned()));
@@ -242,6 +249,8 @@ pub struct Deployment {
     fired: MemoryQueues,
     sequence: u64,
     rng: fastrand::Rng,
+    /// The mistake that this deployment makes.
+    mutant: Option<Mutant>,
     /// Every message that the bus sent to a queue: function and body.
     pub published: Vec<(String, String)>,
     /// What was delivered, for a failing test to print.
@@ -257,6 +266,11 @@ impl std::fmt::Debug for Deployment {
 impl Deployment {
     /// A fresh deployment with fresh partners; a Monday morning in New York. Equal seeds choose alike.
     pub fn new(seed: u64) -> Self {
+        Self::with_mistake(seed, None)
+    }
+
+    /// The same, with a deliberate mistake.
+    pub fn with_mistake(seed: u64, mutant: Option<Mutant>) -> Self {
         let start: Timestamp = "2026-11-23T14:00:00Z".parse().unwrap_or_default();
         let clock = DeploymentClock { time: Rc::new(Cell::new(start)), skew: SignedDuration::ZERO };
         let settings = Settings {
@@ -268,7 +282,7 @@ impl Deployment {
         let town = Rc::new(RefCell::new(World::new(&settings)));
         let registry = LocalRegistry { documents: DOCUMENTS.with(Rc::clone) };
         let took = Rc::default();
-        let transport = MemoryTransport { town: town.clone(), clock: clock.clone(), took: Rc::clone(&took) };
+        let transport = MemoryTransport { town: town.clone(), clock: clock.clone(), took: Rc::clone(&took), mutant };
         let (due, partner_health) = (MemoryDue::default(), MemoryPartnerHealth::default());
         Self {
             partners: Partners::new(registry, transport, clock.clone(), partner_health.clone()),
@@ -303,6 +317,7 @@ impl Deployment {
             fired: MemoryQueues::default(),
             sequence: 0,
             rng: fastrand::Rng::with_seed(seed),
+            mutant,
             published: Vec::new(),
             history: Vec::new(),
         }
@@ -605,7 +620,8 @@ impl Deployment {
         let key = format!("{key}-{}", self.sequence);
         for _ in 0..2 {
             let cx = Context { correlation: "storm".to_owned(), ..self.context("change-create") };
-            let asked = execute::<Order>(&self.journal, order, &cx, &key, command.clone());
+            let journal = self.mistaken(self.journal.clone());
+            let asked = execute::<Order>(&journal, order, &cx, &key, command.clone());
             if !matches!(asked.now_or_never(), Some(Ok(_))) {
                 self.wrong.push(format!("a wish of {order} was not committed: {command:?}"));
             }
@@ -620,6 +636,11 @@ impl Deployment {
             let cancelled = execute::<Order>(&journal, &order, &cx, "cancel", OrderCommand::Cancel(request));
             assert!(matches!(cancelled.now_or_never(), Some(Ok(_))), "the cancel was not committed");
         }
+    }
+
+    /// A port with the mistake of this deployment.
+    fn mistaken<P>(&self, port: P) -> Mistaken<P> {
+        Mistaken::new(port, self.mutant)
     }
 
     fn tapes_moved(&mut self) -> bool {
@@ -637,7 +658,8 @@ impl Deployment {
         let source = || "/crossdock/test".to_owned();
         if !self.journal_tape.is_empty() && self.may("journal-relay") {
             let script = self.script_for("journal-relay");
-            let ports = journal_relay::Ports { bus: Chaos::new(self.bus.clone(), &script), source: source() };
+            let ports =
+                journal_relay::Ports { bus: self.mistaken(Chaos::new(self.bus.clone(), &script)), source: source() };
             let relayed = at_once(&script, "journal-relay", journal_relay::handle(&ports, &self.journal_tape));
             let unread = relayed.iter().flatten().flat_map(|relayed| &relayed.poison);
             self.wrong.extend(unread.map(|(_, failure)| format!("a commit that nobody can read: {failure:?}")));
@@ -665,7 +687,8 @@ impl Deployment {
         }
         if !self.deliveries_tape.is_empty() && self.may("delivery-relay") {
             let script = self.script_for("delivery-relay");
-            let ports = delivery_relay::Ports { bus: Chaos::new(self.bus.clone(), &script), source: source() };
+            let ports =
+                delivery_relay::Ports { bus: self.mistaken(Chaos::new(self.bus.clone(), &script)), source: source() };
             match at_once(&script, "delivery-relay", delivery_relay::handle(&ports, &self.deliveries_tape)) {
                 Some(Ok(None)) => self.deliveries_tape.clear(),
                 Some(Ok(Some(_)) | Err(_)) | None => {
@@ -738,7 +761,8 @@ impl Deployment {
         }
         let script = self.script_for("due-fire");
         let (due, queues) = (self.due.clone(), self.fired.clone());
-        let ports = due_fire::Ports { due: Chaos::new(due, &script), queues: Chaos::new(queues, &script) };
+        let ports =
+            due_fire::Ports { due: self.mistaken(Chaos::new(due, &script)), queues: Chaos::new(queues, &script) };
         // Killed, refused or with a wrong clock, it tries again.
         at_once(&script, "due-fire", due_fire::handle(&ports, due_fire::LAST_TICK, &self.context("due-fire")));
         self.waits.insert("due-fire", self.clock.after(AGAIN));
@@ -885,14 +909,15 @@ impl Deployment {
 
     /// The table of functions.
     fn invoke(&mut self, function: &str, records: Vec<Record>, script: &Script) -> Invocation {
-        let journal = Chaos::new(self.journal.clone(), script);
+        let journal = Chaos::new(self.mistaken(self.journal.clone()), script);
         let deliveries = Chaos::new(self.deliveries.clone(), script);
         let parties = Chaos::new(self.parties.clone(), script);
-        let partner = Chaos::new(self.partners.clone(), script);
+        let registry = Chaos::new(self.partners.clone(), script);
+        let partner = self.mistaken(registry.clone());
         let order = Invoked { deployment: self, records, script };
         match function {
             "order-import" => {
-                let ports = order_import::Ports { journal, deliveries, parties, registry: partner };
+                let ports = order_import::Ports { journal, deliveries, parties, registry };
                 order.run("order-import", ports, order_import::handle)
             }
             "order-price" => {
@@ -912,7 +937,7 @@ impl Deployment {
                 order.run("sales-order-create", ports, sales_order_create::handle)
             }
             "order-route" => {
-                let ports = order_route::Ports { journal, registry: partner };
+                let ports = order_route::Ports { journal, registry };
                 order.run("order-route", ports, order_route::handle)
             }
             "fulfillment-request" => {
@@ -920,7 +945,7 @@ impl Deployment {
                 order.run("fulfillment-request", ports, fulfillment_request::handle)
             }
             "warehouse-report-record" => {
-                let ports = warehouse_report_record::Ports { journal, deliveries, registry: partner };
+                let ports = warehouse_report_record::Ports { journal, deliveries, registry };
                 order.run("warehouse-report-record", ports, warehouse_report_record::handle)
             }
             "goods-issue-post" => {
@@ -932,7 +957,7 @@ impl Deployment {
                 order.run("fulfillment-rollup", ports, fulfillment_rollup::handle)
             }
             "crm-update" => {
-                let ports = crm_update::Ports { journal, crm: partner };
+                let ports = crm_update::Ports { journal, crm: registry };
                 order.run("crm-update", ports, crm_update::handle)
             }
             "invoice-create" => {
@@ -960,11 +985,11 @@ impl Deployment {
                 order.run("backorder-check", ports, backorder_check::handle)
             }
             "fulfillment-watch" => {
-                let ports = fulfillment_watch::Ports { journal, warehouse: partner.clone(), registry: partner };
+                let ports = fulfillment_watch::Ports { journal, warehouse: partner, registry };
                 order.run("fulfillment-watch", ports, fulfillment_watch::handle)
             }
             "change-import" => {
-                let ports = change_import::Ports { journal, deliveries, parties, registry: partner };
+                let ports = change_import::Ports { journal, deliveries, parties, registry };
                 order.run("change-import", ports, change_import::handle)
             }
             "due-wake" => {
@@ -993,13 +1018,16 @@ impl Invoked<'_> {
     ) -> Invocation {
         let Self { deployment, records, script } = self;
         let step = Step { function, attempts: ATTEMPTS, lease: LEASE, epoch: "e1".to_owned() };
-        let queue = Chaos::new(deployment.dead.entry(function.to_owned()).or_default().clone(), script);
-        let due = Chaos::new(deployment.due.clone(), script);
+        let dead = deployment.dead.entry(function.to_owned()).or_default().clone();
+        let queue = deployment.mistaken(Chaos::new(dead, script));
+        let due = deployment.mistaken(Chaos::new(deployment.due.clone(), script));
+        let forgets = deployment.mutant == Some(Mutant::PartialBatchIgnored);
         let clock = deployment.clock_of(function);
         Box::pin(async move {
             let (ports, handle) = (&ports, &handle);
             let one = |work: W, cx: Context| async move { handle(ports, work, &cx).await };
-            engine::batch::run(&step, &records, || clock.now(), || 500, &queue, &due, one).await
+            let failed = engine::batch::run(&step, &records, || clock.now(), || 500, &queue, &due, one).await;
+            if forgets { vec![] } else { failed }
         })
     }
 }

@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
+use crate::mutants::Mutant;
 use crate::storm::{Element, Report, Schedule, weather};
 
 /// Makes a failing schedule shorter. Returns what was found within `limit`, and how it ends.
-pub fn shrink(schedule: &Schedule, limit: Duration) -> (Schedule, Report) {
+pub fn shrink(schedule: &Schedule, mutant: Option<Mutant>, limit: Duration) -> (Schedule, Report) {
     let began = Instant::now();
     let mut best = schedule.clone();
-    let mut report = weather(&best);
+    let mut report = weather(&best, mutant);
     let mut part = best.elements.len().div_ceil(2);
     while part > 0 {
         let mut from = 0;
@@ -19,7 +20,7 @@ pub fn shrink(schedule: &Schedule, limit: Duration) -> (Schedule, Report) {
                 return (best, report);
             }
             let shorter = Schedule { elements: without(&best.elements, from, part), ..best.clone() };
-            let outcome = weather(&shorter);
+            let outcome = weather(&shorter, mutant);
             if outcome.violations.is_empty() {
                 from += part;
             } else {

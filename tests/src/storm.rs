@@ -17,6 +17,7 @@ use testkit::partners::{PARTNERS, System, samples};
 
 use crate::deployment::{Deployment, Hiccup, order_id};
 use crate::logs;
+use crate::mutants::Mutant;
 use crate::promises::{self, Weather};
 
 const A_DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -335,12 +336,12 @@ fn unusual(rng: &mut fastrand::Rng, order: &mut Value, elements: &mut Vec<Elemen
 }
 
 /// Plays `schedule`. A panic is a violation like any other.
-pub fn weather(schedule: &Schedule) -> Report {
+pub fn weather(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
     let played = catch_unwind(AssertUnwindSafe(|| {
         if !schedule.is_thorough() {
-            return play(schedule);
+            return play(schedule, mutant);
         }
-        let (mut report, log) = logs::kept(|| play(schedule));
+        let (mut report, log) = logs::kept(|| play(schedule, mutant));
         if let Some(found) = schedule.private().iter().find(|word| log.contains(word.as_str())) {
             report.violations.push(format!("P9: the log holds `{found}`"));
         }
@@ -356,8 +357,8 @@ pub fn weather(schedule: &Schedule) -> Report {
     }
 }
 
-fn play(schedule: &Schedule) -> Report {
-    let mut deployment = Deployment::new(schedule.seed);
+fn play(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
+    let mut deployment = Deployment::with_mistake(schedule.seed, mutant);
     let mut strikes = Vec::new();
     let mut orders = Vec::new();
     let (mut cancelled, mut held) = (Vec::new(), Vec::new());

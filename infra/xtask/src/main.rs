@@ -10,7 +10,9 @@
 mod bench;
 mod demo;
 mod kill;
+mod mutants;
 mod package;
+mod patch;
 mod prerequisites;
 mod process;
 mod simulate;
@@ -91,6 +93,12 @@ enum Command {
     /// break; `--seed N` plays one again, exactly; `--mutants` tells which storm finds each deliberate mistake.
     #[command(disable_help_flag = true)]
     Simulate(simulate::Options),
+    /// Applies each patch of `tests/mutants` to a copy of the workspace and shows which schedule or law finds the mistake.
+    ///
+    /// The mistakes at ports need no copy: `cargo xtask simulate --mutants` and the tests make them. A patch takes about a
+    /// minute. `--rules` runs `cargo mutants` on the domain and the engine, where that tool is installed; `--shard 3/20` runs
+    /// a twentieth of it.
+    Mutants(mutants::Options),
     /// Measures cold start, CPU per message, memory, package size and write units of two functions, release profile.
     ///
     /// Each runs alone on one core against a canned AWS endpoint over TLS. CROSSDOCK_BENCH_HOME (or --peers) names the
@@ -135,6 +143,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Lint => test::lint(&workspace),
         Command::Simulate(options) => simulate::run(&workspace, &options),
+        Command::Mutants(options) => mutants::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
         Command::Package(options) => package::run(&workspace, &options),
     }

@@ -11,7 +11,6 @@ pub mod fulfillment;
 pub mod goods;
 pub mod ids;
 pub mod money;
-pub mod mutants;
 pub mod order;
 pub mod party;
 pub mod quantity;

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use domain::mutants::{self, Mutant};
 use futures::future::join_all;
 use jiff::Timestamp;
 
@@ -130,8 +129,7 @@ where
         let settled = settle(step, record, now(), rng(), queue, due, handle).await;
         (!settled.acknowledged()).then(|| record.id.clone())
     };
-    let failed = join_all(records.iter().map(one)).await.into_iter().flatten();
-    failed.filter(|_| !mutants::on(Mutant::PartialBatchIgnored)).collect()
+    join_all(records.iter().map(one)).await.into_iter().flatten().collect()
 }
 
 /// Works on one record, and does with it what its end asks for.
@@ -163,8 +161,7 @@ where
         Ok(outcome) => Settled::Done(outcome),
         Err(Failure::Deferred { until, why }) => {
             let item = due_item(step, record, &stream, event_time, until, &why);
-            let kept = if mutants::on(Mutant::DeferredForgotten) { Ok(()) } else { due.defer(&item).await };
-            match kept {
+            match due.defer(&item).await {
                 Ok(()) if item.parent.is_some() => match look_again::<W, F>(step, record, now, handle).await {
                     Ok(outcome) if due.done(&item).await.is_ok() => Settled::Done(outcome),
                     Ok(_) | Err(Failure::Deferred { why: Wait::ParentUnknown(_), .. }) => {
@@ -279,9 +276,6 @@ async fn park(
         first_received: if record.first_received == Timestamp::UNIX_EPOCH { now } else { record.first_received },
         cause: crate::redact::text(cause),
     };
-    if mutants::on(Mutant::ParkedNowhere) {
-        return Settled::Parked(code);
-    }
     match queue.park(&parked).await {
         Ok(()) => Settled::Parked(code),
         Err(_) => again(record, rng, queue, code, "the dead-letter queue did not take it").await,

@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use domain::mutants::{self, Mutant};
 use domain::workflow::Claim as OpenClaim;
 use domain::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, Workflow};
 use jiff::Timestamp;
@@ -76,7 +75,7 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
         }
         let earlier = stream.state.open_effects().get(&request.effect());
         let attempt = match earlier {
-            Some(OpenClaim::Held(started)) if started.until > cx.now && !mutants::on(Mutant::ClaimIgnored) => {
+            Some(OpenClaim::Held(started)) if started.until > cx.now => {
                 return Err(Failure::Deferred { until: started.until, why: Wait::Claimed });
             }
             Some(open) => open.started().attempt.saturating_add(1),
@@ -101,9 +100,6 @@ pub async fn claim_with<W: Workflow, R: EffectRequest>(
         // A claim belongs to one delivery: its cause is the place in the stream, not the work.
         let cause = cx.cause(&format!("{}#started-{}", started.key, stream.version + 1));
         let commit = stream.next(cx, &cause, &events)?;
-        if mutants::on(Mutant::EffectUnannounced) {
-            return Ok(Claimed::Mine(Claim { stream, started, earlier, tries: tries.saturating_add(1) }, request));
-        }
         match journal.append(&commit).await? {
             Append::Committed => {
                 stream.version = commit.version;
@@ -131,9 +127,6 @@ fn behind(failure: Failure, tries: u32) -> Failure {
 impl<W: Workflow> Claim<W> {
     /// Whether this is the first try; a later one may have to look before it leaps.
     pub fn attempt(&self) -> Attempt {
-        if mutants::on(Mutant::RepeatWithoutLookUp) {
-            return Attempt::First;
-        }
         self.earlier.as_ref().map_or(Attempt::First, |earlier| Attempt::Repeat { over_by: earlier.until })
     }
 
@@ -156,11 +149,6 @@ impl<W: Workflow> Claim<W> {
             Ok(command) => {
                 let cause = cx.cause(&format!("{key}#answer-{claim}"));
                 self.stream.commit(journal, cx, &cause, command).await
-            }
-            Err(CallFailure::Unknown { cause, .. }) if mutants::on(Mutant::TimeoutTakenForNo) => {
-                let refused = EffectRejected { effect, rejection: domain::Rejection::new("NO_ANSWER", cause) };
-                let cause = cx.cause(&format!("{key}#refused-{claim}"));
-                self.stream.commit(journal, cx, &cause, W::effect_rejected(refused)).await
             }
             Err(CallFailure::Refused(rejection)) => {
                 let refused = EffectRejected { effect, rejection: rejection.clone() };

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use domain::Workflow;
-use domain::mutants::{self, Mutant};
 use domain::workflow::fold;
 use jiff::Timestamp;
 
@@ -187,7 +186,7 @@ impl<W: Workflow> Stream<W> {
         command: W::Command,
     ) -> Result<Outcome, Failure> {
         for _ in 0..RACES {
-            if self.has(cause) && !mutants::on(Mutant::CauseUnchecked) {
+            if self.has(cause) {
                 return Ok(Outcome::AlreadyDone);
             }
             let events = match self.state.decide(command.clone()) {
@@ -197,10 +196,8 @@ impl<W: Workflow> Stream<W> {
             };
             let commit = self.next(cx, cause, &events)?;
             match journal.append(&commit).await? {
-                Append::Raced if !mutants::on(Mutant::RaceTakenForWritten) => {
-                    *self = Self::load(journal, &self.id, cx).await?;
-                }
-                Append::Committed | Append::Raced => {
+                Append::Raced => *self = Self::load(journal, &self.id, cx).await?,
+                Append::Committed => {
                     self.version = commit.version;
                     self.state = events.iter().fold(std::mem::take(&mut self.state), W::evolve);
                     self.causes.insert(commit.cause);

@@ -22,6 +22,5 @@ pub mod stores;
 pub mod view;
 
 pub use context::{Clock, Context, EventEnvelope, Work};
-pub use domain::mutants::{self, Mutant};
 pub use failure::{Code, Failure, Outcome, Wait};
 pub use journal::{Commit, Journal, Stream};

@@ -8,7 +8,6 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use domain::Rejection;
-use domain::mutants::{self, Mutant};
 use domain::party::Party;
 use engine::partner::{Attempt, CallFailure, Secrets};
 use engine::partner_health::CallOutcome;
@@ -182,8 +181,7 @@ impl<S: Secrets, T: Transport> PartnerClient<'_, S, T> {
         if ask.method != Method::Get {
             headers.push(("x-origin", ORIGIN.to_owned()));
         }
-        let again = if mutants::on(Mutant::KeyFromMessage) { format!("@{}", self.cx.now) } else { String::new() };
-        headers.extend(ask.key.clone().map(|key| ("idempotency-key", key + &again)));
+        headers.extend(ask.key.clone().map(|key| ("idempotency-key", key)));
         headers.extend(ask.headers.iter().cloned());
         let (method, url, body) = (ask.method, ask.url.clone(), ask.body.clone());
         let is_write = method != Method::Get;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use engine::context::SKEW;
 use engine::stores::{DUE_SHARDS, Due, DueItem, Queues};
-use engine::{Code, Context, Failure, Mutant, mutants};
+use engine::{Code, Context, Failure};
 use futures::future::{join_all, try_join_all};
 
 /// All that this function may touch.
@@ -98,9 +98,6 @@ async fn fire(ports: &Ports<impl Due, impl Queues>, ready: Vec<DueItem>) -> (usi
 
 async fn send(ports: &Ports<impl Due, impl Queues>, function: &str, items: &[DueItem]) -> Result<usize, Failure> {
     let bodies: Vec<String> = items.iter().map(|item| item.body.clone()).collect();
-    if mutants::on(Mutant::DueForgottenFirst) {
-        try_join_all(items.iter().map(|item| ports.due.done(item))).await?;
-    }
     let refused = ports.queues.send(function, &bodies).await?;
     let taken: Vec<&DueItem> = (0..).zip(items).filter(|(i, _)| !refused.contains(i)).map(|(_, item)| item).collect();
     try_join_all(taken.iter().map(|item| ports.due.done(item))).await?;

@@ -10,7 +10,6 @@ use crate::fulfillment::event::{GoodsIssued, Opened, TracedGoods};
 use crate::fulfillment::package::{Contents, Package};
 use crate::goods::{LineQuantity, Traced};
 use crate::ids::{LineNo, PackageId, Serial, Sku};
-use crate::mutants::{self, Mutant};
 use crate::quantity::{Quantity, QuantityError, Uom};
 use crate::review::{Choice, Review, ReviewKind};
 use crate::workflow::Effect;
@@ -107,11 +106,8 @@ impl FulfillmentState {
     /// The packages that left and count: with nothing in them that was not asked for, or with somebody's word that it
     /// stands for what was.
     pub(super) fn left(&self) -> impl Iterator<Item = (&PackageId, &Package)> {
-        let gone = |package: &Package| package.has_left() || mutants::on(Mutant::VoidCounted) && package.is_void();
-        let countable = |package: &Package| !package.is_void() || mutants::on(Mutant::VoidCounted);
-        self.packages
-            .iter()
-            .filter(move |(id, package)| gone(package) && countable(package) && self.counts(id, package))
+        let has_left = |package: &Package| package.has_left() && !package.is_void();
+        self.packages.iter().filter(move |(id, package)| has_left(package) && self.counts(id, package))
     }
 
     fn counts(&self, id: &PackageId, package: &Package) -> bool {
@@ -217,7 +213,7 @@ impl FulfillmentState {
     /// Whether the warehouse packs no more, and every package that it names is known.
     pub(super) fn is_told_whole(&self) -> bool {
         let known = |listed: &BTreeSet<PackageId>| listed.iter().all(|package| self.packages.contains_key(package));
-        self.closed.is_some() && (self.listed.as_ref().is_some_and(known) || mutants::on(Mutant::ClosedBelieved))
+        self.closed.is_some() && self.listed.as_ref().is_some_and(known)
     }
 
     fn is_content_clear(&self) -> bool {

@@ -8,7 +8,6 @@ use crate::candidate::Candidate;
 use crate::fulfillment::{MilestoneKind, PackageStatus};
 use crate::ids::{DocumentNumber, FulfillmentId, LineNo, OrderId};
 use crate::money::Money;
-use crate::mutants::{self, Mutant};
 use crate::order::event::{
     Allocation, AmendRejected, Amendment, Assignment, CancelRequested, Conflict, CreditApproved, CreditExpired,
     CreditRefused, CrmUpdated, CustomerNotice, Deallocated, Held, HoldReleased, Invoiced, OrderEvent, OrderLine,
@@ -388,9 +387,6 @@ impl OrderState {
         document: &DocumentNumber,
         event: OrderEvent,
     ) -> Vec<OrderEvent> {
-        if mutants::on(Mutant::LateAnswerDropped) && !self.wanted() {
-            return vec![];
-        }
         let stands = self.document(&effect) == Some(document) || to_deallocate;
         let beside = || self.duplicates.get(&effect).is_some_and(|duplicates| duplicates.contains(document));
         let told = (stands || beside()) && !awaited;
@@ -456,9 +452,7 @@ impl OrderState {
     /// still be on its way here, and only the newer `as_of` tells that it is old.
     fn report(&self, progress: Progress) -> Vec<OrderEvent> {
         let fulfillment = progress.fulfillment.clone();
-        if self.progress.get(&fulfillment).is_some_and(|known| known.as_of >= progress.as_of)
-            && !mutants::on(Mutant::ReportByArrival)
-        {
+        if self.progress.get(&fulfillment).is_some_and(|known| known.as_of >= progress.as_of) {
             return vec![];
         }
         let was_gone = self.will_not_ship(&fulfillment);

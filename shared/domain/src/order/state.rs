@@ -7,7 +7,6 @@ use rust_decimal::Decimal;
 
 use crate::goods::LineQuantity;
 use crate::ids::{DocumentNumber, FulfillmentId, LineNo, OrderId};
-use crate::mutants::{self, Mutant};
 use crate::order::event::{
     Allocation, Amendment, Assignment, CancelRequested, Conflict, CreditApproved, CreditRefused, CrmUpdated, Held,
     Invoiced, OrderEvent, Price, Progress, Released, RequestStatus, Routed, Submission, WithdrawalReason,
@@ -356,10 +355,8 @@ impl OrderState {
             }
             OrderEvent::FulfillmentProgressed(progress) => {
                 let newest = self.progress.get(&progress.fulfillment).is_none_or(|known| known.as_of < progress.as_of);
-                if newest || mutants::on(Mutant::ReportByArrival) {
-                    let progress =
-                        if mutants::on(Mutant::ReportsAddedUp) { self.added(progress) } else { progress.clone() };
-                    self.progress.insert(progress.fulfillment.clone(), progress);
+                if newest {
+                    self.progress.insert(progress.fulfillment.clone(), progress.clone());
                 }
             }
             OrderEvent::CrmUpdated(told) => {
@@ -513,17 +510,6 @@ impl OrderState {
     fn settle(&mut self, effect: &Effect) {
         self.open_effects.remove(effect);
         self.refused.remove(effect);
-    }
-
-    /// A mistake: a report on top of those before it.
-    fn added(&self, progress: &Progress) -> Progress {
-        let mut sum = progress.clone();
-        let known = self.progress.get(&progress.fulfillment);
-        for (line, shipped) in known.into_iter().flat_map(|known| &known.shipped) {
-            let more = sum.shipped.get(line).and_then(|quantity| quantity.plus(*shipped).ok());
-            sum.shipped.insert(*line, more.unwrap_or(*shipped));
-        }
-        sum
     }
 
     /// A document of the ERP that the order has no place for: it exists, so it is kept.

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use domain::PartnerId;
-use domain::mutants::{self, Mutant};
 use domain::party::{Party, PartyRef};
 use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, StoreOutcome};
@@ -47,19 +46,25 @@ impl MemoryJournal {
         self.tape.borrow_mut().drain(..).collect()
     }
 
-    fn write(&self, commit: &Commit) -> bool {
+    /// Writes a commit over the one that has its version, if one has: what no real journal does.
+    pub fn overwrite(&self, commit: &Commit) {
         let mut streams = self.streams.borrow_mut();
         let commits = streams.entry(commit.stream.clone()).or_default();
-        let free = commits.iter().all(|known| known.version != commit.version);
-        if mutants::on(Mutant::UnconditionalPut) {
-            commits.retain(|known| known.version != commit.version);
+        commits.retain(|known| known.version != commit.version);
+        commits.push(commit.clone());
+        commits.sort_by_key(|commit| commit.version);
+        self.tape.borrow_mut().push_back(commit.clone());
+    }
+
+    fn write(&self, commit: &Commit) -> bool {
+        let streams = self.streams.borrow();
+        let is_free = |commits: &Vec<Commit>| commits.iter().all(|known| known.version != commit.version);
+        let free = streams.get(&commit.stream).is_none_or(is_free);
+        drop(streams);
+        if free {
+            self.overwrite(commit);
         }
-        if free || mutants::on(Mutant::UnconditionalPut) {
-            commits.push(commit.clone());
-            commits.sort_by_key(|commit| commit.version);
-            self.tape.borrow_mut().push_back(commit.clone());
-        }
-        free || mutants::on(Mutant::UnconditionalPut)
+        free
     }
 }
 
