@@ -11,8 +11,8 @@ use domain::order::{OrderState, Status};
 use domain::review::{Choice, ReviewKind};
 use domain::{Fulfillment, Order, OrderId};
 use serde_json::{Value, json};
-use testkit::partners::exchange::{Method, Outcome, Request};
-use testkit::partners::samples;
+use simulators::exchange::{Method, Outcome, Request};
+use simulators::samples;
 
 const A_DAY: Duration = Duration::from_secs(24 * 3_600);
 

@@ -10,8 +10,8 @@ use crossdock_tests::promises::{broken, statuses};
 use domain::order::Status;
 use domain::{Order, OrderId};
 use serde_json::{Value, json};
+use simulators::samples;
 use testkit::memory::{Fault, Script};
-use testkit::partners::samples;
 
 /// Longer than any order takes, shorter than its deadline.
 const A_DAY: Duration = Duration::from_secs(24 * 3_600);

@@ -11,7 +11,7 @@ use domain::{Order, OrderId};
 use engine::http::{Request, Response};
 use futures::FutureExt;
 use serde_json::{Value, json};
-use testkit::partners::{samples, sign};
+use simulators::{samples, sign};
 
 const A_DAY: Duration = Duration::from_secs(24 * 3_600);
 

@@ -16,8 +16,8 @@ use engine::{Code, Failure};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use testkit::partners::fault::{Fault, Rule, When};
-use testkit::partners::samples;
+use simulators::fault::{Fault, Rule, When};
+use simulators::samples;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const A_DAY: Duration = Duration::from_secs(24 * 3_600);

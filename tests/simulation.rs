@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crossdock_tests::mutants::{self, hunt};
+use crossdock_tests::hunt::hunt;
+use crossdock_tests::mutants;
 use crossdock_tests::shrink::{shrink, told};
 use crossdock_tests::storm::{Element, Schedule, weather};
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use crossdock_tests::hunt::hunt;
 use crossdock_tests::mutants::{self, Mistake, Mutant, Place};
 use crossdock_tests::shrink::{shrink, told};
 use crossdock_tests::storm::{Report, Schedule, weather};
@@ -104,7 +105,7 @@ fn run(options: &Options) -> Result<bool> {
         return Ok(one(seed, options));
     }
     if options.first {
-        if let Some(caught) = mutants::hunt(None, options.from_seed..options.from_seed + options.runs) {
+        if let Some(caught) = hunt(None, options.from_seed..options.from_seed + options.runs) {
             println!("seed {}: {}", caught.seed, caught.report.violations.first().map_or("", String::as_str));
         }
         return Ok(true);
@@ -245,7 +246,7 @@ fn teeth(options: &Options, jobs: usize) -> bool {
     let found = parallel(jobs, all, |place| {
         let mistake = mutants::ALL[place as usize];
         let caught = match mistake.place {
-            Place::Port(mutant) => mutants::hunt(Some(mutant), seeds.clone()),
+            Place::Port(mutant) => hunt(Some(mutant), seeds.clone()),
             Place::Rule => None,
         };
         (mistake, caught)

@@ -23,13 +23,13 @@ use partners::Partners;
 use partners::transport::{Call, Method, Reply, Transport, TransportFailure};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use simulators::exchange::{Method as SimulatedMethod, Outcome as CallOutcome, Request as SimulatedRequest};
+use simulators::outbox::RetryPolicy;
+use simulators::{Settings, SimulatedPartners, System};
 use testkit::memory::{
     Chaos, MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth, MemoryQueue,
     MemoryQueues, MemoryViews, Script,
 };
-use testkit::partners::exchange::{Method as SimulatedMethod, Outcome as CallOutcome, Request as SimulatedRequest};
-use testkit::partners::outbox::Patience;
-use testkit::partners::{Settings, System, World};
 
 use crate::mutants::{Mistaken, Mutant};
 use crate::wiring::Rules;
@@ -136,8 +136,8 @@ impl Secrets for LocalRegistry {
         let Some(id) = name.strip_prefix("partner/") else {
             return Err(Failure::permanent(Code::SecretMissing, "no such secret"));
         };
-        let token = testkit::partners::sign::local_token(id);
-        let signing = testkit::partners::sign::local_secret(id);
+        let token = simulators::sign::local_token(id);
+        let signing = simulators::sign::local_secret(id);
         Ok(json!({ "token": token, "signing": [signing] }).to_string().into())
     }
 }
@@ -145,7 +145,7 @@ impl Secrets for LocalRegistry {
 /// Carries calls to the simulators' cores.
 #[derive(Debug, Clone)]
 pub struct MemoryTransport {
-    town: Rc<RefCell<World>>,
+    town: Rc<RefCell<SimulatedPartners>>,
     clock: DeploymentClock,
     /// How long the slowest call since the last look took.
     took: Rc<Cell<Duration>>,
@@ -216,7 +216,7 @@ pub struct Deployment {
     /// The adapters.
     pub partners: LocalPartners,
     /// The simulators.
-    pub town: Rc<RefCell<World>>,
+    pub town: Rc<RefCell<SimulatedPartners>>,
     /// The function that `script` strikes (`*` for every one), and the script.
     pub chaos: Option<(&'static str, Script)>,
     /// Every message is put into its queue so many times.
@@ -276,10 +276,10 @@ impl Deployment {
         let settings = Settings {
             run: String::new(),
             pace_ms: 1_000,
-            patience: Patience { attempts: 10, first_wait_ms: 500 },
+            retry_policy: RetryPolicy { attempts: 10, first_wait_ms: 500 },
             ..Settings::default()
         };
-        let town = Rc::new(RefCell::new(World::new(&settings)));
+        let town = Rc::new(RefCell::new(SimulatedPartners::new(&settings)));
         let registry = LocalRegistry { documents: DOCUMENTS.with(Rc::clone) };
         let took = Rc::default();
         let transport = MemoryTransport { town: town.clone(), clock: clock.clone(), took: Rc::clone(&took), mutant };
@@ -330,8 +330,8 @@ impl Deployment {
         let Some(partner) = town.partner_mut("crm") else { return };
         let System::Crm(crm) = &mut partner.system else { return };
         if let Ok((effect, webhook)) = crm.create(order, now) {
-            partner.note(effect, now);
-            partner.say(webhook, now);
+            partner.record_effect(effect, now);
+            partner.send(webhook, now);
         }
     }
 
@@ -342,7 +342,7 @@ impl Deployment {
         let Some(partner) = town.partner_mut("crm") else { return };
         let System::Crm(crm) = &mut partner.system else { return };
         if let Ok(webhook) = crm.message(topic, data, now) {
-            partner.say(webhook, now);
+            partner.send(webhook, now);
         }
     }
 

@@ -5,6 +5,7 @@
 #![allow(clippy::panic, clippy::wildcard_enum_match_arm)]
 
 pub mod deployment;
+pub mod hunt;
 mod logs;
 pub mod mutants;
 pub mod promises;

@@ -81,7 +81,7 @@ fn all(deployment: &Deployment) -> impl Iterator<Item = Box<OrderState>> {
 /// P8: every message that was ever sent is sent again, days later.
 pub fn redriven(deployment: &mut Deployment, horizon: Duration) -> Vec<String> {
     let effects = |deployment: &Deployment| -> Vec<usize> {
-        deployment.town.borrow().partners.iter().map(|partner| partner.ledger.effects.len()).collect()
+        deployment.town.borrow().all.iter().map(|partner| partner.ledger.effects.len()).collect()
     };
     let (journal, made) = (deployment.fingerprint(), effects(deployment));
     for (function, body) in deployment.published.clone() {
@@ -141,7 +141,7 @@ fn announced(deployment: &Deployment) -> Vec<String> {
         }
     }
     let mut broken = Vec::new();
-    for partner in &deployment.town.borrow().partners {
+    for partner in &deployment.town.borrow().all {
         for done in &partner.ledger.effects {
             let reference = done.effect.reference.as_str();
             let (stream, effect, package) = match done.effect.kind {
@@ -298,7 +298,7 @@ pub fn private(order: &Value) -> Vec<String> {
 pub fn revealed(deployment: &Deployment, orders: &[Value]) -> Vec<String> {
     let mut secret: BTreeSet<String> = BTreeSet::new();
     secret.extend(orders.iter().flat_map(private));
-    for partner in &deployment.town.borrow().partners {
+    for partner in &deployment.town.borrow().all {
         secret.insert(partner.token.clone());
         secret.extend(partner.signing.iter().cloned());
     }

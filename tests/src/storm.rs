@@ -10,10 +10,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use simulators::fault::{PartnerFault, Rule, When};
+use simulators::work::Script as WorkScript;
+use simulators::{PARTNERS, System, samples};
 use testkit::memory::{Fault, Script, Strike};
-use testkit::partners::fault::{Fault as Trouble, Rule, When};
-use testkit::partners::floor::Script as FloorScript;
-use testkit::partners::{PARTNERS, System, samples};
 
 use crate::deployment::{Deployment, Hiccup, order_id};
 use crate::logs;
@@ -90,9 +90,9 @@ pub enum Element {
     /// There are only so many eaches of an SKU, in the east and in the west, until the storm is over.
     Shelf(String, [u32; 2]),
     /// A warehouse packs in an unusual way.
-    Floor(&'static str, Box<FloorScript>),
+    Floor(&'static str, Box<WorkScript>),
     /// The warehouse without keys does not refuse a second order under the same reference either.
-    Careless,
+    AcceptsDuplicates,
 }
 
 /// What people ask for.
@@ -115,7 +115,7 @@ pub enum Request {
     /// Somebody decides what of an order waits for a decision, each in the way that has this number, counted round.
     Decide(String, usize),
     /// A partner does not answer any more, or slowly.
-    Outage(&'static str, Trouble),
+    Outage(&'static str, PartnerFault),
     /// It is well again.
     Mended(&'static str),
 }
@@ -162,12 +162,12 @@ impl Schedule {
         for warehouse in ["eastco", "shipwest"] {
             if rng.u8(0..3) == 0 {
                 let packages = rng.bool().then(|| rng.usize(1..4));
-                let script = FloorScript { void_first: rng.bool(), packages, ..FloorScript::default() };
+                let script = WorkScript { void_first: rng.bool(), packages, ..WorkScript::default() };
                 elements.push(Element::Floor(warehouse, Box::new(script)));
             }
         }
         if rng.bool() {
-            elements.push(Element::Careless);
+            elements.push(Element::AcceptsDuplicates);
         }
         requests(&mut rng, quiet, &mut elements);
         Self { seed, elements }
@@ -307,9 +307,9 @@ fn requests(rng: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
     }
     if !quiet && rng.u8(0..4) == 0 {
         let partner = rng.choice(PARTNERS).map_or("acme-erp", |(name, ..)| name);
-        let trouble = if rng.bool() { Trouble::Down } else { Trouble::Latency { ms: rng.u64(2_000..20_000) } };
+        let fault = if rng.bool() { PartnerFault::Down } else { PartnerFault::Latency { ms: rng.u64(2_000..20_000) } };
         let at = rng.usize(first..=elements.len());
-        elements.insert(at, Element::Moment(0, Request::Outage(partner, trouble)));
+        elements.insert(at, Element::Moment(0, Request::Outage(partner, fault)));
         let at = rng.usize(at + 1..=elements.len());
         elements.insert(at, Element::Moment(rng.u64(10..3_600), Request::Mended(partner)));
     }
@@ -368,7 +368,7 @@ fn play(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
             Element::Hiccup(message, hiccup) => drop(deployment.hiccups.insert(*message, *hiccup)),
             Element::Twice(function) => drop(deployment.twice.insert((*function).to_owned())),
             Element::Skew(function, ms) => drop(deployment.skews.insert((*function).to_owned(), *ms)),
-            Element::Gale(..) | Element::Floor(..) | Element::Shelf(..) | Element::Careless => {
+            Element::Gale(..) | Element::Floor(..) | Element::Shelf(..) | Element::AcceptsDuplicates => {
                 prepare(&deployment, element)
             }
             Element::Order(order, _) => orders.push(order.clone()),
@@ -397,7 +397,7 @@ fn play(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
                     Request::Readdress(order) => deployment.change("order.amended", order.clone()),
                     Request::ByApi(order) => deployment.order_by_api(order),
                     Request::Decide(order, way) => deployment.decide_all(&order_id(order), *way),
-                    Request::Outage(partner, trouble) => strike(&deployment, partner, trouble),
+                    Request::Outage(partner, fault) => strike(&deployment, partner, fault),
                     Request::Mended(partner) => mend(&deployment, partner, Some(OUTAGE)),
                 }
             }
@@ -408,7 +408,7 @@ fn play(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
             | Element::Skew(..)
             | Element::Floor(..)
             | Element::Shelf(..)
-            | Element::Careless => {}
+            | Element::AcceptsDuplicates => {}
         }
     }
     // The storm is over; what it left has to be put in order.
@@ -453,9 +453,9 @@ fn play(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
 /// The rule that an outage is.
 const OUTAGE: &str = "outage";
 
-fn strike(deployment: &Deployment, partner: &str, trouble: &Trouble) {
+fn strike(deployment: &Deployment, partner: &str, fault: &PartnerFault) {
     if let Some(partner) = deployment.town.borrow_mut().partner_mut(partner) {
-        let rule = Rule { name: Some(OUTAGE.to_owned()), when: When::default(), fault: trouble.clone() };
+        let rule = Rule { name: Some(OUTAGE.to_owned()), when: When::default(), fault: fault.clone() };
         partner.faults.add(rule);
     }
 }
@@ -483,9 +483,9 @@ fn prepare(deployment: &Deployment, element: &Element) {
                 partner.system.script(script.as_ref().clone());
             }
         }
-        Element::Careless => {
+        Element::AcceptsDuplicates => {
             if let Some(System::Shipbob(warehouse)) = town.partner_mut("shipwest").map(|it| &mut it.system) {
-                warehouse.careless = true;
+                warehouse.accepts_duplicates = true;
             }
         }
         Element::Order(..)
@@ -503,7 +503,7 @@ fn counted(deployment: &Deployment, met: &[(Strike, &'static str)]) -> BTreeMap<
     for (strike, _) in met {
         *struck.entry(strike.fault.as_str().to_owned()).or_default() += 1;
     }
-    for partner in &deployment.town.borrow().partners {
+    for partner in &deployment.town.borrow().all {
         for (name, n) in &partner.ledger.faults {
             *struck.entry(format!("partner: {name}")).or_default() += n;
         }
@@ -538,8 +538,8 @@ impl fmt::Display for Element {
             Self::Moment(pause, Request::Decide(order, way)) => {
                 write!(f, "{pause} s pass; what waits of {order} is decided in way {way}")
             }
-            Self::Moment(pause, Request::Outage(partner, trouble)) => {
-                write!(f, "{pause} s pass; {partner} has an outage: {}", trouble.name())
+            Self::Moment(pause, Request::Outage(partner, fault)) => {
+                write!(f, "{pause} s pass; {partner} has an outage: {}", fault.name())
             }
             Self::Moment(pause, Request::Mended(partner)) => write!(f, "{pause} s pass; {partner} is well again"),
             Self::Shelf(sku, [east, west]) => write!(f, "of {sku} there are {east} in the east and {west} in the west"),
@@ -566,7 +566,7 @@ impl fmt::Display for Element {
                 let first = if script.void_first { ", the first label void" } else { "" };
                 write!(f, "{partner} packs {packages} packages a request{first}")
             }
-            Self::Careless => write!(f, "shipwest takes a second order under one reference"),
+            Self::AcceptsDuplicates => write!(f, "shipwest takes a second order under one reference"),
         }
     }
 }

@@ -3,10 +3,10 @@
 //! Every store is a handle: a clone is the same store. Nothing here waits, so a handler that runs on these is done at its
 //! first poll, unless [`Chaos`] killed or stalled it.
 
-mod chaos;
+mod faults;
 mod stores;
 
-pub use chaos::{Chaos, Fault, Script, Strike};
+pub use faults::{Chaos, Fault, Script, Strike};
 pub use stores::{
     MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth, MemoryQueue,
     MemoryQueues, MemoryViews,
