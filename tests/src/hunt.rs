@@ -1,19 +1,20 @@
-//! Looking for the first seed whose schedule finds a mistake.
+//! The first seed whose schedule finds a mistake.
 
 use crate::mutants::Mutant;
-use crate::storm::{Report, Schedule, weather};
+use crate::play::{Report, play};
+use crate::schedule::Schedule;
 
 /// A schedule that found a mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caught {
-    /// Its seed.
+    /// The schedule's seed.
     pub seed: u64,
-    /// How it ended.
+    /// The run's report, with at least one violation.
     pub report: Report,
 }
 
 /// The first of `seeds` whose schedule finds `mutant`; without one, a mistake in the product's source.
 pub fn hunt(mutant: Option<Mutant>, seeds: impl IntoIterator<Item = u64>) -> Option<Caught> {
-    let play = |seed| Caught { seed, report: weather(&Schedule::draw(seed), mutant) };
-    seeds.into_iter().map(play).find(|caught| !caught.report.violations.is_empty())
+    let caught = |seed| Caught { seed, report: play(&Schedule::draw(seed), mutant) };
+    seeds.into_iter().map(caught).find(|caught| !caught.report.violations.is_empty())
 }

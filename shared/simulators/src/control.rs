@@ -15,7 +15,7 @@ use crate::fault::Rule;
 use crate::ledger::CallFilter;
 use crate::partners::{Partner, SimulatedPartners, System};
 use crate::samples;
-use crate::work::Script;
+use crate::work::WorkScript;
 
 /// The control API's own summary, as `GET /control` answers it.
 pub const HELP: &str = "\
@@ -94,7 +94,7 @@ fn of_partner(partner: &mut Partner, path: &[&str], request: &Request, now: Time
         }
         (Method::Post, ["settings"]) => settings(partner, request),
         (Method::Post, ["script"]) => {
-            let script: Script = read(request)?;
+            let script: WorkScript = read(request)?;
             if partner.system.script(script) { Ok(json!({})) } else { Err(invalid("only warehouses follow scripts")) }
         }
         (Method::Post, ["webhooks", id, "resend"]) => {

@@ -15,7 +15,7 @@ use crate::outbox::{Outbox, OutgoingAttempt, RetryPolicy};
 use crate::rest3pl::Rest3pl;
 use crate::shipbob::Shipbob;
 use crate::sign;
-use crate::work::{Pace, Script};
+use crate::work::{Pace, WorkScript};
 
 /// The partners, in the order in which they are listed: id, path prefix, role.
 pub const PARTNERS: [(&str, &str, &str); 4] = [
@@ -416,7 +416,7 @@ impl System {
     }
 
     /// Adds a script to a warehouse, before those there are; `false` for the others.
-    pub fn script(&mut self, script: Script) -> bool {
+    pub fn script(&mut self, script: WorkScript) -> bool {
         self.pace_mut().map(|pace| pace.scripts.insert(0, script)).is_some()
     }
 

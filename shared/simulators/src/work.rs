@@ -23,13 +23,13 @@ pub struct Pace {
     /// Packages per request; by default one per line, at most three.
     pub packages: Option<usize>,
     /// Scripts; the first one that fits a request is played.
-    pub scripts: Vec<Script>,
+    pub scripts: Vec<WorkScript>,
 }
 
 /// How a certain request goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Script {
+pub struct WorkScript {
     /// Requests with this reference; `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -239,8 +239,8 @@ impl WarehouseWork {
     }
 
     /// The script for a request.
-    pub(crate) fn script(&self, reference: &str, lines: &[Line]) -> Script {
-        let fits = |script: &&Script| {
+    pub(crate) fn script(&self, reference: &str, lines: &[Line]) -> WorkScript {
+        let fits = |script: &&WorkScript| {
             let named = script.reference.as_deref().is_none_or(|pattern| matches(pattern, reference));
             let stocked =
                 script.sku.as_deref().is_none_or(|pattern| lines.iter().any(|line| matches(pattern, &line.sku)));
@@ -255,7 +255,7 @@ impl WarehouseWork {
         id: String,
         reference: String,
         lines: Vec<Line>,
-        script: &Script,
+        script: &WorkScript,
         now: Timestamp,
         mut package_id: impl FnMut() -> String,
     ) -> usize {
@@ -327,7 +327,7 @@ impl WarehouseWork {
         }
     }
 
-    fn plan(&mut self, job: usize, script: &Script, now: Timestamp) {
+    fn plan(&mut self, job: usize, script: &WorkScript, now: Timestamp) {
         let pace = self.pace.pace_ms;
         self.at(later(now, pace), job, WorkEvent::Accepted);
         if let Some(reason) = script.reject_later.clone() {
@@ -403,7 +403,7 @@ impl WarehouseWork {
 }
 
 /// The lines as they are picked: of the first one, units that are never packed, too many, or of another SKU.
-fn picked(lines: &[Line], script: &Script) -> Vec<Line> {
+fn picked(lines: &[Line], script: &WorkScript) -> Vec<Line> {
     let mut lines = lines.to_vec();
     if let Some(first) = lines.first_mut() {
         let (short, over) = (Decimal::from(script.short_by), Decimal::from(script.over_by));
@@ -469,7 +469,7 @@ fn split(lines: &[Line], wanted: usize) -> Vec<Vec<Line>> {
 }
 
 /// Carrier and tracking number follow from the package's id, so that a run repeats exactly.
-fn package(id: String, lines: Vec<Line>, script: &Script) -> Package {
+fn package(id: String, lines: Vec<Line>, script: &WorkScript) -> Package {
     let hash = fnv(&id);
     let (carrier, tracking) = match hash % 3 {
         0 => ("UPS", format!("1Z{:016}", hash % 10_000_000_000_000_000)),

@@ -1,4 +1,5 @@
-//! Faults between a step and its ports: killed before or after a call, its reply lost, throttled, raced, refused in part.
+//! Faults between a step and its ports: a kill before or after a call, a lost reply, a throttled store, a lost race, refused
+//! entries.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -29,32 +30,32 @@ use jiff::Timestamp;
 /// What happens to one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The process dies before the call.
+    /// The process is killed before the call.
     KillBefore,
-    /// The process dies after the call took effect.
+    /// The process is killed after the call took effect.
     KillAfter,
     /// The call takes effect and its reply is lost.
     LoseReply,
-    /// Something else commits just before the call: the hook that the script was given runs.
+    /// The script's hook runs just before the call, for a commit by someone else.
     Interleave,
-    /// A store has no capacity left: nothing is done.
+    /// The store has no capacity left and does nothing.
     Throttle,
-    /// Everything else goes on for a while before the call is made.
+    /// The process stops before the call while everything else continues.
     Stall {
-        /// How long, in milliseconds.
+        /// Milliseconds.
         ms: u32,
     },
-    /// A commit without events takes the version that this one was made for.
+    /// Another commit, without events, takes the version that this one was made for.
     Race,
-    /// The bus, or a queue, takes every second entry and refuses the others.
+    /// The bus or the queue refuses every second entry.
     Refuse,
 }
 
 impl Fault {
-    /// The faults that make sense at every call.
+    /// The faults that every call can meet.
     pub const ALL: [Self; 4] = [Self::KillBefore, Self::KillAfter, Self::LoseReply, Self::Interleave];
 
-    /// In words.
+    /// The fault in words, as reports count it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::KillBefore => "killed before a call",
@@ -68,7 +69,7 @@ impl Fault {
         }
     }
 
-    /// Whether a call of this name can meet it. Partners have faults of their own.
+    /// Whether a call of this name can meet the fault. Partners are not throttled: they have faults of their own.
     fn fits(self, call: &str) -> bool {
         match self {
             Self::KillBefore | Self::KillAfter | Self::LoseReply | Self::Interleave | Self::Stall { .. } => true,
@@ -79,24 +80,24 @@ impl Fault {
     }
 }
 
-/// A fault of a storm: it strikes the first call from the `at`th on, counted over all functions from 0, that can meet it.
+/// A fault for the first fitting call from the `at`th on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Strike {
-    /// Which call.
+pub struct ScheduledFault {
+    /// Calls of all functions count, from 0.
     pub at: u32,
-    /// What happens to it.
+    /// What happens to the call.
     pub fault: Fault,
-    /// Where it is aimed: a function's name, and one of its calls such as `journal.append`. Any call without it.
+    /// A function's name and one of its calls, such as `journal.append`; `None` for any call.
     pub aim: Option<(&'static str, &'static str)>,
 }
 
-impl Strike {
+impl ScheduledFault {
     fn fits(&self, function: &str, call: &str) -> bool {
         self.fault.fits(call) && self.aim.is_none_or(|aim| aim == (function, call))
     }
 }
 
-/// Counts the calls of one function, and strikes at one of them.
+/// Decides which calls meet a fault: the nth call of a function, or the calls of a schedule.
 #[derive(Clone, Default)]
 pub struct Script(Rc<RefCell<Plan>>);
 
@@ -104,54 +105,54 @@ pub struct Script(Rc<RefCell<Plan>>);
 struct Plan {
     armed: bool,
     calls: Vec<&'static str>,
-    strike: Option<(usize, Fault)>,
-    struck: bool,
-    storm: Option<Storm>,
+    single: Option<(usize, Fault)>,
+    has_happened: bool,
+    schedule: Option<Schedule>,
     hook: Option<Box<dyn FnMut()>>,
     function: String,
     killed: bool,
     stalled_ms: Option<u32>,
 }
 
-/// Many faults, until it is over.
+/// Faults that are still to come, and those that happened.
 #[derive(Default)]
-struct Storm {
-    left: Vec<Strike>,
+struct Schedule {
+    left: Vec<ScheduledFault>,
     calls: u32,
-    met: Vec<(Strike, &'static str)>,
+    met: Vec<(ScheduledFault, &'static str)>,
 }
 
 impl std::fmt::Debug for Script {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Script({:?})", self.0.borrow().strike)
+        write!(f, "Script({:?})", self.0.borrow().single)
     }
 }
 
 impl Script {
-    /// Strikes the `n`th call, counted from 0, with `fault`; `hook` is what [`Fault::Interleave`] runs.
-    pub fn strike(n: usize, fault: Fault, hook: impl FnMut() + 'static) -> Self {
-        let plan = Plan { strike: Some((n, fault)), hook: Some(Box::new(hook)), ..Plan::default() };
+    /// One fault at the `n`th call, counted from 0; `hook` is what [`Fault::Interleave`] runs.
+    pub fn fault_at(n: usize, fault: Fault, hook: impl FnMut() + 'static) -> Self {
+        let plan = Plan { single: Some((n, fault)), hook: Some(Box::new(hook)), ..Plan::default() };
         Self(Rc::new(RefCell::new(plan)))
     }
 
-    /// Strikes many calls, until [`Script::calm`].
-    pub fn storm(mut strikes: Vec<Strike>) -> Self {
-        strikes.sort_by_key(|strike| strike.at);
-        let storm = Storm { left: strikes, ..Storm::default() };
-        Self(Rc::new(RefCell::new(Plan { storm: Some(storm), ..Plan::default() })))
+    /// Many faults, until [`Script::end`].
+    pub fn schedule(mut faults: Vec<ScheduledFault>) -> Self {
+        faults.sort_by_key(|fault| fault.at);
+        let schedule = Schedule { left: faults, ..Schedule::default() };
+        Self(Rc::new(RefCell::new(Plan { schedule: Some(schedule), ..Plan::default() })))
     }
 
-    /// Ends the storm. Returns which of its faults struck, and which calls.
-    pub fn calm(&self) -> Vec<(Strike, &'static str)> {
-        self.0.borrow_mut().storm.take().map(|storm| storm.met).unwrap_or_default()
+    /// Ends the schedule. Returns which of its faults happened, each with its call.
+    pub fn end(&self) -> Vec<(ScheduledFault, &'static str)> {
+        self.0.borrow_mut().schedule.take().map(|schedule| schedule.met).unwrap_or_default()
     }
 
-    /// Calls count (and may be struck) only while it is armed: while the function under test runs.
+    /// Calls count, and can meet a fault, only while the script is armed: while the function under test runs.
     pub fn arm(&self, armed: bool) {
         self.0.borrow_mut().armed = armed;
     }
 
-    /// The same, and the calls are those of `function`.
+    /// Arms the script for the calls of `function`.
     pub fn arm_for(&self, function: &str) {
         let mut plan = self.0.borrow_mut();
         plan.armed = true;
@@ -160,22 +161,22 @@ impl Script {
         }
     }
 
-    /// What was called, in order.
+    /// The calls that counted, in order.
     pub fn calls(&self) -> Vec<&'static str> {
         self.0.borrow().calls.clone()
     }
 
-    /// Whether it has struck.
-    pub fn has_struck(&self) -> bool {
-        self.0.borrow().struck
+    /// Whether the single fault has happened.
+    pub fn has_happened(&self) -> bool {
+        self.0.borrow().has_happened
     }
 
-    /// Whether the process that ran last was killed; forgotten once asked.
+    /// Whether the process that ran last was killed. Resets the answer.
     pub fn take_killed(&self) -> bool {
         std::mem::take(&mut self.0.borrow_mut().killed)
     }
 
-    /// How long the process that ran last stands still; forgotten once asked. Polled again, it goes on.
+    /// How long the process that ran last stalls; it continues when it is polled again. Resets the answer.
     pub fn take_stalled(&self) -> Option<Duration> {
         self.0.borrow_mut().stalled_ms.take().map(|ms| Duration::from_millis(ms.into()))
     }
@@ -186,19 +187,19 @@ impl Script {
             return None;
         }
         let plan = &mut *plan;
-        if let Some(storm) = &mut plan.storm {
-            let now = storm.calls;
-            storm.calls += 1;
-            let mut due = storm.left.iter().take_while(|strike| strike.at <= now);
-            let place = due.position(|strike| strike.fits(&plan.function, name))?;
-            let strike = storm.left.remove(place);
-            storm.met.push((strike, name));
-            return Some(strike.fault);
+        if let Some(schedule) = &mut plan.schedule {
+            let now = schedule.calls;
+            schedule.calls += 1;
+            let mut due = schedule.left.iter().take_while(|scheduled| scheduled.at <= now);
+            let place = due.position(|scheduled| scheduled.fits(&plan.function, name))?;
+            let scheduled = schedule.left.remove(place);
+            schedule.met.push((scheduled, name));
+            return Some(scheduled.fault);
         }
         let place = plan.calls.len();
         plan.calls.push(name);
-        let (_, fault) = plan.strike.filter(|(n, _)| *n == place && !plan.struck)?;
-        plan.struck = true;
+        let (_, fault) = plan.single.filter(|(n, _)| *n == place && !plan.has_happened)?;
+        plan.has_happened = true;
         Some(fault)
     }
 
@@ -218,12 +219,12 @@ impl Script {
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         match fault {
-            // The two that change the call itself are its port's to play.
+            // Race and Refuse change the call itself, so the port's own implementation plays them.
             None | Some(Fault::Race | Fault::Refuse) => call.await,
-            Some(Fault::KillBefore) => self.die().await,
+            Some(Fault::KillBefore) => self.kill().await,
             Some(Fault::KillAfter) => {
                 drop(call.await);
-                self.die().await
+                self.kill().await
             }
             Some(Fault::LoseReply) => {
                 drop(call.await);
@@ -231,7 +232,7 @@ impl Script {
             }
             Some(Fault::Throttle) => Err(lost()),
             Some(Fault::Stall { ms }) => {
-                self.stand_still(ms).await;
+                self.stall(ms).await;
                 call.await
             }
             Some(Fault::Interleave) => {
@@ -244,15 +245,15 @@ impl Script {
         }
     }
 
-    async fn die<T>(&self) -> T {
+    async fn kill<T>(&self) -> T {
         self.0.borrow_mut().killed = true;
         std::future::pending().await
     }
 
-    async fn stand_still(&self, ms: u32) {
-        let mut stood = false;
+    async fn stall(&self, ms: u32) {
+        let mut has_stalled = false;
         std::future::poll_fn(|_| {
-            if std::mem::replace(&mut stood, true) {
+            if std::mem::replace(&mut has_stalled, true) {
                 return Poll::Ready(());
             }
             let mut plan = self.0.borrow_mut();
@@ -265,13 +266,13 @@ impl Script {
 
 /// A port with faults.
 #[derive(Debug, Clone)]
-pub struct Chaos<P> {
+pub struct Faulty<P> {
     inner: P,
     script: Script,
 }
 
-impl<P> Chaos<P> {
-    /// `inner`, struck by `script`.
+impl<P> Faulty<P> {
+    /// `inner`, whose calls meet the faults of `script`.
     pub fn new(inner: P, script: &Script) -> Self {
         Self { inner, script: script.clone() }
     }
@@ -285,7 +286,7 @@ fn call_lost() -> CallFailure {
     CallFailure::Unknown { code: Code::PartnerTimeout, cause: "the reply was lost".into() }
 }
 
-impl<P: Journal> Journal for Chaos<P> {
+impl<P: Journal> Journal for Faulty<P> {
     async fn read(&self, stream: &str) -> Result<Vec<Commit>, Failure> {
         self.script.around("journal.read", store_lost, self.inner.read(stream)).await
     }
@@ -298,11 +299,11 @@ impl<P: Journal> Journal for Chaos<P> {
         self.script.meet(fault, store_lost, self.inner.append(commit)).await
     }
     async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
-        self.script.around("journal.found", store_lost, self.inner.create(new_stream)).await
+        self.script.around("journal.create", store_lost, self.inner.create(new_stream)).await
     }
 }
 
-impl<P: Deliveries> Deliveries for Chaos<P> {
+impl<P: Deliveries> Deliveries for Faulty<P> {
     async fn store(&self, delivery: &Delivery) -> Result<StoreOutcome, Failure> {
         self.script.around("deliveries.store", store_lost, self.inner.store(delivery)).await
     }
@@ -311,7 +312,7 @@ impl<P: Deliveries> Deliveries for Chaos<P> {
     }
 }
 
-impl<P: Parties> Parties for Chaos<P> {
+impl<P: Parties> Parties for Faulty<P> {
     async fn store(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
         self.script.around("parties.store", store_lost, self.inner.store(reference, party)).await
     }
@@ -320,7 +321,7 @@ impl<P: Parties> Parties for Chaos<P> {
     }
 }
 
-impl<P: Bus> Bus for Chaos<P> {
+impl<P: Bus> Bus for Faulty<P> {
     async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
         let fault = self.script.next("bus.publish");
         if fault == Some(Fault::Refuse) {
@@ -332,7 +333,7 @@ impl<P: Bus> Bus for Chaos<P> {
     }
 }
 
-impl<P: Due> Due for Chaos<P> {
+impl<P: Due> Due for Faulty<P> {
     async fn defer(&self, item: &DueItem) -> Result<(), Failure> {
         self.script.around("due.defer", store_lost, self.inner.defer(item)).await
     }
@@ -347,7 +348,7 @@ impl<P: Due> Due for Chaos<P> {
     }
 }
 
-impl<P: Queue> Queue for Chaos<P> {
+impl<P: Queue> Queue for Faulty<P> {
     async fn delay(&self, receipt: &str, pause: Duration) -> Result<(), Failure> {
         self.script.around("queue.delay", store_lost, self.inner.delay(receipt, pause)).await
     }
@@ -356,7 +357,7 @@ impl<P: Queue> Queue for Chaos<P> {
     }
 }
 
-impl<P: Queues> Queues for Chaos<P> {
+impl<P: Queues> Queues for Faulty<P> {
     async fn send(&self, function: &str, bodies: &[String]) -> Result<Vec<usize>, Failure> {
         let fault = self.script.next("queues.send");
         if fault == Some(Fault::Refuse) {
@@ -368,7 +369,7 @@ impl<P: Queues> Queues for Chaos<P> {
     }
 }
 
-impl<P: Views> Views for Chaos<P> {
+impl<P: Views> Views for Faulty<P> {
     async fn put(&self, row: &ViewRow) -> Result<bool, Failure> {
         self.script.around("views.put", store_lost, self.inner.put(row)).await
     }
@@ -380,31 +381,31 @@ impl<P: Views> Views for Chaos<P> {
     }
 }
 
-impl<P: OrderReader> OrderReader for Chaos<P> {
+impl<P: OrderReader> OrderReader for Faulty<P> {
     async fn read_order(&self, delivery: &Delivery) -> Result<Result<NewOrder, Unmappable>, Failure> {
         self.script.around("registry.read_order", store_lost, self.inner.read_order(delivery)).await
     }
 }
 
-impl<P: ChangeReader> ChangeReader for Chaos<P> {
+impl<P: ChangeReader> ChangeReader for Faulty<P> {
     async fn read_change(&self, delivery: &Delivery) -> Result<Result<OrderChange, Unmappable>, Failure> {
         self.script.around("registry.read_change", store_lost, self.inner.read_change(delivery)).await
     }
 }
 
-impl<P: ReportReader> ReportReader for Chaos<P> {
+impl<P: ReportReader> ReportReader for Faulty<P> {
     async fn read_report(&self, delivery: &Delivery) -> Result<Result<Reported, Unmappable>, Failure> {
         self.script.around("registry.read_report", store_lost, self.inner.read_report(delivery)).await
     }
 }
 
-impl<P: Sites> Sites for Chaos<P> {
+impl<P: Sites> Sites for Faulty<P> {
     async fn sites(&self, cx: &Context) -> Result<Vec<Site>, Failure> {
         self.script.around("registry.sites", store_lost, self.inner.sites(cx)).await
     }
 }
 
-impl<P: Erp> Erp for Chaos<P> {
+impl<P: Erp> Erp for Faulty<P> {
     async fn price(&self, cx: &Context, query: &PriceQuery) -> Result<PriceAnswer, CallFailure> {
         self.script.around("erp.price", call_lost, self.inner.price(cx, query)).await
     }
@@ -456,19 +457,19 @@ impl<P: Erp> Erp for Chaos<P> {
     }
 }
 
-impl<P: Crm> Crm for Chaos<P> {
+impl<P: Crm> Crm for Faulty<P> {
     async fn tell(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
-        self.script.around("crm.tell", call_lost, self.inner.tell(cx, update, version)).await
+        self.script.around("crm.update", call_lost, self.inner.tell(cx, update, version)).await
     }
 }
 
-impl<P: Ready> Ready for Chaos<P> {
+impl<P: Ready> Ready for Faulty<P> {
     async fn ready(&self, cx: &Context, to: Recipient<'_>) -> Result<(), Failure> {
         self.script.around("partner.ready", store_lost, self.inner.ready(cx, to)).await
     }
 }
 
-impl<P: Warehouse> Warehouse for Chaos<P> {
+impl<P: Warehouse> Warehouse for Faulty<P> {
     async fn request(
         &self,
         cx: &Context,

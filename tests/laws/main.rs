@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "../shared/domain/src/samples.rs"]
+#[path = "../../shared/domain/src/samples.rs"]
 mod samples;
 
 use std::collections::BTreeSet;

@@ -4,8 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../infra/xtask/src/patch.rs"]
+#[path = "../../infra/xtask/src/patch.rs"]
 mod patch;
+#[path = "../repository/mod.rs"]
 mod repository;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -475,7 +476,7 @@ fn sources() -> Vec<String> {
 }
 
 fn is_this(path: &str) -> bool {
-    path.ends_with("tests/architecture.rs")
+    path.starts_with("tests/architecture/")
 }
 
 /// Runs in CI what `cargo xtask mutants` needs; the patches themselves are compiled by that command.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../shared/domain/src/samples.rs"]
+#[path = "../../shared/domain/src/samples.rs"]
 mod samples;
 
 use std::cell::{Cell, RefCell};
@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use samples::{allocation, approved, at, cancel, id, order_id, quote, refused_credit, submission, to_release};
 use serde_json::json;
 use testkit::memory::{
-    Chaos, Fault, MemoryBus, MemoryDue, MemoryJournal, MemoryParties, MemoryQueue, MemoryViews, Script,
+    Fault, Faulty, MemoryBus, MemoryDue, MemoryJournal, MemoryParties, MemoryQueue, MemoryViews, Script,
 };
 
 /// Nothing here waits: what is not done at its first poll was killed.
@@ -104,12 +104,12 @@ fn a_request_for_an_order_that_does_not_exist_is_answered_and_leaves_nothing() {
 }
 
 /// Lets `other` commit just before the next append of `journal`.
-fn raced(journal: &MemoryJournal, other: impl Fn(&MemoryJournal) + 'static) -> Chaos<MemoryJournal> {
+fn raced(journal: &MemoryJournal, other: impl Fn(&MemoryJournal) + 'static) -> Faulty<MemoryJournal> {
     let inner = journal.clone();
     // The first call is the stream's reading, the second one its append.
-    let script = Script::strike(1, Fault::Interleave, move || other(&inner));
+    let script = Script::fault_at(1, Fault::Interleave, move || other(&inner));
     script.arm(true);
-    Chaos::new(journal.clone(), &script)
+    Faulty::new(journal.clone(), &script)
 }
 
 #[test]
@@ -172,9 +172,9 @@ fn races_are_bounded_and_end_in_the_queue() {
 #[test]
 fn an_append_whose_reply_is_lost_is_done_when_the_message_comes_again() {
     let journal = priced();
-    let script = Script::strike(1, Fault::LoseReply, || {});
+    let script = Script::fault_at(1, Fault::LoseReply, || {});
     script.arm(true);
-    assert!(commit(&Chaos::new(journal.clone(), &script), "allocate", stock("AL-1")).is_err());
+    assert!(commit(&Faulty::new(journal.clone(), &script), "allocate", stock("AL-1")).is_err());
     assert_eq!(commit(&journal, "allocate", stock("AL-1")), Ok(Outcome::AlreadyDone));
     assert_eq!(commits(&journal), 3);
 }
@@ -430,11 +430,11 @@ fn an_unrelated_commit_between_intent_and_answer_costs_a_decision_and_not_a_seco
 #[test]
 fn f08_killed_after_its_intent_a_step_resumes_when_the_claim_has_lapsed() {
     let journal = priced();
-    let script = Script::strike(1, Fault::KillAfter, || {});
+    let script = Script::fault_at(1, Fault::KillAfter, || {});
     script.arm(true);
-    let struck = Chaos::new(journal.clone(), &script);
+    let faults_met = Faulty::new(journal.clone(), &script);
     let context = context("stock-allocate", 1);
-    assert!(claim(&struck, &(), &order_id(), &context, Order::allocation_request).now_or_never().is_none());
+    assert!(claim(&faults_met, &(), &order_id(), &context, Order::allocation_request).now_or_never().is_none());
     assert!(matches!(claiming(&journal, 1), Err(Failure::Deferred { .. })));
     assert!(matches!(mine(claiming(&journal, 2)).attempt(), Attempt::Repeat { .. }));
 }
@@ -853,12 +853,12 @@ fn an_idempotency_key_that_belongs_to_another_order_makes_none() {
 #[test]
 fn an_order_never_goes_to_the_address_of_another_content_that_came_at_the_same_time() {
     let client = PartnerClient::new();
-    let script = Script::strike(1, Fault::KillBefore, || {});
+    let script = Script::fault_at(1, Fault::KillBefore, || {});
     script.arm(true);
-    let struck = Chaos::new(client.journal.clone(), &script);
+    let faults_met = Faulty::new(client.journal.clone(), &script);
     let cx = context("order-import", 0);
     // The first delivery keeps its receiver and dies before its order exists; the second one has another address.
-    let first = submit(&struck, &client.parties, &cx, "a", new_order("1", "PO-1", "x"), None).now_or_never();
+    let first = submit(&faults_met, &client.parties, &cx, "a", new_order("1", "PO-1", "x"), None).now_or_never();
     assert!(first.is_none());
     assert_eq!(client.submit("b", new_order("1", "PO-1", "y"), None).1, Submitted::Created);
     let order: Stream<Order> = now(Stream::load(&client.journal, &order_of("1"), &cx)).unwrap();
@@ -869,9 +869,9 @@ fn an_order_never_goes_to_the_address_of_another_content_that_came_at_the_same_t
 #[test]
 fn a_new_stream_whose_reply_is_lost_is_the_same_order_when_it_comes_again() {
     let client = PartnerClient::new();
-    let script = Script::strike(1, Fault::LoseReply, || {});
+    let script = Script::fault_at(1, Fault::LoseReply, || {});
     script.arm(true);
-    let lossy = Chaos::new(client.journal.clone(), &script);
+    let lossy = Faulty::new(client.journal.clone(), &script);
     let cx = context("order-import", 0);
     assert!(now(submit(&lossy, &client.parties, &cx, "a", new_order("1", "PO-1", "x"), Some("k"))).is_err());
     assert_eq!(client.submit("a", new_order("1", "PO-1", "x"), Some("k")), (order_of("1"), Submitted::Same));
@@ -897,7 +897,7 @@ fn c08_a_fulfillments_own_decision_stands_on_the_worklist_until_it_is_settled() 
         let fulfillment = samples::fulfillment_id(1);
         let cx = context("warehouse-report-record", 0);
         assert_eq!(now(execute::<Fulfillment>(&journal, &fulfillment, &cx, work, command)), Ok(Outcome::Applied));
-        let commits = journal.take_tape();
+        let commits = journal.take_stream();
         assert_eq!(now(view_project::handle(&ports, &commits, &cx)), vec![]);
         now(views.list("review/open", 9, None)).unwrap().rows
     };
