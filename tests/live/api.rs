@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use drive::live::{Answer, Live};
 use futures::future::join_all;
 use serde_json::{Value, json};
-use testkit::live::{Answer, Live};
 
 use crate::support::{Goods, Order, found, live, once, reaches, until};
 

@@ -1,7 +1,7 @@
 //! What people ask of orders that are under way, and what they decide, through our own API.
 
+use drive::live::{Answer, Live};
 use serde_json::{Value, json};
-use testkit::live::{Answer, Live};
 
 use crate::support::{Goods, Order, effects, ends_well, events, live, once, reaches, submit, until};
 

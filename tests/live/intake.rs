@@ -1,9 +1,9 @@
 //! Webhooks: who may speak, what is kept, what a sender learns.
 
+use drive::live::{Answer, Live, Webhook};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use testkit::live::{Answer, Live, Webhook};
 
 use crate::support::{
     Goods, Order, effects, ends_well, events, found, live, parked, reaches, send, submit, unique, until,

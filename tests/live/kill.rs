@@ -4,7 +4,7 @@
 use std::io::stdout;
 use std::path::PathBuf;
 
-use testkit::kill::{Options, print, run};
+use drive::kill::{Options, print, run};
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]

@@ -1,7 +1,7 @@
 //! The happy path.
 
+use drive::live::Live;
 use serde_json::Value;
-use testkit::live::Live;
 
 use crate::support::{Goods, Order, ends_well, events, live, submit};
 

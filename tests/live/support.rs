@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use drive::live::{Answer, Live, Webhook, order_id};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use testkit::live::{Answer, Live, Webhook, order_id};
 
 /// How long anything may take: a killed function's messages come back after the queue's visibility timeout and their claims
 /// lapse then; deferred work waits for the next tick, several times where other tests' faults close a partner's gate, too.
@@ -216,15 +216,15 @@ impl<'a> Faults<'a> {
     }
 
     /// How often they bit.
-    pub(crate) async fn bitten(&self) -> u64 {
-        let mut bitten = 0;
+    pub(crate) async fn applied(&self) -> u64 {
+        let mut applied = 0;
         let partners: std::collections::BTreeSet<_> = self.partners.iter().collect();
         for partner in partners {
             let rules = self.live.read(&format!("/control/{partner}/faults")).await.unwrap();
             let ours = rules.as_array().unwrap().iter().filter(|rule| rule["rule"]["name"] == *self.name);
-            bitten += ours.map(|rule| rule["bitten"].as_u64().unwrap()).sum::<u64>();
+            applied += ours.map(|rule| rule["applied"].as_u64().unwrap()).sum::<u64>();
         }
-        bitten
+        applied
     }
 
     /// Ends them.

@@ -10,8 +10,10 @@
 mod bench;
 mod demo;
 mod kill;
+mod mutants;
 mod new_function;
 mod package;
+mod patch;
 mod prerequisites;
 mod process;
 mod simulate;
@@ -102,6 +104,12 @@ enum Command {
     ///   cargo xtask new-function returns return-expire
     #[command(verbatim_doc_comment)]
     NewFunction(new_function::Options),
+    /// Applies each patch of `tests/mutants` to a copy of the workspace and shows which schedule or law finds the mistake.
+    ///
+    /// The mistakes at ports need no copy: `cargo xtask simulate --mutants` and the tests make them. A patch takes about a
+    /// minute. `--rules` runs `cargo mutants` on the domain and the engine, where that tool is installed; `--shard 3/20` runs
+    /// a twentieth of it.
+    Mutants(mutants::Options),
     /// Measures cold start, CPU per message, memory, package size and write units of two functions, release profile.
     ///
     /// Each runs alone on one core against a canned AWS endpoint over TLS. CROSSDOCK_BENCH_HOME (or --peers) names the
@@ -147,6 +155,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Lint => test::lint(&workspace),
         Command::Simulate(options) => simulate::run(&workspace, &options),
         Command::NewFunction(options) => new_function::run(&workspace, &options),
+        Command::Mutants(options) => mutants::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
         Command::Package(options) => package::run(&workspace, &options),
     }

@@ -178,7 +178,10 @@ impl Start {
     /// # Errors
     /// The setting is missing.
     pub fn partner_health(&self) -> Result<PartnerHealthTable, StartError> {
-        Ok(PartnerHealthTable::new(self.aws.dynamodb(), need(&self.settings.names.partner_health, "PARTNER_HEALTH_TABLE")?))
+        Ok(PartnerHealthTable::new(
+            self.aws.dynamodb(),
+            need(&self.settings.names.partner_health, "PARTNER_HEALTH_TABLE")?,
+        ))
     }
 
     /// Secrets: needs `SECRETS_PREFIX`.
