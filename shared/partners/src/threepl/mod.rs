@@ -13,6 +13,7 @@ use engine::partner::{Attempt, CallFailure, Documents, Secrets, Warehouse, Wareh
 use engine::partner_health::PartnerHealthStore;
 use engine::{Clock, Context};
 
+use self::shipbob::client::Channel;
 use crate::client::PartnerClient;
 use crate::client::transport::Transport;
 use crate::partners::Partners;
@@ -25,12 +26,12 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Part
         id: &PartnerId,
         cx: &Context,
         rest: impl AsyncFnOnce(&PartnerClient<'_, S, T>) -> Result<A, CallFailure>,
-        shipbob: impl AsyncFnOnce(&shipbob::client::Channel<'_, S, T>) -> Result<A, CallFailure>,
+        shipbob: impl AsyncFnOnce(&Channel<'_, S, T>) -> Result<A, CallFailure>,
     ) -> Result<A, CallFailure> {
         let (warehouse, protocol) = self.warehouse(id).await?;
         let call = async |client: &PartnerClient<'_, S, T>| match protocol {
             WarehouseProtocol::Rest => rest(client).await,
-            WarehouseProtocol::Shipbob { channel } => shipbob(&shipbob::client::Channel { client, id: channel }).await,
+            WarehouseProtocol::Shipbob { channel } => shipbob(&Channel { client, id: channel }).await,
         };
         self.call(&warehouse, cx, call).await
     }
@@ -46,8 +47,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Ware
     ) -> Result<WarehouseAnswer, CallFailure> {
         let rest =
             async |client: &PartnerClient<'_, S, T>| rest::client::request(client, request, party, attempt).await;
-        let shipbob =
-            async |channel: &shipbob::client::Channel<'_, S, T>| channel.request(request, party, attempt).await;
+        let shipbob = async |channel: &Channel<'_, S, T>| channel.request(request, party, attempt).await;
         self.call_warehouse(&request.warehouse, cx, rest, shipbob).await
     }
 
@@ -59,13 +59,13 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Ware
         _attempt: Attempt,
     ) -> Result<WithdrawalAnswer, CallFailure> {
         let rest = async |client: &PartnerClient<'_, S, T>| rest::client::withdraw(client, withdrawal).await;
-        let shipbob = async |channel: &shipbob::client::Channel<'_, S, T>| channel.withdraw(withdrawal).await;
+        let shipbob = async |channel: &Channel<'_, S, T>| channel.withdraw(withdrawal).await;
         self.call_warehouse(&withdrawal.warehouse, cx, rest, shipbob).await
     }
 
     async fn inquire(&self, cx: &Context, inquiry: &Inquiry) -> Result<Vec<FulfillmentCommand>, CallFailure> {
         let rest = async |client: &PartnerClient<'_, S, T>| rest::client::inquire(client, inquiry).await;
-        let shipbob = async |channel: &shipbob::client::Channel<'_, S, T>| channel.inquire(inquiry).await;
+        let shipbob = async |channel: &Channel<'_, S, T>| channel.inquire(inquiry).await;
         self.call_warehouse(&inquiry.warehouse, cx, rest, shipbob).await
     }
 }

@@ -11,7 +11,7 @@ use crate::client::{Answer, PartnerClient};
 
 /// Shows `update` as of `version`. An order from elsewhere has our own id there: the CRM may have another order under the
 /// other system's id.
-pub(in crate::crm) async fn update<S: Secrets, T: Transport>(
+pub(crate) async fn update<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     update: &CrmUpdate,
     version: u64,

@@ -57,7 +57,7 @@ fn package<'a>(summary: &'a PackageSummary, maps: &'a Maps) -> PackageStatus<'a>
 }
 
 /// Reads a new order.
-pub(in crate::crm) fn read_order(partner: &Partner, delivery: &Delivery) -> Result<NewOrder, Unmappable> {
+pub(crate) fn read_order(partner: &Partner, delivery: &Delivery) -> Result<NewOrder, Unmappable> {
     let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
     let report = Report::default();
     let root = report.root(&body);
@@ -74,7 +74,7 @@ pub(in crate::crm) fn read_order(partner: &Partner, delivery: &Delivery) -> Resu
 }
 
 /// Reads a change request for an order that exists.
-pub(in crate::crm) fn read_change(partner: &Partner, delivery: &Delivery) -> Result<OrderChange, Unmappable> {
+pub(crate) fn read_change(partner: &Partner, delivery: &Delivery) -> Result<OrderChange, Unmappable> {
     let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
     let report = Report::default();
     let root = report.root(&body);

@@ -6,7 +6,7 @@ use engine::inbound::{ChangeRequest, OrderChange, Unmappable};
 use crate::wire::fields::{self, Report};
 
 /// Reads a change request for an order.
-pub(in crate::erp) fn read(delivery: &Delivery) -> Result<OrderChange, Unmappable> {
+pub(crate) fn read(delivery: &Delivery) -> Result<OrderChange, Unmappable> {
     let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
     let report = Report::default();
     let root = report.root(&body);

@@ -34,7 +34,7 @@ enum Decision {
 }
 
 /// Asks whether the customer may buy for the order's total.
-pub(in crate::erp) async fn credit<S: Secrets, T: Transport>(
+pub(crate) async fn credit<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     query: &CreditQuery,
 ) -> Result<CreditAnswer, CallFailure> {

@@ -27,7 +27,7 @@ struct ExistingGoodsIssue {
 }
 
 /// Posts a package's goods issue, with kits as their components.
-pub(in crate::erp) async fn post<S: Secrets, T: Transport>(
+pub(crate) async fn post<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     issue: &GoodsIssue,
     attempt: Attempt,

@@ -32,7 +32,7 @@ struct Created {
 }
 
 /// Invoices the order. Lines name products as the sales order does: a kit that was ordered is invoiced as one.
-pub(in crate::erp) async fn create<S: Secrets, T: Transport>(
+pub(crate) async fn create<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     request: &InvoiceRequest,
     attempt: Attempt,

@@ -55,7 +55,7 @@ struct Ratio {
 const ONE: Ratio = Ratio { numerator: NonZeroU32::MIN, denominator: NonZeroU32::MIN };
 
 /// Asks for price and tax.
-pub(in crate::erp) async fn price<S: Secrets, T: Transport>(
+pub(crate) async fn price<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     query: &PriceQuery,
 ) -> Result<PriceAnswer, CallFailure> {

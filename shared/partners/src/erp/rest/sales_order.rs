@@ -64,7 +64,7 @@ struct ExistingSalesOrder {
 const MAX_UPDATES: u32 = 3;
 
 /// Creates the sales order. An amended one may exist in an older revision: it is looked up first, and updated.
-pub(in crate::erp) async fn create<S: Secrets, T: Transport>(
+pub(crate) async fn create<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     order: &SalesOrder,
     attempt: Attempt,
@@ -188,7 +188,7 @@ async fn create_or_update<S: Secrets, T: Transport>(
 }
 
 /// Cancels every sales order under the order's reference. Returns one of their numbers.
-pub(in crate::erp) async fn cancel<S: Secrets, T: Transport>(
+pub(crate) async fn cancel<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     request: &SalesOrderCancellation,
 ) -> Result<Option<DocumentNumber>, CallFailure> {

@@ -67,7 +67,7 @@ struct OnHand {
 }
 
 /// Allocates stock, with kits as their components.
-pub(in crate::erp) async fn allocate<S: Secrets, T: Transport>(
+pub(crate) async fn allocate<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     request: &AllocationRequest,
     attempt: Attempt,
@@ -121,7 +121,7 @@ fn read_answer(line: &LineQuantity, answer: &LineAnswer, maps: &Maps) -> Result<
 }
 
 /// Asks how much stock there is for each line, at most its quantity. Lines without any are left out.
-pub(in crate::erp) async fn stock<S: Secrets, T: Transport>(
+pub(crate) async fn stock<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     query: &StockQuery,
 ) -> Result<Vec<LineQuantity>, CallFailure> {
@@ -176,7 +176,7 @@ fn available(lines: &[LineQuantity], items: Vec<OnHand>, maps: &Maps) -> Result<
 }
 
 /// Releases every allocation under the reference that is not released yet.
-pub(in crate::erp) async fn deallocate<S: Secrets, T: Transport>(
+pub(crate) async fn deallocate<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     request: &Deallocation,
 ) -> Result<(), CallFailure> {

@@ -17,7 +17,7 @@ use crate::rest::{Items, Line, same_lines};
 use crate::wire::fields::Report;
 
 /// Requests that the warehouse ships to `party`.
-pub(in crate::threepl) async fn request<S: Secrets, T: Transport>(
+pub(crate) async fn request<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     request: &FulfillmentRequest,
     party: &Party,
@@ -105,7 +105,7 @@ async fn find<S: Secrets, T: Transport>(
 }
 
 /// Withdraws a fulfillment by the warehouse's id, or by our reference if we have no id.
-pub(in crate::threepl) async fn withdraw<S: Secrets, T: Transport>(
+pub(crate) async fn withdraw<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     withdrawal: &Withdrawal,
 ) -> Result<WithdrawalAnswer, CallFailure> {
@@ -154,7 +154,7 @@ fn withdrawn<S: Secrets, T: Transport>(client: &PartnerClient<'_, S, T>, id: &st
 
 /// Asks for a fulfillment's state. It is read by the readers of the warehouse's messages, so that an inquiry after those
 /// messages yields the same commands.
-pub(in crate::threepl) async fn inquire<S: Secrets, T: Transport>(
+pub(crate) async fn inquire<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     inquiry: &Inquiry,
 ) -> Result<Vec<FulfillmentCommand>, CallFailure> {

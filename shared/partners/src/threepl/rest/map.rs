@@ -16,7 +16,7 @@ use crate::wire::fields::{self, Place, Report};
 use crate::wire::times::{self, Moment};
 
 /// Reads a message.
-pub(in crate::threepl) fn read_report(partner: &Partner, delivery: &Delivery) -> Result<Reported, Unmappable> {
+pub(crate) fn read_report(partner: &Partner, delivery: &Delivery) -> Result<Reported, Unmappable> {
     let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
     let report = Report::default();
     let root = report.root(&body);

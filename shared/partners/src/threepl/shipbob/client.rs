@@ -16,14 +16,14 @@ use crate::client::{Answer, FirstStep, HttpRequest, PartnerClient};
 use crate::wire::fields::Report;
 
 /// The client, with the channel that every request names.
-pub(in crate::threepl) struct Channel<'a, S, T> {
-    pub(in crate::threepl) client: &'a PartnerClient<'a, S, T>,
-    pub(in crate::threepl) id: u64,
+pub(crate) struct Channel<'a, S, T> {
+    pub(crate) client: &'a PartnerClient<'a, S, T>,
+    pub(crate) id: u64,
 }
 
 impl<S: Secrets, T: Transport> Channel<'_, S, T> {
     /// Requests that the warehouse ships to `party`.
-    pub(in crate::threepl) async fn request(
+    pub(crate) async fn request(
         &self,
         request: &FulfillmentRequest,
         party: &Party,
@@ -87,7 +87,7 @@ impl<S: Secrets, T: Transport> Channel<'_, S, T> {
     }
 
     /// Withdraws a fulfillment by the vendor's id, or by our reference if we have no id.
-    pub(in crate::threepl) async fn withdraw(&self, withdrawal: &Withdrawal) -> Result<WithdrawalAnswer, CallFailure> {
+    pub(crate) async fn withdraw(&self, withdrawal: &Withdrawal) -> Result<WithdrawalAnswer, CallFailure> {
         if let Some(reference) = &withdrawal.reference {
             return self.cancel(withdrawal, reference.as_str()).await;
         }
@@ -129,7 +129,7 @@ impl<S: Secrets, T: Transport> Channel<'_, S, T> {
     }
 
     /// Asks for an order with all its shipments. It is read like a message.
-    pub(in crate::threepl) async fn inquire(&self, inquiry: &Inquiry) -> Result<Vec<FulfillmentCommand>, CallFailure> {
+    pub(crate) async fn inquire(&self, inquiry: &Inquiry) -> Result<Vec<FulfillmentCommand>, CallFailure> {
         let orders: Vec<serde_json::Value> = self.look_up(&inquiry.fulfillment).await?;
         let report = Report::default();
         let (partner, now) = (self.client.partner, self.client.cx.now);

@@ -90,12 +90,12 @@ const MEANINGS: [(&str, Meaning); 17] = [
 ];
 
 /// A webhook's topic, which is a header.
-pub(in crate::threepl) fn topic(request: &Request) -> String {
+pub(crate) fn topic(request: &Request) -> String {
     fields::topic(request.header("x-webhook-topic").unwrap_or("unnamed"))
 }
 
 /// Reads a message.
-pub(in crate::threepl) fn read_report(partner: &Partner, delivery: &Delivery) -> Result<Reported, Unmappable> {
+pub(crate) fn read_report(partner: &Partner, delivery: &Delivery) -> Result<Reported, Unmappable> {
     match delivery.topic.as_str() {
         "order.shipped"
         | "order.shipment.tracking.updated"
