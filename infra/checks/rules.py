@@ -27,13 +27,13 @@ class Finding:
 
 @dataclass
 class House:
-    """What the repository says beside the template."""
+    """What the rules compare the templates with."""
 
     functions: list  # Folder names under functions/.
     ports: dict  # ports.toml
     fields: dict  # Function -> the fields of its Ports; None where it has no Ports yet.
-    events: set  # Names that can stand on the bus; empty where they are not known.
-    heard: dict  # Function -> the events that its header says it is on; empty where it names none.
+    events: set  # Types of events on the bus; empty where they are not known.
+    heard: dict  # Function -> the events that its header names under `- On:`; empty where it names none.
     settings: set  # Environment variables that shared/cloud reads; empty where they are not known.
 
 
@@ -66,7 +66,7 @@ def pascal(name):
 
 
 def dashed(logical):
-    """The other way: `OrderPrice` as `order-price`."""
+    """The reverse: `OrderPrice` as `order-price`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", logical).lower()
 
 
@@ -77,7 +77,7 @@ def name_of(reference):
 
 
 def is_dlq(name):
-    """Whether the queue is some other's dead-letter queue, or a source's or a target's destination."""
+    """Whether the queue is a dead-letter queue, by its name."""
     return name.endswith("Dlq")
 
 
@@ -100,7 +100,7 @@ def mappings_of(stack, logical):
 
 
 def number(value):
-    """A number; None where it is none, so that a comparison with it can fail by name."""
+    """The value as a number; None if it is none, so that the rule can report it."""
     try:
         return int(value)
     except (TypeError, ValueError):
@@ -176,7 +176,7 @@ def function_settings(stack, _house):
 
 
 def logs(stack, _house):
-    """Every function logs JSON into a group of its own that forgets."""
+    """Every function logs JSON into a log group of its own, which expires."""
     for name, p in stack.of_type("AWS::Lambda::Function"):
         config = p.get("LoggingConfig", {})
         group = stack.properties(name_of(config.get("LogGroup")), "AWS::Logs::LogGroup")
@@ -186,7 +186,7 @@ def logs(stack, _house):
             yield Finding(
                 "log-group",
                 name,
-                "it has no log group in the template: Lambda would make one that never forgets",
+                "it has no log group in the template: Lambda would make one that never expires",
                 f"add {name}Logs and LoggingConfig: {{LogGroup: !Ref {name}Logs}}",
             )
         elif group.get("LogGroupName") != f"/aws/lambda/{p.get('FunctionName')}":
@@ -195,7 +195,7 @@ def logs(stack, _house):
             )
     for name, p in stack.of_type("AWS::Logs::LogGroup"):
         if not p.get("RetentionInDays"):
-            yield Finding("log-retention", name, "it never forgets", "RetentionInDays: !Ref LogRetentionDays")
+            yield Finding("log-retention", name, "it never expires", "RetentionInDays: !Ref LogRetentionDays")
 
 
 # Queues
@@ -224,7 +224,7 @@ def queues(stack, _house):
             yield Finding(
                 "queue-receive-count",
                 name,
-                f"maxReceiveCount is {redrive.get('maxReceiveCount')}: throttling would dead-letter what nobody saw",
+                f"maxReceiveCount is {redrive.get('maxReceiveCount')}: throttling would dead-letter messages that no step received",
                 "5 or more",
             )
     for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
@@ -291,7 +291,7 @@ def rules_and_targets(stack, house):
             yield Finding("rule-event", name, "it takes events of any type", "name them in EventPattern.detail-type")
         for kind in sorted(kinds - house.events) if house.events else []:
             yield Finding("rule-event", name, f"nothing emits {kind!r}", "use an event's name as shared/domain spells it")
-        # A header names what a step is mainly on and tells the rest in words; events/catalog has the whole list.
+        # A header names the main events and describes the others; events/catalog has the whole list.
         unheard = house.heard.get(dashed(name.removesuffix("Rule")), set()) - kinds
         if unheard:
             yield Finding(
@@ -352,7 +352,7 @@ def target_policies(stack, name, target, own_dlq):
 
 
 def queue_policies(stack, _house):
-    """A queue accepts EventBridge's messages from exactly the rule that feeds it, and from nobody else."""
+    """A queue accepts EventBridge's messages from exactly the rule that feeds it."""
     feeds = {}  # Queue -> rules that send to it, as a target or as a dead-letter queue.
     for name, p in stack.of_type("AWS::Events::Rule"):
         for target in p.get("Targets", []):
@@ -428,7 +428,7 @@ def queue_sources(stack, _house):
 
 
 def stream_sources(stack, _house):
-    """A stream's retries are bounded, its batches bisected, and what is given up leaves a trace."""
+    """A stream's retries are bounded, its batches bisected, and a record that is given up leaves a trace."""
     for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
         table = name_of(p.get("EventSourceArn"))
         if stack.properties(table, "AWS::DynamoDB::Table") is None:
@@ -477,7 +477,7 @@ def partial_batches(name, properties):
 
 
 def alarms(stack, _house):
-    """Every queue, dead-letter queue and stream has somebody who notices."""
+    """Every queue, dead-letter queue and stream has an alarm."""
     found = {}
     for name, p in stack.of_type("AWS::CloudWatch::Alarm"):
         for dimension in p.get("Dimensions", []):
@@ -488,7 +488,7 @@ def alarms(stack, _house):
     def wanted(metric, resource, most, statistic, why):
         name, p = found.get((metric, resource), (None, {}))
         if name is None:
-            yield Finding("alarm-missing", resource, f"nobody would notice {why}", f"add an alarm on {metric}")
+            yield Finding("alarm-missing", resource, f"no alarm reports {why}", f"add an alarm on {metric}")
             return
         threshold = number(p.get("Threshold"))
         if threshold is None or (most is not None and threshold > most) or p.get("Statistic") != statistic:
@@ -510,7 +510,7 @@ def alarms(stack, _house):
         if is_dlq(name):
             yield from wanted("ApproximateNumberOfMessagesVisible", name, 1, "Maximum", "what is parked")
         elif fed_by(stack, name.removesuffix("Queue"))[0] == "queue":
-            # Ticks of what a schedule calls expire; that it runs at all is an alarm of its own.
+            # The ticks of a scheduled function expire; another alarm rings when it does not run.
             yield from wanted("ApproximateAgeOfOldestMessage", name, None, "Maximum", "that work is late")
     for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
         if stack.properties(name_of(p.get("EventSourceArn")), "AWS::DynamoDB::Table") is not None:
@@ -564,7 +564,7 @@ SAID_BY_SENDERS = ("header", "body", "sourceIp", "path", "querystring", "userAge
 
 
 def api(stack, _house):
-    """Every route reaches a function that lets it in, asks for a token unless a signature does, and logs no content."""
+    """Every route reaches a function that permits it, needs a token or a signature, and logs no content."""
     for name, p in stack.of_type("AWS::ApiGatewayV2::Route"):
         key = str(p.get("RouteKey"))
         integration = name_of(str(p.get("Target", "")).removeprefix("integrations/"))
@@ -655,7 +655,7 @@ def as_list(value):
 
 
 def trust(stack, _house):
-    """One role per function, assumed by one service; nothing that SAM or AWS would add to it."""
+    """One role for each function, assumed by one service, without managed policies."""
     users = {}
     for name, p in stack.of_type("AWS::Lambda::Function"):
         users.setdefault(name_of(p.get("Role")), []).append(name)
@@ -705,7 +705,7 @@ def with_parameters(text, stack):
 
 def fed_by(stack, logical):
     """How a function gets its work: queue, stream, schedule or api; and its stream, if it has one."""
-    # What a schedule calls may have a queue for its own ticks, too.
+    # A scheduled function may also have a queue, for its own ticks.
     if any(name_of(p.get("Target", {}).get("Arn")) == logical for _, p in stack.of_type("AWS::Scheduler::Schedule")):
         return "schedule", None
     for _, p in mappings_of(stack, logical):
@@ -720,7 +720,7 @@ DENY = "deny "
 
 
 def wanted_of(stack, house, name, logical):
-    """What a function's role has to allow: (action, resource) pairs. None while it has no Ports."""
+    """What a function's role has to allow, as (action, resource) pairs, and unknown words. None if it has no Ports."""
     fields = house.fields.get(name)
     if fields is None:
         return None
@@ -811,7 +811,7 @@ TABLE_VARIABLES = {
 def environment(stack, house):
     """A function gets the names of what its role lets it touch, under variables that it reads, and no others."""
     for logical, p in stack.of_type("AWS::Lambda::Function"):
-        told = (p.get("Environment") or {}).get("Variables", {})
+        given = (p.get("Environment") or {}).get("Variables", {})
         places = [
             str(place)
             for statement in statements_of(stack, name_of(p.get("Role")))
@@ -830,17 +830,17 @@ def environment(stack, house):
         if stack.properties(f"{logical}Dlq") is not None and fed_by(stack, logical)[0] != "schedule":
             wanted["DLQ_URL"] = "${" + logical + "Dlq}"
         for variable in sorted({*TABLE_VARIABLES, "SECRETS_PREFIX", "QUEUE_URL", "DLQ_URL"}):
-            if told.get(variable) != wanted.get(variable):
+            if given.get(variable) != wanted.get(variable):
                 yield Finding(
                     "environment",
                     logical,
-                    f"{variable} is {told.get(variable)!r}, its role says {wanted.get(variable)!r}",
+                    f"{variable} is {given.get(variable)!r}, its role says {wanted.get(variable)!r}",
                     "give a function the names of what its role lets it touch, and no others",
                 )
-        for variable in sorted(told.keys() - house.settings) if house.settings else []:
+        for variable in sorted(given.keys() - house.settings) if house.settings else []:
             yield Finding(
                 "environment", logical, f"no function reads {variable}", "use the name that shared/cloud/src spells, or remove it"
             )
         for variable in ("ENVIRONMENT", "FUNCTION_TIMEOUT_SECONDS", "JOURNAL_EPOCH", "RUST_LOG"):
-            if variable not in told:
+            if variable not in given:
                 yield Finding("environment", logical, f"{variable} is missing", "leave it in Globals")

@@ -272,13 +272,13 @@ class Template(unittest.TestCase):
 
     # Alarms, logs, tables, settings
 
-    def test_a_dead_letter_queue_that_nobody_watches_is_caught(self):
+    def test_a_dead_letter_queue_without_an_alarm_is_caught(self):
         def change(resources, sam):
             del resources["OrderPriceDlqAlarm"]
 
         self.caught("alarm-missing", "OrderPriceDlq", change)
 
-    def test_a_queue_that_nobody_watches_is_caught(self):
+    def test_a_queue_without_an_alarm_is_caught(self):
         def change(resources, sam):
             del resources["OrderPriceLateAlarm"]
 
@@ -296,7 +296,7 @@ class Template(unittest.TestCase):
 
         self.caught("alarm-threshold", "OrderPriceDlqAlarm", change)
 
-    def test_logs_that_are_kept_for_ever_are_caught(self):
+    def test_logs_that_never_expire_are_caught(self):
         def change(resources, sam):
             del resources["OrderPriceLogs"]["Properties"]["RetentionInDays"]
 
@@ -628,11 +628,11 @@ class Template(unittest.TestCase):
         house = with_house(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "erp"]})
         self.caught("policy-less", "FulfillmentRollupRole", None, house=house)
 
-    def test_a_port_that_nobody_explained_is_caught(self):
+    def test_an_unknown_port_is_caught(self):
         house = with_house(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "telepathy"]})
         self.caught("ports-word", "FulfillmentRollup", None, house=house)
 
-    def test_a_role_that_allows_what_the_ports_hold_is_well(self):
+    def test_a_role_that_allows_what_the_ports_hold_has_no_findings(self):
         house = with_house(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "clock"]})
         self.assertEqual(findings(house=house), [])
 
@@ -640,6 +640,45 @@ class Template(unittest.TestCase):
         house = with_house(fields=NO_FIELDS)
         self.assertEqual(findings(house=house), [])
         self.caught("no-ports", "FulfillmentRollup", None, house=house, strict=True)
+
+
+class Deployment(unittest.TestCase):
+    """The files beside the templates that a deployment reads."""
+
+    def environments(self):
+        text = (check_template.ROOT / "samconfig.toml").read_text(encoding="utf-8")
+        for name, section in check_template.tomllib.loads(text).items():
+            if name != "version":
+                yield name, section["deploy"]["parameters"]
+
+    def test_the_stack_policy_refuses_to_replace_or_delete_tables_and_keys(self):
+        policy = json.loads((check_template.ROOT / "infra" / "stack-policy.json").read_text(encoding="utf-8"))
+        denied = [s for s in policy["Statement"] if s["Effect"] == "Deny"]
+        self.assertEqual([s["Action"] for s in denied], [["Update:Replace", "Update:Delete"]])
+        types = set(denied[0]["Condition"]["StringEquals"]["ResourceType"])
+        kept = {r["Type"] for r in SAM[reading.ROOT]["Resources"].values() if "UpdateReplacePolicy" in r}
+        self.assertEqual(types, kept)
+
+    def test_each_environment_sets_parameters_that_exist_to_allowed_values(self):
+        declared = SAM[reading.ROOT]["Parameters"]
+        for name, deploy in self.environments():
+            given = dict(entry.split("=", 1) for entry in deploy["parameter_overrides"])
+            self.assertLessEqual(given.keys(), declared.keys(), name)
+            self.assertIn("NamePrefix", given, name)
+            for key, value in given.items():
+                allowed = [str(one) for one in declared[key].get("AllowedValues", [value])]
+                self.assertIn(value, allowed, f"{name}: {key}")
+            self.assertEqual(set(deploy["capabilities"]), {"CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"})
+
+    def test_no_environments_prefix_is_the_beginning_of_anothers(self):
+        prefixes = [
+            entry.removeprefix("NamePrefix=")
+            for _, deploy in self.environments()
+            for entry in deploy["parameter_overrides"]
+            if entry.startswith("NamePrefix=")
+        ]
+        for one in prefixes:
+            self.assertFalse([other for other in prefixes if other != one and other.startswith(one)])
 
 
 class Ports(unittest.TestCase):

@@ -1,15 +1,14 @@
 """Counts the AWS calls that the deployed functions make, so that the demonstration can say what an order costs.
 
-Loaded into the emulator by sitecustomize. It stands between the emulator's check of who may do what and the service
-itself, and adds one path of ours:
+Loaded into the emulator by sitecustomize. It wraps each service behind the emulator's authorization, and adds one path:
 
     GET    /_crossdock/calls     the counts since the last reset, by function
-    DELETE /_crossdock/calls     the same, and starts again from nothing
+    DELETE /_crossdock/calls     the same, and sets them to zero
 
-A call belongs to a function when its credentials are an execution role's; those of deploying tools are left out. Write
-units are the emulator's own answer to ReturnConsumedCapacity (item size in steps of 1 KB, indexes included, twice in a
-transaction); a write that its condition refused counts as one, since AWS charges for it too. Not counted, because no
-function asks for it: reads of table streams, Lambda's polling of queues, the bus's deliveries.
+It counts calls with the credentials of an execution role, so that those of deploying tools are left out. Write units are
+the emulator's answer to ReturnConsumedCapacity (item size in steps of 1 KB, indexes included, twice in a transaction); a
+write that its condition refused counts as one, because AWS charges for it, too. It does not count what no function calls
+itself: reads of table streams, Lambda's polling of queues, the bus's deliveries.
 """
 
 import json
@@ -23,7 +22,7 @@ counts = {}
 
 
 def install():
-    """Wraps the emulator as soon as it begins to serve; until then its modules are not loaded."""
+    """Wraps the emulator when it starts to serve: its modules are not loaded before."""
     import hypercorn.asyncio
 
     serve = hypercorn.asyncio.serve
@@ -95,7 +94,7 @@ def write_units(operation, asked, status, answer):
 
 
 def function_of(headers):
-    """The function whose role's session signed the request; None for anybody else."""
+    """The function whose role signed the request; None for other callers."""
     from ministack.services import sts
 
     key = headers.get("authorization", "").partition("Credential=")[2].partition("/")[0]

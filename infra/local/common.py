@@ -1,4 +1,4 @@
-"""What the tools of the local stack share: where things are, how they fail, and how they speak to the emulator."""
+"""What the tools of the local stack have in common: paths, errors, and the emulator's address."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ STACK = "crossdock-local"
 
 
 class Problem(Exception):
-    """Something a person has to act on: what happened, and the way out. Shown without a traceback."""
+    """An error for the user: what happened, and what to do. Shown without a traceback."""
 
     def __init__(self, what, way_out=None):
         super().__init__(what)
@@ -37,7 +37,7 @@ def run(main):
 
 
 def say(text):
-    """Progress, on stderr: stdout belongs to the tool's answer."""
+    """Prints progress on stderr; stdout is for the tool's answer."""
     print(text, file=sys.stderr, flush=True)
 
 

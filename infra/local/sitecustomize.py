@@ -1,9 +1,9 @@
-"""Loaded by the emulator's Python at its start: what it needs to be true to AWS, and to be watched.
+"""Loaded by the emulator's Python at its start: corrections of its differences from AWS, and counters.
 
-- Its Lambda Runtime API is a socketserver that leaves Nagle's algorithm on; together with delayed acknowledgements that
-  costs about 45 ms on every invocation.
-- It asks for an action of its own for each of SQS's batch operations. IAM has none: AWS authorises SendMessageBatch as
-  SendMessage, and so with the others.
+- Its Lambda Runtime API leaves Nagle's algorithm on, which costs about 45 ms an invocation, together with delayed
+  acknowledgements.
+- It authorizes each batch operation of SQS as an action of its own. IAM has no such actions: AWS authorizes
+  SendMessageBatch as SendMessage, and so on.
 - The calls of functions are counted (call_counts.py).
 """
 

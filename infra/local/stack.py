@@ -68,7 +68,7 @@ def start_emulator(port):
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     command = [sys.executable, "-m", "ministack"]
-    # Nothing of the caller's environment: the emulator hands its own on to every function it runs.
+    # Without the caller's environment: the emulator gives its own to every function that it runs.
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(scratch),
@@ -84,11 +84,11 @@ def start_emulator(port):
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": endpoint(port),
-        # Identity policies are enforced: a function may do what its role says and nothing else.
+        # Identity policies are enforced: a function may do only what its role allows.
         "AUTH": "true",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # Lambdas run as processes. A Docker daemon that happens to be here is none of the emulator's business.
+        # Lambdas run as processes, also on a machine with a Docker daemon.
         "DOCKER_HOST": f"unix://{scratch}/no-docker",
         "LAMBDA_EXECUTOR": "local",
         "LOG_LEVEL": os.environ.get("CROSSDOCK_EMULATOR_LOG", "INFO"),
@@ -113,7 +113,7 @@ def start_partners(asked):
             f"port {asked.port} is taken by another program",
             f"stop it, or choose another port: CROSSDOCK_PARTNERS_PORT={asked.port + 10} cargo xtask up",
         )
-    # Webhooks wait inside until deploy.py says where the API is.
+    # The simulators hold webhooks back until deploy.py gives them the address of the API.
     command = [str(asked.binary), "--port", str(asked.port)]
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "RUST_LOG": os.environ.get("RUST_LOG", "info")}
     start("partners", command, environment, wanted)
@@ -138,7 +138,7 @@ def start(name, command, environment, facts):
 
 
 def stop(name):
-    """Asks the process to end, waits, and makes sure that nothing of its group stays."""
+    """Ends the process with SIGTERM, waits, then ends what is left of its group."""
     record = alive(name)
     if record:
         pid = record["pid"]
@@ -148,7 +148,7 @@ def stop(name):
         while alive(name) and time.monotonic() < deadline:
             reap(pid)
             time.sleep(0.05)
-        # The leader is gone or deaf; functions that it started share its group.
+        # The functions that the process started are in its group.
         signal_group(pid, signal.SIGKILL)
     record_of(name).unlink(missing_ok=True)
 
@@ -161,7 +161,7 @@ def signal_group(pid, which, leader_only=False):
 
 
 def reap(pid):
-    # Only a process that this very call started is our child; any other is init's to reap.
+    # Only a process that this program started is its child; init reaps any other.
     try:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
@@ -178,7 +178,7 @@ def status():
 
 
 def alive(name):
-    """The process's record while the very process that it names still runs, else None."""
+    """The process's record if that process still runs, else None."""
     record = read_json(record_of(name))
     if record and record["born"] and born(record["pid"]) == record["born"]:
         return record
@@ -186,7 +186,7 @@ def alive(name):
 
 
 def born(pid):
-    """When a process started, in whatever form the system tells it; None when there is no such process."""
+    """The start time of a process, in the system's own form; None if there is no such process."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return None if fields[0] in "ZX" else fields[19]
