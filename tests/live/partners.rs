@@ -15,13 +15,13 @@ async fn b01_b02_when_every_reply_of_the_erp_and_the_warehouses_is_lost_once_eve
     for operation in ["allocation.create", "sales_order.create", "invoice.create"] {
         faults.script("erp", operation, &order, 1, json!({"kind": "lost_reply"})).await;
     }
-    // Two packages: each one's goods issue is answered the second time.
+    // Two packages: the goods issue of each is answered at the second attempt.
     faults.script("erp", "goods_issue.create", &order, 2, json!({"kind": "lost_reply"})).await;
     faults.script("eastco", "fulfillment.create", &order, 1, json!({"kind": "lost_reply"})).await;
     faults.script("shipwest", "fulfillment.create", &order, 1, json!({"kind": "lost_reply"})).await;
     submit(&live, &order).await;
     ends_well(&live, &order).await;
-    assert_eq!(faults.bitten().await, 7, "each reply was really lost");
+    assert_eq!(faults.applied().await, 7, "each reply was really lost");
     faults.mend().await;
 }
 
@@ -35,7 +35,7 @@ async fn b01_calls_that_time_out_before_or_after_their_effect_are_repeated_and_d
     faults.script("eastco", "fulfillment.create", &order, 1, json!({"kind": "timeout_after", "hold_ms": 4000})).await;
     submit(&live, &order).await;
     ends_well(&live, &order).await;
-    assert_eq!(faults.bitten().await, 3);
+    assert_eq!(faults.applied().await, 3);
     faults.mend().await;
 }
 
@@ -50,7 +50,7 @@ async fn a_partner_that_is_down_for_a_while_delays_its_own_work_and_loses_none()
     eastco.script("eastco", "*", &without_eastco, 1_000, json!({"kind": "down"})).await;
     join(submit(&live, &without_erp), submit(&live, &without_eastco)).await;
     let down = async |faults: Faults<'_>| {
-        until("the outage is felt", async || (faults.bitten().await > 0).then_some(())).await;
+        until("the outage is felt", async || (faults.applied().await > 0).then_some(())).await;
         tokio::time::sleep(Duration::from_secs(3)).await;
         faults.mend().await;
     };
@@ -80,7 +80,7 @@ async fn f01_what_was_parked_over_refused_credentials_is_redriven_twice_and_done
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn b24_a_429_waits_as_told_and_no_dead_letter_queue_hears_of_it() {
+async fn b24_a_429_is_waited_for_and_parks_nothing() {
     let live = live();
     let (at_erp, at_east, at_west) =
         (Order::new("429-erp", Goods::East), Order::new("429-east", Goods::East), Order::new("429-west", Goods::West));
@@ -96,7 +96,7 @@ async fn b24_a_429_waits_as_told_and_no_dead_letter_queue_hears_of_it() {
     }
     for (order, faults) in [(&at_erp, erp), (&at_east, east), (&at_west, west)] {
         ends_well(&live, order).await;
-        assert_eq!(faults.bitten().await, 1);
+        assert_eq!(faults.applied().await, 1);
         faults.mend().await;
     }
 }

@@ -25,12 +25,12 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<String>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        // In a worktree `.git` is a file.
+        if ["target", ".git", ".local", ".aws-sam", "node_modules", "__pycache__"].contains(&name.as_str()) {
+            continue;
+        }
         if path.is_dir() {
-            let ours =
-                !["target", ".git", ".local", ".aws-sam", "node_modules", "__pycache__"].contains(&name.as_str());
-            if ours {
-                collect(root, &path, found);
-            }
+            collect(root, &path, found);
         } else if let Ok(path) = path.strip_prefix(root) {
             found.push(path.to_string_lossy().into_owned());
         }

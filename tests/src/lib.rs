@@ -1,13 +1,15 @@
-//! A whole deployment in memory: every function of the repository, unchanged, between in-memory stores and simulated
-//! partners, under one clock, wired by the template's own rules ([`wiring`]).
+//! A whole deployment in memory: every function of the repository, unchanged, between stores in memory and simulated partners,
+//! under one clock, wired by the template's own rules ([`wiring`]); and the simulation that runs seeded schedules on it.
 
-// Support for tests: what cannot be is a failed test.
+// Support for tests: an impossible case is a failed test.
 #![allow(clippy::panic, clippy::wildcard_enum_match_arm)]
 
 pub mod deployment;
+pub mod hunt;
 mod logs;
 pub mod mutants;
+pub mod play;
 pub mod promises;
+pub mod schedule;
 pub mod shrink;
-pub mod storm;
 pub mod wiring;

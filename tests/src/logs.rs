@@ -1,4 +1,4 @@
-//! What our functions log, kept as text, so that it can be searched for what must not stand there.
+//! Captures what our functions log as text, so that a test can search it for personal data.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,15 +7,15 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Every event and every span's fields, one line each.
+/// The log: one line for each event and for each span's fields.
 #[derive(Debug, Clone, Default)]
 struct Captured(Arc<Mutex<String>>);
 
-/// Runs `work` and returns what it logged beside what it returned.
-pub(crate) fn kept<T>(work: impl FnOnce() -> T) -> (T, String) {
-    let kept = Captured::default();
-    let done = tracing::subscriber::with_default(kept.clone(), work);
-    (done, kept.text(std::mem::take))
+/// Runs `work`. Returns its result and what it logged.
+pub(crate) fn captured<T>(work: impl FnOnce() -> T) -> (T, String) {
+    let captured = Captured::default();
+    let done = tracing::subscriber::with_default(captured.clone(), work);
+    (done, captured.text(std::mem::take))
 }
 
 impl Captured {

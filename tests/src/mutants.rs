@@ -26,8 +26,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use testkit::memory::MemoryJournal;
 
-use crate::storm::{Report, Schedule, weather};
-
 /// A mistake at a port or in the harness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
@@ -79,15 +77,6 @@ pub struct Mistake {
     pub place: Place,
 }
 
-/// A schedule that found a mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caught {
-    /// Its seed.
-    pub seed: u64,
-    /// How it ended.
-    pub report: Report,
-}
-
 /// Every mistake.
 pub const ALL: [Mistake; 18] = [
     port("key-from-message", "a partner gets a new key with each delivery", Mutant::KeyFromMessage),
@@ -129,12 +118,6 @@ pub fn at_ports() -> impl Iterator<Item = (Mistake, Mutant)> {
 /// The mistake at a port of this name.
 pub fn named(name: &str) -> Option<Mutant> {
     at_ports().find(|(mistake, _)| mistake.name == name).map(|(_, mutant)| mutant)
-}
-
-/// The first of `seeds` whose schedule finds `mutant`; without one, a mistake in the product's source.
-pub fn hunt(mutant: Option<Mutant>, seeds: impl IntoIterator<Item = u64>) -> Option<Caught> {
-    let play = |seed| Caught { seed, report: weather(&Schedule::draw(seed), mutant) };
-    seeds.into_iter().map(play).find(|caught| !caught.report.violations.is_empty())
 }
 
 /// A port that makes one mistake, or none.

@@ -1,4 +1,4 @@
-//! The promises, checked from the partners' ledgers and from the journal: what really happened, not what we think did.
+//! The promises, checked from the partners' ledgers and from the journal: from what happened, not from what we believe.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,66 +11,65 @@ use serde_json::{Value, json};
 
 use crate::deployment::{CLIENT, Deployment, order_id};
 
-/// What a finished run is held to beside the promises themselves.
+/// What a finished run was made of, as far as its checks depend on it.
 #[derive(Debug)]
-pub struct Weather<'a> {
+pub struct RunContext<'a> {
     /// Every order that the CRM sent.
     pub orders: &'a [Value],
-    /// The CRM's ids of those that somebody wanted cancelled.
+    /// The CRM's ids of the orders that the customer cancelled.
     pub cancelled: &'a [String],
-    /// How often each kind of fault struck.
-    pub struck: &'a BTreeMap<String, u64>,
+    /// How often each kind of fault happened.
+    pub faults_met: &'a BTreeMap<String, u64>,
 }
 
-/// Everything that is broken, in words; empty where all promises hold.
-pub fn broken(deployment: &Deployment) -> Vec<String> {
-    let mut broken = deployment.wrong.clone();
-    broken.extend(at_most_one(deployment));
-    broken.extend(nothing_lost(deployment));
+/// The violated promises, in words.
+pub fn violations(deployment: &Deployment) -> Vec<String> {
+    let mut violations = deployment.wrong.clone();
+    violations.extend(at_most_one(deployment));
+    violations.extend(nothing_lost(deployment));
     let mut bought = BTreeSet::new();
     for known in all(deployment) {
-        broken.extend(conserved(&known));
-        broken.extend(agrees_with_ledgers(deployment, &known));
+        violations.extend(conserved(&known));
+        violations.extend(agrees_with_ledgers(deployment, &known));
         let natural = (known.submission.customer.to_string(), known.submission.customer_po.to_string());
         if let Some((_, po)) = bought.replace(natural) {
-            broken.push(format!("P2: {po} is two orders"));
+            violations.push(format!("P2: {po} is two orders"));
         }
     }
-    broken.extend(journaled(deployment));
-    broken.extend(announced(deployment));
-    broken
+    violations.extend(journaled(deployment));
+    violations.extend(announced(deployment));
+    violations
 }
 
-/// Everything that is broken once a storm is over, all that was parked was sent back, and days have passed.
-pub fn broken_after(deployment: &Deployment, weather: &Weather<'_>) -> Vec<String> {
-    let mut broken = broken(deployment);
-    broken
+/// The violated promises after the last fault, the redrives, and some days.
+pub fn violations_after(deployment: &Deployment, play: &RunContext<'_>) -> Vec<String> {
+    let mut violations = violations(deployment);
+    violations
         .extend(deployment.parked().iter().map(|m| format!("P1: still parked: {} {} {}", m.function, m.code, m.cause)));
     for known in all(deployment) {
         let external = known.submission.external_id.as_str();
         let is_to_deallocate = |decision: &Decision| decision.choice == Choice::Cancel;
-        let may_end =
-            weather.cancelled.iter().any(|it| it == external) || known.decisions.values().any(is_to_deallocate);
+        let may_end = play.cancelled.iter().any(|it| it == external) || known.decisions.values().any(is_to_deallocate);
         let status = known.status();
         if status != Status::Invoiced && !(may_end && status.is_final()) {
             let reviews = known.reviews();
-            broken.push(format!("P1: order {external} ended as {}: {reviews:?}", status.as_str()));
+            violations.push(format!("P1: order {external} ended as {}: {reviews:?}", status.as_str()));
         }
-        // No floor of a storm packs more than it was asked for.
+        // No warehouse of a schedule packs more than was requested.
         for quantities in known.line_quantities().into_iter().filter(|quantities| !quantities.over.is_zero()) {
-            broken.push(format!("P5: order {external} shipped more than was ordered: {quantities:?}"));
+            violations.push(format!("P5: order {external} shipped more than was ordered: {quantities:?}"));
         }
-        broken.extend(shown(deployment, &known));
-        broken.extend(moved(deployment, &known));
+        violations.extend(shown(deployment, &known));
+        violations.extend(moved(deployment, &known));
     }
     let lossy = |name: &String| name.starts_with("partner") || ["stalled", "raced"].iter().all(|it| it != name);
-    if !weather.struck.keys().any(|name| lossy(name) && !name.starts_with("message")) {
-        broken.extend(unanswered(deployment));
+    if !play.faults_met.keys().any(|name| lossy(name) && !name.starts_with("message")) {
+        violations.extend(unanswered(deployment));
     }
-    broken
+    violations
 }
 
-/// Every order that was submitted.
+/// Every submitted order.
 fn all(deployment: &Deployment) -> impl Iterator<Item = Box<OrderState>> {
     deployment.orders().into_iter().filter_map(|id| match deployment.fold(&id) {
         Order::Known(known) => Some(known),
@@ -78,44 +77,44 @@ fn all(deployment: &Deployment) -> impl Iterator<Item = Box<OrderState>> {
     })
 }
 
-/// P8: every message that was ever sent is sent again, days later.
+/// P8: sends every message again, days later, and lists what that changed.
 pub fn redriven(deployment: &mut Deployment, horizon: Duration) -> Vec<String> {
     let effects = |deployment: &Deployment| -> Vec<usize> {
-        deployment.town.borrow().partners.iter().map(|partner| partner.ledger.effects.len()).collect()
+        deployment.partners.borrow().all.iter().map(|partner| partner.ledger.effects.len()).collect()
     };
     let (journal, made) = (deployment.fingerprint(), effects(deployment));
     for (function, body) in deployment.published.clone() {
         deployment.enqueue(&function, &body);
     }
     deployment.run(horizon);
-    let mut broken = Vec::new();
+    let mut violations = Vec::new();
     if deployment.fingerprint() != journal {
-        broken.push("P8: sending every message again committed something".to_owned());
+        violations.push("P8: sending every message again committed something".to_owned());
     }
     if effects(deployment) != made {
-        broken.push(format!(
+        violations.push(format!(
             "P8: sending every message again did something at partners: {made:?}, {:?}",
             effects(deployment)
         ));
     }
-    broken.extend(deployment.parked().iter().map(|m| format!("P8: sent again, parked: {} {}", m.function, m.code)));
-    broken
+    violations.extend(deployment.parked().iter().map(|m| format!("P8: sent again, parked: {} {}", m.function, m.code)));
+    violations
 }
 
-/// P6: every change has its cause, once, and who did it, when, and on whose behalf.
+/// P6: every commit has a cause that is unique in its stream, an actor, a time of this run and a correlation id.
 fn journaled(deployment: &Deployment) -> Vec<String> {
-    let mut broken = Vec::new();
+    let mut violations = Vec::new();
     for stream in deployment.journal.streams() {
         let mut causes = BTreeSet::new();
         for (commit, version) in deployment.journal.commits(&stream).iter().zip(1..) {
-            let mut wrong = |what: &str| broken.push(format!("P6: {stream} version {}: {what}", commit.version));
+            let mut wrong = |what: &str| violations.push(format!("P6: {stream} version {}: {what}", commit.version));
             if commit.version != version {
                 wrong("there is a gap before it");
             }
             if commit.cause.is_empty() || commit.actor.is_empty() || commit.correlation.is_empty() {
                 wrong("no cause, no actor or no correlation id");
             }
-            if !deployment.was(commit.at) {
+            if !deployment.is_within_run(commit.at) {
                 wrong("its time is none of the run's");
             }
             if !causes.insert(commit.cause.clone()) {
@@ -123,10 +122,10 @@ fn journaled(deployment: &Deployment) -> Vec<String> {
             }
         }
     }
-    broken
+    violations
 }
 
-/// Nothing was done at a partner that the journal had not announced.
+/// P6: the journal announced every effect that a partner's ledger has.
 fn announced(deployment: &Deployment) -> Vec<String> {
     let mut open_effects = BTreeSet::new();
     for stream in deployment.journal.streams() {
@@ -140,8 +139,8 @@ fn announced(deployment: &Deployment) -> Vec<String> {
             }
         }
     }
-    let mut broken = Vec::new();
-    for partner in &deployment.town.borrow().partners {
+    let mut violations = Vec::new();
+    for partner in &deployment.partners.borrow().all {
         for done in &partner.ledger.effects {
             let reference = done.effect.reference.as_str();
             let (stream, effect, package) = match done.effect.kind {
@@ -159,35 +158,36 @@ fn announced(deployment: &Deployment) -> Vec<String> {
                 _ => continue,
             };
             if !open_effects.contains(&(stream.clone(), effect.to_owned(), package.to_owned())) {
-                broken
-                    .push(format!("P6: {} did {effect} for {reference}, and {stream} never announced it", partner.id));
+                violations
+                    .push(format!("P6: {} did {effect} for {reference}, which {stream} never announced", partner.id));
             }
         }
     }
-    broken
+    violations
 }
 
-/// Where no call failed, no reply was lost and no partner failed, every announced effect has its answer. Standing still is no
-/// excuse: whoever does so until the time is up is killed between announcement and answer, and the next delivery asks again.
+/// P1: where no call and no partner failed and no reply was lost, every announced effect has its answer. A stalled invocation is
+/// no exception: at its timeout it is killed between announcement and answer, and the next delivery finishes the effect.
 fn unanswered(deployment: &Deployment) -> Vec<String> {
-    let mut broken = Vec::new();
+    let mut violations = Vec::new();
     for id in deployment.orders() {
         let Order::Known(known) = deployment.fold(&id) else { continue };
-        broken.extend(
-            known.open_effects.keys().map(|effect| format!("P1: {id}: {effect:?} was announced and not answered")),
+        violations.extend(
+            known.open_effects.keys().map(|effect| format!("P1: {id}: {effect:?} was announced and has no answer")),
         );
         for fulfillment in known.assignments.keys() {
             if let Fulfillment::Known(known) = deployment.fold_fulfillment(fulfillment) {
                 let open = known.open_effects.keys();
-                broken
-                    .extend(open.map(|effect| format!("P1: {fulfillment}: {effect:?} was announced and not answered")));
+                violations.extend(
+                    open.map(|effect| format!("P1: {fulfillment}: {effect:?} was announced and has no answer")),
+                );
             }
         }
     }
-    broken
+    violations
 }
 
-/// The CRM shows what the journal says. It knows an order that it did not send by our name for it.
+/// P4: the CRM shows the journal's status. An order that it did not send has our id there.
 fn shown(deployment: &Deployment, order: &OrderState) -> Option<String> {
     let status = order.status().as_str();
     let own = order.id().to_string();
@@ -197,13 +197,13 @@ fn shown(deployment: &Deployment, order: &OrderState) -> Option<String> {
     (shown.as_deref() != Some(status)).then(|| format!("P4: order {external} is {status}, the CRM shows {shown:?}"))
 }
 
-/// P5: what left the warehouses' floors is what the journal says was shipped, and what the ERP took out of its stock.
+/// P5: what left the warehouses is what the journal has as shipped and what the ERP took out of its stock.
 fn moved(deployment: &Deployment, order: &OrderState) -> Vec<String> {
-    let mut broken = Vec::new();
+    let mut violations = Vec::new();
     let issued = deployment.state("acme-erp")["goods_issues"].clone();
     for (fulfillment, assignment) in &order.assignments {
-        let floor = deployment.state(assignment.warehouse.as_str());
-        let jobs = floor["fulfillments"].as_array().into_iter().flatten();
+        let warehouse = deployment.state(assignment.warehouse.as_str());
+        let jobs = warehouse["fulfillments"].as_array().into_iter().flatten();
         let mine = jobs.filter(|job| job["reference"].as_str() == Some(&fulfillment.to_string()));
         let mut left: BTreeMap<LineNo, Decimal> = BTreeMap::new();
         for package in mine.flat_map(|job| job["packages"].as_array().into_iter().flatten()) {
@@ -215,7 +215,7 @@ fn moved(deployment: &Deployment, order: &OrderState) -> Vec<String> {
             let postings = issued.as_array().into_iter().flatten();
             for posted in postings.filter(|issue| issue["reference"].as_str() == Some(&reference)) {
                 if quantities(&in_kits(&posted["lines"])) != lines {
-                    broken.push(format!("P5: {reference} left with {lines:?}, the ERP posted {}", posted["lines"]));
+                    violations.push(format!("P5: {reference} left with {lines:?}, the ERP posted {}", posted["lines"]));
                 }
             }
             for (line, quantity) in lines {
@@ -227,11 +227,12 @@ fn moved(deployment: &Deployment, order: &OrderState) -> Vec<String> {
             ("fulfillment", shipped_by_fulfillment(deployment, fulfillment)),
         ] {
             if shipped != left {
-                broken.push(format!("P5: of {fulfillment}, {left:?} left the floor; the {whose} says {shipped:?}"));
+                violations
+                    .push(format!("P5: of {fulfillment}, {left:?} left the warehouse; the {whose} says {shipped:?}"));
             }
         }
     }
-    broken
+    violations
 }
 
 fn will_not_ship(package: &Value) -> bool {
@@ -240,10 +241,10 @@ fn will_not_ship(package: &Value) -> bool {
     milestones.filter_map(Value::as_str).any(|name| outside.contains(&name))
 }
 
-/// The kit of `infra/partners`, and how many of each part make one.
+/// The kit of `infra/partners`, and the number of each part in one kit.
 pub const KIT: (&str, [(&str, u32); 2]) = ("SKU-50-KIT", [("SKU-51", 2), ("SKU-52", 1)]);
 
-/// What was taken out of the stock in parts, in kits: as many of every part, or the lines stay as they are.
+/// Lines in parts as lines in kits, where every part is there for the same number of kits; other lines unchanged.
 fn in_kits(lines: &Value) -> Value {
     let lines = lines.as_array().cloned().unwrap_or_default();
     let (parts, mut others): (Vec<Value>, Vec<Value>) =
@@ -288,30 +289,30 @@ fn shipped_by_fulfillment(deployment: &Deployment, fulfillment: &FulfillmentId) 
     shipped.map(|(line, quantity)| (line, quantity.amount())).collect()
 }
 
-/// What of an order of the CRM's is personal.
-pub fn private(order: &Value) -> Vec<String> {
+/// Name, street and mail address in an order of the CRM.
+pub fn personal_data(order: &Value) -> Vec<String> {
     let fields = ["name", "line1", "email"].iter().filter_map(|field| order["ship_to"][field].as_str());
     fields.map(str::to_owned).collect()
 }
 
-/// P9: nobody's name, street, mail or secret stands anywhere but where it belongs.
-pub fn revealed(deployment: &Deployment, orders: &[Value]) -> Vec<String> {
+/// P9: no name, street, mail address or secret is anywhere but in the stores made for them.
+pub fn exposed_personal_data(deployment: &Deployment, orders: &[Value]) -> Vec<String> {
     let mut secret: BTreeSet<String> = BTreeSet::new();
-    secret.extend(orders.iter().flat_map(private));
-    for partner in &deployment.town.borrow().partners {
+    secret.extend(orders.iter().flat_map(personal_data));
+    for partner in &deployment.partners.borrow().all {
         secret.insert(partner.token.clone());
         secret.extend(partner.signing.iter().cloned());
     }
-    let mut broken = Vec::new();
+    let mut violations = Vec::new();
     for (place, text) in deployment.written() {
         if let Some(found) = secret.iter().find(|word| text.contains(word.as_str())) {
-            broken.push(format!("P9: {place} holds `{found}`"));
+            violations.push(format!("P9: {place} holds `{found}`"));
         }
     }
-    broken
+    violations
 }
 
-/// P2: whatever happened on the way, nothing was made twice.
+/// P2: no partner has two live documents of a kind for one reference.
 fn at_most_one(deployment: &Deployment) -> Vec<String> {
     let kinds = [
         ("acme-erp", "allocation"),
@@ -321,20 +322,20 @@ fn at_most_one(deployment: &Deployment) -> Vec<String> {
         ("eastco", "fulfillment"),
         ("shipwest", "fulfillment"),
     ];
-    let mut broken = Vec::new();
+    let mut violations = Vec::new();
     for (partner, kind) in kinds {
         let undone = deployment.made(partner, undoing(kind));
         for (reference, made) in deployment.made(partner, kind) {
             let live = made.saturating_sub(undone.get(&reference).copied().unwrap_or(0));
             if live > 1 {
-                broken.push(format!("P2: {partner} has {live} × {kind} for {reference}"));
+                violations.push(format!("P2: {partner} has {live} × {kind} for {reference}"));
             }
         }
     }
-    broken
+    violations
 }
 
-/// The name under which a partner books that something is not there any more.
+/// The kind under which a ledger records that a document was undone.
 fn undoing(kind: &str) -> &'static str {
     match kind {
         "allocation" => "allocation_deallocated",
@@ -344,19 +345,19 @@ fn undoing(kind: &str) -> &'static str {
     }
 }
 
-/// P1: what was acknowledged ended, or waits where somebody sees it.
+/// P1: every acknowledged order ended, or has a review, a parked message or a queued one.
 fn nothing_lost(deployment: &Deployment) -> Vec<String> {
-    let mut broken = Vec::new();
+    let mut violations = Vec::new();
     let parked = deployment.parked();
     for order in deployment.made("acme-crm", "order").keys() {
         let id = order_id(order);
         match deployment.fold(&id) {
-            // Its purchase order may have come by the API before.
+            // The same purchase order may have come by the API before.
             Order::Absent
                 if parked.is_empty()
                     && !all(deployment).any(|it| sent_as(deployment, order) == it.submission.customer_po.as_str()) =>
             {
-                broken.push(format!("P1: {order} was never submitted"));
+                violations.push(format!("P1: {order} was never submitted"));
             }
             Order::Absent => {}
             Order::Known(known) => {
@@ -369,15 +370,15 @@ fn nothing_lost(deployment: &Deployment) -> Vec<String> {
                 let waits =
                     !known.reviews().is_empty() || fulfillment_waits || !parked.is_empty() || deployment.queued() > 0;
                 if !known.status().is_final() && !waits {
-                    broken.push(format!("P1: {id} stands at {} and nobody is told", known.status().as_str()));
+                    violations.push(format!("P1: {id} is {} without a review", known.status().as_str()));
                 }
             }
         }
     }
-    broken
+    violations
 }
 
-/// The purchase order that the CRM's `order` is for.
+/// The purchase order number of the CRM's `order`.
 fn sent_as(deployment: &Deployment, order: &str) -> String {
     let state = deployment.state("acme-crm");
     let sent = state["orders"].as_array().into_iter().flatten().find(|it| it["id"] == order);
@@ -386,34 +387,34 @@ fn sent_as(deployment: &Deployment, order: &str) -> String {
 
 /// P5: every line adds up.
 fn conserved(order: &OrderState) -> Vec<String> {
-    let mut broken = Vec::new();
+    let mut violations = Vec::new();
     for l in order.line_quantities() {
         let has = l.ordered.amount() + l.over.amount();
         let parts = [l.open, l.in_fulfillment, l.backordered, l.cancelled, l.shipped];
         let sum = parts.iter().map(|part| part.amount()).sum();
         if has != sum || l.delivered.amount() > l.shipped.amount() {
-            broken.push(format!("P5: {} line {} does not add up: {l:?}", order.id(), l.line));
+            violations.push(format!("P5: {} line {} does not add up: {l:?}", order.id(), l.line));
         }
     }
-    broken
+    violations
 }
 
-/// What a partner made, the journal knows; what the journal knows, a partner made.
+/// P2: the journal and the partners' ledgers have the same documents.
 fn agrees_with_ledgers(deployment: &Deployment, order: &OrderState) -> Vec<String> {
-    let mut broken = Vec::new();
+    let mut violations = Vec::new();
     let id = order.id().to_string();
     let made = |partner: &str, kind: &str, reference: &str| -> usize {
         let of = |made: &(String, usize)| made.0 == reference || made.0.starts_with(&format!("{reference}/"));
         deployment.made(partner, kind).into_iter().filter(of).map(|(_, count)| count).sum()
     };
-    // What stands there now: made, and not taken back.
+    // Created and not undone.
     let has = |partner: &str, kind: &str, reference: &str| {
         made(partner, kind, reference).saturating_sub(made(partner, undoing(kind), reference))
     };
     let mut compare = |what: &str, journal: usize, ledger: usize, open: bool| {
-        // An announced effect that was never answered is possibly done: either is right.
+        // An announced effect without an answer is possibly done, so both numbers are right.
         if journal != ledger && !open {
-            broken.push(format!("{id}: {what}: the journal has {journal}, the partner {ledger}"));
+            violations.push(format!("{id}: {what}: the journal has {journal}, the partner {ledger}"));
         }
     };
     let open = |effect: &domain::Effect| order.open_effects.contains_key(effect);
@@ -439,10 +440,10 @@ fn agrees_with_ledgers(deployment: &Deployment, order: &OrderState) -> Vec<Strin
             compare("goods issue", posted, issued, fulfillment.open_effects.contains_key(&effect));
         }
     }
-    broken
+    violations
 }
 
-/// How many orders stand where.
+/// The number of orders in each status.
 pub fn statuses(deployment: &Deployment) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for id in deployment.orders() {

@@ -31,6 +31,11 @@ impl Rules {
         Self(fed.collect())
     }
 
+    /// Every function that a rule feeds, sorted.
+    pub fn functions(&self) -> std::collections::BTreeSet<String> {
+        self.0.iter().map(|(function, _)| function.clone()).collect()
+    }
+
     /// The functions whose queues get `event`, as the bus delivers it.
     pub fn targets(&self, event: &Value) -> Vec<&str> {
         self.0.iter().filter(|(_, pattern)| fits(pattern, event)).map(|(function, _)| function.as_str()).collect()

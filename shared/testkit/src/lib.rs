@@ -1,9 +1,5 @@
-//! What tests and demonstrations need beside the code they try: the stores in memory, with faults; partner
-//! simulators that keep books; a client of a running stack, and the demonstration's driver.
+//! What tests need in place of AWS: every store of the engine in memory, faults for any call to any port, and one suite per
+//! port that the fakes and the real adapters both pass. No HTTP; the simulated partners are the crate `simulators`.
 
-pub mod demo;
-pub mod kill;
-pub mod live;
 pub mod memory;
-pub mod partners;
 pub mod suites;

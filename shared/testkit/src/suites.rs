@@ -1,4 +1,4 @@
-//! One suite per port: what every implementation has to keep, the one in memory and the one on AWS alike.
+//! One suite per port. The store in memory and the store on AWS pass the same suite.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn at() -> Timestamp {
     Timestamp::from_second(1_795_000_000).unwrap_or_default()
 }
 
-/// A commit of `stream` at `version`, told apart from others by `mark`.
+/// A commit of `stream` at `version`; `mark` makes its cause and its event unique.
 fn commit(stream: &str, version: u64, mark: &str) -> Commit {
     Commit {
         stream: stream.to_owned(),
@@ -53,7 +53,7 @@ fn new_stream(stream: &str, unique: &[&str]) -> NewStream {
 /// The journal's promises.
 ///
 /// # Panics
-/// Where one is broken.
+/// A promise is broken.
 #[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
 pub async fn journal(journal: &impl Journal) {
     let stream = fresh("order/suite");
@@ -74,7 +74,7 @@ pub async fn journal(journal: &impl Journal) {
     assert_eq!(
         journal.create(&new_stream(&first, &[&other])).await.unwrap(),
         CreateOutcome::Exists,
-        "a stream is founded once"
+        "a stream is created once"
     );
     let taken = CreateOutcome::Taken { key: po.clone(), owner: first.clone() };
     assert_eq!(
@@ -91,10 +91,10 @@ pub async fn journal(journal: &impl Journal) {
     assert_eq!(journal.read(&first).await.unwrap(), vec![commit(&first, 1, &first)]);
 }
 
-/// Two hundred commits at one version at the same time make one winner.
+/// Of two hundred concurrent commits at one version, one is written.
 ///
 /// # Panics
-/// Where they make none or several.
+/// None or several are written.
 #[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
 pub async fn journal_race(journal: &impl Journal) {
     let stream = fresh("order/race");
@@ -121,7 +121,7 @@ pub async fn journal_race(journal: &impl Journal) {
 /// The delivery store's promises.
 ///
 /// # Panics
-/// Where one is broken.
+/// A promise is broken.
 #[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
 pub async fn deliveries(store: &impl Deliveries) {
     let id = fresh("msg");
@@ -144,7 +144,7 @@ pub async fn deliveries(store: &impl Deliveries) {
     assert_eq!(
         store.store(&second).await.unwrap(),
         StoreOutcome::Conflict { stored: first.digest() },
-        "the first one stands"
+        "the first body stays"
     );
     assert_eq!(store.fetch(&first.partner, &id).await.unwrap(), Some(first), "byte for byte");
 }
@@ -152,7 +152,7 @@ pub async fn deliveries(store: &impl Deliveries) {
 /// The party store's promises.
 ///
 /// # Panics
-/// Where one is broken.
+/// A promise is broken.
 #[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
 pub async fn parties(store: &impl Parties) {
     let order = OrderId::derive(&"suite".parse().unwrap(), &fresh("x").parse().unwrap());
@@ -172,14 +172,14 @@ pub async fn parties(store: &impl Parties) {
     assert_eq!(store.fetch(&reference).await.unwrap(), None);
     store.store(&reference, &party("Ada Example")).await.unwrap();
     store.store(&reference, &party("Somebody Else")).await.unwrap();
-    let kept = store.fetch(&reference).await.unwrap().unwrap();
-    assert_eq!(kept.name, "Ada Example", "a record is immutable");
+    let stored = store.fetch(&reference).await.unwrap().unwrap();
+    assert_eq!(stored.name, "Ada Example", "a record is immutable");
 }
 
-/// The gates' promises.
+/// The promises of the partner health store.
 ///
 /// # Panics
-/// Where one is broken.
+/// A promise is broken.
 #[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
 pub async fn partner_health(store: &impl PartnerHealthStore) {
     let limits = Limits { slow: Duration::from_secs(5), in_flight: 2, rate: None };
@@ -202,7 +202,7 @@ pub async fn partner_health(store: &impl PartnerHealthStore) {
 /// The due store's promises.
 ///
 /// # Panics
-/// Where one is broken.
+/// A promise is broken.
 #[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
 pub async fn due(store: &impl Due) {
     let id = fresh("due");
@@ -254,7 +254,7 @@ pub async fn due(store: &impl Due) {
 /// The read models' promises.
 ///
 /// # Panics
-/// Where one is broken.
+/// A promise is broken.
 #[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
 pub async fn views(store: &impl Views) {
     let list = fresh("order/suite");

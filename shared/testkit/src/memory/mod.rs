@@ -1,12 +1,12 @@
-//! The engine's ports in memory: they keep the promises of the real stores, and can be made to fail at any call.
+//! The engine's ports in memory. They keep the promises of the real stores, and [`Faulty`] makes any call fail.
 //!
-//! Every store is a handle: a clone is the same store. Nothing here waits, so a handler that runs on these is done at its
-//! first poll, unless [`Chaos`] killed or stalled it.
+//! Every store is a handle: a clone is the same store. No call waits, so a handler on these stores is done at its first poll
+//! unless [`Faulty`] killed or stalled it.
 
-mod chaos;
+mod faults;
 mod stores;
 
-pub use chaos::{Chaos, Fault, Script, Strike};
+pub use faults::{Fault, Faulty, ScheduledFault, Script};
 pub use stores::{
     MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth, MemoryQueue,
     MemoryQueues, MemoryViews,

@@ -1,4 +1,4 @@
-//! The stores.
+//! One store per port, each a shared map or list.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -16,17 +16,17 @@ use engine::stores::{Deliveries, Due, DueItem, DuePage, Page, Parties, Queues, V
 use engine::{Code, Commit, Failure, Journal};
 use jiff::Timestamp;
 
-/// The journal, its uniqueness items, and the tape that its stream would carry.
+/// The journal, its natural keys, and what its table stream carries.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryJournal {
     streams: Rc<RefCell<BTreeMap<String, Vec<Commit>>>>,
     unique: Rc<RefCell<BTreeMap<String, String>>>,
-    tape: Rc<RefCell<VecDeque<Commit>>>,
+    stream: Rc<RefCell<VecDeque<Commit>>>,
     due: MemoryDue,
 }
 
 impl MemoryJournal {
-    /// An empty journal whose foundings write their deadlines to `due`.
+    /// An empty journal; a new stream writes its deadline to `due`.
     pub fn new(due: MemoryDue) -> Self {
         Self { due, ..Self::default() }
     }
@@ -41,9 +41,9 @@ impl MemoryJournal {
         self.streams.borrow().get(stream).cloned().unwrap_or_default()
     }
 
-    /// Takes what was written since the last call: the table's stream.
-    pub fn take_tape(&self) -> Vec<Commit> {
-        self.tape.borrow_mut().drain(..).collect()
+    /// Takes the commits since the last call, as the table's stream carries them.
+    pub fn take_stream(&self) -> Vec<Commit> {
+        self.stream.borrow_mut().drain(..).collect()
     }
 
     /// Writes a commit over the one that has its version, if one has: what no real journal does.
@@ -53,7 +53,7 @@ impl MemoryJournal {
         commits.retain(|known| known.version != commit.version);
         commits.push(commit.clone());
         commits.sort_by_key(|commit| commit.version);
-        self.tape.borrow_mut().push_back(commit.clone());
+        self.stream.borrow_mut().push_back(commit.clone());
     }
 
     fn write(&self, commit: &Commit) -> bool {
@@ -94,25 +94,25 @@ impl Journal for MemoryJournal {
     }
 }
 
-/// Raw deliveries, and the tape of their table's stream.
+/// Raw deliveries, and what their table's stream carries.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryDeliveries {
-    kept: Rc<RefCell<BTreeMap<String, Delivery>>>,
-    tape: Rc<RefCell<VecDeque<Delivery>>>,
+    stored: Rc<RefCell<BTreeMap<String, Delivery>>>,
+    stream: Rc<RefCell<VecDeque<Delivery>>>,
 }
 
 impl MemoryDeliveries {
-    /// Takes what was written since the last call.
-    pub fn take_tape(&self) -> Vec<Delivery> {
-        self.tape.borrow_mut().drain(..).collect()
+    /// Takes the deliveries since the last call.
+    pub fn take_stream(&self) -> Vec<Delivery> {
+        self.stream.borrow_mut().drain(..).collect()
     }
 
-    /// How many are kept.
+    /// How many are stored.
     pub fn len(&self) -> usize {
-        self.kept.borrow().len()
+        self.stored.borrow().len()
     }
 
-    /// Whether none is kept.
+    /// Whether none is stored.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -120,8 +120,8 @@ impl MemoryDeliveries {
 
 impl Deliveries for MemoryDeliveries {
     async fn store(&self, delivery: &Delivery) -> Result<StoreOutcome, Failure> {
-        let mut kept = self.kept.borrow_mut();
-        if let Some(known) = kept.get(&delivery.key()) {
+        let mut stored = self.stored.borrow_mut();
+        if let Some(known) = stored.get(&delivery.key()) {
             let digest = known.digest();
             return Ok(if digest == delivery.digest() {
                 StoreOutcome::Same
@@ -129,13 +129,13 @@ impl Deliveries for MemoryDeliveries {
                 StoreOutcome::Conflict { stored: digest }
             });
         }
-        kept.insert(delivery.key(), delivery.clone());
-        self.tape.borrow_mut().push_back(delivery.clone());
+        stored.insert(delivery.key(), delivery.clone());
+        self.stream.borrow_mut().push_back(delivery.clone());
         Ok(StoreOutcome::New)
     }
 
     async fn fetch(&self, partner: &PartnerId, id: &str) -> Result<Option<Delivery>, Failure> {
-        Ok(self.kept.borrow().get(&format!("{partner}/{id}")).cloned())
+        Ok(self.stored.borrow().get(&format!("{partner}/{id}")).cloned())
     }
 }
 
@@ -163,12 +163,12 @@ impl MemoryDue {
         self.0.borrow_mut().insert((item.shard(), item.sort_key()), item.clone());
     }
 
-    /// When the oldest of what waits is due.
+    /// The earliest due time.
     pub fn next(&self) -> Option<Timestamp> {
         self.0.borrow().values().map(|item| item.due).min()
     }
 
-    /// Everything that waits, oldest first.
+    /// All items, oldest first.
     pub fn all(&self) -> Vec<DueItem> {
         let mut items: Vec<DueItem> = self.0.borrow().values().cloned().collect();
         items.sort_by_key(|item| item.due);
@@ -202,7 +202,7 @@ impl Due for MemoryDue {
     }
 }
 
-/// Partners' gates.
+/// Partner health, replaced on its version.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryPartnerHealth {
     partner_health: Rc<RefCell<BTreeMap<PartnerId, (PartnerHealth, u64)>>>,
@@ -210,7 +210,7 @@ pub struct MemoryPartnerHealth {
 }
 
 impl MemoryPartnerHealth {
-    /// How often one was written.
+    /// How many writes there were.
     pub fn writes(&self) -> usize {
         self.writes.get()
     }
@@ -232,7 +232,7 @@ impl PartnerHealthStore for MemoryPartnerHealth {
     }
 }
 
-/// What one step's runner does with its queue: noted, for the test to read.
+/// What one step's runner does with its queue, recorded for the test to read.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryQueue {
     parked: Rc<RefCell<Vec<Parked>>>,
@@ -240,7 +240,7 @@ pub struct MemoryQueue {
 }
 
 impl MemoryQueue {
-    /// The dead-letter queue.
+    /// The dead-letter queue's messages.
     pub fn parked(&self) -> Vec<Parked> {
         self.parked.borrow().clone()
     }
@@ -250,7 +250,7 @@ impl MemoryQueue {
         self.parked.borrow_mut().drain(..).collect()
     }
 
-    /// The pause that was asked for a delivery.
+    /// Takes the pause that was requested for a delivery.
     pub fn take_delay(&self, receipt: &str) -> Option<Duration> {
         self.delays.borrow_mut().remove(receipt)
     }
@@ -273,7 +273,7 @@ impl Queue for MemoryQueue {
 pub struct MemoryQueues(Rc<RefCell<VecDeque<(String, String)>>>);
 
 impl MemoryQueues {
-    /// Takes what was sent: function and body.
+    /// Takes the messages sent so far: function and body.
     pub fn take(&self) -> Vec<(String, String)> {
         self.0.borrow_mut().drain(..).collect()
     }
@@ -286,7 +286,7 @@ impl Queues for MemoryQueues {
     }
 }
 
-/// The bus: entries as published, and a switch that makes it refuse some.
+/// The bus: published entries, and a switch that makes it refuse some.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryBus {
     published: Rc<RefCell<VecDeque<Entry>>>,
@@ -299,7 +299,7 @@ impl MemoryBus {
         self.refuse.set(calls);
     }
 
-    /// Takes what was published.
+    /// Takes the entries published so far.
     pub fn take(&self) -> Vec<Entry> {
         self.published.borrow_mut().drain(..).collect()
     }
@@ -336,12 +336,12 @@ impl Views for MemoryViews {
 
     async fn list(&self, list: &str, limit: u32, cursor: Option<&str>) -> Result<Page, Failure> {
         let rows = self.0.borrow();
-        let mut create: Vec<&ViewRow> = rows.values().filter(|row| row.list == list).collect();
-        create.sort_by(|a, b| b.rank.cmp(&a.rank));
+        let mut listed: Vec<&ViewRow> = rows.values().filter(|row| row.list == list).collect();
+        listed.sort_by(|a, b| b.rank.cmp(&a.rank));
         if cursor.is_some_and(|cursor| !cursor.contains('/')) {
             return Err(Failure::permanent(Code::StoreRefused, "no cursor of this list"));
         }
-        let mut after = create.into_iter().filter(|row| cursor.is_none_or(|cursor| row.rank.as_str() < cursor));
+        let mut after = listed.into_iter().filter(|row| cursor.is_none_or(|cursor| row.rank.as_str() < cursor));
         let page: Vec<ViewRow> = after.by_ref().take(limit as usize).cloned().collect();
         let next = after.next().and_then(|_more| page.last().map(|row| row.rank.clone()));
         Ok(Page { rows: page, next })

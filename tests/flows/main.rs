@@ -1,0 +1,9 @@
+//! Whole workflows through the whole deployment in memory, one file per workflow.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod fulfillment;
+mod intake;
+mod order;
+mod platform;
+mod support;

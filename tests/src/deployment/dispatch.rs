@@ -1,0 +1,276 @@
+//! Queues and functions: which message goes to which invocation, and what its end means for the queue.
+
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
+
+use engine::batch::{Record, Step};
+use engine::{Context, Failure, Outcome, Work};
+use jiff::Timestamp;
+use testkit::memory::{Faulty, Script};
+
+use super::invocation::{DeliveryFault, Invocation, Message, Running};
+use super::{Deployment, LEASE, VISIBILITY};
+use crate::mutants::Mutant;
+
+/// A function's timeout: an invocation that stalls for longer is killed.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// After so many deliveries a step parks its message.
+const ATTEMPTS: u32 = 5;
+/// The most instances of one step: the template's default.
+const INSTANCES: usize = 10;
+
+impl Deployment {
+    /// Puts a message into a function's queue.
+    pub fn enqueue(&mut self, function: &str, body: &str) {
+        let copies = if self.delivered_twice.contains(function) { 2 * self.copies } else { self.copies };
+        for _ in 0..copies {
+            self.sequence += 1;
+            let (id, body, now) = (self.sequence, body.to_owned(), self.clock.now());
+            let mut message = Message { id, body, visible_at: now, deliveries: 0 };
+            let queue = self.queues.entry(function.to_owned()).or_default();
+            match self.delivery_faults.get(&id) {
+                Some(DeliveryFault::Overtakes) => queue.insert(0, message),
+                Some(DeliveryFault::Double) => {
+                    self.sequence += 1;
+                    queue.extend([Message { id: self.sequence, ..message.clone() }, message]);
+                }
+                Some(DeliveryFault::Late { ms }) => {
+                    message.visible_at = self.clock.after(Duration::from_millis(u64::from(*ms)));
+                    queue.push(message);
+                }
+                Some(DeliveryFault::Lost) => {
+                    message.visible_at = self.clock.after(VISIBILITY);
+                    message.deliveries = 1;
+                    queue.push(message);
+                }
+                None => queue.push(message),
+            }
+        }
+    }
+
+    /// Some queue's visible messages. Which queue and how many messages is random.
+    pub(super) fn next_batch(&mut self) -> Option<(String, Vec<Message>)> {
+        let now = self.clock.now();
+        let ready: Vec<String> = self
+            .queues
+            .iter()
+            .filter(|(_, messages)| messages.iter().any(|message| message.visible_at <= now))
+            .filter(|(function, _)| self.busy_instances(function, now) < INSTANCES)
+            .map(|(function, _)| function.clone())
+            .collect();
+        let function = ready.get(self.rng.usize(0..ready.len().max(1)))?.clone();
+        let most = self.rng.usize(1..=10);
+        let messages = self.queues.get_mut(&function)?;
+        let mut batch = Vec::new();
+        for message in messages.iter_mut().filter(|message| message.visible_at <= now).take(most) {
+            message.deliveries += 1;
+            self.most_deliveries = self.most_deliveries.max(message.deliveries);
+            message.visible_at = now.checked_add(VISIBILITY).unwrap_or(Timestamp::MAX);
+            batch.push(message.clone());
+        }
+        Some((function, batch))
+    }
+
+    /// How many instances of a function wait for a partner.
+    fn busy_instances(&self, function: &str, now: Timestamp) -> usize {
+        self.busy.get(function).map_or(0, |busy| busy.iter().filter(|until| **until > now).count())
+    }
+
+    /// Keeps an instance of `function` busy for as long as its calls just took.
+    fn wait_for_partner(&mut self, function: &str) {
+        let (now, took) = (self.clock.now(), self.call_time.take());
+        let busy = self.busy.entry(function.to_owned()).or_default();
+        busy.retain(|until| *until > now);
+        if took > Duration::ZERO {
+            busy.push(now.checked_add(took).unwrap_or(Timestamp::MAX));
+        }
+    }
+
+    /// Starts one invocation: the function's own `handle` on every record, settled by the engine.
+    pub(super) fn start(&mut self, function: &str, batch: Vec<Message>) {
+        let now = self.clock.now();
+        let record = |message: Message| Record {
+            id: message.id.to_string(),
+            receipt: message.id.to_string(),
+            body: message.body,
+            receive_count: message.deliveries,
+            first_received: now,
+        };
+        let records: Vec<Record> = batch.into_iter().map(record).collect();
+        let script = self.script_for(function);
+        let work = self.invoke(function, records.clone(), &script);
+        let (function, times_out_at) = (function.to_owned(), self.clock.after(TIMEOUT));
+        self.running.push(Running { function, records, work, script, resumes_at: now, times_out_at });
+        self.resume();
+    }
+
+    /// Polls every invocation that does not stall, until it ends or the script stalls or kills it.
+    pub(super) fn resume(&mut self) {
+        let now = self.clock.now();
+        let (ready, waiting) =
+            std::mem::take(&mut self.running).into_iter().partition(|it: &Running| it.resumes_at <= now);
+        self.running = waiting;
+        for mut running in ready {
+            let script = running.script.clone();
+            script.arm_for(&running.function);
+            let polled = running.work.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+            script.arm(false);
+            self.wait_for_partner(&running.function);
+            let (killed, stalled) = (script.take_killed(), script.take_stalled());
+            let failed = match (polled, stalled) {
+                (Poll::Ready(failed), _) if !killed => Some(failed),
+                (Poll::Pending, Some(pause)) if !killed && self.clock.after(pause) < running.times_out_at => {
+                    running.resumes_at = self.clock.after(pause);
+                    self.running.push(running);
+                    continue;
+                }
+                // Killed, or timed out: the messages become visible again after the visibility timeout.
+                (Poll::Ready(_) | Poll::Pending, _) => None,
+            };
+            self.history.push(format!("{now} {} × {} → {failed:?}", running.function, running.records.len()));
+            if let Some(failed) = failed {
+                self.settle(&running.function, &running.records, &failed);
+            }
+        }
+    }
+
+    /// Removes acknowledged messages from their queue, and delays those that asked for a pause.
+    fn settle(&mut self, function: &str, records: &[Record], failed: &[String]) {
+        let dead = self.dead.entry(function.to_owned()).or_default().clone();
+        if let Some(messages) = self.queues.get_mut(function) {
+            messages.retain(|message| {
+                let id = message.id.to_string();
+                !records.iter().any(|record| record.id == id) || failed.contains(&id)
+            });
+            for message in messages.iter_mut() {
+                if let Some(pause) = dead.take_delay(&message.id.to_string()) {
+                    message.visible_at = self.clock.after(pause);
+                }
+            }
+        }
+    }
+
+    /// Invokes a function on memory stores and simulated partners, with this run's faults and mistake.
+    fn invoke(&mut self, function: &str, records: Vec<Record>, script: &Script) -> Invocation {
+        let journal = Faulty::new(self.mistaken(self.journal.clone()), script);
+        let deliveries = Faulty::new(self.deliveries.clone(), script);
+        let parties = Faulty::new(self.parties.clone(), script);
+        let registry = Faulty::new(self.adapters.clone(), script);
+        let partner = self.mistaken(registry.clone());
+        let invoked = Invoked { deployment: self, records, script };
+        match function {
+            "order-import" => {
+                let ports = order_import::Ports { journal, deliveries, parties, registry };
+                invoked.run("order-import", ports, order_import::handle)
+            }
+            "order-price" => {
+                let ports = order_price::Ports { journal, erp: partner };
+                invoked.run("order-price", ports, order_price::handle)
+            }
+            "credit-check" => {
+                let ports = credit_check::Ports { journal, erp: partner };
+                invoked.run("credit-check", ports, credit_check::handle)
+            }
+            "stock-allocate" => {
+                let ports = stock_allocate::Ports { journal, erp: partner };
+                invoked.run("stock-allocate", ports, stock_allocate::handle)
+            }
+            "sales-order-create" => {
+                let ports = sales_order_create::Ports { journal, erp: partner };
+                invoked.run("sales-order-create", ports, sales_order_create::handle)
+            }
+            "order-route" => {
+                let ports = order_route::Ports { journal, registry };
+                invoked.run("order-route", ports, order_route::handle)
+            }
+            "fulfillment-request" => {
+                let ports = fulfillment_request::Ports { journal, parties, warehouse: partner };
+                invoked.run("fulfillment-request", ports, fulfillment_request::handle)
+            }
+            "warehouse-report-record" => {
+                let ports = warehouse_report_record::Ports { journal, deliveries, registry };
+                invoked.run("warehouse-report-record", ports, warehouse_report_record::handle)
+            }
+            "goods-issue-post" => {
+                let ports = goods_issue_post::Ports { journal, erp: partner };
+                invoked.run("goods-issue-post", ports, goods_issue_post::handle)
+            }
+            "fulfillment-rollup" => {
+                let ports = fulfillment_rollup::Ports { journal };
+                invoked.run("fulfillment-rollup", ports, fulfillment_rollup::handle)
+            }
+            "crm-update" => {
+                let ports = crm_update::Ports { journal, crm: registry };
+                invoked.run("crm-update", ports, crm_update::handle)
+            }
+            "invoice-create" => {
+                let ports = invoice_create::Ports { journal, erp: partner };
+                invoked.run("invoice-create", ports, invoice_create::handle)
+            }
+            "deadline-raise" => {
+                let ports = deadline_raise::Ports { journal };
+                invoked.run("deadline-raise", ports, deadline_raise::handle)
+            }
+            "fulfillment-withdraw" => {
+                let ports = fulfillment_withdraw::Ports { journal, warehouse: partner };
+                invoked.run("fulfillment-withdraw", ports, fulfillment_withdraw::handle)
+            }
+            "stock-deallocate" => {
+                let ports = stock_deallocate::Ports { journal, erp: partner };
+                invoked.run("stock-deallocate", ports, stock_deallocate::handle)
+            }
+            "sales-order-cancel" => {
+                let ports = sales_order_cancel::Ports { journal, erp: partner };
+                invoked.run("sales-order-cancel", ports, sales_order_cancel::handle)
+            }
+            "backorder-check" => {
+                let ports = backorder_check::Ports { journal, erp: partner };
+                invoked.run("backorder-check", ports, backorder_check::handle)
+            }
+            "fulfillment-watch" => {
+                let ports = fulfillment_watch::Ports { journal, warehouse: partner, registry };
+                invoked.run("fulfillment-watch", ports, fulfillment_watch::handle)
+            }
+            "change-import" => {
+                let ports = change_import::Ports { journal, deliveries, parties, registry };
+                invoked.run("change-import", ports, change_import::handle)
+            }
+            "due-wake" => {
+                let due = Faulty::new(invoked.deployment.due.clone(), script);
+                let queues = Faulty::new(invoked.deployment.fired.clone(), script);
+                invoked.run("due-wake", due_wake::Ports { due, queues }, due_wake::handle)
+            }
+            other => unreachable!("no function is called {other}"),
+        }
+    }
+}
+
+/// What every function is invoked with.
+struct Invoked<'a> {
+    deployment: &'a mut Deployment,
+    records: Vec<Record>,
+    script: &'a Script,
+}
+
+impl Invoked<'_> {
+    fn run<W: Work, P: 'static>(
+        self,
+        function: &'static str,
+        ports: P,
+        handle: impl AsyncFn(&P, W, &Context) -> Result<Outcome, Failure> + 'static,
+    ) -> Invocation {
+        let Self { deployment, records, script } = self;
+        let step = Step { function, attempts: ATTEMPTS, lease: LEASE, epoch: "e1".to_owned() };
+        let dead = deployment.dead.entry(function.to_owned()).or_default().clone();
+        let queue = deployment.mistaken(Faulty::new(dead, script));
+        let due = deployment.mistaken(Faulty::new(deployment.due.clone(), script));
+        let forgets = deployment.mutant == Some(Mutant::PartialBatchIgnored);
+        let clock = deployment.clock_of(function);
+        Box::pin(async move {
+            let (ports, handle) = (&ports, &handle);
+            let one = |work: W, cx: Context| async move { handle(ports, work, &cx).await };
+            let failed = engine::batch::run(&step, &records, || clock.now(), || 500, &queue, &due, one).await;
+            if forgets { vec![] } else { failed }
+        })
+    }
+}

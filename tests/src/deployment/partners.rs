@@ -1,0 +1,83 @@
+//! What a test makes the simulated partners do, and what their ledgers hold.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use simulators::System;
+use simulators::fault::{PartnerFault, Rule, When};
+
+use super::Deployment;
+
+/// The name of the rule that an outage is.
+const OUTAGE: &str = "outage";
+
+impl Deployment {
+    /// The CRM creates an order and sends its webhook.
+    pub fn order(&self, order: Value) {
+        let now = self.clock.now();
+        let mut partners = self.partners.borrow_mut();
+        let Some(partner) = partners.partner_mut("crm") else { return };
+        let System::Crm(crm) = &mut partner.system else { return };
+        if let Ok((effect, webhook)) = crm.create(order, now) {
+            partner.record_effect(effect, now);
+            partner.send(webhook, now);
+        }
+    }
+
+    /// The CRM sends a change of an order that it sent before.
+    pub fn change(&self, topic: &str, data: Value) {
+        let now = self.clock.now();
+        let mut partners = self.partners.borrow_mut();
+        let Some(partner) = partners.partner_mut("crm") else { return };
+        let System::Crm(crm) = &mut partner.system else { return };
+        if let Ok(webhook) = crm.message(topic, data, now) {
+            partner.send(webhook, now);
+        }
+    }
+
+    /// Sets what the ERP has of an SKU, in eaches: in the east, and in the west.
+    pub fn stock(&self, sku: &str, [east, west]: [u32; 2]) {
+        let mut partners = self.partners.borrow_mut();
+        let Some(System::Erp(erp)) = partners.partner_mut("acme-erp").map(|it| &mut it.system) else { return };
+        erp.set_stock(sku, "EAST", east.into());
+        erp.set_stock(sku, "WEST", west.into());
+    }
+
+    /// Every call to `partner` meets `fault`, until the outage ends.
+    pub fn start_outage(&self, partner: &str, fault: PartnerFault) {
+        if let Some(partner) = self.partners.borrow_mut().partner_mut(partner) {
+            partner.faults.add(Rule { name: Some(OUTAGE.to_owned()), when: When::default(), fault });
+        }
+    }
+
+    /// Ends the outage of `partner`; its other faults remain.
+    pub fn end_outage(&self, partner: &str) {
+        if let Some(partner) = self.partners.borrow_mut().partner_mut(partner) {
+            partner.faults.clear(Some(OUTAGE));
+        }
+    }
+
+    /// Ends all faults of `partner`.
+    pub fn end_all_faults(&self, partner: &str) {
+        if let Some(partner) = self.partners.borrow_mut().partner_mut(partner) {
+            partner.faults.clear(None);
+        }
+    }
+
+    /// How many documents of `kind` a partner's ledger has, by our reference.
+    pub fn made(&self, partner: &str, kind: &str) -> BTreeMap<String, usize> {
+        let partners = self.partners.borrow();
+        let mut counts = BTreeMap::new();
+        for done in partners.partner(partner).map(|partner| partner.ledger.effects.as_slice()).unwrap_or_default() {
+            if done.effect.kind == kind {
+                *counts.entry(done.effect.reference.clone()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// All documents of a partner, as JSON.
+    pub fn state(&self, partner: &str) -> Value {
+        self.partners.borrow().partner(partner).map(|partner| partner.system.state()).unwrap_or_default()
+    }
+}
