@@ -100,7 +100,7 @@ def start_emulator(port):
 
 def start_partners(asked):
     if not asked.binary.exists():
-        raise Problem(f"no simulators at {asked.binary}", "cargo build --package testkit --bin partners")
+        raise Problem(f"no simulators at {asked.binary}", "cargo build --package simulators")
     wanted = {"port": asked.port, "digest": digest_of(asked.binary)}
     url = f"http://127.0.0.1:{asked.port}"
     record = alive("partners")

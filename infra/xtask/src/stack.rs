@@ -46,7 +46,7 @@ pub(crate) fn up(workspace: &Workspace) -> Result<Live> {
     process::answer(&mut start, Duration::from_secs(60))?;
 
     let mut simulators = workspace.python("infra/local/stack.py");
-    simulators.arg("partners").arg("--binary").arg(workspace.binaries().join("partners"));
+    simulators.arg("partners").arg("--binary").arg(workspace.binaries().join("simulators"));
     simulators.args(["--port", &partners_port]);
     process::answer(&mut simulators, Duration::from_secs(60))?;
 
