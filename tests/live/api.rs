@@ -1,4 +1,4 @@
-//! Our own API: who may, what repeats, what lists.
+//! Our own API: scopes, idempotency keys, lists.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ async fn a_repeated_idempotency_key_answers_the_same_order_and_with_other_conten
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn nobody_reads_or_orders_without_a_token_that_allows_it() {
+async fn reading_and_ordering_need_a_token_with_the_scope() {
     let (live, order) = (live(), Order::of("portal", "scopes", Goods::East));
     let body = order.data.to_string();
     let reader = live.submit(Some("reader"), Some(&order.external), body.as_bytes()).await.unwrap();
@@ -64,7 +64,7 @@ async fn nobody_reads_or_orders_without_a_token_that_allows_it() {
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn what_is_no_order_gets_a_problem_that_names_the_places() {
+async fn a_body_that_is_no_order_gets_a_problem_that_names_the_places() {
     let (live, order) = (live(), Order::of("portal", "invalid", Goods::East));
     let mut wrong = order.data.clone();
     wrong["currency"] = json!("DOLLARS");
@@ -100,7 +100,7 @@ async fn a_list_by_status_comes_in_pages_that_miss_nothing_and_repeat_nothing() 
     let live = live();
     let mut orders: Vec<Order> = (0..5).map(|n| Order::of("portal", &format!("page{n}"), Goods::East)).collect();
     for order in &mut orders {
-        // Nobody decides on a refused credit here, so that these orders stay where they are.
+        // No test decides these reviews, so that the orders keep their status.
         order.data["customer"]["id"] = json!("C-POOR-1");
         assert_eq!(post(&live, &order.external, &order.data).await.status, 202);
     }

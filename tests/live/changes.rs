@@ -1,4 +1,4 @@
-//! What people ask of orders that are under way, and what they decide, through our own API.
+//! Change requests and decisions through our own API.
 
 use drive::live::{Answer, Live};
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn b27_a_cancel_by_the_crm_and_a_cancel_by_the_api_are_one() {
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn a_refused_credit_stands_on_the_worklist_until_somebody_decides() {
+async fn a_refused_credit_is_on_the_worklist_until_an_operator_decides() {
     let (live, order) = (live(), placed("poor", "C-POOR-LIVE").await);
     reaches(&live, &order, "credit_refused").await;
     let review = until("the review is listed", async || {
@@ -93,7 +93,7 @@ async fn a_refused_credit_stands_on_the_worklist_until_somebody_decides() {
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn what_the_crm_wants_of_an_order_before_the_order_comes_waits_for_it() {
+async fn a_change_request_of_the_crm_that_arrives_before_its_order_waits_for_the_order() {
     let (live, order) = (live(), Order::new("early", Goods::East));
     let told = json!({"type": "order.held", "timestamp": jiff::Timestamp::now().to_string(),
         "data": {"id": order.external, "reason": "not yet"}});
@@ -106,7 +106,7 @@ async fn what_the_crm_wants_of_an_order_before_the_order_comes_waits_for_it() {
     ends_well(&live, &order).await;
 }
 
-/// An order of the API's client for this customer, taken.
+/// An accepted order of the API's client for this customer.
 async fn placed(test: &str, customer: &str) -> Order {
     let mut order = Order::of("portal", test, Goods::East);
     order.data["customer"]["id"] = json!(customer);

@@ -1,4 +1,4 @@
-//! Webhooks: who may speak, what is kept, what a sender learns.
+//! Webhooks: who is accepted, what is stored, what the sender is answered.
 
 use drive::live::{Answer, Live, Webhook};
 use futures::future::join_all;
@@ -25,7 +25,7 @@ async fn a01_fifty_copies_of_one_webhook_at_once_make_one_order() {
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn a02_of_two_bodies_under_one_delivery_id_the_first_stands_and_the_second_is_reviewed() {
+async fn a02_of_two_bodies_under_one_delivery_id_the_first_is_stored_and_the_second_is_reviewed() {
     let (live, order) = (live(), Order::new("a02", Goods::East));
     let id = format!("msg-{}", order.external);
     assert_eq!(send(&live, &id, &order.body()).await.status, 202);
@@ -83,7 +83,7 @@ async fn a04_a_wrong_signature_or_one_changed_byte_gets_401_and_nothing_is_store
         headers.retain(|(name, _)| *name != missing);
         refused(&live.webhook("acme-crm", &headers, &body).await.unwrap(), 401);
     }
-    // Another partner's secret opens nothing either.
+    // Another partner's secret is refused, too.
     let easts = webhook.headers(&live.signing("eastco").unwrap(), Timestamp::now());
     refused(&live.webhook("acme-crm", &easts, &body).await.unwrap(), 401);
 
@@ -131,7 +131,7 @@ async fn a06_while_a_secret_is_rotated_both_are_good_and_a_third_is_not() {
         let headers = Webhook { partner: "acme-crm", id: &id, body: &body }.headers(secrets, Timestamp::now());
         live.webhook("acme-crm", &headers, &body).await.unwrap().status
     };
-    // A process that has just read the old secret does not read again for ten seconds; senders repeat what was refused.
+    // A process that just read the old secret reads again after ten seconds; senders retry what was refused.
     until("the new secret is noticed", async || (sent(std::slice::from_ref(&new)).await == 202).then_some(())).await;
     assert_eq!(sent(&old).await, 202);
     assert_eq!(sent(&[old[0].clone(), new.clone()]).await, 202, "a sender that rotates signs with both");
@@ -163,7 +163,7 @@ async fn malformed_oversized_and_non_utf8_bodies_get_a_problem_document_and_stor
     let whole = order.body();
     let noise: Vec<u8> = (0..=255).collect();
     let large = format!("{{\"filler\":\"{}\"}}", "x".repeat(300_000)).into_bytes();
-    // The gateway hands text on as text: what is none does not arrive as it was signed. As bytes it does.
+    // The gateway passes text on as text, which would change these bytes. Sent as binary they arrive as signed.
     let (text, bytes) = ("application/json", "application/octet-stream");
     let cases: [(&str, &str, &[u16], &[u8]); 8] = [
         ("nothing", text, &[400], b""),
@@ -193,7 +193,7 @@ async fn malformed_oversized_and_non_utf8_bodies_get_a_problem_document_and_stor
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn f03_what_is_no_order_is_kept_and_parked_with_its_cause_while_its_neighbours_go_on() {
+async fn f03_a_delivery_that_is_no_order_is_stored_and_parked_with_its_cause_while_others_continue() {
     let (live, order) = (live(), Order::new("f03", Goods::East));
     let mut poison = order.clone();
     poison.data["lines"] = json!([]);
@@ -212,13 +212,13 @@ async fn f03_what_is_no_order_is_kept_and_parked_with_its_cause_while_its_neighb
 }
 
 async fn put_secret(live: &Live, name: &str, text: &str) {
-    // The token makes the call repeatable on AWS; the emulator wants it as well.
+    // The token makes the call repeatable on AWS; the emulator requires it, too.
     let token = format!("{:0>32x}", Timestamp::now().as_nanosecond());
     let asked = json!({"SecretId": name, "SecretString": text, "ClientRequestToken": token});
     live.aws("secretsmanager.PutSecretValue", &asked).await.unwrap();
 }
 
-/// How many deliveries of the CRM's are kept under an id.
+/// How many deliveries of the CRM are stored under an id.
 async fn kept(live: &Live, id: &str) -> usize {
     live.query("DeliveriesTable", "delivery", &format!("acme-crm/{id}")).await.unwrap().len()
 }

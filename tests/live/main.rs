@@ -3,8 +3,8 @@
 //! `cargo xtask test --stage live` builds, deploys and runs these; by hand, with a stack that `cargo xtask up` started:
 //! `CROSSDOCK_LIVE=$PWD/.local/stack/live.json cargo test -p crossdock-tests --test live -- --ignored --skip kill::`.
 //!
-//! All tests but [`kill`] run at once on one stack, and that one after them. Each has orders of its own, scripts faults for them alone, and waits no longer than
-//! [`support::PATIENCE`]: killed functions' messages come back after their queues' visibility timeouts, so that is where the time goes.
+//! All tests but [`kill`] run at once on one stack, and [`kill`] after them. Each has orders of its own, scripts faults for them alone, and waits no longer than
+//! [`support::MAX_WAIT`]: killed functions' messages become visible again after their queues' visibility timeouts, which takes most of the time.
 
 // A test that cannot go on panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

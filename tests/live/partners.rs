@@ -15,7 +15,7 @@ async fn b01_b02_when_every_reply_of_the_erp_and_the_warehouses_is_lost_once_eve
     for operation in ["allocation.create", "sales_order.create", "invoice.create"] {
         faults.script("erp", operation, &order, 1, json!({"kind": "lost_reply"})).await;
     }
-    // Two packages: each one's goods issue is answered the second time.
+    // Two packages: the goods issue of each is answered at the second attempt.
     faults.script("erp", "goods_issue.create", &order, 2, json!({"kind": "lost_reply"})).await;
     faults.script("eastco", "fulfillment.create", &order, 1, json!({"kind": "lost_reply"})).await;
     faults.script("shipwest", "fulfillment.create", &order, 1, json!({"kind": "lost_reply"})).await;
@@ -80,7 +80,7 @@ async fn f01_what_was_parked_over_refused_credentials_is_redriven_twice_and_done
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn b24_a_429_waits_as_told_and_no_dead_letter_queue_hears_of_it() {
+async fn b24_a_429_is_waited_for_and_parks_nothing() {
     let live = live();
     let (at_erp, at_east, at_west) =
         (Order::new("429-erp", Goods::East), Order::new("429-east", Goods::East), Order::new("429-west", Goods::West));

@@ -7,7 +7,7 @@ use crate::support::{Goods, Order, ends_well, events, live, submit};
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn an_order_for_one_warehouse_goes_all_the_way_and_stands_once_in_every_ledger() {
+async fn an_order_for_one_warehouse_is_invoiced_and_once_in_every_ledger() {
     let (live, order) = (live(), Order::new("single", Goods::East));
     submit(&live, &order).await;
     let detail = ends_well(&live, &order).await;
@@ -41,7 +41,7 @@ fn warehouses(detail: &Value) -> Vec<&str> {
     names
 }
 
-/// The timeline tells every station, in the order in which they cannot but come.
+/// The timeline has every event that an order must have, in their only possible order.
 async fn passed(live: &Live, order: &Order) {
     let stations = [
         "order.submitted",

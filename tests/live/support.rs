@@ -1,4 +1,4 @@
-//! Words of the live tests.
+//! What the live tests share: orders, faults, and waiting.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,16 +7,17 @@ use drive::live::{Answer, Live, Webhook, order_id};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// How long anything may take: a killed function's messages come back after the queue's visibility timeout and their claims
-/// lapse then; deferred work waits for the next tick, several times where other tests' faults close a partner's gate, too.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(400);
+/// The longest wait for anything. A killed function's messages become visible again after the queue's visibility timeout, when
+/// their claims have lapsed; deferred work waits for the next tick, several times where other tests' faults open a partner's
+/// circuit.
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(400);
 
 /// The running stack.
 pub(crate) fn live() -> Live {
     Live::from_environment().unwrap_or_else(|error| panic!("{error:#}"))
 }
 
-/// A text that no other test, and no other run, has.
+/// A text that no other test and no other run uses.
 pub(crate) fn unique(test: &str) -> String {
     format!("LIVE-{test}-{:x}", Timestamp::now().as_microsecond())
 }
@@ -29,7 +30,7 @@ pub(crate) enum Goods {
     Both,
 }
 
-/// An order of the CRM, and what it is known by.
+/// An order of the CRM, with its ids.
 #[derive(Clone)]
 pub(crate) struct Order {
     pub(crate) external: String,
@@ -73,25 +74,25 @@ impl Order {
         json!({"type": "order.created", "timestamp": at, "data": self.data}).to_string().into_bytes()
     }
 
-    /// What the order's and its fulfillments' references begin with.
+    /// The common beginning of the references of the order and its fulfillments.
     pub(crate) fn references(&self) -> String {
         format!("{}*", self.id)
     }
 }
 
-/// Sends a webhook of the CRM, signed as it should be.
+/// Sends a webhook of the CRM with a valid signature.
 pub(crate) async fn send(live: &Live, id: &str, body: &[u8]) -> Answer {
     live.signed(&Webhook { partner: "acme-crm", id, body }).await.unwrap()
 }
 
-/// Orders by webhook. Answers the correlation id.
+/// Orders by webhook. Returns the correlation id.
 pub(crate) async fn submit(live: &Live, order: &Order) -> String {
     let answer = send(live, &format!("msg-{}", order.external), &order.body()).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
     answer.body["correlation_id"].as_str().unwrap().to_owned()
 }
 
-/// The order as the API tells it; `None` while there is none.
+/// The order by the API; `None` while it does not exist.
 pub(crate) async fn found(live: &Live, order: &Order) -> Option<Value> {
     let answer = live.api(Some("reader"), &format!("/v1/orders/{}", order.id)).await.unwrap();
     match answer.status {
@@ -117,19 +118,19 @@ pub(crate) async fn reaches(live: &Live, order: &Order, status: &str) -> Value {
     .await
 }
 
-/// Waits for something; looks four times a second.
+/// Waits until `look` finds something; looks four times a second.
 pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(began.elapsed() < PATIENCE, "after {} s not yet: {what}", PATIENCE.as_secs());
+        assert!(began.elapsed() < MAX_WAIT, "after {} s not yet: {what}", MAX_WAIT.as_secs());
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
 
-/// The message that a function parked for a correlation id; it leaves the dead-letter queue, for it is ours. Others' stay.
+/// Takes the message that a function parked for a correlation id; other tests' messages stay in the dead-letter queue.
 pub(crate) async fn parked(live: &Live, function: &str, correlation: &str) -> Option<Value> {
     let queue = live.queue(&format!("{function}-dlq")).unwrap();
     let asked = json!({
@@ -144,7 +145,7 @@ pub(crate) async fn parked(live: &Live, function: &str, correlation: &str) -> Op
     Some(message)
 }
 
-/// What the partners have for an order, as `<partner>/<reference>/<kind>`, with how many of it there are.
+/// How many documents the partners have for an order, by `<partner>/<reference>/<kind>`.
 pub(crate) async fn effects(live: &Live, order: &Order) -> BTreeMap<String, u64> {
     let mut effects = BTreeMap::new();
     for partner in ["erp", "eastco", "shipwest"] {
@@ -158,8 +159,8 @@ pub(crate) async fn effects(live: &Live, order: &Order) -> BTreeMap<String, u64>
     effects
 }
 
-/// Waits until the order is invoiced and the CRM was told, then holds every ledger to it: one document of each kind at the
-/// ERP, one request for each fulfillment, one goods issue for each package, nothing else.
+/// Waits until the order is invoiced and the CRM shows it, then checks every ledger: one document of each kind at the ERP, one
+/// request for each fulfillment, one goods issue for each package, nothing else.
 pub(crate) async fn ends_well(live: &Live, order: &Order) -> Value {
     let detail = reaches(live, order, "invoiced").await;
     once(live, order, &detail).await;
@@ -173,7 +174,7 @@ pub(crate) async fn ends_well(live: &Live, order: &Order) -> Value {
     detail
 }
 
-/// Holds the partners' ledgers to an order as the API tells it.
+/// Checks that the partners' ledgers have exactly the documents of an order.
 pub(crate) async fn once(live: &Live, order: &Order, detail: &Value) {
     let id = &order.id;
     let mut expected: BTreeMap<String, u64> =
@@ -215,7 +216,7 @@ impl<'a> Faults<'a> {
         self.partners.push(partner);
     }
 
-    /// How often they bit.
+    /// How often the faults applied.
     pub(crate) async fn applied(&self) -> u64 {
         let mut applied = 0;
         let partners: std::collections::BTreeSet<_> = self.partners.iter().collect();
@@ -227,7 +228,7 @@ impl<'a> Faults<'a> {
         applied
     }
 
-    /// Ends them.
+    /// Ends the faults.
     pub(crate) async fn mend(self) {
         for partner in &self.partners {
             self.live.mend(partner, &self.name).await.unwrap();

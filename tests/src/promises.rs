@@ -1,4 +1,4 @@
-//! The promises, checked from the partners' ledgers and from the journal: what really happened, not what we think did.
+//! The promises, checked from the partners' ledgers and from the journal: from what happened, not from what we believe.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 
 use crate::deployment::{CLIENT, Deployment, order_id};
 
-/// What a finished run is held to beside the promises themselves.
+/// What a finished run was made of, as far as its checks depend on it.
 #[derive(Debug)]
 pub struct RunContext<'a> {
     /// Every order that the CRM sent.
     pub orders: &'a [Value],
-    /// The CRM's ids of those that somebody wanted cancelled.
+    /// The CRM's ids of the orders that the customer cancelled.
     pub cancelled: &'a [String],
-    /// How often each kind of fault faults_met.
+    /// How often each kind of fault happened.
     pub faults_met: &'a BTreeMap<String, u64>,
 }
 
-/// Everything that is violations, in words; empty where all promises hold.
+/// The violated promises, in words.
 pub fn violations(deployment: &Deployment) -> Vec<String> {
     let mut violations = deployment.wrong.clone();
     violations.extend(at_most_one(deployment));
@@ -42,7 +42,7 @@ pub fn violations(deployment: &Deployment) -> Vec<String> {
     violations
 }
 
-/// Everything that is broken once a schedule is over, all that was parked was sent back, and days have passed.
+/// The violated promises after the last fault, the redrives, and some days.
 pub fn violations_after(deployment: &Deployment, play: &RunContext<'_>) -> Vec<String> {
     let mut violations = violations(deployment);
     violations
@@ -56,7 +56,7 @@ pub fn violations_after(deployment: &Deployment, play: &RunContext<'_>) -> Vec<S
             let reviews = known.reviews();
             violations.push(format!("P1: order {external} ended as {}: {reviews:?}", status.as_str()));
         }
-        // No floor of a schedule packs more than it was asked for.
+        // No warehouse of a schedule packs more than was requested.
         for quantities in known.line_quantities().into_iter().filter(|quantities| !quantities.over.is_zero()) {
             violations.push(format!("P5: order {external} shipped more than was ordered: {quantities:?}"));
         }
@@ -70,7 +70,7 @@ pub fn violations_after(deployment: &Deployment, play: &RunContext<'_>) -> Vec<S
     violations
 }
 
-/// Every order that was submitted.
+/// Every submitted order.
 fn all(deployment: &Deployment) -> impl Iterator<Item = Order> {
     deployment.orders().into_iter().filter_map(|id| match deployment.fold(&id) {
         Some(known) => Some(known),
@@ -78,7 +78,7 @@ fn all(deployment: &Deployment) -> impl Iterator<Item = Order> {
     })
 }
 
-/// P8: every message that was ever sent is sent again, days later.
+/// P8: sends every message again, days later, and lists what that changed.
 pub fn redriven(deployment: &mut Deployment, horizon: Duration) -> Vec<String> {
     let effects = |deployment: &Deployment| -> Vec<usize> {
         deployment.partners.borrow().all.iter().map(|partner| partner.ledger.effects.len()).collect()
@@ -102,7 +102,7 @@ pub fn redriven(deployment: &mut Deployment, horizon: Duration) -> Vec<String> {
     violations
 }
 
-/// P6: every change has its cause, once, and who did it, when, and on whose behalf.
+/// P6: every commit has a cause that is unique in its stream, an actor, a time of this run and a correlation id.
 fn journaled(deployment: &Deployment) -> Vec<String> {
     let mut violations = Vec::new();
     for stream in deployment.journal.streams() {
@@ -126,7 +126,7 @@ fn journaled(deployment: &Deployment) -> Vec<String> {
     violations
 }
 
-/// Nothing was done at a partner that the journal had not announced.
+/// P6: the journal announced every effect that a partner's ledger has.
 fn announced(deployment: &Deployment) -> Vec<String> {
     let mut open_effects = BTreeSet::new();
     for stream in deployment.journal.streams() {
@@ -160,15 +160,15 @@ fn announced(deployment: &Deployment) -> Vec<String> {
             };
             if !open_effects.contains(&(stream.clone(), effect.to_owned(), package.to_owned())) {
                 violations
-                    .push(format!("P6: {} did {effect} for {reference}, and {stream} never announced it", partner.id));
+                    .push(format!("P6: {} did {effect} for {reference}, which {stream} never announced", partner.id));
             }
         }
     }
     violations
 }
 
-/// Where no call failed, no reply was lost and no partner failed, every announced effect has its answer. Standing still is no
-/// excuse: whoever does so until the time is up is killed between announcement and answer, and the next delivery asks again.
+/// P1: where no call and no partner failed and no reply was lost, every announced effect has its answer. A stalled invocation is
+/// no exception: at its timeout it is killed between announcement and answer, and the next delivery finishes the effect.
 fn unanswered(deployment: &Deployment) -> Vec<String> {
     let mut violations = Vec::new();
     for id in deployment.orders() {
@@ -178,20 +178,21 @@ fn unanswered(deployment: &Deployment) -> Vec<String> {
                 .documents
                 .open_effects
                 .effects()
-                .map(|effect| format!("P1: {id}: {effect:?} was announced and not answered")),
+                .map(|effect| format!("P1: {id}: {effect:?} was announced and has no answer")),
         );
         for fulfillment in known.fulfillments.assignments.keys() {
             if let Some(known) = deployment.fold_fulfillment(fulfillment) {
                 let open = known.open_effects.effects();
-                violations
-                    .extend(open.map(|effect| format!("P1: {fulfillment}: {effect:?} was announced and not answered")));
+                violations.extend(
+                    open.map(|effect| format!("P1: {fulfillment}: {effect:?} was announced and has no answer")),
+                );
             }
         }
     }
     violations
 }
 
-/// The CRM shows what the journal says. It knows an order that it did not send by our name for it.
+/// P4: the CRM shows the journal's status. An order that it did not send has our id there.
 fn shown(deployment: &Deployment, order: &Order) -> Option<String> {
     let status = order.status().as_str();
     let own = order.id().to_string();
@@ -201,13 +202,13 @@ fn shown(deployment: &Deployment, order: &Order) -> Option<String> {
     (shown.as_deref() != Some(status)).then(|| format!("P4: order {external} is {status}, the CRM shows {shown:?}"))
 }
 
-/// P5: what left the warehouses' floors is what the journal says was shipped, and what the ERP took out of its stock.
+/// P5: what left the warehouses is what the journal has as shipped and what the ERP took out of its stock.
 fn moved(deployment: &Deployment, order: &Order) -> Vec<String> {
     let mut violations = Vec::new();
     let issued = deployment.state("acme-erp")["goods_issues"].clone();
     for (fulfillment, assignment) in &order.fulfillments.assignments {
-        let floor = deployment.state(assignment.warehouse.as_str());
-        let jobs = floor["fulfillments"].as_array().into_iter().flatten();
+        let warehouse = deployment.state(assignment.warehouse.as_str());
+        let jobs = warehouse["fulfillments"].as_array().into_iter().flatten();
         let mine = jobs.filter(|job| job["reference"].as_str() == Some(&fulfillment.to_string()));
         let mut left: BTreeMap<LineNo, Decimal> = BTreeMap::new();
         for package in mine.flat_map(|job| job["packages"].as_array().into_iter().flatten()) {
@@ -231,7 +232,8 @@ fn moved(deployment: &Deployment, order: &Order) -> Vec<String> {
             ("fulfillment", shipped_by_fulfillment(deployment, fulfillment)),
         ] {
             if shipped != left {
-                violations.push(format!("P5: of {fulfillment}, {left:?} left the floor; the {whose} says {shipped:?}"));
+                violations
+                    .push(format!("P5: of {fulfillment}, {left:?} left the warehouse; the {whose} says {shipped:?}"));
             }
         }
     }
@@ -244,10 +246,10 @@ fn will_not_ship(package: &Value) -> bool {
     milestones.filter_map(Value::as_str).any(|name| outside.contains(&name))
 }
 
-/// The kit of `infra/partners`, and how many of each part make one.
+/// The kit of `infra/partners`, and the number of each part in one kit.
 pub const KIT: (&str, [(&str, u32); 2]) = ("SKU-50-KIT", [("SKU-51", 2), ("SKU-52", 1)]);
 
-/// What was taken out of the stock in parts, in kits: as many of every part, or the lines stay as they are.
+/// Lines in parts as lines in kits, where every part is there for the same number of kits; other lines unchanged.
 fn in_kits(lines: &Value) -> Value {
     let lines = lines.as_array().cloned().unwrap_or_default();
     let (parts, mut others): (Vec<Value>, Vec<Value>) =
@@ -292,13 +294,13 @@ fn shipped_by_fulfillment(deployment: &Deployment, fulfillment: &FulfillmentId) 
     shipped.map(|(line, quantity)| (line, quantity.amount())).collect()
 }
 
-/// What of an order of the CRM's is personal.
+/// Name, street and mail address in an order of the CRM.
 pub fn personal_data(order: &Value) -> Vec<String> {
     let fields = ["name", "line1", "email"].iter().filter_map(|field| order["ship_to"][field].as_str());
     fields.map(str::to_owned).collect()
 }
 
-/// P9: nobody's name, street, mail or secret stands anywhere but where it belongs.
+/// P9: no name, street, mail address or secret is anywhere but in the stores made for them.
 pub fn exposed_personal_data(deployment: &Deployment, orders: &[Value]) -> Vec<String> {
     let mut secret: BTreeSet<String> = BTreeSet::new();
     secret.extend(orders.iter().flat_map(personal_data));
@@ -315,7 +317,7 @@ pub fn exposed_personal_data(deployment: &Deployment, orders: &[Value]) -> Vec<S
     violations
 }
 
-/// P2: whatever happened on the way, nothing was made twice.
+/// P2: no partner has two live documents of a kind for one reference.
 fn at_most_one(deployment: &Deployment) -> Vec<String> {
     let kinds = [
         ("acme-erp", "allocation"),
@@ -338,7 +340,7 @@ fn at_most_one(deployment: &Deployment) -> Vec<String> {
     violations
 }
 
-/// The name under which a partner books that something is not there any more.
+/// The kind under which a ledger records that a document was undone.
 fn undoing(kind: &str) -> &'static str {
     match kind {
         "allocation" => "allocation_deallocated",
@@ -348,14 +350,14 @@ fn undoing(kind: &str) -> &'static str {
     }
 }
 
-/// P1: what was acknowledged ended, or waits where somebody sees it.
+/// P1: every acknowledged order ended, or has a review, a parked message or a queued one.
 fn nothing_lost(deployment: &Deployment) -> Vec<String> {
     let mut violations = Vec::new();
     let parked = deployment.parked();
     for order in deployment.made("acme-crm", "order").keys() {
         let id = order_id(order);
         match deployment.fold(&id) {
-            // Its purchase order may have come by the API before.
+            // The same purchase order may have come by the API before.
             None if parked.is_empty()
                 && !all(deployment)
                     .any(|it| sent_as(deployment, order) == it.terms.submission.customer_po.as_str()) =>
@@ -372,7 +374,7 @@ fn nothing_lost(deployment: &Deployment) -> Vec<String> {
                 let waits =
                     !known.reviews().is_empty() || fulfillment_waits || !parked.is_empty() || deployment.queued() > 0;
                 if !known.status().is_final() && !waits {
-                    violations.push(format!("P1: {id} stands at {} and nobody is told", known.status().as_str()));
+                    violations.push(format!("P1: {id} is {} without a review", known.status().as_str()));
                 }
             }
         }
@@ -380,7 +382,7 @@ fn nothing_lost(deployment: &Deployment) -> Vec<String> {
     violations
 }
 
-/// The purchase order that the CRM's `order` is for.
+/// The purchase order number of the CRM's `order`.
 fn sent_as(deployment: &Deployment, order: &str) -> String {
     let state = deployment.state("acme-crm");
     let sent = state["orders"].as_array().into_iter().flatten().find(|it| it["id"] == order);
@@ -401,7 +403,7 @@ fn conserved(order: &Order) -> Vec<String> {
     violations
 }
 
-/// What a partner made, the journal knows; what the journal knows, a partner made.
+/// P2: the journal and the partners' ledgers have the same documents.
 fn agrees_with_ledgers(deployment: &Deployment, order: &Order) -> Vec<String> {
     let mut violations = Vec::new();
     let id = order.id().to_string();
@@ -409,12 +411,12 @@ fn agrees_with_ledgers(deployment: &Deployment, order: &Order) -> Vec<String> {
         let of = |made: &(String, usize)| made.0 == reference || made.0.starts_with(&format!("{reference}/"));
         deployment.made(partner, kind).into_iter().filter(of).map(|(_, count)| count).sum()
     };
-    // What stands there now: made, and not taken back.
+    // Created and not undone.
     let has = |partner: &str, kind: &str, reference: &str| {
         made(partner, kind, reference).saturating_sub(made(partner, undoing(kind), reference))
     };
     let mut compare = |what: &str, journal: usize, ledger: usize, open: bool| {
-        // An announced effect that was never answered is possibly done: either is right.
+        // An announced effect without an answer is possibly done, so both numbers are right.
         if journal != ledger && !open {
             violations.push(format!("{id}: {what}: the journal has {journal}, the partner {ledger}"));
         }
@@ -445,7 +447,7 @@ fn agrees_with_ledgers(deployment: &Deployment, order: &Order) -> Vec<String> {
     violations
 }
 
-/// How many orders stand where.
+/// The number of orders in each status.
 pub fn statuses(deployment: &Deployment) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for id in deployment.orders() {

@@ -26,7 +26,7 @@ impl Rules {
     }
 
     /// Every function that a rule feeds, sorted.
-    pub fn functions(&self) -> std::collections::BTreeSet<String> {
+    pub fn functions(&self) -> BTreeSet<String> {
         self.0.iter().map(|(function, _)| function.clone()).collect()
     }
 

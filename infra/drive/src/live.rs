@@ -1,5 +1,5 @@
-//! A deployed stack, as its clients and its partners see it: the API over HTTP, the simulators' control, and the
-//! emulator's tables for what no API shows. The demonstration and the live tests speak through this.
+//! A client of a deployed stack: the API over HTTP, the simulators' control API, and the emulator's tables and queues for what
+//! no API shows. The demonstration, the kill test and the live tests use it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use simulators::sign;
 /// The variable that names the file which `cargo xtask up` writes.
 pub const VARIABLE: &str = "CROSSDOCK_LIVE";
 
-/// How a dead-letter queue's name ends.
+/// The suffix of a dead-letter queue's name.
 const DLQ: &str = "-dlq";
 
 /// A running stack.
@@ -26,11 +26,11 @@ pub struct Live {
     pub partners: String,
     /// Root of the AWS emulator.
     pub endpoint: String,
-    told: Value,
+    description: Value,
     http: Client,
 }
 
-/// An answer: its status, its content type, its body.
+/// An HTTP answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// HTTP status.
@@ -44,9 +44,9 @@ pub struct Answer {
 /// A webhook as a partner sends it, before it is signed.
 #[derive(Debug, Clone)]
 pub struct Webhook<'a> {
-    /// Who sends it.
+    /// The sender's id.
     pub partner: &'a str,
-    /// Its id.
+    /// The delivery id.
     pub id: &'a str,
     /// The bytes that are signed and sent.
     pub body: &'a [u8],
@@ -67,18 +67,18 @@ impl Live {
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("{path} cannot be read: is the stack up?"))?;
         // The parser's own words could quote a secret.
-        let told: Value = serde_json::from_str(&text).map_err(|_| anyhow::anyhow!("{path} is not JSON"))?;
-        Self::new(told).with_context(|| format!("{path} does not describe a running stack"))
+        let description: Value = serde_json::from_str(&text).map_err(|_| anyhow::anyhow!("{path} is not JSON"))?;
+        Self::new(description).with_context(|| format!("{path} does not describe a running stack"))
     }
 
-    fn new(told: Value) -> Result<Self> {
+    fn new(description: Value) -> Result<Self> {
         let text = |name: &str| -> Result<String> {
-            Ok(told.get(name).and_then(Value::as_str).with_context(|| format!("it has no {name}"))?.to_owned())
+            Ok(description.get(name).and_then(Value::as_str).with_context(|| format!("it has no {name}"))?.to_owned())
         };
         let (gateway, partners, endpoint) = (text("gateway")?, text("partners")?, text("endpoint")?);
         simulators::install_crypto();
         let http = Client::builder().timeout(Duration::from_secs(20)).build()?;
-        Ok(Self { gateway, partners, endpoint, told, http })
+        Ok(Self { gateway, partners, endpoint, description, http })
     }
 
     /// The bearer token of an API client, such as `portal`.
@@ -86,7 +86,7 @@ impl Live {
     /// # Errors
     /// There is no such client.
     pub fn token(&self, client: &str) -> Result<&str> {
-        let clients = self.told.pointer("/secrets/api").and_then(Value::as_array).into_iter().flatten();
+        let clients = self.description.pointer("/secrets/api").and_then(Value::as_array).into_iter().flatten();
         let found = clients.filter(|entry| entry["client"] == client).find_map(|entry| entry["token"].as_str());
         found.with_context(|| format!("the stack has no API client {client}"))
     }
@@ -96,33 +96,33 @@ impl Live {
     /// # Errors
     /// There is no such partner.
     pub fn signing(&self, partner: &str) -> Result<Vec<String>> {
-        let listed = self.told["secrets"]["partners"][partner]["signing"].as_array();
+        let listed = self.description["secrets"]["partners"][partner]["signing"].as_array();
         let listed = listed.with_context(|| format!("the stack has no partner {partner}"))?;
         Ok(listed.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
-    /// What CloudFormation made of a logical id of the template, such as `DeliveriesTable`.
+    /// The physical id of a logical one, such as `DeliveriesTable`.
     ///
     /// # Errors
     /// The stack has no such resource.
     pub fn resource(&self, logical: &str) -> Result<&str> {
-        self.told["resources"][logical].as_str().with_context(|| format!("the stack has no {logical}"))
+        self.description["resources"][logical].as_str().with_context(|| format!("the stack has no {logical}"))
     }
 
     /// Logical ids by physical ones.
     #[must_use]
     pub fn logical_names(&self) -> BTreeMap<&str, &str> {
-        let resources = self.told["resources"].as_object().into_iter().flatten();
+        let resources = self.description["resources"].as_object().into_iter().flatten();
         resources.filter_map(|(logical, physical)| Some((physical.as_str()?, logical.as_str()))).collect()
     }
 
-    /// What the names of the deployed functions begin with.
+    /// The common beginning of the deployed functions' names.
     #[must_use]
     pub fn function_prefix(&self) -> &str {
         self.output("FunctionNamePrefix").unwrap_or_default()
     }
 
-    /// Asks the API as `client`; nobody in particular with `None`.
+    /// A GET of the API as `client`; without a token for `None`.
     ///
     /// # Errors
     /// No answer.
@@ -131,7 +131,7 @@ impl Live {
         served(self.authorized(request, client)?).await
     }
 
-    /// Asks the API with a token of the caller's own.
+    /// A GET of the API with this token.
     ///
     /// # Errors
     /// No answer.
@@ -160,7 +160,7 @@ impl Live {
         served(self.authorized(request, client)?).await
     }
 
-    /// Sends a webhook with headers of the caller's own.
+    /// Sends a webhook with these headers.
     ///
     /// # Errors
     /// No answer.
@@ -172,7 +172,7 @@ impl Live {
         served(request).await
     }
 
-    /// Sends a webhook signed now with the secrets that the stack knows.
+    /// Sends a webhook, signed now with the stack's secrets.
     ///
     /// # Errors
     /// No answer, or no such partner.
@@ -189,7 +189,7 @@ impl Live {
         done(answer(self.http.get(format!("{}{path}", self.partners))).await?, path)
     }
 
-    /// Tells the simulators something.
+    /// A POST to the simulators' control API.
     ///
     /// # Errors
     /// No answer, or a refusal.
@@ -197,7 +197,7 @@ impl Live {
         done(answer(self.http.post(format!("{}{path}", self.partners)).body(body.to_string())).await?, path)
     }
 
-    /// Scripts a fault at a partner, under a name by which [`Live::mend`] clears it.
+    /// Scripts a fault of a partner, under a name by which [`Live::mend`] ends it.
     ///
     /// # Errors
     /// No answer, or a refusal.
@@ -206,7 +206,7 @@ impl Live {
         self.tell(&format!("/control/{partner}/faults"), &rule).await.map(|_added| ())
     }
 
-    /// Clears the faults of a name at a partner.
+    /// Ends a partner's faults of a name.
     ///
     /// # Errors
     /// No answer, or a refusal.
@@ -215,7 +215,7 @@ impl Live {
         done(answer(self.http.delete(format!("{}{path}", self.partners))).await?, &path).map(|_cleared| ())
     }
 
-    /// How many AWS calls the functions made since it was last asked with `reset`, by function.
+    /// How many AWS calls each function made since the last call with `reset`.
     ///
     /// # Errors
     /// No answer: an emulator that was not started by this repository.
@@ -226,7 +226,7 @@ impl Live {
         Ok(counted["functions"].clone())
     }
 
-    /// Reads a table of the stack, past every API: one page, which is enough for a test's own keys.
+    /// Reads the items of one key from a table: one page, which is enough for a test's own keys.
     ///
     /// # Errors
     /// No answer, or a refusal.
@@ -242,7 +242,7 @@ impl Live {
         Ok(told["Items"].as_array().cloned().unwrap_or_default())
     }
 
-    /// The partition keys of all items of a table. It reads the whole table: good for a demonstration, not for a service.
+    /// The partition keys of all items of a table. Reads the whole table, which suits a demonstration only.
     ///
     /// # Errors
     /// No answer, or a refusal.
@@ -277,7 +277,7 @@ impl Live {
     /// The URL of a queue, named without the stack's prefix: `order-price`, `order-price-dlq`.
     ///
     /// # Errors
-    /// The stack does not tell what its queues begin with.
+    /// The stack has no output `QueueUrlPrefix`.
     pub fn queue(&self, name: &str) -> Result<String> {
         let prefix = self.output("QueueUrlPrefix").context("the stack has no QueueUrlPrefix")?;
         Ok(format!("{prefix}{name}"))
@@ -286,7 +286,7 @@ impl Live {
     /// The URLs of the steps' queues, by step.
     ///
     /// # Errors
-    /// The stack does not tell what its queues begin with.
+    /// The stack has no output `QueueUrlPrefix`.
     pub fn queues(&self) -> Result<BTreeMap<&str, &str>> {
         let mut queues = self.all_queues()?;
         queues.retain(|name, _| !name.ends_with(DLQ));
@@ -296,7 +296,7 @@ impl Live {
     /// The URLs of the dead-letter queues, by the step or the stream's reader that parks there.
     ///
     /// # Errors
-    /// The stack does not tell what its queues begin with.
+    /// The stack has no output `QueueUrlPrefix`.
     pub fn dead_letter_queues(&self) -> Result<BTreeMap<&str, &str>> {
         Ok(self.all_queues()?.into_iter().filter_map(|(name, url)| Some((name.strip_suffix(DLQ)?, url))).collect())
     }
@@ -310,11 +310,11 @@ impl Live {
     /// An output of the template.
     #[must_use]
     pub fn output(&self, name: &str) -> Option<&str> {
-        self.told["outputs"][name].as_str()
+        self.description["outputs"][name].as_str()
     }
 
-    /// Calls the emulator as the account's owner, `target` being the service's own name of the operation. The signature is not
-    /// a real one: the emulator does not check the owner's.
+    /// Calls the emulator as the account's owner; `target` is the service's name of the operation. The signature is a dummy, which
+    /// the emulator does not check for the owner.
     ///
     /// # Errors
     /// No answer, or a refusal.
@@ -363,11 +363,11 @@ pub fn order_id(source: &str, external: &str) -> Result<OrderId> {
     Ok(OrderId::derive(&source, &external))
 }
 
-/// The API's answer. Our 503 says to come again in a moment, and so does the gateway's 500 for a function that ran into its
-/// timeout, on a machine that is busy elsewhere. A client does come again; ten times, then it is an answer.
+/// The API's answer. Our 503 invites a retry, and on a busy machine the gateway answers 500 for a function that timed out.
+/// Retries up to ten times, as a client would; then the 5xx is the answer.
 async fn served(request: RequestBuilder) -> Result<Answer> {
     for _ in 0..9 {
-        let again = request.try_clone().context("a request that can be sent once only")?;
+        let again = request.try_clone().context("the request cannot be sent twice")?;
         let told = answer(again).await?;
         if told.status < 500 {
             return Ok(told);

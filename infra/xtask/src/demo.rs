@@ -1,4 +1,4 @@
-//! The demonstration: fifty orders through the whole system, and the comparison of what everybody says about them.
+//! The demonstration: fifty orders through the whole system, and the comparison of every system's ledger.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::workspace::Workspace;
 use crate::{process, stack};
 
-/// What a person may choose about the demonstration.
+/// Options of the demonstration.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Leaves the stack running and prints its URLs and a signed request to try. The next demo reuses it.
@@ -19,7 +19,7 @@ pub(crate) struct Options {
     orders: u32,
 }
 
-/// Runs the demonstration. Whatever happens, nothing stays running that was not running before or asked for.
+/// Runs the demonstration. Afterwards nothing runs that did not run before or was not asked for, also after a failure.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let began = Instant::now();
     let kept = stack::running(workspace)?;
@@ -46,10 +46,10 @@ fn play(workspace: &Workspace, options: &Options) -> Result<stack::Live> {
         .args(["--orders", &options.orders.to_string()])
         .env("CROSSDOCK_LIVE", stack::live_file(workspace));
     if options.keep {
-        // Its last words are then a signed request that a person can send.
+        // The driver then prints a signed request that a person can send.
         driver.arg("--show-request");
     }
-    // A minute and a half for the stack to wake up, and twelve seconds an order: more is a hang, not slowness.
+    // A minute and a half for the functions to start, and twelve seconds an order; a longer run hangs.
     process::run(&mut driver, Duration::from_secs(90 + 12 * u64::from(options.orders)))?;
     Ok(live)
 }

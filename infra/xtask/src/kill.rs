@@ -1,4 +1,4 @@
-//! The kill test, repeated: processes killed and partners flapping under load.
+//! The kill test: processes killed and partners failing under load, as often as requested.
 
 use std::process::Command;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use anyhow::Result;
 use crate::workspace::Workspace;
 use crate::{process, stack};
 
-/// What a person may choose about it.
+/// Options of the kill test.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// How many times in a row, on one stack.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
-    /// The first time's seed, counted up each time; a new one, which is printed, where none is given.
+    /// The seed of the first time; the next times count up from it. Without it a random seed is drawn and printed.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// How many orders to send each time.
@@ -22,17 +22,17 @@ pub(crate) struct Options {
     orders: u32,
 }
 
-/// Runs it. Whatever happens, nothing stays running that was not running before.
+/// Runs the kill test. Afterwards nothing runs that did not run before, also after a failure.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let kept = stack::running(workspace)?;
-    let outcome = storm(workspace, options);
+    let outcome = drive(workspace, options);
     if !kept {
         stack::down(workspace)?;
     }
     outcome
 }
 
-fn storm(workspace: &Workspace, options: &Options) -> Result<()> {
+fn drive(workspace: &Workspace, options: &Options) -> Result<()> {
     stack::up(workspace)?;
     let mut driver = Command::new(workspace.binaries().join("kill"));
     driver
@@ -42,6 +42,6 @@ fn storm(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(seed) = options.seed {
         driver.args(["--seed", &seed.to_string()]);
     }
-    // The driver bounds every wait of its own: more is a hang, not slowness.
+    // The driver bounds each of its waits, so a longer run hangs.
     process::run(&mut driver, Duration::from_secs(15 * 60).saturating_mul(options.times))
 }

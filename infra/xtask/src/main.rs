@@ -48,11 +48,11 @@ enum Command {
     /// sends the orders, shows their progress, one order's timeline and the comparison, and stops everything. Exits
     /// non-zero when any ledger disagrees. Ctrl-C stops cleanly.
     Demo(demo::Options),
-    /// Kills functions' processes and makes partners flap under two hundred orders, waits, and compares everybody's books.
+    /// Kills functions' processes and makes partners fail under two hundred orders, waits, and compares all ledgers.
     ///
-    /// The last of the live tests, as often as wanted. While the simulated CRM sends orders in waves, a process of some
-    /// function ends with SIGKILL two or three times a second, and each partner has bad spells: down, slow, errors before
-    /// and after the effect, replies lost; webhooks doubled, dropped, disordered, badly signed. When nothing moves any more,
+    /// The last of the live tests, as often as requested. While the simulated CRM sends orders in waves, a process of some
+    /// function ends with SIGKILL two or three times a second, and each partner fails for seconds at a time: down, slow, errors
+    /// before and after the effect, replies lost; webhooks doubled, dropped, disordered, badly signed. When no work is left,
     /// every order has to be invoiced, on the worklist (some customers have no credit), or parked with its cause; what is
     /// parked is redriven once; and the CRM, the journal, the ERP and the warehouses have to agree, everything exactly once.
     ///
@@ -88,10 +88,10 @@ enum Command {
     /// processor's standard library, it is fetched: by rustup, or from Debian's packages. `--sam` runs `sam build` itself
     /// in the same environment and leaves what `sam deploy` takes in .aws-sam/build.
     Package(package::Options),
-    /// Plays seeded storms on the whole deployment in memory and checks the promises after each.
+    /// Runs seeded schedules of faults on the whole deployment in memory and checks the promises after each.
     ///
     /// `--runs 1000` takes a minute or two; `--runs 20000 --from-seed 0` a night, and `--resume` goes on with it after a
-    /// break; `--seed N` plays one again, exactly; `--mutants` tells which storm finds each deliberate mistake.
+    /// break; `--seed N` runs one again, exactly; `--mutants` prints which schedule finds each deliberate mistake.
     #[command(disable_help_flag = true)]
     Simulate(simulate::Options),
     /// Makes a new step: its crate, its section in the workflow's stack, its catalog entry.

@@ -1,4 +1,4 @@
-//! The simulation as a command: it is compiled with the tests' own crate, and this hands everything on to it.
+//! The simulation as a command: builds the example of the tests' crate and passes all arguments on.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use anyhow::Result;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// What the simulation is told; `--help` among it.
+/// The simulation's own arguments, `--help` included.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
 
-/// Builds and runs it. An example and not a binary, so that building the functions does not build it.
+/// Builds and runs it. It is an example, not a binary, so that building the functions does not build it.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut build = workspace.cargo();
     build.args(["build", "--quiet", "--package", "crossdock-tests", "--example", "simulate"]);
     process::run(&mut build, Duration::from_secs(40 * 60))?;
     let mut simulate = std::process::Command::new(workspace.binaries().join("examples").join("simulate"));
     simulate.current_dir(&workspace.root).args(&options.arguments);
-    // A night's run is not cut short; a storm that never ends is cut by the simulation itself.
+    // A run may take a night; the simulation itself ends a schedule that never ends.
     process::run(&mut simulate, Duration::from_secs(48 * 3_600))
 }

@@ -10,6 +10,7 @@ use crate::{prerequisites, process, stack};
 
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
+const MACHETE: &str = "0.9.2";
 
 /// Live tests under way at once, whatever the machine: they wait far more than they work.
 const AT_ONCE: &str = "32";
@@ -126,8 +127,14 @@ fn docs(workspace: &Workspace) -> Result<()> {
     process::run(&mut doc, minutes(20))
 }
 
-/// Licences, banned and doubled crates, sources; and known vulnerabilities where the advisory database can be had.
+/// Unused dependencies, licences, banned and doubled crates, sources; and known vulnerabilities where the advisory database is
+/// available.
 fn dependencies(workspace: &Workspace) -> Result<()> {
+    let machete =
+        prerequisites::cargo_tool(workspace, "machete", MACHETE).context("cargo-machete cannot be installed")?;
+    let mut unused = Command::new(machete);
+    unused.current_dir(&workspace.root).args(["machete", "--skip-target-dir"]);
+    process::run(&mut unused, minutes(2)).context("remove the unused dependencies")?;
     let deny = prerequisites::cargo_tool(workspace, "deny", DENY).context("cargo-deny is not to be had")?;
     let check = |options: &[&str], what: &[&str]| {
         let mut check = Command::new(&deny);

@@ -1,7 +1,7 @@
 //! How many commands the pure core decides and evolves in a second on one core: whole lives of an order and of its two
 //! fulfillments, over and over. Run it with `cargo run --release -p domain --example speed`; nothing else depends on the figure.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods)]
 
 #[path = "../src/samples.rs"]
 mod samples;

@@ -1,4 +1,4 @@
-//! The control API: what tests and demonstrations say to the simulators, beside what a partner's client says.
+//! The control API, through which tests and demonstrations script the simulators.
 //!
 //! Synchronous like the partners themselves. Answers are JSON; a refusal is `{"code", "reason"}`.
 
@@ -49,7 +49,7 @@ Message faults: duplicate{copies} reorder{window,flush_ms} delay{ms} drop{redeli
   stale{seconds}
 ";
 
-/// What the server keeps beside the partners.
+/// The URLs of the server and of our gateway.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoints {
     /// Where webhooks go, without a trailing slash.
@@ -289,7 +289,7 @@ struct Change {
     data: Value,
 }
 
-/// Has the CRM or the ERP tell of a change of an order.
+/// Makes the CRM or the ERP send a change of an order.
 fn change(partner: &mut Partner, request: &Request, now: Timestamp) -> Result<Value, Reply> {
     let Change { topic, data } = read(request)?;
     let webhook = match &mut partner.system {

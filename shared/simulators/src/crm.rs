@@ -1,7 +1,7 @@
-//! The CRM: it has the customers' orders and wants to know how they stand.
+//! The CRM: it has the customers' orders and shows their status.
 //!
-//! It keeps every telling, and as an order's status the one with the highest version; an older one is refused with 409
-//! and the version it has. An order that it has not made itself (a portal's, a test's) is known from its first telling.
+//! It stores every update, and as an order's status the update with the highest version; an older one is refused with 409 and
+//! the stored version. An order from elsewhere (a portal, a test) exists from its first update on.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct Crm {
     orders: BTreeMap<String, Value>,
     statuses: BTreeMap<String, Value>,
     updates: Vec<Value>,
-    /// Whether it tells of every change of an order's status, ours included.
+    /// Whether it sends a message for every change of an order's status, ours included.
     pub echo: bool,
 }
 
@@ -34,7 +34,7 @@ impl Crm {
         }
     }
 
-    /// Forgets everything but the counters, so that no number is given twice.
+    /// Deletes everything but the counters, so that no number is used twice.
     pub fn reset(&mut self) {
         let numbers = self.numbers.clone();
         *self = Self { numbers, ..Self::new("") };
@@ -45,7 +45,7 @@ impl Crm {
         self.numbers.next("CRM")
     }
 
-    /// Makes an order and the message that tells of it. The order's `id` names it.
+    /// Creates an order and its message. The order's `id` names it.
     ///
     /// # Errors
     /// Says what is wrong with an order without an id.
@@ -55,7 +55,7 @@ impl Crm {
         };
         self.orders.insert(id.clone(), order.clone());
         let effect = Effect { kind: "order", id: id.clone(), reference: id.clone(), key: None };
-        let webhook = self.told("order.created", order, &id, None, now);
+        let webhook = self.webhook("order.created", order, &id, None, now);
         Ok((effect, webhook))
     }
 
@@ -68,10 +68,10 @@ impl Crm {
         let Some(id) = data.get("id").and_then(Value::as_str).map(str::to_owned) else {
             return Err("a change needs the order's id".to_owned());
         };
-        Ok(self.told(topic, data, &id, None, now))
+        Ok(self.webhook(topic, data, &id, None, now))
     }
 
-    fn told(&mut self, topic: &str, data: Value, reference: &str, origin: Option<&str>, now: Timestamp) -> Webhook {
+    fn webhook(&mut self, topic: &str, data: Value, reference: &str, origin: Option<&str>, now: Timestamp) -> Webhook {
         let mut body = json!({"type": topic, "timestamp": written(now), "data": data});
         if let (Some(origin), Some(body)) = (origin, body.as_object_mut()) {
             body.insert("origin".to_owned(), json!(origin));
@@ -85,7 +85,7 @@ impl Crm {
         }
     }
 
-    /// What a request is about.
+    /// The operation and reference of a request.
     #[must_use]
     pub fn named(&self, request: &Request) -> Named {
         let (operation, reference) = match (request.method, request.segments().as_slice()) {
@@ -99,13 +99,13 @@ impl Crm {
     /// Handles a request.
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Handled {
         match (request.method, request.segments().as_slice()) {
-            (Method::Put, ["orders", id, "status"]) => self.tell(id, request, now),
+            (Method::Put, ["orders", id, "status"]) => self.update_status(id, request, now),
             (Method::Get, ["orders", id]) => self.read(id).into(),
             _ => Reply::refused(404, "NOT_FOUND", "the CRM has no such resource").into(),
         }
     }
 
-    /// Everything the CRM has, as JSON.
+    /// All documents, as JSON.
     #[must_use]
     pub fn state(&self) -> Value {
         json!({
@@ -115,14 +115,14 @@ impl Crm {
         })
     }
 
-    fn tell(&mut self, id: &str, request: &Request, now: Timestamp) -> Handled {
+    fn update_status(&mut self, id: &str, request: &Request, now: Timestamp) -> Handled {
         let body = match request.json() {
             Ok(body) => body,
             Err(reply) => return reply.into(),
         };
         let status = body.get("status").and_then(Value::as_str);
         let (Some(version), Some(_)) = (version_of(&body), status) else {
-            return Reply::refused(422, "MALFORMED", "a telling needs a status and a version").into();
+            return Reply::refused(422, "MALFORMED", "an update needs a status and a version").into();
         };
         let known = self.statuses.get(id).and_then(version_of);
         let accepted = known.is_none_or(|known| known <= version);
@@ -151,9 +151,9 @@ impl Crm {
             },
         );
         if self.echo {
-            // Such systems tell all who listen, and whose write it was comes back with it.
+            // Real systems notify every subscriber, with the origin of the write.
             let origin = request.header("x-origin");
-            handled.webhooks.push(self.told("order.updated", json!({"id": id}), id, origin, now));
+            handled.webhooks.push(self.webhook("order.updated", json!({"id": id}), id, origin, now));
         }
         handled
     }

@@ -1,7 +1,4 @@
-//! What passes between us and a partner, without any HTTP library in it.
-//!
-//! The simulators' state machines read [`Request`] and answer [`Reply`], so that the HTTP shell and an in-memory
-//! simulation drive the very same code.
+//! Requests and replies without an HTTP library, so that the HTTP server and the simulation in memory drive the same code.
 
 use std::collections::BTreeMap;
 
@@ -172,32 +169,31 @@ impl Reply {
     }
 }
 
-/// What the caller of a partner experiences.
+/// What a partner's caller gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// An answer, after a while.
     Answer {
-        /// What the partner says.
+        /// The partner's answer.
         reply: Reply,
-        /// How long it lets the caller wait, in milliseconds.
+        /// How long the caller waits, in milliseconds.
         after_ms: u64,
     },
-    /// No answer at all: after `after_ms` milliseconds the connection closes. Whether anything happened, the caller
-    /// cannot know.
+    /// No answer: after `after_ms` milliseconds the connection closes. The caller cannot know whether anything happened.
     Silence {
         /// How long the connection stays open, in milliseconds; 0 closes it at once.
         after_ms: u64,
     },
 }
 
-/// What a state machine did with a request.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Handled {
     /// The answer.
     pub reply: Reply,
-    /// What was really done: the documents created or changed.
+    /// The documents that were created or changed.
     pub effects: Vec<Effect>,
-    /// What the partner now wants to tell us.
+    /// The messages that follow from it.
     pub webhooks: Vec<Webhook>,
 }
 
@@ -221,7 +217,7 @@ impl From<Reply> for Handled {
     }
 }
 
-/// What a request is about, known before it is handled.
+/// The operation of a request, known before it is handled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
     /// The operation's name, as faults and the ledger use it, such as `sales_order.create`.
@@ -235,12 +231,12 @@ pub struct Named {
 /// The operation's name of a request that the partner does not know.
 pub const UNKNOWN_OPERATION: &str = "unknown";
 
-/// One thing that was really done at a partner.
+/// One document that was created or changed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Effect {
-    /// What was made or changed, such as `sales_order` or `allocation_released`.
+    /// Such as `sales_order` or `allocation_released`.
     pub kind: &'static str,
-    /// The partner's number of it.
+    /// The partner's number.
     pub id: String,
     /// Our reference.
     pub reference: String,
@@ -249,14 +245,14 @@ pub struct Effect {
     pub key: Option<String>,
 }
 
-/// One message that a partner wants to deliver to us.
+/// One message of a partner to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
     /// The delivery id: stable over retries.
     pub id: String,
     /// Its type or topic.
     pub topic: String,
-    /// The reference it is about.
+    /// Our reference.
     pub reference: String,
     /// Headers beside those of the signature.
     pub headers: BTreeMap<String, String>,
@@ -297,7 +293,7 @@ impl Numbers {
     }
 }
 
-/// Milliseconds after a time.
+/// The time `ms` milliseconds later.
 #[must_use]
 pub fn later(time: Timestamp, ms: u64) -> Timestamp {
     let ms = i64::try_from(ms).unwrap_or(i64::MAX);

@@ -1,7 +1,7 @@
-//! Scripted faults: which request or message goes wrong, and how.
+//! Scripted faults: which call or message fails, and how.
 //!
-//! A rule is matched in the order in which the rules were given. Latencies add up; the first other fault that applies
-//! decides. Chance comes from the rule's own seed, so that the same calls meet the same faults again.
+//! Rules match in the order in which they were added. Latencies add up; the first other fault that applies decides. Each rule
+//! has a seed of its own, so that the same calls meet the same faults again.
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::exchange::{Named, matches};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// A name to clear it by.
+    /// The name by which it can be cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What it applies to; everything of the fault's kind by default.
@@ -32,16 +32,16 @@ pub struct When {
     /// Our reference; `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// Bites from the n-th match on (counted from 1). With `nth` alone it applies once.
+    /// Applies from the nth match on, counted from 1. With `nth` alone it applies once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nth: Option<u64>,
-    /// Bites at most so many times; without `nth` and `times`, every time.
+    /// Applies at most so many times; without `nth` and `times`, every time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
-    /// Bites with this chance in percent, drawn from `seed`.
+    /// Applies with this probability in percent, drawn from `seed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
-    /// The seed of the rule's dice; 0 by default.
+    /// 0 by default.
     #[serde(default)]
     pub seed: u64,
 }
@@ -52,7 +52,7 @@ impl Default for When {
     }
 }
 
-/// What goes wrong. The first ten concern calls to the partner, the others the partner's messages to us.
+/// What goes wrong: the first ten with calls to the partner, the others with the partner's messages to us.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum PartnerFault {
@@ -61,7 +61,7 @@ pub enum PartnerFault {
         /// Milliseconds of delay.
         ms: u64,
     },
-    /// A refusal without effect.
+    /// Refused, nothing done.
     Refuse {
         /// The status, 422 by default.
         #[serde(default = "unprocessable")]
@@ -72,7 +72,7 @@ pub enum PartnerFault {
         #[serde(default)]
         reason: String,
     },
-    /// 429 without effect.
+    /// 429, nothing done.
     Limit {
         /// The header's text, whatever it is; no header without it.
         #[serde(default)]
@@ -86,17 +86,17 @@ pub enum PartnerFault {
         /// The status, 503 by default.
         #[serde(default = "unavailable")]
         status: u16,
-        /// Whether the work was done all the same.
+        /// Whether the work is done.
         #[serde(default)]
         after_effect: bool,
     },
-    /// Nothing is done and nothing is answered.
+    /// No answer, nothing done.
     TimeoutBefore {
         /// How long the connection stays open, in milliseconds; 30 s by default.
         #[serde(default = "half_a_minute")]
         hold_ms: u64,
     },
-    /// The work is done, but nothing is answered.
+    /// No answer, the work is done.
     TimeoutAfter {
         /// How long the connection stays open, in milliseconds; 30 s by default.
         #[serde(default = "half_a_minute")]
@@ -112,7 +112,7 @@ pub enum PartnerFault {
     },
     /// The connection closes without anything done, until the rule is cleared.
     Down,
-    /// The partner does not know our token for a while: 401 without effect.
+    /// 401, nothing done.
     Unauthorized,
     /// The message is sent several times at the same instant.
     Duplicate {
@@ -151,7 +151,7 @@ pub enum PartnerFault {
     },
 }
 
-/// The three occasions at which a fault can apply.
+/// When a fault can apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occasion {
     /// A call to the partner.
@@ -208,7 +208,7 @@ impl PartnerFault {
     }
 }
 
-/// A partner's rules with their counters and dice.
+/// A partner's rules with their counters and random numbers.
 #[derive(Debug, Default)]
 pub struct Faults {
     rules: Vec<Scripted>,
@@ -232,13 +232,13 @@ struct Scripted {
 }
 
 impl Faults {
-    /// Adds a rule after those there are.
+    /// Adds a rule after the others.
     pub fn add(&mut self, rule: Rule) {
         let rng = Rng::with_seed(rule.when.seed);
         self.rules.push(Scripted { rule, seen: 0, applied: 0, rng });
     }
 
-    /// Removes the rules of a name, or all; answers how many went.
+    /// Removes the rules of a name, or all. Returns how many.
     pub fn clear(&mut self, name: Option<&str>) -> usize {
         let before = self.rules.len();
         self.rules.retain(|scripted| name.is_some() && scripted.rule.name.as_deref() != name);
@@ -274,7 +274,7 @@ impl Faults {
             .collect()
     }
 
-    /// The rules as they stand, with how often each matched and bit.
+    /// The rules, with how often each matched and applied.
     #[must_use]
     pub fn listed(&self) -> serde_json::Value {
         self.rules

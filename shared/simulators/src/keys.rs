@@ -1,4 +1,4 @@
-//! A partner's memory of idempotency keys.
+//! The idempotency keys that a partner has seen.
 
 use std::collections::BTreeMap;
 
@@ -6,30 +6,29 @@ use serde_json::Value;
 
 use crate::exchange::{Handled, Reply, Request};
 
-/// What was answered to which key, per operation. Only successes are remembered: a refused request may be corrected and
-/// sent again with its key.
+/// The answer to each key, per operation. Only successes are stored: a refused request may be corrected and sent again with its
+/// key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct IdempotencyKeys {
     answers: BTreeMap<(&'static str, String), (Value, Reply)>,
 }
 
-/// What the memory says about a request.
+/// What is known about a request's key.
 #[derive(Debug)]
 pub(crate) enum Lookup {
-    /// Never seen: do it, then [`IdempotencyKeys::keep`].
+    /// The key is new: do the work, then call [`IdempotencyKeys::keep`].
     New {
         /// The key it came with.
         key: String,
         /// The parsed body.
         body: Value,
     },
-    /// Nothing is to be done: this is the answer.
+    /// There is nothing to do: this is the answer.
     Settled(Handled),
 }
 
 impl IdempotencyKeys {
-    /// Looks a write up by its key: a known key with the same body is answered as before (with 200), with another body
-    /// it is refused.
+    /// A known key with the same body gets the same answer with status 200; with another body it is refused.
     pub(crate) fn look_up(&self, operation: &'static str, request: &Request) -> Lookup {
         let Some(key) = request.key() else {
             return settled(Reply::refused(400, "KEY_REQUIRED", "this call needs an Idempotency-Key"));
@@ -45,7 +44,7 @@ impl IdempotencyKeys {
         }
     }
 
-    /// Remembers a success.
+    /// Stores a success.
     pub(crate) fn keep(&mut self, operation: &'static str, key: String, body: Value, reply: &Reply) {
         self.answers.insert((operation, key), (body, reply.clone()));
     }

@@ -1,4 +1,4 @@
-//! A partner's own books: every call, everything really done, every message sent.
+//! A partner's ledger: every call, every effect, every message.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::message::Message;
 /// One call to the partner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Call {
-    /// When, RFC 3339.
+    /// RFC 3339.
     pub at: String,
-    /// What was asked, such as `sales_order.create`.
+    /// Such as `sales_order.create`.
     pub operation: String,
     /// The HTTP method.
     pub method: &'static str,
@@ -31,37 +31,37 @@ pub struct Call {
     /// Our trace context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// The status answered; `null` when the caller got no answer.
+    /// `null` when the caller got no answer.
     pub status: Option<u16>,
-    /// The scripted fault that bit.
+    /// The scripted fault that applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<&'static str>,
-    /// How many things were really done.
+    /// How many documents were created or changed.
     pub effects: usize,
 }
 
-/// One thing really done, with its time.
+/// One effect with its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Done {
-    /// When, RFC 3339.
+    /// RFC 3339.
     pub at: String,
-    /// What.
+    /// The document.
     #[serde(flatten)]
     pub effect: Effect,
 }
 
-/// Calls, effects and fault counts of one partner. The messages are kept by its outbox.
+/// Calls, effects and fault counts of one partner. Its outbox has the messages.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     /// Every call, oldest first.
     pub calls: Vec<Call>,
-    /// Everything done, oldest first.
+    /// Every effect, oldest first.
     pub effects: Vec<Done>,
-    /// How often each scripted fault bit.
+    /// How often each scripted fault applied.
     pub faults: BTreeMap<&'static str, u64>,
 }
 
-/// Which entries of a ledger are wanted; patterns may contain `*`.
+/// A filter of a ledger's entries; `*` in a pattern stands for any characters.
 #[derive(Debug, Clone, Default)]
 pub struct CallFilter {
     /// Our reference.
@@ -78,10 +78,9 @@ impl Ledger {
         *self.faults.entry(fault).or_insert(0) += 1;
     }
 
-    /// The entries that are wanted, with totals over them.
+    /// The entries that match the filter, with totals over them.
     ///
-    /// `effects_by_reference` says how many of each kind there are for each reference: the answer to "how many orders do
-    /// you have for this?".
+    /// `effects_by_reference` has the number of each kind for each reference.
     #[must_use]
     pub fn report(&self, messages: &[Message], wanted: &CallFilter) -> Value {
         let calls: Vec<&Call> = self

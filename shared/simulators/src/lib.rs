@@ -10,6 +10,8 @@
 pub mod control;
 pub mod crm;
 pub mod erp;
+#[cfg(test)]
+mod erp_tests;
 pub mod exchange;
 pub mod fault;
 mod keys;
@@ -18,11 +20,13 @@ pub mod message;
 pub mod outbox;
 mod parse;
 pub mod partners;
+mod pricing;
 pub mod rest3pl;
 pub mod samples;
 mod server;
 pub mod shipbob;
 pub mod sign;
+mod stock;
 pub mod work;
 
 pub use partners::{PARTNERS, Partner, Settings, SimulatedPartners, System};

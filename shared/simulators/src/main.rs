@@ -1,4 +1,4 @@
-//! `partners`: a CRM, an ERP and two 3PLs over HTTP, for demonstrations and tests.
+//! `simulators`: a CRM, an ERP and two 3PLs over HTTP, for demonstrations and tests.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 /// Simulates the four local partners over HTTP: /crm (acme-crm), /erp (acme-erp), /eastco (our REST protocol) and /shipwest
 /// (ShipBob's shapes). Prints its URL and runs until it is stopped; GET /control/partners has ids, tokens and signing secrets.
 ///
-/// The partners' own words about an SKU: …-C12 comes in cases of 12 (CS), …-W and …-E are stocked in WEST or EAST only, …-SPLIT
+/// What an SKU's name means: …-C12 comes in cases of 12 (CS), …-W and …-E are stocked in WEST or EAST only, …-SPLIT
 /// is allocated half and half, …-SHORT is nearly out; an SKU that does not begin with SKU- is unknown. Customers: C-POOR… gets
 /// no credit, C-LIMIT-500… up to 500 dollars; one that does not begin with C- is unknown.
 #[derive(Debug, Parser)]

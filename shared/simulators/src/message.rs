@@ -1,22 +1,22 @@
-//! A partner's message to us, and every attempt to deliver it.
+//! A partner's message to us, with its delivery attempts.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::exchange::Webhook;
 
-/// A message and all attempts at it.
+/// A message and its delivery attempts.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// The message.
     pub webhook: Webhook,
-    /// When the partner had it, RFC 3339.
+    /// When the partner queued it, RFC 3339.
     pub at: String,
     /// The attempts so far.
     pub attempts: Vec<Attempt>,
-    /// Whether a success was answered.
+    /// Whether we answered with success.
     pub delivered: bool,
-    /// Whether the partner stopped trying.
+    /// Whether the partner made its last attempt.
     pub gave_up: bool,
     pub(crate) failures: u32,
     pub(crate) drop_first: Option<u64>,
@@ -25,14 +25,14 @@ pub struct Message {
 /// One attempt to deliver a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Attempt {
-    /// When, RFC 3339.
+    /// RFC 3339.
     pub at: String,
-    /// What was answered; `null` while it is under way or when nothing came back.
+    /// `null` before the answer, and where there was none.
     pub status: Option<u16>,
-    /// Why nothing came back.
+    /// Why there was no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Whether it is an extra copy that a fault or a test asked for.
+    /// Whether it is an extra copy, by a fault or on request.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub copy: bool,
     /// The scripted fault of this attempt.
@@ -41,7 +41,7 @@ pub struct Attempt {
 }
 
 impl Message {
-    /// The message as a ledger shows it; the body is not in it, since it carries personal data.
+    /// The message as a ledger shows it, without the body, which has personal data.
     #[must_use]
     pub fn listed(&self) -> Value {
         json!({

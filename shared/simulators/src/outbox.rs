@@ -1,8 +1,8 @@
-//! A partner's messages to us: when each is tried, how it is signed, what came of it.
+//! A partner's messages to us: when each is sent, how it is signed, how it was answered.
 //!
-//! The outbox decides and remembers; it sends nothing. Whoever drives it asks [`Outbox::due`] for the attempts that are
-//! due, makes them, and reports each with [`Outbox::answered`]. A failed message is tried again with the same id after
-//! a doubling wait, a bounded number of times, as vendors do.
+//! The outbox sends nothing itself. Its driver gets the due attempts from [`Outbox::due`], makes them, and reports each with
+//! [`Outbox::answered`]. A failed message is sent again with the same id after a doubling wait, a bounded number of times, as
+//! vendors do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ use crate::ledger::Ledger;
 use crate::message::{Attempt, Message};
 use crate::sign;
 
-/// How often and how patiently a partner tries.
+/// How a partner retries its messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Attempts before it gives up.
+    /// The most attempts.
     pub attempts: u32,
     /// The wait after the first failure in milliseconds; it doubles with each further one.
     pub first_wait_ms: u64,
@@ -33,9 +33,9 @@ impl Default for RetryPolicy {
 /// An attempt to be made now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutgoingAttempt {
-    /// Which message it is of.
+    /// The message's index.
     pub message: usize,
-    /// Which attempt at it.
+    /// The attempt's index.
     pub attempt: usize,
     /// The headers, signature included.
     pub headers: BTreeMap<String, String>,
@@ -46,7 +46,7 @@ pub struct OutgoingAttempt {
 /// Messages of one partner, oldest first.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// How it retries.
+    /// Attempts and waits of all messages.
     pub retry_policy: RetryPolicy,
     messages: Vec<Message>,
     queue: BTreeSet<(Timestamp, u64, usize, bool)>,
@@ -70,7 +70,7 @@ impl Outbox {
         Self { retry_policy, ..Self::default() }
     }
 
-    /// Takes a message from the partner's state machine, and applies the scripted faults of messages.
+    /// Queues a message of the partner's system, with the scripted faults of messages.
     pub fn post(&mut self, webhook: Webhook, now: Timestamp, faults: &mut Faults, ledger: &mut Ledger) {
         let met = faults.message(Occasion::Message, &webhook.topic, &webhook.reference);
         let index = self.messages.len();
@@ -116,7 +116,7 @@ impl Outbox {
         self.flush(now);
     }
 
-    /// Schedules extra copies of a message that was already taken; `false` when the id is unknown.
+    /// Schedules extra copies of a message; `false` when the id is unknown.
     pub fn resend(&mut self, id: &str, copies: u32, now: Timestamp) -> bool {
         let Some(index) = self.messages.iter().position(|message| message.webhook.id == id) else {
             return false;
@@ -127,7 +127,7 @@ impl Outbox {
         true
     }
 
-    /// The attempts that are due, each of them now under way.
+    /// The attempts that are due; each counts as started.
     pub fn due(
         &mut self,
         now: Timestamp,
@@ -149,7 +149,7 @@ impl Outbox {
         outgoing
     }
 
-    /// What came of an attempt: the status answered, or why nothing was.
+    /// Records the outcome of an attempt: the status, or why there was no answer.
     pub fn answered(&mut self, message: usize, attempt: usize, answer: Result<u16, String>, now: Timestamp) {
         self.under_way = self.under_way.saturating_sub(1);
         let Some(entry) = self.messages.get_mut(message) else {
@@ -179,7 +179,7 @@ impl Outbox {
         queued.into_iter().chain(flushed).min()
     }
 
-    /// How many attempts are scheduled, held back or under way.
+    /// How many attempts are scheduled, held back or started.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.queue.len() + self.held.len() + self.under_way
@@ -196,7 +196,7 @@ impl Outbox {
         self.queue.insert((due, self.sequence, index, copy));
     }
 
-    /// Sends what was held back, shuffled, when its window is full or its time has come.
+    /// Releases the held messages, shuffled, when the window is full or its time is over.
     fn flush(&mut self, now: Timestamp) {
         let open = self.window.as_ref().is_some_and(|window| self.held.len() < window.size && now < window.until);
         if open {
@@ -208,7 +208,7 @@ impl Outbox {
         let before = self.held.clone();
         window.rng.shuffle(&mut self.held);
         if self.held == before {
-            // A shuffle that changes nothing would not be the fault that was asked for.
+            // An unchanged order would not be the scripted fault.
             self.held.reverse();
         }
         for index in std::mem::take(&mut self.held) {
@@ -248,7 +248,7 @@ impl Outbox {
             if let PartnerFault::Stale { seconds } = fault {
                 timestamp = timestamp.saturating_sub(*seconds);
             } else if *fault == PartnerFault::WrongSignature {
-                secrets = vec![sign::local_secret("somebody else")];
+                secrets = vec![sign::local_secret("another partner")];
             } else if *fault == PartnerFault::Tamper {
                 tamper = true;
             }

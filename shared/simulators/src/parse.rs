@@ -1,4 +1,4 @@
-//! What the partners' state machines read out of request bodies.
+//! Parsing of request bodies.
 
 use std::str::FromStr as _;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::exchange::Reply;
 use crate::work::Line;
 
-/// No partner takes more than this of anything: keeps exact arithmetic far from its limits.
+/// The largest quantity, far from the limits of exact arithmetic.
 const MOST: i64 = 1_000_000_000;
 
 /// A required text.

@@ -1,7 +1,7 @@
-//! All four partners together: their systems, faults, ledgers and outboxes, driven by calls and by time.
+//! The four partners: their systems, faults, ledgers and outboxes, driven by calls and by time.
 //!
-//! Nothing here reads a clock, rolls dice of its own or touches a socket. The HTTP server drives it with the wall clock;
-//! a simulation drives it with its own.
+//! Nothing here reads a clock, draws random numbers of its own or opens a socket. The HTTP server drives it with the wall
+//! clock, the simulation with its own.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::shipbob::Shipbob;
 use crate::sign;
 use crate::work::{Pace, WorkScript};
 
-/// The partners, in the order in which they are listed: id, path prefix, role.
+/// The partners in listing order: id, path prefix, role.
 pub const PARTNERS: [(&str, &str, &str); 4] = [
     ("acme-crm", "crm", "crm"),
     ("acme-erp", "erp", "erp"),
@@ -28,8 +28,8 @@ pub const PARTNERS: [(&str, &str, &str); 4] = [
 /// How the partners start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Goes into every document number and message id, so that two runs against one deployment do not share any. Empty
-    /// for plain numbers.
+    /// Part of every document number and message id, so that no two runs against one deployment have the same one. Empty for
+    /// plain numbers.
     pub run: String,
     /// Milliseconds between a warehouse's steps.
     pub pace_ms: u64,
@@ -60,11 +60,11 @@ pub struct Partner {
     pub signing: Vec<String>,
     /// Scripted faults.
     pub faults: Faults,
-    /// What was done to it.
+    /// Its calls and effects.
     pub ledger: Ledger,
-    /// What it tells us.
+    /// Its messages to us.
     pub outbox: Outbox,
-    /// What it is.
+    /// The system that it plays.
     pub system: System,
 }
 
@@ -128,7 +128,7 @@ impl SimulatedPartners {
         self.all.iter_mut().find(|partner| partner.id == name || partner.prefix == name)
     }
 
-    /// Lets everything happen that is due, and answers the attempts to deliver messages that are to be made now.
+    /// Makes everything happen that is due. Returns the delivery attempts to be made now.
     pub fn tick(&mut self, now: Timestamp) -> Vec<(&'static str, OutgoingAttempt)> {
         self.all
             .iter_mut()
@@ -139,19 +139,19 @@ impl SimulatedPartners {
             .collect()
     }
 
-    /// When [`SimulatedPartners::tick`] has something to do next.
+    /// The next time at which [`SimulatedPartners::tick`] has work.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         self.all.iter().filter_map(Partner::next_due).min()
     }
 
-    /// How many things are still to happen or to be delivered.
+    /// How many events and deliveries are still to come.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.all.iter().map(Partner::pending).sum()
     }
 
-    /// Forgets all documents, ledgers, messages and faults; numbers go on.
+    /// Deletes all documents, ledgers, messages and faults; the counters continue.
     pub fn reset(&mut self) {
         for partner in &mut self.all {
             partner.reset();
@@ -160,7 +160,7 @@ impl SimulatedPartners {
 }
 
 impl Partner {
-    /// A call to this partner: checks the token, lets the scripted faults apply, does the work, books it.
+    /// A call to this partner: checks the token, applies the scripted faults, does the work, records the call.
     pub fn call(&mut self, request: &Request, now: Timestamp) -> Outcome {
         let named = self.system.named(request);
         if request.header("authorization") != Some(format!("Bearer {}", self.token).as_str()) {
@@ -193,12 +193,12 @@ impl Partner {
         outcome
     }
 
-    /// Takes a message that the partner wants to send, outside of any call.
+    /// Sends a message of the partner outside of any call.
     pub fn send(&mut self, webhook: Webhook, now: Timestamp) {
         self.outbox.post(webhook, now, &mut self.faults, &mut self.ledger);
     }
 
-    /// Lets everything happen that is due.
+    /// Makes everything happen that is due.
     pub fn tick(&mut self, now: Timestamp) -> Vec<OutgoingAttempt> {
         for webhook in self.system.tick(now) {
             self.send(webhook, now);
@@ -206,26 +206,26 @@ impl Partner {
         self.outbox.due(now, &self.signing, &mut self.faults, &mut self.ledger)
     }
 
-    /// When [`Partner::tick`] has something to do next.
+    /// The next time at which [`Partner::tick`] has work.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         let due = [self.system.next_due(), self.outbox.next_due()];
         due.into_iter().flatten().min()
     }
 
-    /// How many things are still to happen or to be delivered.
+    /// How many events and deliveries are still to come.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.system.planned() + self.outbox.pending()
     }
 
-    /// The ledger's entries that are wanted.
+    /// The ledger's entries that match the filter.
     #[must_use]
     pub fn report(&self, wanted: &CallFilter) -> Value {
         self.ledger.report(self.outbox.messages(), wanted)
     }
 
-    /// Who the partner is and with which secrets it works.
+    /// The partner's id, role, token and signing secrets.
     #[must_use]
     pub fn described(&self) -> Value {
         json!({
@@ -237,7 +237,7 @@ impl Partner {
         })
     }
 
-    /// Notes something that was done outside of any call.
+    /// Records an effect that no call had.
     pub fn record_effect(&mut self, effect: crate::exchange::Effect, now: Timestamp) {
         self.ledger.effects.push(Done { at: written(now), effect });
     }
@@ -291,7 +291,7 @@ impl Partner {
             }
             PartnerFault::Down => (Outcome::Silence { after_ms }, 0),
             PartnerFault::Unauthorized => (answer(self.system.unauthorized()), 0),
-            // Faults of messages are never drawn for a call; without them the work is simply done.
+            // Faults of messages never apply to a call.
             PartnerFault::Latency { .. }
             | PartnerFault::Duplicate { .. }
             | PartnerFault::Reorder { .. }
@@ -345,7 +345,7 @@ impl Partner {
 }
 
 impl System {
-    /// What a request is about.
+    /// The operation and reference of a request.
     #[must_use]
     pub fn named(&self, request: &Request) -> Named {
         match self {
@@ -366,7 +366,7 @@ impl System {
         }
     }
 
-    /// The messages of what has happened by now.
+    /// The messages about everything that has happened by now.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Webhook> {
         match self {
             Self::Crm(_) | Self::Erp(_) => Vec::new(),
@@ -375,7 +375,7 @@ impl System {
         }
     }
 
-    /// When something happens next.
+    /// The time of the next event.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         match self {
@@ -385,7 +385,7 @@ impl System {
         }
     }
 
-    /// How many things are still to happen.
+    /// How many events are still to come.
     #[must_use]
     pub fn planned(&self) -> usize {
         match self {
@@ -395,7 +395,7 @@ impl System {
         }
     }
 
-    /// Everything the system has, as JSON.
+    /// All documents, as JSON.
     #[must_use]
     pub fn state(&self) -> Value {
         match self {
@@ -406,7 +406,7 @@ impl System {
         }
     }
 
-    /// How a warehouse works; `None` for the others.
+    /// A warehouse's pace; `None` for the other systems.
     pub fn pace_mut(&mut self) -> Option<&mut Pace> {
         match self {
             Self::Crm(_) | Self::Erp(_) => None,
@@ -415,7 +415,7 @@ impl System {
         }
     }
 
-    /// Adds a script to a warehouse, before those there are; `false` for the others.
+    /// Adds a script to a warehouse, before its other scripts; `false` for the other systems.
     pub fn script(&mut self, script: WorkScript) -> bool {
         self.pace_mut().map(|pace| pace.scripts.insert(0, script)).is_some()
     }

@@ -1,7 +1,7 @@
 //! A warehouse that speaks our REST protocol.
 //!
-//! It takes a request once per key and remembers nothing else that would keep it from shipping twice: the same reference
-//! under another key makes a second order, and the ledger shows it.
+//! It accepts a request once per key and has no other guard against shipping twice: the same reference under another key is a
+//! second order, and the ledger shows it.
 
 use std::collections::BTreeMap;
 
@@ -34,18 +34,18 @@ impl Rest3pl {
         }
     }
 
-    /// Forgets everything but the counters and how it works.
+    /// Deletes everything but the counters and the pace.
     pub fn reset(&mut self) {
         self.keys = IdempotencyKeys::default();
         self.work.reset();
     }
 
-    /// How it works.
+    /// Its pace.
     pub fn pace_mut(&mut self) -> &mut Pace {
         &mut self.work.pace
     }
 
-    /// What a request is about.
+    /// The operation and reference of a request.
     #[must_use]
     pub fn named(&self, request: &Request) -> Named {
         let (operation, reference) = match (request.method, request.segments().as_slice()) {
@@ -71,28 +71,28 @@ impl Rest3pl {
         }
     }
 
-    /// What happened on the floor by now, as the messages that tell of it.
+    /// The messages about everything that has happened by now.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Webhook> {
-        let mut told = Vec::new();
+        let mut webhooks = Vec::new();
         while let Some((at, job, event)) = self.work.step(now) {
-            told.extend(self.told(at, job, &event));
+            webhooks.extend(self.webhook(at, job, &event));
         }
-        told
+        webhooks
     }
 
-    /// When something happens next.
+    /// The time of the next event.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         self.work.next_due()
     }
 
-    /// How many things are still to happen.
+    /// How many events are still to come.
     #[must_use]
     pub fn planned(&self) -> usize {
         self.work.planned()
     }
 
-    /// Everything the warehouse has, as JSON.
+    /// All documents, as JSON.
     #[must_use]
     pub fn state(&self) -> Value {
         json!({"fulfillments": self.work.jobs})
@@ -154,7 +154,7 @@ impl Rest3pl {
         self.find(id).map(|(_, job)| job.reference.clone())
     }
 
-    fn told(&mut self, at: Timestamp, job: usize, event: &WorkEvent) -> Option<Webhook> {
+    fn webhook(&mut self, at: Timestamp, job: usize, event: &WorkEvent) -> Option<Webhook> {
         let job = self.work.jobs.get(job)?;
         if job.is_unreported(event) {
             return None;
@@ -203,7 +203,7 @@ fn asked(body: &Value) -> Result<(String, Vec<Line>), Reply> {
     Ok((reference, parse::lines(body)?))
 }
 
-/// A request as who asks for it sees it: with all that its messages tell, and their times.
+/// A request as a query shows it: everything that its messages report, with times.
 fn listed(job: &Job) -> Value {
     let passed = |(name, at): (&str, Timestamp)| json!({"milestone": name, "carrier_code": carrier_code(name), "occurred_at": written(at)});
     let package = |package: &Package| {
@@ -236,7 +236,7 @@ fn shown(package: &Package) -> Value {
     })
 }
 
-/// The carrier's own code beside our word for it, as such feeds have it.
+/// The carrier's code beside our milestone, as such feeds have both.
 fn carrier_code(milestone: &str) -> String {
     match milestone {
         "label_created" => "MP".to_owned(),

@@ -68,7 +68,7 @@ fn order(index: usize, id: String, rng: &mut Rng) -> Value {
     })
 }
 
-/// Every kind of order that the path has to know, one after the other.
+/// Every kind of order, one after the other.
 fn lines(index: usize, rng: &mut Rng) -> Value {
     let n = index + 2;
     let mut some = |most: u32| rng.u32(1..=most).to_string();

@@ -1,4 +1,4 @@
-//! The HTTP shell: takes requests to the partners, lets time pass, delivers messages.
+//! The HTTP server: passes requests to the simulated partners, moves their time on, delivers their messages.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,13 +29,13 @@ use crate::partners::{Settings, SimulatedPartners};
 /// The largest body that is read, in bytes.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
-/// How long a webhook's receiver may take: what ShipBob documents.
+/// How long we may take to answer a webhook; the value that ShipBob documents.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
-/// How many webhooks are under way at once.
+/// The most concurrent webhooks.
 const AT_ONCE: usize = 64;
 
-/// How often the gateway is looked for while none is known.
+/// How often the server looks for a gateway while it has none.
 const WITHOUT_GATEWAY: Duration = Duration::from_millis(100);
 
 /// A server that runs until it is dropped.
@@ -55,7 +55,7 @@ impl Drop for Running {
 /// Starts the simulators on a free port of the loopback interface.
 ///
 /// # Errors
-/// When no port can be had.
+/// There is no free port.
 pub async fn start(settings: &Settings, gateway: Option<&str>) -> io::Result<Running> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -68,7 +68,7 @@ pub async fn start(settings: &Settings, gateway: Option<&str>) -> io::Result<Run
 /// Serves the partners and delivers their messages until the future is dropped.
 ///
 /// # Errors
-/// When the listener has no address or the HTTP client cannot be made.
+/// The listener has no address, or the HTTP client cannot be built.
 pub async fn serve(listener: TcpListener, partners: SimulatedPartners, gateway: Option<String>) -> io::Result<()> {
     install_crypto();
     let endpoints = Endpoints {
@@ -86,9 +86,9 @@ pub async fn serve(listener: TcpListener, partners: SimulatedPartners, gateway: 
         places: Semaphore::new(AT_ONCE),
         client,
     });
-    // The deliverer ends with the server: both are branches of one future.
+    // One future, so that deliveries end with the server.
     let router = Router::new().fallback(answer).with_state(Arc::clone(&server));
-    let service = router.into_make_service_with_connect_info::<Line>();
+    let service = router.into_make_service_with_connect_info::<Connection>();
     tokio::select! {
         served = axum::serve(AbortableListener(listener), service) => served,
         () = deliver(server) => Ok(()),
@@ -110,14 +110,14 @@ impl Server {
 
 async fn answer(
     State(server): State<Arc<Server>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    ConnectInfo(line): ConnectInfo<Connection>,
     request: HttpRequest,
 ) -> Response {
     let outcome = match read(request).await {
         Ok(request) => route(&server, request),
         Err(reply) => Outcome::Answer { reply, after_ms: 0 },
     };
-    // What was done may have made something due.
+    // The call may have made something due.
     server.woken.notify_one();
     match outcome {
         Outcome::Answer { reply, after_ms } => {
@@ -126,7 +126,7 @@ async fn answer(
         }
         Outcome::Silence { after_ms } => {
             wait(after_ms).await;
-            line.cut();
+            line.close();
             Response::new(Body::empty())
         }
     }
@@ -140,25 +140,25 @@ fn route(server: &Server, mut request: Request) -> Outcome {
     let (prefix, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
     if prefix == "control" {
         request.path = format!("/{rest}");
-        return told(control::handle(partners, endpoints, &request, now));
+        return immediately(control::handle(partners, endpoints, &request, now));
     }
     if let Some(below) = rest.strip_prefix("control/") {
         request.path = format!("/{prefix}/{below}");
-        return told(control::handle(partners, endpoints, &request, now));
+        return immediately(control::handle(partners, endpoints, &request, now));
     }
     if path == "/healthz" {
-        return told(Reply::json(200, &serde_json::json!({"status": "ok"})));
+        return immediately(Reply::json(200, &serde_json::json!({"status": "ok"})));
     }
     match partners.partner_mut(prefix) {
         Some(partner) => {
             request.path = format!("/{rest}");
             partner.call(&request, now)
         }
-        None => told(Reply::refused(404, "NOT_FOUND", "see GET /control")),
+        None => immediately(Reply::refused(404, "NOT_FOUND", "see GET /control")),
     }
 }
 
-const fn told(reply: Reply) -> Outcome {
+const fn immediately(reply: Reply) -> Outcome {
     Outcome::Answer { reply, after_ms: 0 }
 }
 
@@ -185,7 +185,7 @@ async fn read(request: HttpRequest) -> Result<Request, Reply> {
     Ok(Request { method, path: path.join("/"), query, headers, body: body.to_vec() })
 }
 
-/// Undoes percent-encoding. A slash stays encoded: it would change the segments.
+/// Percent-decodes a segment, except an encoded slash, which would change the number of segments.
 fn decoded(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
@@ -215,14 +215,14 @@ fn written(reply: Reply) -> Response {
         .unwrap_or_else(|_| Response::new(Body::from("the scripted header is no HTTP header")))
 }
 
-/// Lets time pass and sends what is due, for ever.
+/// Sends what is due, until the future is dropped.
 async fn deliver(server: Arc<Server>) {
     loop {
         let (gateway, outgoing, next) = {
             let mut guard = server.lock();
             let (partners, endpoints) = &mut *guard;
             match endpoints.gateway.clone() {
-                // Without a gateway nothing is attempted, so that no message uses up its attempts.
+                // Without a gateway no message uses up its attempts.
                 None => (None, Vec::new(), None),
                 Some(gateway) => {
                     let outgoing = partners.tick(Timestamp::now());
@@ -249,7 +249,7 @@ async fn deliver(server: Arc<Server>) {
 
 fn until(due: Timestamp) -> Duration {
     let ms = due.duration_since(Timestamp::now()).as_millis();
-    // A millisecond more, because a timer that is early by a fraction would only spin.
+    // One more millisecond: a timer that fires a fraction early would spin.
     Duration::from_millis(u64::try_from(ms).map_or(1, |ms| ms + 1))
 }
 
@@ -270,16 +270,16 @@ async fn send(server: Arc<Server>, gateway: String, partner: &'static str, attem
     server.woken.notify_one();
 }
 
-/// Gives reqwest, which is built without a TLS provider of its own, one; the first one installed in a process stays.
+/// Installs the TLS provider for reqwest, which is built without one. The first one installed in a process stays.
 pub fn install_crypto() {
     if rustls::crypto::CryptoProvider::get_default().is_none()
         && rustls::crypto::ring::default_provider().install_default().is_err()
     {
-        // Somebody else installed one in between, which is as good.
+        // Another thread installed one in between, which works as well.
     }
 }
 
-/// A listener whose connections can be cut without an answer: HTTP libraries offer no way to say nothing.
+/// A listener whose connections can be closed without an answer, for which HTTP libraries have no call.
 struct AbortableListener(TcpListener);
 
 impl Listener for AbortableListener {
@@ -288,7 +288,7 @@ impl Listener for AbortableListener {
 
     async fn accept(&mut self) -> (AbortableStream, SocketAddr) {
         let (stream, address) = <TcpListener as Listener>::accept(&mut self.0).await;
-        let wire = AbortableStream { stream, line: Line::default() };
+        let wire = AbortableStream { stream, line: Connection::default() };
         (wire, address)
     }
 
@@ -297,12 +297,12 @@ impl Listener for AbortableListener {
     }
 }
 
-/// What a handler holds of its connection.
+/// Closes a handler's connection.
 #[derive(Debug, Clone, Default)]
-struct Line(Arc<AtomicBool>);
+struct Connection(Arc<AtomicBool>);
 
-impl Line {
-    fn cut(&self) {
+impl Connection {
+    fn close(&self) {
         self.0.store(true, Ordering::Release);
     }
 
@@ -314,16 +314,16 @@ impl Line {
     }
 }
 
-impl Connected<IncomingStream<'_, AbortableListener>> for Line {
+impl Connected<IncomingStream<'_, AbortableListener>> for Connection {
     fn connect_info(stream: IncomingStream<'_, AbortableListener>) -> Self {
         stream.io().line.clone()
     }
 }
 
-/// A connection that refuses to be written to once it is cut.
+/// A connection that fails every write once it is closed.
 struct AbortableStream {
     stream: TcpStream,
-    line: Line,
+    line: Connection,
 }
 
 impl AsyncRead for AbortableStream {

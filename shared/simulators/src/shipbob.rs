@@ -1,8 +1,8 @@
 //! A warehouse that speaks the shapes of ShipBob's public API 1.0, as far as our path needs them.
 //!
-//! What matters of it: there is no idempotency key, a second order with the same `reference_id` is refused with 422, the
-//! order is found by `GET /1.0/order?ReferenceIds=…`, limits are told in `x-retry-after`, a message's topic is in the header
-//! `x-webhook-topic`, and its body is the shipment itself. "Labeled" is not shipped, and `Completed` is not delivered.
+//! It has no idempotency key and refuses a second order with the same `reference_id` with 422; `GET /1.0/order?ReferenceIds=…`
+//! finds an order; `x-retry-after` has the wait after a 429; a message's topic is in the header `x-webhook-topic`, and its body
+//! is the shipment. "Labeled" is not shipped, and `Completed` is not delivered.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,7 +29,7 @@ pub struct Shipbob {
     pub rate_per_minute: Option<usize>,
     /// How long an order stays invisible to a look-up, in milliseconds.
     pub settle_ms: u64,
-    /// Takes an order although it has one with this `reference_id`, as vendors without that check do.
+    /// Accepts an order although it has one with this `reference_id`, as vendors without that check do.
     pub accepts_duplicates: bool,
 }
 
@@ -58,19 +58,19 @@ impl Shipbob {
         }
     }
 
-    /// Forgets everything but the counters and how it works.
+    /// Deletes everything but the counters and the pace.
     pub fn reset(&mut self) {
         self.work.reset();
         self.orders.clear();
         self.calls.clear();
     }
 
-    /// How it works.
+    /// Its pace.
     pub fn pace_mut(&mut self) -> &mut Pace {
         &mut self.work.pace
     }
 
-    /// What a request is about.
+    /// The operation and reference of a request.
     #[must_use]
     pub fn named(&self, request: &Request) -> Named {
         let (operation, reference) = match (request.method, request.segments().as_slice()) {
@@ -105,28 +105,28 @@ impl Shipbob {
         }
     }
 
-    /// What happened on the floor by now, as the messages that tell of it.
+    /// The messages about everything that has happened by now.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Webhook> {
-        let mut told = Vec::new();
+        let mut webhooks = Vec::new();
         while let Some((at, job, event)) = self.work.step(now) {
-            told.extend(self.told(at, job, &event));
+            webhooks.extend(self.webhook(at, job, &event));
         }
-        told
+        webhooks
     }
 
-    /// When something happens next.
+    /// The time of the next event.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         self.work.next_due()
     }
 
-    /// How many things are still to happen.
+    /// How many events are still to come.
     #[must_use]
     pub fn planned(&self) -> usize {
         self.work.planned()
     }
 
-    /// Everything the warehouse has, as JSON.
+    /// All documents, as JSON.
     #[must_use]
     pub fn state(&self) -> Value {
         json!({"fulfillments": self.work.jobs})
@@ -215,7 +215,7 @@ impl Shipbob {
             .collect();
         let body = json!({"order": self.order(index), "canceled_shipment_results": results});
         if !cancelled {
-            // The vendor answers 200 and says per shipment that it did not work.
+            // The vendor answers 200 and reports the failure per shipment.
             return Reply::json(200, &body).into();
         }
         let mut handled = Handled::only(Reply::json(200, &body));
@@ -284,7 +284,7 @@ impl Shipbob {
         job.packages.iter().map(|package| shipment(order, job, package, as_of(package))).collect()
     }
 
-    fn told(&mut self, at: Timestamp, index: usize, event: &WorkEvent) -> Option<Webhook> {
+    fn webhook(&mut self, at: Timestamp, index: usize, event: &WorkEvent) -> Option<Webhook> {
         let (job, order) = (self.work.jobs.get(index)?, self.orders.get(index)?);
         if job.is_unreported(event) {
             return None;
@@ -361,7 +361,7 @@ fn shown_status(job: &Job, package: &Package, last: Option<&str>) -> (&'static s
         Some("delivery_delayed") => ("Completed", Some("DeliveryException".to_owned())),
         Some("return_to_sender") => ("Completed", Some("ReturnedToSender".to_owned())),
         Some("on_hold") => ("OnHold", None),
-        // A script's own word goes out as it stands: that is how unknown codes are tried.
+        // A script's text is sent unchanged, to test unknown codes.
         Some(other) => ("Completed", Some(other.to_owned())),
     }
 }
@@ -455,7 +455,7 @@ fn invalid(status: u16, field: &str, why: &str) -> Reply {
     Reply::json(status, &json!({field: [why]}))
 }
 
-/// Shipment ids are numbers on the wire; the floor keeps them as texts.
+/// Shipment ids are numbers on the wire and texts here.
 fn number(id: &str) -> Value {
     id.parse::<u64>().map_or(Value::Null, Value::from)
 }

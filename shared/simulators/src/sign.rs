@@ -15,15 +15,14 @@ pub fn signature(secrets: &[String], id: &str, timestamp: i64, body: &[u8]) -> S
     signatures.join(" ")
 }
 
-/// The signing secret that the simulators use for a partner unless told otherwise. It is public by design and good only
-/// for a stack on the loopback interface.
+/// The default signing secret of a partner. It is public by design, for a stack on the loopback interface only.
 #[must_use]
 pub fn local_secret(partner: &str) -> String {
     let bytes = Sha256::digest(format!("crossdock local signing secret of {partner}"));
     format!("whsec_{}", STANDARD.encode(bytes))
 }
 
-/// The bearer token that the simulators expect for a partner unless told otherwise; as public as [`local_secret`].
+/// The default bearer token of a partner, as public as [`local_secret`].
 #[must_use]
 pub fn local_token(partner: &str) -> String {
     format!("local-{partner}-token")
@@ -47,7 +46,7 @@ fn one(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> String {
 mod tests {
     use super::signature;
 
-    /// The example that the Standard Webhooks libraries fulfillment as their known answer.
+    /// The example that the Standard Webhooks libraries share as their known answer.
     #[test]
     fn the_published_example_has_the_published_signature() {
         let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned();

@@ -1,7 +1,7 @@
-//! The floor of a warehouse: how a request becomes packages, and when each thing happens to them.
+//! A warehouse's work: how a request becomes packages, and when each event happens to them.
 //!
-//! Both 3PLs work alike and only speak differently, so that this is what they fulfillment. Nothing happens by itself: the
-//! driver asks for what is due, and time is an argument.
+//! Both 3PLs work alike and differ in their protocol only. Nothing happens by itself: the driver asks for the events that are
+//! due, and time is an argument.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::{fnv, later, matches};
 
-/// What happens to a package unless a script says otherwise.
+/// A package's milestones, unless a script has others.
 const MILESTONES: [&str; 4] = ["label_created", "picked_up", "in_transit", "delivered"];
 
 /// How a warehouse works.
@@ -22,11 +22,11 @@ pub struct Pace {
     pub pace_ms: u64,
     /// Packages per request; by default one per line, at most three.
     pub packages: Option<usize>,
-    /// Scripts; the first one that fits a request is played.
+    /// The first script that matches a request applies.
     pub scripts: Vec<WorkScript>,
 }
 
-/// How a certain request goes.
+/// How a warehouse handles certain requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkScript {
@@ -36,48 +36,48 @@ pub struct WorkScript {
     /// Requests with a line of this SKU; `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sku: Option<String>,
-    /// So many packages.
+    /// The number of packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<usize>,
-    /// Refused in the answer, for this reason.
+    /// The answer is a refusal with this reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reject: Option<String>,
-    /// Taken, and refused by a message one step later, for this reason.
+    /// Accepted, and refused with this reason by a message one step later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reject_later: Option<String>,
-    /// These milestones, in this order, instead of the usual ones; any text is sent as it stands.
+    /// These milestones, in this order, instead of the usual ones; any text is sent unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milestones: Option<Vec<String>>,
     /// The first package's label is voided and printed again with another number.
     #[serde(default)]
     pub void_first: bool,
-    /// So many units of the first line are never packed.
+    /// How many units of the first line are never packed.
     #[serde(default)]
     pub short_by: u32,
-    /// So many units of the first line are packed too many.
+    /// How many units of the first line are packed in addition.
     #[serde(default)]
     pub over_by: u32,
     /// The first line is packed with this SKU instead of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub substitute: Option<String>,
-    /// What is told of the pieces in a package.
+    /// Which lots and serial numbers a package reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Trace>,
-    /// A package's total is told as one more than its lines come to.
+    /// A package reports one more in total than its lines have.
     #[serde(default)]
     pub wrong_total: bool,
-    /// Only the first package is told of; the others have to be asked for.
+    /// Messages report the first package only; a query shows the others.
     #[serde(default)]
     pub first_only: bool,
-    /// For so many milliseconds the request is not shown to who looks for it, and nobody works on it.
+    /// Milliseconds for which a query does not show the request, and no work is done.
     #[serde(default)]
     pub late_ms: u64,
-    /// Nothing happens and nothing is ever told, not even the acceptance.
+    /// Nothing happens and no message is sent, not even the acceptance.
     #[serde(default)]
     pub silent: bool,
 }
 
-/// What a warehouse tells of the pieces in a package.
+/// Lots or serial numbers that a warehouse reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trace {
@@ -100,23 +100,23 @@ pub struct Line {
     pub quantity: Decimal,
     /// The unit.
     pub uom: String,
-    /// The lot, where the warehouse tells it.
+    /// The lot, where the warehouse reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lot: Option<String>,
-    /// The pieces' own numbers, where the warehouse tells them.
+    /// Serial numbers, where the warehouse reports them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub serials: Vec<String>,
 }
 
 impl Line {
-    /// So much of a line, of which no more is told.
+    /// A line without lot and serial numbers.
     #[must_use]
     pub fn new(line: i64, sku: &str, quantity: Decimal, uom: &str) -> Self {
         Self { line, sku: sku.to_owned(), quantity, uom: uom.to_owned(), lot: None, serials: Vec::new() }
     }
 }
 
-/// One request on the floor.
+/// One request.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Job {
     pub(crate) id: String,
@@ -127,7 +127,7 @@ pub(crate) struct Job {
     /// Why it will not be shipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// From when on it is shown to who looks for it.
+    /// The time from which on a query shows it.
     #[serde(skip)]
     pub(crate) shown_from: Timestamp,
     /// When the last package was packed.
@@ -138,7 +138,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Whether `event` is one that the warehouse keeps to itself.
+    /// Whether the warehouse sends no message for `event`.
     pub(crate) fn is_unreported(&self, event: &WorkEvent) -> bool {
         let later = match event {
             WorkEvent::Accepted | WorkEvent::Rejected { .. } => false,
@@ -151,7 +151,7 @@ impl Job {
     }
 }
 
-/// Where a request stands.
+/// The status of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
@@ -179,7 +179,7 @@ pub(crate) struct Package {
     pub(crate) packed_at: Option<Timestamp>,
     #[serde(skip)]
     pub(crate) voided_at: Option<Timestamp>,
-    /// What the lines come to, as the warehouse says.
+    /// The total quantity that the warehouse reports.
     #[serde(skip)]
     pub(crate) total: Decimal,
 }
@@ -198,7 +198,7 @@ impl Package {
         self.passed().find(|(name, _)| OUTSIDE.contains(name)).map(|(_, at)| at)
     }
 
-    /// When something last happened to it.
+    /// The time of its last event.
     pub(crate) fn touched_at(&self) -> Option<Timestamp> {
         self.passed().map(|(_, at)| at).chain(self.packed_at).chain(self.voided_at).max()
     }
@@ -209,7 +209,7 @@ impl Package {
     }
 }
 
-/// Something that just happened on the floor; indexes into [`WarehouseWork::jobs`] and the job's packages.
+/// An event; numbers are indexes into [`WarehouseWork::jobs`] and the job's packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WorkEvent {
     Accepted,
@@ -220,7 +220,7 @@ pub(crate) enum WorkEvent {
     Closed,
 }
 
-/// The floor itself.
+/// All requests of a warehouse, and the events that are to come.
 #[derive(Debug)]
 pub(crate) struct WarehouseWork {
     pub(crate) pace: Pace,
@@ -249,7 +249,7 @@ impl WarehouseWork {
         self.pace.scripts.iter().find(fits).cloned().unwrap_or_default()
     }
 
-    /// Takes a request on and plans everything that will happen to it. `package_id` names each package.
+    /// Accepts a request and schedules its events. `package_id` names each package.
     pub(crate) fn take(
         &mut self,
         id: String,
@@ -289,8 +289,8 @@ impl WarehouseWork {
         job
     }
 
-    /// The next thing that has happened by now, with its time and job; `None` when nothing more has. One at a time, so
-    /// that whoever tells of it sees the floor as it was then.
+    /// The next event that has happened by now, with its time and job. One at a time, so that its message shows the job as it was
+    /// then.
     pub(crate) fn step(&mut self, now: Timestamp) -> Option<(Timestamp, usize, WorkEvent)> {
         let entry = self.agenda.first_entry()?;
         let (at, _) = *entry.key();
@@ -310,13 +310,13 @@ impl WarehouseWork {
         self.agenda.len()
     }
 
-    /// Cancels a request of which nothing is packed yet; `false` when it is too late.
+    /// Cancels a request before packing; `false` when it is too late.
     pub(crate) fn cancel(&mut self, job: usize) -> bool {
         let Some(entry) = self.jobs.get_mut(job) else {
             return false;
         };
         match entry.status {
-            // Nothing will be shipped, which is all that was asked for.
+            // Nothing will ship, which is what was requested.
             Status::Cancelled | Status::Rejected => true,
             Status::Accepted => {
                 entry.status = Status::Cancelled;
@@ -402,7 +402,7 @@ impl WarehouseWork {
     }
 }
 
-/// The lines as they are picked: of the first one, units that are never packed, too many, or of another SKU.
+/// The lines as they are picked: the first one short, over, or with another SKU.
 fn picked(lines: &[Line], script: &WorkScript) -> Vec<Line> {
     let mut lines = lines.to_vec();
     if let Some(first) = lines.first_mut() {
@@ -416,14 +416,14 @@ fn picked(lines: &[Line], script: &WorkScript) -> Vec<Line> {
     lines
 }
 
-/// The lines without what is told of their pieces.
+/// The lines without lots and serial numbers.
 fn bare(lines: &[Line]) -> Vec<Line> {
     lines.iter().map(|line| Line::new(line.line, &line.sku, line.quantity, &line.uom)).collect()
 }
 
-/// The lines of package `id` with what is told of their pieces.
+/// The lines of package `id` with the lots or serial numbers that the script reports.
 fn traced(id: &str, lines: Vec<Line>, trace: Trace) -> Vec<Line> {
-    let tell = |mut line: Line| {
+    let traced_line = |mut line: Line| {
         let pieces = line.quantity.to_u32().unwrap_or(0);
         let whose = match trace {
             Trace::Lots => {
@@ -436,10 +436,10 @@ fn traced(id: &str, lines: Vec<Line>, trace: Trace) -> Vec<Line> {
         line.serials = (1..=pieces).map(|n| format!("SN-{whose}-{}-{n}", line.line)).collect();
         line
     };
-    lines.into_iter().map(tell).collect()
+    lines.into_iter().map(traced_line).collect()
 }
 
-/// Distributes lines over packages: whole lines while there are enough of them, otherwise fulfillments of every line.
+/// Distributes lines over packages: whole lines while there are enough, otherwise a part of every line in each.
 fn split(lines: &[Line], wanted: usize) -> Vec<Vec<Line>> {
     let wanted = wanted.max(1);
     let mut packages: Vec<Vec<Line>> = vec![Vec::new(); wanted];

@@ -7,6 +7,7 @@ mod partners;
 mod reading;
 mod requests;
 mod sources;
+mod transport;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,8 +32,8 @@ use crate::wiring::Rules;
 pub use clock::DeploymentClock;
 pub use invocation::DeliveryFault;
 use invocation::{Message, Running};
-use partners::{LocalRegistry, MemoryTransport, local_documents};
 pub use requests::{CLIENT, order_request};
+use transport::{LocalRegistry, MemoryTransport, local_documents};
 
 /// When a stream delivers again what was not accepted, and the schedule runs again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

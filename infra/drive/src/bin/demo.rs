@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use drive::demo::{Options, run};
 
-/// Has the simulated CRM send orders through the deployed stack, shows them on their way, prints one order's timeline, and
-/// compares what the CRM, the ERP, the warehouses and Crossdock say: everything exactly once, or it exits with 1.
+/// Makes the simulated CRM send orders through the deployed stack, shows their progress, prints one order's timeline, and
+/// compares the ledgers of the CRM, the ERP, the warehouses and Crossdock: everything exactly once, or the exit code is 1.
 ///
 /// CROSSDOCK_LIVE names the running stack (.local/stack/live.json, as `cargo xtask up` writes it).
 #[derive(Debug, Parser)]

@@ -1,4 +1,4 @@
-//! `kill`: the kill test, as often as wanted. `cargo xtask kill` builds, starts and deploys everything, then runs this.
+//! `kill`: the kill test, as often as requested. `cargo xtask kill` builds, starts and deploys everything, then runs this.
 
 use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;
@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use drive::kill::{Options, Report, print, run};
 
-/// Has the simulated CRM send orders while functions' processes are killed and partners flap; then waits until nothing moves
-/// and compares everybody's books. Exits with 1 where anything is lost, doubled, or parked without its cause.
+/// Makes the simulated CRM send orders while functions' processes are killed and partners fail; then waits until no work is left
+/// and compares all ledgers. The exit code is 1 where anything is lost, doubled, or parked without its cause.
 ///
 /// CROSSDOCK_LIVE names the running stack (.local/stack/live.json, as `cargo xtask up` writes it).
 #[derive(Debug, Parser)]

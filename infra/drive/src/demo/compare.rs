@@ -1,4 +1,4 @@
-//! Everybody's books side by side, and what does not agree.
+//! The ledgers of all systems side by side, and their disagreements.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -7,14 +7,14 @@ use anyhow::Result;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::ledgers::{Books, Job, OrderBook, WAREHOUSES, by_currency, decimal, eaches, has, order_of};
+use super::ledgers::{Job, Ledgers, OrderLedger, WAREHOUSES, by_currency, decimal, eaches, has, order_of};
 use super::table::Table;
 
-/// Prints the comparison. Answers what disagrees, in words.
-pub(super) fn print(books: &Books, out: &mut dyn Write) -> Result<Vec<String>> {
+/// Prints the comparison. Returns the disagreements, in words.
+pub(super) fn print(ledgers: &Ledgers, out: &mut dyn Write) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     let mut table = Table::new(&["", "CRM", "Crossdock", "ERP", "3PLs", ""], 1);
-    for row in rows(books) {
+    for row in rows(ledgers) {
         let agree = row.agree();
         if !agree {
             wrong.push(row.complaint());
@@ -26,28 +26,28 @@ pub(super) fn print(books: &Books, out: &mut dyn Write) -> Result<Vec<String>> {
     }
     writeln!(
         out,
-        "\nEverybody's books, for these {} orders (units are eaches, a case is twelve):\n",
-        books.orders.len()
+        "\nThe ledgers of all systems, for these {} orders (units are eaches, a case is twelve):\n",
+        ledgers.orders.len()
     )?;
     table.print(out)?;
-    let attempts: usize = books.messages.iter().map(|message| message.attempts).sum();
-    let accepted: usize = books.messages.iter().map(|message| message.accepted).sum();
-    let sent = books.messages.len();
-    writeln!(out, "\n  {sent} webhooks were sent {attempts} times, {accepted} times accepted, each kept once.")?;
-    for order in &books.orders {
-        wrong.extend(once(books, order));
+    let attempts: usize = ledgers.messages.iter().map(|message| message.attempts).sum();
+    let accepted: usize = ledgers.messages.iter().map(|message| message.accepted).sum();
+    let sent = ledgers.messages.len();
+    writeln!(out, "\n  {sent} webhooks were sent {attempts} times, {accepted} times accepted, each stored once.")?;
+    for order in &ledgers.orders {
+        wrong.extend(once(ledgers, order));
     }
-    wrong.extend(strangers(books));
+    wrong.extend(unknown_requests(ledgers));
     Ok(wrong)
 }
 
-/// What orders have more than once, wherever they stand.
-pub(super) fn doubled(books: &Books) -> Vec<String> {
+/// The documents that orders in any status have twice.
+pub(super) fn doubled(ledgers: &Ledgers) -> Vec<String> {
     let documents = [
-        ("allocations", &books.allocations),
-        ("sales orders", &books.sales_orders),
-        ("goods issues", &books.goods_issues),
-        ("invoices", &books.invoices),
+        ("allocations", &ledgers.allocations),
+        ("sales orders", &ledgers.sales_orders),
+        ("goods issues", &ledgers.goods_issues),
+        ("invoices", &ledgers.invoices),
     ];
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for (what, documents) in documents {
@@ -55,17 +55,17 @@ pub(super) fn doubled(books: &Books) -> Vec<String> {
             *counts.entry((what, document["reference"].as_str().unwrap_or_default())).or_default() += 1;
         }
     }
-    for job in &books.jobs {
+    for job in &ledgers.jobs {
         *counts.entry(("requests at warehouses", &job.reference)).or_default() += 1;
     }
     let twice = counts.into_iter().filter(|(_, count)| *count > 1);
     let mut wrong: Vec<String> =
         twice.map(|((what, reference), count)| format!("{reference} has {count} {what}, not 1")).collect();
-    wrong.extend(strangers(books));
+    wrong.extend(unknown_requests(ledgers));
     wrong
 }
 
-/// One thing that several systems know of.
+/// One number that several systems have.
 #[derive(Default)]
 struct Row {
     what: String,
@@ -76,24 +76,24 @@ struct Row {
 }
 
 impl Row {
-    fn told(&self) -> impl Iterator<Item = (&'static str, Decimal)> {
+    fn values(&self) -> impl Iterator<Item = (&'static str, Decimal)> {
         let cells = [("CRM", self.crm), ("Crossdock", self.crossdock), ("ERP", self.erp), ("3PLs", self.warehouses)];
         cells.into_iter().filter_map(|(who, value)| Some((who, value?)))
     }
 
     fn agree(&self) -> bool {
-        self.told().map(|(_, value)| value).collect::<BTreeSet<_>>().len() <= 1
+        self.values().map(|(_, value)| value).collect::<BTreeSet<_>>().len() <= 1
     }
 
     fn complaint(&self) -> String {
-        let told: Vec<String> = self.told().map(|(who, value)| format!("{who} {value}")).collect();
+        let told: Vec<String> = self.values().map(|(who, value)| format!("{who} {value}")).collect();
         format!("{}: {}", self.what, told.join(", "))
     }
 }
 
-fn rows(books: &Books) -> Vec<Row> {
-    let orders = &books.orders;
-    let tally = |which: &dyn Fn(&OrderBook) -> bool| Some(count(orders.iter().filter(|order| which(order)).count()));
+fn rows(ledgers: &Ledgers) -> Vec<Row> {
+    let orders = &ledgers.orders;
+    let tally = |which: &dyn Fn(&OrderLedger) -> bool| Some(count(orders.iter().filter(|order| which(order)).count()));
     let events = |kind: &str| Some(count(orders.iter().map(|order| order.events(kind)).sum()));
     let distinct = |documents: &[Value]| {
         let references = documents.iter().filter_map(|document| document["reference"].as_str());
@@ -106,33 +106,33 @@ fn rows(books: &Books) -> Vec<Row> {
         Row {
             crm: Some(count(orders.len())),
             crossdock: tally(&|order| order.detail["id"].is_string()),
-            erp: Some(distinct(&books.sales_orders)),
+            erp: Some(distinct(&ledgers.sales_orders)),
             warehouses: Some(count(
-                books.jobs.iter().map(|job| order_of(&job.reference)).collect::<BTreeSet<_>>().len(),
+                ledgers.jobs.iter().map(|job| order_of(&job.reference)).collect::<BTreeSet<_>>().len(),
             )),
             ..row("orders")
         },
-        Row { crossdock: events("order.allocated"), erp: Some(count(books.allocations.len())), ..row("allocations") },
+        Row { crossdock: events("order.allocated"), erp: Some(count(ledgers.allocations.len())), ..row("allocations") },
         Row {
             crm: told("erp_order"),
             crossdock: ours("sales_order"),
-            erp: Some(count(books.sales_orders.len())),
+            erp: Some(count(ledgers.sales_orders.len())),
             ..row("sales orders")
         },
         Row {
             crm: told("invoice"),
             crossdock: ours("invoice"),
-            erp: Some(count(books.invoices.len())),
+            erp: Some(count(ledgers.invoices.len())),
             ..row("invoices")
         },
     ];
     for warehouse in WAREHOUSES {
         let fulfillments = orders
             .iter()
-            .flat_map(OrderBook::fulfillments)
+            .flat_map(OrderLedger::fulfillments)
             .filter(|fulfillment| fulfillment["warehouse"] == warehouse)
             .count();
-        let jobs = books.jobs.iter().filter(|job| job.warehouse == warehouse).count();
+        let jobs = ledgers.jobs.iter().filter(|job| job.warehouse == warehouse).count();
         rows.push(Row {
             crossdock: Some(count(fulfillments)),
             warehouses: Some(count(jobs)),
@@ -144,27 +144,27 @@ fn rows(books: &Books) -> Vec<Row> {
         crossdock: Some(count(
             orders
                 .iter()
-                .flat_map(OrderBook::fulfillments)
+                .flat_map(OrderLedger::fulfillments)
                 .flat_map(|fulfillment| list(&fulfillment["packages"]))
                 .count(),
         )),
         erp: Some(count(
-            books.goods_issues.iter().filter_map(|issue| issue["reference"].as_str()).collect::<BTreeSet<_>>().len(),
+            ledgers.goods_issues.iter().filter_map(|issue| issue["reference"].as_str()).collect::<BTreeSet<_>>().len(),
         )),
-        warehouses: Some(count(books.jobs.iter().flat_map(Job::packages).count())),
+        warehouses: Some(count(ledgers.jobs.iter().flat_map(Job::packages).count())),
         ..row("packages")
     });
     rows.push(Row {
         crossdock: events("fulfillment.goods_issued"),
-        erp: Some(count(books.goods_issues.len())),
+        erp: Some(count(ledgers.goods_issues.len())),
         ..row("goods issues")
     });
-    rows.extend(units(books));
-    rows.extend(money(books));
+    rows.extend(units(ledgers));
+    rows.extend(money(ledgers));
     for (what, crm) in [("webhooks of the CRM", true), ("webhooks of the 3PLs", false)] {
-        let messages = || books.messages.iter().filter(|message| (message.partner == "acme-crm") == crm);
+        let messages = || ledgers.messages.iter().filter(|message| (message.partner == "acme-crm") == crm);
         let kept =
-            messages().filter(|message| books.deliveries.contains(&format!("{}/{}", message.partner, message.id)));
+            messages().filter(|message| ledgers.deliveries.contains(&format!("{}/{}", message.partner, message.id)));
         let sent = Some(count(messages().count()));
         rows.push(Row {
             crm: sent.filter(|_| crm),
@@ -176,8 +176,8 @@ fn rows(books: &Books) -> Vec<Row> {
     rows
 }
 
-fn units(books: &Books) -> Vec<Row> {
-    let orders = &books.orders;
+fn units(ledgers: &Ledgers) -> Vec<Row> {
+    let orders = &ledgers.orders;
     let row = |what: &str| Row { what: what.to_owned(), ..Row::default() };
     let told = |field: &str| Some(orders.iter().map(|order| eaches(list(&order.status["lines"]), field)).sum());
     let quantities = |step: &str| {
@@ -185,7 +185,7 @@ fn units(books: &Books) -> Vec<Row> {
         Some(orders.iter().flat_map(|order| list(&order.detail["lines"])).map(line).sum())
     };
     let packed = |milestone: &str| {
-        let packages = books.jobs.iter().flat_map(Job::packages).filter(|package| has(package, milestone));
+        let packages = ledgers.jobs.iter().flat_map(Job::packages).filter(|package| has(package, milestone));
         Some(packages.map(|package| eaches(list(&package["lines"]), "quantity")).sum())
     };
     let lines = |documents: &[Value]| Some(documents.iter().map(|it| eaches(list(&it["lines"]), "quantity")).sum());
@@ -193,14 +193,14 @@ fn units(books: &Books) -> Vec<Row> {
         Row {
             crm: Some(orders.iter().map(|order| eaches(list(&order.asked["lines"]), "quantity")).sum()),
             crossdock: quantities("ordered"),
-            erp: lines(&books.sales_orders),
-            warehouses: Some(books.jobs.iter().map(|job| eaches(job.lines(), "quantity")).sum()),
+            erp: lines(&ledgers.sales_orders),
+            warehouses: Some(ledgers.jobs.iter().map(|job| eaches(job.lines(), "quantity")).sum()),
             ..row("units ordered")
         },
         Row {
             crm: told("shipped"),
             crossdock: quantities("shipped"),
-            erp: lines(&books.goods_issues),
+            erp: lines(&ledgers.goods_issues),
             warehouses: packed("picked_up"),
             ..row("units shipped (ERP: issued)")
         },
@@ -213,16 +213,16 @@ fn units(books: &Books) -> Vec<Row> {
     ]
 }
 
-fn money(books: &Books) -> Vec<Row> {
-    let total = |orders: &mut dyn Iterator<Item = &OrderBook>| {
+fn money(ledgers: &Ledgers) -> Vec<Row> {
+    let total = |orders: &mut dyn Iterator<Item = &OrderLedger>| {
         let totals: Vec<&Value> = orders.map(|order| &order.detail["total"]).collect();
         by_currency(totals.iter().map(|total| (&total["currency"], &total["amount"])))
     };
     let documents = |documents: &[Value]| by_currency(documents.iter().map(|it| (&it["currency"], &it["total"])));
-    let mut invoiced = books.orders.iter().filter(|order| order.detail["invoice"].is_string());
+    let mut invoiced = ledgers.orders.iter().filter(|order| order.detail["invoice"].is_string());
     let pairs = [
-        ("ordered", total(&mut books.orders.iter()), documents(&books.sales_orders)),
-        ("invoiced", total(&mut invoiced), documents(&books.invoices)),
+        ("ordered", total(&mut ledgers.orders.iter()), documents(&ledgers.sales_orders)),
+        ("invoiced", total(&mut invoiced), documents(&ledgers.invoices)),
     ];
     let mut rows = Vec::new();
     for (what, ours, theirs) in pairs {
@@ -235,8 +235,8 @@ fn money(books: &Books) -> Vec<Row> {
     rows
 }
 
-/// What an order has not exactly once.
-fn once(books: &Books, order: &OrderBook) -> Vec<String> {
+/// What an order does not have exactly once.
+fn once(ledgers: &Ledgers, order: &OrderLedger) -> Vec<String> {
     let (id, name) = (order.id.as_str(), format!("{} ({})", order.external, order.id));
     let mut wrong = Vec::new();
     let mut expect = |what: &str, found: usize| {
@@ -245,21 +245,21 @@ fn once(books: &Books, order: &OrderBook) -> Vec<String> {
         }
     };
     let of = |documents: &[Value], reference: &str| documents.iter().filter(|it| it["reference"] == reference).count();
-    expect("allocations", of(&books.allocations, id));
-    expect("sales orders", of(&books.sales_orders, id));
-    expect("invoices", of(&books.invoices, id));
+    expect("allocations", of(&ledgers.allocations, id));
+    expect("sales orders", of(&ledgers.sales_orders, id));
+    expect("invoices", of(&ledgers.invoices, id));
     for fulfillment in order.fulfillments() {
         let reference = fulfillment["id"].as_str().unwrap_or_default();
-        let jobs = books.jobs.iter().filter(|job| job.reference == reference);
+        let jobs = ledgers.jobs.iter().filter(|job| job.reference == reference);
         expect(
             &format!("requests for {reference} at its warehouse"),
             jobs.filter(|job| fulfillment["warehouse"] == job.warehouse).count(),
         );
     }
-    for job in books.jobs.iter().filter(|job| order_of(&job.reference) == id) {
+    for job in ledgers.jobs.iter().filter(|job| order_of(&job.reference) == id) {
         for package in job.packages().filter(|package| has(package, "picked_up")) {
             let reference = format!("{}/{}", job.reference, package["id"].as_str().unwrap_or_default());
-            expect(&format!("goods issues for {reference}"), of(&books.goods_issues, &reference));
+            expect(&format!("goods issues for {reference}"), of(&ledgers.goods_issues, &reference));
         }
     }
     for (who, status) in [("Crossdock", &order.detail["status"]), ("the CRM", &order.status["status"])] {
@@ -268,7 +268,7 @@ fn once(books: &Books, order: &OrderBook) -> Vec<String> {
         }
     }
     let total = decimal(&order.detail["total"]);
-    for (what, documents) in [("sales order", &books.sales_orders), ("invoice", &books.invoices)] {
+    for (what, documents) in [("sales order", &ledgers.sales_orders), ("invoice", &ledgers.invoices)] {
         for document in documents.iter().filter(|it| it["reference"] == id && decimal(&it["total"]) != total) {
             wrong.push(format!("{name} comes to {total}, its {what} to {}", decimal(&document["total"])));
         }
@@ -278,7 +278,7 @@ fn once(books: &Books, order: &OrderBook) -> Vec<String> {
     };
     let crm = trackings(&mut list(&order.status["packages"]));
     let ours = trackings(&mut order.fulfillments().flat_map(|fulfillment| list(&fulfillment["packages"])));
-    let jobs = books.jobs.iter().filter(|job| order_of(&job.reference) == id);
+    let jobs = ledgers.jobs.iter().filter(|job| order_of(&job.reference) == id);
     let theirs = trackings(&mut jobs.flat_map(Job::packages));
     if crm != ours || ours != theirs {
         wrong.push(format!(
@@ -288,26 +288,26 @@ fn once(books: &Books, order: &OrderBook) -> Vec<String> {
     wrong
 }
 
-/// Requests at warehouses that we know nothing of.
-fn strangers(books: &Books) -> Vec<String> {
-    let known: BTreeSet<&str> = books
+/// Requests at warehouses that are none of our fulfillments.
+fn unknown_requests(ledgers: &Ledgers) -> Vec<String> {
+    let known: BTreeSet<&str> = ledgers
         .orders
         .iter()
-        .flat_map(OrderBook::fulfillments)
+        .flat_map(OrderLedger::fulfillments)
         .filter_map(|fulfillment| fulfillment["id"].as_str())
         .collect();
     let stranger = |job: &&Job| !known.contains(job.reference.as_str());
-    books
+    ledgers
         .jobs
         .iter()
         .filter(stranger)
-        .map(|job| format!("{} has {}, of which we know nothing", job.warehouse, job.reference))
+        .map(|job| format!("{} has {}, which is none of our fulfillments", job.warehouse, job.reference))
         .collect()
 }
 
 /// Webhooks that were not sent twice or not accepted each time.
-pub(super) fn messages(books: &Books) -> Vec<String> {
-    let odd = books.messages.iter().filter(|message| message.attempts < 2 || message.accepted != message.attempts);
+pub(super) fn messages(ledgers: &Ledgers) -> Vec<String> {
+    let odd = ledgers.messages.iter().filter(|message| message.attempts < 2 || message.accepted != message.attempts);
     odd.map(|message| {
         let (partner, id) = (message.partner, &message.id);
         format!("{partner}'s webhook {id} was sent {} times, {} times accepted", message.attempts, message.accepted)
@@ -334,7 +334,7 @@ mod tests {
 
     use super::*;
 
-    fn books() -> Books {
+    fn ledgers() -> Ledgers {
         let document = |reference: &str| json!({"reference": reference});
         let job = |reference: &str| Job {
             warehouse: "eastco",
@@ -342,7 +342,7 @@ mod tests {
             job: document(reference),
             taken: None,
         };
-        let order = OrderBook {
+        let order = OrderLedger {
             id: "ord_1".to_owned(),
             external: "CRM-1".to_owned(),
             asked: Value::Null,
@@ -350,7 +350,7 @@ mod tests {
             detail: json!({"fulfillments": [{"id": "ord_1-1"}]}),
             entries: Vec::new(),
         };
-        Books {
+        Ledgers {
             orders: vec![order],
             allocations: vec![document("ord_1")],
             sales_orders: vec![document("ord_1")],
@@ -363,16 +363,16 @@ mod tests {
     }
 
     #[test]
-    fn a_second_document_of_any_kind_and_a_request_that_nobody_made_are_noticed() {
-        assert_eq!(doubled(&books()), [""; 0]);
-        let mut twice = books();
+    fn a_second_document_of_any_kind_and_an_unknown_request_are_noticed() {
+        assert_eq!(doubled(&ledgers()), [""; 0]);
+        let mut twice = ledgers();
         twice.sales_orders.push(json!({"reference": "ord_1"}));
         assert_eq!(doubled(&twice), ["ord_1 has 2 sales orders, not 1"]);
-        let mut twice = books();
+        let mut twice = ledgers();
         twice.goods_issues.push(json!({"reference": "ord_1-1/P-2"}));
         assert_eq!(doubled(&twice), ["ord_1-1/P-2 has 2 goods issues, not 1"]);
-        let mut strange = books();
+        let mut strange = ledgers();
         strange.jobs[0].reference = "ord_1-2".to_owned();
-        assert_eq!(doubled(&strange), ["eastco has ord_1-2, of which we know nothing"]);
+        assert_eq!(doubled(&strange), ["eastco has ord_1-2, which is none of our fulfillments"]);
     }
 }

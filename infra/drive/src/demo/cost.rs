@@ -1,4 +1,4 @@
-//! What the orders asked of AWS, as the emulator counted it.
+//! The orders' AWS calls and write units, as the emulator counted them.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,7 +11,7 @@ use super::ledgers::decimal;
 use super::table::Table;
 use crate::live::Live;
 
-/// The schedule's function works by the clock, not by the order.
+/// The schedule's function runs by the clock, not by the order.
 const BY_THE_CLOCK: &str = "due-fire";
 
 pub(super) fn print(live: &Live, counted: &Value, orders: usize, out: &mut dyn Write) -> Result<()> {
@@ -58,9 +58,9 @@ pub(super) fn print(live: &Live, counted: &Value, orders: usize, out: &mut dyn W
     table.print(out)?;
     writeln!(
         out,
-        "\n  Every webhook's double is in it. Not counted: table streams' reads, Lambda's polling of queues, the bus's"
+        "\n  Every webhook's second copy is included. Not counted: table streams' reads, Lambda's polling of queues, the bus's"
     )?;
-    writeln!(out, "  deliveries; and {BY_THE_CLOCK}'s {} calls, which come by the clock.", by_the_clock.normalize())?;
+    writeln!(out, "  deliveries; and {BY_THE_CLOCK}'s {} calls, which the clock causes.", by_the_clock.normalize())?;
     Ok(())
 }
 

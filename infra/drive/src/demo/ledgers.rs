@@ -1,4 +1,4 @@
-//! What each system has in its books about the demonstration's orders.
+//! What each system's ledger has about the demonstration's orders.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +15,9 @@ const CRM: &str = "acme-crm";
 /// The warehouses by their ids in the registry.
 pub(super) const WAREHOUSES: [&str; 2] = ["eastco", "shipwest"];
 
-/// Everything that was gathered.
-pub(super) struct Books {
-    pub(super) orders: Vec<OrderBook>,
+/// The ledgers of all systems.
+pub(super) struct Ledgers {
+    pub(super) orders: Vec<OrderLedger>,
     pub(super) allocations: Vec<Value>,
     pub(super) sales_orders: Vec<Value>,
     pub(super) goods_issues: Vec<Value>,
@@ -28,13 +28,13 @@ pub(super) struct Books {
     pub(super) deliveries: BTreeSet<String>,
 }
 
-/// One order: as the CRM has it, and as our API tells it.
-pub(super) struct OrderBook {
+/// One order, in the CRM and in our API.
+pub(super) struct OrderLedger {
     pub(super) id: String,
     pub(super) external: String,
     /// The CRM's order.
     pub(super) asked: Value,
-    /// What the CRM was told last; `null` where it was told nothing.
+    /// The last update that the CRM accepted; `null` without one.
     pub(super) status: Value,
     /// `GET /v1/orders/{id}`; `null` where there is none.
     pub(super) detail: Value,
@@ -42,12 +42,12 @@ pub(super) struct OrderBook {
     pub(super) entries: Vec<Value>,
 }
 
-/// A request on a warehouse's floor.
+/// A request at a warehouse.
 pub(super) struct Job {
     pub(super) warehouse: &'static str,
     pub(super) reference: String,
     pub(super) job: Value,
-    /// When the warehouse took it on.
+    /// When the warehouse accepted it.
     pub(super) taken: Option<Timestamp>,
 }
 
@@ -61,13 +61,13 @@ pub(super) struct Message {
     pub(super) accepted: usize,
 }
 
-impl Books {
+impl Ledgers {
     pub(super) async fn gather(live: &Live, externals: &[String]) -> Result<Self> {
         let crm = live.read("/control/crm/state").await?;
         let erp = live.read("/control/erp/state").await?;
         let mut orders = Vec::new();
         for external in externals {
-            orders.push(OrderBook::gather(live, &crm, external).await?);
+            orders.push(OrderLedger::gather(live, &crm, external).await?);
         }
         let ids: BTreeSet<&str> = orders.iter().map(|order| order.id.as_str()).collect();
         let ours = |reference: &str| ids.contains(order_of(reference));
@@ -100,14 +100,14 @@ impl Books {
     }
 }
 
-impl OrderBook {
+impl OrderLedger {
     async fn gather(live: &Live, crm: &Value, external: &str) -> Result<Self> {
         let id = order_id(CRM, external)?.to_string();
         let found = live.api(Some("reader"), &format!("/v1/orders/{id}")).await?;
         let told = live.api(Some("reader"), &format!("/v1/orders/{id}/timeline")).await?;
         let asked = crm["orders"].as_array().into_iter().flatten().find(|order| order["id"] == external);
         Ok(Self {
-            asked: asked.cloned().with_context(|| format!("the CRM has forgotten its order {external}"))?,
+            asked: asked.cloned().with_context(|| format!("the CRM no longer has its order {external}"))?,
             status: crm["statuses"][external].clone(),
             detail: if found.status == 200 { found.body } else { Value::Null },
             entries: told.body["entries"].as_array().cloned().unwrap_or_default(),
@@ -127,7 +127,7 @@ impl OrderBook {
         time(&entry["recorded_at"])
     }
 
-    /// Its fulfillments, as our API tells them.
+    /// Its fulfillments in our API.
     pub(super) fn fulfillments(&self) -> impl Iterator<Item = &Value> {
         self.detail["fulfillments"].as_array().into_iter().flatten()
     }
@@ -163,7 +163,7 @@ pub(super) fn eaches<'a>(lines: impl IntoIterator<Item = &'a Value>, quantity: &
         .sum()
 }
 
-/// A decimal in whatever dress JSON brings it: a text, a number, or our quantities and amounts.
+/// A decimal from a JSON text, a number, or one of our quantities and amounts.
 pub(super) fn decimal(value: &Value) -> Decimal {
     let text = match value {
         Value::String(text) => text.clone(),

@@ -1,7 +1,7 @@
-//! The demonstration's driver: has the CRM send orders, looks on, and compares everybody's books.
+//! The demonstration's driver: makes the CRM send orders, shows their progress, and compares the ledgers of all systems.
 //!
-//! What happens is the simulators' and the deployed functions' doing. While orders flow, this driver asks the simulators
-//! only, so that the AWS calls counted meanwhile are those of the orders' path alone.
+//! While orders are in progress, the driver calls the simulators only, so that the AWS calls counted meanwhile are those of the
+//! orders alone.
 
 mod compare;
 mod cost;
@@ -21,20 +21,20 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::live::Live;
-use ledgers::Books;
+use ledgers::Ledgers;
 use progress::Progress;
 
-/// What is to be shown.
+/// Options of the demonstration.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// How many orders the CRM sends.
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub orders: usize,
     /// The orders, one JSON object a line: single and split, several currencies and packages, cases and eaches. Each gets an
-    /// id and a purchase order number of its own; of more orders than lines the file is begun anew.
+    /// id and a purchase order number of its own; with more orders than lines the file starts again.
     #[arg(long, default_value = "events/samples/orders.jsonl", value_name = "FILE")]
     pub file: PathBuf,
-    /// Closes with a signed request that a person can paste into a shell, and where to look what became of it.
+    /// Prints a signed request to paste into a shell, and where to see its result.
     #[arg(long)]
     pub show_request: bool,
 }
@@ -42,20 +42,20 @@ pub struct Options {
 /// The name under which our faults are scripted.
 const FAULT: &str = "demo";
 
-/// Everybody who sends webhooks.
+/// The partners that send webhooks.
 const SENDERS: [&str; 3] = ["acme-crm", "eastco", "shipwest"];
 
-/// How long the first order may take (functions start), and how much longer each further one: the same as xtask allows.
+/// How long the first order may take, while functions start, and how much longer each further one, as xtask allows.
 const FIRST: Duration = Duration::from_secs(70);
 const EACH: Duration = Duration::from_secs(10);
 
-/// Plays the demonstration on the stack that `CROSSDOCK_LIVE` names. Answers whether everybody agrees.
+/// Runs the demonstration on the stack that `CROSSDOCK_LIVE` names. Returns whether all ledgers agree.
 ///
 /// # Errors
-/// The stack does not answer, or orders do not come to their end in time.
+/// The stack does not answer.
 pub async fn run(options: &Options, out: &mut dyn Write, terminal: bool) -> Result<bool> {
     let live = Live::from_environment()?;
-    quiet(&live).await.context("an earlier run is still under way")?;
+    quiet(&live).await.context("an earlier run is still in progress")?;
     for sender in SENDERS {
         live.fault(sender, FAULT, json!({"operation": "webhook.*"}), json!({"kind": "duplicate", "copies": 1})).await?;
     }
@@ -70,15 +70,15 @@ pub async fn run(options: &Options, out: &mut dyn Write, terminal: bool) -> Resu
     Ok(agreed)
 }
 
-/// Compares everybody's books about orders of the CRM that came to their end, and prints the comparison. Answers what
-/// disagrees, in words.
+/// Compares the ledgers of all systems about invoiced orders of the CRM, and prints the comparison. Returns the disagreements,
+/// in words.
 pub(crate) async fn compared(live: &Live, orders: &[String], out: &mut dyn Write) -> Result<Vec<String>> {
-    compare::print(&Books::gather(live, orders).await?, out)
+    compare::print(&Ledgers::gather(live, orders).await?, out)
 }
 
-/// What orders of the CRM have more than once in anybody's books, wherever they stand, in words.
+/// The documents that any ledger has twice for an order of the CRM, in any status, in words.
 pub(crate) async fn doubled(live: &Live, orders: &[String]) -> Result<Vec<String>> {
-    Ok(compare::doubled(&Books::gather(live, orders).await?))
+    Ok(compare::doubled(&Ledgers::gather(live, orders).await?))
 }
 
 async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: bool) -> Result<bool> {
@@ -88,7 +88,7 @@ async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: boo
     let began = Instant::now();
     writeln!(
         out,
-        "\nThe CRM sends {} orders of {}; every webhook of every partner comes twice at the same instant.",
+        "\nThe CRM sends {} orders of {}; every webhook of every partner is sent twice at the same instant.",
         wanted.len(),
         options.file.display()
     )?;
@@ -98,11 +98,11 @@ async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: boo
     let counted = settled(live).await?;
     let taken = began.elapsed();
 
-    let books = Books::gather(live, &orders).await?;
-    timeline::print(&books, out)?;
-    let mut disagreements = compare::print(&books, out)?;
-    disagreements.extend(compare::messages(&books));
-    times::print(&books, taken, out)?;
+    let ledgers = Ledgers::gather(live, &orders).await?;
+    timeline::print(&ledgers, out)?;
+    let mut disagreements = compare::print(&ledgers, out)?;
+    disagreements.extend(compare::messages(&ledgers));
+    times::print(&ledgers, taken, out)?;
     cost::print(live, &counted, orders.len(), out)?;
     verdict(live, &disagreements, late, out)?;
     Ok(disagreements.is_empty() && !late)
@@ -112,8 +112,8 @@ fn wanted(options: &Options) -> Result<Vec<Value>> {
     new_orders(&options.file, options.orders, "DEMO")
 }
 
-/// A file's orders, one a line and the file begun anew where there are fewer, each made new by an id and a purchase order
-/// number that no run before had. `name` begins their ids.
+/// `count` orders of a file with one order a line, from its start again where it has fewer. Each gets an id that begins with `name`
+/// and a purchase order number that no earlier run had.
 pub(crate) fn new_orders(file: &Path, count: usize, name: &str) -> Result<Vec<Value>> {
     let path = file.display();
     let text = std::fs::read_to_string(file)
@@ -131,12 +131,12 @@ pub(crate) fn new_orders(file: &Path, count: usize, name: &str) -> Result<Vec<Va
     lines.iter().cycle().take(count).enumerate().map(new).collect()
 }
 
-/// The ids of the orders that the simulated CRM says it made.
+/// The ids of the orders that the simulated CRM created.
 pub(crate) fn ids(sent: &Value) -> impl Iterator<Item = &str> {
     sent["orders"].as_array().into_iter().flatten().filter_map(|order| order["id"].as_str())
 }
 
-/// Nothing may be left of an earlier run: it would be counted with this one.
+/// Waits until nothing is left of an earlier run, which would be counted with this one.
 async fn quiet(live: &Live) -> Result<()> {
     let began = Instant::now();
     while pending(live).await? > 0 {
@@ -148,12 +148,12 @@ async fn quiet(live: &Live) -> Result<()> {
     Ok(())
 }
 
-/// How much the simulators still have to do or to deliver.
+/// How many events and deliveries the simulators have left.
 pub(crate) async fn pending(live: &Live) -> Result<u64> {
     Ok(live.read("/control/idle").await?["pending"].as_u64().unwrap_or_default())
 }
 
-/// Shows the progress until every order is invoiced and everybody was told. Answers whether the time ran out before.
+/// Shows the progress until every order is invoiced and the CRM shows it. Returns whether the time ran out before.
 async fn watch(
     live: &Live,
     before: &Progress,
@@ -162,17 +162,17 @@ async fn watch(
     terminal: bool,
     began: Instant,
 ) -> Result<bool> {
-    let patience = FIRST + EACH.saturating_mul(u32::try_from(orders.len())?);
+    let max_wait = FIRST + EACH.saturating_mul(u32::try_from(orders.len())?);
     let mut display = progress::Display::new(orders.len(), terminal);
     loop {
         let progress = Progress::look(live).await?.since(before);
         display.show(&progress, began.elapsed(), out)?;
         let booked = progress.invoiced >= u64::try_from(orders.len())?;
-        if booked && pending(live).await? == 0 && all_told(live, orders).await? {
+        if booked && pending(live).await? == 0 && crm_shows_all(live, orders).await? {
             display.end(&progress, began.elapsed(), out)?;
             return Ok(false);
         }
-        if began.elapsed() > patience {
+        if began.elapsed() > max_wait {
             display.end(&progress, began.elapsed(), out)?;
             return Ok(true);
         }
@@ -180,13 +180,13 @@ async fn watch(
     }
 }
 
-/// Whether the CRM was told of every order's end.
-async fn all_told(live: &Live, orders: &[String]) -> Result<bool> {
+/// Whether the CRM shows every order as invoiced.
+async fn crm_shows_all(live: &Live, orders: &[String]) -> Result<bool> {
     let statuses = &live.read("/control/crm/state").await?["statuses"];
     Ok(orders.iter().all(|id| statuses[id]["status"] == "invoiced"))
 }
 
-/// The calls once they stand still: what is behind the last order, its rows in the views, belongs to it.
+/// The AWS calls once their number stays the same: the last order's rows in the views belong to it.
 async fn settled(live: &Live) -> Result<Value> {
     let mut last = live.calls(false).await?;
     for _ in 0..20 {
@@ -202,11 +202,11 @@ async fn settled(live: &Live) -> Result<Value> {
 
 fn verdict(live: &Live, disagreements: &[String], late: bool, out: &mut dyn Write) -> Result<()> {
     if disagreements.is_empty() && !late {
-        writeln!(out, "\nAll books agree, and everything is in them exactly once.")?;
+        writeln!(out, "\nAll ledgers agree, and everything is in them exactly once.")?;
         return Ok(());
     }
     if late {
-        writeln!(out, "\nNot every order came to its end in time.")?;
+        writeln!(out, "\nNot every order was invoiced in time.")?;
     }
     writeln!(out, "\n{} disagreements:", disagreements.len())?;
     for what in disagreements.iter().take(20) {

@@ -1,4 +1,4 @@
-//! How far the orders have come, as the simulators' totals tell.
+//! The orders' progress, from the simulators' totals.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ impl Progress {
         })
     }
 
-    /// What came after `before`.
+    /// The difference to `before`.
     pub(super) fn since(&self, before: &Self) -> Self {
         Self {
             taken_in: self.taken_in.saturating_sub(before.taken_in),
@@ -51,7 +51,7 @@ impl Progress {
     }
 }
 
-/// Draws the progress: in place on a terminal, a line now and then elsewhere.
+/// Prints the progress: in place on a terminal, otherwise a line every few seconds.
 pub(super) struct Display {
     orders: usize,
     terminal: bool,
@@ -73,7 +73,7 @@ impl Display {
         if due { self.tell(progress, elapsed, out) } else { Ok(()) }
     }
 
-    /// The last word.
+    /// The final progress.
     pub(super) fn end(&mut self, progress: &Progress, elapsed: Duration, out: &mut dyn Write) -> Result<()> {
         if self.terminal { self.draw(progress, elapsed, out) } else { self.tell(progress, elapsed, out) }
     }

@@ -1,4 +1,4 @@
-//! A request that a person can send by hand.
+//! A signed request to send by hand.
 
 use std::fs;
 use std::io::Write;
@@ -34,7 +34,7 @@ pub(super) fn print(live: &Live, out: &mut dyn Write) -> Result<()> {
            openssl dgst -sha256 -mac HMAC -macopt hexkey:{} -binary | base64)\n\
          curl -si '{gateway}/v1/webhooks/acme-crm' -H 'content-type: application/json' \\\n  \
            -H \"webhook-id: $id\" -H \"webhook-timestamp: $ts\" -H \"webhook-signature: $signature\" --data-binary \"$order\"\n\n\
-         What became of it:\n\n\
+         Its result:\n\n\
          curl -s '{gateway}/v1/orders/{order}/timeline' -H 'authorization: Bearer {token}'\n\n\
          With one byte changed after signing it is refused with 401:\n\n\
          curl -si '{gateway}/v1/webhooks/acme-crm' -H 'content-type: application/json' \\\n  \
@@ -44,7 +44,7 @@ pub(super) fn print(live: &Live, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// A sample of the CRM's, with an id of its own so that it is a new order.
+/// A sample of the CRM with an id of its own, so that it is a new order.
 fn order(external: &str) -> Result<String> {
     let path = first_sample()?;
     let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -52,7 +52,7 @@ fn order(external: &str) -> Result<String> {
     sample["timestamp"] = json!(format!("{:.0}", Timestamp::now()));
     sample["data"]["id"] = json!(external);
     sample["data"]["customer_po"] = json!(format!("PO-{external}"));
-    // It stands between single quotes in a shell.
+    // The shell command has it between single quotes.
     Ok(sample.to_string().replace('\'', "\\u0027"))
 }
 

@@ -1,4 +1,4 @@
-//! Columns that stand under one another, whatever is in them.
+//! Text tables with aligned columns.
 
 use std::io::{self, Write};
 
@@ -6,12 +6,12 @@ use std::io::{self, Write};
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
-    /// Columns from this one on are numbers and stand to the right.
+    /// Columns from this one on are numbers, aligned to the right.
     numbers_from: usize,
 }
 
 impl Table {
-    /// A table whose columns are headed so; from `numbers_from` on they stand to the right.
+    /// A table with this heading; columns from `numbers_from` on are aligned to the right.
     pub(crate) fn new(heading: &[&str], numbers_from: usize) -> Self {
         Self { rows: vec![heading.iter().map(|&text| text.to_owned()).collect()], numbers_from }
     }

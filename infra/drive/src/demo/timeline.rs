@@ -1,17 +1,17 @@
-//! One order's way through the systems.
+//! One order's timeline across the systems.
 
 use std::io::Write;
 
 use anyhow::Result;
 use serde_json::Value;
 
-use super::ledgers::{Books, OrderBook, time};
+use super::ledgers::{Ledgers, OrderLedger, time};
 use super::table::Table;
 
-/// Prints the timeline of an order that two warehouses fulfillment, or of the first one.
-pub(super) fn print(books: &Books, out: &mut dyn Write) -> Result<()> {
-    let split = |order: &&OrderBook| order.fulfillments().count() > 1;
-    let Some(order) = books.orders.iter().find(split).or(books.orders.first()) else { return Ok(()) };
+/// Prints the timeline of an order with fulfillments at two warehouses, or of the first order.
+pub(super) fn print(ledgers: &Ledgers, out: &mut dyn Write) -> Result<()> {
+    let split = |order: &&OrderLedger| order.fulfillments().count() > 1;
+    let Some(order) = ledgers.orders.iter().find(split).or(ledgers.orders.first()) else { return Ok(()) };
     let (id, external) = (&order.id, &order.external);
     writeln!(out, "\nOne order across the systems: {external} of the CRM, {id} of ours (… below):\n")?;
     let mut table = Table::new(&["time (UTC)", "system", "event", "status", "what"], 5);

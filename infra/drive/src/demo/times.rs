@@ -6,26 +6,26 @@ use std::time::Duration;
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::ledgers::{Books, OrderBook};
+use super::ledgers::{Ledgers, OrderLedger};
 use super::table::Table;
 
-pub(super) fn print(books: &Books, taken: Duration, out: &mut dyn Write) -> Result<()> {
+pub(super) fn print(ledgers: &Ledgers, taken: Duration, out: &mut dyn Write) -> Result<()> {
     let rows = [
-        ("CRM's order → delivered", all(books, |order| span(ordered(books, order), order.reached("delivered")))),
-        ("  of it, the warehouses' own pace", all(books, |order| warehouses(books, order))),
+        ("CRM's order → delivered", all(ledgers, |order| span(ordered(ledgers, order), order.reached("delivered")))),
+        ("  of it, the warehouses' own pace", all(ledgers, |order| warehouses(ledgers, order))),
         (
             "  of it, everything else",
-            all(books, |order| {
-                let delivered = span(ordered(books, order), order.reached("delivered"))?;
-                Some(delivered.saturating_sub(warehouses(books, order)?))
+            all(ledgers, |order| {
+                let delivered = span(ordered(ledgers, order), order.reached("delivered"))?;
+                Some(delivered.saturating_sub(warehouses(ledgers, order)?))
             }),
         ),
-        ("CRM's order → invoiced", all(books, |order| span(ordered(books, order), order.reached("invoiced")))),
+        ("CRM's order → invoiced", all(ledgers, |order| span(ordered(ledgers, order), order.reached("invoiced")))),
     ];
     writeln!(
         out,
         "\nTime per order ({} orders at once, all done after {}):\n",
-        books.orders.len(),
+        ledgers.orders.len(),
         seconds(taken.as_millis())
     )?;
     let mut table = Table::new(&["", "median", "p95", "longest"], 1);
@@ -49,21 +49,21 @@ pub(super) fn seconds(ms: u128) -> String {
     format!("{}.{} s", ms / 1_000, ms % 1_000 / 100)
 }
 
-fn all(books: &Books, time: impl Fn(&OrderBook) -> Option<u128>) -> Vec<u128> {
-    books.orders.iter().filter_map(time).collect()
+fn all(ledgers: &Ledgers, time: impl Fn(&OrderLedger) -> Option<u128>) -> Vec<u128> {
+    ledgers.orders.iter().filter_map(time).collect()
 }
 
 /// When the CRM had the order.
-fn ordered(books: &Books, order: &OrderBook) -> Option<Timestamp> {
-    books.messages.iter().find(|message| message.reference == order.external)?.at
+fn ordered(ledgers: &Ledgers, order: &OrderLedger) -> Option<Timestamp> {
+    ledgers.messages.iter().find(|message| message.reference == order.external)?.at
 }
 
-/// From the first warehouse's yes to the last warehouse's last message.
-fn warehouses(books: &Books, order: &OrderBook) -> Option<u128> {
-    let jobs = || books.jobs.iter().filter(|job| super::ledgers::order_of(&job.reference) == order.id);
+/// From the first acceptance by a warehouse to the last message of a warehouse.
+fn warehouses(ledgers: &Ledgers, order: &OrderLedger) -> Option<u128> {
+    let jobs = || ledgers.jobs.iter().filter(|job| super::ledgers::order_of(&job.reference) == order.id);
     let first = jobs().filter_map(|job| job.taken).min();
     let told = |message: &&super::ledgers::Message| super::ledgers::order_of(&message.reference) == order.id;
-    let last = books.messages.iter().filter(told).filter_map(|message| message.at).max();
+    let last = ledgers.messages.iter().filter(told).filter_map(|message| message.at).max();
     span(first, last)
 }
 

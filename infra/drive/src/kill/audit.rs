@@ -1,4 +1,4 @@
-//! What is left when nothing moves: every order at its end, on a worklist, or parked with its cause; nothing twice.
+//! The audit afterwards: every order is invoiced, on the worklist, or parked with its cause; nothing exists twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -11,10 +11,10 @@ use super::{partner_faults, quiet};
 use crate::demo::{compared, doubled};
 use crate::live::{Live, order_id};
 
-/// What the sample orders' people are called by; no queue may know it.
+/// The sample orders' mail address, which no queue may contain.
 const PERSONAL: &str = "someone@example.com";
 
-/// What was there before the storm: other tests' leavings.
+/// What other tests left before this run.
 pub(super) struct Before {
     pub(super) faults: BTreeMap<String, u64>,
     pub(super) due: BTreeSet<String>,
@@ -25,7 +25,7 @@ impl Before {
     pub(super) async fn look(live: &Live) -> Result<Self> {
         let parked = received(live).await?;
         Ok(Self {
-            faults: partner_faults::bitten(live, &BTreeMap::new()).await?,
+            faults: partner_faults::applied(live, &BTreeMap::new()).await?,
             due: quiet::due(live).await?,
             parked: parked.into_iter().map(|message| message.id).collect(),
         })
@@ -38,14 +38,14 @@ struct Parked {
     /// The step whose queue it is.
     step: String,
     body: String,
-    told: Value,
+    attributes: Value,
     receipt: Value,
 }
 
 impl Parked {
-    /// What its step says of it; nothing where the queue itself moved it, because the step died too often to say anything.
+    /// An attribute that its step set; `None` where the queue itself moved the message because its step was killed each time.
     fn attribute(&self, name: &str) -> Option<&str> {
-        self.told[name]["StringValue"].as_str()
+        self.attributes[name]["StringValue"].as_str()
     }
 
     fn is_about(&self, order: &Order) -> bool {
@@ -54,7 +54,7 @@ impl Parked {
     }
 }
 
-/// An order of the storm, as the API tells it.
+/// An order of this run, by the API.
 struct Order {
     external: String,
     id: String,
@@ -73,8 +73,8 @@ impl Order {
     }
 }
 
-/// Holds the dead-letter queues to their promise, and the unfinished orders to theirs; then redrives, once, as an engineer
-/// would who has read the causes, and waits for that.
+/// Checks that parked messages have their cause and that unfinished orders are on the worklist or parked; then redrives once, as
+/// an engineer would after reading the causes, and waits.
 pub(super) async fn parked(
     live: &Live,
     before: &Before,
@@ -91,8 +91,9 @@ pub(super) async fn parked(
         *report.parked.entry(format!("{code} of {}", message.step)).or_default() += 1;
     }
     for order in request_status {
-        let stands = order.is_invoiced() || order.is_on_worklist() || ours.iter().any(|it| it.is_about(&order));
-        if !stands {
+        let is_accounted_for =
+            order.is_invoiced() || order.is_on_worklist() || ours.iter().any(|it| it.is_about(&order));
+        if !is_accounted_for {
             report.wrong.push(format!(
                 "{} ({}) is {}, on no worklist and in no dead-letter queue",
                 order.external, order.id, order.status
@@ -102,7 +103,7 @@ pub(super) async fn parked(
     if ours.is_empty() {
         return Ok(());
     }
-    writeln!(out, "  {} messages are parked, and redriven once", ours.len())?;
+    writeln!(out, "  {} messages are parked and redriven once", ours.len())?;
     for message in &ours {
         report.left += usize::from(!redrive(live, message).await?);
     }
@@ -115,15 +116,15 @@ pub(super) async fn parked(
     Ok(())
 }
 
-/// Compares everybody's books about the orders that came to their end, and looks for doubles in all.
-pub(super) async fn books(live: &Live, orders: &[String], report: &mut Report, out: &mut dyn Write) -> Result<()> {
+/// Compares all ledgers about the invoiced orders, and looks for duplicates of all orders.
+pub(super) async fn ledgers(live: &Live, orders: &[String], report: &mut Report, out: &mut dyn Write) -> Result<()> {
     let request_status = request_status(live, orders).await?;
     let invoiced: Vec<String> =
         request_status.iter().filter(|order| order.is_invoiced()).map(|order| order.external.clone()).collect();
     report.invoiced = invoiced.len();
     for order in request_status.iter().filter(|order| order.is_on_worklist()) {
         report.on_worklist += 1;
-        // Only credit is a person's matter here: a partner that stumbles or a process that dies must not become one.
+        // Only a refused credit needs a person here: a failing partner or a killed process must not.
         if order.status != "credit_refused" {
             let Order { external, id, status, reviews } = order;
             report.wrong.push(format!("{external} ({id}) is {status} and on the worklist for {}", reviews.join(", ")));
@@ -140,13 +141,13 @@ pub(super) async fn books(live: &Live, orders: &[String], report: &mut Report, o
     Ok(())
 }
 
-/// What a parked message does not say though it should, and what it says though it must not.
+/// A missing attribute of a parked message, or personal data in it.
 fn unexplained(message: &Parked) -> Option<String> {
     let step = &message.step;
-    if message.body.contains(PERSONAL) || message.told.to_string().contains(PERSONAL) {
+    if message.body.contains(PERSONAL) || message.attributes.to_string().contains(PERSONAL) {
         return Some(format!("{step} parked personal data"));
     }
-    // Its step died six times over it; the failure pages tell that such a message has no attributes.
+    // Its step was killed six times; such a message has no attributes, as the failure pages say.
     message.attribute("code")?;
     let missing = ["cause", "function", "correlation_id", "stream", "attempts", "first_received"]
         .into_iter()
@@ -171,7 +172,7 @@ async fn request_status(live: &Live, externals: &[String]) -> Result<Vec<Order>>
     Ok(orders)
 }
 
-/// Everything in the dead-letter queues; it stays there, hidden for a while so that nothing is read twice.
+/// All messages in the dead-letter queues. They stay there, invisible for a while so that none is read twice.
 async fn received(live: &Live) -> Result<Vec<Parked>> {
     let mut parked: BTreeMap<String, Parked> = BTreeMap::new();
     for (step, url) in live.dead_letter_queues()? {
@@ -186,12 +187,12 @@ async fn received(live: &Live) -> Result<Vec<Parked>> {
             }
             for message in messages {
                 let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
-                let told = message["MessageAttributes"].clone();
+                let attributes = message["MessageAttributes"].clone();
                 let receipt = message["ReceiptHandle"].clone();
                 let step = step.to_owned();
                 parked.insert(
                     text("MessageId"),
-                    Parked { id: text("MessageId"), step, body: text("Body"), told, receipt },
+                    Parked { id: text("MessageId"), step, body: text("Body"), attributes, receipt },
                 );
             }
         }
@@ -199,9 +200,8 @@ async fn received(live: &Live) -> Result<Vec<Parked>> {
     Ok(parked.into_values().collect())
 }
 
-/// Sends a message back to its step's queue, then takes it off the dead-letter queue: killed in between, it is there twice,
-/// which changes nothing. Answers whether it could: what a stream's reader parked holds a key instead of an event, and has no
-/// queue to go back to.
+/// Sends a message back to its step's queue, then deletes it from the dead-letter queue; killed in between, the message exists
+/// twice, which changes nothing. Returns whether the step has a queue: what a stream's reader parks is a key, not an event.
 async fn redrive(live: &Live, message: &Parked) -> Result<bool> {
     let Some(queue) = live.queues()?.remove(message.step.as_str()) else { return Ok(false) };
     let sent = json!({"QueueUrl": queue, "MessageBody": message.body});
@@ -216,9 +216,9 @@ async fn redrive(live: &Live, message: &Parked) -> Result<bool> {
 mod tests {
     use super::*;
 
-    fn parked(told: Value) -> Parked {
+    fn parked(attributes: Value) -> Parked {
         let body = r#"{"detail": {"order": "ord_1"}}"#.to_owned();
-        Parked { id: "1".to_owned(), step: "order-price".to_owned(), body, told, receipt: Value::Null }
+        Parked { id: "1".to_owned(), step: "order-price".to_owned(), body, attributes, receipt: Value::Null }
     }
 
     fn explained() -> Value {
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parked_message_says_all_that_an_engineer_asks_or_it_is_wrong() {
+    fn a_parked_message_without_a_required_attribute_is_wrong() {
         assert_eq!(unexplained(&parked(explained())), None);
         for name in ["cause", "function", "correlation_id", "stream", "attempts", "first_received"] {
             let mut told = explained();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_its_queue_moved_has_nothing_to_say_and_is_still_about_its_order() {
+    fn a_message_that_its_queue_moved_has_no_attributes_and_belongs_to_its_order() {
         let message = parked(Value::Null);
         assert_eq!(unexplained(&message), None);
         let order = |id: &str| Order {

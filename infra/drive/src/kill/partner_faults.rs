@@ -1,4 +1,4 @@
-//! Partners that flap: each has bad spells of its own, drawn from the seed.
+//! Partners that fail for seconds at a time, by the seed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,32 +13,37 @@ use crate::live::Live;
 /// The name under which our faults are scripted.
 const FAULT: &str = "kill";
 
-/// Milliseconds between two bad spells of a partner, and how long one is. A spell is shorter than five attempts take: what a
-/// long outage parks is another test's matter, and what parks here all the same is redriven.
-const FAIR_MS: std::ops::Range<u64> = 500..4_000;
-const FOUL_MS: std::ops::Range<u64> = 1_000..6_000;
+/// Milliseconds between two failures of a partner, and how long one lasts: shorter than five attempts take. Other tests cover long
+/// outages; what is parked here is redriven.
+const WELL_MS: std::ops::Range<u64> = 500..4_000;
+const FAILING_MS: std::ops::Range<u64> = 1_000..6_000;
 
-/// The partners that the simulators play.
+/// The ids of the simulated partners.
 pub(super) async fn partners(live: &Live) -> Result<Vec<String>> {
     let told = live.read("/control/partners").await?;
     let listed = told["partners"].as_array().context("the simulators name no partners")?;
     Ok(listed.iter().filter_map(|partner| partner["id"].as_str()).map(str::to_owned).collect())
 }
 
-/// A partner's weather until it is over.
-pub(super) async fn blow(live: &Live, partner: &str, mut rng: Rng, mut over: watch::Receiver<bool>) -> Result<()> {
+/// Makes a partner fail again and again, until the end.
+pub(super) async fn fail_at_times(
+    live: &Live,
+    partner: &str,
+    mut rng: Rng,
+    mut over: watch::Receiver<bool>,
+) -> Result<()> {
     loop {
-        let fair = Duration::from_millis(rng.u64(FAIR_MS));
-        if tokio::time::timeout(fair, over.wait_for(|over| *over)).await.is_ok() {
+        let well = Duration::from_millis(rng.u64(WELL_MS));
+        if tokio::time::timeout(well, over.wait_for(|over| *over)).await.is_ok() {
             return Ok(());
         }
         for (operation, fault, percent) in [call(&mut rng), message(&mut rng)] {
-            // The simulators read seeds from JSON, where numbers of some readers end at 2^53.
+            // JSON readers may lose digits of numbers above 2^53.
             let when = json!({"operation": operation, "percent": percent, "seed": rng.u32(..)});
             live.fault(partner, FAULT, when, fault).await?;
         }
-        let foul = Duration::from_millis(rng.u64(FOUL_MS));
-        let ended = tokio::time::timeout(foul, over.wait_for(|over| *over)).await.is_ok();
+        let failing = Duration::from_millis(rng.u64(FAILING_MS));
+        let ended = tokio::time::timeout(failing, over.wait_for(|over| *over)).await.is_ok();
         clear(live, partner).await?;
         if ended {
             return Ok(());
@@ -46,7 +51,7 @@ pub(super) async fn blow(live: &Live, partner: &str, mut rng: Rng, mut over: wat
     }
 }
 
-/// Ends a partner's bad spell.
+/// Ends a partner's faults.
 pub(super) async fn clear(live: &Live, partner: &str) -> Result<()> {
     live.mend(partner, FAULT).await
 }
@@ -54,7 +59,7 @@ pub(super) async fn clear(live: &Live, partner: &str) -> Result<()> {
 /// What goes wrong with calls to the partner, and with how many in a hundred.
 fn call(rng: &mut Rng) -> (&'static str, Value, u8) {
     let (fault, percent) = match rng.u8(0..9) {
-        // Longer than a step waits for an answer.
+        // Longer than a step's call timeout.
         0 => (json!({"kind": "timeout_before", "hold_ms": 4_000}), 30),
         1 => (json!({"kind": "timeout_after", "hold_ms": 4_000}), 30),
         2 => (json!({"kind": "lost_reply"}), 50),
@@ -82,19 +87,19 @@ fn message(rng: &mut Rng) -> (&'static str, Value, u8) {
     ("webhook.*", fault, percent)
 }
 
-/// How often each fault has bitten by now, over all partners, less what `before` has.
-pub(super) async fn bitten(live: &Live, before: &BTreeMap<String, u64>) -> Result<BTreeMap<String, u64>> {
-    let mut bitten: BTreeMap<String, u64> = BTreeMap::new();
+/// How often each fault applied at all partners, less `before`.
+pub(super) async fn applied(live: &Live, before: &BTreeMap<String, u64>) -> Result<BTreeMap<String, u64>> {
+    let mut applied: BTreeMap<String, u64> = BTreeMap::new();
     for partner in partners(live).await? {
-        // The totals of faults are the partner's whatever is filtered; the entries are not wanted.
+        // The filter removes the entries; the totals of faults are not filtered.
         let ledger = live.read(&format!("/control/{partner}/ledger?reference=none")).await?;
         for (name, count) in ledger["totals"]["faults"].as_object().into_iter().flatten() {
-            *bitten.entry(name.clone()).or_default() += count.as_u64().unwrap_or_default();
+            *applied.entry(name.clone()).or_default() += count.as_u64().unwrap_or_default();
         }
     }
-    for (name, count) in &mut bitten {
+    for (name, count) in &mut applied {
         *count = count.saturating_sub(before.get(name).copied().unwrap_or_default());
     }
-    bitten.retain(|_, count| *count > 0);
-    Ok(bitten)
+    applied.retain(|_, count| *count > 0);
+    Ok(applied)
 }

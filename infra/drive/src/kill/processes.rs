@@ -1,4 +1,4 @@
-//! Which processes run functions of a stack, and their end.
+//! The processes of a stack's functions, and killing them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,25 +16,25 @@ use crate::live::{Live, VARIABLE};
 /// Milliseconds between two kills.
 const PAUSE_MS: std::ops::Range<u64> = 150..650;
 
-/// What the emulator says of an invocation whose process ended under it.
+/// The emulator's log line of an invocation whose process ended.
 const ENDED: &str = "Runtime exited before returning a response";
 
-/// Kills processes, and keeps count.
-pub(super) struct Deaths<'a> {
+/// Kills processes and counts them.
+pub(super) struct ProcessKiller<'a> {
     live: &'a Live,
     rng: Rng,
     /// How many, by function.
     pub(super) by_function: BTreeMap<String, usize>,
 }
 
-impl<'a> Deaths<'a> {
+impl<'a> ProcessKiller<'a> {
     pub(super) fn new(live: &'a Live, rng: Rng) -> Self {
         Self { live, rng, by_function: BTreeMap::new() }
     }
 
-    /// Kills one process after the other until it is over. Each function that has any is as likely as the others, however
-    /// many it has: so the ones at the edge and at the streams get their fulfillment and no more.
-    pub(super) async fn reap(&mut self, mut over: watch::Receiver<bool>) -> Result<()> {
+    /// Kills one process after the other until the end. First a function is chosen, then one of its processes, so that functions
+    /// with many processes are not killed more often.
+    pub(super) async fn run(&mut self, mut over: watch::Receiver<bool>) -> Result<()> {
         loop {
             let pause = Duration::from_millis(self.rng.u64(PAUSE_MS));
             if tokio::time::timeout(pause, over.wait_for(|over| *over)).await.is_ok() {
@@ -58,7 +58,7 @@ fn running(live: &Live) -> Result<BTreeMap<String, Vec<String>>> {
     let mut running: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for entry in fs::read_dir("/proc").context("killing processes needs Linux' /proc")?.flatten() {
         let Some(pid) = entry.file_name().to_str().filter(|name| is_number(name)).map(str::to_owned) else { continue };
-        // One that is not ours to read, or gone meanwhile, is none of ours.
+        // A process that we may not read, or that ended meanwhile, is none of ours.
         let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
         let mut function = None;
         let mut ours = false;
@@ -78,7 +78,7 @@ fn is_number(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether the process was still there to be killed.
+/// Kills a process. Returns whether it still existed.
 fn kill(pid: &str) -> Result<bool> {
     let status = Command::new("kill").args(["-KILL", pid]).stderr(Stdio::null()).status();
     Ok(status.context("there is no `kill`")?.success())
@@ -95,7 +95,7 @@ impl Log {
     pub(super) fn open() -> Result<Self> {
         let described = std::env::var(VARIABLE).with_context(|| format!("{VARIABLE} is not set"))?;
         let path = Path::new(&described).with_file_name("emulator.log");
-        // A stack that somebody else started has its log elsewhere; then nothing is counted.
+        // A stack that was started otherwise has its log elsewhere; then nothing is counted.
         let from = fs::metadata(&path).map_or(0, |log| log.len());
         Ok(Self { path, from })
     }

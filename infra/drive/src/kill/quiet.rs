@@ -1,4 +1,4 @@
-//! When nothing moves any more: no message under way, no work that waits for its time, no call of any function.
+//! Waits until no work is left: no message in a queue, no due work, no call of any function.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -9,22 +9,22 @@ use serde_json::{Value, json};
 use crate::demo::pending;
 use crate::live::Live;
 
-/// How long everything may take to come to rest: messages of a killed process come back after their queue's visibility
-/// timeout, deferred work with the schedule's next tick, and one may follow the other. Two minutes do on an idle machine;
-/// a circuit that opened again and again stays open for five.
+/// The longest wait. A killed process's messages become visible after their queue's visibility timeout, deferred work with the
+/// schedule's next tick, and one may follow the other. Two minutes suffice on an idle machine; a circuit that opened repeatedly
+/// stays open for five.
 const WITHIN: Duration = Duration::from_secs(600);
 
-/// Pause between two looks, and how many in a row have to find nothing.
+/// The pause between two checks, and how many in a row have to find no work.
 const LOOK: Duration = Duration::from_secs(2);
 const LOOKS: usize = 3;
 
-/// The schedule's function works by the clock, whether there is something to do or not, and its ticks are always under way.
+/// The schedule's function runs by the clock, with work or without, and its ticks are always in its queue.
 const BY_THE_CLOCK: &str = "due-fire";
 
-/// What waits for a time that is far from here: an order's deadline, a fulfillment's next milestone, stock.
+/// Work that is due hours from now: an order's deadline, a fulfillment's next milestone, stock.
 const FAR: [&str; 3] = ["deadline", "time", "stock"];
 
-/// Waits until nothing moves. Due items of `before` are others'. Answers what still moves when the time is up, in words.
+/// Waits until no work is left. Due items of `before` belong to other tests. Returns the work that is left when the time is up.
 pub(super) async fn wait(live: &Live, before: &BTreeSet<String>) -> Result<Option<String>> {
     let began = Instant::now();
     let mut last = Value::Null;
@@ -39,7 +39,7 @@ pub(super) async fn wait(live: &Live, before: &BTreeSet<String>) -> Result<Optio
         }
         if began.elapsed() > WITHIN {
             let what = if moving.is_empty() { "functions still call".to_owned() } else { moving.join(", ") };
-            return Ok(Some(format!("after {} s of calm it still moves: {what}", WITHIN.as_secs())));
+            return Ok(Some(format!("after {} s without faults there is still work: {what}", WITHIN.as_secs())));
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -1,4 +1,4 @@
-//! What came of a storm, and of several, as a table.
+//! The report of one run of the kill test, and several reports as a table.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -8,43 +8,43 @@ use anyhow::{Context as _, Result};
 
 use crate::demo::table::Table;
 
-/// What came of a storm.
+/// The report of one run.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
-    /// What it was drawn from.
+    /// The seed of kills and faults.
     pub seed: u64,
     /// Processes killed, by function.
     pub kills: BTreeMap<String, usize>,
-    /// Invocations that a kill ended, as the emulator tells; the other processes were idle or only just starting.
+    /// Invocations that a kill ended, by the emulator's log; the other processes were idle or starting.
     pub interrupted: usize,
-    /// How often partners misbehaved, by kind.
+    /// Partners' faults, by kind.
     pub faults: BTreeMap<String, u64>,
     /// Orders sent.
     pub orders: usize,
-    /// Orders that came to their end.
+    /// Orders that are invoiced.
     pub invoiced: usize,
     /// Orders that wait for a person's decision.
     pub on_worklist: usize,
-    /// Messages that stood in dead-letter queues, by code; `crashed` where a queue moved one whose step kept dying.
+    /// Messages in dead-letter queues, by code; `crashed` where the queue itself moved one because its step was killed each time.
     pub parked: BTreeMap<String, usize>,
-    /// Messages that stand there again after they were redriven once.
+    /// Messages that are there again after one redrive.
     pub left: usize,
-    /// How long it stormed.
-    pub storm: Duration,
-    /// How long it took altogether.
+    /// How long faults lasted.
+    pub faults_time: Duration,
+    /// The duration of the whole run.
     pub taken: Duration,
-    /// What is wrong, in words; empty when everything is as it should be.
+    /// What is wrong, in words.
     pub wrong: Vec<String>,
 }
 
-/// Prints what came of several storms, one a row, and below what hit whom.
+/// Prints reports, one a row, and the sums of kills, faults and parked messages below.
 ///
 /// # Errors
 /// It cannot be written.
 pub fn print(reports: &[Report], out: &mut dyn Write) -> Result<()> {
     let mut table = Table::new(
         &[
-            "seed", "orders", "kills", "at work", "faults", "invoiced", "worklist", "parked", "left", "storm s",
+            "seed", "orders", "kills", "at work", "faults", "invoiced", "worklist", "parked", "left", "faults s",
             "all s", "wrong",
         ],
         0,
@@ -60,7 +60,7 @@ pub fn print(reports: &[Report], out: &mut dyn Write) -> Result<()> {
             report.on_worklist.to_string(),
             report.parked.values().sum::<usize>().to_string(),
             report.left.to_string(),
-            report.storm.as_secs().to_string(),
+            report.faults_time.as_secs().to_string(),
             report.taken.as_secs().to_string(),
             report.wrong.len().to_string(),
         ]);

@@ -1,7 +1,7 @@
 //! Writes: their content and idempotency keys, and what a repeat does first.
 
 use domain::fulfillment::{Accepted, Rejected};
-use domain::order::{AllocationNo, Allocation, Invoiced, QuotedLine, Source};
+use domain::order::{Allocation, AllocationNo, Invoiced, QuotedLine, Source};
 use domain::{Quantity, Uom};
 use engine::Wait;
 use engine::partner::{Attempt, CallFailure, CreditAnswer, Erp as _, PriceAnswer, Warehouse as _, WarehouseAnswer};
