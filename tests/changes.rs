@@ -100,7 +100,7 @@ fn b01_b04_what_stands_at_a_warehouse_with_other_content_is_given_to_nobody_else
     deployment.order(order_of(&json!([line(1, "SKU-1-E", "2")])));
     deployment.run(Duration::from_secs(20));
     let Some(asked) = deployment.fold_fulfillment(&fulfillment.parse().unwrap()) else { panic!("{deployment:?}") };
-    let [why] = &asked.refused.values().collect::<Vec<_>>()[..] else { panic!("{asked:?}") };
+    let [why] = &asked.rejected_effects.values().collect::<Vec<_>>()[..] else { panic!("{asked:?}") };
     assert_eq!((why.code.as_str(), asked.accepted.len()), ("DUPLICATE_DIFFERS", 0));
     deployment.cancel(&id);
     deployment.run(A_DAY);
