@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crossdock_tests::deployment::{Deployment, order_id};
 use crossdock_tests::promises::statuses;
+use domain::OrderId;
 use domain::fulfillment::FulfillmentReview;
 use domain::order::Status;
-use domain::OrderId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use simulators::exchange::{Method, Outcome, Request};
@@ -45,7 +45,7 @@ fn b01_b04_a_fulfillment_that_exists_with_other_content_is_not_requested_elsewhe
     deployment.order(order_of(&json!([line(1, "SKU-1-E", "2")])));
     deployment.run(Duration::from_secs(20));
     let Some(asked) = deployment.fold_fulfillment(&fulfillment.parse().unwrap()) else { panic!("{deployment:?}") };
-    let [why] = &asked.refused.values().collect::<Vec<_>>()[..] else { panic!("{asked:?}") };
+    let [why] = &asked.rejected_effects.values().collect::<Vec<_>>()[..] else { panic!("{asked:?}") };
     assert_eq!((why.code.as_str(), asked.accepted.len()), ("DUPLICATE_DIFFERS", 0));
     deployment.cancel(&id);
     deployment.run(A_DAY);

@@ -24,10 +24,10 @@ use domain::{
 use proptest::prelude::*;
 use proptest::sample::select;
 use samples::{
-    allocation, amendment, apply, approved, assignment, at, begin, cancel, decision, each, failed, fulfillment_id,
-    held, hold_released, id, invoiced, kit, line_no, line_quantity, open, open_as, opened, overdue, part, permutations,
-    play, progress, quantity, quote, refused, refused_credit, released, routed, routing, site, started, submission,
-    to_release, told, traceable, watched,
+    allocation, amendment, apply, approved, assignment, at, begin, cancel, crm_updated, decision, each, failed,
+    fulfillment_id, held, hold_released, id, invoiced, kit, line_no, line_quantity, open, open_as, opened, overdue,
+    part, permutations, play, progress, quantity, quote, refused, refused_credit, released, routed, routing, site,
+    started, submission, to_release, traceable, watched,
 };
 
 fn cases(n: u32) -> ProptestConfig {
@@ -481,7 +481,7 @@ fn order_fact() -> impl Strategy<Value = OrderCommand> {
         8 => report,
         1 => Just(OrderCommand::RaiseOverdue(overdue())),
         1 => again,
-        1 => (1..9u64).prop_map(|version| OrderCommand::RecordCrmUpdated(told(version, &format!("digest {version}")))),
+        1 => (1..9u64).prop_map(|version| OrderCommand::RecordCrmUpdated(crm_updated(version, &format!("digest {version}")))),
     ]
 }
 
@@ -559,7 +559,7 @@ proptest! {
     fn one_more_crm_update_settles_what_the_crm_shows(facts in proptest::collection::vec(order_fact(), 1..20)) {
         let order = play(split(), facts);
         if let Some(update) = order.crm_update() {
-            let order = apply(order, OrderCommand::RecordCrmUpdated(told(99, &update.digest())));
+            let order = apply(order, OrderCommand::RecordCrmUpdated(crm_updated(99, &update.digest())));
             prop_assert!(order.crm_update().is_none() && !order.crm.is_stale());
         }
     }

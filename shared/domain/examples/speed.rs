@@ -1,5 +1,6 @@
-//! How many commands the pure core decides and evolves in a second on one core: whole lives of an order and of its two
-//! fulfillments, over and over. Run it with `cargo run --release -p domain --example speed`; nothing else depends on the figure.
+//! Measures how many commands per second the domain decides and applies on one core. It replays the whole life of an order,
+//! and of a fulfillment, again and again. Run it with `cargo run --release -p domain --example speed`. No check depends on the
+//! figures.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods)]
 
@@ -14,11 +15,11 @@ use domain::order::RequestStatus;
 use domain::workflow::{decide, evolve};
 use domain::{Fulfillment, FulfillmentCommand, FulfillmentEffect, Order, OrderCommand, OrderEffect, Workflow};
 use samples::{
-    accepted, assignment, goods_issued, invoiced, line_quantity, milestone, opened, packed, progress, routing, started,
-    to_release, told,
+    accepted, assignment, crm_updated, goods_issued, invoiced, line_quantity, milestone, opened, packed, progress,
+    routing, started, to_release,
 };
 
-/// An order's life: two lines over two fulfillments, delivered, invoiced, told at every turn.
+/// The commands of an order with two lines in two fulfillments, from its submission to its invoice.
 fn order() -> Vec<OrderCommand> {
     let fulfillments =
         [assignment(1, &[line_quantity(1, 6), line_quantity(2, 5)]), assignment(2, &[line_quantity(1, 4)])];
@@ -29,7 +30,7 @@ fn order() -> Vec<OrderCommand> {
     }
     for (n, lines) in [(1, &[(1, 6), (2, 5)][..]), (2, &[(1, 4)][..])] {
         life.push(OrderCommand::RecordProgress(progress(n, 5, RequestStatus::Accepted, lines, &[])));
-        life.push(OrderCommand::RecordCrmUpdated(told(8, "shipped")));
+        life.push(OrderCommand::RecordCrmUpdated(crm_updated(8, "shipped")));
         life.push(OrderCommand::RecordProgress(progress(n, 9, RequestStatus::Accepted, lines, lines)));
     }
     life.push(OrderCommand::Announce(started(OrderEffect::Invoice, 1)));
@@ -37,8 +38,8 @@ fn order() -> Vec<OrderCommand> {
     life
 }
 
-/// A fulfillment's life: two packages, five milestones each, both posted.
-fn fulfillment_of_it() -> Vec<FulfillmentCommand> {
+/// The commands of a fulfillment with two packages, each with five milestones and a goods issue.
+fn fulfillment() -> Vec<FulfillmentCommand> {
     let mut life = vec![
         FulfillmentCommand::Open(
             opened(&[line_quantity(1, 6), line_quantity(2, 5)]),
@@ -48,28 +49,28 @@ fn fulfillment_of_it() -> Vec<FulfillmentCommand> {
     ];
     for (package, lines) in [("P-1", [line_quantity(1, 6)]), ("P-2", [line_quantity(2, 5)])] {
         life.push(packed(package, 1, &lines, Some("1Z999")));
-        let way = [
+        let milestones = [
             MilestoneKind::LabelCreated,
             MilestoneKind::PickedUp,
             MilestoneKind::InTransit,
             MilestoneKind::OutForDelivery,
             MilestoneKind::Delivered,
         ];
-        life.extend((2..).zip(way).map(|(n, kind)| milestone(package, n, kind)));
+        life.extend((2..).zip(milestones).map(|(n, kind)| milestone(package, n, kind)));
         life.push(goods_issued(package, package, &lines));
     }
     life
 }
 
-/// The processor's time that this thread has had, where the system tells it (Linux): other work on the machine then does
-/// not count. Elsewhere the clock's.
+/// The processor time of this thread on Linux, so that other work on the machine does not count. On other systems, the time
+/// since `started`.
 fn spent(started: Instant) -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanos = told.and_then(|text| text.split_whitespace().next()?.parse().ok());
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = statistics.and_then(|text| text.split_whitespace().next()?.parse().ok());
     nanos.map_or_else(|| started.elapsed(), Duration::from_nanos)
 }
 
-/// Commands decided and evolved in a second, over at least two seconds.
+/// Commands per second, measured over at least two seconds.
 fn speed<W: Workflow>(life: &[W::Command]) -> u128 {
     let started = Instant::now();
     let (before, mut done) = (spent(started), 0u128);
@@ -88,6 +89,6 @@ fn speed<W: Workflow>(life: &[W::Command]) -> u128 {
 }
 
 fn main() {
-    println!("order: {} decide + evolve a second", speed::<Order>(&order()));
-    println!("fulfillment: {} decide + evolve a second", speed::<Fulfillment>(&fulfillment_of_it()));
+    println!("order: {} commands decided and applied per second", speed::<Order>(&order()));
+    println!("fulfillment: {} commands decided and applied per second", speed::<Fulfillment>(&fulfillment()));
 }

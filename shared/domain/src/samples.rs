@@ -1,4 +1,5 @@
-//! Words for tests: a small order and what partners say about it. Shared by this crate's unit tests and the laws in `tests/`.
+//! Builders for tests: a small order, and what partners report about it. Used by this crate's unit tests and by the
+//! laws in `tests/`.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,12 +25,12 @@ use domain::{
 };
 use jiff::Timestamp;
 
-/// Any identifier from its text.
+/// Parses an identifier.
 pub fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
 }
 
-/// `n` minutes after the beginning of the tests' time, a Monday morning in New York.
+/// `n` minutes after the start of the tests, which is a Monday morning in New York.
 pub fn at(n: i64) -> Timestamp {
     Timestamp::from_second(1_767_621_600 + n * 60).unwrap()
 }
@@ -58,12 +59,12 @@ pub fn fulfillment_id(n: u32) -> FulfillmentId {
     order_id().fulfillment(n)
 }
 
-/// The product of a line, unless a test says otherwise.
+/// The SKU of a line, unless a test sets another one.
 pub fn sku(line: u32) -> String {
     format!("SKU-{line}")
 }
 
-/// An order of so many pieces by line, numbered from 1.
+/// An order with one line for each number of pieces; lines are numbered from 1.
 pub fn submission(lines: &[u32]) -> Submission {
     let line = |(n, amount): (u32, &u32)| OrderLine { line: line_no(n), sku: id(&sku(n)), quantity: each(*amount) };
     Submission {
@@ -84,7 +85,7 @@ pub fn submission(lines: &[u32]) -> Submission {
     }
 }
 
-/// The ERP's price for it, `per` pieces in each case.
+/// The ERP's quote for `submission`; one ordered unit is `per` pieces.
 pub fn quote(submission: &Submission, per: u32) -> Quote {
     let line = |line: &OrderLine| QuotedLine {
         line: line.line,
@@ -107,7 +108,7 @@ pub fn refused_credit() -> CreditRefused {
     CreditRefused { reason: "over the limit".to_owned() }
 }
 
-/// What may come from where for one line: (line, [(location, pieces)], short).
+/// The stock of one line: (line, [(location, pieces)], short).
 pub type LineStock<'a> = (u32, &'a [(&'a str, u32)], u32);
 
 pub fn allocation(number: &str, lines: &[LineStock<'_>]) -> Allocation {
@@ -129,7 +130,7 @@ pub fn line_quantity(line: u32, amount: u32) -> LineQuantity {
     LineQuantity { line: line_no(line), sku: id(&sku(line)), quantity: each(amount) }
 }
 
-/// The `n`th fulfillment, at EAST for odd ones and at WEST for even ones.
+/// The `n`th fulfillment: odd ones ship from EAST, even ones from WEST.
 pub fn assignment(n: u32, lines: &[LineQuantity]) -> Assignment {
     let (warehouse, site) = if n % 2 == 1 { ("eastco", "EAST") } else { ("shipwest", "WEST") };
     Assignment {
@@ -150,7 +151,7 @@ pub fn routing(assignments: &[Assignment]) -> Routing {
     Routing { candidates: vec![candidate], assignments: assignments.to_vec() }
 }
 
-/// A fulfillment's standing: what left and what arrived, by line.
+/// A report of the `n`th fulfillment: the pieces that left and that arrived, as (line, pieces).
 pub fn progress(
     n: u32,
     as_of: u64,
@@ -185,7 +186,7 @@ pub fn invoiced(number: &str) -> Invoiced {
     Invoiced { invoice: id(number), total: money("11") }
 }
 
-pub fn told(version: u64, digest: &str) -> CrmUpdated {
+pub fn crm_updated(version: u64, digest: &str) -> CrmUpdated {
     CrmUpdated { version, digest: digest.to_owned() }
 }
 
@@ -193,7 +194,7 @@ pub fn cancel() -> CancelRequested {
     CancelRequested { reason: "changed their mind".to_owned() }
 }
 
-/// What the order is to say instead: so many pieces by line.
+/// An amendment to one line for each number of pieces.
 pub fn amendment(lines: &[u32]) -> Amendment {
     let Submission { ship_to, destination, lines, .. } = submission(lines);
     let digest = format!("amended to {}", lines.iter().map(|l| l.quantity.to_string()).collect::<Vec<_>>().join(", "));
@@ -208,7 +209,7 @@ pub fn hold_released() -> HoldReleased {
     HoldReleased { reason: "paid".to_owned() }
 }
 
-/// The decision of the only review of that kind.
+/// A decision of the first review of this kind.
 pub fn decision<K: ReviewKind>(reviews: &[Review<K>], kind: K, choice: Choice) -> Decision<K> {
     let review = reviews.iter().find(|review| review.kind == kind).expect("no such review is open").key();
     Decision { review, kind, choice, by: "ops".to_owned(), note: String::new() }
@@ -230,7 +231,7 @@ pub fn refused<E>(effect: E, code: &str) -> EffectRejected<E> {
     EffectRejected { effect, rejection: Rejection::new(code, "no") }
 }
 
-/// The first fulfillment, asked for these lines.
+/// The first fulfillment of the order, with these lines.
 pub fn opened(lines: &[LineQuantity]) -> Opened {
     Opened {
         fulfillment: fulfillment_id(1),
@@ -246,13 +247,13 @@ pub fn opened(lines: &[LineQuantity]) -> Opened {
     }
 }
 
-/// The same, watched: an answer after one hour, the departure after a day, news at least every two days.
+/// The same with deadlines: the answer after an hour, the departure after a day, news at least every two days.
 pub fn watched(lines: &[LineQuantity]) -> Opened {
     let deadlines = Deadlines { acknowledge_by: at(60), depart_by: at(1_440), silence_hours: 48 };
     Opened { deadlines: Some(deadlines), ..opened(lines) }
 }
 
-/// The same, with line 1 a kit of so many pieces of what.
+/// The same, with line 1 as a kit of these components and pieces.
 pub fn kit(lines: &[LineQuantity], parts: &[(&str, u32)]) -> Opened {
     let component =
         |(sku, per_kit): &(&str, u32)| Component { sku: id(sku), per_kit: NonZeroU32::new(*per_kit).unwrap() };
@@ -260,13 +261,13 @@ pub fn kit(lines: &[LineQuantity], parts: &[(&str, u32)]) -> Opened {
     Opened { handling: BTreeMap::from([(line_no(1), handling)]), ..opened(lines) }
 }
 
-/// The same, with line 1 to be traced.
+/// The same, with lots or serial numbers required for line 1.
 pub fn traceable(lines: &[LineQuantity], traced: Traced) -> Opened {
     let handling = Handling { kit: vec![], traced: Some(traced) };
     Opened { handling: BTreeMap::from([(line_no(1), handling)]), ..opened(lines) }
 }
 
-/// So many pieces of a part of line 1.
+/// Pieces of another product for line 1, such as a component.
 pub fn part(sku: &str, amount: u32) -> LineQuantity {
     LineQuantity { line: line_no(1), sku: id(sku), quantity: each(amount) }
 }
@@ -295,17 +296,17 @@ pub fn late(missing: Missing, due: i64) -> FulfillmentCommand {
     FulfillmentCommand::RaiseLate(opened(&[line_quantity(1, 3)]), Late { missing, due: at(due) })
 }
 
-/// The same package with its lots: so many pieces of which.
+/// The same report with lots, as (lot, pieces).
 pub fn with_lots(packed: FulfillmentCommand, lots: &[(&str, u32)]) -> FulfillmentCommand {
-    let told = |(lot, amount): &(&str, u32)| TracedGoods { lot: Some(id(lot)), ..traced(*amount) };
-    with_traced(packed, lots.iter().map(told).collect())
+    let of_lot = |(lot, amount): &(&str, u32)| TracedGoods { lot: Some(id(lot)), ..traced(*amount) };
+    with_traced(packed, lots.iter().map(of_lot).collect())
 }
 
-/// The same package with its serial numbers.
+/// The same report with serial numbers.
 pub fn with_serials(packed: FulfillmentCommand, serials: &[&str]) -> FulfillmentCommand {
     let amount = u32::try_from(serials.len()).unwrap();
-    let told = TracedGoods { serials: serials.iter().map(|serial| id(serial)).collect(), ..traced(amount) };
-    with_traced(packed, vec![told])
+    let numbered = TracedGoods { serials: serials.iter().map(|serial| id(serial)).collect(), ..traced(amount) };
+    with_traced(packed, vec![numbered])
 }
 
 fn traced(amount: u32) -> TracedGoods {
@@ -349,36 +350,36 @@ pub fn goods_issued(package: &str, document: &str, lines: &[LineQuantity]) -> Fu
     FulfillmentCommand::RecordGoodsIssued(issued)
 }
 
-/// A stream of these commands.
+/// The state of a new stream after `commands`.
 pub fn begin<W: Workflow>(commands: impl IntoIterator<Item = W::Command>) -> W {
     let mut commands = commands.into_iter();
     let events = W::create(commands.next().unwrap()).unwrap();
     play(domain::workflow::fold::<W>(&events).unwrap(), commands)
 }
 
-/// The state after `command`; what is refused changes nothing.
+/// The state after `command`. A refused command changes nothing.
 pub fn apply<W: Workflow>(state: W, command: W::Command) -> W {
     let events = state.decide(command).unwrap_or_default();
     events.iter().fold(state, W::evolve)
 }
 
-/// The state after `commands`, one after the other.
+/// The state after all of `commands`.
 pub fn play<W: Workflow>(state: W, commands: impl IntoIterator<Item = W::Command>) -> W {
     commands.into_iter().fold(state, apply)
 }
 
-/// The first fulfillment, opened and announced.
+/// The first fulfillment, opened and with its request announced.
 pub fn open(lines: &[LineQuantity]) -> Fulfillment {
     open_as(opened(lines))
 }
 
-/// A fulfillment, opened and announced.
+/// The fulfillment `opened`, with its request announced.
 pub fn open_as(opened: Opened) -> Fulfillment {
     let started = started(FulfillmentEffect::Request, 1);
     begin::<Fulfillment>([FulfillmentCommand::Open(opened, started)])
 }
 
-/// The commands that bring an order of `lines` pieces to its release, everything in stock at both sites.
+/// The commands from the submission to the release of an order of `lines` pieces. Both sites have all of the stock.
 pub fn to_release(lines: &[u32]) -> Vec<OrderCommand> {
     let submission = submission(lines);
     let quote = quote(&submission, 1);
@@ -394,14 +395,14 @@ pub fn to_release(lines: &[u32]) -> Vec<OrderCommand> {
     ]
 }
 
-/// An order of `lines` pieces, split as `fulfillments` say.
+/// An order of `lines` pieces, routed to one warehouse for each entry of `fulfillments`.
 pub fn routed(lines: &[u32], fulfillments: &[&[LineQuantity]]) -> Order {
     let assignments: Vec<Assignment> = (1..).zip(fulfillments).map(|(n, lines)| assignment(n, lines)).collect();
     let commands = to_release(lines).into_iter().chain([OrderCommand::RecordRouting(routing(&assignments))]);
     begin::<Order>(commands)
 }
 
-/// A site that serves the United States until 15:00 New York time.
+/// A site that ships to the United States; its cut-off is 15:00 in New York.
 pub fn site(code: &str, cost: u32, home_regions: &[&str]) -> Site {
     Site {
         warehouse: id(if code == "WEST" { "shipwest" } else { "eastco" }),
@@ -422,7 +423,7 @@ pub fn site(code: &str, cost: u32, home_regions: &[&str]) -> Site {
     }
 }
 
-/// Every order of `items`.
+/// Every permutation of `items`.
 pub fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     if items.is_empty() {
         return vec![vec![]];
@@ -433,8 +434,9 @@ pub fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     (0..items.len()).flat_map(starting_with).collect()
 }
 
-/// The decision table of a workflow: for every command, which stages answer it with which events. `-` is nothing, and a
-/// `!` stands before a rejection's code. Every stage stands once under every command.
+/// The decision table of a workflow: for every command, the answers and the stages that give them. An answer is the
+/// names of the events, `-` for none, or `!` and the code of a rejection. Every stage is listed once under every
+/// command.
 pub fn table<W: Workflow>(
     stages: Vec<(&'static str, W)>,
     first: W::Command,
@@ -455,7 +457,7 @@ pub fn table<W: Workflow>(
         let mut answers: Vec<(String, Vec<&str>)> = Vec::new();
         for (stage, state) in &stages {
             let answer = answer(state, &this);
-            match answers.iter_mut().find(|(known, _)| *known == answer) {
+            match answers.iter_mut().find(|(other, _)| *other == answer) {
                 Some((_, stages)) => stages.push(stage),
                 None => answers.push((answer, vec![stage])),
             }
@@ -469,7 +471,7 @@ pub fn table<W: Workflow>(
     text
 }
 
-/// The event's name without its workflow's.
+/// The event's name without the name of its workflow.
 fn kind_of(event: &impl serde::Serialize) -> String {
     let value = serde_json::to_value(event).unwrap();
     value["type"].as_str().unwrap().rsplit('.').next().unwrap().to_owned()

@@ -58,7 +58,7 @@ pub async fn handle(
 /// The order waits for an answer about every fulfillment that it asked back, so that one that left by itself has one, too.
 async fn keep(journal: &impl Journal, work: &FulfillmentWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut fulfillment = Stream::<Fulfillment>::load(journal, &work.fulfillment, cx).await?;
-    let Some(why) = fulfillment.state.as_ref().and_then(Fulfillment::kept_unasked) else {
+    let Some(why) = fulfillment.state.as_ref().and_then(Fulfillment::shipped_before_withdrawal) else {
         return Ok(Outcome::AlreadyDone);
     };
     let cause = cx.cause(&format!("{}#left", work.fulfillment));

@@ -1,4 +1,4 @@
-//! What orders and fulfillments both say of goods: how much of which line, and how fast it should travel.
+//! What both workflows say about goods: quantities by order line, how a warehouse handles them, and deadlines.
 
 use std::num::NonZeroU32;
 
@@ -9,62 +9,62 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{LineNo, Sku};
 use crate::quantity::Quantity;
 
-/// How fast the goods should travel.
+/// The speed of transport that the customer ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceLevel {
-    /// The warehouse's usual.
+    /// The warehouse's usual speed.
     Standard,
-    /// The faster one.
+    /// A faster transport; the registry says which sites offer it.
     Expedited,
 }
 
-/// A part of one line.
+/// A quantity of one order line's product.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct LineQuantity {
-    /// Which line.
+    /// The order line.
     pub line: LineNo,
-    /// What.
+    /// The product, in the ERP's spelling.
     pub sku: Sku,
-    /// How much, in the stock-keeping unit.
+    /// In the stock-keeping unit, unless a warehouse reported another one.
     pub quantity: Quantity,
 }
 
-/// What has to be known of a line's goods beside what they are called.
+/// What a warehouse needs to know about a line's goods in addition to their SKU.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Handling {
-    /// What the warehouse knows the line as, where the line is a kit and the warehouse has its parts.
+    /// The components of one kit, where the line is a kit that the warehouse stocks in parts. Empty for other lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kit: Vec<Component>,
-    /// What has to be told of each piece that ships.
+    /// What the warehouse has to report for each piece that ships; `None` where nothing is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traced: Option<Traced>,
 }
 
-/// A part of a kit.
+/// A component of a kit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Component {
-    /// What.
+    /// The component's own SKU.
     pub sku: Sku,
-    /// How many pieces in each kit.
+    /// Pieces in one kit; at least 1.
     pub per_kit: NonZeroU32,
 }
 
-/// What has to be told of each piece that ships.
+/// What a warehouse has to report for each piece that ships.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Traced {
-    /// The lot that it is of.
+    /// The lot that the piece belongs to.
     Lot,
-    /// Its own number.
+    /// The piece's own serial number.
     Serial,
 }
 
-/// What becomes of goods that a warehouse took on and does not find.
+/// What happens to goods that a warehouse accepted and then cannot find.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ShortPolicy {
-    /// They wait for stock.
+    /// They wait for stock and ship later.
     #[default]
     Backorder,
     /// They are not shipped any more.
@@ -72,21 +72,22 @@ pub enum ShortPolicy {
 }
 
 impl ShortPolicy {
-    /// Whether it is the usual one, which is not written down.
+    /// Whether this is the default, which is left out of the JSON.
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// When a fulfillment should have come how far: worked out when it is routed, from what its warehouse promises at its site's clock.
+/// The times by which a warehouse should report. They are computed when the fulfillment is routed, from what its
+/// warehouse promises, in the site's time zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deadlines {
-    /// The warehouse's yes or no.
+    /// When the warehouse should have accepted or rejected the fulfillment.
     #[schemars(with = "String")]
     pub acknowledge_by: Timestamp,
-    /// The last package's departure.
+    /// When the last package should have left.
     #[schemars(with = "String")]
     pub depart_by: Timestamp,
-    /// The longest time, in hours, that nothing may be heard of a package under way.
+    /// The longest time between two reports of a package under way, in hours.
     pub silence_hours: u32,
 }

@@ -1,4 +1,4 @@
-//! Identifiers: parsed once at the edge, trusted everywhere inside.
+//! Identifiers. Each is validated once, when it is parsed at the edge; the code inside relies on it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,17 +7,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Why a text is not the identifier that it was read as.
+/// Why a text is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} {problem}")]
 pub struct IdError {
-    /// The identifier's name, such as `sku`.
+    /// The kind of identifier, such as `sku`.
     pub kind: &'static str,
-    /// What is wrong with the text. Never repeats the text itself: it may be personal data.
+    /// What is wrong with the text. It never repeats the text, which may be personal data.
     pub problem: &'static str,
 }
 
-/// Printable ASCII without blanks at its ends, `1..=max` long: what every partner's reference survives.
+/// Accepts printable ASCII without blanks at its ends, 1 to `max` characters: every partner can store and return that.
 fn check(kind: &'static str, text: &str, max: usize) -> Result<(), IdError> {
     let problem = if text.is_empty() {
         "is empty"
@@ -91,27 +91,27 @@ text_id!(
     PurchaseOrder, "customer purchase order", 64
 );
 text_id!(
-    /// An id that a partner gave to one of its own records.
+    /// The id that a partner gave to one of its own records.
     ExternalId, "external id", 128
 );
 text_id!(
-    /// A document that the ERP made: sales order, goods issue, invoice, allocation.
+    /// The number of a document in the ERP: a sales order, goods issue, invoice or allocation.
     DocumentNumber, "document number", 64
 );
 text_id!(
-    /// A partner, as its registry document names it.
+    /// A partner's name in the registry.
     PartnerId, "partner id", 48
 );
 text_id!(
-    /// A place that ships: a warehouse site and the ERP's stock location of the same name.
+    /// A site that ships: a warehouse's site and the ERP's stock location of the same name.
     SiteCode, "site code", 32
 );
 text_id!(
-    /// A package, as the warehouse names it; unique within its fulfillment.
+    /// The warehouse's name of a package; unique within its fulfillment.
     PackageId, "package id", 64
 );
 text_id!(
-    /// A carrier, in our spelling (the registry maps the partner's).
+    /// A carrier, in our spelling; the registry maps each partner's spelling to it.
     Carrier, "carrier", 48
 );
 text_id!(
@@ -119,15 +119,16 @@ text_id!(
     Tracking, "tracking number", 64
 );
 text_id!(
-    /// The lot, or batch, that goods were made in.
+    /// The lot (batch) in which goods were made.
     Lot, "lot", 64
 );
 text_id!(
-    /// One piece's own number.
+    /// The serial number of one piece.
     Serial, "serial number", 64
 );
 
-/// An order of ours. Derived from where it came from, so that the same order always has the same id.
+/// The id of an order. It is derived from the order's source and external id, so the same order always gets the same
+/// id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
@@ -137,9 +138,10 @@ const ORDER_PREFIX: &str = "ord_";
 const ORDER_DIGITS: usize = 26;
 
 impl OrderId {
-    /// The id of the order that `source` knows as `external`.
+    /// Derives the id of the order that `source` calls `external`.
     ///
-    /// Deterministic: 130 bits of SHA-256 over both parts, length-prefixed so that no two pairs run together.
+    /// It is 130 bits of SHA-256 over both texts. Each text is prefixed with its length, so that no two pairs have the
+    /// same input.
     pub fn derive(source: &PartnerId, external: &ExternalId) -> Self {
         let digest = fingerprint(&[source.as_str(), external.as_str()]);
         Self(format!("{ORDER_PREFIX}{}", base32(&digest, ORDER_DIGITS)))
@@ -150,7 +152,7 @@ impl OrderId {
         &self.0
     }
 
-    /// The order's `n`th fulfillment, counted from 1.
+    /// The id of the order's `n`th fulfillment; `n` begins at 1.
     pub fn fulfillment(&self, n: u32) -> FulfillmentId {
         FulfillmentId { order: self.clone(), n }
     }
@@ -186,7 +188,7 @@ impl fmt::Display for OrderId {
     }
 }
 
-/// One warehouse's fulfillment of an order: `<order>-<n>`. It is the reference that the warehouse gets, too.
+/// The id of one warehouse's fulfillment of an order, `<order>-<n>`. The warehouse gets it as our reference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
@@ -196,7 +198,7 @@ pub struct FulfillmentId {
 }
 
 impl FulfillmentId {
-    /// The order that this is a fulfillment of.
+    /// The order that the fulfillment belongs to.
     pub fn order(&self) -> &OrderId {
         &self.order
     }
@@ -209,7 +211,7 @@ impl FromStr for FulfillmentId {
         let (order, n) = text.rsplit_once('-').ok_or_else(|| bad.clone())?;
         let n: u32 = n.parse().ok().filter(|n| *n > 0).ok_or_else(|| bad.clone())?;
         let id = Self { order: order.parse().map_err(|_: IdError| bad.clone())?, n };
-        // `-07` would name the same fulfillment twice.
+        // `-07` would be a second spelling of fulfillment 7.
         if id.to_string() == text { Ok(id) } else { Err(bad) }
     }
 }
@@ -233,13 +235,13 @@ impl fmt::Display for FulfillmentId {
     }
 }
 
-/// A line's number within its order, from 1.
+/// The number of a line within its order; begins at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct LineNo(pub std::num::NonZeroU32);
 
-/// Reads a number, and its text: as the key of a map it is text in JSON, and within an event, whose `type` serde looks for
-/// first, it stays so.
+/// Reads a number, or its text. JSON has only text as a map's key, and within an event serde buffers the map until it
+/// has read the `type`, so that the key arrives as text here.
 impl<'de> Deserialize<'de> for LineNo {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Number;
@@ -248,7 +250,7 @@ impl<'de> Deserialize<'de> for LineNo {
             type Value = LineNo;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a line's number")
+                f.write_str("a line number")
             }
 
             fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<LineNo, E> {
@@ -267,7 +269,7 @@ impl<'de> Deserialize<'de> for LineNo {
 }
 
 impl LineNo {
-    /// Line `n`; `None` for zero.
+    /// Line `n`; `None` for 0.
     pub fn new(n: u32) -> Option<Self> {
         std::num::NonZeroU32::new(n).map(Self)
     }
@@ -279,7 +281,7 @@ impl fmt::Display for LineNo {
     }
 }
 
-/// SHA-256 over length-prefixed parts.
+/// SHA-256 over `parts`, each prefixed with its length.
 pub fn fingerprint(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
@@ -289,7 +291,7 @@ pub fn fingerprint(parts: &[&str]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Crockford's alphabet in lower case: no letter that reads like a digit.
+/// Crockford's alphabet in lower case. It leaves out the letters that look like digits.
 const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// The first `digits` base-32 digits of `bytes`.
@@ -309,7 +311,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_order_has_the_same_id_and_neighbours_never_run_together() {
+    fn the_same_order_has_the_same_id_and_similar_orders_have_different_ids() {
         let id = |s: &str, e: &str| OrderId::derive(&s.parse().unwrap(), &e.parse().unwrap());
         assert_eq!(id("crm", "1"), id("crm", "1"));
         assert_ne!(id("crm", "11"), id("crm1", "1"));
@@ -317,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fulfillment_id_reads_back_and_refuses_a_second_spelling() {
+    fn a_fulfillment_id_reads_back_and_a_second_spelling_is_refused() {
         let id = OrderId::derive(&"crm".parse().unwrap(), &"1".parse().unwrap()).fulfillment(7);
         assert_eq!(id.to_string().parse::<FulfillmentId>().unwrap(), id);
         assert!(format!("{}-07", id.order()).parse::<FulfillmentId>().is_err());
@@ -326,13 +328,14 @@ mod tests {
     }
 
     #[test]
-    fn text_ids_refuse_what_a_partner_would_mangle() {
+    fn a_text_that_a_partner_could_not_store_unchanged_is_no_identifier() {
         for bad in ["", " x", "x ", "a\nb", "ü", &"x".repeat(65)] {
             assert!(bad.parse::<Sku>().is_err(), "{bad:?}");
         }
     }
+
     #[test]
-    fn a_lines_number_reads_back_as_a_value_and_as_a_key_within_an_event() {
+    fn a_line_number_reads_back_as_a_value_and_as_a_map_key_within_an_event() {
         let line = LineNo::new(7).unwrap();
         assert_eq!(serde_json::from_str::<LineNo>("7").unwrap(), line);
         let text = serde_json::to_string(&std::collections::BTreeMap::from([(line, ())])).unwrap();

@@ -1,5 +1,5 @@
-//! What all workflows have in common: identifiers, money, quantities, goods, parties; how a workflow decides and changes, how
-//! it announces an effect at a partner, and how it leaves a decision to a person.
+//! What all workflows have in common: identifiers, money, quantities, goods and parties; how a workflow decides and how its
+//! state changes; how it announces an effect at a partner; how it leaves a decision to a person.
 //!
 //! Nothing here names a workflow.
 

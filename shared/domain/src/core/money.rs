@@ -1,4 +1,4 @@
-//! Money: an exact decimal and its ISO 4217 currency. Never a float, never without its currency.
+//! Money: an exact decimal with its ISO 4217 currency, never a float.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,14 +13,13 @@ use serde::{Deserialize, Serialize};
 #[schemars(with = "String")]
 pub struct Currency(iso_currency::Currency);
 
-/// A text that is no ISO 4217 currency code.
+/// The text is not an ISO 4217 currency code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("currency is not an ISO 4217 code")]
 pub struct NoCurrency;
 
 impl Currency {
-    /// Digits behind the decimal point that amounts of this currency have (ISO 4217 minor units); 2 where it has none of
-    /// its own to tell.
+    /// Decimal places of an amount in this currency (ISO 4217 minor units). 2 where the standard names none.
     pub fn minor_units(self) -> u32 {
         self.0.exponent().map_or(2, u32::from)
     }
@@ -55,15 +54,15 @@ impl fmt::Display for Currency {
 /// An amount in one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Money {
-    /// Exact; written as a JSON string.
+    /// Exact decimal, written as a JSON string.
     #[schemars(with = "String")]
     pub amount: Decimal,
-    /// ISO 4217.
+    /// ISO 4217 code.
     pub currency: Currency,
 }
 
 impl Money {
-    /// The sum, or `None` where the currencies differ or the sum does not fit.
+    /// The sum; `None` if the currencies differ or the sum overflows.
     pub fn plus(self, other: Self) -> Option<Self> {
         if self.currency != other.currency {
             return None;

@@ -1,4 +1,5 @@
-//! Who the goods go to. Personal data: it stands in the party store alone, everything else carries its reference.
+//! The ship-to party. It is personal data and is stored only in the party store; everything else refers to it by
+//! [`PartyRef`].
 
 use std::fmt;
 
@@ -7,38 +8,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{OrderId, fingerprint};
 
-/// One ship-to party of an order; the record itself is immutable.
+/// A reference to one ship-to party of an order. The party's record never changes; another address is another record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct PartyRef {
-    /// Whose party.
+    /// The order that the party belongs to.
     pub order: OrderId,
-    /// Which of the order's parties: another address is another number. See [`Party::number`].
+    /// Which of the order's parties; computed from its content by [`Party::number`].
     pub n: u32,
 }
 
 impl PartyRef {
-    /// The store's key, `party/<order>`.
+    /// The key in the party store, `party/<order>`.
     pub fn key(&self) -> String {
         format!("party/{}", self.order)
     }
 }
 
-/// Where on earth, as far as routing and tax need it. Not personal.
+/// The part of an address that routing and tax need. It is not personal data.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Destination {
     /// ISO 3166-1 alpha-2.
     pub country: String,
-    /// State or province, in the sender's spelling; empty where the country has none.
+    /// State or province, in the sender's spelling. Empty where the country has none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub region: String,
 }
 
-/// A name and an address. It has no `Display`, and its `Debug` says nothing.
+/// A name and an address. To keep them out of logs there is no `Display`, and `Debug` prints no content.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Party {
-    /// Who receives.
+    /// The receiver.
     pub name: String,
-    /// Their company.
+    /// The receiver's company.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
     /// Street and number.
@@ -48,31 +49,31 @@ pub struct Party {
     pub line2: Option<String>,
     /// City.
     pub city: String,
-    /// State or province.
+    /// State or province, in the sender's spelling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Postal code.
+    /// In the country's own format.
     pub postal_code: String,
     /// ISO 3166-1 alpha-2.
     pub country: String,
-    /// For the carrier.
+    /// The carrier may call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
-    /// For the carrier's notices.
+    /// The carrier sends its notices here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
 }
 
 impl Party {
-    /// The number of this party's record, made from its content: two submissions of one order with different addresses that
-    /// arrive at once never find the other's address under their own reference.
+    /// The number of this party's record, computed from its content. Two submissions of one order with different
+    /// addresses may arrive at the same time; each then finds its own address under its own reference.
     pub fn number(&self) -> u32 {
         let text = serde_json::to_string(self).unwrap_or_default();
         let [a, b, c, d, ..] = fingerprint(&[&text]);
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// The part of the address that is not personal.
+    /// The part of the address that is not personal data.
     pub fn destination(&self) -> Destination {
         Destination { country: self.country.clone(), region: self.region.clone().unwrap_or_default() }
     }

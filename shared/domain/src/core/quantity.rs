@@ -1,4 +1,4 @@
-//! Quantities: exact decimals that carry their unit of measure.
+//! Quantities: exact decimals with their unit of measure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +25,7 @@ impl Uom {
         std::str::from_utf8(&self.0[..length]).unwrap_or_default()
     }
 
-    /// Whether a fraction of it can be handed over: only what is weighed or measured.
+    /// Whether a fraction of the unit is possible: only of units of weight, volume or length.
     pub fn divisible(self) -> bool {
         const MEASURED: [&str; 16] =
             ["KG", "GR", "LB", "OZ", "TN", "LT", "ML", "GA", "MR", "CM", "FT", "IN", "MTR", "KGM", "GRM", "LTR"];
@@ -65,7 +65,7 @@ impl fmt::Display for Uom {
     }
 }
 
-/// So much of something: never negative, a whole number unless its unit is measured.
+/// An amount in a unit of measure: never negative, and a whole number unless the unit is [divisible](Uom::divisible).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "WireQuantity", into = "WireQuantity")]
 #[schemars(with = "WireQuantity")]
@@ -74,7 +74,7 @@ pub struct Quantity {
     uom: Uom,
 }
 
-/// How a quantity is written: the amount as a JSON string.
+/// A quantity in JSON; the amount is a string.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Quantity")]
 struct WireQuantity {
@@ -83,36 +83,36 @@ struct WireQuantity {
     uom: Uom,
 }
 
-/// Why a number is no quantity, or two quantities do not go together.
+/// Why a number is not a quantity, or why two quantities cannot be combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
-    /// Below zero.
+    /// The amount is below zero.
     #[error("a quantity is negative")]
     Negative,
-    /// A fraction of a unit that only comes whole.
+    /// The amount has a fraction, and the unit is not [divisible](Uom::divisible).
     #[error("a quantity is a fraction of a whole unit")]
     Fraction,
-    /// More than twelve digits before the point or six behind: no warehouse counts that far.
+    /// The amount is above 10^12 or has more than six decimal places.
     #[error("a quantity is out of range")]
     Range,
-    /// Two different units of measure.
+    /// The units of measure differ.
     #[error("quantities have different units of measure")]
     Unit,
 }
 
-const MOST: Decimal = Decimal::from_parts(0xD4A5_1000, 0xE8, 0, false, 0); // 10^12
+const MAX_AMOUNT: Decimal = Decimal::from_parts(0xD4A5_1000, 0xE8, 0, false, 0); // 10^12
 
 impl Quantity {
-    /// `amount` of `uom`.
+    /// A quantity of `amount` `uom`.
     ///
     /// # Errors
-    /// Negative, out of range, or a fraction of a unit that only comes whole.
+    /// The amount is negative, out of range, or a fraction of a unit that is not divisible.
     pub fn new(amount: Decimal, uom: Uom) -> Result<Self, QuantityError> {
         let amount = amount.normalize();
         if amount.is_sign_negative() && !amount.is_zero() {
             return Err(QuantityError::Negative);
         }
-        if amount > MOST || amount.scale() > 6 {
+        if amount > MAX_AMOUNT || amount.scale() > 6 {
             return Err(QuantityError::Range);
         }
         if !uom.divisible() && amount.scale() > 0 {
@@ -121,48 +121,48 @@ impl Quantity {
         Ok(Self { amount, uom })
     }
 
-    /// Nothing, in `uom`.
+    /// 0 in `uom`.
     pub fn zero(uom: Uom) -> Self {
         Self { amount: Decimal::ZERO, uom }
     }
 
-    /// How much.
+    /// In [`Self::uom`].
     pub fn amount(self) -> Decimal {
         self.amount
     }
 
-    /// Of what unit.
+    /// The unit of measure.
     pub fn uom(self) -> Uom {
         self.uom
     }
 
-    /// Whether this is nothing.
+    /// Whether the amount is 0.
     pub fn is_zero(self) -> bool {
         self.amount.is_zero()
     }
 
-    /// The sum.
+    /// The sum of both.
     ///
     /// # Errors
-    /// Different units, or a sum out of range.
+    /// The units differ, or the sum is out of range.
     pub fn plus(self, other: Self) -> Result<Self, QuantityError> {
         self.same_unit(other)?;
         Self::new(self.amount.checked_add(other.amount).ok_or(QuantityError::Range)?, self.uom)
     }
 
-    /// What is left after `other` is taken away, but never less than nothing.
+    /// This quantity minus `other`, and 0 where `other` is larger.
     ///
     /// # Errors
-    /// Different units.
+    /// The units differ.
     pub fn less(self, other: Self) -> Result<Self, QuantityError> {
         self.same_unit(other)?;
         Self::new((self.amount - other.amount).max(Decimal::ZERO), self.uom)
     }
 
-    /// The smaller of the two.
+    /// The smaller of both.
     ///
     /// # Errors
-    /// Different units.
+    /// The units differ.
     pub fn at_most(self, other: Self) -> Result<Self, QuantityError> {
         self.same_unit(other)?;
         Ok(if other.amount < self.amount { other } else { self })
@@ -195,19 +195,19 @@ impl fmt::Display for Quantity {
 /// An exact ratio between two units of one product: one `from` is `numerator / denominator` of `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Conversion {
-    /// The unit that is converted.
+    /// The unit before the conversion.
     pub from: Uom,
-    /// The unit that comes out.
+    /// The unit after the conversion.
     pub to: Uom,
-    /// Above the line.
+    /// At least 1.
     pub numerator: std::num::NonZeroU32,
-    /// Below the line.
+    /// At least 1.
     pub denominator: std::num::NonZeroU32,
 }
 
 impl Conversion {
-    /// `quantity` in this conversion's `to`. Exact: a result that is no whole number of a whole unit is refused, never
-    /// rounded.
+    /// `quantity` in the unit `to`. The result is exact: it is never rounded, and a fraction of an indivisible unit is
+    /// refused.
     ///
     /// # Errors
     /// The quantity is not in `from`, or the result is a fraction or out of range.
@@ -217,8 +217,8 @@ impl Conversion {
         }
         let denominator = Decimal::from(self.denominator.get());
         let product = quantity.amount.checked_mul(Decimal::from(self.numerator.get())).ok_or(QuantityError::Range)?;
-        // Dividing rounds what does not end, and multiplying back may round it away again; a remainder does neither. Six
-        // digits behind the point are as fine as quantities go.
+        // Check the remainder, in millionths because a quantity has at most six decimal places. Dividing first would
+        // round an infinite fraction, and multiplying the result back could hide that.
         let millionths = product.checked_mul(Decimal::from(1_000_000)).ok_or(QuantityError::Range)?;
         if !(millionths % denominator).is_zero() {
             return Err(QuantityError::Fraction);
@@ -227,7 +227,7 @@ impl Conversion {
         Quantity::new(quotient, self.to)
     }
 
-    /// The same ratio the other way round.
+    /// The conversion from `to` to `from`.
     pub fn inverse(&self) -> Self {
         Self { from: self.to, to: self.from, numerator: self.denominator, denominator: self.numerator }
     }
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn b16_cases_become_eaches_exactly_and_a_fraction_is_refused() {
+    fn b16_cases_convert_exactly_to_pieces_and_a_fraction_is_refused() {
         assert_eq!(conversion(12, 1).apply(q("3", "CS")), Ok(q("36", "EA")));
         assert_eq!(conversion(12, 1).inverse().apply(q("36", "EA")), Ok(q("3", "CS")));
         assert_eq!(conversion(12, 1).inverse().apply(q("35", "EA")), Err(QuantityError::Fraction));
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_is_never_cut_and_weight_may_be() {
+    fn a_quantity_is_whole_pieces_or_a_fraction_of_a_weight_and_in_range() {
         assert_eq!(Quantity::new("1.5".parse().unwrap(), Uom::EACH), Err(QuantityError::Fraction));
         assert_eq!(q("1.50", "KG"), q("1.5", "KG"));
         assert_eq!(Quantity::new("-1".parse().unwrap(), Uom::EACH), Err(QuantityError::Negative));
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn quantities_read_back_as_written_with_the_amount_as_text() {
+    fn a_quantity_reads_back_as_written_and_its_amount_is_text() {
         let text = serde_json::to_string(&q("3", "CS")).unwrap();
         assert_eq!(text, r#"{"amount":"3","uom":"CS"}"#);
         assert_eq!(serde_json::from_str::<Quantity>(&text).unwrap(), q("3", "CS"));

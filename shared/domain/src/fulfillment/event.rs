@@ -1,4 +1,4 @@
-//! What can happen to a fulfillment.
+//! The fulfillment's events: stored in the journal, published on the bus, and folded into the fulfillment's state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,187 +18,187 @@ use crate::quantity::Quantity;
 use crate::review::Decision;
 use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, Rejection};
 
-/// A fulfillment's event. The name in `type` is the name on the bus.
+/// An event of a fulfillment. Its `type` is its name on the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
 pub enum FulfillmentEvent {
-    /// The fulfillment exists.
+    /// The fulfillment was opened; its stream begins here.
     #[serde(rename = "fulfillment.opened")]
     Opened(Opened),
-    /// The warehouse said that it will ship.
+    /// The warehouse will ship the fulfillment.
     #[serde(rename = "fulfillment.accepted")]
     Accepted(Accepted),
-    /// The warehouse said that it will not.
+    /// The warehouse will not ship the fulfillment.
     #[serde(rename = "fulfillment.rejected")]
     Rejected(Rejected),
-    /// What is in a package, and who carries it.
+    /// The warehouse reported a package's content or label.
     #[serde(rename = "fulfillment.package_packed")]
     PackagePacked(Packed),
-    /// A label was voided: the package never was.
+    /// The warehouse voided a package's label. The package does not count, unless it moves or gets another label.
     #[serde(rename = "fulfillment.package_voided")]
     PackageVoided(Voided),
-    /// A package came further.
+    /// The warehouse or the carrier reported a package's milestone.
     #[serde(rename = "fulfillment.milestone_recorded")]
     MilestoneRecorded(Milestone),
-    /// The warehouse is done with the fulfillment: what it has not packed by then, it will not ship.
+    /// The warehouse closed the fulfillment: it will not ship what it has not packed.
     #[serde(rename = "fulfillment.closed")]
     Closed(Closed),
-    /// The warehouse gave the fulfillment back, or never had it.
+    /// The warehouse withdrew the fulfillment unshipped, or never had it.
     #[serde(rename = "fulfillment.withdrawn")]
     Withdrawn(Withdrawn),
-    /// The warehouse did not give the fulfillment back.
+    /// The warehouse refused a requested withdrawal.
     #[serde(rename = "fulfillment.withdrawal_refused")]
     WithdrawalRefused(Rejection),
-    /// Something should have been heard by now.
+    /// An expected report did not arrive in time.
     #[serde(rename = "fulfillment.late")]
     Late(Late),
-    /// Somebody decided what the fulfillment left to people.
+    /// A person decided a review of the fulfillment.
     #[serde(rename = "fulfillment.review_decided")]
     ReviewDecided(Decision<FulfillmentReview>),
-    /// The ERP knows that the package left.
+    /// The ERP posted a package's goods issue.
     #[serde(rename = "fulfillment.goods_issued")]
     GoodsIssued(GoodsIssued),
-    /// An effect is about to happen.
+    /// A call that makes or changes something at a partner is about to be sent.
     #[serde(rename = "fulfillment.effect_started")]
     EffectStarted(EffectStarted<FulfillmentEffect>),
     /// A call ended without a usable answer.
     #[serde(rename = "fulfillment.effect_failed")]
     EffectFailed(EffectFailed<FulfillmentEffect>),
-    /// A partner understood and said no.
+    /// A partner refused a call; nothing was done, unless the reason leaves doubt.
     #[serde(rename = "fulfillment.effect_rejected")]
     EffectRejected(EffectRejected<FulfillmentEffect>),
 }
 
-/// The fulfillment, as it was assigned.
+/// The fulfillment, as the order assigned it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Opened {
-    /// Which fulfillment.
+    /// Our id of the fulfillment; also the reference that the warehouse gets.
     pub fulfillment: FulfillmentId,
-    /// Whose.
+    /// The order that the fulfillment belongs to.
     pub order: OrderId,
-    /// The ERP's number of the order: a goods issue refers to it.
+    /// The ERP's number of the sales order. Goods issues refer to it.
     pub sales_order: DocumentNumber,
     /// The 3PL.
     pub warehouse: PartnerId,
-    /// Which of its sites.
+    /// The site of the 3PL that ships.
     pub site: SiteCode,
-    /// How fast.
+    /// The ordered speed of transport.
     pub service_level: ServiceLevel,
-    /// Who receives.
+    /// The receiver, as a reference to the party store.
     pub ship_to: PartyRef,
-    /// What, in stock-keeping units.
+    /// In stock-keeping units.
     pub lines: Vec<LineQuantity>,
-    /// What has to be known of a line's goods, where it is more than their name.
+    /// Kits and traced goods, by line. Lines without special handling are left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub handling: BTreeMap<LineNo, Handling>,
-    /// When it should have come how far; a release that did not say was not watched.
+    /// When the warehouse should report. `None` in records of releases that did not watch fulfillments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadlines: Option<Deadlines>,
 }
 
-/// The warehouse's yes.
+/// The warehouse accepted the fulfillment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
-    /// What the warehouse calls the fulfillment.
+    /// The warehouse's own id of the fulfillment.
     pub reference: ExternalId,
 }
 
-/// The warehouse's no.
+/// The warehouse rejected the fulfillment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Rejected {
-    /// Its reason.
+    /// The warehouse's words.
     pub reason: String,
 }
 
 /// A package's content and label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Packed {
-    /// The warehouse's name for it.
+    /// The warehouse's name of the package.
     pub package: PackageId,
-    /// When; of two reports on one package the later counts.
+    /// When the warehouse packed it. The report with the latest time counts.
     #[schemars(with = "String")]
     pub at: Timestamp,
-    /// What is in it, by line.
+    /// By order line. Empty in a report of the label, lots or serial numbers alone.
     pub lines: Vec<LineQuantity>,
-    /// Who carries it, where a label is made already.
+    /// `None` until a label is printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<Carrier>,
-    /// The carrier's number for it.
+    /// The carrier's tracking number; `None` until a label is printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking: Option<Tracking>,
-    /// Lots and serial numbers, where the warehouse told them.
+    /// Lots and serial numbers, where the warehouse reported them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traced: Vec<TracedGoods>,
 }
 
-/// Which lots and pieces a package holds.
+/// The lot and the serial numbers of a part of a package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct TracedGoods {
-    /// Of which line.
+    /// The order line.
     pub line: LineNo,
     /// The product, as it was packed.
     pub sku: Sku,
-    /// How much of it is told of here.
+    /// The quantity that this entry describes.
     pub quantity: Quantity,
-    /// The lot.
+    /// The lot of the whole quantity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lot: Option<Lot>,
-    /// The pieces' own numbers.
+    /// One for each piece, where pieces have serial numbers.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub serials: BTreeSet<Serial>,
 }
 
-/// The warehouse's last word on what it packs.
+/// The warehouse's report that it packs no more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Closed {
-    /// When.
+    /// When the warehouse closed the fulfillment.
     #[schemars(with = "String")]
     pub at: Timestamp,
-    /// What it packed, where the report names it. One that does not says nothing of what is missing: a package's own message
-    /// may still be on its way.
+    /// All packages of the fulfillment, where the report lists them. Without a list, nothing is counted as unfilled,
+    /// because a package's own report may still be on its way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<BTreeSet<PackageId>>,
 }
 
-/// A fulfillment that came back unshipped.
+/// A fulfillment that was withdrawn unshipped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Withdrawn {
-    /// What the warehouse called it; `None` where it never had it.
+    /// The warehouse's own id of the fulfillment; `None` where the warehouse never had it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<ExternalId>,
 }
 
-/// Something that did not come in its time.
+/// A report that did not arrive in time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Late {
-    /// What.
+    /// The report that was expected.
     pub missing: Missing,
-    /// When it should have come.
+    /// When it should have arrived.
     #[schemars(with = "String")]
     pub due: Timestamp,
 }
 
-/// What is waited for.
+/// A report that is expected.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "missing", rename_all = "snake_case")]
 pub enum Missing {
-    /// The warehouse's yes or no.
+    /// The warehouse accepts or rejects the fulfillment.
     Acknowledgement,
-    /// The goods' departure.
+    /// All goods leave the warehouse.
     Departure,
-    /// News of a package that left and did not arrive.
+    /// A package that left is reported again: a milestone on its way.
     News {
-        /// Which one.
+        /// The package, which has not arrived.
         package: PackageId,
     },
 }
 
-/// A package that never was.
+/// A package whose label was voided.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Voided {
-    /// Which one.
+    /// The warehouse's name of the package.
     pub package: PackageId,
-    /// When.
+    /// When the label was voided.
     #[schemars(with = "String")]
     pub at: Timestamp,
 }
@@ -206,54 +206,54 @@ pub struct Voided {
 /// A step of a package on its way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Milestone {
-    /// Which package.
+    /// The warehouse's name of the package.
     pub package: PackageId,
-    /// Which step.
+    /// The step, in our words.
     pub milestone: MilestoneKind,
-    /// When it happened, never later than when we heard of it.
+    /// When it happened. Never later than the time of its arrival here.
     #[schemars(with = "String")]
     pub at: Timestamp,
-    /// The sender's own code, where ours does not say it all.
+    /// The sender's own code, where our word does not say all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Whether the sender's clock was ahead of ours and its time was cut to ours.
+    /// Whether the sender's clock was ahead, so that the time of the report's arrival was taken.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clock_ahead: bool,
-    /// Who carries it, where the report says.
+    /// The carrier, where the report names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<Carrier>,
-    /// The carrier's number for it.
+    /// The carrier's tracking number, where the report names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking: Option<Tracking>,
 }
 
-/// The canonical steps of a package.
+/// The steps of a package, in the words that all partners' codes are mapped to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MilestoneKind {
-    /// A code that the registry does not map; never guessed.
+    /// A code that the registry does not map. It is never guessed; a person looks at it.
     Unknown,
-    /// A label is printed: nothing has moved.
+    /// A label is printed; nothing has moved.
     LabelCreated,
-    /// Held before it left, or on its way.
+    /// The package is held: in the warehouse, or on its way.
     OnHold,
-    /// The carrier has it.
+    /// The carrier took the package.
     PickedUp,
-    /// Moving.
+    /// The package is moving.
     InTransit,
-    /// Later than promised.
+    /// It will arrive later than promised.
     DeliveryDelayed,
-    /// On the van.
+    /// It is in the delivery vehicle.
     OutForDelivery,
-    /// The receiver may fetch it.
+    /// The receiver can collect it.
     ReadyForPickup,
-    /// Tried in vain.
+    /// The carrier tried to deliver and failed.
     DeliveryFailed,
-    /// There.
+    /// The receiver has it.
     Delivered,
-    /// On its way back.
+    /// It is on its way back to the sender.
     ReturnToSender,
-    /// The shipment was cancelled by whoever ships.
+    /// The shipper cancelled the shipment.
     Cancelled,
 }
 
@@ -291,14 +291,15 @@ impl MilestoneKind {
     }
 }
 
-/// The ERP's word that a package's goods issue is posted.
+/// A package's goods issue in the ERP.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct GoodsIssued {
-    /// Which package.
+    /// The warehouse's name of the package.
     pub package: PackageId,
-    /// The ERP's number for it.
+    /// The ERP's number of the goods issue.
     pub document: DocumentNumber,
-    /// What was posted: a later word on the package's content is compared with it.
+    /// The posted quantities; a later report of the package's content is compared with them. Empty in records of
+    /// releases that did not store them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<LineQuantity>,
 }

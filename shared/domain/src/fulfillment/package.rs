@@ -1,4 +1,4 @@
-//! A package: its content, its labels, its way.
+//! A package: its content, its labels, and its way.
 
 use std::collections::BTreeSet;
 
@@ -11,57 +11,58 @@ use crate::fulfillment::event::{Milestone, MilestoneKind, Packed, TracedGoods};
 use crate::goods::LineQuantity;
 use crate::ids::{Carrier, Tracking};
 
-/// What is known of a package. Sets and latest-wins registers only: the order of reports leaves no trace.
+/// The reports of one package. They are kept in sets and latest-wins registers, so that any order of arrival ends in
+/// the same state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Package {
-    /// What is in it.
+    /// The content.
     pub contents: Contents,
-    /// The latest word on its lots and serial numbers, and when it was given. A report without any takes none back.
+    /// The latest report of lots and serial numbers, with its time. A report without any does not remove them.
     pub traced: Option<(Timestamp, Vec<TracedGoods>)>,
-    /// Every label it travelled under, oldest first.
+    /// Every label that the package had, oldest first.
     pub legs: BTreeSet<Leg>,
-    /// Every report of its way, oldest first.
+    /// Every reported milestone, oldest first.
     pub milestones: BTreeSet<Milestone>,
-    /// When its label was voided last.
+    /// When its label was voided; the latest time, if more than once.
     pub voided: Option<Timestamp>,
 }
 
-/// A package's content.
+/// What a package contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Contents {
-    /// The warehouse has not said.
+    /// The warehouse has not reported it.
     #[default]
     Unreported,
-    /// The latest word, and when it was given.
+    /// The latest report and its time.
     Reported(Timestamp, Vec<LineQuantity>),
 }
 
-/// One label.
+/// A label of a package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Leg {
-    /// When it was first heard of.
+    /// The earliest time at which the label was reported.
     pub since: Timestamp,
-    /// Who carries.
+    /// The carrier, where a report names it.
     pub carrier: Option<Carrier>,
-    /// Under which number.
+    /// The carrier's tracking number.
     pub tracking: Tracking,
 }
 
-/// Where a package is.
+/// The status of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PackageStatus {
-    /// Packed, nothing more is known.
+    /// The warehouse packed it, and nothing more is known.
     Packed,
     /// Its label was voided.
     Voided,
-    /// The newest milestone that counts.
+    /// The milestone that is furthest along the way; of the same phase, the latest one.
     #[serde(untagged)]
     At(MilestoneKind),
 }
 
-/// By hand, because serde answers an unknown word with "no variant matched" where another one is untagged: a reader could
-/// not tell a later release's status from a broken record.
+/// Written by hand. With an untagged variant serde's derived error would be "no variant matched", and a reader could
+/// not tell a status of a later release from a broken record.
 impl<'de> Deserialize<'de> for PackageStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = String::deserialize(deserializer)?;
@@ -83,7 +84,7 @@ impl PackageStatus {
         }
     }
 
-    /// Whether the package has left and has not come to its end.
+    /// Whether the package has left the warehouse and has neither arrived nor been returned.
     pub fn is_under_way(self) -> bool {
         match self {
             Self::Packed | Self::Voided => false,
@@ -92,11 +93,11 @@ impl PackageStatus {
     }
 }
 
-/// The phase between the warehouse's door and the receiver's.
+/// The phase between leaving the warehouse and arriving.
 const UNDER_WAY: u8 = 2;
 
-/// How far a milestone is along the way. Within one phase time decides, across phases the later phase does, so that a late
-/// report never moves a package backwards.
+/// How far along the way a milestone is. A later phase wins even with an earlier time; within one phase, the later time wins.
+/// So a report that arrives late never moves a package backwards.
 fn phase(kind: MilestoneKind) -> u8 {
     match kind {
         MilestoneKind::Unknown | MilestoneKind::Cancelled => 0,
@@ -113,25 +114,25 @@ fn phase(kind: MilestoneKind) -> u8 {
 }
 
 impl Package {
-    pub(super) fn pack(&mut self, packed: &Packed) {
-        let told = Contents::Reported(packed.at, packed.lines.clone());
-        if !packed.lines.is_empty() && self.contents < told {
-            self.contents = told;
+    pub(super) fn record_packed(&mut self, packed: &Packed) {
+        let reported = Contents::Reported(packed.at, packed.lines.clone());
+        if !packed.lines.is_empty() && self.contents < reported {
+            self.contents = reported;
         }
         let traced = Some((packed.at, packed.traced.clone()));
         if !packed.traced.is_empty() && self.traced < traced {
             self.traced = traced;
         }
-        self.travel(packed.at, packed.carrier.clone(), packed.tracking.clone());
+        self.record_label(packed.at, packed.carrier.clone(), packed.tracking.clone());
     }
 
-    pub(super) fn pass(&mut self, milestone: &Milestone) {
-        self.travel(milestone.at, milestone.carrier.clone(), milestone.tracking.clone());
+    pub(super) fn record_milestone(&mut self, milestone: &Milestone) {
+        self.record_label(milestone.at, milestone.carrier.clone(), milestone.tracking.clone());
         self.milestones.insert(milestone.clone());
     }
 
-    /// Whether [`Package::pack`] would change anything.
-    pub(super) fn learns_from(&self, packed: &Packed) -> bool {
+    /// Whether [`Package::record_packed`] would change anything.
+    pub(super) fn is_changed_by_packed(&self, packed: &Packed) -> bool {
         let newer = match &self.contents {
             Contents::Unreported => true,
             Contents::Reported(at, lines) => (*at, lines) < (packed.at, &packed.lines),
@@ -139,24 +140,24 @@ impl Package {
         let traced = self.traced.as_ref().is_none_or(|(at, traced)| (*at, traced) < (packed.at, &packed.traced));
         (newer && !packed.lines.is_empty())
             || (traced && !packed.traced.is_empty())
-            || self.moves_on(packed.at, packed.carrier.as_ref(), packed.tracking.as_ref())
+            || self.is_changed_by_label(packed.at, packed.carrier.as_ref(), packed.tracking.as_ref())
     }
 
-    /// Whether [`Package::pass`] would change anything.
-    pub(super) fn advances_by(&self, milestone: &Milestone) -> bool {
+    /// Whether [`Package::record_milestone`] would change anything.
+    pub(super) fn is_changed_by_milestone(&self, milestone: &Milestone) -> bool {
         !self.milestones.contains(milestone)
-            || self.moves_on(milestone.at, milestone.carrier.as_ref(), milestone.tracking.as_ref())
+            || self.is_changed_by_label(milestone.at, milestone.carrier.as_ref(), milestone.tracking.as_ref())
     }
 
-    /// Whether [`Package::travel`] would change anything.
-    fn moves_on(&self, at: Timestamp, carrier: Option<&Carrier>, tracking: Option<&Tracking>) -> bool {
+    /// Whether [`Package::record_label`] would change anything.
+    fn is_changed_by_label(&self, at: Timestamp, carrier: Option<&Carrier>, tracking: Option<&Tracking>) -> bool {
         tracking.is_some_and(|tracking| {
             let same = self.legs.iter().find(|leg| leg.tracking == *tracking);
             same.is_none_or(|leg| at < leg.since || carrier > leg.carrier.as_ref())
         })
     }
 
-    fn travel(&mut self, at: Timestamp, carrier: Option<Carrier>, tracking: Option<Tracking>) {
+    fn record_label(&mut self, at: Timestamp, carrier: Option<Carrier>, tracking: Option<Tracking>) {
         let Some(tracking) = tracking else { return };
         let same = self.legs.iter().find(|leg| leg.tracking == tracking).cloned();
         let mut leg = Leg { since: at, carrier, tracking };
@@ -168,63 +169,66 @@ impl Package {
         self.legs.insert(leg);
     }
 
-    pub(super) fn void(&mut self, at: Timestamp) {
+    pub(super) fn record_void(&mut self, at: Timestamp) {
         self.voided = self.voided.max(Some(at));
     }
 
-    /// Where it is.
+    /// Computed from the reports; never stored.
     pub fn status(&self) -> PackageStatus {
         if self.is_void() {
-            let by_label = self.voided.is_some();
-            return if by_label { PackageStatus::Voided } else { PackageStatus::At(MilestoneKind::Cancelled) };
+            return if self.voided.is_some() {
+                PackageStatus::Voided
+            } else {
+                PackageStatus::At(MilestoneKind::Cancelled)
+            };
         }
-        let newest = self.counting().max_by_key(|m| (phase(m.milestone), m.at, m.milestone));
+        let newest = self.counted_milestones().max_by_key(|m| (phase(m.milestone), m.at, m.milestone));
         newest.map_or(PackageStatus::Packed, |m| PackageStatus::At(m.milestone))
     }
 
-    /// Whether it left the warehouse. A void package that left all the same did leave: what happened counts.
+    /// Whether the package left the warehouse. A package that moved has left, even if its label is void.
     pub fn has_left(&self) -> bool {
-        self.counting().any(|m| m.milestone.means_left())
+        self.counted_milestones().any(|m| m.milestone.means_left())
     }
 
-    /// Whether it arrived.
+    /// Whether the receiver has it.
     pub fn is_delivered(&self) -> bool {
         matches!(self.status(), PackageStatus::At(MilestoneKind::Delivered))
     }
 
-    /// Whether it is on its way back, or is back.
+    /// Whether it is on its way back to the sender, or has arrived there.
     pub fn is_returned(&self) -> bool {
         matches!(self.status(), PackageStatus::At(MilestoneKind::ReturnToSender))
     }
 
-    /// Whether it never was, or will not go: its label was voided or its shipment cancelled, nothing was printed anew
-    /// after that, and it did not move.
+    /// Whether the package will not ship: its label was voided or its shipment cancelled, no label was printed after
+    /// that, and it did not move.
     pub fn is_void(&self) -> bool {
-        self.end().is_some() && !self.is_reprinted() && !self.has_left()
+        self.voided_or_cancelled().is_some() && !self.is_reprinted() && !self.has_left()
     }
 
-    /// Whether it moved although its label was void and no other was printed.
+    /// Whether the package moved although its label was void and no other one was printed.
     pub fn moved_though_void(&self) -> bool {
-        self.end().is_some() && !self.is_reprinted() && self.has_left()
+        self.voided_or_cancelled().is_some() && !self.is_reprinted() && self.has_left()
     }
 
-    /// When it was voided or cancelled last.
-    fn end(&self) -> Option<Timestamp> {
+    /// When its label was voided or its shipment cancelled; the latest time.
+    fn voided_or_cancelled(&self) -> Option<Timestamp> {
         let cancelled = self.milestones.iter().filter(|m| m.milestone == MilestoneKind::Cancelled).map(|m| m.at);
         cancelled.max().max(self.voided)
     }
 
-    /// Whether it got a label after the last one was voided: another tracking number, or the word that a label was made.
+    /// Whether a label was printed after the last one was voided: another tracking number, or a `label_created`.
     fn is_reprinted(&self) -> bool {
-        let after = |at: Timestamp| self.end().is_some_and(|end| at > end);
+        let after = |at: Timestamp| self.voided_or_cancelled().is_some_and(|voided| at > voided);
         self.legs.iter().any(|leg| after(leg.since))
             || self.milestones.iter().any(|m| m.milestone == MilestoneKind::LabelCreated && after(m.at))
     }
 
-    /// The milestones that say where it is: those of the label that counts. What happened to a label before it was voided
-    /// says nothing of the next one; but what arrived or came back did so, whatever was said of its label.
-    fn counting(&self) -> impl Iterator<Item = &Milestone> {
-        let end = self.end();
+    /// The milestones that count for the status. Milestones of a label that was voided later do not count, except that
+    /// a package arrived or came back.
+    fn counted_milestones(&self) -> impl Iterator<Item = &Milestone> {
+        let voided = self.voided_or_cancelled();
         self.milestones.iter().filter(move |m| match m.milestone {
             MilestoneKind::Cancelled => false,
             MilestoneKind::Delivered | MilestoneKind::ReturnToSender => true,
@@ -236,11 +240,11 @@ impl Package {
             | MilestoneKind::DeliveryDelayed
             | MilestoneKind::OutForDelivery
             | MilestoneKind::ReadyForPickup
-            | MilestoneKind::DeliveryFailed => end.is_none_or(|end| m.at > end),
+            | MilestoneKind::DeliveryFailed => voided.is_none_or(|voided| m.at > voided),
         })
     }
 
-    /// What is in it; nothing while the warehouse has not said.
+    /// The content; empty while the warehouse has not reported it.
     pub fn lines(&self) -> &[LineQuantity] {
         match &self.contents {
             Contents::Unreported => &[],
@@ -248,17 +252,17 @@ impl Package {
         }
     }
 
-    /// The lots and serial numbers that were told of it.
+    /// The reported lots and serial numbers.
     pub fn traced(&self) -> &[TracedGoods] {
         self.traced.as_ref().map_or(&[], |(_, traced)| traced)
     }
 
-    /// When it was heard of last on its way.
+    /// The time of the latest milestone.
     pub fn last_news(&self) -> Option<Timestamp> {
         self.milestones.iter().map(|milestone| milestone.at).max()
     }
 
-    /// The label that it travels under now.
+    /// The newest label.
     pub fn leg(&self) -> Option<&Leg> {
         self.legs.last()
     }

@@ -1,31 +1,28 @@
-//! What a fulfillment asks of partners.
+//! The requests that a fulfillment sends to its warehouse and to the ERP.
 
 use jiff::Timestamp;
 
-use crate::fulfillment::decide::Fulfillment;
-use crate::fulfillment::effect::FulfillmentEffect;
-use crate::fulfillment::event::Opened;
+use crate::fulfillment::{Fulfillment, FulfillmentEffect, Opened};
 use crate::goods::{LineQuantity, ServiceLevel};
 use crate::ids::{DocumentNumber, ExternalId, FulfillmentId, PackageId, PartnerId, SiteCode};
-use crate::order::RequestStatus;
-use crate::order::{Assignment, Order};
+use crate::order::{Assignment, Order, RequestStatus};
 use crate::party::PartyRef;
 use crate::workflow::{EffectRequest, Rejection, key};
 
-/// Ship this.
+/// Requests a warehouse to ship a fulfillment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FulfillmentRequest {
-    /// Our name for the fulfillment, the warehouse's reference.
+    /// Our id of the fulfillment; also the reference that the warehouse gets.
     pub fulfillment: FulfillmentId,
     /// The 3PL.
     pub warehouse: PartnerId,
-    /// Which of its sites.
+    /// The site of the 3PL that ships.
     pub site: SiteCode,
-    /// How fast.
+    /// The ordered speed of transport.
     pub service_level: ServiceLevel,
-    /// Who receives; the address is fetched from the party store when the request is sent.
+    /// The receiver. The address is read from the party store when the request is sent.
     pub ship_to: PartyRef,
-    /// What, in stock-keeping units; the parts of a line that the warehouse knows in parts.
+    /// In stock-keeping units; a kit that the warehouse stocks in parts as its components.
     pub lines: Vec<LineQuantity>,
 }
 
@@ -45,16 +42,17 @@ impl EffectRequest for FulfillmentRequest {
     }
 }
 
-/// Give this fulfillment back, whether or not it is certain that it was ever taken on.
+/// Requests a warehouse to withdraw a fulfillment, also where it is not certain that the warehouse has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withdrawal {
-    /// Our name for the fulfillment, the warehouse's reference.
+    /// Our id of the fulfillment; also the reference that the warehouse gets.
     pub fulfillment: FulfillmentId,
     /// The 3PL.
     pub warehouse: PartnerId,
-    /// What the warehouse calls the fulfillment, where it has said.
+    /// The warehouse's own id of the fulfillment; `None` where it has not reported one.
     pub reference: Option<ExternalId>,
-    /// Until when somebody may still have been at asking for it; `None` where the warehouse has answered.
+    /// The latest time at which a delivery may still send the request; `None` where the request is answered. A withdrawal
+    /// must not overtake it.
     pub sent_until: Option<Timestamp>,
 }
 
@@ -78,29 +76,29 @@ impl EffectRequest for Withdrawal {
     }
 }
 
-/// How does this fulfillment stand?
+/// Asks a warehouse for the state of a fulfillment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inquiry {
-    /// Our name for the fulfillment, the warehouse's reference.
+    /// Our id of the fulfillment; also the reference that the warehouse gets.
     pub fulfillment: FulfillmentId,
     /// The 3PL.
     pub warehouse: PartnerId,
-    /// What the warehouse calls the fulfillment, where it has said.
+    /// The warehouse's own id of the fulfillment; `None` where it has not reported one.
     pub reference: Option<ExternalId>,
 }
 
-/// This package left; take it out of the stock.
+/// Requests the ERP to post the goods issue of a package that left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoodsIssue {
-    /// Whose package.
+    /// The fulfillment that the package belongs to.
     pub fulfillment: FulfillmentId,
-    /// Which package.
+    /// The warehouse's name of the package.
     pub package: PackageId,
-    /// The ERP's order.
+    /// The ERP's number of the sales order.
     pub sales_order: DocumentNumber,
-    /// Where it left.
+    /// The site that shipped it; also the ERP's stock location.
     pub site: SiteCode,
-    /// What was in it.
+    /// The quantities to post, in the units in which they were packed; kits as whole kits.
     pub lines: Vec<LineQuantity>,
 }
 
@@ -117,14 +115,14 @@ impl EffectRequest for GoodsIssue {
 }
 
 impl GoodsIssue {
-    /// What the ERP knows it by: `<fulfillment>/<package>`.
+    /// Our reference in the ERP, `<fulfillment>/<package>`.
     pub fn reference(&self) -> String {
         format!("{}/{}", self.fulfillment, self.package)
     }
 }
 
 impl Opened {
-    /// The fulfillment `id` of `order`, as it was assigned; `None` where it is not (or no longer) wanted.
+    /// The fulfillment `id` of `order`, as it was assigned; `None` if its warehouse should not (or no longer) ship it.
     pub fn of(order: &Order, id: &FulfillmentId) -> Option<Self> {
         Self::as_assigned(order, order.assignment(id)?)
     }
@@ -135,7 +133,7 @@ impl Opened {
         Self::as_assigned(order, assignment)
     }
 
-    /// The fulfillment `id` of `order`, as it was assigned, wanted or not.
+    /// The fulfillment `id` of `order`, as it was assigned, whether or not its warehouse should still ship it.
     pub fn assigned(order: &Order, id: &FulfillmentId) -> Option<Self> {
         Self::as_assigned(order, order.fulfillments.assignments.get(id)?)
     }
@@ -158,7 +156,7 @@ impl Opened {
 }
 
 impl FulfillmentRequest {
-    /// The request of `opened` that is due; `None` once the warehouse answered, or a withdrawal is under way.
+    /// The request of `opened`, if it is due: until the warehouse answered, refused the call, or is requested to withdraw.
     pub fn due(fulfillment: Option<&Fulfillment>, opened: &Opened) -> Option<Self> {
         fulfillment.is_none_or(Fulfillment::awaits_request).then(|| Self {
             fulfillment: opened.fulfillment.clone(),
@@ -166,7 +164,7 @@ impl FulfillmentRequest {
             site: opened.site.clone(),
             service_level: opened.service_level,
             ship_to: opened.ship_to.clone(),
-            lines: opened.in_parts(),
+            lines: opened.in_components(),
         })
     }
 }
@@ -176,20 +174,22 @@ impl Fulfillment {
         self.request_status() == RequestStatus::Requested
             && self.withdrawn.is_empty()
             && !self.open_effects.contains(&FulfillmentEffect::Withdraw)
-            && !self.refused.contains_key(&FulfillmentEffect::Request)
+            && !self.rejected_effects.contains_key(&FulfillmentEffect::Request)
     }
 
-    /// What the warehouse has to be asked back: the fulfillment is there, or may be, and nothing of it has shipped. `None`
-    /// once it came back or cannot, until it is taken on under another name. That it is wanted back is the order's
-    /// word. What was announced is asked again until it is answered: a package that left meanwhile does not say whether
-    /// the rest was given back.
+    /// The withdrawal, if the warehouse has or may have the fulfillment and nothing of it has shipped. `None` once the
+    /// warehouse withdrew it or refused to, until it accepts it under another reference. The order decides whether to
+    /// withdraw at all.
+    ///
+    /// An announced withdrawal is repeated until it is answered, even if a package left meanwhile: that does not tell
+    /// whether the warehouse withdrew the rest.
     pub fn withdrawal(&self) -> Option<Withdrawal> {
         let answered = match self.request_status() {
             RequestStatus::Requested | RequestStatus::Accepted => !self.withdrawal_refused.is_empty(),
             RequestStatus::Rejected | RequestStatus::Withdrawn => true,
         };
-        let refused = self.refused.contains_key(&FulfillmentEffect::Withdraw);
-        let pointless = answered || refused || self.has_shipped() || !self.is_possibly_there();
+        let rejected = self.rejected_effects.contains_key(&FulfillmentEffect::Withdraw);
+        let pointless = answered || rejected || self.has_shipped() || !self.may_be_at_warehouse();
         if pointless && !self.open_effects.contains(&FulfillmentEffect::Withdraw) {
             return None;
         }
@@ -201,22 +201,24 @@ impl Fulfillment {
         })
     }
 
-    /// Why the fulfillment does not come back, where it left before its warehouse was asked for it. One whose warehouse would not
-    /// hear of it is somebody's case already.
-    pub fn kept_unasked(&self) -> Option<Rejection> {
-        let stays = match self.request_status() {
+    /// Why the fulfillment cannot be withdrawn, if it shipped before its warehouse was requested to. `None` after a
+    /// request: then the warehouse's answer counts, or a refused call is reviewed.
+    pub fn shipped_before_withdrawal(&self) -> Option<Rejection> {
+        let has_shipped = match self.request_status() {
             RequestStatus::Requested | RequestStatus::Accepted => self.has_shipped(),
             RequestStatus::Rejected | RequestStatus::Withdrawn => false,
         };
         let withdraw = &FulfillmentEffect::Withdraw;
-        let asked = self.open_effects.contains(withdraw) || self.refused.contains_key(withdraw);
-        let unasked = self.withdrawal_refused.is_empty() && !asked;
-        (stays && unasked).then(|| Rejection::new("ALREADY_SHIPPED", "it left before it was asked back"))
+        let was_requested = self.open_effects.contains(withdraw)
+            || self.rejected_effects.contains_key(withdraw)
+            || !self.withdrawal_refused.is_empty();
+        let why = || Rejection::new("ALREADY_SHIPPED", "it left before its withdrawal was requested");
+        (has_shipped && !was_requested).then(why)
     }
 
-    /// How the warehouse can be asked how the fulfillment stands; `None` while it was never sent.
+    /// The inquiry about the fulfillment's state; `None` if the warehouse certainly does not have it.
     pub fn inquiry(&self) -> Option<Inquiry> {
-        if !self.is_possibly_there() {
+        if !self.may_be_at_warehouse() {
             return None;
         }
         Some(Inquiry {
@@ -226,18 +228,18 @@ impl Fulfillment {
         })
     }
 
-    /// Whether the ERP has to be told that `package` left: it left, its content is known and traced as it must be,
-    /// nothing is posted yet, and there is something to post. A repeat says what the announced one said.
+    /// The goods issue of `package`, if it is due: the package left, its content, lots and serial numbers are reported,
+    /// nothing of it is posted, and it has lines to post. A repeat has the announced lines.
     pub fn goods_issue(&self, package: &PackageId) -> Option<GoodsIssue> {
         let effect = FulfillmentEffect::PostGoodsIssue { package: package.clone() };
-        if self.goods_issues.contains_key(package) || self.refused.contains_key(&effect) {
+        if self.goods_issues.contains_key(package) || self.rejected_effects.contains_key(&effect) {
             return None;
         }
-        let parcel = self.packages.get(package).filter(|parcel| parcel.has_left())?;
+        let reports = self.packages.get(package).filter(|reports| reports.has_left())?;
         let lines = match self.postings.get(package) {
             Some(announced) => announced.clone(),
-            None if self.is_blocked(package, parcel) => return None,
-            None => self.to_post(package),
+            None if self.is_blocked(package, reports) => return None,
+            None => self.lines_to_post(package),
         };
         (!lines.is_empty()).then(|| GoodsIssue {
             fulfillment: self.opened.fulfillment.clone(),
@@ -248,16 +250,16 @@ impl Fulfillment {
         })
     }
 
-    /// Any goods issue that is to be posted now: a decision, or what was told of another package, may have freed one. Those
-    /// that nobody is at come first.
+    /// Any goods issue that is due, of any package: a decision, or a report of another package, may have unblocked it. One
+    /// that is not announced comes first.
     pub fn any_goods_issue(&self) -> Option<GoodsIssue> {
-        let begun = || self.postings.keys().find_map(|package| self.goods_issue(package));
-        self.fresh_goods_issue().or_else(begun)
+        let announced = || self.postings.keys().find_map(|package| self.goods_issue(package));
+        self.fresh_goods_issue().or_else(announced)
     }
 
-    /// A goods issue that is to be posted now and that nobody is at.
+    /// A goods issue that is due and that is not announced.
     pub fn fresh_goods_issue(&self) -> Option<GoodsIssue> {
-        let mut fresh = self.packages.keys().filter(|package| !self.postings.contains_key(*package));
-        fresh.find_map(|package| self.goods_issue(package))
+        let mut unannounced = self.packages.keys().filter(|package| !self.postings.contains_key(*package));
+        unannounced.find_map(|package| self.goods_issue(package))
     }
 }

@@ -1,29 +1,27 @@
-//! When something should have been heard of a fulfillment: worked out from what its warehouse promised when it was routed. No
-//! clock here; whoever watches asks for the next time and comes back then.
+//! The time by which the next report of a fulfillment is expected, computed from what its warehouse promised when it was
+//! routed. There is no clock here: the watching function asks for the next time and checks again then.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::fulfillment::decide::Fulfillment;
-use crate::fulfillment::event::{Late, Missing, Opened};
 use crate::fulfillment::package::Package;
-use crate::fulfillment::review::FulfillmentReview;
+use crate::fulfillment::{Fulfillment, FulfillmentReview, Late, Missing, Opened};
 use crate::goods::Deadlines;
 use crate::ids::PackageId;
 use crate::order::RequestStatus;
 use crate::review::Review;
 
-/// Until when a fulfillment can be left alone.
+/// When to look at a fulfillment again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Watch {
-    /// Then this should have been heard. Never a time that was raised already: what is late is looked for again a day
-    /// later.
+    /// At this time, by which this report is expected. A time that was raised as late is not returned again; its report is
+    /// expected a day later.
     Until(Timestamp, Missing),
-    /// Nothing is waited for.
+    /// Never: no report is expected.
     Over,
 }
 
 impl Watch {
-    /// What is late at `now`, if anything is.
+    /// The report that is late at `now`, if it is.
     pub fn passed(self, now: Timestamp) -> Option<Late> {
         match self {
             Self::Until(due, missing) => (due <= now).then_some(Late { missing, due }),
@@ -32,11 +30,11 @@ impl Watch {
     }
 }
 
-/// How long after it was raised something late is looked for again.
-const AGAIN: SignedDuration = SignedDuration::from_hours(24);
+/// The time after which a late report is raised again.
+const RAISE_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 impl Watch {
-    /// The next deadline of `opened`, whether or not its request was sent.
+    /// The next deadline of the fulfillment `opened`, whether or not its stream exists yet.
     pub fn of(fulfillment: Option<&Fulfillment>, opened: &Opened) -> Self {
         match (fulfillment, &opened.deadlines) {
             (Some(fulfillment), _) => fulfillment.watch(),
@@ -47,32 +45,32 @@ impl Watch {
 }
 
 impl Fulfillment {
-    /// Whether the warehouse closed the fulfillment and not all that it packed is known: it has to be asked, since a package's
-    /// message may be late.
+    /// Whether the warehouse closed the fulfillment, and not every package of it is reported. An inquiry is due, because a
+    /// package's own message may be late.
     pub fn is_closed_unreported(&self) -> bool {
-        self.closed.is_some() && !self.is_told_whole()
+        self.closed.is_some() && !self.is_fully_reported()
     }
 
-    /// When something should be heard next.
+    /// When the next report is expected.
     pub fn watch(&self) -> Watch {
         let next = |(due, missing): (Timestamp, Missing)| {
             let raised = self.raised(&missing).map(|late| late.due).max().filter(|raised| *raised >= due);
-            let due = raised.map_or(Some(due), |raised| raised.checked_add(AGAIN).ok());
+            let due = raised.map_or(Some(due), |raised| raised.checked_add(RAISE_AGAIN_AFTER).ok());
             due.map(|due| (due, missing))
         };
         let next = self.missing().into_iter().filter_map(next).min();
         next.map_or(Watch::Over, |(due, missing)| Watch::Until(due, missing))
     }
 
-    /// What was raised as late and has still not come. A review names the time at which it was missed first, so that it
-    /// stays the same one however often it was looked for.
-    pub(super) fn lateness(&self) -> Vec<Review<FulfillmentReview>> {
+    /// The reviews of late reports that are still missing. A review names the first deadline that passed, so that it stays
+    /// the same review when the report is raised again.
+    pub(super) fn late_reviews(&self) -> Vec<Review<FulfillmentReview>> {
         let late = |(due, missing): (Timestamp, Missing)| {
             let first = self.raised(&missing).map(|late| late.due).filter(|raised| *raised >= due).min()?;
             let warehouse = &self.opened.warehouse;
             Some(match missing {
                 Missing::Acknowledgement => {
-                    let reason = format!("{warehouse} said neither yes nor no by {first}");
+                    let reason = format!("{warehouse} neither accepted nor rejected it by {first}");
                     Review { kind: FulfillmentReview::Late, reason }
                 }
                 Missing::Departure => {
@@ -80,7 +78,7 @@ impl Fulfillment {
                     Review { kind: FulfillmentReview::Late, reason }
                 }
                 Missing::News { package } => {
-                    let reason = format!("package {package} left, and nothing was heard of it by {first}");
+                    let reason = format!("package {package} left, and no news of it arrived by {first}");
                     Review { kind: FulfillmentReview::TrackingExpired, reason }
                 }
             })
@@ -88,7 +86,7 @@ impl Fulfillment {
         self.missing().into_iter().filter_map(late).collect()
     }
 
-    /// What has not come yet, and when it should.
+    /// The reports that are missing, with their deadlines.
     fn missing(&self) -> Vec<(Timestamp, Missing)> {
         let Some(deadlines) = &self.opened.deadlines else { return Vec::new() };
         let mut missing = Vec::new();
@@ -97,23 +95,24 @@ impl Fulfillment {
                 missing.push((deadlines.acknowledge_by, Missing::Acknowledgement));
                 missing.push((deadlines.depart_by, Missing::Departure));
             }
-            // What cannot be counted is somebody's decision already; it is not waited for, too.
-            RequestStatus::Accepted if matches!(self.is_departed(), Ok(false)) => {
+            // A sum out of range is already reviewed, so the departure is not expected in addition.
+            RequestStatus::Accepted if matches!(self.is_departure_complete(), Ok(false)) => {
                 missing.push((deadlines.depart_by, Missing::Departure));
             }
             RequestStatus::Accepted | RequestStatus::Rejected | RequestStatus::Withdrawn => {}
         }
-        missing.extend(self.live().filter_map(|(id, package)| news(deadlines, id, package)));
+        missing.extend(self.live().filter_map(|(id, package)| next_news(deadlines, id, package)));
         missing
     }
 
+    /// Every time that `missing` was raised as late.
     fn raised(&self, missing: &Missing) -> impl Iterator<Item = &Late> {
         self.late.iter().filter(move |late| late.missing == *missing)
     }
 }
 
 /// When the next news of a package under way is due.
-fn news(deadlines: &Deadlines, id: &PackageId, package: &Package) -> Option<(Timestamp, Missing)> {
+fn next_news(deadlines: &Deadlines, id: &PackageId, package: &Package) -> Option<(Timestamp, Missing)> {
     if !package.has_left() || package.is_delivered() || package.is_returned() {
         return None;
     }

@@ -1,4 +1,4 @@
-//! A site that was weighed for an order, and what was weighed: a part of what is journaled of a routing decision.
+//! A site that was considered for an order, with the reasons. Both are stored with the routing decision.
 
 use jiff::civil::Date;
 use schemars::JsonSchema;
@@ -7,57 +7,57 @@ use serde::{Deserialize, Serialize};
 use crate::goods::ServiceLevel;
 use crate::ids::{PartnerId, SiteCode};
 
-/// One site, weighed.
+/// A site that was considered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// The 3PL.
     pub warehouse: PartnerId,
-    /// The site.
+    /// The site of the 3PL.
     pub site: SiteCode,
-    /// What speaks for it or against it, in the order it was weighed.
+    /// The reasons for and against the site, in the order in which they were checked.
     pub reasons: Vec<Reason>,
-    /// Whether it got a fulfillment.
+    /// Whether the site was assigned a fulfillment.
     pub chosen: bool,
 }
 
-/// Something that was weighed.
+/// A reason for or against a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
-    /// Against: it does not ship there.
+    /// Against: the site does not ship to the country.
     CountryNotServed {
-        /// Where to.
+        /// The order's destination, ISO 3166-1 alpha-2.
         country: String,
     },
-    /// Against: it is not that fast.
+    /// Against: the site does not offer the service level.
     ServiceLevelNotOffered {
-        /// What was asked.
+        /// The order's service level.
         service_level: ServiceLevel,
     },
-    /// Against: its warehouse refused a fulfillment of the order, or did not answer.
+    /// Against: its warehouse rejected a fulfillment of the order, or did not answer.
     RefusedBefore,
-    /// Against: it has nothing of the order.
+    /// Against: no stock of the order is allocated at the site.
     NoStock,
-    /// For: the destination is at its door.
+    /// For: the destination is in a home region of the site.
     HomeRegion {
-        /// Which region.
+        /// The order's destination, in the sender's spelling.
         region: String,
     },
-    /// For: it has all of the order.
+    /// For: all stock that has to be routed is at the site.
     HasAll,
-    /// It has only a part.
+    /// Against: only a part of the stock that has to be routed is at the site.
     HasPart,
-    /// When the goods can leave.
+    /// Neutral: the day on which the goods would leave. An earlier day is better.
     ShipsOn {
-        /// At the site's clock.
+        /// In the site's time zone.
         #[schemars(with = "String")]
         date: Date,
-        /// Whether that is later than today because the cut-off had passed.
+        /// Whether the cut-off had passed, which moved the date to the next working day.
         after_cut_off: bool,
     },
-    /// What it costs, relatively.
+    /// Neutral: the relative cost. A lower one is better.
     Cost {
-        /// The registry's figure.
+        /// As in the registry; without a unit.
         cost: u32,
     },
 }

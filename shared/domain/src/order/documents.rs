@@ -125,7 +125,7 @@ impl Documents {
         self.rejected.iter().find(is_it).map(|(effect, _)| effect)
     }
 
-    /// Lets a refused effect be requested again, as if for the first time: whoever decided so has looked at the partner.
+    /// Lets a refused effect be requested again, as if for the first time. The person who decided so has checked the partner.
     pub(super) fn retry(&mut self, review: &str) {
         if let Some(effect) = self.rejected_in(review).cloned() {
             self.answer(&effect);

@@ -1,4 +1,4 @@
-//! What can happen to an order: the vocabulary that is stored, published and folded.
+//! The order's events: stored in the journal, published on the bus, and folded into the order's state.
 
 use std::collections::BTreeMap;
 
@@ -21,274 +21,277 @@ use crate::quantity::{Conversion, Quantity};
 use crate::review::Decision;
 use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, Rejection};
 
-/// An order's event. The name in `type` is the name on the bus.
+/// An event of an order. Its `type` is its name on the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
 pub enum OrderEvent {
-    /// The customer's commitment came in.
+    /// The customer's order arrived.
     #[serde(rename = "order.submitted")]
     Submitted(Submission),
-    /// The same order came again with other content; the first one stands.
+    /// The same order arrived again with other content. The first content counts, until a person decides.
     #[serde(rename = "order.submission_conflicted")]
     SubmissionConflicted(Conflict),
-    /// The ERP named price and tax.
+    /// The ERP returned price and tax.
     #[serde(rename = "order.priced")]
     Priced(Price),
-    /// The ERP cannot price it, or a unit does not convert.
+    /// The ERP cannot price the order, or a unit of measure does not convert.
     #[serde(rename = "order.unpriceable")]
     Unpriceable(Rejection),
-    /// The ERP grants the credit.
+    /// The ERP approved credit.
     #[serde(rename = "order.credit_approved")]
     CreditApproved(CreditApproved),
-    /// The ERP refuses the credit.
+    /// The ERP refused credit.
     #[serde(rename = "order.credit_refused")]
     CreditRefused(CreditRefused),
-    /// The ERP set stock aside, all of it or a part.
+    /// The ERP allocated stock for all of the order or for a part of it.
     #[serde(rename = "order.allocated")]
     Allocated(Allocation),
-    /// The ERP has the sales order; the goods may go.
+    /// The ERP has the sales order; warehouses may ship.
     #[serde(rename = "order.released")]
     Released(Released),
-    /// Which warehouses ship what, and why these.
+    /// Warehouses were chosen. The candidates show why; one `order.assigned` for each warehouse follows in the same
+    /// commit.
     #[serde(rename = "order.routed")]
     Routed(Routed),
-    /// One warehouse's fulfillment; one of these for each beside the `Routed`.
+    /// One warehouse was assigned a fulfillment.
     #[serde(rename = "order.assigned")]
     Assigned(Assignment),
-    /// No warehouse may or can ship it.
+    /// No warehouse may or can ship the order.
     #[serde(rename = "order.unroutable")]
     Unroutable(Routed),
-    /// How far one warehouse's fulfillment has come.
+    /// The stream of one fulfillment reported its newest state.
     #[serde(rename = "order.fulfillment_progressed")]
     FulfillmentProgressed(Progress),
-    /// The CRM knows this version.
+    /// The CRM shows this version of the order.
     #[serde(rename = "order.crm_updated")]
     CrmUpdated(CrmUpdated),
-    /// The ERP invoiced; nothing is left to do.
+    /// The ERP invoiced the order, which ends it.
     #[serde(rename = "order.invoiced")]
     Invoiced(Invoiced),
-    /// The customer or an operator asked to cancel.
+    /// The customer or an operator requested a cancellation.
     #[serde(rename = "order.cancel_requested")]
     CancelRequested(CancelRequested),
-    /// Nothing more may be begun for it until the hold is released.
+    /// The customer or an operator put the order on hold: no new work starts until the hold is released.
     #[serde(rename = "order.held")]
     Held(Held),
-    /// It may go on.
+    /// The hold was released; work continues.
     #[serde(rename = "order.hold_released")]
     HoldReleased(HoldReleased),
-    /// Another content is wished; warehouses are asked for their fulfillments first.
+    /// The customer or an operator requested another content. Warehouses withdraw their fulfillments first.
     #[serde(rename = "order.amend_requested")]
     AmendRequested(Amendment),
-    /// The order says something else now, and goes its way anew.
+    /// The order has its new content, and is priced, allocated and routed again.
     #[serde(rename = "order.amended")]
     Amended(Amendment),
-    /// The order stays as it was: a warehouse did not give its fulfillment back.
+    /// The order keeps its content, because a warehouse did not withdraw its fulfillment.
     #[serde(rename = "order.amend_rejected")]
     AmendRejected(AmendRejected),
-    /// One warehouse is to give its fulfillment back; one of these for each.
+    /// One warehouse should withdraw its fulfillment; one event for each fulfillment.
     #[serde(rename = "order.withdrawal_requested")]
     WithdrawalRequested(WithdrawalRequested),
-    /// The credit that was granted no longer holds; it is asked for again.
+    /// The approved credit expired before the release; it is checked again.
     #[serde(rename = "order.credit_expired")]
     CreditExpired(CreditExpired),
-    /// The ERP has stock for what was short.
+    /// The ERP has stock for a quantity that was short.
     #[serde(rename = "order.stock_arrived")]
     StockArrived(StockArrived),
-    /// The ERP took back what it had set aside.
+    /// The ERP undid an allocation; its stock is available to other orders again.
     #[serde(rename = "order.deallocated")]
     Deallocated(Deallocated),
-    /// The ERP cancelled the sales order.
+    /// The ERP cancelled the sales order, or certainly has none.
     #[serde(rename = "order.sales_order_cancelled")]
     SalesOrderCancelled(SalesOrderCancelled),
-    /// The ERP made something that the order no longer wants: it has to be undone.
+    /// The ERP created a document after the order had been cancelled or amended. It has to be undone.
     #[serde(rename = "order.orphan_document")]
     OrphanDocument(OrphanDocument),
-    /// Somebody decided what the order left to people.
+    /// A person decided a review of the order.
     #[serde(rename = "order.review_decided")]
     ReviewDecided(Decision<OrderReview>),
-    /// Something that the customer should be told, by whoever writes to customers.
+    /// The customer should be informed. The system that writes to customers subscribes to this event.
     #[serde(rename = "order.customer_notice")]
     CustomerNotice(CustomerNotice),
-    /// A request came that the order could not meet.
+    /// The order could not meet a request.
     #[serde(rename = "order.request_rejected")]
     RequestRejected(Rejection),
     /// The order did not end by its deadline.
     #[serde(rename = "order.overdue")]
     Overdue(Overdue),
-    /// An effect is about to happen.
+    /// A call that makes or changes something at a partner is about to be sent.
     #[serde(rename = "order.effect_started")]
     EffectStarted(EffectStarted<OrderEffect>),
     /// A call ended without a usable answer.
     #[serde(rename = "order.effect_failed")]
     EffectFailed(EffectFailed<OrderEffect>),
-    /// The partner understood and said no; nothing was done.
+    /// The partner refused a call; nothing was done, unless the reason leaves doubt.
     #[serde(rename = "order.effect_rejected")]
     EffectRejected(EffectRejected<OrderEffect>),
 }
 
-/// What was ordered, by whom, where to: as it was submitted.
+/// The order as it was submitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Submission {
-    /// Which system it came from.
+    /// The system that submitted the order.
     pub source: PartnerId,
-    /// What that system calls it.
+    /// The order's id in that system.
     pub external_id: ExternalId,
     /// The sold-to customer.
     pub customer: CustomerId,
-    /// The customer's own number for it.
+    /// The customer's own purchase order number.
     pub customer_po: PurchaseOrder,
-    /// The order's currency throughout.
+    /// The currency of every amount of the order.
     pub currency: Currency,
-    /// How fast.
+    /// The ordered speed of transport.
     pub service_level: ServiceLevel,
-    /// Whether nothing may ship before everything can.
+    /// Whether nothing may ship before all of it is in stock.
     pub ship_complete: bool,
-    /// Who receives it.
+    /// The receiver, as a reference to the party store.
     pub ship_to: PartyRef,
-    /// Where that is, as far as tax and routing need it.
+    /// The receiver's country and region, for tax and routing.
     pub destination: Destination,
-    /// At least one, each number once.
+    /// At least one line; each number occurs once.
     pub lines: Vec<OrderLine>,
-    /// What the customer was promised that it costs, where the sender says.
+    /// The price that the customer was promised, where the sender states one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Expected>,
-    /// SHA-256 (hex) over all that the customer would call the order, the address included.
+    /// SHA-256 (hex) over the order's content, including the address. It tells a repeated submission from a conflicting
+    /// one.
     pub digest: String,
-    /// When the sender says it was ordered.
+    /// When the customer ordered, by the sender's clock.
     #[schemars(with = "String")]
     pub ordered_at: Timestamp,
-    /// When all of it should be delivered and invoiced; later it is raised for review.
+    /// When all of it should be delivered and invoiced. An order that is open after that is reviewed.
     #[schemars(with = "String")]
     pub deadline: Timestamp,
 }
 
-/// What the customer was promised. The ERP's word counts; where the two disagree, somebody decides.
+/// The price that the customer was promised. The ERP's price counts; where it differs, a person decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Expected {
-    /// Tax included, in the order's currency.
+    /// Including tax, in the order's currency.
     #[schemars(with = "String")]
     pub total: Decimal,
-    /// Tax alone, where it was named.
+    /// The tax alone, where the sender states it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub tax: Option<Decimal>,
 }
 
-/// One line as ordered.
+/// A line as ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderLine {
-    /// Its number.
+    /// Unique within the order.
     pub line: LineNo,
-    /// What.
+    /// In the ERP's spelling.
     pub sku: Sku,
-    /// How much, in the customer's unit; more than nothing.
+    /// In the customer's unit; more than zero.
     pub quantity: Quantity,
 }
 
-/// A second submission that does not agree with the first.
+/// A submission whose content differs from the first one's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Conflict {
-    /// Where the second came from.
+    /// The system that sent it.
     pub source: PartnerId,
-    /// What that system calls it.
+    /// The order's id in that system.
     pub external_id: ExternalId,
-    /// The second's digest.
+    /// As [`Submission::digest`], of the conflicting submission.
     pub digest: String,
 }
 
-/// The ERP's price and tax.
+/// Price and tax by the ERP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Price {
     /// One for each line of the order.
     pub lines: Vec<PricedLine>,
-    /// Before tax.
+    /// The sum before tax.
     pub subtotal: Money,
-    /// Tax.
+    /// The sum of all tax.
     pub tax: Money,
-    /// What the customer owes.
+    /// Subtotal and tax: what the customer owes.
     pub total: Money,
 }
 
-/// A line's price, and its quantity in the unit that stock is kept in.
+/// A line's price, and its quantity in the stock-keeping unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PricedLine {
-    /// Which line.
+    /// The order line.
     pub line: LineNo,
-    /// The ordered quantity in the stock-keeping unit: exact.
+    /// The ordered quantity in the stock-keeping unit, converted exactly.
     pub base: Quantity,
-    /// How one unit converts to the other, where they differ.
+    /// From the ordered to the stock-keeping unit; `None` where they are the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversion: Option<Conversion>,
-    /// Price of one ordered unit, in the order's currency.
+    /// For one ordered unit, in the order's currency.
     #[schemars(with = "String")]
     pub unit_price: Decimal,
-    /// The line's amount before tax, rounded once by the ERP's rule.
+    /// The line's amount before tax, as rounded by the ERP.
     #[schemars(with = "String")]
     pub amount: Decimal,
-    /// The line's tax.
+    /// The line's tax, as rounded by the ERP.
     #[schemars(with = "String")]
     pub tax: Decimal,
 }
 
-/// Credit that was granted.
+/// Credit that the ERP approved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreditApproved {
-    /// For how much.
+    /// The approved amount.
     pub amount: Money,
-    /// Until when it holds, where the ERP says.
+    /// When the approval expires; `None` where the ERP names no time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub valid_until: Option<Timestamp>,
 }
 
-/// Credit that was not.
+/// Credit that the ERP refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreditRefused {
     /// The ERP's reason.
     pub reason: String,
 }
 
-/// Stock that the ERP set aside.
+/// Stock that the ERP allocated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Allocation {
-    /// Numbers the order's allocations.
+    /// Which allocation of the order; begins at 1.
     #[serde(default, skip_serializing_if = "AllocationNo::is_first")]
     pub allocation_no: AllocationNo,
-    /// The ERP's number for it.
+    /// The ERP's number of the allocation.
     pub number: DocumentNumber,
-    /// One for each line.
+    /// One for each requested line.
     pub lines: Vec<AllocatedLine>,
 }
 
-/// Where a line's goods can come from. Allocation is tracked by line: two lines of one SKU never share a quantity.
+/// Where a line's goods are. Stock is allocated by line, so two lines of one SKU never count the same quantity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AllocatedLine {
-    /// Which line.
+    /// The order line.
     pub line: LineNo,
-    /// Locations and how much of this line each could give; together at least what is not short.
+    /// The locations with stock for this line. Their quantities add up to at least the requested quantity minus
+    /// `short`.
     pub sources: Vec<Source>,
-    /// What no location has.
+    /// The quantity that no location has.
     pub short: Quantity,
-    /// How much was asked for, where that was not all of the line.
+    /// The requested quantity, where it was not all of the line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Quantity>,
 }
 
-/// One location's part.
+/// The stock of one location.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
-    /// Where.
+    /// The ERP's stock location, which has the name of a warehouse site.
     pub location: SiteCode,
-    /// At most this much.
+    /// The most that may be taken from here.
     pub quantity: Quantity,
 }
 
-/// The ERP has the order.
+/// The ERP has the sales order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Released {
-    /// The ERP's sales order.
+    /// The ERP's number of the sales order.
     pub sales_order: DocumentNumber,
-    /// Which content it has: how often the order had been amended.
+    /// The revision of the order that the sales order has: 0 before the first amendment.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub revision: u32,
 }
@@ -298,257 +301,260 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// A routing decision with everything that was weighed.
+/// A routing decision with all candidates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Routed {
-    /// Every site that was looked at, best first, with its reasons.
+    /// Every site that was considered, best first, with its reasons.
     pub candidates: Vec<Candidate>,
 }
 
-/// One warehouse's fulfillment of the order.
+/// The fulfillment that one warehouse is assigned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Assignment {
-    /// Our name for the fulfillment.
+    /// Our id of the fulfillment; also the reference that the warehouse gets.
     pub fulfillment: FulfillmentId,
     /// The 3PL.
     pub warehouse: PartnerId,
-    /// Which of its sites.
+    /// The site of the 3PL that ships.
     pub site: SiteCode,
-    /// The last day on which it can leave in time, at the site's clock.
+    /// The day on which the goods should leave, in the site's time zone.
     #[schemars(with = "String")]
     pub ship_by: jiff::civil::Date,
-    /// What, in stock-keeping units.
+    /// In stock-keeping units.
     pub lines: Vec<LineQuantity>,
-    /// What has to be known of a line's goods, where it is more than their name.
+    /// Kits and traced goods, by line. Lines without special handling are left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub handling: BTreeMap<LineNo, Handling>,
-    /// When it should have come how far; a release that did not say was not watched.
+    /// When the warehouse should report. `None` in records of releases that did not watch fulfillments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadlines: Option<Deadlines>,
-    /// What becomes of goods that the warehouse does not find.
+    /// What happens to goods that the warehouse cannot find.
     #[serde(default, skip_serializing_if = "ShortPolicy::is_usual")]
     pub on_short: ShortPolicy,
 }
 
-/// One fulfillment's standing, as its own stream told it at `as_of`. The newest report counts, in whatever order they come.
+/// The state of one fulfillment, as its own stream reported it. The report with the highest `as_of` counts, in whatever
+/// order the reports arrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Progress {
-    /// Whose.
+    /// The fulfillment that reports.
     pub fulfillment: FulfillmentId,
-    /// The version of the fulfillment's stream that this was read from.
+    /// The version of the fulfillment's stream that the report was computed from.
     pub as_of: u64,
-    /// What the warehouse says to the request.
+    /// The warehouse's answer to the request.
     pub request_status: RequestStatus,
-    /// Quantity that left the building, by line.
+    /// The quantity that left the warehouse, by line; kits are counted whole.
     pub shipped: BTreeMap<LineNo, Quantity>,
-    /// Quantity that arrived, by line.
+    /// The quantity that arrived, by line.
     pub delivered: BTreeMap<LineNo, Quantity>,
-    /// Packages that are not void.
+    /// All packages that are not void.
     pub packages: Vec<PackageSummary>,
-    /// Whether every package that left has its goods issue.
+    /// Whether every package that left has its goods issue in the ERP.
     pub goods_issued: bool,
-    /// What the warehouse was asked for and will never ship, by line: it is done with the fulfillment.
+    /// The quantity that the warehouse was requested to ship and will not ship, by line. Empty until it closed the
+    /// fulfillment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unfilled: BTreeMap<LineNo, Quantity>,
-    /// Whether there is anything of that: a rule of the bus can read it.
+    /// Whether `unfilled` has an entry. It is a field of its own because rules of the bus cannot test a map.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed_short: bool,
-    /// Why the warehouse did not give the fulfillment back, where it was asked to.
+    /// Why the warehouse refused a requested withdrawal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawal_refused: Option<String>,
 }
 
-/// The warehouse's word on a request.
+/// The warehouse's answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestStatus {
-    /// No answer yet.
+    /// The warehouse has not answered.
     Requested,
-    /// It will ship.
+    /// The warehouse will ship.
     Accepted,
-    /// It will not.
+    /// The warehouse will not ship.
     Rejected,
-    /// It gave the fulfillment back unshipped, or never had it.
+    /// The warehouse withdrew the fulfillment unshipped, or never had it.
     Withdrawn,
 }
 
-/// What a customer would want to know of a package.
+/// What the customer can be shown about a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PackageSummary {
-    /// The warehouse's name for it.
+    /// The warehouse's name of the package.
     pub package: PackageId,
-    /// Who carries it; known once a label is made.
+    /// `None` until a label is printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<Carrier>,
-    /// The carrier's number for it.
+    /// The carrier's tracking number; `None` until a label is printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking: Option<Tracking>,
-    /// Its status.
+    /// Computed from the package's reports.
     pub status: crate::fulfillment::PackageStatus,
 }
 
-/// What the CRM was told.
+/// What the CRM shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CrmUpdated {
-    /// The order's version that the CRM now shows.
+    /// The version of the order's stream that the CRM shows.
     pub version: u64,
-    /// What it was told, as a digest: the same news is not told twice.
+    /// Digest of the content that was sent. An update with the same digest is not sent again.
     pub digest: String,
 }
 
-/// The ERP's invoice.
+/// The invoice by the ERP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Invoiced {
-    /// Its number.
+    /// The ERP's number of the invoice.
     pub invoice: DocumentNumber,
-    /// What it asks for.
+    /// The invoiced amount, including tax.
     pub total: Money,
 }
 
-/// A wish to cancel.
+/// A request to cancel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelRequested {
-    /// Why, in the asker's words; no personal data.
+    /// The requester's words; no personal data.
     pub reason: String,
 }
 
-/// A hold.
+/// A request to put the order on hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
-    /// Why, in the asker's words; no personal data.
+    /// The requester's words; no personal data.
     pub reason: String,
 }
 
-/// The end of a hold.
+/// A request to release the hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldReleased {
-    /// Why, in the asker's words; no personal data.
+    /// The requester's words; no personal data.
     pub reason: String,
 }
 
-/// What an order is to say from now on: all of it, not the difference.
+/// The new content of an order: complete, not the difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Amendment {
-    /// Which amendment of the order it is, counted from 1.
+    /// The number of the amendment; begins at 1.
     pub revision: u32,
-    /// Why, in the asker's words; no personal data.
+    /// The requester's words; no personal data.
     pub reason: String,
-    /// Who receives it.
+    /// The receiver, as a reference to the party store.
     pub ship_to: PartyRef,
-    /// Where that is.
+    /// The receiver's country and region, for tax and routing.
     pub destination: Destination,
-    /// At least one, each number once.
+    /// At least one line; each number occurs once.
     pub lines: Vec<OrderLine>,
-    /// As [`Submission::digest`], over the order as amended.
+    /// As [`Submission::digest`], of the amended order.
     pub digest: String,
 }
 
-/// An amendment that did not come to pass.
+/// An amendment that was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AmendRejected {
-    /// Which one.
+    /// The number of the amendment.
     pub revision: u32,
-    /// Why.
+    /// Why the order keeps its content.
     pub rejection: Rejection,
 }
 
-/// One fulfillment that is to come back.
+/// The request to withdraw one fulfillment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WithdrawalRequested {
-    /// Which fulfillment.
+    /// The fulfillment that its warehouse should withdraw.
     pub fulfillment: FulfillmentId,
-    /// What for.
+    /// The reason, which decides what follows once the warehouse withdrew it.
     pub why: WithdrawalReason,
 }
 
-/// Why a fulfillment is asked back.
+/// Why a fulfillment is withdrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WithdrawalReason {
-    /// The order is cancelled.
+    /// The order was cancelled.
     Cancelled,
-    /// The order is held.
+    /// The order was put on hold.
     Held,
-    /// The order is to say something else.
+    /// The order gets another content.
     Amended,
-    /// The warehouse did not answer in its time.
+    /// The warehouse did not answer in time; another site may ship instead.
     NoResponse,
-    /// The warehouse took it after it had been given up.
+    /// The warehouse accepted the fulfillment after an earlier withdrawal.
     TakenLate,
 }
 
-/// Credit that ran out before the order was released.
+/// Credit that expired before the order was released.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreditExpired {
-    /// Until when it held.
+    /// When it expired.
     #[schemars(with = "String")]
     pub valid_until: Timestamp,
 }
 
-/// Stock for what was short.
+/// Stock for a quantity that was short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockArrived {
-    /// What there is now, at most what was short, in stock-keeping units.
+    /// What can be allocated now: at most the quantity that was short, in stock-keeping units.
     pub lines: Vec<LineQuantity>,
 }
 
-/// Stock that is nobody's again.
+/// An allocation that the ERP undid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deallocated {
-    /// The allocation.
+    /// Which allocation of the order.
     pub allocation_no: AllocationNo,
 }
 
-/// A sales order that is none any more.
+/// A sales order that is cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SalesOrderCancelled {
-    /// Its number, where there was one.
+    /// The ERP's number; `None` where the ERP had no sales order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sales_order: Option<DocumentNumber>,
 }
 
-/// What was made for an order that had been cancelled, or amended, meanwhile.
+/// A document that the ERP created after the order had been cancelled or amended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrphanDocument {
-    /// Its number.
+    /// The ERP's number of the document.
     pub document: DocumentNumber,
 }
 
-/// Something for the customer's eyes. It names what to say; whoever writes to customers has the words and the address.
+/// A notice for the customer. It names the template only; the system that writes to customers has the text and the
+/// address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CustomerNotice {
-    /// What is to be said.
+    /// Which notice to send.
     pub template: Template,
 }
 
-/// What there is to say to a customer.
+/// The notices that a customer may get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Template {
-    /// Some of it waits for stock.
+    /// A part of the order waits for stock.
     Backordered,
-    /// It is held.
+    /// The order is on hold.
     OnHold,
-    /// It was changed as asked.
+    /// The order was amended as requested.
     Amended,
-    /// It could not be changed.
+    /// The order could not be amended.
     AmendRejected,
-    /// It is cancelled.
+    /// The order is cancelled.
     Cancelled,
-    /// It could not be cancelled any more; a return is offered.
+    /// The order could not be cancelled any more; a return is offered.
     CancelRejected,
-    /// It will not arrive when it was to.
+    /// The order will arrive later than promised.
     Delayed,
-    /// A part of it will not be shipped.
+    /// A part of the order will not be shipped.
     PartlyCancelled,
-    /// It comes back undelivered.
+    /// A package comes back undelivered.
     ReturnedToSender,
 }
 
-/// The deadline that passed.
+/// An order that is open after its deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Overdue {
-    /// When it should have ended.
+    /// As [`Submission::deadline`].
     #[schemars(with = "String")]
     pub deadline: Timestamp,
 }

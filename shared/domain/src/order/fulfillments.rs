@@ -98,7 +98,7 @@ impl Fulfillments {
         self.progress.get(id).map(|progress| progress.request_status)
     }
 
-    /// Fulfillments that their warehouses refused or did not answer, and that nobody allowed to be retried.
+    /// Fulfillments that their warehouses rejected or did not answer, and that no decision allowed to be retried.
     pub fn refusals(&self) -> impl Iterator<Item = &FulfillmentId> {
         let refused = |id: &&FulfillmentId| match self.status(id) {
             Some(RequestStatus::Rejected) => true,

@@ -1,4 +1,4 @@
-//! What the customer should be told. A notice is made when its condition becomes true.
+//! The notices for the customer. A notice is added when its condition becomes true.
 
 use std::collections::BTreeSet;
 

@@ -15,7 +15,7 @@ use crate::review::{Choice, Decision, Review, allowed, open};
 /// What was approved beyond the order's own content. An amendment revokes it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// The ERP's price counts, whatever the customer was promised.
+    /// The ERP's price counts, even if the customer was promised another one.
     pub price: bool,
     /// The order may ship in parts although it asks for one shipment.
     pub parts: bool,

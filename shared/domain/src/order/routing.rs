@@ -1,5 +1,5 @@
-//! Which warehouse ships what: geography, service level, stock, cut-off and calendar, cost; one site where one can, else a
-//! split. Every site that was looked at is told with its reasons.
+//! Which warehouse ships what. Sites are ranked by geography, service level, stock, cut-off and calendar, and cost. One
+//! site ships all of it if it can; otherwise the lines are split. The decision names every site with its reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,107 +21,107 @@ pub use crate::order::candidate::{Candidate, Reason};
 /// A routing decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routing {
-    /// Every site that was considered.
+    /// Every site that was considered, best first.
     pub candidates: Vec<Candidate>,
-    /// The new fulfillments; empty where no site may or can ship.
+    /// The new fulfillments. Empty where no site may or can ship.
     pub assignments: Vec<Assignment>,
 }
 
-/// A site as the registry describes it.
+/// A site, as the registry describes it.
 #[derive(Debug, Clone)]
 pub struct Site {
     /// The 3PL.
     pub warehouse: PartnerId,
-    /// The site, and the ERP's stock location of the same name.
+    /// The site, which is also the ERP's stock location of that name.
     pub code: SiteCode,
-    /// Countries it ships to (ISO 3166-1 alpha-2); for some, only these regions.
+    /// The countries that the site ships to.
     pub serves: Vec<Territory>,
-    /// What it offers.
+    /// The speeds of transport that the site offers.
     pub service_levels: Vec<ServiceLevel>,
-    /// Orders that come later leave on the next working day.
+    /// At the site's local time. Orders after it leave on the next working day.
     pub cut_off: Time,
-    /// The site's clock.
+    /// The cut-off, the holidays and the deadlines are in this zone.
     pub time_zone: TimeZone,
-    /// Days on which nothing leaves, beside Saturdays and Sundays.
+    /// Days on which nothing leaves, in addition to Saturdays and Sundays.
     pub holidays: Vec<Date>,
-    /// Relative cost; the cheaper of two equals is taken.
+    /// Relative cost, without a unit; of two sites that are otherwise equal, the cheaper one ships.
     pub cost: u32,
-    /// Products that the warehouse knows in parts.
+    /// The components of each kit that the warehouse stocks in parts.
     pub kits: BTreeMap<Sku, Vec<Component>>,
-    /// Products of which a lot or serial numbers have to be told.
+    /// What the warehouse has to report for a product's pieces: their lots or their serial numbers.
     pub traced: BTreeMap<Sku, Traced>,
-    /// What becomes of goods that it does not find.
+    /// What happens to goods that the warehouse cannot find.
     pub on_short: ShortPolicy,
-    /// Within what time it answers, ships and tells, by service level.
+    /// How soon the site reports, by service level; the default where it promises nothing else.
     pub promises: BTreeMap<ServiceLevel, Promise>,
 }
 
-/// Within what time a warehouse does what it does.
+/// How soon a warehouse promises to report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Promise {
-    /// Its yes or no, in minutes from when it can have begun to work: an order after the cut-off waits for the next working
-    /// day.
+    /// Minutes until the warehouse accepts or rejects a fulfillment. They count from the start of work: after the
+    /// cut-off, from the next working day.
     pub acknowledge_minutes: u32,
-    /// The last departure, in hours from the end of the day that the goods should leave.
+    /// Hours until the last package leaves, from the end of the day on which the goods should leave.
     pub depart_hours: u32,
-    /// The longest silence about a package under way, in hours.
+    /// The longest time between two reports of a package under way, in hours.
     pub silence_hours: u32,
 }
 
 impl Default for Promise {
-    /// Half an hour for an answer, a day for a departure, a week without news.
+    /// 30 minutes for an answer, a day for the departure, a week between reports.
     fn default() -> Self {
         Self { acknowledge_minutes: 30, depart_hours: 24, silence_hours: 168 }
     }
 }
 
-/// A country, or some of its regions.
+/// A country that a site ships to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Territory {
     /// ISO 3166-1 alpha-2.
     pub country: String,
-    /// Regions nearest to the site; an order for one of them prefers it.
+    /// The regions nearest to the site, in the spelling of orders. The site is preferred for orders to them.
     #[serde(default)]
     pub home_regions: Vec<String>,
 }
 
-/// What has to be routed.
+/// What has to be routed: lines of an order with allocated stock and without a warehouse.
 #[derive(Debug, Clone)]
 pub struct RoutingQuery<'a> {
     order: &'a Order,
     lines: Vec<LineQuantity>,
-    /// Sites whose warehouse rejected a fulfillment of the order.
-    refused: BTreeSet<&'a SiteCode>,
+    /// Sites whose warehouses rejected a fulfillment of the order.
+    excluded: BTreeSet<&'a SiteCode>,
 }
 
 impl Order {
-    /// The routing that is due: lines with stock that no warehouse has. While a fulfillment is being withdrawn, it is not
-    /// known how much that is.
+    /// The routing that is due: of lines with stock and without a warehouse. `None` while a fulfillment is being
+    /// withdrawn, because only the withdrawal shows how much of it has to be routed again.
     pub fn routing_query(&self) -> Option<RoutingQuery<'_>> {
         let returning = self.fulfillments.withdrawals.keys().any(|id| self.fulfillments.is_returning(id));
         if !self.is_active() || returning || !self.stage.awaits_invoice() {
             return None;
         }
         let lines = self.unassigned_lines();
-        (!lines.is_empty()).then(|| RoutingQuery { order: self, lines, refused: self.refused_sites().collect() })
+        (!lines.is_empty()).then(|| RoutingQuery { order: self, lines, excluded: self.excluded_sites().collect() })
     }
 
-    /// Whether other `sites` could ship all of `fulfillment` from the allocated stock. If not, withdrawing it would only make the
-    /// order unroutable.
+    /// Whether other `sites` could ship all of `fulfillment` from the allocated stock. If not, withdrawing it would
+    /// only make the order unroutable.
     pub fn could_ship_elsewhere(&self, fulfillment: &FulfillmentId, sites: &[Site], now: Timestamp) -> bool {
         let Some(assignment) = self.fulfillments.assignments.get(fulfillment) else { return false };
-        let refused = self.refused_sites().chain([&assignment.site]).collect();
-        let query = RoutingQuery { order: self, lines: assignment.lines.clone(), refused };
+        let excluded = self.excluded_sites().chain([&assignment.site]).collect();
+        let query = RoutingQuery { order: self, lines: assignment.lines.clone(), excluded };
         matches!(query.decide(sites, now), OrderCommand::RecordRouting(routing) if !routing.assignments.is_empty())
     }
 
-    /// Sites whose warehouse refused a fulfillment of the order.
-    fn refused_sites(&self) -> impl Iterator<Item = &SiteCode> {
+    /// Sites whose warehouses rejected a fulfillment of the order, or did not answer, and may not be chosen again.
+    fn excluded_sites(&self) -> impl Iterator<Item = &SiteCode> {
         let assignments = &self.fulfillments.assignments;
         self.fulfillments.refusals().filter_map(|id| assignments.get(id).map(|assignment| &assignment.site))
     }
 
-    /// What every line still needs from a warehouse: ordered, less what is short.
+    /// What each line still needs from a warehouse: the ordered quantity, less what is short or has a warehouse.
     fn unassigned_lines(&self) -> Vec<LineQuantity> {
         let open = self.line_quantities().into_iter().filter(|line| !line.open.is_zero());
         open.map(|line| LineQuantity { line: line.line, sku: line.sku, quantity: line.open }).collect()
@@ -129,14 +129,14 @@ impl Order {
 }
 
 impl RoutingQuery<'_> {
-    /// Weighs `sites` at `now` and decides.
+    /// Ranks `sites` as of `now` and chooses among them.
     pub fn decide(&self, sites: &[Site], now: Timestamp) -> OrderCommand {
-        let mut weighed: Vec<Weighed<'_>> = sites.iter().map(|site| self.weigh(site, now)).collect();
-        weighed.sort_by_key(|w| w.rank());
-        let plan = self.one_site(&weighed).unwrap_or_else(|| self.split(&weighed));
-        let known = u32::try_from(self.order.fulfillments.assignments.len()).unwrap_or(u32::MAX);
-        let assignments = (known.saturating_add(1)..).zip(&plan).map(|(n, (i, lines))| {
-            let Weighed { site, ships_on, .. } = &weighed[*i];
+        let mut rated: Vec<RatedSite<'_>> = sites.iter().map(|site| self.rate(site, now)).collect();
+        rated.sort_by_key(|rated| rated.rank());
+        let plan = self.one_site(&rated).unwrap_or_else(|| self.split(&rated));
+        let earlier = u32::try_from(self.order.fulfillments.assignments.len()).unwrap_or(u32::MAX);
+        let assignments = (earlier.saturating_add(1)..).zip(&plan).map(|(n, (i, lines))| {
+            let RatedSite { site, ships_on, .. } = &rated[*i];
             Assignment {
                 fulfillment: self.order.id().fulfillment(n),
                 warehouse: site.warehouse.clone(),
@@ -149,16 +149,16 @@ impl RoutingQuery<'_> {
             }
         });
         let assignments = assignments.collect();
-        let candidates = (0..).zip(weighed).map(|(i, w)| Candidate {
-            warehouse: w.site.warehouse.clone(),
-            site: w.site.code.clone(),
-            reasons: w.reasons,
+        let candidates = (0..).zip(rated).map(|(i, rated)| Candidate {
+            warehouse: rated.site.warehouse.clone(),
+            site: rated.site.code.clone(),
+            reasons: rated.reasons,
             chosen: plan.contains_key(&i),
         });
         OrderCommand::RecordRouting(Routing { candidates: candidates.collect(), assignments })
     }
 
-    fn weigh<'s>(&self, site: &'s Site, now: Timestamp) -> Weighed<'s> {
+    fn rate<'s>(&self, site: &'s Site, now: Timestamp) -> RatedSite<'s> {
         let mut reasons = Vec::new();
         let Submission { destination, service_level, .. } = &self.order.terms.submission;
         let serves = || site.serves.iter().filter(|territory| territory.country == destination.country);
@@ -170,13 +170,14 @@ impl RoutingQuery<'_> {
         if !fast_enough {
             reasons.push(Reason::ServiceLevelNotOffered { service_level: *service_level });
         }
-        let refused = self.refused.contains(&site.code);
-        if refused {
+        let excluded = self.excluded.contains(&site.code);
+        if excluded {
             reasons.push(Reason::RefusedBefore);
         }
-        let stock = self.lines.iter().filter(|goods| !self.at(site, goods).is_zero()).count();
-        let all = stock == self.lines.len() && self.lines.iter().all(|goods| self.at(site, goods) == goods.quantity);
-        reasons.push(match (stock, all) {
+        let in_stock = self.lines.iter().filter(|goods| !self.available_at(site, goods).is_zero()).count();
+        let has_all = in_stock == self.lines.len()
+            && self.lines.iter().all(|goods| self.available_at(site, goods) == goods.quantity);
+        reasons.push(match (in_stock, has_all) {
             (0, _) => Reason::NoStock,
             (_, true) => Reason::HasAll,
             (_, false) => Reason::HasPart,
@@ -188,41 +189,41 @@ impl RoutingQuery<'_> {
         let (ships_on, after_cut_off) = site.ships_on(now);
         reasons.push(Reason::ShipsOn { date: ships_on, after_cut_off });
         reasons.push(Reason::Cost { cost: site.cost });
-        let eligible = served && fast_enough && !refused && stock > 0;
-        Weighed { site, eligible, has_all: all, home, ships_on, reasons }
+        let eligible = served && fast_enough && !excluded && in_stock > 0;
+        RatedSite { site, eligible, has_all, home, ships_on, reasons }
     }
 
-    /// How much of `goods` the site can give: what the ERP set aside there for its line, less what other fulfillments of the order
-    /// take from there.
-    fn at(&self, site: &Site, goods: &LineQuantity) -> Quantity {
+    /// How much of `goods` the site can ship: the quantity that the ERP allocated there for the line, less the quantity
+    /// that the site ships in other fulfillments of the order.
+    fn available_at(&self, site: &Site, goods: &LineQuantity) -> Quantity {
         let zero = Quantity::zero(goods.quantity.uom());
         let add = |sum: Quantity, part: Quantity| sum.plus(part).unwrap_or(sum);
         let lines = self.order.stock.lines();
         let sources = lines.filter(|line| line.line == goods.line).flat_map(|line| &line.sources);
-        let there = sources.filter(|source| source.location == site.code).fold(zero, |sum, s| add(sum, s.quantity));
+        let allocated = sources.filter(|source| source.location == site.code).fold(zero, |sum, s| add(sum, s.quantity));
         let live = |(id, assignment): &(&FulfillmentId, &Assignment)| {
             assignment.site == site.code && !self.order.fulfillments.will_not_ship(id)
         };
-        let taken =
+        let assigned =
             self.order.fulfillments.assignments.iter().filter(live).flat_map(|(_, assignment)| &assignment.lines);
-        let taken = taken.filter(|taken| taken.line == goods.line).fold(zero, |sum, t| add(sum, t.quantity));
-        there.less(taken).and_then(|left| left.at_most(goods.quantity)).unwrap_or(zero)
+        let assigned = assigned.filter(|other| other.line == goods.line).fold(zero, |sum, a| add(sum, a.quantity));
+        allocated.less(assigned).and_then(|left| left.at_most(goods.quantity)).unwrap_or(zero)
     }
 
     /// The best site that can ship all of it alone.
-    fn one_site(&self, weighed: &[Weighed<'_>]) -> Option<BTreeMap<usize, Vec<LineQuantity>>> {
-        let (i, _) = weighed.iter().enumerate().find(|(_, w)| w.eligible && w.has_all)?;
+    fn one_site(&self, rated: &[RatedSite<'_>]) -> Option<BTreeMap<usize, Vec<LineQuantity>>> {
+        let i = rated.iter().position(|rated| rated.eligible && rated.has_all)?;
         Some(BTreeMap::from([(i, self.lines.clone())]))
     }
 
-    /// Best site first, each takes what is left and what it has. Nothing where a remainder stays: half an answer would
-    /// hide that somebody has to decide.
-    fn split(&self, weighed: &[Weighed<'_>]) -> BTreeMap<usize, Vec<LineQuantity>> {
+    /// Fills each line from the best site to the worst. Returns no plan if a quantity remains, because the missing part
+    /// needs a person's decision.
+    fn split(&self, rated: &[RatedSite<'_>]) -> BTreeMap<usize, Vec<LineQuantity>> {
         let mut plan: BTreeMap<usize, Vec<LineQuantity>> = BTreeMap::new();
         for goods in &self.lines {
             let mut left = goods.quantity;
-            for (i, w) in weighed.iter().enumerate().filter(|(_, w)| w.eligible) {
-                let Ok(take) = self.at(w.site, goods).at_most(left) else { continue };
+            for (i, rated) in rated.iter().enumerate().filter(|(_, rated)| rated.eligible) {
+                let Ok(take) = self.available_at(rated.site, goods).at_most(left) else { continue };
                 let Ok(rest) = left.less(take) else { continue };
                 if !take.is_zero() {
                     plan.entry(i).or_default().push(LineQuantity { quantity: take, ..goods.clone() });
@@ -237,7 +238,8 @@ impl RoutingQuery<'_> {
     }
 }
 
-struct Weighed<'s> {
+/// A site with the properties that decide its rank.
+struct RatedSite<'s> {
     site: &'s Site,
     eligible: bool,
     has_all: bool,
@@ -246,8 +248,8 @@ struct Weighed<'s> {
     reasons: Vec<Reason>,
 }
 
-impl Weighed<'_> {
-    /// Less is better. The names come last, so that the answer never depends on the registry's order.
+impl RatedSite<'_> {
+    /// The lowest rank is the best site. Names come last, so that the order of the registry's entries has no influence.
     fn rank(&self) -> (bool, bool, bool, Date, u32, PartnerId, SiteCode) {
         let (warehouse, code) = (self.site.warehouse.clone(), self.site.code.clone());
         (!self.eligible, !self.has_all, !self.home, self.ships_on, self.site.cost, warehouse, code)
@@ -255,7 +257,7 @@ impl Weighed<'_> {
 }
 
 impl Site {
-    /// The day on which goods leave that are asked for at `now`, and whether the cut-off made it a later one.
+    /// The day on which goods that are requested at `now` leave, and whether the cut-off moved it to a later day.
     pub fn ships_on(&self, now: Timestamp) -> (Date, bool) {
         let local = now.to_zoned(self.time_zone.clone());
         let today = local.date();
@@ -267,7 +269,7 @@ impl Site {
         (day, late)
     }
 
-    /// What has to be known of these lines' goods here.
+    /// The special handling that these lines need at this site.
     fn handling(&self, lines: &[LineQuantity]) -> BTreeMap<LineNo, Handling> {
         let handling = lines.iter().map(|goods| {
             let kit = self.kits.get(&goods.sku).cloned().unwrap_or_default();
@@ -276,8 +278,8 @@ impl Site {
         handling.filter(|(_, handling)| *handling != Handling::default()).collect()
     }
 
-    /// Until when a fulfillment that is asked for at `now` should have come how far. The clock starts when work on it can: after the
-    /// cut-off, with the next working day.
+    /// When a fulfillment that is requested at `now` should be accepted, leave, and report. The time for the answer
+    /// counts from the start of work: after the cut-off, from the next working day.
     pub fn deadlines(&self, level: ServiceLevel, now: Timestamp) -> Deadlines {
         let promise = self.promises.get(&level).copied().unwrap_or_default();
         let (day, _) = self.ships_on(now);
@@ -301,22 +303,22 @@ fn next(day: Date) -> Date {
     day.saturating_add(1.day())
 }
 
-/// The candidates' reasons as one sentence, for people.
+/// The reasons against each candidate, as one sentence for people.
 pub fn explain(candidates: &[Candidate]) -> String {
     let reason = |reason: &Reason| match reason {
         Reason::CountryNotServed { country } => Some(format!("does not ship to {country}")),
         Reason::ServiceLevelNotOffered { service_level } => Some(format!("does not offer {service_level:?}")),
-        Reason::RefusedBefore => Some("refused it before".to_owned()),
+        Reason::RefusedBefore => Some("rejected it before, or did not answer".to_owned()),
         Reason::NoStock => Some("has no stock".to_owned()),
-        Reason::HasPart => Some("has only a part".to_owned()),
+        Reason::HasPart => Some("has only a part of the stock".to_owned()),
         Reason::HomeRegion { .. } | Reason::HasAll | Reason::ShipsOn { .. } | Reason::Cost { .. } => None,
     };
-    let told = candidates.iter().map(|candidate| {
+    let explained = candidates.iter().map(|candidate| {
         let against: Vec<String> = candidate.reasons.iter().filter_map(reason).collect();
         format!("{} {}: {}", candidate.warehouse, candidate.site, against.join(", "))
     });
-    let told: Vec<String> = told.collect();
-    if told.is_empty() { "the registry names no warehouse".to_owned() } else { told.join("; ") }
+    let explained: Vec<String> = explained.collect();
+    if explained.is_empty() { "the registry names no warehouse".to_owned() } else { explained.join("; ") }
 }
 
 #[cfg(test)]
@@ -345,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fulfillment_could_ship_elsewhere_where_another_site_has_all_of_it_and_nobody_refused_it() {
+    fn a_fulfillment_could_ship_elsewhere_only_if_another_site_in_the_registry_has_all_of_it() {
         let sites = [site("EAST", 100, &[]), site("WEST", 110, &[])];
         let routed = |stock: &[LineStock<'_>]| {
             let order = released_with(&[3], stock);
@@ -364,12 +366,12 @@ mod tests {
 
     fn decide(order: &Order, sites: &[Site], now: Timestamp) -> Routing {
         let OrderCommand::RecordRouting(routing) = order.routing_query().unwrap().decide(sites, now) else {
-            panic!("a routing question has a routing for its answer")
+            panic!("a routing query answers with a routing")
         };
         routing
     }
 
-    /// Who ships how much of which line.
+    /// Each chosen site with its quantities by line.
     fn plan(routing: &Routing) -> Vec<(String, Vec<(u32, Quantity)>)> {
         let lines = |assignment: &Assignment| {
             assignment.lines.iter().map(|goods| (goods.line.0.get(), goods.quantity)).collect()
@@ -382,27 +384,31 @@ mod tests {
     }
 
     #[test]
-    fn one_site_that_has_all_is_preferred_to_two_that_have_parts() {
+    fn one_site_with_all_of_the_stock_is_preferred_to_two_sites_with_parts() {
         let order = released_with(&[10], &[(1, &[("EAST", 6), ("WEST", 10)], 0)]);
         let sites = [site("EAST", 1, &["NY"]), site("WEST", 9, &[])];
         assert_eq!(plan(&decide(&order, &sites, at(0))), [("WEST".to_owned(), vec![(1, each(10))])]);
     }
 
     #[test]
-    fn geography_counts_before_the_date_and_the_date_before_the_cost() {
+    fn a_home_region_counts_before_the_ship_date_and_the_date_before_the_cost() {
         let order = released_with(&[10], &[(1, &[("EAST", 10), ("WEST", 10)], 0)]);
         let mut late = site("EAST", 1, &[]);
         late.cut_off = jiff::civil::time(8, 0, 0, 0);
         let chosen = |sites: &[Site]| plan(&decide(&order, sites, at(0)))[0].0.clone();
-        assert_eq!(chosen(&[site("EAST", 1, &[]), site("WEST", 9, &["NY"])]), "WEST", "the nearer");
-        assert_eq!(chosen(&[late.clone(), site("WEST", 9, &[])]), "WEST", "the sooner");
-        assert_eq!(chosen(&[site("EAST", 2, &[]), site("WEST", 1, &[])]), "WEST", "the cheaper");
+        assert_eq!(chosen(&[site("EAST", 1, &[]), site("WEST", 9, &["NY"])]), "WEST", "the nearer site");
+        assert_eq!(chosen(&[late.clone(), site("WEST", 9, &[])]), "WEST", "the site that ships sooner");
+        assert_eq!(chosen(&[site("EAST", 2, &[]), site("WEST", 1, &[])]), "WEST", "the cheaper site");
         late.serves[0].home_regions.push("NY".to_owned());
-        assert_eq!(chosen(&[late, site("WEST", 1, &[])]), "EAST", "the nearer, though later and dearer");
+        assert_eq!(
+            chosen(&[late, site("WEST", 1, &[])]),
+            "EAST",
+            "the nearer site, although it ships later and costs more"
+        );
     }
 
     #[test]
-    fn the_order_in_which_sites_are_listed_changes_nothing() {
+    fn the_order_of_the_sites_in_the_registry_changes_no_routing() {
         let order =
             released_with(&[10, 4], &[(1, &[("EAST", 6), ("WEST", 5), ("SOUTH", 5)], 0), (2, &[("SOUTH", 4)], 0)]);
         let sites = [site("EAST", 1, &[]), site("WEST", 1, &[]), site("SOUTH", 1, &[])];
@@ -413,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn b08_a_split_gives_every_line_exactly_what_it_needs() {
+    fn b08_a_split_assigns_every_line_exactly_its_ordered_quantity() {
         let order = released_with(&[10, 4], &[(1, &[("EAST", 6), ("WEST", 7)], 0), (2, &[("WEST", 4)], 0)]);
         let sites = [site("EAST", 1, &["NY"]), site("WEST", 1, &[])];
         let routing = decide(&order, &sites, at(0));
@@ -426,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn b09_what_is_short_is_not_routed() {
+    fn b09_a_short_quantity_is_backordered_and_not_routed() {
         let order = released_with(&[10], &[(1, &[("EAST", 6)], 4)]);
         let routing = decide(&order, &[site("EAST", 1, &[])], at(0));
         assert_eq!(plan(&routing), [("EAST".to_owned(), vec![(1, each(6))])]);
@@ -435,14 +441,14 @@ mod tests {
     }
 
     #[test]
-    fn b15_two_lines_of_one_product_are_routed_each_by_its_own_allocation() {
+    fn b15_each_of_two_lines_of_one_product_is_routed_by_its_own_allocation() {
         let order = released_with(&[3, 5], &[(1, &[("EAST", 3)], 0), (2, &[("WEST", 5)], 0)]);
         let routing = decide(&order, &[site("EAST", 1, &[]), site("WEST", 1, &[])], at(0));
         assert_eq!(plan(&routing), [("EAST".to_owned(), vec![(1, each(3))]), ("WEST".to_owned(), vec![(2, each(5))]),]);
     }
 
     #[test]
-    fn b22_no_eligible_site_tells_the_reasons_of_each() {
+    fn b22_an_order_that_no_site_may_ship_is_reviewed_with_the_reasons_of_every_site() {
         let order = released_with(&[10], &[(1, &[("EAST", 10), ("NORTH", 10)], 0)]);
         let mut abroad = site("EAST", 1, &[]);
         abroad.serves[0].country = "GB".to_owned();
@@ -465,20 +471,20 @@ mod tests {
         for words in ["EAST: does not ship to US", "NORTH: does not offer", "WEST: has no stock"] {
             assert!(review.reason.contains(words), "{}", review.reason);
         }
-        assert!(stuck.routing_query().is_some(), "it may be routed once a site can");
+        assert!(stuck.routing_query().is_some(), "the next routing may find a site");
     }
 
     #[test]
-    fn b22_a_part_that_no_site_has_leaves_the_whole_to_somebodys_decision() {
+    fn b22_an_order_is_not_routed_in_part_if_no_site_has_the_rest() {
         let order = released_with(&[10], &[(1, &[("EAST", 6)], 0)]);
         let routing = decide(&order, &[site("EAST", 1, &[])], at(0));
         assert!(routing.assignments.is_empty());
-        assert!(explain(&routing.candidates).contains("has only a part"));
+        assert!(explain(&routing.candidates).contains("has only a part of the stock"));
         assert_eq!(explain(&[]), "the registry names no warehouse");
     }
 
     #[test]
-    fn b18_after_the_cut_off_at_the_sites_own_clock_goods_leave_the_next_working_day() {
+    fn b18_after_the_cut_off_at_the_sites_local_time_goods_leave_on_the_next_working_day() {
         let site = site("EAST", 1, &[]);
         let ships = |text: &str| site.ships_on(at_local(text));
         assert_eq!(ships("2026-01-07T15:00:00"), (date(2026, 1, 7), false), "the cut-off itself is in time");
@@ -488,18 +494,19 @@ mod tests {
     }
 
     #[test]
-    fn b18_the_cut_off_follows_the_clocks_change() {
+    fn b18_the_cut_off_follows_daylight_saving_time() {
         let site = site("EAST", 1, &[]);
         let ships = |text: &str| site.ships_on(text.parse().unwrap()).0;
-        // Friday before and Monday after the change to summer time of 2026-03-08: 15:00 is 20:00 and then 19:00 UTC.
+        // Daylight saving time begins on Sunday, 2026-03-08: 15:00 is 20:00 UTC on the Friday before and 19:00 UTC on
+        // the Monday after.
         assert_eq!(ships("2026-03-06T19:59:00Z"), date(2026, 3, 6));
         assert_eq!(ships("2026-03-06T20:01:00Z"), date(2026, 3, 9));
         assert_eq!(ships("2026-03-09T18:59:00Z"), date(2026, 3, 9));
         assert_eq!(ships("2026-03-09T19:59:00Z"), date(2026, 3, 10));
-        // And back on 2026-11-01.
+        // It ends on 2026-11-01.
         assert_eq!(ships("2026-10-30T19:01:00Z"), date(2026, 11, 2));
         assert_eq!(ships("2026-11-02T19:01:00Z"), date(2026, 11, 2));
-        // On the days of the change themselves: a site that works on Sundays does not exist, so Monday it is.
+        // The days of the change are Sundays, on which no site works: goods leave on Monday.
         for instant in ["2026-03-08T06:59:00Z", "2026-03-08T07:01:00Z"] {
             assert_eq!(ships(instant), date(2026, 3, 9));
         }
@@ -513,7 +520,11 @@ mod tests {
         let mut site = site("EAST", 1, &[]);
         site.holidays = vec![date(2026, 1, 8), date(2026, 1, 9)];
         assert_eq!(site.ships_on(at_local("2026-01-07T15:30:00")), (date(2026, 1, 12), true));
-        assert_eq!(site.ships_on(at_local("2026-01-08T16:00:00")), (date(2026, 1, 12), false), "no day to be late on");
+        assert_eq!(
+            site.ships_on(at_local("2026-01-08T16:00:00")),
+            (date(2026, 1, 12), false),
+            "a holiday has no cut-off"
+        );
         assert_eq!(site.ships_on(at_local("2026-01-07T09:00:00")), (date(2026, 1, 7), false));
     }
 
@@ -528,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_territory_of_the_same_country_counts_too() {
+    fn the_home_regions_of_every_entry_of_a_country_count() {
         let order = released_with(&[10], &[(1, &[("EAST", 10), ("WEST", 10)], 0)]);
         let mut two = site("WEST", 9, &["CA"]);
         two.serves.push(Territory { country: "US".to_owned(), home_regions: vec!["NY".to_owned()] });
@@ -536,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_is_routed_or_cancelled_has_no_routing_query() {
+    fn a_routed_or_cancelled_order_has_no_routing_query() {
         let order = released_with(&[10], &[(1, &[("EAST", 10)], 0)]);
         let routing = decide(&order, &[site("EAST", 1, &[])], at(0));
         let cancelled = apply(order.clone(), OrderCommand::Cancel(crate::samples::cancel()));
@@ -546,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn b16_a_source_in_another_unit_than_the_line_gives_nothing() {
+    fn b16_an_allocated_source_in_another_unit_than_its_line_is_not_routed() {
         let mut stock = allocation("AL-1", &[(1, &[("EAST", 10)], 0)]);
         stock.lines[0].sources[0].quantity = quantity(10, "CS");
         let submission = submission(&[10]);

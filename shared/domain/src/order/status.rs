@@ -12,37 +12,37 @@ use crate::order::pricing::{Credit, Stage};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Received; not priced yet.
+    /// Received; the ERP has not priced it.
     Submitted,
-    /// The ERP cannot price it; somebody has to decide.
+    /// The ERP cannot price it; a person has to decide.
     Unpriceable,
-    /// Priced; credit and stock are being asked for.
+    /// Priced; credit and stock are requested.
     Priced,
-    /// Credit was refused; somebody has to decide.
+    /// The ERP refused credit; a person has to decide.
     CreditRefused,
-    /// It waits for stock.
+    /// It waits for stock before its release.
     Backordered,
-    /// Nothing more is begun for it until somebody lets it go on.
+    /// On hold: nothing new is started until the hold is released.
     OnHold,
-    /// In the ERP, free to go.
+    /// The ERP has the sales order; warehouses may ship.
     Released,
-    /// No warehouse may or can ship it; somebody has to decide.
+    /// No warehouse may or can ship it; a person has to decide.
     Unroutable,
-    /// Its warehouses are chosen and asked.
+    /// Warehouses are chosen; not all of them have accepted.
     Routed,
-    /// Every warehouse said yes.
+    /// Every warehouse accepted its fulfillment.
     Accepted,
-    /// Some of it left.
+    /// A part of it left.
     PartiallyShipped,
     /// All of it left.
     Shipped,
     /// All of it arrived.
     Delivered,
-    /// Delivered and invoiced: done.
+    /// Delivered and invoiced; nothing more follows.
     Invoiced,
-    /// A cancellation is wished and not yet carried out everywhere.
+    /// A cancellation was requested; not every partner has carried it out.
     Cancelling,
-    /// Cancelled: done.
+    /// Cancelled at every partner; nothing more follows.
     Cancelled,
 }
 
@@ -69,7 +69,7 @@ impl Status {
         }
     }
 
-    /// Every status, in the order of a smooth run.
+    /// Every status, in the order of a run without exceptions.
     pub const ALL: [Self; 16] = [
         Self::Submitted,
         Self::Unpriceable,
@@ -89,7 +89,7 @@ impl Status {
         Self::Cancelled,
     ];
 
-    /// Whether nothing more will happen by itself.
+    /// Whether nothing more happens without a new request.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Invoiced | Self::Cancelled)
     }
@@ -100,7 +100,7 @@ impl Order {
     pub fn status(&self) -> Status {
         let lines = self.line_quantities();
         let shipped = lines.iter().any(|line| !line.shipped.is_zero());
-        // What left before a request, or in spite of it, goes on; the request is about the rest.
+        // Goods that left before a cancellation or a hold, or in spite of it, continue; the request covers the rest.
         match &self.changes.desired {
             Desired::Cancelled(_) if !shipped && self.fulfillments.kept().is_none() => {
                 return if self.is_undone() { Status::Cancelled } else { Status::Cancelling };
