@@ -1,0 +1,609 @@
+//! Reads X12 and EDIFACT in chunks of any size, within a bound of memory.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::complaint::{Complaint, Complaints, Position, Problem};
+use crate::delimiters::{Delimiters, Detected, Notes, of_isa, of_una, unusual};
+use crate::event::{Event, Group, Interchange, Party, Set, Standard, Usage};
+use crate::numbers::Numbers;
+use crate::rules::{Checker, Context, Grammar, Rules};
+use crate::scan::Scanner;
+use crate::segment::Segments;
+use crate::{Code, Leniencies, Leniency};
+
+/// How files are read.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What the partner may do wrong; nothing by default.
+    pub leniencies: Leniencies,
+    /// The structures to hold sets to.
+    pub rules: Rules,
+    /// Who we are. Interchanges for others are complained of (TA105 009); with none here, any receiver is right.
+    pub receivers: Vec<Party>,
+    /// No segment may be longer, in bytes.
+    pub segment_bound: usize,
+    /// No set may be larger, in bytes. Memory is bounded by it, the segment's bound and the chunk together.
+    pub set_bound: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            leniencies: Leniencies::NONE,
+            rules: Rules::standard(),
+            receivers: Vec::new(),
+            segment_bound: 64 << 10,
+            set_bound: 16 << 20,
+        }
+    }
+}
+
+impl Options {
+    /// Strict reading but for these leniencies.
+    pub fn lenient(leniencies: Leniencies) -> Self {
+        Self { leniencies, ..Self::default() }
+    }
+}
+
+/// What follows each terminator.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Suffix {
+    /// Not seen yet: the first segment's end tells.
+    Unknown,
+    None,
+    Text(&'static [u8]),
+}
+
+enum Phase {
+    /// Before an interchange.
+    Outside,
+    Inside(Standard),
+    /// Looking for the next header after one that cannot be read.
+    Lost,
+    /// A bound was hit; nothing more is read.
+    Stopped,
+}
+
+/// Reads a file chunk by chunk.
+///
+/// ```
+/// use edi::{Event, Options, Reader};
+/// let options = Options::default();
+/// let mut reader = Reader::new(&options);
+/// let mut sets = 0;
+/// let mut count = |event: Event<'_>| {
+///     if let Event::Set(..) = event {
+///         sets += 1;
+///     }
+/// };
+/// for chunk in edi::samples::X12_945.as_bytes().chunks(100) {
+///     reader.push(chunk, &mut count);
+/// }
+/// reader.finish(&mut count);
+/// assert_eq!(sets, 1);
+/// ```
+pub struct Reader<'o> {
+    pub(crate) options: &'o Options,
+    buffer: Vec<u8>,
+    /// The first byte of the buffer that is not done with, and its place in the file.
+    begin: usize,
+    offset: u64,
+    phase: Phase,
+    scanner: Scanner,
+    suffix: Suffix,
+    suffix_due: bool,
+    any: bool,
+    ordinal: u32,
+    /// Leading problems that belong to the interchange to come.
+    ahead: Vec<(Problem, u64)>,
+    pub(crate) state: State,
+}
+
+/// Where in the envelopes the reader is.
+pub(crate) struct State {
+    pub(crate) interchange: Option<Interchange>,
+    pub(crate) group: Option<Group>,
+    pub(crate) set: Set,
+    pub(crate) in_set: bool,
+    /// Segments of the set so far, those included that were left out.
+    pub(crate) segments: u64,
+    pub(crate) checker: Option<Checker>,
+    checked: (Code, String),
+    grammars: Vec<(Code, String, Option<Arc<Grammar>>)>,
+    pub(crate) scratch: Segments,
+    pub(crate) set_numbers: Numbers,
+    pub(crate) group_keys: BTreeSet<(String, String, String, String)>,
+    pub(crate) interchange_keys: BTreeSet<crate::event::InterchangeKey>,
+    /// EDIFACT: whether messages stand outside of groups.
+    pub(crate) bare_messages: bool,
+}
+
+/// Where a segment is, and in which state it was found.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) at: u64,
+    pub(crate) broken: bool,
+}
+
+impl<'o> Reader<'o> {
+    /// A reader at the beginning of a file.
+    pub fn new(options: &'o Options) -> Self {
+        Self {
+            options,
+            buffer: Vec::new(),
+            begin: 0,
+            offset: 0,
+            phase: Phase::Outside,
+            scanner: Scanner::new(&Delimiters::X12),
+            suffix: Suffix::Unknown,
+            suffix_due: false,
+            any: false,
+            ordinal: 0,
+            ahead: Vec::new(),
+            state: State::new(),
+        }
+    }
+
+    /// Reads on. Chunks may end anywhere.
+    pub fn push(&mut self, chunk: &[u8], on: &mut dyn FnMut(Event<'_>)) {
+        if matches!(self.phase, Phase::Stopped) {
+            return;
+        }
+        self.any |= !chunk.is_empty();
+        self.buffer.drain(..self.begin);
+        self.begin = 0;
+        self.buffer.extend_from_slice(chunk);
+        self.run(false, on);
+    }
+
+    /// Ends the file.
+    pub fn finish(mut self, on: &mut dyn FnMut(Event<'_>)) {
+        self.run(true, on);
+        let at = self.offset;
+        if self.state.interchange.is_some() {
+            self.state.complain_of_interchange(self.options, Problem::Truncated, at, None);
+            self.state.end_interchange(self.options, at, on);
+        } else if self.ordinal == 0 && !matches!(self.phase, Phase::Lost | Phase::Stopped) && !self.any_text() {
+            on(Event::File(&Complaint::new(Problem::EmptyFile, Position::default())));
+        } else if matches!(self.phase, Phase::Outside) {
+            for (problem, at) in core::mem::take(&mut self.ahead) {
+                let context = Context { place: Position::default(), leniencies: self.options.leniencies };
+                let mut complaints = Complaints::default();
+                let place = Position { byte: at, ..Position::default() };
+                context.complain(&mut complaints, Complaint::new(problem, place));
+                complaints.iter().for_each(|complaint| on(Event::File(complaint)));
+            }
+        }
+    }
+
+    fn any_text(&self) -> bool {
+        self.ahead.iter().any(|(problem, _)| *problem == Problem::NotEdi)
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.begin..).unwrap_or_default()
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.begin += bytes;
+        self.offset += bytes as u64;
+    }
+
+    fn run(&mut self, at_end: bool, on: &mut dyn FnMut(Event<'_>)) {
+        loop {
+            let goes_on = match self.phase {
+                Phase::Outside => self.outside(at_end, on),
+                Phase::Inside(standard) => self.inside(standard, at_end, on),
+                Phase::Lost => self.lost(at_end),
+                Phase::Stopped => false,
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Takes white space away; returns the first byte of text and how much of what followed was white space, or `None` for
+    /// more.
+    fn skip_blank(&mut self, at_end: bool) -> Option<bool> {
+        if self.suffix_due {
+            if self.rest().len() < 2 && !at_end {
+                return None;
+            }
+            let rest = self.rest();
+            if self.suffix == Suffix::Unknown {
+                self.suffix = [&b"\r\n"[..], b"\n", b"\r"]
+                    .into_iter()
+                    .find(|text| rest.starts_with(text))
+                    .map_or(Suffix::None, Suffix::Text);
+            }
+            if let Suffix::Text(text) = self.suffix
+                && self.rest().starts_with(text)
+            {
+                self.advance(text.len());
+            }
+            self.suffix_due = false;
+        }
+        let blank = self.rest().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        self.advance(blank);
+        if blank > 0 {
+            self.note_blank(self.offset - blank as u64);
+        }
+        if self.rest().is_empty() { None } else { Some(true) }
+    }
+
+    fn note_blank(&mut self, at: u64) {
+        match &self.state.interchange {
+            Some(interchange) if interchange.complaints.has(Problem::WhiteSpace) => {}
+            Some(_) => self.state.complain_of_interchange(self.options, Problem::WhiteSpace, at, None),
+            None if self.ahead.iter().any(|(problem, _)| *problem == Problem::WhiteSpace) => {}
+            None => self.ahead.push((Problem::WhiteSpace, at)),
+        }
+    }
+
+    fn outside(&mut self, at_end: bool, on: &mut dyn FnMut(Event<'_>)) -> bool {
+        if self.offset == 0 {
+            const MARK: &[u8] = b"\xef\xbb\xbf";
+            let rest = self.rest();
+            if rest.len() < MARK.len() && MARK.starts_with(rest) && !at_end {
+                return false;
+            }
+            if rest.starts_with(MARK) {
+                self.advance(MARK.len());
+                self.ahead.push((Problem::ByteOrderMark, 0));
+            }
+        }
+        if self.skip_blank(at_end).is_none() || (self.rest().len() < 9 && !at_end) {
+            return false;
+        }
+        let rest = self.rest();
+        if rest.starts_with(b"ISA") {
+            return self.begin_x12(at_end, on);
+        }
+        if rest.starts_with(b"UNA") {
+            let delimiters = match of_una(rest) {
+                Ok(delimiters) => delimiters,
+                Err(problem) => return self.lose(problem, on),
+            };
+            self.advance(9);
+            self.suffix = Suffix::Unknown;
+            self.suffix_due = true;
+            return self.begin(Standard::Edifact, delimiters, Notes::default(), 9);
+        }
+        if rest.starts_with(b"UNB") {
+            return self.begin(Standard::Edifact, Delimiters::EDIFACT, Notes::default(), 0);
+        }
+        let problem = if self.ordinal == 0 { Problem::NotEdi } else { Problem::StraySegment };
+        self.lose(problem, on)
+    }
+
+    fn begin_x12(&mut self, at_end: bool, on: &mut dyn FnMut(Event<'_>)) -> bool {
+        match of_isa(self.rest(), at_end) {
+            Detected::NeedMore => false,
+            Detected::Found(delimiters, notes) => self.begin(Standard::X12, delimiters, notes, 0),
+            Detected::Unreadable(problem) => {
+                // Somebody has to be told: what can be read of the header is, for a TA1.
+                let mut broken = self.broken_header(problem);
+                self.ordinal += 1;
+                broken.ordinal = self.ordinal;
+                on(Event::Interchange(&broken));
+                on(Event::InterchangeEnd(&broken));
+                self.advance(3);
+                self.ahead.clear();
+                self.phase = Phase::Lost;
+                true
+            }
+        }
+    }
+
+    /// A header whose delimiters cannot be used, read by the fixed places of its elements.
+    fn broken_header(&self, problem: Problem) -> Interchange {
+        let rest = self.rest();
+        let text = |from: usize, to: usize| -> String {
+            String::from_utf8_lossy(rest.get(from..to).unwrap_or_default()).trim().into()
+        };
+        let mut interchange = Interchange {
+            standard: Standard::X12,
+            ordinal: self.ordinal,
+            at: self.offset,
+            delimiters: Delimiters::X12,
+            sender: Party::new(text(32, 34), text(35, 50)),
+            receiver: Party::new(text(51, 53), text(54, 69)),
+            date: text(70, 76),
+            time: text(77, 81),
+            version: text(84, 89),
+            control: text(90, 99),
+            usage: Usage::default(),
+            wants_acknowledgment: rest.get(100) == Some(&b'1'),
+            complaints: Complaints::default(),
+            received: 0,
+            complete: false,
+        };
+        let offset = match problem {
+            Problem::InvalidTerminator => 105,
+            Problem::InvalidComponentSeparator => 104,
+            Problem::InvalidElementSeparator => 3,
+            _ => 0,
+        };
+        let byte = self.offset + offset;
+        let place = Position { byte, segment_id: Code::new("ISA"), ..interchange.place() };
+        interchange.complaints.push(Complaint::new(problem, place));
+        interchange
+    }
+
+    fn begin(&mut self, standard: Standard, delimiters: Delimiters, notes: Notes, before: u64) -> bool {
+        self.scanner = Scanner::new(&delimiters);
+        if before == 0 {
+            self.suffix = if standard == Standard::X12 && matches!(delimiters.segment.first(), b'\r' | b'\n') {
+                Suffix::None
+            } else {
+                Suffix::Unknown
+            };
+        }
+        self.ordinal += 1;
+        self.phase = Phase::Inside(standard);
+        let at = self.offset;
+        let noted = [(notes.unpadded, Problem::UnpaddedIsa), (notes.wrapped, Problem::WrappedLines)];
+        self.ahead.extend(noted.into_iter().filter(|(noted, _)| *noted).map(|(_, problem)| (problem, at)));
+        if let Some(problem) = unusual(delimiters.segment) {
+            self.ahead.push((problem, at + 105));
+        }
+        self.state.scratch.reset(delimiters);
+        true
+    }
+
+    fn inside(&mut self, standard: Standard, at_end: bool, on: &mut dyn FnMut(Event<'_>)) -> bool {
+        if self.skip_blank(at_end).is_none() {
+            return false;
+        }
+        if self.state.interchange.is_some() {
+            // A header where a trailer should be: its delimiters may be others, so it is not scanned with these.
+            if self.rest().len() < 4 && !at_end {
+                return false;
+            }
+            let rest = self.rest();
+            let header = match standard {
+                Standard::X12 => rest.starts_with(b"ISA"),
+                Standard::Edifact => rest.starts_with(b"UNB") || rest.starts_with(b"UNA"),
+            };
+            if header && rest.get(3).is_some_and(|byte| !byte.is_ascii_alphanumeric()) {
+                let at = self.offset;
+                self.state.complain_of_interchange(self.options, Problem::Truncated, at, None);
+                self.state.end_interchange(self.options, at, on);
+                self.scanner.restart();
+                self.phase = Phase::Outside;
+                return true;
+            }
+        }
+        let rest = self.buffer.get(self.begin..).unwrap_or_default();
+        let Some(scanned) = self.scanner.scan(rest) else {
+            if rest.len() > self.options.segment_bound {
+                return self.stop(on);
+            }
+            if at_end {
+                // What has no terminator may be cut: it is not read.
+                let rest = rest.len();
+                self.advance(rest);
+            }
+            return false;
+        };
+        if scanned.whole > self.options.segment_bound {
+            return self.stop(on);
+        }
+        let found = Found { at: self.offset, broken: scanned.broken };
+        let text = rest.get(..scanned.text).unwrap_or_default();
+        let ahead = core::mem::take(&mut self.ahead);
+        let spans = self.scanner.spans();
+        let inside = match standard {
+            Standard::X12 => self.state.x12(self.options, text, spans, found, self.ordinal, ahead, on),
+            Standard::Edifact => self.state.edifact(self.options, text, spans, found, self.ordinal, ahead, on),
+        };
+        self.scanner.restart();
+        self.advance(scanned.whole);
+        self.suffix_due = self.suffix != Suffix::None;
+        if !inside {
+            self.phase = Phase::Outside;
+        }
+        true
+    }
+
+    fn stop(&mut self, on: &mut dyn FnMut(Event<'_>)) -> bool {
+        let at = self.offset;
+        self.phase = Phase::Stopped;
+        if self.state.interchange.is_some() {
+            self.state.complain_of_interchange(self.options, Problem::SegmentTooLong, at, None);
+            self.state.end_interchange(self.options, at, on);
+        } else {
+            let place = Position { byte: at, ..Position::default() };
+            on(Event::File(&Complaint::new(Problem::SegmentTooLong, place)));
+        }
+        false
+    }
+
+    fn lose(&mut self, problem: Problem, on: &mut dyn FnMut(Event<'_>)) -> bool {
+        let place = Position { byte: self.offset, ..Position::default() };
+        on(Event::File(&Complaint::new(problem, place)));
+        self.ahead.clear();
+        let step = self.rest().len().min(1);
+        self.advance(step);
+        self.phase = Phase::Lost;
+        true
+    }
+
+    /// Looks for the next header: `ISA` that stands alone, or `UNB+`.
+    fn lost(&mut self, at_end: bool) -> bool {
+        let rest = self.rest();
+        let header = rest.windows(5).position(|window| {
+            let alone = !window[0].is_ascii_alphanumeric();
+            alone && ((&window[1..4] == b"ISA" && !window[4].is_ascii_alphanumeric()) || &window[1..5] == b"UNB+")
+        });
+        match header {
+            Some(at) => {
+                self.advance(at + 1);
+                self.phase = Phase::Outside;
+                self.suffix_due = false;
+                true
+            }
+            None => {
+                let keep = if at_end { 0 } else { 4 };
+                let done = self.rest().len().saturating_sub(keep);
+                self.advance(done);
+                false
+            }
+        }
+    }
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            interchange: None,
+            group: None,
+            set: Set {
+                ordinal: 0,
+                at: 0,
+                id: Code::EMPTY,
+                control: String::new(),
+                version: String::new(),
+                message_type: String::new(),
+                segments: Segments::new(Delimiters::X12),
+                complaints: Complaints::default(),
+                complete: false,
+            },
+            in_set: false,
+            segments: 0,
+            checker: None,
+            checked: (Code::EMPTY, String::new()),
+            grammars: Vec::new(),
+            scratch: Segments::new(Delimiters::X12),
+            set_numbers: Numbers::default(),
+            group_keys: BTreeSet::new(),
+            interchange_keys: BTreeSet::new(),
+            bare_messages: false,
+        }
+    }
+
+    /// Makes the set's rules the current ones; returns whether there are any.
+    pub(crate) fn find_rules(&mut self, options: &Options) -> bool {
+        let (id, version) = (self.set.id, self.set.version.as_str());
+        if let Some(checker) = self.checker.as_mut().filter(|_| self.checked.0 == id && self.checked.1 == version) {
+            checker.restart();
+            return true;
+        }
+        let known = self.grammars.iter().find(|(known, of, _)| *known == id && of == version);
+        let grammar = match known {
+            Some((_, _, grammar)) => grammar.clone(),
+            None => {
+                let grammar = options.rules.grammar(id.as_str(), version).unwrap_or_default();
+                // A file may name any number of versions; those that have no rules are not worth keeping.
+                if grammar.is_some() {
+                    if self.grammars.len() >= 64 {
+                        self.grammars.clear();
+                    }
+                    self.grammars.push((id, version.into(), grammar.clone()));
+                }
+                grammar
+            }
+        };
+        self.checked = (id, version.into());
+        self.checker = match (grammar, self.checker.take()) {
+            (Some(grammar), Some(mut checker)) if Arc::ptr_eq(checker.grammar(), &grammar) => {
+                checker.restart();
+                Some(checker)
+            }
+            (Some(grammar), _) => Some(Checker::new(grammar)),
+            (None, _) => None,
+        };
+        self.checker.is_some()
+    }
+
+    /// Holds the next set to no rules.
+    pub(crate) fn forget_rules(&mut self) {
+        self.checker = None;
+        self.checked = (Code::EMPTY, String::new());
+    }
+
+    /// Appends a segment to the set and holds it to the rules.
+    pub(crate) fn take_segment(
+        &mut self,
+        options: &Options,
+        text: &[u8],
+        spans: &[crate::segment::Span],
+        found: Found,
+    ) {
+        self.segments += 1;
+        let context = Context { place: self.place(), leniencies: options.leniencies };
+        if self.set.segments.size() + text.len() > options.set_bound {
+            if !self.set.complaints.has(Problem::SetTooLarge) {
+                let place = Position { byte: found.at, ..context.place };
+                context.complain(&mut self.set.complaints, Complaint::new(Problem::SetTooLarge, place));
+            }
+            return;
+        }
+        let wrapped = found.broken && options.leniencies.contains(Leniency::WrappedLines);
+        self.set.segments.append(text, spans, found.at, wrapped);
+        if wrapped && !self.set.complaints.has(Problem::WrappedLines) {
+            let place = Position { byte: found.at, ..context.place };
+            context.complain(&mut self.set.complaints, Complaint::new(Problem::WrappedLines, place));
+        }
+        // ST and UNH are looked at by the envelope.
+        if self.segments > 1
+            && let (Some(checker), Some(segment)) = (&mut self.checker, self.set.segments.last())
+        {
+            checker.segment(&segment, &context, &mut self.set.complaints);
+        }
+    }
+
+    /// Where the reader is, down to the set.
+    pub(crate) fn place(&self) -> Position {
+        Position {
+            interchange: self.interchange.as_ref().map(|interchange| interchange.ordinal),
+            group: self.group.as_ref().map(|group| group.ordinal),
+            set: self.in_set.then_some(self.set.ordinal),
+            ..Position::default()
+        }
+    }
+
+    pub(crate) fn complain_of_interchange(
+        &mut self,
+        options: &Options,
+        problem: Problem,
+        byte: u64,
+        of: Option<(&str, u16)>,
+    ) {
+        if let Some(interchange) = &mut self.interchange {
+            let place = Position {
+                byte,
+                segment_id: of.and_then(|(id, _)| Code::new(id)),
+                element: of.map(|(_, element)| element).filter(|element| *element > 0),
+                ..interchange.place()
+            };
+            let context = Context { place, leniencies: options.leniencies };
+            context.complain(&mut interchange.complaints, Complaint::new(problem, place));
+        }
+    }
+
+    pub(crate) fn complain_of_group(&mut self, options: &Options, problem: Problem, byte: u64, of: (&str, u16)) {
+        let interchange = self.interchange.as_ref().map(|interchange| interchange.ordinal);
+        if let Some(group) = &mut self.group {
+            let place = Position {
+                byte,
+                interchange,
+                group: Some(group.ordinal),
+                segment_id: Code::new(of.0),
+                element: Some(of.1).filter(|element| *element > 0),
+                ..Position::default()
+            };
+            let context = Context { place, leniencies: options.leniencies };
+            context.complain(&mut group.complaints, Complaint::new(problem, place));
+        }
+    }
+
+    pub(crate) fn complain_of_set(&mut self, options: &Options, complaint: Complaint) {
+        let context = Context { place: complaint.position, leniencies: options.leniencies };
+        context.complain(&mut self.set.complaints, complaint);
+    }
+}

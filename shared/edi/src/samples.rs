@@ -1,0 +1,49 @@
+//! Small files for examples and tests, of our own making: no partner's data.
+
+/// A 945 in its envelope: one order, shipped in full in one carton.
+pub const X12_945: &str = "\
+ISA*00*          *00*          *ZZ*WAREHOUSE1     *ZZ*DISTRIBUTOR    *261127*0930*U*00401*000000007*0*P*>~
+GS*SW*WAREHOUSE1*DISTRIBUTOR*20261127*0930*7*X*004010~
+ST*945*0001~
+W06*N*SO-1001*20261127*SH-555**PO-77~
+N1*WH*East Warehouse*91*EAST~
+N1*ST*A Customer*92*C-9~
+N3*1 Main Street~
+N4*Springfield*IL*62701*US~
+N9*BM*BOL-1~
+G62*11*20261127~
+W27*M*UPSN~
+LX*1~
+MAN*GM*00012345678905000013**CP*1Z999AA10123456784~
+W12*CC*10*10*0*EA**VN*SKU-1~
+W12*CP*5*3*2*EA**VN*SKU-2~
+W03*13*20*LB~
+SE*15*0001~
+GE*1*7~
+IEA*1*000000007~
+";
+
+/// A DESADV of the same.
+pub const EDIFACT_DESADV: &str = "\
+UNA:+.? '
+UNB+UNOC:3+WAREHOUSE1:ZZ+DISTRIBUTOR:ZZ+261127:0930+REF7'
+UNH+1+DESADV:D:01B:UN'
+BGM+351+SH-555+9'
+DTM+137:20261127:102'
+DTM+11:20261127:102'
+RFF+ON:SO-1001'
+NAD+WH+EAST::92'
+NAD+DP+C-9::92++A Customer+1 Main Street+Springfield+IL+62701+US'
+CPS+1'
+PAC+1++CT'
+PCI+33E'
+GIN+BJ+00012345678905000013'
+LIN+1++SKU-1:SA'
+QTY+12:10:PCE'
+LIN+2++SKU-2:SA'
+QTY+12:3:PCE'
+QVR+2:21'
+CNT+2:2'
+UNT+18+1'
+UNZ+1+REF7'
+";
