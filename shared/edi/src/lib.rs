@@ -4,8 +4,12 @@
 extern crate alloc;
 
 mod code;
+#[cfg(feature = "documents")]
+pub mod codes;
 pub mod complaint;
 mod delimiters;
+#[cfg(feature = "documents")]
+pub mod documents;
 pub mod edifact;
 mod event;
 mod leniency;
@@ -16,6 +20,7 @@ mod rules;
 pub mod samples;
 mod scan;
 mod segment;
+mod state;
 mod write;
 pub mod x12;
 

@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use crate::Code;
 use crate::complaint::{Complaint, Complaints, Position, Problem, Verdict};
 use crate::event::{Event, Group, Interchange, Party, Standard, Usage};
-use crate::reader::{Found, Options, State};
+use crate::reader::Options;
 use crate::rules::{Context, is_date, is_time};
 use crate::segment::{Element, Segment, Span};
+use crate::state::{Found, State};
 use crate::x12::{mismatch, padded};
 
 impl State {

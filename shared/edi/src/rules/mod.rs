@@ -48,8 +48,8 @@ impl core::error::Error for RuleError {}
 /// use edi::Rules;
 /// // A partner whose 945 must have a date, and who uses a segment of their own.
 /// let rules = Rules::standard()
-///     .with_set("945", "004010", "W06! N1!*10(N2 N3*2 N4) N9* G62!*5 LX*(MAN* W12!*(ZZ9 N9*)) W03!")?
-///     .with_segment("ZZ9", "004010", "mAN1-10")?;
+///     .with_segment("ZZ9", "004010", "mAN1-10")?
+///     .with_set("945", "004010", "W06! N1!*10(N2 N3*2 N4) N9* G62!*5 LX*(MAN* W12!*(ZZ9 N9*)) W03!")?;
 /// # Ok::<(), edi::RuleError>(())
 /// ```
 #[derive(Clone, Debug, Default)]

@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use crate::Code;
 use crate::complaint::{Complaint, Complaints, Position, Problem, Verdict};
 use crate::event::{Event, Group, Interchange, Party, Standard, Ta1, Usage};
-use crate::reader::{Found, Options, State};
+use crate::reader::Options;
 use crate::rules::{group_code, is_date, is_time};
 use crate::segment::{Segment, Span};
+use crate::state::{Found, State};
 
 /// Group codes of sets that this crate has no rules for, but that are codes of X12 all the same.
 const FOREIGN_GROUPS: [&str; 24] = [
