@@ -138,7 +138,8 @@ pub(crate) fn of_isa(bytes: &[u8], at_end: bool) -> Detected {
     if padded && let (Some(&component), Some(terminator)) = (bytes.get(104), terminator(bytes.get(105..))) {
         return found(element, component, terminator, Notes::default());
     }
-    if bytes.len() < LONGEST_ISA && !at_end {
+    // So much that what follows never looks beyond the bytes unless the file ends.
+    if bytes.len() < LONGEST_ISA + 10 && !at_end {
         return Detected::NeedMore;
     }
     let mut left = SEPARATORS.len();
@@ -147,21 +148,23 @@ pub(crate) fn of_isa(bytes: &[u8], at_end: bool) -> Detected {
     let mut at = 3;
     while left > 0 {
         match bytes.get(at) {
+            Some(_) if at >= LONGEST_ISA => return Detected::Unreadable(Problem::InvalidElementSeparator),
             Some(byte) if *byte == element => left -= 1,
             Some(b'\r' | b'\n') => notes.wrapped = true,
-            Some(_) if at < LONGEST_ISA => {
+            Some(_) => {
                 if let Some(length) = lengths.get_mut(16 - left) {
                     *length += 1;
                 }
             }
-            Some(_) => return Detected::Unreadable(Problem::InvalidElementSeparator),
             None => return Detected::Unreadable(Problem::Truncated),
         }
         at += 1;
     }
-    while let Some(b'\r' | b'\n') = bytes.get(at) {
-        notes.wrapped = true;
-        at += 1;
+    for _ in 0..2 {
+        if let Some(b'\r' | b'\n') = bytes.get(at) {
+            notes.wrapped = true;
+            at += 1;
+        }
     }
     let fixed = SEPARATORS.windows(2).map(|pair| pair[1] - pair[0] - 1);
     notes.unpadded = !lengths.iter().skip(1).zip(fixed).all(|(length, fixed)| *length == fixed);

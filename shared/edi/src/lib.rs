@@ -12,6 +12,9 @@ mod delimiters;
 pub mod documents;
 pub mod edifact;
 mod event;
+pub mod explain;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod leniency;
 mod numbers;
 mod problem;

@@ -9,7 +9,7 @@ use crate::event::{Event, Interchange, Party, Standard, Usage};
 use crate::rules::{Context, Rules};
 use crate::scan::Scanner;
 use crate::state::{Found, State};
-use crate::{Code, Leniencies};
+use crate::{Code, Leniencies, Leniency};
 
 /// How files are read.
 #[derive(Clone, Debug)]
@@ -137,6 +137,10 @@ impl<'o> Reader<'o> {
         if self.state.interchange.is_some() {
             self.state.complain_of_interchange(self.options, Problem::Truncated, at, None);
             self.state.end_interchange(self.options, at, on);
+        } else if matches!(self.phase, Phase::Inside(_)) {
+            // A UNA and nothing more, or a header without its terminator.
+            let place = Position { byte: at, interchange: Some(self.ordinal), ..Position::default() };
+            on(Event::File(&Complaint::new(Problem::Truncated, place)));
         } else if self.ordinal == 0 && !matches!(self.phase, Phase::Lost | Phase::Stopped) && !self.any_text() {
             on(Event::File(&Complaint::new(Problem::EmptyFile, Position::default())));
         } else if matches!(self.phase, Phase::Outside) {
@@ -199,19 +203,28 @@ impl<'o> Reader<'o> {
             self.suffix_due = false;
         }
         let blank = self.rest().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        self.advance(blank);
         if blank > 0 {
-            self.note_blank(self.offset - blank as u64);
+            // Wait for what follows, so that chunks make no difference; not for ever.
+            if blank == self.rest().len() && blank < 1024 && !at_end {
+                return None;
+            }
+            let alone = matches!(self.rest().get(..blank), Some(b"\r\n" | b"\n" | b"\r"));
+            self.note_blank(alone);
+            self.advance(blank);
         }
         if self.rest().is_empty() { None } else { Some(true) }
     }
 
-    fn note_blank(&mut self, at: u64) {
+    /// Notes white space here. A line break `alone` may be where a line was wrapped.
+    fn note_blank(&mut self, alone: bool) {
+        let wraps = alone && self.options.leniencies.contains(Leniency::WrappedLines);
+        let problem = if wraps { Problem::WrappedLines } else { Problem::WhiteSpace };
+        let at = self.offset;
         match &self.state.interchange {
-            Some(interchange) if interchange.complaints.has(Problem::WhiteSpace) => {}
-            Some(_) => self.state.complain_of_interchange(self.options, Problem::WhiteSpace, at, None),
-            None if self.ahead.iter().any(|(problem, _)| *problem == Problem::WhiteSpace) => {}
-            None => self.ahead.push((Problem::WhiteSpace, at)),
+            Some(interchange) if interchange.complaints.has(problem) => {}
+            Some(_) => self.state.complain_of_interchange(self.options, problem, at, None),
+            None if self.ahead.iter().any(|(noted, _)| *noted == problem) => {}
+            None => self.ahead.push((problem, at)),
         }
     }
 

@@ -121,10 +121,13 @@ impl<'a> Segment<'a> {
     /// The segment's id, as bytes.
     pub fn tag(&self) -> &'a [u8] {
         let tag = self.raw(0);
+        if self.delimiters.release.is_none() {
+            return tag;
+        }
         // EDIFACT allows `TAG:1:1` for nesting; nobody uses it, but the id is what stands before the separator.
         match tag.iter().position(|byte| *byte == self.delimiters.component) {
-            Some(end) if self.delimiters.release.is_some() => tag.get(..end).unwrap_or_default(),
-            _ => tag,
+            Some(end) => tag.get(..end).unwrap_or_default(),
+            None => tag,
         }
     }
 

@@ -129,7 +129,9 @@ impl State {
         let wrapped = found.broken && options.leniencies.contains(Leniency::WrappedLines);
         self.set.segments.append(text, spans, found.at, wrapped);
         if wrapped && !self.set.complaints.has(Problem::WrappedLines) {
-            let place = Position { byte: found.at, ..context.place };
+            let segment = u32::try_from(self.segments).ok();
+            let segment_id = self.set.segments.last().map(|segment| segment.id());
+            let place = Position { byte: found.at, segment, segment_id, ..context.place };
             context.complain(&mut self.set.complaints, Complaint::new(Problem::WrappedLines, place));
         }
         // ST and UNH are looked at by the envelope.
@@ -137,6 +139,24 @@ impl State {
             && let (Some(checker), Some(segment)) = (&mut self.checker, self.set.segments.last())
         {
             checker.segment(&segment, &context, &mut self.set.complaints);
+        }
+    }
+
+    /// Appends a header or trailer of the set, which the envelope looks at. Line breaks in it are taken out either way.
+    pub(crate) fn take_envelope(
+        &mut self,
+        options: &Options,
+        text: &[u8],
+        spans: &[crate::segment::Span],
+        found: Found,
+    ) {
+        self.segments += 1;
+        self.set.segments.append(text, spans, found.at, found.broken);
+        if found.broken && !self.set.complaints.has(Problem::WrappedLines) {
+            let segment = u32::try_from(self.segments).ok();
+            let segment_id = self.set.segments.last().map(|segment| segment.id());
+            let place = Position { byte: found.at, segment, segment_id, ..self.place() };
+            self.complain_of_set(options, Complaint::new(Problem::WrappedLines, place));
         }
     }
 
@@ -189,4 +209,24 @@ impl State {
         let context = Context { place: complaint.position, leniencies: options.leniencies };
         context.complain(&mut self.set.complaints, complaint);
     }
+}
+
+/// A segment's id, without line breaks where it was wrapped. Ids that are too long are no ids.
+pub(crate) fn tag<'a>(
+    text: &'a [u8],
+    spans: &[crate::segment::Span],
+    broken: bool,
+    place: &'a mut [u8; 8],
+) -> &'a [u8] {
+    let raw = spans.first().and_then(|span| text.get(..span.end as usize)).unwrap_or_default();
+    if !broken {
+        return raw;
+    }
+    let mut length = 0;
+    for byte in raw.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')) {
+        let Some(to) = place.get_mut(length) else { return raw };
+        *to = *byte;
+        length += 1;
+    }
+    place.get(..length).unwrap_or_default()
 }

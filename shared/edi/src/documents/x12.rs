@@ -130,7 +130,7 @@ fn parse_long(raw: &[u8], mark: u8) -> Option<Decimal> {
 fn digits(raw: &[u8], from: usize, length: usize) -> Option<i16> {
     let mut value = 0_i16;
     for byte in raw.get(from..from + length)? {
-        value = value * 10 + i16::from(byte.is_ascii_digit().then_some(byte - b'0')?);
+        value = value * 10 + i16::from(byte.is_ascii_digit().then(|| byte - b'0')?);
     }
     Some(value)
 }

@@ -161,7 +161,10 @@ impl Unzip3 for Option<(u8, Option<Code>, Option<u16>)> {
 
 /// Code, service segment and element of a complaint about an envelope.
 fn said(complaint: &Complaint) -> (u8, Option<Code>, Option<u16>) {
-    let Position { segment_id, element, .. } = complaint.position;
+    let Position { mut segment_id, element, .. } = complaint.position;
+    if complaint.problem == Problem::Truncated {
+        segment_id = Code::new("UNZ");
+    }
     (complaint.problem.contrl(), segment_id, element.filter(|_| segment_id.is_some()).map(|element| element + 1))
 }
 

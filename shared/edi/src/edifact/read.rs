@@ -10,7 +10,7 @@ use crate::event::{Event, Group, Interchange, Party, Standard, Usage};
 use crate::reader::Options;
 use crate::rules::{Context, is_date, is_time};
 use crate::segment::{Element, Segment, Span};
-use crate::state::{Found, State};
+use crate::state::{Found, State, tag};
 use crate::x12::{mismatch, padded};
 
 impl State {
@@ -26,11 +26,12 @@ impl State {
         ahead: Vec<(Problem, u64)>,
         on: &mut dyn FnMut(Event<'_>),
     ) -> bool {
-        let tag = spans.first().and_then(|span| text.get(..span.end as usize)).unwrap_or_default();
+        let mut place = [0; 8];
+        let tag = tag(text, spans, found.broken, &mut place);
         match tag {
             b"UNH" => self.begin_message(options, text, spans, found, on),
             b"UNT" if self.in_set => {
-                self.take_segment_unchecked(text, spans, found);
+                self.take_envelope(options, text, spans, found);
                 self.end_message(options, true, found.at, on);
             }
             b"UNB" | b"UNG" | b"UNE" | b"UNZ" | b"UNT" => {
@@ -283,7 +284,7 @@ impl State {
         self.set.complete = false;
         self.set.complaints.clear();
         self.set.segments.reset(delimiters);
-        self.take_segment_unchecked(text, spans, found);
+        self.take_envelope(options, text, spans, found);
         let segments = core::mem::replace(&mut self.set.segments, crate::Segments::new(delimiters));
         if let Some(unh) = segments.get(0) {
             self.read_unh(options, &unh);

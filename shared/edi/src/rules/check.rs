@@ -148,13 +148,18 @@ impl Checker {
 
     /// Complains of mandatory nodes from the frame's place to `until` that did not come.
     fn missing(&self, frame: Frame, until: u16, place: Position, context: &Context, complaints: &mut Complaints) {
-        for at in frame.at..until {
-            let Some(node) = self.grammar.nodes.get(usize::from(at)).filter(|node| node.mandatory) else { continue };
-            if at == frame.at && frame.count > 0 {
+        let mut at = frame.at;
+        while at < until {
+            let Some(node) = self.grammar.nodes.get(usize::from(at)) else { return };
+            if !node.mandatory {
+                at = node.next_mandatory;
                 continue;
             }
-            let place = Position { segment_id: Some(node.id), element: None, ..place };
-            context.complain(complaints, Complaint::new(Problem::MissingSegment, place));
+            if at != frame.at || frame.count == 0 {
+                let place = Position { segment_id: Some(node.id), element: None, ..place };
+                context.complain(complaints, Complaint::new(Problem::MissingSegment, place));
+            }
+            at += 1;
         }
     }
 

@@ -110,7 +110,7 @@ fn place(
         };
         let key = tag_key(tree.id.as_str().as_bytes());
         let Tree { id, mandatory, max, .. } = *tree;
-        grammar.nodes.push(Node { key, id, mandatory, max, spec, children: (0, 0) });
+        grammar.nodes.push(Node { key, id, mandatory, next_mandatory: 0, max, spec, children: (0, 0) });
     }
     let end = grammar.nodes.len();
     for (offset, tree) in trees.iter().enumerate().filter(|(_, tree)| !tree.children.is_empty()) {
@@ -120,7 +120,15 @@ fn place(
         }
     }
     let narrow = |at| u16::try_from(at).map_err(|_| wrong("", "too many segments"));
-    Ok((narrow(begin)?, narrow(end)?))
+    let (begin, end) = (narrow(begin)?, narrow(end)?);
+    let mut next = end;
+    for at in (begin..end).rev() {
+        if let Some(node) = grammar.nodes.get_mut(usize::from(at)) {
+            next = if node.mandatory { at } else { next };
+            node.next_mandatory = next;
+        }
+    }
+    Ok((begin, end))
 }
 
 pub(super) fn segment(text: &str) -> Result<SegmentSpec, RuleError> {

@@ -158,6 +158,8 @@ struct Node {
     key: u32,
     id: Code,
     mandatory: bool,
+    /// The first mandatory node from here on in the same level; the level's end where there is none.
+    next_mandatory: u16,
     max: u32,
     spec: u16,
     children: (u16, u16),

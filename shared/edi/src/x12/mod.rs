@@ -7,6 +7,6 @@ mod write;
 pub(crate) use read::{mismatch, padded};
 
 pub use acknowledgment::{
-    Acknowledger, ElementError, FunctionalAcknowledgment, Reply, SegmentError, SetAcknowledgment,
+    Acknowledger, ElementError, FunctionalAcknowledgment, GroupParties, Reply, SegmentError, SetAcknowledgment,
 };
 pub use write::{GroupHeader, InterchangeHeader, Writer};

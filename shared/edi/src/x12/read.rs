@@ -10,7 +10,7 @@ use crate::event::{Event, Group, Interchange, Party, Standard, Ta1, Usage};
 use crate::reader::Options;
 use crate::rules::{group_code, is_date, is_time};
 use crate::segment::{Segment, Span};
-use crate::state::{Found, State};
+use crate::state::{Found, State, tag};
 
 /// Group codes of sets that this crate has no rules for, but that are codes of X12 all the same.
 const FOREIGN_GROUPS: [&str; 24] = [
@@ -31,11 +31,12 @@ impl State {
         ahead: Vec<(Problem, u64)>,
         on: &mut dyn FnMut(Event<'_>),
     ) -> bool {
-        let tag = spans.first().and_then(|span| text.get(..span.end as usize)).unwrap_or_default();
+        let mut place = [0; 8];
+        let tag = tag(text, spans, found.broken, &mut place);
         match tag {
             b"ST" => self.begin_set(options, text, spans, found, on),
             b"SE" if self.in_set => {
-                self.take_segment_unchecked(text, spans, found);
+                self.take_envelope(options, text, spans, found);
                 self.end_x12_set(options, true, found.at, on);
             }
             b"ISA" | b"GS" | b"GE" | b"IEA" | b"TA1" | b"SE" => {
@@ -87,7 +88,7 @@ impl State {
         let mut delimiters = *isa.delimiters();
         let eleven = isa.element(11).raw().first().copied().unwrap_or(b' ');
         let version = text(12);
-        let repeats = version.as_str() >= "00402";
+        let repeats = digits(&version, 5) && version.as_str() >= "00402";
         let separates = !eleven.is_ascii_alphanumeric() && eleven != b' ' && !delimiters.contains(eleven);
         delimiters.repetition = (repeats && separates).then_some(eleven);
         self.interchange = Some(Interchange {
@@ -328,7 +329,7 @@ impl State {
         self.set.complaints.clear();
         self.set.segments.reset(delimiters);
         self.set.id = Code::EMPTY;
-        self.take_segment_unchecked(text, spans, found);
+        self.take_envelope(options, text, spans, found);
         let segments = core::mem::replace(&mut self.set.segments, crate::Segments::new(delimiters));
         if let Some(st) = segments.get(0) {
             self.read_st(options, &st);
@@ -381,11 +382,6 @@ impl State {
         if !st.element(3).is_empty() && st.element(3).text() != self.set.version.as_str() {
             complain(self, Problem::ConventionMismatch, 3);
         }
-    }
-
-    pub(crate) fn take_segment_unchecked(&mut self, text: &[u8], spans: &[Span], found: Found) {
-        self.segments += 1;
-        self.set.segments.append(text, spans, found.at, found.broken);
     }
 
     /// Ends the set, by its SE or because something else came.
@@ -445,6 +441,10 @@ impl State {
     }
 }
 
+fn digits(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Whether a count has leading zeros.
 pub(crate) fn padded(count: &[u8]) -> bool {
     count.len() > 1 && count.first() == Some(&b'0')
@@ -471,7 +471,6 @@ fn isa_problems(isa: &Segment<'_>, options: &Options, repeats: bool, separates: 
         matches!(text.trim(), "AM" | "NR" | "SA" | "SN" | "ZZ")
             || (text.trim().len() == 2 && text.trim().parse::<u8>().is_ok_and(|number| (1..=38).contains(&number)))
     };
-    let digits = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
     let mut when = |wrong: bool, element: u16, problem: Problem| {
         if wrong {
             problems.push((element, problem));

@@ -82,8 +82,11 @@ fn dtm() -> impl Strategy<Value = Moment> {
 }
 
 fn contact() -> impl Strategy<Value = Contact> {
-    (two(), of(text(30)), vec((two(), text(30)), 0..4))
-        .prop_map(|(function, name, numbers)| Contact { function, name, numbers })
+    (two(), of(text(30)), vec((two(), text(30)), 0..4)).prop_map(|(function, name, numbers)| Contact {
+        function,
+        name,
+        numbers,
+    })
 }
 
 fn party(contacts: usize) -> impl Strategy<Value = Participant> {
@@ -312,17 +315,14 @@ pub(crate) fn receipt(loops: bool) -> impl Strategy<Value = ReceiptConfirmation>
 }
 
 pub(crate) fn stock_report() -> impl Strategy<Value = StockReport> {
-    let quantity = (two(), signed(12), of(two()))
-        .prop_map(|(qualifier, quantity, unit)| ReportedQuantity { qualifier, quantity, unit });
+    let quantity = (two(), signed(12), of(two())).prop_map(|(qualifier, quantity, unit)| ReportedQuantity {
+        qualifier,
+        quantity,
+        unit,
+    });
     let line =
         (of(id(20)), vec(item(), 1..16), vec(reference(), 0..3), vec(dtm(), 0..3), vec(quantity, 0..5)).prop_map(
-            |(number, items, references, dates, quantities)| StockLine {
-                number,
-                items,
-                references,
-                dates,
-                quantities,
-            },
+            |(number, items, references, dates, quantities)| StockLine { number, items, references, dates, quantities },
         );
     let head = (two(), two(), id(30), date(), of(time()), vec(dtm(), 0..4));
     let rest = (vec(reference(), 0..4), vec(party(2), 0..4), vec(line, 1..5), of((quantity_count(), of(quantity_9()))));
@@ -369,16 +369,7 @@ pub(crate) fn stock_adjustment() -> impl Strategy<Value = StockAdjustment> {
     let head = (date(), of(id(22)), of(id(22)), vec(party(2), 1..4));
     let rest = (vec(reference(), 0..4), vec(g62(), 0..4), vec(note(), 0..3), vec(line, 1..5));
     (head, rest).prop_map(|((date, adjustment_no, depositor_no, parties), (references, dates, notes, lines))| {
-        StockAdjustment {
-            date: Some(date),
-            adjustment_no,
-            depositor_no,
-            parties,
-            references,
-            dates,
-            notes,
-            lines,
-        }
+        StockAdjustment { date: Some(date), adjustment_no, depositor_no, parties, references, dates, notes, lines }
     })
 }
 
@@ -425,9 +416,8 @@ pub(crate) fn ship_notice() -> impl Strategy<Value = ShipNotice> {
             items,
         },
     );
-    let carrier = (code("[A-Z]{1,2}"), of(code("[A-Z]{2,4}")), of(text(35))).prop_map(|(method, scac, routing)| {
-        Carrier { method: Some(method), scac, routing, payment: None }
-    });
+    let carrier = (code("[A-Z]{1,2}"), of(code("[A-Z]{2,4}")), of(text(35)))
+        .prop_map(|(method, scac, routing)| Carrier { method: Some(method), scac, routing, payment: None });
     let load = (of("[A-Z]{3}"), (1..999_i64).prop_map(Decimal::from), of((code("[A-Z]{1,2}"), quantity(7), two())));
     let head = (two(), id(30), date(), time(), vec(dtm(), 0..4));
     let rest = (of(load), of(carrier), vec(reference(), 0..3), vec(party(2), 0..3), vec(order, 0..3));

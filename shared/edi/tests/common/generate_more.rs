@@ -86,32 +86,34 @@ fn mark() -> impl Strategy<Value = Mark> {
 
 pub(crate) fn tracking() -> impl Strategy<Value = TrackingReport> {
     // AT701 and AT703 exclude each other; a reason needs its status, a time its date, a zone its time.
-    let event = (any::<bool>(), two(), of(two()), of((date(), of((time(), of(two()))))), of(id(20)), of(two()), of(id(9)))
-        .prop_map(|(appointment, status, reason, when, city, region, equipment)| TrackingEvent {
-            status: (!appointment).then_some(status),
-            reason: reason.filter(|_| !appointment),
-            appointment: appointment.then_some(status),
-            appointment_reason: reason.filter(|_| appointment),
-            date: when.map(|(date, _)| date),
-            time: when.and_then(|(_, clock)| clock).map(|(time, _)| time),
-            zone: when.and_then(|(_, clock)| clock).and_then(|(_, zone)| zone),
-            city,
-            region: region.map(|region| region.to_string()),
-            country: region,
-            equipment_owner: equipment.as_ref().map(|_| status),
-            equipment,
-        });
+    let event =
+        (any::<bool>(), two(), of(two()), of((date(), of((time(), of(two()))))), of(id(20)), of(two()), of(id(9)))
+            .prop_map(|(appointment, status, reason, when, city, region, equipment)| TrackingEvent {
+                status: (!appointment).then_some(status),
+                reason: reason.filter(|_| !appointment),
+                appointment: appointment.then_some(status),
+                appointment_reason: reason.filter(|_| appointment),
+                date: when.map(|(date, _)| date),
+                time: when.and_then(|(_, clock)| clock).map(|(time, _)| time),
+                zone: when.and_then(|(_, clock)| clock).and_then(|(_, zone)| zone),
+                city,
+                region: region.map(|region| region.to_string()),
+                country: region,
+                equipment_owner: equipment.as_ref().map(|_| status),
+                equipment,
+            });
     let weight = (code("[A-Z]"), code("[A-Z]"), quantity(7));
     let count = (1..999_i64).prop_map(Decimal::from);
-    let shipment = (1..999_999_u32, vec(event, 0..4), vec(reference_l11(), 0..3), vec(mark(), 0..3), of(weight), of(count))
-        .prop_map(|(number, events, references, marks, weight, packages)| TrackingShipment {
-            number,
-            events,
-            references,
-            marks,
-            weight,
-            packages,
-        });
+    let shipment =
+        (1..999_999_u32, vec(event, 0..4), vec(reference_l11(), 0..3), vec(mark(), 0..3), of(weight), of(count))
+            .prop_map(|(number, events, references, marks, weight, packages)| TrackingShipment {
+                number,
+                events,
+                references,
+                marks,
+                weight,
+                packages,
+            });
     let head = (of(id(30)), of(id(30)), code("[A-Z]{2,4}"), vec(reference_l11(), 0..3));
     (head, vec(mark(), 0..3), vec(party(), 0..3), vec(shipment, 0..4)).prop_map(|(head, marks, parties, shipments)| {
         let (carrier_reference, shipment_id, scac, references) = head;
@@ -132,17 +134,18 @@ pub(crate) fn return_notice() -> impl Strategy<Value = ReturnNotice> {
     let note = || (of(code("[A-Z]{3}")), plain(60)).prop_map(|(code, text)| Note { code, text });
     let asked = (of(two()), of(two()));
     let line = (item(20), of((quantity(9), two())), vec(reference(), 0..3), asked, vec(note(), 0..3), of(id(22)));
-    let line = (line, vec(dtm(), 0..3)).prop_map(|((item, quantity, references, asked, notes, po), dates)| ReturnLine {
-        item: Some(item),
-        quantity: quantity.map(|(quantity, _)| quantity),
-        unit: quantity.map(|(_, unit)| unit),
-        references,
-        disposition: asked.0,
-        reason: asked.1,
-        notes,
-        purchase_order_no: po,
-        dates,
-    });
+    let line =
+        (line, vec(dtm(), 0..3)).prop_map(|((item, quantity, references, asked, notes, po), dates)| ReturnLine {
+            item: Some(item),
+            quantity: quantity.map(|(quantity, _)| quantity),
+            unit: quantity.map(|(_, unit)| unit),
+            references,
+            disposition: asked.0,
+            reason: asked.1,
+            notes,
+            purchase_order_no: po,
+            dates,
+        });
     let head = (two(), id(30), date(), of(time()), of(id(30)), (of(two()), of(two())), of(id(22)));
     let rest = (vec(dtm(), 0..3), vec(reference(), 0..4), vec(note(), 0..3), vec(party(), 0..3), vec(line, 0..4));
     (head, rest).prop_map(|((purpose, return_no, date, time, answers, asked, purchase_order_no), rest)| {
@@ -335,8 +338,12 @@ pub(crate) fn desadv() -> impl Strategy<Value = ShipmentConfirmation> {
             ..ShippedLine::default()
         }
     });
-    let package = (1..9999_u32, vec(mark(), 0..3), vec(line, 0..4))
-        .prop_map(|(number, marks, lines)| Package { number, marks, references: Vec::new(), lines });
+    let package = (1..9999_u32, vec(mark(), 0..3), vec(line, 0..4)).prop_map(|(number, marks, lines)| Package {
+        number,
+        marks,
+        references: Vec::new(),
+        lines,
+    });
     let head = (code("[0-9]"), of(text(35)), of(date()), of(text(30)), of(text(30)));
     (head, of(edifact_carrier()), vec(package, 0..4), common()).prop_map(
         |((reporting, shipment_id, date, order_no, po), carrier, packages, (parties, references, dates))| {
