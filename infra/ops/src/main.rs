@@ -3,6 +3,7 @@
 //! Answers stand on stdout, what is said about them on stderr. Exit codes: 0 done, 1 something is wrong with what was
 //! looked at, 2 the command itself could not be carried out.
 
+mod edi;
 mod partner;
 
 use std::process::ExitCode;
@@ -21,6 +22,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Looks at files of EDI partners.
+    #[command(subcommand)]
+    Edi(edi::Command),
     /// Works on partners' documents.
     #[command(subcommand)]
     Partner(partner::Command),
@@ -28,6 +32,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Edi(command) => edi::run(&command),
         Command::Partner(command) => partner::run(&command),
     }
 }

@@ -2,7 +2,14 @@
 //!
 //! `cargo run --release -p edi --example speed [x12|edifact] [megabytes] [--write FILE]`. The file is written to disk first
 //! and read in a process of its own, in chunks, so that the peak of memory is that of reading alone.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_arithmetic)]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::float_arithmetic
+)]
 
 use std::fmt::Write as _;
 use std::fs::File;

@@ -1,4 +1,8 @@
-//! X12 and EDIFACT for warehouses and distributors: read, checked, acknowledged, written.
+#![cfg_attr(all(feature = "std", feature = "documents"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "std", feature = "documents")),
+    doc = "X12 and EDIFACT: read, checked, acknowledged, written."
+)]
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 
 extern crate alloc;

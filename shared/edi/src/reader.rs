@@ -306,12 +306,14 @@ impl<'o> Reader<'o> {
             received: 0,
             complete: false,
         };
-        let offset = match problem {
-            Problem::InvalidTerminator => 105,
-            Problem::InvalidComponentSeparator => 104,
-            Problem::InvalidElementSeparator => 3,
-            _ => 0,
-        };
+        let places = [
+            (Problem::InvalidTerminator, 105),
+            (Problem::InvalidComponentSeparator, 104),
+            (Problem::InvalidElementSeparator, 3),
+        ];
+        let offset = places.iter().find(|(of, _)| *of == problem).map_or(0, |(_, at)| *at);
+        // An ISA of other lengths has them elsewhere; the complaint stays within the file.
+        let offset = offset.min(rest.len() as u64);
         let byte = self.offset + offset;
         let place = Position { byte, segment_id: Code::new("ISA"), ..interchange.place() };
         interchange.complaints.push(Complaint::new(problem, place));

@@ -1,5 +1,6 @@
 //! Writes segments: escapes or refuses delimiters in data, leaves trailing empty elements out, counts.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -34,7 +35,7 @@ pub enum WriteError {
     /// A document has what the set cannot say.
     Unsupported(&'static str),
     /// The result breaks a rule.
-    Invalid(Complaint),
+    Invalid(Box<Complaint>),
 }
 
 impl fmt::Display for WriteError {
@@ -271,7 +272,7 @@ pub(crate) fn verify(bytes: &[u8], rules: &crate::Rules) -> Result<(), WriteErro
         crate::Event::File(complaint) => keep(core::slice::from_ref(complaint)),
         crate::Event::Interchange(_) | crate::Event::Group(..) | crate::Event::Ta1(..) => {}
     });
-    first.map_or(Ok(()), |complaint| Err(WriteError::Invalid(complaint)))
+    first.map_or(Ok(()), |complaint| Err(WriteError::Invalid(Box::new(complaint))))
 }
 
 /// Whether a header's text fits, without characters that cannot be written.

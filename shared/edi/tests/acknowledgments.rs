@@ -3,7 +3,7 @@
 //! Sources of the codes: Microsoft's page on X12 acknowledgments of Logic Apps for TA104, TA105 and elements 715 to 723; the
 //! UN/EDIFACT service code list for 0083 and 0085. Positions: AK302 counts ST as 1, UCS 0096 counts UNH as 1, UCD 0098 counts
 //! the segment's id as 1.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::wildcard_enum_match_arm, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Every leniency: what it tolerates is rejected where it is off, which it is by default, and accepted where it is on.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::wildcard_enum_match_arm, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod common;
 

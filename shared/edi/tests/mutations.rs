@@ -1,7 +1,7 @@
 //! Every truncation and every single-byte change of a file gives a result or a located error, never a panic; and the bodies of
 //! the fuzz targets under a stable toolchain.
 #![cfg(feature = "fuzzing")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::wildcard_enum_match_arm, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod common;
 
@@ -49,7 +49,7 @@ fn every_change_of_one_byte_gives_a_result_or_a_located_error() {
                     located(&told.complaints(), &file);
                     for set in &told.sets {
                         if let Err(complaint) = edi::documents::Document::read(set) {
-                            located(&[complaint], &file);
+                            located(&[*complaint], &file);
                         }
                     }
                 }

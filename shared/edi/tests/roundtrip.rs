@@ -1,5 +1,5 @@
 //! What is written is read again as it was, for every document.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::wildcard_enum_match_arm, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod common;
 #[path = "common/generate.rs"]

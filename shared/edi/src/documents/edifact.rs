@@ -1,5 +1,6 @@
 //! How documents stand in EDIFACT: INSDES, DESADV, RECADV and INVRPT of D.01B and D.96A.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -27,7 +28,7 @@ pub trait EdifactMessage: Sized {
     const VERSION: &'static str;
 
     /// Reads it. The error says which element stands in the way.
-    fn read_edifact(set: &Set) -> Result<Self, Complaint>;
+    fn read_edifact(set: &Set) -> Result<Self, Box<Complaint>>;
 
     /// Writes its segments between UNH and UNT. What the message has no element for is an error, never left out.
     fn write_edifact(&self, body: &mut Body) -> Result<(), WriteError>;
@@ -37,7 +38,7 @@ fn text(element: Element<'_>) -> Option<String> {
     (!element.is_empty()).then(|| element.text().into_owned())
 }
 
-fn code(segment: &Segment<'_>, element: u16, component: usize) -> Result<Option<Code>, Complaint> {
+fn code(segment: &Segment<'_>, element: u16, component: usize) -> Result<Option<Code>, Box<Complaint>> {
     let of = segment.element(usize::from(element)).component(component);
     match of.code() {
         None if !of.is_empty() => Err(wrong(segment, element, Problem::InvalidCode)),
@@ -45,12 +46,12 @@ fn code(segment: &Segment<'_>, element: u16, component: usize) -> Result<Option<
     }
 }
 
-fn required_code(segment: &Segment<'_>, element: u16, component: usize) -> Result<Code, Complaint> {
+fn required_code(segment: &Segment<'_>, element: u16, component: usize) -> Result<Code, Box<Complaint>> {
     code(segment, element, component)?.ok_or_else(|| wrong(segment, element, Problem::ElementMissing))
 }
 
 /// QTY: qualifier, quantity, unit.
-fn quantity(segment: &Segment<'_>) -> Result<(Code, Decimal, Option<Code>), Complaint> {
+fn quantity(segment: &Segment<'_>) -> Result<(Code, Decimal, Option<Code>), Box<Complaint>> {
     let value = segment.element(1).component(2);
     let number = parse_decimal(value.raw(), value.decimal());
     let number = number.ok_or_else(|| wrong(segment, 1, Problem::InvalidNumber))?;
@@ -69,7 +70,7 @@ fn decimal(body: &Body, number: Decimal) -> String {
 }
 
 /// DTM; `None` for periods and formats that are no date or time.
-fn moment(segment: &Segment<'_>) -> Result<Option<Moment>, Complaint> {
+fn moment(segment: &Segment<'_>) -> Result<Option<Moment>, Box<Complaint>> {
     let value = segment.element(1);
     let qualifier = required_code(segment, 1, 1)?;
     let (raw, format) = (value.component(2).raw(), value.component(3).raw());
@@ -128,7 +129,7 @@ fn write_moments(body: &mut Body, moments: &[Moment]) -> Result<(), WriteError> 
     moments.iter().try_for_each(|moment| write_moment(body, moment))
 }
 
-fn reference(segment: &Segment<'_>) -> Result<Reference, Complaint> {
+fn reference(segment: &Segment<'_>) -> Result<Reference, Box<Complaint>> {
     let value = text(segment.element(1).component(2));
     Ok(Reference { qualifier: required_code(segment, 1, 1)?, value, text: None })
 }
@@ -151,7 +152,7 @@ fn write_reference(body: &mut Body, qualifier: &str, value: Option<&String>) {
 }
 
 /// NAD.
-fn participant(segment: &Segment<'_>) -> Result<Participant, Complaint> {
+fn participant(segment: &Segment<'_>) -> Result<Participant, Box<Complaint>> {
     let id = segment.element(2);
     let id = match text(id.component(1)) {
         Some(value) => Some(ItemId { qualifier: code(segment, 2, 3)?.unwrap_or_default(), id: value }),
@@ -203,7 +204,7 @@ fn write_participants(body: &mut Body, parties: &[Participant]) -> Result<(), Wr
 }
 
 /// TDT.
-fn carrier(segment: &Segment<'_>) -> Result<Carrier, Complaint> {
+fn carrier(segment: &Segment<'_>) -> Result<Carrier, Box<Complaint>> {
     let (method, scac) = (code(segment, 3, 1)?, code(segment, 5, 1)?);
     Ok(Carrier { method, scac, routing: text(segment.element(5).component(4)), payment: None })
 }
@@ -230,21 +231,21 @@ struct Item {
 }
 
 impl Item {
-    fn of(lin: &Segment<'_>) -> Result<Self, Complaint> {
+    fn of(lin: &Segment<'_>) -> Result<Self, Box<Complaint>> {
         let number = text(lin.element(1));
         let mut item = Self { number, ..Self::default() };
         item.take(lin, 3, b"")?;
         Ok(item)
     }
 
-    fn more(&mut self, pia: &Segment<'_>) -> Result<(), Complaint> {
+    fn more(&mut self, pia: &Segment<'_>) -> Result<(), Box<Complaint>> {
         for element in 2..=pia.len() as u16 {
             self.take(pia, element, pia.element(1).raw())?;
         }
         Ok(())
     }
 
-    fn take(&mut self, segment: &Segment<'_>, element: u16, function: &[u8]) -> Result<(), Complaint> {
+    fn take(&mut self, segment: &Segment<'_>, element: u16, function: &[u8]) -> Result<(), Box<Complaint>> {
         let Some(id) = text(segment.element(usize::from(element)).component(1)) else { return Ok(()) };
         let qualifier = code(segment, element, 2)?.unwrap_or_default();
         // 7143: NB is a batch's number.
@@ -291,7 +292,7 @@ fn write_item(
 }
 
 /// GIN: marks of packages (BJ is an SSCC); in a line, BX is a batch.
-fn gin(marks: &mut Vec<Mark>, segment: &Segment<'_>) -> Result<(), Complaint> {
+fn gin(marks: &mut Vec<Mark>, segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
     let qualifier = required_code(segment, 1, 1)?;
     for element in 2..=segment.len() {
         let numbers = segment.element(element).components().filter_map(text);
@@ -301,7 +302,7 @@ fn gin(marks: &mut Vec<Mark>, segment: &Segment<'_>) -> Result<(), Complaint> {
 }
 
 /// QVR: a difference, its kind (4221) and its reason (4295).
-fn variance(segment: &Segment<'_>) -> Result<(Decimal, Option<Code>, Option<Code>), Complaint> {
+fn variance(segment: &Segment<'_>) -> Result<(Decimal, Option<Code>, Option<Code>), Box<Complaint>> {
     let value = segment.element(1).component(1);
     let number = if value.is_empty() { Some(Decimal::ZERO) } else { parse_decimal(value.raw(), value.decimal()) };
     let number = number.ok_or_else(|| wrong(segment, 1, Problem::InvalidNumber))?;

@@ -1,5 +1,6 @@
 //! 943: what is on its way into a warehouse.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -66,7 +67,7 @@ impl X12Document for InboundNotice {
     const SET: &'static str = "943";
     const GROUP: &'static str = "AR";
 
-    fn read_x12(set: &Set) -> Result<Self, Complaint> {
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut notice = Self::default();
         let mut headed = false;
         for segment in set.segments.iter() {

@@ -37,6 +37,7 @@ use crate::Set;
 use crate::complaint::Complaint;
 use crate::edifact::Contrl;
 use crate::x12::FunctionalAcknowledgment;
+use alloc::boxed::Box;
 
 /// Any document that this crate reads.
 #[derive(Clone, PartialEq, Debug)]
@@ -74,7 +75,7 @@ impl Document {
     /// Reads a set by its id; `None` for sets that this crate has no document for.
     ///
     /// It reads sets with complaints, too, as far as they can be read: whether to is the caller's decision.
-    pub fn read(set: &Set) -> Result<Option<Self>, Complaint> {
+    pub fn read(set: &Set) -> Result<Option<Self>, Box<Complaint>> {
         Ok(Some(match set.id.as_str() {
             "940" => Self::WarehouseOrder(X12Document::read_x12(set)?),
             "943" => Self::InboundNotice(X12Document::read_x12(set)?),

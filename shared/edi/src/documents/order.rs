@@ -1,5 +1,6 @@
 //! 850 and 855: a customer's order, and the answer to it.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -126,7 +127,7 @@ pub struct LineAcknowledgment {
 }
 
 impl OrderedLine {
-    fn of(segment: &Segment<'_>) -> Result<Self, Complaint> {
+    fn of(segment: &Segment<'_>) -> Result<Self, Box<Complaint>> {
         let positions: Vec<u16> = (6..=24).step_by(2).collect();
         Ok(Self {
             number: text(segment, 1),
@@ -140,7 +141,7 @@ impl OrderedLine {
     }
 
     /// Segments of the line that both sets have. The loops of schedules, addresses and sublines are left to the segments.
-    fn take(&mut self, segment: &Segment<'_>) -> Result<(), Complaint> {
+    fn take(&mut self, segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
         match segment.tag() {
             b"PID" => self.descriptions.extend(text(segment, 5)),
             b"REF" => self.references.push(reference(segment)?),
@@ -176,7 +177,7 @@ impl X12Document for PurchaseOrder {
     const SET: &'static str = "850";
     const GROUP: &'static str = "PO";
 
-    fn read_x12(set: &Set) -> Result<Self, Complaint> {
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut order = Self::default();
         let (mut headed, mut aside, mut ending) = (false, false, false);
         for segment in set.segments.iter() {
@@ -252,7 +253,7 @@ impl X12Document for PurchaseOrderAcknowledgment {
     const SET: &'static str = "855";
     const GROUP: &'static str = "PR";
 
-    fn read_x12(set: &Set) -> Result<Self, Complaint> {
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut answer = Self::default();
         let (mut headed, mut aside) = (false, false);
         for segment in set.segments.iter() {

@@ -1,5 +1,6 @@
 //! 944, RECADV: what a warehouse received.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -91,7 +92,7 @@ impl X12Document for ReceiptConfirmation {
     const SET: &'static str = "944";
     const GROUP: &'static str = "RE";
 
-    fn read_x12(set: &Set) -> Result<Self, Complaint> {
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut receipt = Self::default();
         let (mut headed, mut number, mut loop_marks) = (false, None, Vec::new());
         for segment in set.segments.iter() {

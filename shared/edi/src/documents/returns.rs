@@ -1,5 +1,6 @@
 //! 180: goods that a customer wants to send back, and what is said to that.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -73,7 +74,7 @@ impl X12Document for ReturnNotice {
     const SET: &'static str = "180";
     const GROUP: &'static str = "AN";
 
-    fn read_x12(set: &Set) -> Result<Self, Complaint> {
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut notice = Self::default();
         // Quantities with serial numbers (QTY loops) and what is in them are left to the segments.
         let (mut headed, mut inner) = (false, false);
@@ -133,7 +134,7 @@ impl X12Document for ReturnNotice {
 }
 
 impl ReturnNotice {
-    fn take(&mut self, tag: &[u8], segment: &crate::Segment<'_>) -> Result<(), Complaint> {
+    fn take(&mut self, tag: &[u8], segment: &crate::Segment<'_>) -> Result<(), Box<Complaint>> {
         match tag {
             b"RDR" => (self.disposition, self.reason) = (code(segment, 1)?, code(segment, 2)?),
             b"PRF" => self.purchase_order_no = text(segment, 1),
@@ -149,7 +150,7 @@ impl ReturnNotice {
 }
 
 impl ReturnLine {
-    fn take(&mut self, tag: &[u8], segment: &crate::Segment<'_>) -> Result<(), Complaint> {
+    fn take(&mut self, tag: &[u8], segment: &crate::Segment<'_>) -> Result<(), Box<Complaint>> {
         match tag {
             b"RDR" => (self.disposition, self.reason) = (code(segment, 1)?, code(segment, 2)?),
             b"PRF" => self.purchase_order_no = text(segment, 1),

@@ -1,5 +1,6 @@
 //! 856: what is on its way, packed how. Its HL loops are a tree: shipment, orders, packages, items.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -118,7 +119,7 @@ impl X12Document for ShipNotice {
     const SET: &'static str = "856";
     const GROUP: &'static str = "SH";
 
-    fn read_x12(set: &Set) -> Result<Self, Complaint> {
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut notice = Self::default();
         let mut headed = false;
         let mut levels: Vec<Level> = Vec::new();
@@ -199,7 +200,7 @@ fn level_segment(body: &mut Body, hl: &mut u32, parent: Option<u32>, kind: &str)
 }
 
 /// Begins a loop. Its parent came before; where none is named, it is the nearest one of a higher rank.
-fn level(segment: &Segment<'_>, levels: &[Level]) -> Result<Level, Complaint> {
+fn level(segment: &Segment<'_>, levels: &[Level]) -> Result<Level, Box<Complaint>> {
     let kind = required_code(segment, 3)?;
     let (content, rank) = match kind.as_str() {
         "S" => (Content::Shipment, 0),
@@ -275,7 +276,7 @@ fn reverse(packages: &mut [ShipNoticePackage], items: &mut [NoticedItem]) {
 }
 
 impl ShipNotice {
-    fn take(&mut self, segment: &Segment<'_>) -> Result<(), Complaint> {
+    fn take(&mut self, segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
         match segment.tag() {
             b"TD1" => {
                 self.packaging = text(segment, 1);
@@ -302,7 +303,7 @@ impl ShipNotice {
 }
 
 impl ShipNoticeOrder {
-    fn take(&mut self, segment: &Segment<'_>) -> Result<(), Complaint> {
+    fn take(&mut self, segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
         match segment.tag() {
             b"PRF" => (self.purchase_order_no, self.date) = (text(segment, 1), date(segment, 4)?),
             b"REF" => self.references.push(reference(segment)?),
@@ -330,7 +331,7 @@ impl ShipNoticePackage {
 }
 
 impl NoticedItem {
-    fn take(&mut self, segment: &Segment<'_>) -> Result<(), Complaint> {
+    fn take(&mut self, segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
         match segment.tag() {
             b"LIN" => {
                 let positions: Vec<u16> = (2..=30).step_by(2).collect();

@@ -1,5 +1,6 @@
 //! 945, DESADV: what a warehouse shipped.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -93,7 +94,7 @@ impl X12Document for ShipmentConfirmation {
     const SET: &'static str = "945";
     const GROUP: &'static str = "SW";
 
-    fn read_x12(set: &Set) -> Result<Self, Complaint> {
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut shipment = Self::default();
         let (mut headed, mut inner) = (false, false);
         for segment in set.segments.iter() {

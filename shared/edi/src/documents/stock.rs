@@ -1,5 +1,6 @@
 //! 846 and 947, INVRPT: what a warehouse has, and how it changed without an order.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -73,7 +74,7 @@ impl X12Document for StockReport {
     const SET: &'static str = "846";
     const GROUP: &'static str = "IB";
 
-    fn read_x12(set: &Set) -> Result<Self, Complaint> {
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut report = Self::default();
         let mut headed = false;
         for segment in set.segments.iter() {
@@ -199,7 +200,7 @@ impl X12Document for StockAdjustment {
     const SET: &'static str = "947";
     const GROUP: &'static str = "AW";
 
-    fn read_x12(set: &Set) -> Result<Self, Complaint> {
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut adjustment = Self::default();
         let mut headed = false;
         for segment in set.segments.iter() {

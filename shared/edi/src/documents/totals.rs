@@ -1,5 +1,6 @@
 //! Whether a document's lines add up to its totals.
 
+use alloc::boxed::Box;
 use rust_decimal::Decimal;
 
 use super::x12::{decimal, plain, wrong};
@@ -45,7 +46,7 @@ const RULES: [Rule; 12] = [
 ///
 /// Partners may count other units in the total than in the lines (cartons and eaches); whoever has such a partner does not
 /// ask. Documents without totals agree.
-pub fn check_totals(set: &Set) -> Result<(), Complaint> {
+pub fn check_totals(set: &Set) -> Result<(), Box<Complaint>> {
     for rule in RULES.iter().filter(|rule| set.id == rule.set) {
         let mut sum = Decimal::ZERO;
         for segment in set.segments.iter() {
@@ -56,10 +57,9 @@ pub fn check_totals(set: &Set) -> Result<(), Complaint> {
                 };
                 sum = sum.checked_add(more).ok_or_else(|| disagrees(&segment, 1, Decimal::MAX))?;
             }
-            if segment.tag() == rule.total {
-                if decimal(&segment, rule.element)?.is_some_and(|declared| declared != sum) {
-                    return Err(disagrees(&segment, rule.element, sum));
-                }
+            let told = if segment.tag() == rule.total { decimal(&segment, rule.element)? } else { None };
+            if told.is_some_and(|told| told != sum) {
+                return Err(disagrees(&segment, rule.element, sum));
             }
         }
     }
@@ -70,12 +70,13 @@ pub fn check_totals(set: &Set) -> Result<(), Complaint> {
     }
 }
 
-fn disagrees(segment: &Segment<'_>, element: u16, sum: Decimal) -> Complaint {
-    Complaint { expected: Some(plain(sum)), ..wrong(segment, element, Problem::TotalsDisagree) }
+fn disagrees(segment: &Segment<'_>, element: u16, sum: Decimal) -> Box<Complaint> {
+    let complaint = wrong(segment, element, Problem::TotalsDisagree);
+    Box::new(Complaint { expected: Some(plain(sum)), ..*complaint })
 }
 
 /// W1204 is what was ordered less what was shipped; partners send it with either sign.
-fn differences(set: &Set) -> Result<(), Complaint> {
+fn differences(set: &Set) -> Result<(), Box<Complaint>> {
     for segment in set.segments.iter().filter(|segment| segment.tag() == b"W12") {
         let (ordered, shipped) = (decimal(&segment, 2)?, decimal(&segment, 3)?);
         if let (Some(ordered), Some(shipped), Some(difference)) = (ordered, shipped, decimal(&segment, 4)?) {
@@ -89,7 +90,7 @@ fn differences(set: &Set) -> Result<(), Complaint> {
 }
 
 /// CNT+1 is the sum of the lines' quantities, CNT+2 how many lines there are (6069).
-fn controls(set: &Set) -> Result<(), Complaint> {
+fn controls(set: &Set) -> Result<(), Box<Complaint>> {
     let (mut lines, mut sum) = (Decimal::ZERO, Decimal::ZERO);
     for segment in set.segments.iter() {
         let first = segment.element(1);

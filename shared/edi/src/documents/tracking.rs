@@ -1,5 +1,6 @@
 //! 214: where a carrier has a shipment.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -84,7 +85,7 @@ impl X12Document for TrackingReport {
     const SET: &'static str = "214";
     const GROUP: &'static str = "QM";
 
-    fn read_x12(set: &Set) -> Result<Self, Complaint> {
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut report = Self::default();
         let (mut headed, mut inner) = (false, false);
         for segment in set.segments.iter() {
@@ -154,7 +155,7 @@ impl<A, B, C> Unzip3<A, B, C> for Option<(A, B, C)> {
 }
 
 impl TrackingShipment {
-    fn take(&mut self, tag: &[u8], segment: &crate::Segment<'_>) -> Result<(), Complaint> {
+    fn take(&mut self, tag: &[u8], segment: &crate::Segment<'_>) -> Result<(), Box<Complaint>> {
         match tag {
             b"AT7" => self.events.push(TrackingEvent {
                 status: code(segment, 1)?,

@@ -1,5 +1,6 @@
 //! 940, INSDES: an order to a warehouse to ship goods that it holds for us.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -65,7 +66,7 @@ impl X12Document for WarehouseOrder {
     const SET: &'static str = "940";
     const GROUP: &'static str = "OW";
 
-    fn read_x12(set: &Set) -> Result<Self, Complaint> {
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut order = Self::default();
         let (mut headed, mut number) = (false, 0);
         for segment in set.segments.iter() {

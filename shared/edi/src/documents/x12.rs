@@ -1,5 +1,6 @@
 //! How the parts that documents have in common stand in X12.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -20,14 +21,14 @@ pub trait X12Document: Sized {
     const GROUP: &'static str;
 
     /// Reads it. The error says which element stands in the way.
-    fn read_x12(set: &Set) -> Result<Self, Complaint>;
+    fn read_x12(set: &Set) -> Result<Self, Box<Complaint>>;
 
     /// Writes its segments between ST and SE. What the set has no element for is an error, never left out.
     fn write_x12(&self, body: &mut Body) -> Result<(), WriteError>;
 }
 
 /// A complaint about one element of a segment.
-pub(super) fn wrong(segment: &Segment<'_>, element: u16, problem: Problem) -> Complaint {
+pub(super) fn wrong(segment: &Segment<'_>, element: u16, problem: Problem) -> Box<Complaint> {
     let of = segment.element(usize::from(element));
     let position = Position {
         byte: of.at(),
@@ -37,25 +38,25 @@ pub(super) fn wrong(segment: &Segment<'_>, element: u16, problem: Problem) -> Co
         ..Position::default()
     };
     let found = (!of.is_empty()).then(|| of.text().chars().take(99).collect());
-    Complaint { found, ..Complaint::new(problem, position) }
+    Box::new(Complaint { found, ..Complaint::new(problem, position) })
 }
 
 /// A complaint about a segment that did not come.
-pub(super) fn missing(set: &Set, id: &str) -> Complaint {
+pub(super) fn missing(set: &Set, id: &str) -> Box<Complaint> {
     let position = Position { byte: set.at, set: Some(set.ordinal), segment_id: Code::new(id), ..Position::default() };
-    Complaint::new(Problem::MissingSegment, position)
+    Box::new(Complaint::new(Problem::MissingSegment, position))
 }
 
 pub(super) fn text(segment: &Segment<'_>, element: usize) -> Option<String> {
     segment.text(element).map(alloc::borrow::Cow::into_owned)
 }
 
-pub(super) fn required(segment: &Segment<'_>, element: u16) -> Result<String, Complaint> {
+pub(super) fn required(segment: &Segment<'_>, element: u16) -> Result<String, Box<Complaint>> {
     text(segment, usize::from(element)).ok_or_else(|| wrong(segment, element, Problem::ElementMissing))
 }
 
 /// An optional code; one that is too long for a code is an error.
-pub(super) fn code(segment: &Segment<'_>, element: u16) -> Result<Option<Code>, Complaint> {
+pub(super) fn code(segment: &Segment<'_>, element: u16) -> Result<Option<Code>, Box<Complaint>> {
     let of = segment.element(usize::from(element));
     match of.code() {
         None if !of.is_empty() => Err(wrong(segment, element, Problem::InvalidCode)),
@@ -63,11 +64,11 @@ pub(super) fn code(segment: &Segment<'_>, element: u16) -> Result<Option<Code>, 
     }
 }
 
-pub(super) fn required_code(segment: &Segment<'_>, element: u16) -> Result<Code, Complaint> {
+pub(super) fn required_code(segment: &Segment<'_>, element: u16) -> Result<Code, Box<Complaint>> {
     code(segment, element)?.ok_or_else(|| wrong(segment, element, Problem::ElementMissing))
 }
 
-pub(super) fn decimal(segment: &Segment<'_>, element: u16) -> Result<Option<Decimal>, Complaint> {
+pub(super) fn decimal(segment: &Segment<'_>, element: u16) -> Result<Option<Decimal>, Box<Complaint>> {
     let of = segment.element(usize::from(element));
     if of.is_empty() {
         return Ok(None);
@@ -75,11 +76,11 @@ pub(super) fn decimal(segment: &Segment<'_>, element: u16) -> Result<Option<Deci
     parse_decimal(of.raw(), of.decimal()).map(Some).ok_or_else(|| wrong(segment, element, Problem::InvalidNumber))
 }
 
-pub(super) fn required_decimal(segment: &Segment<'_>, element: u16) -> Result<Decimal, Complaint> {
+pub(super) fn required_decimal(segment: &Segment<'_>, element: u16) -> Result<Decimal, Box<Complaint>> {
     decimal(segment, element)?.ok_or_else(|| wrong(segment, element, Problem::ElementMissing))
 }
 
-pub(super) fn date(segment: &Segment<'_>, element: u16) -> Result<Option<Date>, Complaint> {
+pub(super) fn date(segment: &Segment<'_>, element: u16) -> Result<Option<Date>, Box<Complaint>> {
     let of = segment.element(usize::from(element));
     if of.is_empty() {
         return Ok(None);
@@ -87,11 +88,11 @@ pub(super) fn date(segment: &Segment<'_>, element: u16) -> Result<Option<Date>, 
     parse_date(of.raw()).map(Some).ok_or_else(|| wrong(segment, element, Problem::InvalidDate))
 }
 
-pub(super) fn required_date(segment: &Segment<'_>, element: u16) -> Result<Date, Complaint> {
+pub(super) fn required_date(segment: &Segment<'_>, element: u16) -> Result<Date, Box<Complaint>> {
     date(segment, element)?.ok_or_else(|| wrong(segment, element, Problem::ElementMissing))
 }
 
-pub(super) fn time(segment: &Segment<'_>, element: u16) -> Result<Option<Time>, Complaint> {
+pub(super) fn time(segment: &Segment<'_>, element: u16) -> Result<Option<Time>, Box<Complaint>> {
     let of = segment.element(usize::from(element));
     if of.is_empty() {
         return Ok(None);
@@ -199,7 +200,7 @@ impl Draft<'_> {
 }
 
 /// Pairs of qualifier and id from these positions of the first of each.
-pub(super) fn items(segment: &Segment<'_>, positions: &[u16]) -> Result<Vec<ItemId>, Complaint> {
+pub(super) fn items(segment: &Segment<'_>, positions: &[u16]) -> Result<Vec<ItemId>, Box<Complaint>> {
     let mut items = Vec::new();
     for position in positions {
         if let Some(item) = item(segment, *position)? {
@@ -209,7 +210,7 @@ pub(super) fn items(segment: &Segment<'_>, positions: &[u16]) -> Result<Vec<Item
     Ok(items)
 }
 
-pub(super) fn item(segment: &Segment<'_>, position: u16) -> Result<Option<ItemId>, Complaint> {
+pub(super) fn item(segment: &Segment<'_>, position: u16) -> Result<Option<ItemId>, Box<Complaint>> {
     let Some(id) = text(segment, usize::from(position) + 1) else { return Ok(None) };
     Ok(Some(ItemId { qualifier: required_code(segment, position)?, id }))
 }
@@ -220,7 +221,7 @@ pub(super) fn fits<T>(list: &[T], places: usize, what: &'static str) -> Result<(
 }
 
 /// N9, REF or L11 (whose first two elements are the other way round).
-pub(super) fn reference(segment: &Segment<'_>) -> Result<Reference, Complaint> {
+pub(super) fn reference(segment: &Segment<'_>) -> Result<Reference, Box<Complaint>> {
     if segment.tag() == b"L11" {
         let qualifier = code(segment, 2)?.unwrap_or_default();
         return Ok(Reference { qualifier, value: text(segment, 1), text: text(segment, 3) });
@@ -240,7 +241,7 @@ pub(super) fn write_references(body: &mut Body, tag: &str, references: &[Referen
 }
 
 /// G62: qualifier and date, qualifier and time.
-pub(super) fn g62(segment: &Segment<'_>) -> Result<Moment, Complaint> {
+pub(super) fn g62(segment: &Segment<'_>) -> Result<Moment, Box<Complaint>> {
     let time_qualifier = code(segment, 3)?;
     let qualifier = code(segment, 1)?.unwrap_or_default();
     Ok(Moment { qualifier, date: date(segment, 2)?, time_qualifier, time: time(segment, 4)?, zone: code(segment, 5)? })
@@ -254,7 +255,7 @@ pub(super) fn write_g62(body: &mut Body, moments: &[Moment]) {
     }
 }
 
-pub(super) fn dtm(segment: &Segment<'_>) -> Result<Moment, Complaint> {
+pub(super) fn dtm(segment: &Segment<'_>) -> Result<Moment, Box<Complaint>> {
     let qualifier = required_code(segment, 1)?;
     let (date, time) = (date(segment, 2)?, time(segment, 3)?);
     Ok(Moment { qualifier, date, time, time_qualifier: None, zone: code(segment, 4)? })
@@ -268,7 +269,7 @@ pub(super) fn write_dtm(body: &mut Body, moments: &[Moment]) {
 }
 
 /// Takes N1 to N4 and PER; returns whether the segment was one of these.
-pub(super) fn participant(parties: &mut Vec<Participant>, segment: &Segment<'_>) -> Result<bool, Complaint> {
+pub(super) fn participant(parties: &mut Vec<Participant>, segment: &Segment<'_>) -> Result<bool, Box<Complaint>> {
     if segment.tag() == b"N1" {
         let id = match text(segment, 4) {
             Some(id) => Some(ItemId { qualifier: required_code(segment, 3)?, id }),
@@ -331,7 +332,7 @@ pub(super) fn write_participants(body: &mut Body, parties: &[Participant]) -> Re
     Ok(())
 }
 
-pub(super) fn note(segment: &Segment<'_>) -> Result<Note, Complaint> {
+pub(super) fn note(segment: &Segment<'_>) -> Result<Note, Box<Complaint>> {
     Ok(Note { code: code(segment, 1)?, text: required(segment, 2)? })
 }
 
@@ -342,7 +343,7 @@ pub(super) fn write_notes(body: &mut Body, notes: &[Note]) {
 }
 
 /// MAN has two kinds of marks, each with one number (a range's end is not read).
-pub(super) fn marks(marks: &mut Vec<Mark>, segment: &Segment<'_>) -> Result<(), Complaint> {
+pub(super) fn marks(marks: &mut Vec<Mark>, segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
     for position in [1, 4] {
         if let Some(number) = text(segment, usize::from(position) + 1) {
             marks.push(Mark { qualifier: required_code(segment, position)?, number });
@@ -357,7 +358,7 @@ pub(super) fn write_marks(body: &mut Body, marks: &[Mark]) {
     }
 }
 
-pub(super) fn w27(segment: &Segment<'_>) -> Result<Carrier, Complaint> {
+pub(super) fn w27(segment: &Segment<'_>) -> Result<Carrier, Box<Complaint>> {
     let (method, scac) = (code(segment, 1)?, code(segment, 2)?);
     Ok(Carrier { method, scac, routing: text(segment, 3), payment: code(segment, 4)? })
 }
@@ -369,7 +370,7 @@ pub(super) fn write_w27(body: &mut Body, carrier: &Carrier) {
 }
 
 /// W03 and W76: units, weight and its unit.
-pub(super) fn totals(segment: &Segment<'_>) -> Result<Totals, Complaint> {
+pub(super) fn totals(segment: &Segment<'_>) -> Result<Totals, Box<Complaint>> {
     Ok(Totals { units: required_decimal(segment, 1)?, weight: decimal(segment, 2)?, weight_unit: code(segment, 3)? })
 }
 
@@ -379,7 +380,7 @@ pub(super) fn write_totals(body: &mut Body, tag: &str, totals: &Totals) {
 }
 
 /// LX01: the number of a package or line in its document.
-pub(super) fn assigned(segment: &Segment<'_>) -> Result<u32, Complaint> {
+pub(super) fn assigned(segment: &Segment<'_>) -> Result<u32, Box<Complaint>> {
     let number = segment.element(1).text().parse();
     number.map_err(|_| wrong(segment, 1, Problem::InvalidNumber))
 }

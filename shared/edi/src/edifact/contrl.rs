@@ -1,5 +1,6 @@
 //! CONTRL: made for what was read, and read from partners (ISO 9735, syntax version 3).
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -249,7 +250,7 @@ impl Contrl {
     }
 
     /// Reads a CONTRL.
-    pub fn read(set: &Set) -> Result<Self, Complaint> {
+    pub fn read(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut read: Option<Self> = None;
         for segment in set.segments.iter() {
             let wrong = |element: u16| unreadable(&segment, element, set);
@@ -302,7 +303,7 @@ impl Contrl {
             }
         }
         let position = Position { byte: set.at, segment_id: Code::new("UCI"), ..Position::default() };
-        read.ok_or_else(|| Complaint::new(Problem::MissingSegment, position))
+        read.ok_or_else(|| Box::new(Complaint::new(Problem::MissingSegment, position)))
     }
 }
 
@@ -327,7 +328,7 @@ fn number<N: core::str::FromStr>(segment: &Segment<'_>, element: usize) -> Optio
     segment.element(element).component(1).text().parse().ok()
 }
 
-fn unreadable(segment: &Segment<'_>, element: u16, set: &Set) -> Complaint {
+fn unreadable(segment: &Segment<'_>, element: u16, set: &Set) -> Box<Complaint> {
     let of = segment.element(usize::from(element));
     let position = Position {
         byte: of.at(),
@@ -338,5 +339,5 @@ fn unreadable(segment: &Segment<'_>, element: u16, set: &Set) -> Complaint {
         ..Position::default()
     };
     let found = Some(of.text().into_owned());
-    Complaint { found, ..Complaint::new(Problem::InvalidCode, position) }
+    Box::new(Complaint { found, ..Complaint::new(Problem::InvalidCode, position) })
 }

@@ -1,6 +1,5 @@
 //! Writes EDIFACT interchanges.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -127,7 +126,7 @@ impl Writer {
     /// Ends the interchange, and holds it to the rules.
     pub fn finish(mut self) -> Result<Vec<u8>, WriteError> {
         let count = self.messages.to_string();
-        let control = format!("{}", self.control);
+        let control = self.control.clone();
         self.body.segment("UNZ").text(&count).text(&control).end();
         if let Some(error) = self.body.error {
             return Err(error);

@@ -222,6 +222,7 @@ pub(crate) fn group_code(set: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

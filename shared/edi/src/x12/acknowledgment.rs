@@ -3,6 +3,7 @@
 //! A set is rejected if its envelope or mandatory structure fails, accepted with errors if only tolerated deviations were
 //! found. What the business refuses (an unknown SKU, a closed order) is no matter of these: it is accepted here.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -304,7 +305,7 @@ impl FunctionalAcknowledgment {
     }
 
     /// Reads a 997 or 999.
-    pub fn read(set: &Set) -> Result<Self, Complaint> {
+    pub fn read(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut read = Self {
             group_code: String::new(),
             group_control: String::new(),
@@ -377,11 +378,11 @@ impl FunctionalAcknowledgment {
         }
         let id = if done { "AK1" } else { "AK9" };
         let position = Position { byte: set.at, segment_id: Code::new(id), ..Position::default() };
-        Err(Complaint::new(Problem::MissingSegment, position))
+        Err(Box::new(Complaint::new(Problem::MissingSegment, position)))
     }
 }
 
-fn unreadable(segment: &Segment<'_>, element: u16, set: &Set) -> Complaint {
+fn unreadable(segment: &Segment<'_>, element: u16, set: &Set) -> Box<Complaint> {
     let of = segment.element(usize::from(element));
     let position = Position {
         byte: of.at(),
@@ -392,14 +393,14 @@ fn unreadable(segment: &Segment<'_>, element: u16, set: &Set) -> Complaint {
         ..Position::default()
     };
     let found = Some(of.text().into_owned());
-    Complaint { found, ..Complaint::new(Problem::InvalidCode, position) }
+    Box::new(Complaint { found, ..Complaint::new(Problem::InvalidCode, position) })
 }
 
-fn verdict(segment: &Segment<'_>, set: &Set) -> Result<Verdict, Complaint> {
+fn verdict(segment: &Segment<'_>, set: &Set) -> Result<Verdict, Box<Complaint>> {
     Verdict::from_code(&segment.element(1).text()).ok_or_else(|| unreadable(segment, 1, set))
 }
 
-fn number<N: core::str::FromStr>(segment: &Segment<'_>, element: u16, set: &Set) -> Result<N, Complaint> {
+fn number<N: core::str::FromStr>(segment: &Segment<'_>, element: u16, set: &Set) -> Result<N, Box<Complaint>> {
     segment.element(usize::from(element)).text().parse().map_err(|_| unreadable(segment, element, set))
 }
 
@@ -407,12 +408,12 @@ fn optional_number<N: core::str::FromStr>(
     segment: &Segment<'_>,
     element: u16,
     set: &Set,
-) -> Result<Option<N>, Complaint> {
+) -> Result<Option<N>, Box<Complaint>> {
     if segment.element(usize::from(element)).is_empty() { Ok(None) } else { number(segment, element, set).map(Some) }
 }
 
 /// Codes are numbers in element 720 and its kin; codes of later releases with letters are left out.
-fn code_list(segment: &Segment<'_>, from: u16, set: &Set) -> Result<Vec<u8>, Complaint> {
+fn code_list(segment: &Segment<'_>, from: u16, set: &Set) -> Result<Vec<u8>, Box<Complaint>> {
     let mut codes = Vec::new();
     for element in from..=segment.len() as u16 {
         let raw = segment.element(usize::from(element)).raw();

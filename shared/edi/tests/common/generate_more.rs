@@ -1,5 +1,5 @@
 //! Documents of any content, continued: carriers, returns, orders, and what EDIFACT can say.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, clippy::wildcard_enum_match_arm, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use edi::Code;
 use edi::documents::*;

@@ -1,5 +1,5 @@
 //! What the tests of this crate have in common.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, clippy::wildcard_enum_match_arm, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use edi::{Complaint, Event, Group, Interchange, Leniencies, Options, Set};
 

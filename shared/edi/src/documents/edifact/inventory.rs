@@ -1,5 +1,6 @@
 //! INVRPT: a report of stock, or of its movements where its INV segments have a direction.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use rust_decimal::Decimal;
@@ -30,7 +31,7 @@ impl EdifactMessage for StockReport {
     // In D.01B a quantity needs a movement before it.
     const VERSION: &'static str = "D:96A";
 
-    fn read_edifact(set: &Set) -> Result<Self, Complaint> {
+    fn read_edifact(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut report = Self::default();
         let mut headed = false;
         for segment in set.segments.iter() {
@@ -89,7 +90,7 @@ impl EdifactMessage for StockReport {
     }
 }
 
-fn take_stock(line: &mut StockLine, tag: &[u8], segment: &Segment<'_>) -> Result<(), Complaint> {
+fn take_stock(line: &mut StockLine, tag: &[u8], segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
     match tag {
         b"PIA" => {
             let mut item = Item::default();
@@ -122,7 +123,7 @@ struct Movement {
     reason: Code,
 }
 
-fn movement(segment: &Segment<'_>) -> Result<Movement, Complaint> {
+fn movement(segment: &Segment<'_>) -> Result<Movement, Box<Complaint>> {
     // 4501: 1 is out of stock, 2 into it.
     let out = match segment.element(1).raw() {
         b"1" => true,
@@ -145,7 +146,7 @@ impl EdifactMessage for StockAdjustment {
     const KIND: &'static str = "INVRPT";
     const VERSION: &'static str = "D:96A";
 
-    fn read_edifact(set: &Set) -> Result<Self, Complaint> {
+    fn read_edifact(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut adjustment = Self::default();
         let mut headed = false;
         let mut item: Option<Item> = None;

@@ -1,5 +1,6 @@
 //! INSDES, DESADV and RECADV.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -19,7 +20,7 @@ use crate::write::{Body, WriteError};
 use crate::{Code, Set};
 
 /// 1004 and 1225 of BGM.
-fn head(segment: &Segment<'_>) -> Result<(Option<String>, Code), Complaint> {
+fn head(segment: &Segment<'_>) -> Result<(Option<String>, Code), Box<Complaint>> {
     Ok((text(segment.element(2).component(1)), code(segment, 3, 1)?.unwrap_or_default()))
 }
 
@@ -31,7 +32,7 @@ impl EdifactMessage for WarehouseOrder {
     const KIND: &'static str = "INSDES";
     const VERSION: &'static str = "D:01B";
 
-    fn read_edifact(set: &Set) -> Result<Self, Complaint> {
+    fn read_edifact(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut order = Self::default();
         let mut headed = false;
         for segment in set.segments.iter() {
@@ -92,7 +93,7 @@ impl EdifactMessage for WarehouseOrder {
     }
 }
 
-fn take_order_line(line: &mut OrderLine, tag: &[u8], segment: &Segment<'_>) -> Result<(), Complaint> {
+fn take_order_line(line: &mut OrderLine, tag: &[u8], segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
     match tag {
         b"PIA" => {
             let mut item = Item::default();
@@ -117,7 +118,7 @@ impl EdifactMessage for ShipmentConfirmation {
     const KIND: &'static str = "DESADV";
     const VERSION: &'static str = "D:01B";
 
-    fn read_edifact(set: &Set) -> Result<Self, Complaint> {
+    fn read_edifact(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut shipment = Self::default();
         let (mut headed, mut loading) = (false, false);
         for segment in set.segments.iter() {
@@ -202,7 +203,7 @@ impl EdifactMessage for ShipmentConfirmation {
     }
 }
 
-fn take_package(package: &mut Package, tag: &[u8], segment: &Segment<'_>) -> Result<(), Complaint> {
+fn take_package(package: &mut Package, tag: &[u8], segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
     let Some(line) = package.lines.last_mut() else {
         return if tag == b"GIN" { gin(&mut package.marks, segment) } else { Ok(()) };
     };
@@ -263,7 +264,7 @@ impl EdifactMessage for ReceiptConfirmation {
     const KIND: &'static str = "RECADV";
     const VERSION: &'static str = "D:01B";
 
-    fn read_edifact(set: &Set) -> Result<Self, Complaint> {
+    fn read_edifact(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut receipt = Self::default();
         let (mut headed, mut loading) = (false, false);
         for segment in set.segments.iter() {
@@ -343,7 +344,7 @@ impl EdifactMessage for ReceiptConfirmation {
     }
 }
 
-fn take_received(line: &mut ReceivedLine, tag: &[u8], segment: &Segment<'_>) -> Result<(), Complaint> {
+fn take_received(line: &mut ReceivedLine, tag: &[u8], segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
     match tag {
         b"PIA" => {
             let mut item = Item::default();
