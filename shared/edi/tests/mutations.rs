@@ -1,6 +1,5 @@
 //! Every truncation and every single-byte change of a file gives a result or a located error, never a panic; and the bodies of
 //! the fuzz targets under a stable toolchain.
-#![cfg(feature = "fuzzing")]
 #![allow(clippy::wildcard_enum_match_arm, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod common;
@@ -91,8 +90,14 @@ fn mutated(sample: &'static str) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// How many files each fuzz target gets.
+fn cases() -> ProptestConfig {
+    let cases = std::env::var("EDI_FUZZ_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(256);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases())]
 
     #[test]
     fn mutated_x12_survives_the_fuzz_target(data in mutated(X12_945)) {

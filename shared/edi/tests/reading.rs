@@ -99,3 +99,48 @@ fn memory_is_bounded_by_the_segment_and_the_set() {
     assert!(told.sets[0].complaints.has(Problem::SetTooLarge));
     assert!(told.sets[0].segments.size() <= 400 + 200);
 }
+
+/// A file of nothing but the smallest parts of one kind, 2 MB of it.
+fn many(head: &str, part: impl Fn(usize) -> String, tail: &str) -> Vec<u8> {
+    let mut file = head.to_owned();
+    let mut number = 0;
+    while file.len() < 2_000_000 {
+        number += 1;
+        file += &part(number);
+    }
+    (file + tail).into_bytes()
+}
+
+/// Nothing is timed: with the square of the length it would take hours.
+#[test]
+fn work_grows_with_the_length_of_a_file_and_not_with_its_square() {
+    let isa = &X12_945[..X12_945.find("GS*").unwrap()];
+    let gs = &X12_945[..X12_945.find("ST*").unwrap()];
+    let files = [
+        // Groups, interchanges and sets without anything in them, control numbers that only grow smaller.
+        many(isa, |number| format!("GS*SW*AA*BB*20261127*0930*{number}*X*004010~\nGE*0*{number}~\n"), ""),
+        many("", |number| isa.replace("000000007", &format!("{number:09}")), ""),
+        many(gs, |number| format!("ST*945*{:09}~\n", 900_000_000 - number * 2), ""),
+        // Loops in loops, all under one.
+        many(
+            &format!("{gs}ST*856*0001~\nBSN*00*1A*20261127*0930~\nHL*1**S~\nHL*2*1*O~\n"),
+            |number| format!("HL*{}*2*I~\n", number + 2),
+            "",
+        ),
+        many(
+            &format!("{gs}ST*856*0001~\nBSN*00*1A*20261127*0930~\nHL*1**S~\n"),
+            |number| format!("HL*{}**I~\n", number + 1),
+            "",
+        ),
+        // One segment that does not end, and one whose elements are all empty.
+        many(gs, |_| "A".into(), ""),
+        many(gs, |_| "*".into(), ""),
+        many(gs, |_| "\n".into(), ""),
+    ];
+    for file in &files {
+        let told = strict(file);
+        for set in told.sets.iter().take(1) {
+            drop(edi::documents::Document::read(set));
+        }
+    }
+}

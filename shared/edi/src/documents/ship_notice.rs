@@ -1,6 +1,7 @@
 //! 856: what is on its way, packed how. Its HL loops are a tree: shipment, orders, packages, items.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -97,9 +98,17 @@ pub struct NoticedItem {
     pub marks: Vec<Mark>,
 }
 
+/// The HL loops so far, with what finds a parent without looking at all of them.
+#[derive(Default)]
+struct Levels {
+    list: Vec<Level>,
+    by_id: BTreeMap<String, usize>,
+    /// The last one of each rank.
+    latest: [Option<usize>; 4],
+}
+
 /// What one HL loop says, before the tree is put together.
 struct Level {
-    id: String,
     parent: Option<usize>,
     depth: u8,
     content: Content,
@@ -122,7 +131,7 @@ impl X12Document for ShipNotice {
     fn read_x12(set: &Set) -> Result<Self, Box<Complaint>> {
         let mut notice = Self::default();
         let mut headed = false;
-        let mut levels: Vec<Level> = Vec::new();
+        let mut levels = Levels::default();
         for segment in set.segments.iter() {
             match segment.tag() {
                 b"BSN" => {
@@ -132,13 +141,10 @@ impl X12Document for ShipNotice {
                     notice.date = date(&segment, 3)?;
                     notice.time = time(&segment, 4)?;
                 }
-                b"HL" => {
-                    let level = level(&segment, &levels)?;
-                    levels.push(level);
-                }
+                b"HL" => levels.begin(&segment)?,
                 b"CTT" | b"SE" | b"ST" => {}
-                b"DTM" if levels.is_empty() => notice.dates.push(dtm(&segment)?),
-                _ => match levels.last_mut().map(|level| &mut level.content) {
+                b"DTM" if levels.list.is_empty() => notice.dates.push(dtm(&segment)?),
+                _ => match levels.list.last_mut().map(|level| &mut level.content) {
                     Some(Content::Shipment) => notice.take(&segment)?,
                     Some(Content::Order(order)) => order.take(&segment)?,
                     Some(Content::Package(package)) if segment.tag() == b"MAN" => marks(&mut package.marks, &segment)?,
@@ -150,7 +156,7 @@ impl X12Document for ShipNotice {
         if !headed {
             return Err(missing(set, "BSN"));
         }
-        notice.orders = tree(levels);
+        notice.orders = tree(levels.list);
         Ok(notice)
     }
 
@@ -199,32 +205,40 @@ fn level_segment(body: &mut Body, hl: &mut u32, parent: Option<u32>, kind: &str)
     *hl
 }
 
-/// Begins a loop. Its parent came before; where none is named, it is the nearest one of a higher rank.
-fn level(segment: &Segment<'_>, levels: &[Level]) -> Result<Level, Box<Complaint>> {
-    let kind = required_code(segment, 3)?;
-    let (content, rank) = match kind.as_str() {
-        "S" => (Content::Shipment, 0),
-        "O" => (Content::Order(ShipNoticeOrder::default()), 1),
-        "I" => (Content::Item(NoticedItem::default()), 3),
-        _ => (Content::Package(ShipNoticePackage { level: kind, ..ShipNoticePackage::default() }), 2),
-    };
-    let named = segment.text(2);
-    let parent = match &named {
-        Some(named) => {
-            let parent = levels.iter().rposition(|level| level.id == *named);
-            Some(parent.ok_or_else(|| wrong(segment, 2, Problem::InvalidCode))?)
+impl Levels {
+    /// Begins a loop. Its parent came before; where none is named, it is the nearest one of a higher rank.
+    fn begin(&mut self, segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
+        let kind = required_code(segment, 3)?;
+        let content = match kind.as_str() {
+            "S" => Content::Shipment,
+            "O" => Content::Order(ShipNoticeOrder::default()),
+            "I" => Content::Item(NoticedItem::default()),
+            _ => Content::Package(ShipNoticePackage { level: kind, ..ShipNoticePackage::default() }),
+        };
+        let rank = content.rank();
+        let parent = match segment.text(2) {
+            Some(named) => {
+                let parent = self.by_id.get(named.as_ref()).copied();
+                Some(parent.ok_or_else(|| wrong(segment, 2, Problem::InvalidCode))?)
+            }
+            None => self.latest.iter().take(rank).copied().max().flatten(),
+        };
+        let depth = parent.and_then(|parent| self.list.get(parent)).map_or(0, |parent| parent.depth + 1);
+        if depth > DEPTH {
+            return Err(wrong(segment, 2, Problem::UnexpectedSegment));
         }
-        None => levels.iter().rposition(|level| level.content.rank() < rank),
-    };
-    let depth = parent.and_then(|parent| levels.get(parent)).map_or(0, |parent| parent.depth + 1);
-    if depth > DEPTH {
-        return Err(wrong(segment, 2, Problem::UnexpectedSegment));
+        let at = self.list.len();
+        self.by_id.insert(segment.element(1).text().to_string(), at);
+        if let Some(latest) = self.latest.get_mut(rank) {
+            *latest = Some(at);
+        }
+        self.list.push(Level { parent, depth, content });
+        Ok(())
     }
-    Ok(Level { id: segment.element(1).text().to_string(), parent, depth, content })
 }
 
 impl Content {
-    fn rank(&self) -> u8 {
+    fn rank(&self) -> usize {
         match self {
             Self::Shipment => 0,
             Self::Order(_) => 1,
