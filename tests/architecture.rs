@@ -57,6 +57,7 @@ fn crates_point_one_way() {
             "shared/cloud" | "shared/partners" => &["domain", "engine"],
             "shared/testkit" => &["domain", "engine", "partners"],
             "infra/ops" => &["domain", "engine", "partners", "edi"],
+            "shared/edi/fuzz" => &["edi"],
             folder if folder.starts_with("functions/") => &["domain", "engine", "cloud", "partners"],
             "tests" => continue,
             folder => panic!("{folder} is a package that no rule knows: add one here"),

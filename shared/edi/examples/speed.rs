@@ -118,9 +118,9 @@ fn shipments(bytes: usize) -> String {
         .unwrap();
         let mut segments = 11;
         for line in 1..=lines {
-            write!(
+            writeln!(
                 text,
-                "LX*{line}~\nMAN*GM*000123456789{:08}~\nW12*CC*{line}0*{line}0*0*EA**VN*SKU-{:05}*LOT-{line}~\n",
+                "LX*{line}~\nMAN*GM*000123456789{:08}~\nW12*CC*{line}0*{line}0*0*EA**VN*SKU-{:05}*LOT-{line}~",
                 sets * 10 + line,
                 (sets * 7 + line) % 99_999
             )
@@ -128,10 +128,10 @@ fn shipments(bytes: usize) -> String {
             segments += 3;
         }
         let units: usize = (1..=lines).map(|line| line * 10).sum();
-        write!(text, "W03*{units}*{}*LB~\nSE*{}*{sets:06}~\n", units / 2, segments + 2 - 1).unwrap();
+        writeln!(text, "W03*{units}*{}*LB~\nSE*{}*{sets:06}~", units / 2, segments + 2 - 1).unwrap();
         assert!(begin < text.len());
     }
-    write!(text, "GE*{sets}*7~\nIEA*1*000000007~\n").unwrap();
+    writeln!(text, "GE*{sets}*7~\nIEA*1*000000007~").unwrap();
     text
 }
 
@@ -161,8 +161,8 @@ fn desadv(bytes: usize) -> String {
             .unwrap();
             segments += 7;
         }
-        write!(text, "CNT+2:{lines}'\nUNT+{}+{sets}'\n", segments + 2).unwrap();
+        writeln!(text, "CNT+2:{lines}'\nUNT+{}+{sets}'", segments + 2).unwrap();
     }
-    write!(text, "UNZ+{sets}+REF7'\n").unwrap();
+    writeln!(text, "UNZ+{sets}+REF7'").unwrap();
     text
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::complaint::Complaint;
 use crate::event::{Event, Group, Interchange, Set, Standard, Usage};
-use crate::reader::Options;
+use crate::options::Options;
 use crate::segment::Segment;
 
 /// What a file is found to be, for a last line and an exit code.

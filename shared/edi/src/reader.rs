@@ -6,44 +6,11 @@ use alloc::vec::Vec;
 use crate::complaint::{Complaint, Complaints, Position, Problem};
 use crate::delimiters::{Delimiters, Detected, Notes, of_isa, of_una, unusual};
 use crate::event::{Event, Interchange, Party, Standard, Usage};
-use crate::rules::{Context, Rules};
+use crate::options::Options;
+use crate::rules::Context;
 use crate::scan::Scanner;
 use crate::state::{Found, State};
-use crate::{Code, Leniencies, Leniency};
-
-/// How files are read.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// What the partner may do wrong; nothing by default.
-    pub leniencies: Leniencies,
-    /// The structures to hold sets to.
-    pub rules: Rules,
-    /// Who we are. Interchanges for others are complained of (TA105 009); with none here, any receiver is right.
-    pub receivers: Vec<Party>,
-    /// No segment may be longer, in bytes.
-    pub segment_bound: usize,
-    /// No set may be larger, in bytes. Memory is bounded by it, the segment's bound and the chunk together.
-    pub set_bound: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            leniencies: Leniencies::NONE,
-            rules: Rules::standard(),
-            receivers: Vec::new(),
-            segment_bound: 64 << 10,
-            set_bound: 16 << 20,
-        }
-    }
-}
-
-impl Options {
-    /// Strict reading but for these leniencies.
-    pub fn lenient(leniencies: Leniencies) -> Self {
-        Self { leniencies, ..Self::default() }
-    }
-}
+use crate::{Code, Leniency};
 
 /// What follows each terminator.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -171,8 +171,17 @@ impl<'a> Segment<'a> {
     /// The element at a position, from 1; an empty one where there is none.
     #[inline]
     pub fn element(&self, position: usize) -> Element<'a> {
-        let at = self.spans.get(position).or(self.spans.last()).map_or(0, |span| u64::from(span.at));
-        Element { raw: self.raw(position), at: self.at + at, delimiters: self.delimiters }
+        let delimiters = self.delimiters;
+        match self.spans.get(position) {
+            Some(span) => {
+                let raw = self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
+                Element { raw, at: self.at + u64::from(span.at), delimiters }
+            }
+            None => {
+                let at = self.spans.last().map_or(0, |span| u64::from(span.at));
+                Element { raw: &[], at: self.at + at, delimiters }
+            }
+        }
     }
 
     /// The text of an element, from 1; `None` where it is empty or absent.

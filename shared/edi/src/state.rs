@@ -9,10 +9,10 @@ use crate::complaint::{Complaint, Complaints, Position, Problem};
 use crate::delimiters::Delimiters;
 use crate::event::{Group, Interchange, Set};
 use crate::numbers::Numbers;
-use crate::reader::Options;
+use crate::options::Options;
 use crate::rules::{Checker, Context, Grammar};
 use crate::segment::Segments;
-use crate::{Code, Leniency};
+use crate::{Code, Leniencies, Leniency};
 
 /// Where in the envelopes the reader is.
 pub(crate) struct State {
@@ -23,6 +23,8 @@ pub(crate) struct State {
     /// Segments of the set so far, those included that were left out.
     pub(crate) segments: u64,
     pub(crate) checker: Option<Checker>,
+    /// Where the set is, and what is tolerated in it.
+    context: Context,
     checked: (Code, String),
     grammars: Vec<(Code, String, Option<Arc<Grammar>>)>,
     pub(crate) scratch: Segments,
@@ -59,6 +61,7 @@ impl State {
             in_set: false,
             segments: 0,
             checker: None,
+            context: Context { place: Position::default(), leniencies: Leniencies::NONE },
             checked: (Code::EMPTY, String::new()),
             grammars: Vec::new(),
             scratch: Segments::new(Delimiters::X12),
@@ -118,7 +121,7 @@ impl State {
         found: Found,
     ) {
         self.segments += 1;
-        let context = Context { place: self.place(), leniencies: options.leniencies };
+        let context = self.context;
         if self.set.segments.size() + text.len() > options.set_bound {
             if !self.set.complaints.has(Problem::SetTooLarge) {
                 let place = Position { byte: found.at, ..context.place };
@@ -151,6 +154,7 @@ impl State {
         found: Found,
     ) {
         self.segments += 1;
+        self.context = Context { place: self.place(), leniencies: options.leniencies };
         self.set.segments.append(text, spans, found.at, found.broken);
         if found.broken && !self.set.complaints.has(Problem::WrappedLines) {
             let segment = u32::try_from(self.segments).ok();

@@ -6,7 +6,8 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::{ElementSpec, Grammar, Kind, Node, SegmentSpec, edifact, x12_segments};
+use super::model::{ElementSpec, Grammar, Kind, Node, SegmentSpec};
+use super::{edifact, x12_segments};
 use crate::complaint::{Complaint, Complaints, Position, Problem};
 use crate::segment::{Element, Segment};
 use crate::{Code, Leniencies};

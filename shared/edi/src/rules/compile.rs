@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Condition, ElementSpec, Grammar, Kind, Node, RuleError, SegmentSpec};
+use super::model::{Condition, ElementSpec, Grammar, Kind, Node, RuleError, SegmentSpec};
 use crate::Code;
 use crate::code::tag_key;
 

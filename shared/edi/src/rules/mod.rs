@@ -13,34 +13,21 @@
 mod check;
 mod compile;
 mod edifact;
+mod model;
 mod x12_segments;
 mod x12_sets;
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
+
+pub use model::RuleError;
+
+pub(crate) use model::Grammar;
 
 pub(crate) use check::{Checker, Context, is_date, is_time};
 
 use crate::Code;
-
-/// The text of a rule cannot be read.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RuleError {
-    /// The word that is wrong.
-    pub word: String,
-    /// What is wrong with it.
-    pub why: &'static str,
-}
-
-impl fmt::Display for RuleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rule {:?}: {}", self.word, self.why)
-    }
-}
-
-impl core::error::Error for RuleError {}
 
 /// The rules of all sets and messages: ours, and what a partner's document adds or replaces.
 ///
@@ -141,64 +128,6 @@ fn entry(id: &str, version: &str, text: &str) -> Result<Entry, RuleError> {
     let wrong = |why| RuleError { word: id.to_string(), why };
     let id = Code::new(id).ok_or(wrong("not an id"))?;
     Ok(Entry { id, version: version.to_string(), text: text.to_string() })
-}
-
-/// A set's compiled rules: nodes in one list, a loop's children side by side.
-#[derive(Debug)]
-pub(crate) struct Grammar {
-    nodes: Vec<Node>,
-    specs: Vec<SegmentSpec>,
-    /// Node range of the set's top level.
-    top: (u16, u16),
-    x12: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Node {
-    key: u32,
-    id: Code,
-    mandatory: bool,
-    /// The first mandatory node from here on in the same level; the level's end where there is none.
-    next_mandatory: u16,
-    max: u32,
-    spec: u16,
-    children: (u16, u16),
-}
-
-/// What a segment's elements may be.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SegmentSpec {
-    elements: Vec<ElementSpec>,
-    open: bool,
-    conditions: Vec<Condition>,
-}
-
-#[derive(Clone, Debug)]
-struct ElementSpec {
-    mandatory: bool,
-    kind: Kind,
-    min: u32,
-    max: u32,
-    reference: Option<u16>,
-    codes: Vec<Code>,
-    components: Vec<ElementSpec>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    Text,
-    Id,
-    Integer,
-    Decimal,
-    Date,
-    Time,
-    Any,
-}
-
-#[derive(Clone, Debug)]
-struct Condition {
-    kind: u8,
-    positions: Vec<u16>,
 }
 
 /// The function group code that a set belongs in (GS01, element 479). Sources: facts of the sets' published grammars; PR and

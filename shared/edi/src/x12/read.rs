@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::Code;
 use crate::complaint::{Complaint, Complaints, Position, Problem, Verdict};
 use crate::event::{Event, Group, Interchange, Party, Standard, Ta1, Usage};
-use crate::reader::Options;
+use crate::options::Options;
 use crate::rules::{group_code, is_date, is_time};
 use crate::segment::{Segment, Span};
 use crate::state::{Found, State, tag};
