@@ -117,6 +117,8 @@ pub(crate) enum Detected {
 pub(crate) struct Notes {
     pub(crate) unpadded: bool,
     pub(crate) wrapped: bool,
+    /// Where the segment terminator stands, from the header's first byte.
+    pub(crate) terminator: usize,
 }
 
 /// Where the element separators of an ISA are: 16 elements of fixed lengths (X12.5).
@@ -136,7 +138,7 @@ pub(crate) fn of_isa(bytes: &[u8], at_end: bool) -> Detected {
     let padded = SEPARATORS.iter().all(|at| bytes.get(*at) == Some(&element))
         && bytes.iter().take(104).filter(|byte| **byte == element).count() == SEPARATORS.len();
     if padded && let (Some(&component), Some(terminator)) = (bytes.get(104), terminator(bytes.get(105..))) {
-        return found(element, component, terminator, Notes::default());
+        return found(element, component, terminator, Notes { terminator: 105, ..Notes::default() });
     }
     // So much that what follows never looks beyond the bytes unless the file ends.
     if bytes.len() < LONGEST_ISA + 10 && !at_end {
@@ -168,6 +170,7 @@ pub(crate) fn of_isa(bytes: &[u8], at_end: bool) -> Detected {
     }
     let fixed = SEPARATORS.windows(2).map(|pair| pair[1] - pair[0] - 1);
     notes.unpadded = !lengths.iter().skip(1).zip(fixed).all(|(length, fixed)| *length == fixed);
+    notes.terminator = at + 1;
     match (bytes.get(at), terminator(bytes.get(at + 1..))) {
         (Some(&component), Some(terminator)) => found(element, component, terminator, notes),
         _ => Detected::Unreadable(Problem::Truncated),

@@ -302,7 +302,9 @@ impl<'o> Reader<'o> {
         let noted = [(notes.unpadded, Problem::UnpaddedIsa), (notes.wrapped, Problem::WrappedLines)];
         self.ahead.extend(noted.into_iter().filter(|(noted, _)| *noted).map(|(_, problem)| (problem, at)));
         if let Some(problem) = unusual(delimiters.segment) {
-            self.ahead.push((problem, at + 105));
+            // After a UNA, the reader stands behind it.
+            let terminator = if before == 0 { at + notes.terminator as u64 } else { at.saturating_sub(1) };
+            self.ahead.push((problem, terminator));
         }
         self.state.scratch.reset(delimiters);
         true

@@ -144,3 +144,19 @@ fn work_grows_with_the_length_of_a_file_and_not_with_its_square() {
         }
     }
 }
+
+#[test]
+fn an_unusual_terminator_is_told_where_it_stands() {
+    let at = |file: &str, problem: Problem| {
+        let complaints = strict(file.as_bytes()).complaints();
+        let complaint = complaints.iter().find(|complaint| complaint.problem == problem);
+        complaint.map(|complaint| complaint.position.byte as usize)
+    };
+    let file = X12_945.replace("~\n", "\u{2026}");
+    assert_eq!(at(&file, Problem::NonAsciiTerminator), file.find('\u{2026}'));
+    // An ISA that is shorter than it should be has it further to the front.
+    let file = file.replace("*ZZ*DISTRIBUTOR    *", "*ZZ*DISTRIBUTOR*");
+    assert_eq!(at(&file, Problem::NonAsciiTerminator), file.find('\u{2026}'));
+    let file = EDIFACT_DESADV.replace("'\n", "\n");
+    assert_eq!(at(&file, Problem::LineBreakTerminator), Some(8));
+}
