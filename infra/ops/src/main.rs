@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, messages about them to stderr.
 
+mod edi;
 mod partner;
 
 use std::process::ExitCode;
@@ -20,6 +21,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Looks at files of EDI partners.
+    #[command(subcommand)]
+    Edi(edi::Command),
     /// Works on partners' documents.
     #[command(subcommand)]
     Partner(partner::Command),
@@ -27,6 +31,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Edi(command) => edi::run(&command),
         Command::Partner(command) => partner::run(&command),
     }
 }

@@ -1,0 +1,236 @@
+//! Where in an interchange a reader is: what the envelopes of X12 and EDIFACT have in common.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::complaint::{Complaint, Complaints, Position, Problem};
+use crate::delimiters::Delimiters;
+use crate::event::{Group, Interchange, Set};
+use crate::numbers::Numbers;
+use crate::options::Options;
+use crate::rules::{Checker, Context, Grammar};
+use crate::segment::Segments;
+use crate::{Code, Leniencies, Leniency};
+
+/// Where in the envelopes the reader is.
+pub(crate) struct State {
+    pub(crate) interchange: Option<Interchange>,
+    pub(crate) group: Option<Group>,
+    pub(crate) set: Set,
+    pub(crate) in_set: bool,
+    /// Segments of the set so far, those included that were left out.
+    pub(crate) segments: u64,
+    pub(crate) checker: Option<Checker>,
+    /// Where the set is, and what is tolerated in it.
+    context: Context,
+    checked: (Code, String),
+    grammars: Vec<(Code, String, Option<Arc<Grammar>>)>,
+    pub(crate) scratch: Segments,
+    pub(crate) set_numbers: Numbers,
+    pub(crate) group_keys: BTreeSet<(String, String, String, String)>,
+    pub(crate) interchange_keys: BTreeSet<crate::event::InterchangeKey>,
+    /// EDIFACT: whether messages stand outside of groups.
+    pub(crate) bare_messages: bool,
+}
+
+/// Where a segment is, and in which state it was found.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) at: u64,
+    pub(crate) broken: bool,
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        Self {
+            interchange: None,
+            group: None,
+            set: Set {
+                ordinal: 0,
+                at: 0,
+                id: Code::EMPTY,
+                control: String::new(),
+                version: String::new(),
+                message_type: String::new(),
+                segments: Segments::new(Delimiters::X12),
+                complaints: Complaints::default(),
+                complete: false,
+            },
+            in_set: false,
+            segments: 0,
+            checker: None,
+            context: Context { place: Position::default(), leniencies: Leniencies::NONE },
+            checked: (Code::EMPTY, String::new()),
+            grammars: Vec::new(),
+            scratch: Segments::new(Delimiters::X12),
+            set_numbers: Numbers::default(),
+            group_keys: BTreeSet::new(),
+            interchange_keys: BTreeSet::new(),
+            bare_messages: false,
+        }
+    }
+
+    /// Makes the set's rules the current ones; returns whether there are any.
+    pub(crate) fn find_rules(&mut self, options: &Options) -> bool {
+        let (id, version) = (self.set.id, self.set.version.as_str());
+        if let Some(checker) = self.checker.as_mut().filter(|_| self.checked.0 == id && self.checked.1 == version) {
+            checker.restart();
+            return true;
+        }
+        let known = self.grammars.iter().find(|(known, of, _)| *known == id && of == version);
+        let grammar = match known {
+            Some((_, _, grammar)) => grammar.clone(),
+            None => {
+                let grammar = options.rules.grammar(id.as_str(), version).unwrap_or_default();
+                // A file may name any number of versions; those that have no rules are not worth keeping.
+                if grammar.is_some() {
+                    if self.grammars.len() >= 64 {
+                        self.grammars.clear();
+                    }
+                    self.grammars.push((id, version.into(), grammar.clone()));
+                }
+                grammar
+            }
+        };
+        self.checked = (id, version.into());
+        self.checker = match (grammar, self.checker.take()) {
+            (Some(grammar), Some(mut checker)) if Arc::ptr_eq(checker.grammar(), &grammar) => {
+                checker.restart();
+                Some(checker)
+            }
+            (Some(grammar), _) => Some(Checker::new(grammar)),
+            (None, _) => None,
+        };
+        self.checker.is_some()
+    }
+
+    /// Holds the next set to no rules.
+    pub(crate) fn forget_rules(&mut self) {
+        self.checker = None;
+        self.checked = (Code::EMPTY, String::new());
+    }
+
+    /// Appends a segment to the set and holds it to the rules.
+    pub(crate) fn take_segment(
+        &mut self,
+        options: &Options,
+        text: &[u8],
+        spans: &[crate::segment::Span],
+        found: Found,
+    ) {
+        self.segments += 1;
+        let context = self.context;
+        if self.set.segments.size() + text.len() > options.set_bound {
+            if !self.set.complaints.has(Problem::SetTooLarge) {
+                let place = Position { byte: found.at, ..context.place };
+                context.complain(&mut self.set.complaints, Complaint::new(Problem::SetTooLarge, place));
+            }
+            return;
+        }
+        let wrapped = found.broken && options.leniencies.contains(Leniency::WrappedLines);
+        self.set.segments.append(text, spans, found.at, wrapped);
+        if wrapped && !self.set.complaints.has(Problem::WrappedLines) {
+            let segment = u32::try_from(self.segments).ok();
+            let segment_id = self.set.segments.last().map(|segment| segment.id());
+            let place = Position { byte: found.at, segment, segment_id, ..context.place };
+            context.complain(&mut self.set.complaints, Complaint::new(Problem::WrappedLines, place));
+        }
+        // ST and UNH are looked at by the envelope.
+        if self.segments > 1
+            && let (Some(checker), Some(segment)) = (&mut self.checker, self.set.segments.last())
+        {
+            checker.segment(&segment, &context, &mut self.set.complaints);
+        }
+    }
+
+    /// Appends a header or trailer of the set, which the envelope looks at. Line breaks in it are taken out either way.
+    pub(crate) fn take_envelope(
+        &mut self,
+        options: &Options,
+        text: &[u8],
+        spans: &[crate::segment::Span],
+        found: Found,
+    ) {
+        self.segments += 1;
+        self.context = Context { place: self.place(), leniencies: options.leniencies };
+        self.set.segments.append(text, spans, found.at, found.broken);
+        if found.broken && !self.set.complaints.has(Problem::WrappedLines) {
+            let segment = u32::try_from(self.segments).ok();
+            let segment_id = self.set.segments.last().map(|segment| segment.id());
+            let place = Position { byte: found.at, segment, segment_id, ..self.place() };
+            self.complain_of_set(options, Complaint::new(Problem::WrappedLines, place));
+        }
+    }
+
+    /// Where the reader is, down to the set.
+    pub(crate) fn place(&self) -> Position {
+        Position {
+            interchange: self.interchange.as_ref().map(|interchange| interchange.ordinal),
+            group: self.group.as_ref().map(|group| group.ordinal),
+            set: self.in_set.then_some(self.set.ordinal),
+            ..Position::default()
+        }
+    }
+
+    pub(crate) fn complain_of_interchange(
+        &mut self,
+        options: &Options,
+        problem: Problem,
+        byte: u64,
+        of: Option<(&str, u16)>,
+    ) {
+        if let Some(interchange) = &mut self.interchange {
+            let place = Position {
+                byte,
+                segment_id: of.and_then(|(id, _)| Code::new(id)),
+                element: of.map(|(_, element)| element).filter(|element| *element > 0),
+                ..interchange.place()
+            };
+            let context = Context { place, leniencies: options.leniencies };
+            context.complain(&mut interchange.complaints, Complaint::new(problem, place));
+        }
+    }
+
+    pub(crate) fn complain_of_group(&mut self, options: &Options, problem: Problem, byte: u64, of: (&str, u16)) {
+        let interchange = self.interchange.as_ref().map(|interchange| interchange.ordinal);
+        if let Some(group) = &mut self.group {
+            let place = Position {
+                byte,
+                interchange,
+                group: Some(group.ordinal),
+                segment_id: Code::new(of.0),
+                element: Some(of.1).filter(|element| *element > 0),
+                ..Position::default()
+            };
+            let context = Context { place, leniencies: options.leniencies };
+            context.complain(&mut group.complaints, Complaint::new(problem, place));
+        }
+    }
+
+    pub(crate) fn complain_of_set(&mut self, options: &Options, complaint: Complaint) {
+        let context = Context { place: complaint.position, leniencies: options.leniencies };
+        context.complain(&mut self.set.complaints, complaint);
+    }
+}
+
+/// A segment's id, without line breaks where it was wrapped. Ids that are too long are no ids.
+pub(crate) fn tag<'a>(
+    text: &'a [u8],
+    spans: &[crate::segment::Span],
+    broken: bool,
+    place: &'a mut [u8; 8],
+) -> &'a [u8] {
+    let raw = spans.first().and_then(|span| text.get(..span.end as usize)).unwrap_or_default();
+    if !broken {
+        return raw;
+    }
+    let mut length = 0;
+    for byte in raw.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')) {
+        let Some(to) = place.get_mut(length) else { return raw };
+        *to = *byte;
+        length += 1;
+    }
+    place.get(..length).unwrap_or_default()
+}
