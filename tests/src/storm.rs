@@ -1,8 +1,8 @@
 //! Storms: what a seed draws, played on a whole deployment, and what is broken after it.
 //!
-//! A [`Schedule`] says everything that will go wrong and everything that will be asked, element by element, so that a failing
-//! one can be made shorter by leaving elements out (`shrink`). The rest of a run (which queue is served next, how large a
-//! batch is) follows from the schedule's seed, so that equal schedules run alike.
+//! A [`Schedule`] says everything that will go wrong and everything that will be asked, element by element, so that a
+//! failing one can be made shorter by leaving elements out (`shrink`). The rest of a run (which queue is served next,
+//! how large a batch is) follows from the schedule's seed, so that equal schedules run alike.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -56,7 +56,7 @@ const AIMS: [(&str, &str); 12] = [
     ("warehouse-report-record", "journal.append"),
     ("goods-issue-post", "erp.post_goods_issue"),
     ("fulfillment-rollup", "journal.append"),
-    ("crm-update", "crm.tell"),
+    ("crm-update", "crm.update"),
     ("invoice-create", "erp.invoice"),
     ("due-fire", "due.done"),
 ];
@@ -136,7 +136,8 @@ pub struct Report {
 }
 
 impl Schedule {
-    /// What `seed` draws. One in eight is quiet: nobody dies and nothing is lost, so that whatever is left undone is ours.
+    /// What `seed` draws. One in eight is quiet: nobody dies and nothing is lost, so that whatever is left undone is
+    /// ours.
     pub fn draw(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let quiet = seed % 8 == 7;
@@ -175,12 +176,14 @@ impl Schedule {
 }
 
 impl Schedule {
-    /// Whether every message is sent once more afterwards, and everything that was written is searched for personal data.
+    /// Whether every message is sent once more afterwards, and everything that was written is searched for personal
+    /// data.
     fn is_thorough(&self) -> bool {
         self.seed.is_multiple_of(8)
     }
 
-    /// What people are called, where they live and how they are written to: it stands in the orders and belongs nowhere else.
+    /// What people are called, where they live and how they are written to: it stands in the orders and belongs nowhere
+    /// else.
     fn private(&self) -> BTreeSet<String> {
         let mut words = BTreeSet::new();
         for element in &self.elements {
@@ -242,8 +245,8 @@ fn strikes(rng: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
         elements.push(Element::Strike(Strike { at, fault, aim: None }));
         at += rng.u32(1..apart * 2);
     }
-    // The moments that matter most are rarely met by chance: an effect between its announcement and its answer, a commit
-    // between its decision and its write.
+    // The moments that matter most are rarely met by chance: an effect between its announcement and its answer, a
+    // commit between its decision and its write.
     for _ in 0..rng.u32(0..6) {
         let stall = Fault::Stall { ms: rng.u32(1_000..2_900) };
         let kinds = [stall, stall, Fault::KillAfter, Fault::LoseReply];

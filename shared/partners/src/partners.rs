@@ -63,8 +63,8 @@ enum Located {
 type Cache = Option<(Timestamp, Arc<Registry>)>;
 
 impl<S: Documents, T, C: Clock, G> Partners<S, T, C, G> {
-    /// Partners that are read from `store` and called through `transport`. Who only reads what partners sent needs neither
-    /// secrets nor a transport nor gates: `()` does.
+    /// Partners that are read from `store` and called through `transport`. Who only reads what partners sent needs
+    /// neither secrets nor a transport nor gates: `()` does.
     pub fn new(store: S, transport: T, clock: C, partner_health: G) -> Self {
         Self {
             store,
@@ -118,7 +118,8 @@ impl<S: Documents, T, C: Clock, G> Partners<S, T, C, G> {
         {
             return Ok(Arc::clone(registry));
         }
-        // Not under the lock: two that ask at once read twice, which costs less than one that waits for the other's call.
+        // Not under the lock: two that ask at once read twice, which costs less than one that waits for the other's
+        // call.
         let registry = Arc::new(Registry::read(&self.store.documents().await?));
         *self.cache() = Some((now, Arc::clone(&registry)));
         Ok(registry)
@@ -274,7 +275,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, G: PartnerHealthStore> Erp 
 }
 
 impl<S: Documents + Secrets, T: Transport, C: Clock, G: PartnerHealthStore> Crm for Partners<S, T, C, G> {
-    async fn tell(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
+    async fn update(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
         let crm = self.crm(&update.source).await?;
         self.through(&crm, cx, async |client| crm::rest::tell(client, update, version).await).await
     }
@@ -346,8 +347,8 @@ impl<S: Documents + Secrets, T, C: Clock, G> Senders for Partners<S, T, C, G> {
             signature::verify(&secrets, scheme.tolerance_seconds, &signed, &request.body, now)
         };
         let mut checked = check(self.signing(&partner, false).await.map_err(Unverified::Unchecked)?);
-        // The secret may have been changed a moment ago, on the sender's side first. (Secrets' own cache keeps a flood of wrong
-        // signatures from becoming a flood of reads.)
+        // The secret may have been changed a moment ago, on the sender's side first. (Secrets' own cache keeps a flood
+        // of wrong signatures from becoming a flood of reads.)
         if checked.is_err() {
             checked = check(self.signing(&partner, true).await.map_err(Unverified::Unchecked)?);
         }

@@ -25,8 +25,8 @@ pub enum Attempt {
     First,
     /// Something may have been.
     Repeat {
-        /// Whoever sent it last was at it no longer than this: a partner that shows what it took only after a while counts
-        /// from here.
+        /// Whoever sent it last was at it no longer than this: a partner that shows what it took only after a while
+        /// counts from here.
         over_by: Timestamp,
     },
 }
@@ -128,8 +128,8 @@ impl<'a> Recipient<'a> {
 
 /// Who knows whether a partner may be asked now. Asked before a claim, so that work that has to wait writes nothing.
 pub trait Ready {
-    /// Whether `to` may be asked. What this obtains (the one probe, a place among the calls in flight, a token) is the next
-    /// call's to the same partner on behalf of the same work.
+    /// Whether `to` may be asked. What this obtains (the one probe, a place among the calls in flight, a token) is the
+    /// next call's to the same partner on behalf of the same work.
     ///
     /// # Errors
     /// Deferred, until it may be asked.
@@ -225,7 +225,7 @@ pub trait Erp {
 /// The system that the customer's people look at.
 pub trait Crm {
     /// Shows `update` as of `version`. A CRM that shows a newer version keeps it; that is no failure.
-    fn tell(&self, cx: &Context, update: &CrmUpdate, version: u64) -> impl Future<Output = Result<(), CallFailure>>;
+    fn update(&self, cx: &Context, update: &CrmUpdate, version: u64) -> impl Future<Output = Result<(), CallFailure>>;
 }
 
 /// The warehouse's word on a request.
@@ -257,8 +257,8 @@ pub trait Warehouse {
         attempt: Attempt,
     ) -> impl Future<Output = Result<WarehouseAnswer, CallFailure>>;
 
-    /// Asks it to give a fulfillment back unshipped: whatever stands under the fulfillment's reference. That nothing stands there is
-    /// success.
+    /// Asks it to give a fulfillment back unshipped: whatever stands under the fulfillment's reference. That nothing
+    /// stands there is success.
     fn withdraw(
         &self,
         cx: &Context,

@@ -27,7 +27,7 @@ pub fn attempt(partners: &Played, operation: &str, attempt: Attempt) -> Result<(
             "sales-order" => partners.create_sales_order(&cx, &sales_order(), attempt).await.map(drop),
             "goods-issue" => partners.post_goods_issue(&cx, &goods_issue(), attempt).await.map(drop),
             "invoice" => partners.invoice(&cx, &invoice_request(), attempt).await.map(drop),
-            "tell" => partners.tell(&cx, &update("acme-crm"), 7).await,
+            "tell" => partners.update(&cx, &update("acme-crm"), 7).await,
             warehouse => partners.request(&cx, &fulfillment_request(warehouse), &party(), attempt).await.map(drop),
         }
     })

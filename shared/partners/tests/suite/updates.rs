@@ -34,7 +34,7 @@ pub fn update(source: &str) -> CrmUpdate {
 #[test]
 fn the_crm_is_told_under_its_own_id_in_its_own_words() {
     let script = Script::default().then(200, json!({"version": 7}));
-    assert_eq!(run(partners(&script).tell(&cx(), &update("acme-crm"), 7)), Ok(()));
+    assert_eq!(run(partners(&script).update(&cx(), &update("acme-crm"), 7)), Ok(()));
     assert_eq!(script.asked(), ["PUT /api/orders/CRM%201%2Fa/status"]);
     assert_eq!(
         script.body(0),
@@ -50,7 +50,7 @@ fn the_crm_is_told_under_its_own_id_in_its_own_words() {
 #[test]
 fn an_order_that_came_another_way_is_told_under_ours() {
     let script = Script::default().then(200, "{}");
-    assert_eq!(run(partners(&script).tell(&cx(), &update("portal"), 7)), Ok(()));
+    assert_eq!(run(partners(&script).update(&cx(), &update("portal"), 7)), Ok(()));
     assert_eq!(script.asked(), [format!("PUT /api/orders/{}/status", order())]);
     assert_eq!(script.body(0)["origin"], json!({"source": "portal", "id": "CRM 1/a"}));
 }
@@ -59,7 +59,7 @@ fn an_order_that_came_another_way_is_told_under_ours() {
 fn a_crm_that_shows_something_newer_keeps_it() {
     for (there, ok) in [(9, true), (7, true), (6, false)] {
         let script = Script::default().then(409, json!({"version": there}));
-        assert_eq!(run(partners(&script).tell(&cx(), &update("acme-crm"), 7)).is_ok(), ok, "{there}");
+        assert_eq!(run(partners(&script).update(&cx(), &update("acme-crm"), 7)).is_ok(), ok, "{there}");
     }
 }
 
@@ -72,9 +72,9 @@ fn of_two_crms_the_one_that_the_order_came_from_is_told_and_a_stranger_tells_nei
     second["id"] = json!("other-crm");
     second["base_url"] = json!("https://other.example");
     store.documents.borrow_mut().push(second);
-    assert_eq!(run(played.tell(&cx(), &update("other-crm"), 7)), Ok(()));
+    assert_eq!(run(played.update(&cx(), &update("other-crm"), 7)), Ok(()));
     assert_eq!(script.call(0).url.host_str(), Some("other.example"));
-    let result = run(played.tell(&cx(), &update("portal"), 7));
+    let result = run(played.update(&cx(), &update("portal"), 7));
     assert!(matches!(result, Err(CallFailure::Ours { code: Code::PartnerUnknown, .. })), "{result:?}");
 }
 
@@ -83,7 +83,7 @@ fn an_id_that_walks_out_of_the_api_is_not_called() {
     for id in [".", ".."] {
         let script = Script::default();
         let update = CrmUpdate { external_id: id.parse().unwrap(), ..update("acme-crm") };
-        let result = run(partners(&script).tell(&cx(), &update, 7));
+        let result = run(partners(&script).update(&cx(), &update, 7));
         assert!(matches!(result, Err(CallFailure::Ours { .. })), "{id}");
     }
 }

@@ -1,4 +1,5 @@
-//! Faults between a step and its ports: killed before or after a call, its reply lost, throttled, raced, refused in part.
+//! Faults between a step and its ports: killed before or after a call, its reply lost, throttled, raced, refused in
+//! part.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -79,7 +80,8 @@ impl Fault {
     }
 }
 
-/// A fault of a storm: it strikes the first call from the `at`th on, counted over all functions from 0, that can meet it.
+/// A fault of a storm: it strikes the first call from the `at`th on, counted over all functions from 0, that can meet
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Strike {
     /// Which call.
@@ -457,8 +459,8 @@ impl<P: Erp> Erp for Chaos<P> {
 }
 
 impl<P: Crm> Crm for Chaos<P> {
-    async fn tell(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
-        self.script.around("crm.tell", call_lost, self.inner.tell(cx, update, version)).await
+    async fn update(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
+        self.script.around("crm.update", call_lost, self.inner.update(cx, update, version)).await
     }
 }
 
