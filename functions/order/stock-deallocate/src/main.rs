@@ -14,7 +14,7 @@ async fn main() -> Exit {
                 journal: start.journal()?,
                 erp: Partners::new(
                     (start.registry()?, start.secrets()?),
-                    HttpTransport::new(start.partners_may_be_private(), start.patience())?,
+                    HttpTransport::new(start.partners_may_be_private(), start.call_timeout())?,
                     start.clock(),
                     start.partner_health()?,
                 ),
