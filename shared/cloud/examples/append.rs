@@ -1,4 +1,5 @@
-//! The smallest step: every message becomes one conditional put. For measuring what a function costs before its own work.
+//! The smallest step: every message makes one conditional put. It serves to measure the cost of a function without its
+//! own work.
 
 use cloud::Exit;
 use engine::journal::{Append, Commit, Journal};

@@ -1,26 +1,26 @@
-//! The API's authorizer: a bearer token in, a yes or no with the client's name and scopes out.
+//! The runner of the API's authorizer, a function that authenticates the bearer token of a request.
 
 use std::rc::Rc;
 
 use engine::{Context, Failure};
 use serde::Serialize;
 
-use crate::http::Asked;
+use crate::http::Received;
 use crate::runtime::{self, Answer, Exit, InvocationError, Payload};
 use crate::start::{Start, StartError};
 
-/// A client that may pass; what it may do is checked where it is done.
+/// An authenticated client. Each function checks the scope that it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Caller {
-    /// Its name.
+    /// The client's name, such as `portal`.
     pub client: String,
-    /// Its scopes, separated by blanks.
+    /// Such as `orders:read orders:write`, separated by blanks.
     pub scopes: String,
 }
 
 /// Runs an authorizer until Lambda ends the process.
 ///
-/// `handle` gets the `Authorization` header. Its failure is no refusal: API Gateway answers 500 and caches nothing.
+/// `handle` gets the `Authorization` header. If it fails, API Gateway answers 500 and caches nothing.
 pub async fn authorizer<P: 'static>(
     function: &'static str,
     ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
@@ -32,11 +32,11 @@ pub async fn authorizer<P: 'static>(
             let shared = shared.clone();
             Box::pin(async move {
                 let (ports, handle, start) = &*shared;
-                let asked = Asked::read(&payload)?;
-                let cx = asked.context(start);
-                let request = asked.request.unwrap_or_default();
+                let received = Received::read(&payload)?;
+                let cx = received.context(start);
+                let request = received.request.unwrap_or_default();
                 let caller = handle(ports, request.header("authorization"), &cx).await;
-                written(&cx, &asked.route, caller)
+                answer(&cx, &received.route, caller)
             })
         }))
     };
@@ -51,16 +51,24 @@ struct Verdict {
     context: Option<Caller>,
 }
 
-fn written(cx: &Context, route: &str, caller: Result<Option<Caller>, Failure>) -> Result<Payload, InvocationError> {
+/// The answer, after its log line.
+fn answer(cx: &Context, route: &str, caller: Result<Option<Caller>, Failure>) -> Result<Payload, InvocationError> {
     let (function, correlation) = (cx.function, cx.correlation.as_str());
     match caller {
         Ok(Some(caller)) => {
             let client = caller.client.as_str();
-            tracing::info!(function, correlation, route, client, outcome = "authorized", "{route}: {client} may pass");
+            tracing::info!(
+                function,
+                correlation,
+                route,
+                client,
+                outcome = "authorized",
+                "{route}: authorized {client}"
+            );
             runtime::json(&Verdict { is_authorized: true, context: Some(caller) })
         }
         Ok(None) => {
-            tracing::warn!(function, correlation, route, outcome = "refused", "{route}: nobody that we know");
+            tracing::warn!(function, correlation, route, outcome = "refused", "{route}: no such token");
             runtime::json(&Verdict { is_authorized: false, context: None })
         }
         Err(failure) => {
@@ -83,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn yes_names_the_client_and_no_names_nobody() {
+    fn only_a_positive_answer_names_a_client() {
         let caller = Caller { client: "portal".to_owned(), scopes: "orders:read".to_owned() };
         let yes = runtime::json(&Verdict { is_authorized: true, context: Some(caller) }).unwrap();
         assert_eq!(yes.get(), r#"{"isAuthorized":true,"context":{"client":"portal","scopes":"orders:read"}}"#);

@@ -1,6 +1,7 @@
-//! One HTTP client for all services, their configuration by hand, and clients that come into being when they are needed.
+//! The clients of AWS services: created on first use, with one HTTP client for all of them.
 //!
-//! Functions get region and credentials in their environment; the default chain of providers would only cost time.
+//! The configuration is built here, because the SDK's default chain of providers costs time at every start. A function
+//! gets its region and credentials from its environment.
 
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use engine::{Code, Failure};
 
 use crate::settings::Settings;
 
-/// Clients for every service that a function speaks to.
+/// The clients of the services that functions call.
 pub(crate) struct Aws {
     config: SdkConfig,
     settings: Settings,
@@ -31,36 +32,37 @@ pub(crate) struct Aws {
     secretsmanager: OnceCell<aws_sdk_secretsmanager::Client>,
 }
 
-/// Whose certificates are believed.
+/// The root certificates that TLS connections trust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Roots {
-    /// Nobody's: nothing is encrypted.
-    Nobodys,
-    /// Amazon's five alone. Reading all of the system's costs more than the rest of the start together.
-    Amazons,
-    /// The system's, or those of `SSL_CERT_FILE`.
-    Systems,
+    /// None, because no call uses TLS.
+    Empty,
+    /// Amazon's five. Loading all of the system's takes longer than the rest of the start.
+    Amazon,
+    /// The system's, or those in `SSL_CERT_FILE`.
+    System,
 }
 
 impl Roots {
-    /// The cheapest that should do. Where it turns out not to (somebody's proxy answers instead of AWS), the system's do.
+    /// The fastest roots that should suffice. Amazon's do not if a proxy answers instead of AWS; `Start` then falls
+    /// back to the system's.
     pub(crate) fn cheapest(settings: &Settings) -> Self {
         let other_authorities =
             ["cn-", "us-iso", "eu-isoe", "eusc-"].iter().any(|part| settings.region.starts_with(part));
-        if settings.endpoints.are_plain() {
-            Self::Nobodys
-        } else if settings.own_roots || !settings.endpoints.are_usual() || other_authorities {
-            Self::Systems
+        if settings.endpoints.are_all_http() {
+            Self::Empty
+        } else if settings.own_roots || !settings.endpoints.are_default() || other_authorities {
+            Self::System
         } else {
-            Self::Amazons
+            Self::Amazon
         }
     }
 
     fn trust_store(self) -> TrustStore {
         match self {
-            Self::Nobodys => TrustStore::empty(),
-            Self::Amazons => TrustStore::empty().with_pem_certificate(include_bytes!("amazon-roots.pem").as_slice()),
-            Self::Systems => TrustStore::default(),
+            Self::Empty => TrustStore::empty(),
+            Self::Amazon => TrustStore::empty().with_pem_certificate(include_bytes!("amazon-roots.pem").as_slice()),
+            Self::System => TrustStore::default(),
         }
     }
 }
@@ -70,7 +72,7 @@ impl Aws {
         Ok(Self::with_http_client(settings, http_client(roots)?))
     }
 
-    /// The same over another transport: tests bring a canned one.
+    /// Clients over another transport, for tests.
     pub(crate) fn with_http_client(settings: &Settings, http_client: SharedHttpClient) -> Self {
         let credentials = Credentials::new(
             settings.access_key.clone(),
@@ -93,7 +95,7 @@ impl Aws {
                     .with_initial_backoff(Duration::from_millis(50))
                     .with_max_backoff(Duration::from_millis(500)),
             )
-            // Answers are small and read at once; the watchdog is for downloads.
+            // Not needed: it watches for downloads that stall, and our answers are small.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         config.set_endpoint_url(settings.endpoints.every.clone());
         Self {
@@ -151,20 +153,21 @@ impl Aws {
     }
 }
 
-/// TLS by ring.
+/// An HTTP client with TLS by ring.
 fn http_client(roots: Roots) -> Result<SharedHttpClient, Failure> {
     let tls = TlsContext::builder().with_trust_store(roots.trust_store()).build().map_err(|error| {
         Failure::permanent(Code::StoreRefused, format!("the root certificates are not usable: {error}"))
     })?;
     Ok(Builder::new()
-        // Below what load balancers wait for, so that they do not close a connection just as a request goes out on it.
+        // Shorter than the load balancers' idle timeout, so that they do not close a connection while a request is sent
+        // on it.
         .pool_idle_timeout(Duration::from_secs(15))
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(tls)
         .build_https())
 }
 
-/// A call ends, with its repetitions, well before the function does: what it answers has to be acted upon.
+/// A call ends, with its retries, well before the function's timeout, so that there is time left to act on the answer.
 fn timeouts(function: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(function / 5)
@@ -180,7 +183,7 @@ mod tests {
 
     fn settings(changes: &[(&str, &str)]) -> Settings {
         Settings::read(|name| {
-            let changed = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            let changed = changes.iter().find(|(changed, _)| *changed == name).map(|(_, value)| (*value).to_owned());
             changed.or_else(|| match name {
                 "AWS_REGION" => Some("eu-central-1".to_owned()),
                 "FUNCTION_TIMEOUT_SECONDS" => Some("10".to_owned()),
@@ -194,22 +197,22 @@ mod tests {
     }
 
     #[test]
-    fn amazons_roots_do_for_amazons_addresses_alone() {
-        assert_eq!(Roots::cheapest(&settings(&[])), Roots::Amazons);
+    fn amazons_roots_are_used_for_amazons_own_addresses_only() {
+        assert_eq!(Roots::cheapest(&settings(&[])), Roots::Amazon);
         for change in [
             ("SSL_CERT_FILE", "/etc/pki/proxy.pem"),
             ("AWS_ENDPOINT_URL_SQS", "https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com"),
             ("AWS_REGION", "cn-north-1"),
         ] {
-            assert_eq!(Roots::cheapest(&settings(&[change])), Roots::Systems, "{change:?}");
+            assert_eq!(Roots::cheapest(&settings(&[change])), Roots::System, "{change:?}");
         }
-        assert_eq!(Roots::cheapest(&settings(&[("AWS_ENDPOINT_URL", "http://localhost:4566")])), Roots::Nobodys);
+        assert_eq!(Roots::cheapest(&settings(&[("AWS_ENDPOINT_URL", "http://localhost:4566")])), Roots::Empty);
     }
 
     #[test]
     fn every_kind_of_roots_makes_a_client() {
-        for roots in [Roots::Nobodys, Roots::Amazons, Roots::Systems] {
-            // The certificates are parsed when the first client is made, and a bad one would panic there.
+        for roots in [Roots::Empty, Roots::Amazon, Roots::System] {
+            // Certificates are parsed when the first client is created; an invalid one would panic here.
             Aws::new(&settings(&[]), roots).unwrap().dynamodb();
         }
     }

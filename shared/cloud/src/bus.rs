@@ -1,4 +1,4 @@
-//! The event bus.
+//! The event bus on EventBridge.
 
 use std::time::Duration;
 
@@ -9,31 +9,31 @@ use engine::relay::{Bus, Entry};
 
 use crate::errors::failure;
 
-/// EventBridge's bus of this deployment.
+/// The deployment's event bus.
 #[derive(Debug, Clone)]
 pub struct EventBus {
     client: Client,
     name: String,
 }
 
-/// What rules know our events by.
+/// The source of all entries, by which rules select.
 const SOURCE: &str = "crossdock";
 
-/// The most entries of one call.
-const MOST_ENTRIES: usize = 10;
+/// The service's limit of entries per call.
+const MAX_ENTRIES: usize = 10;
 
-/// The most bytes of one call: below the service's 1 MiB, which counts more than our text.
-const MOST_BYTES: usize = 900 * 1_024;
+/// Of the text in one call. The service's limit is 1 MiB and counts more than the text.
+const MAX_BYTES: usize = 900 * 1_024;
 
-/// Waited after a refusal: a bus that refuses is busy, and the caller comes back at once.
-const BREATH: Duration = Duration::from_millis(100);
+/// The pause after a call with rejected entries: the bus is busy, and the caller resends them at once.
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl EventBus {
     pub(crate) fn new(client: Client, name: String) -> Self {
         Self { client, name }
     }
 
-    /// One call. Returns the places of the refused entries in `entries`.
+    /// Makes one call. Returns the indices of the rejected entries.
     async fn put(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
         let request = |entry: &Entry| {
             PutEventsRequestEntry::builder()
@@ -46,50 +46,50 @@ impl EventBus {
         let put = self.client.put_events().set_entries(Some(entries.iter().map(request).collect()));
         let answer = put.send().await.map_err(|e| failure("PutEvents", &e))?;
         let results = answer.entries();
-        // An entry that the answer does not mention was not promised to anybody.
-        let refused = |place: &usize| results.get(*place).is_none_or(|result| result.event_id().is_none());
-        let refused: Vec<usize> = (0..entries.len()).filter(refused).collect();
-        if let Some(first) = refused.first() {
+        // An entry that the answer leaves out may not be on the bus: send it again.
+        let is_rejected = |index: &usize| results.get(*index).is_none_or(|result| result.event_id().is_none());
+        let rejected: Vec<usize> = (0..entries.len()).filter(is_rejected).collect();
+        if let Some(first) = rejected.first() {
             let code = results.get(*first).and_then(|result| result.error_code()).unwrap_or("no answer");
-            tracing::warn!(code, refused = refused.len(), of = entries.len(), "the bus refused entries: {code}");
+            tracing::warn!(code, rejected = rejected.len(), of = entries.len(), "the bus rejected entries: {code}");
         }
-        Ok(refused)
+        Ok(rejected)
     }
 }
 
 impl Bus for EventBus {
     async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
-        let mut refused = Vec::new();
+        let mut rejected = Vec::new();
         let mut sent = 0;
         while let Some(rest) = entries.get(sent..).filter(|rest| !rest.is_empty()) {
             let (chunk, _) = rest.split_at(chunk_length(rest));
             match self.put(chunk).await {
-                Ok(places) => refused.extend(places.into_iter().map(|place| sent + place)),
-                // Something is on the bus already: only the rest is left over.
+                Ok(indices) => rejected.extend(indices.into_iter().map(|index| sent + index)),
+                // Earlier calls succeeded, so that only the rest has to be sent again.
                 Err(Failure::Transient { code, cause }) if sent > 0 => {
-                    tracing::warn!(code = code.as_str(), %cause, "the bus took {sent} of {} entries", entries.len());
-                    refused.extend(sent..entries.len());
+                    tracing::warn!(code = code.as_str(), %cause, "the bus accepted {sent} of {} entries", entries.len());
+                    rejected.extend(sent..entries.len());
                     break;
                 }
                 Err(failure) => return Err(failure),
             }
             sent += chunk.len();
         }
-        if !refused.is_empty() {
-            tokio::time::sleep(BREATH).await;
+        if !rejected.is_empty() {
+            tokio::time::sleep(PAUSE).await;
         }
-        Ok(refused)
+        Ok(rejected)
     }
 }
 
-/// How many of the first entries fit one call; at least one.
+/// How many of the first entries fit in one call, at least one.
 fn chunk_length(entries: &[Entry]) -> usize {
     let mut bytes = 0;
     let fits = |entry: &&Entry| {
         bytes += SOURCE.len() + entry.kind.len() + entry.detail.len();
-        bytes <= MOST_BYTES
+        bytes <= MAX_BYTES
     };
-    entries.iter().take(MOST_ENTRIES).take_while(fits).count().max(1)
+    entries.iter().take(MAX_ENTRIES).take_while(fits).count().max(1)
 }
 
 #[cfg(test)]
@@ -100,11 +100,11 @@ mod tests {
     use super::*;
     use crate::canned::{Call, Canned, error};
 
-    /// A bus that refuses the entries of which the detail is `refused`.
-    fn picky(refused: &'static str) -> Canned {
+    /// A bus that rejects the entries with the detail `rejected`.
+    fn rejecting(rejected: &'static str) -> Canned {
         Canned::new(move |_, (_, input): &Call| {
             let result = |entry: &Value| {
-                if entry["Detail"] == refused {
+                if entry["Detail"] == rejected {
                     json!({ "ErrorCode": "ThrottlingException", "ErrorMessage": "busy" })
                 } else {
                     json!({ "EventId": "e" })
@@ -116,41 +116,42 @@ mod tests {
         })
     }
 
-    fn named(names: &[&str]) -> Vec<Entry> {
-        names.iter().map(|name| Entry { kind: "order.priced".to_owned(), detail: (*name).to_owned() }).collect()
+    fn with_details(details: &[&str]) -> Vec<Entry> {
+        let entry = |detail: &&str| Entry { kind: "order.priced".to_owned(), detail: (*detail).to_owned() };
+        details.iter().map(entry).collect()
     }
 
     #[tokio::test]
-    async fn refused_entries_are_told_by_their_place_although_the_call_succeeds() {
-        let canned = picky("no");
+    async fn rejected_entries_of_a_successful_call_are_returned_by_index() {
+        let canned = rejecting("no");
         let bus = EventBus::new(canned.aws().eventbridge(), "bus".to_owned());
-        let mut names = vec!["yes"; 25];
-        (names[3], names[24]) = ("no", "no");
-        assert_eq!(bus.publish(&named(&names)).await, Ok(vec![3, 24]));
+        let mut details = vec!["yes"; 25];
+        (details[3], details[24]) = ("no", "no");
+        assert_eq!(bus.publish(&with_details(&details)).await, Ok(vec![3, 24]));
         assert_eq!(canned.operations().len(), 3);
         let first = &canned.calls()[0].1["Entries"][0];
         assert_eq!((first["Source"].as_str(), first["EventBusName"].as_str()), (Some("crossdock"), Some("bus")));
     }
 
     #[tokio::test]
-    async fn an_outage_in_the_middle_leaves_over_only_the_rest() {
+    async fn a_failed_call_rejects_only_the_entries_that_were_not_sent_before() {
         let canned = Canned::new(|n, (_, input): &Call| {
             let all: Vec<Value> =
                 input["Entries"].as_array().unwrap().iter().map(|_| json!({ "EventId": "e" })).collect();
             if n == 0 { Some((200, json!({ "Entries": all }))) } else { Some((503, error("ServiceUnavailable"))) }
         });
         let bus = EventBus::new(canned.aws().eventbridge(), "bus".to_owned());
-        assert_eq!(bus.publish(&named(&["yes"; 12])).await, Ok(vec![10, 11]));
+        assert_eq!(bus.publish(&with_details(&["yes"; 12])).await, Ok(vec![10, 11]));
         let down = Canned::always(503, error("ServiceUnavailable"));
         let bus = EventBus::new(down.aws().eventbridge(), "bus".to_owned());
-        assert!(matches!(bus.publish(&named(&["yes"; 12])).await, Err(Failure::Transient { .. })));
+        assert!(matches!(bus.publish(&with_details(&["yes"; 12])).await, Err(Failure::Transient { .. })));
     }
 
     #[tokio::test]
-    async fn an_answer_that_mentions_too_few_entries_promised_nothing_for_the_rest() {
+    async fn entries_that_the_answer_leaves_out_are_rejected() {
         let canned = Canned::always(200, json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "e" }] }));
         let bus = EventBus::new(canned.aws().eventbridge(), "bus".to_owned());
-        assert_eq!(bus.publish(&named(&["a", "b"])).await, Ok(vec![1]));
+        assert_eq!(bus.publish(&with_details(&["a", "b"])).await, Ok(vec![1]));
     }
 
     fn entries(sizes: &[usize]) -> Vec<Entry> {
@@ -158,9 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn a_call_has_at_most_ten_entries_and_its_bytes_and_at_least_one_entry() {
+    fn a_call_has_one_to_ten_entries_within_the_limit_of_bytes() {
         assert_eq!(chunk_length(&entries(&[10; 25])), 10);
         assert_eq!(chunk_length(&entries(&[400 * 1_024; 4])), 2);
-        assert_eq!(chunk_length(&entries(&[MOST_BYTES + 1, 5])), 1);
+        assert_eq!(chunk_length(&entries(&[MAX_BYTES + 1, 5])), 1);
     }
 }

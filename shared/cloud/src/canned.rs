@@ -1,4 +1,4 @@
-//! A transport for tests of the adapters: answers that a service could give, without a service.
+//! An HTTP transport for tests of the adapters: it returns prepared answers in place of AWS.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 use crate::aws::Aws;
 use crate::settings::Settings;
 
-/// What a call asked for: `PutItem` and its input.
+/// A call: its operation, such as `PutItem`, and its input.
 pub(crate) type Call = (String, Value);
 
-/// What a service answers: a status and a body; `None` never answers.
+/// The answer to a call: status and body; `None` to never answer.
 pub(crate) type Reply = Option<(u16, Value)>;
 
 type Replies = dyn Fn(usize, &Call) -> Reply + Send + Sync;
 
-/// The answers of a service, by the calls so far.
+/// Prepared answers, and the calls that were made.
 #[derive(Clone)]
 pub(crate) struct Canned {
     reply: Arc<Replies>,
@@ -36,22 +36,22 @@ impl std::fmt::Debug for Canned {
 }
 
 impl Canned {
-    /// `reply` gets the number of the call, from 0, and the call.
+    /// `reply` gets the number of earlier calls, and the call.
     pub(crate) fn new(reply: impl Fn(usize, &Call) -> Reply + Send + Sync + 'static) -> Self {
         Self { reply: Arc::new(reply), calls: Arc::default() }
     }
 
-    /// One answer for every call.
+    /// The same answer to every call.
     pub(crate) fn always(status: u16, body: Value) -> Self {
         Self::new(move |_, _| Some((status, body.clone())))
     }
 
-    /// Clients of which every call is answered by this.
+    /// Clients that use this transport, in a function with a timeout of a minute.
     pub(crate) fn aws(&self) -> Aws {
         self.aws_within(Duration::from_secs(60))
     }
 
-    /// The same in a function with this timeout.
+    /// Clients that use this transport, in a function with `timeout`.
     pub(crate) fn aws_within(&self, timeout: Duration) -> Aws {
         let settings = Settings::read(|name| {
             let value = match name {
@@ -62,23 +62,23 @@ impl Canned {
             };
             Some(value.to_owned())
         });
-        let mut settings = settings.unwrap_or_else(|unusable| unreachable!("{unusable}"));
+        let mut settings = settings.unwrap_or_else(|error| unreachable!("{error}"));
         settings.timeout = timeout;
         Aws::with_http_client(&settings, SharedHttpClient::new(self.clone()))
     }
 
-    /// What was asked for so far.
+    /// The calls so far.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.calls.lock().map(|calls| calls.clone()).unwrap_or_default()
     }
 
-    /// The operations' names, in order.
+    /// The operations of the calls so far.
     pub(crate) fn operations(&self) -> Vec<String> {
         self.calls().into_iter().map(|(operation, _)| operation).collect()
     }
 }
 
-/// An error as the services write it.
+/// The body of an error, as AWS writes it.
 pub(crate) fn error(code: &str) -> Value {
     json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "words of the service" })
 }

@@ -1,4 +1,4 @@
-//! Raw deliveries in DynamoDB: one conditional put keeps one for thirty days.
+//! Raw deliveries in DynamoDB: each is written by one conditional put and expires after 30 days.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
@@ -12,15 +12,15 @@ use crate::errors::failure;
 use crate::items::{Item, Reader, bytes, item, number, text};
 use crate::journal::condition_failed;
 
-/// The deliveries' table.
+/// The table of raw deliveries.
 #[derive(Debug, Clone)]
 pub struct DeliveriesTable {
     client: Client,
     table: String,
 }
 
-/// How long a delivery is evidence: 30 days.
-const KEPT_SECONDS: i64 = 30 * 86_400;
+/// How long a delivery is stored: 30 days.
+const RETENTION_SECONDS: i64 = 30 * 86_400;
 
 const PUT: &str = "PutItem in deliveries";
 const GET: &str = "GetItem from deliveries";
@@ -53,21 +53,21 @@ impl Deliveries for DeliveriesTable {
             Ok(_) => return Ok(StoreOutcome::New),
             Err(error) => error,
         };
-        let there = match condition_failed(&error) {
+        let existing = match condition_failed(&error) {
             Some(Some(item)) => Some(item.clone()),
             Some(None) => self.get(&delivery.key()).await?,
             None => return Err(failure(PUT, &error)),
         };
-        // Expired between the put and the look: the sender's next try finds the place free.
-        let gone = || Failure::transient(Code::StoreBusy, "the earlier delivery has just expired");
-        let stored = Reader::new(there.ok_or_else(gone)?, "delivery").text("digest")?;
+        // The earlier delivery expired between the put and the read; the sender's next attempt succeeds.
+        let expired = || Failure::transient(Code::StoreBusy, "the earlier delivery has just expired");
+        let stored = Reader::new(existing.ok_or_else(expired)?, "delivery").text("digest")?;
         Ok(if stored == digest { StoreOutcome::Same } else { StoreOutcome::Conflict { stored } })
     }
 
     async fn fetch(&self, partner: &PartnerId, id: &str) -> Result<Option<Delivery>, Failure> {
         let Some(item) = self.get(&format!("{partner}/{id}")).await? else { return Ok(None) };
         let mut item = Reader::new(item, "delivery");
-        // The table forgets what expired within days, not on time.
+        // DynamoDB deletes expired items within days, not on time.
         if item.number::<i64>("expires")? <= Timestamp::now().as_second() {
             return Ok(None);
         }
@@ -101,7 +101,7 @@ fn item_of(delivery: &Delivery, digest: &str) -> Item {
         ("received_at", Some(text(delivery.received_at.to_string()))),
         ("correlation_id", Some(text(&delivery.correlation))),
         ("traceparent", delivery.traceparent.as_ref().map(text)),
-        ("expires", Some(number(delivery.received_at.as_second() + KEPT_SECONDS))),
+        ("expires", Some(number(delivery.received_at.as_second() + RETENTION_SECONDS))),
     ])
 }
 
@@ -130,15 +130,15 @@ mod tests {
         }
     }
 
-    /// A store that has `digest` under the key, and returns it with the refusal or not.
-    fn keeping(digest: String, told: bool) -> Canned {
+    /// A store that has a delivery with `digest`. `in_error` says whether the error of a put contains the item.
+    fn storing(digest: String, in_error: bool) -> Canned {
         Canned::new(move |_, (operation, _): &Call| {
             let item = json!({ "digest": { "S": digest } });
             if operation == "GetItem" {
                 return Some((200, json!({ "Item": item })));
             }
             let mut failed = error("ConditionalCheckFailedException");
-            if told {
+            if in_error {
                 failed["Item"] = item;
             }
             Some((400, failed))
@@ -146,19 +146,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_same_bytes_are_the_same_delivery_and_others_are_a_conflict() {
-        for told in [true, false] {
-            let calls = if told { vec!["PutItem"] } else { vec!["PutItem", "GetItem"] };
-            let same = keeping(delivery().digest(), told);
+    async fn equal_bytes_are_the_same_delivery_and_other_bytes_are_a_conflict() {
+        for in_error in [true, false] {
+            let calls = if in_error { vec!["PutItem"] } else { vec!["PutItem", "GetItem"] };
+            let same = storing(delivery().digest(), in_error);
             assert_eq!(table(&same).store(&delivery()).await, Ok(StoreOutcome::Same));
             assert_eq!(same.operations(), calls);
-            let other = keeping("0f".to_owned(), told);
+            let other = storing("0f".to_owned(), in_error);
             assert_eq!(table(&other).store(&delivery()).await, Ok(StoreOutcome::Conflict { stored: "0f".to_owned() }));
         }
     }
 
     #[tokio::test]
-    async fn what_expired_is_gone_before_the_table_forgets_it() {
+    async fn an_expired_delivery_is_not_returned_while_the_table_still_has_it() {
         let stored = |expires: i64| -> Value {
             json!({ "Item": { "delivery": {"S": "eastco/msg_1"}, "partner": {"S": "eastco"}, "role": {"S": "warehouse"},
                 "topic": {"S": "package.packed"}, "digest": {"S": "0f"}, "body": {"B": "e30="}, "correlation_id": {"S": "c-1"},

@@ -1,4 +1,4 @@
-//! Deferred work in DynamoDB, by time, spread over a few partitions.
+//! Due items in DynamoDB, sorted by time in a few partitions.
 
 use std::time::Duration;
 
@@ -25,7 +25,8 @@ impl DueTable {
 
 impl Due for DueTable {
     async fn defer(&self, item: &DueItem) -> Result<(), Failure> {
-        // The copy under its parent comes first: one without the other is at worst woken once too often.
+        // The copy under the parent is written first. If the second write fails, the copy is at worst sent once too
+        // often.
         if let Some(parent) = &item.parent {
             self.put(with_shard(item, parent_shard(parent))).await?;
         }
@@ -33,7 +34,8 @@ impl Due for DueTable {
     }
 
     async fn ready(&self, shard: u32, now: Timestamp, limit: u32, after: Option<&str>) -> Result<DuePage, Failure> {
-        // Keys go on behind the time with the item's id, so that "up to now" is "before the next millisecond".
+        // The item's id follows the time in the key, so that the condition "up to now" becomes "before the next
+        // millisecond".
         let end = sortable(now.checked_add(Duration::from_millis(1)).unwrap_or(Timestamp::MAX));
         let answer = self
             .client
@@ -51,11 +53,11 @@ impl Due for DueTable {
             .await
             .map_err(|e| failure("Query of due", &e))?;
         let next = answer.last_evaluated_key.map(|key| Reader::new(key, "due item").text("due")).transpose()?;
-        // One that cannot be read must not keep the others waiting; it stays for somebody to look at.
+        // Skip an item that cannot be parsed, so that the others do not wait. It stays in the table for an operator.
         let readable = |item| match due_item_of(item) {
             Ok(item) => Some(item),
             Err(failure) => {
-                tracing::error!(shard, ?failure, "passed over a due item that cannot be read");
+                tracing::error!(shard, ?failure, "skipped a due item that cannot be parsed");
                 None
             }
         };
@@ -92,17 +94,17 @@ impl DueTable {
     }
 }
 
-/// The key of an item.
+/// An item's key.
 fn place(shard: String, due: String) -> Item {
     item([("shard", Some(text(shard))), ("due", Some(text(due)))])
 }
 
-/// The partition of what waits for `parent` to begin, beside its place by time.
+/// The partition of the copies of items that wait for the stream `parent` to be created.
 fn parent_shard(parent: &str) -> String {
     format!("parent/{parent}")
 }
 
-/// The item of a due item; the journal writes one in its founding transaction, too.
+/// The table's item of a due item. The journal writes one, too, in the transaction that creates a stream.
 pub(crate) fn item_of(due: &DueItem) -> Item {
     with_shard(due, due.shard().to_string())
 }

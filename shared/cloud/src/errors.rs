@@ -1,31 +1,31 @@
-//! What an AWS error means for the work: the one place where that is decided.
+//! Decides, for all AWS calls, whether an error is worth a retry.
 //!
-//! Each call first takes out the answers that are values to it (a condition that failed, a secret that is missing) and hands
-//! the rest to [`failure`].
+//! Each call first handles the errors that are answers to it (a condition that failed, a secret that is missing).
+//! [`failure`] classifies the others.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use engine::{Code, Failure};
 
-/// How a call ended that has no usable answer, without the operation's own types.
+/// A failed call, without the operation's own types.
 #[derive(Debug, PartialEq, Eq)]
 enum Fault<'a> {
     /// The request could not be built.
     Unbuilt,
-    /// No answer in time; it may have been carried out.
+    /// There was no answer in time; the call may have been carried out.
     TimedOut,
-    /// No connection, or it was lost; it may have been carried out.
+    /// There was no connection, or it was lost; the call may have been carried out.
     Unreachable,
-    /// An answer that is not one of the service's.
+    /// The answer cannot be parsed.
     Garbled { status: u16 },
-    /// The service's own refusal.
+    /// The service answered with an error.
     Refused { status: u16, code: &'a str, message: &'a str },
 }
 
-/// Codes of the services by which they ask for a later repetition, whatever the HTTP status. Credentials that expired are
-/// among them: they are an instance's, and another instance has newer ones.
-const LATER: [&str; 19] = [
+/// The services' error codes after which a retry may succeed, with any HTTP status. Expired credentials are among them:
+/// they belong to one instance of the function, and another instance has newer ones.
+const RETRYABLE: [&str; 19] = [
     "ExpiredToken",
     "ExpiredTokenException",
     "InternalError",
@@ -47,12 +47,12 @@ const LATER: [&str; 19] = [
     "TransactionInProgressException",
 ];
 
-/// Whether nobody answered who could be believed: no connection, or one with an unknown certificate.
+/// Whether there was no trusted connection: none at all, or one with an untrusted certificate.
 pub(crate) fn is_unreachable<E>(error: &SdkError<E, HttpResponse>) -> bool {
     matches!(error, SdkError::DispatchFailure(dispatch) if !dispatch.is_timeout() && !dispatch.is_user())
 }
 
-/// What `error` means for the work. `operation` is the call's name, for the cause.
+/// Classifies `error`. `operation` names the call in the failure's cause.
 pub(crate) fn failure<E: ProvideErrorMetadata>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure {
     let fault = match error {
         SdkError::ConstructionFailure(_) => Fault::Unbuilt,
@@ -66,34 +66,34 @@ pub(crate) fn failure<E: ProvideErrorMetadata>(operation: &str, error: &SdkError
             code: refusal.err().code().unwrap_or_default(),
             message: refusal.err().message().unwrap_or_default(),
         },
-        // The type may grow; what is not known to be final is tried again.
+        // The SDK may add variants. Retry them, because they are not known to be final.
         _ => Fault::Unreachable,
     };
-    meaning(operation, &fault)
+    classify(operation, &fault)
 }
 
-fn meaning(operation: &str, fault: &Fault<'_>) -> Failure {
-    let later = |what: String| Failure::transient(Code::StoreBusy, what);
-    let never = |what: String| Failure::permanent(Code::StoreRefused, what);
+fn classify(operation: &str, fault: &Fault<'_>) -> Failure {
+    let transient = |cause: String| Failure::transient(Code::StoreBusy, cause);
+    let permanent = |cause: String| Failure::permanent(Code::StoreRefused, cause);
     match fault {
-        Fault::Unbuilt => never(format!("{operation}: the request could not be built")),
-        Fault::TimedOut => later(format!("{operation}: no answer in time")),
-        Fault::Unreachable => later(format!("{operation}: no connection")),
-        Fault::Garbled { status } => later(format!("{operation}: an unreadable answer (status {status})")),
-        Fault::Refused { status, code, .. } if *status >= 500 || *status == 429 || LATER.contains(code) => {
-            later(format!("{operation}: {code} ({status})"))
+        Fault::Unbuilt => permanent(format!("{operation}: the request could not be built")),
+        Fault::TimedOut => transient(format!("{operation}: no answer in time")),
+        Fault::Unreachable => transient(format!("{operation}: no connection")),
+        Fault::Garbled { status } => transient(format!("{operation}: an unreadable answer (status {status})")),
+        Fault::Refused { status, code, .. } if *status >= 500 || *status == 429 || RETRYABLE.contains(code) => {
+            transient(format!("{operation}: {code} ({status})"))
         }
-        Fault::Refused { status, code, message } => never(format!("{operation}: {code} ({status}) {message}")),
+        Fault::Refused { status, code, message } => permanent(format!("{operation}: {code} ({status}) {message}")),
     }
 }
 
-/// What a refusal inside a successful or cancelled call means, where a service gives codes per entry.
+/// Classifies the error of one entry in a call, for services that answer with a code per entry.
 pub(crate) fn entry_failure(operation: &str, code: &str, message: &str) -> Failure {
-    // A transaction's reasons drop the word "Exception", and name some things anew.
-    const LATER_IN_TRANSACTIONS: [&str; 4] =
+    // The codes in a transaction's reasons lack the word "Exception", and some have other names.
+    const RETRYABLE_IN_TRANSACTIONS: [&str; 4] =
         ["TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError", "RequestLimitExceeded"];
-    let status = if LATER_IN_TRANSACTIONS.contains(&code) { 503 } else { 400 };
-    meaning(operation, &Fault::Refused { status, code, message })
+    let status = if RETRYABLE_IN_TRANSACTIONS.contains(&code) { 503 } else { 400 };
+    classify(operation, &Fault::Refused { status, code, message })
 }
 
 #[cfg(test)]
@@ -101,27 +101,27 @@ mod tests {
     use super::*;
 
     fn refused(status: u16, code: &str) -> Failure {
-        meaning("PutItem", &Fault::Refused { status, code, message: "words" })
+        classify("PutItem", &Fault::Refused { status, code, message: "words" })
     }
 
     #[test]
-    fn f06_what_may_pass_is_told_apart_from_what_never_will() {
-        for code in LATER {
+    fn f06_retryable_and_final_errors_are_distinguished() {
+        for code in RETRYABLE {
             assert!(matches!(refused(400, code), Failure::Transient { code: Code::StoreBusy, .. }), "{code}");
         }
         assert!(matches!(refused(500, ""), Failure::Transient { .. }));
-        assert!(matches!(refused(503, "Whatever"), Failure::Transient { .. }));
-        for code in ["ValidationException", "AccessDeniedException", "ResourceNotFoundException", "", "Unheard"] {
+        assert!(matches!(refused(503, "AnyCode"), Failure::Transient { .. }));
+        for code in ["ValidationException", "AccessDeniedException", "ResourceNotFoundException", "", "UnknownCode"] {
             assert!(matches!(refused(400, code), Failure::Permanent { code: Code::StoreRefused, .. }), "{code}");
         }
         for fault in [Fault::TimedOut, Fault::Unreachable, Fault::Garbled { status: 200 }] {
-            assert!(matches!(meaning("Query", &fault), Failure::Transient { .. }), "{fault:?}");
+            assert!(matches!(classify("Query", &fault), Failure::Transient { .. }), "{fault:?}");
         }
-        assert!(matches!(meaning("Query", &Fault::Unbuilt), Failure::Permanent { .. }));
+        assert!(matches!(classify("Query", &Fault::Unbuilt), Failure::Permanent { .. }));
     }
 
     #[test]
-    fn a_conflict_between_transactions_passes() {
+    fn a_conflict_between_transactions_is_retryable() {
         assert!(matches!(entry_failure("TransactWriteItems", "TransactionConflict", ""), Failure::Transient { .. }));
         assert!(matches!(entry_failure("TransactWriteItems", "ValidationError", ""), Failure::Permanent { .. }));
     }

@@ -1,4 +1,4 @@
-//! Functions behind the HTTP API: payload format 2.0 in and out.
+//! The runner of functions behind the HTTP API. Requests and answers have API Gateway's payload format 2.0.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use crate::start::{Start, StartError};
 
 /// Runs an API's function until Lambda ends the process.
 ///
-/// A failure of the handler is answered with a problem document: 503 where trying again may help, else 500.
+/// If the handler fails, the answer is a problem document: 503 if a retry may succeed, otherwise 500.
 pub async fn http<P: 'static>(
     function: &'static str,
     ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
@@ -26,26 +26,27 @@ pub async fn http<P: 'static>(
             let shared = shared.clone();
             Box::pin(async move {
                 let (ports, handle, start) = &*shared;
-                let asked = Asked::read(&payload)?;
-                let cx = asked.context(start);
-                let route = asked.route.clone();
-                let response = match asked.request {
+                let received = Received::read(&payload)?;
+                let cx = received.context(start);
+                let route = received.route.clone();
+                let response = match received.request {
                     Ok(request) => handle(ports, request, &cx).await,
                     Err(problem) => Ok(problem.into()),
                 };
-                written(&cx, &route, response)
+                answer(&cx, &route, response)
             })
         }))
     };
     runtime::run(function, ports, answer).await
 }
 
-/// A request with what the log says of it.
-pub(crate) struct Asked {
+/// A request as the gateway passed it on, with the data that is logged.
+pub(crate) struct Received {
+    /// The route's key, such as `GET /v1/orders`.
     pub(crate) route: String,
     correlation: String,
     traceparent: Option<String>,
-    /// The request, or what is wrong with it before any handler sees it.
+    /// The request, or the answer to one that no handler can get.
     pub(crate) request: Result<Request, Problem>,
 }
 
@@ -90,7 +91,7 @@ struct Authorized {
     scopes: String,
 }
 
-impl Asked {
+impl Received {
     pub(crate) fn read(payload: &Payload) -> Result<Self, InvocationError> {
         let unread =
             |e: serde_json::Error| InvocationError(format!("not a request: {}", engine::redact::json_error(&e)));
@@ -105,7 +106,7 @@ impl Asked {
         let body = match (event.body, event.is_base64_encoded) {
             (Some(text), true) => BASE64_STANDARD
                 .decode(text)
-                .map_err(|_not_shown| Problem::new(400, "BODY_UNREADABLE", "The body did not arrive as it was sent")),
+                .map_err(|_not_shown| Problem::new(400, "BODY_UNREADABLE", "The body is not valid base64")),
             (Some(text), false) => Ok(text.into_bytes()),
             (None, _) => Ok(Vec::new()),
         };
@@ -128,25 +129,26 @@ impl Asked {
     }
 }
 
-/// What a caller may choose as its correlation id: it goes into logs, events and headers as it is.
+/// Whether a caller may use `id` as a correlation id. The id is written to logs, events and headers unchanged.
 fn is_correlation(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b))
 }
 
-/// `00-<32 hex>-<16 hex>-<2 hex>`.
+/// Whether `text` has the shape `00-<32 hex>-<16 hex>-<2 hex>` of W3C trace context.
 fn is_traceparent(text: &str) -> bool {
     let lengths = text.split('-').map(str::len);
     lengths.eq([2, 32, 16, 2]) && text.bytes().all(|b| b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// A query string's parameters, decoded; of several with one name the last.
+/// A query string's parameters, decoded. Of several with one name, the last counts.
 fn parameters(query: &str) -> BTreeMap<String, String> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
 }
 
-/// Percent-decoded, `+` as a blank; what is not UTF-8 then is replaced, and an incomplete escape stays as it is.
+/// Decodes percent escapes, and `+` as a blank. Replaces bytes that are not UTF-8, and leaves an incomplete escape
+/// unchanged.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -173,11 +175,11 @@ fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// The answer, and its line in the log.
-fn written(cx: &Context, route: &str, response: Result<Response, Failure>) -> Result<Payload, InvocationError> {
+/// The answer, after its log line.
+fn answer(cx: &Context, route: &str, response: Result<Response, Failure>) -> Result<Payload, InvocationError> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Written<'a> {
+    struct Answered<'a> {
         status_code: u16,
         headers: BTreeMap<&'a str, &'a str>,
         body: &'a str,
@@ -191,10 +193,10 @@ fn written(cx: &Context, route: &str, response: Result<Response, Failure>) -> Re
         response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     headers.insert("content-type", response.content_type);
     headers.insert("x-correlation-id", correlation);
-    runtime::json(&Written { status_code: status, headers, body: &response.body, is_base64_encoded: false })
+    runtime::json(&Answered { status_code: status, headers, body: &response.body, is_base64_encoded: false })
 }
 
-/// A failure as the client sees it; its cause is for the log alone.
+/// The answer to a client whose request failed. The cause is logged, and not in the answer.
 fn failed(cx: &Context, route: &str, failure: Failure) -> Response {
     let (function, correlation) = (cx.function, cx.correlation.as_str());
     let (code, cause) = match &failure {
@@ -214,20 +216,20 @@ mod tests {
 
     use super::*;
 
-    fn asked(json: &str) -> Asked {
-        Asked::read(&serde_json::from_str(json).unwrap()).unwrap()
+    fn received(json: &str) -> Received {
+        Received::read(&serde_json::from_str(json).unwrap()).unwrap()
     }
 
     #[test]
-    fn a_request_arrives_as_its_sender_signed_it() {
-        let asked = asked(
+    fn the_handler_gets_the_bytes_that_the_sender_signed() {
+        let received = received(
             r#"{"version":"2.0","routeKey":"POST /v1/webhooks/{partner}","rawPath":"/v1/webhooks/eastco",
             "rawQueryString":"a=1&b=x%20y&b=%C3%A9+z&c","headers":{"Webhook-Id":"msg_1","traceparent":
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},"pathParameters":{"partner":"eastco"},
             "requestContext":{"requestId":"req-1","http":{"method":"POST","path":"/v1/webhooks/eastco"}},
             "body":"eyJhIjoxfQ==","isBase64Encoded":true}"#,
         );
-        let request = asked.request.unwrap();
+        let request = received.request.unwrap();
         assert_eq!(request.body, br#"{"a":1}"#);
         assert_eq!(request.header("webhook-id"), Some("msg_1"));
         assert_eq!(request.variables["partner"], "eastco");
@@ -236,21 +238,21 @@ mod tests {
             ("1", "é z", "")
         );
         assert_eq!((request.method.as_str(), request.client.as_str()), ("POST", ""));
-        assert_eq!(asked.correlation, "req-1");
-        assert!(asked.traceparent.is_some());
+        assert_eq!(received.correlation, "req-1");
+        assert!(received.traceparent.is_some());
     }
 
     #[test]
-    fn the_authorizers_word_and_a_decent_correlation_id_are_taken_over() {
+    fn the_authorizers_client_and_a_valid_correlation_id_are_used() {
         let event = |id: &str| {
-            asked(&format!(
+            received(&format!(
                 r#"{{"headers":{{"x-correlation-id":"{id}"}},"requestContext":{{"requestId":"req-1","http":{{"method":"GET"}},
                 "authorizer":{{"lambda":{{"client":"portal","scopes":"orders:read orders:write"}}}}}}}}"#
             ))
         };
-        let decent = event("corr-7");
-        assert_eq!(decent.correlation, "corr-7");
-        let request = decent.request.unwrap();
+        let valid = event("corr-7");
+        assert_eq!(valid.correlation, "corr-7");
+        let request = valid.request.unwrap();
         assert_eq!(request.client, "portal");
         assert!(request.allow("orders:write").is_ok());
         assert!(request.body.is_empty());
@@ -258,9 +260,9 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_what_it_says_is_refused_before_the_handler() {
-        let asked = asked(r#"{"body":"%%%","isBase64Encoded":true}"#);
-        assert_eq!(asked.request.unwrap_err().status, 400);
+    fn a_body_that_is_not_base64_does_not_reach_the_handler() {
+        let received = received(r#"{"body":"%%%","isBase64Encoded":true}"#);
+        assert_eq!(received.request.unwrap_err().status, 400);
     }
 
     #[test]
@@ -274,15 +276,15 @@ mod tests {
             lease: std::time::Duration::ZERO,
             epoch: "1".to_owned(),
         };
-        let answer = |failure| {
-            let payload = written(&cx, "POST /v1/orders", Err(failure)).unwrap();
+        let answer_to = |failure| {
+            let payload = answer(&cx, "POST /v1/orders", Err(failure)).unwrap();
             serde_json::from_str::<serde_json::Value>(payload.get()).unwrap()
         };
-        let busy = answer(Failure::transient(Code::StoreBusy, "secret words"));
+        let busy = answer_to(Failure::transient(Code::StoreBusy, "secret words"));
         assert_eq!((busy["statusCode"].as_u64(), busy["headers"]["retry-after"].as_str()), (Some(503), Some("1")));
         assert_eq!(busy["headers"]["content-type"], "application/problem+json");
         assert_eq!(busy["headers"]["x-correlation-id"], "c-1");
-        let broken = answer(Failure::permanent(Code::StoreRefused, "secret words"));
+        let broken = answer_to(Failure::permanent(Code::StoreRefused, "secret words"));
         assert_eq!(broken["statusCode"], 500);
         assert!(!broken.to_string().contains("secret words") && !busy.to_string().contains("secret words"));
     }

@@ -1,4 +1,4 @@
-//! DynamoDB items: attributes in and out.
+//! Builds DynamoDB items from attributes, and reads attributes from items.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use engine::{Code, Failure};
 use jiff::Timestamp;
 
-/// An item, as the SDK has it.
+/// The SDK's type of an item.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// A text attribute.
@@ -20,17 +20,17 @@ pub(crate) fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// An attribute of bytes.
+/// A binary attribute.
 pub(crate) fn bytes(value: &[u8]) -> AttributeValue {
     AttributeValue::B(Blob::new(value))
 }
 
-/// An item under construction; what is `None` is left out.
+/// An item of the attributes that are not `None`.
 pub(crate) fn item<const N: usize>(attributes: [(&str, Option<AttributeValue>); N]) -> Item {
     attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-/// Takes attributes out of an item, and says which one is not what it should be.
+/// Takes attributes out of an item. Its failures name the attribute that is missing or malformed.
 pub(crate) struct Reader {
     item: Item,
     what: &'static str,
@@ -38,27 +38,28 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// A commit's.
+    /// For an item of the journal.
     pub(crate) fn commit(item: Item) -> Self {
         Self { item, what: "commit", code: Code::JournalCorrupt }
     }
 
-    /// Any other item's. `what` names the kind in a failure: we alone write them, so it is a fault of ours.
+    /// For any other item. `what` says in failures what the item is. A malformed one is a defect, since only Crossdock
+    /// writes them.
     pub(crate) fn new(item: Item, what: &'static str) -> Self {
         Self { item, what, code: Code::StateImpossible }
     }
 
-    /// The failure over `name`.
+    /// The failure for the attribute `name`.
     pub(crate) fn unreadable(&self, name: &str) -> Failure {
         Failure::permanent(self.code, format!("{}: attribute `{name}` is missing or unreadable", self.what))
     }
 
-    /// A text.
+    /// Takes a text.
     pub(crate) fn text(&mut self, name: &str) -> Result<String, Failure> {
         self.optional_text(name).ok_or_else(|| self.unreadable(name))
     }
 
-    /// A text that may be missing.
+    /// Takes a text that may be missing.
     pub(crate) fn optional_text(&mut self, name: &str) -> Option<String> {
         match self.item.remove(name) {
             Some(AttributeValue::S(text)) => Some(text),
@@ -66,7 +67,7 @@ impl Reader {
         }
     }
 
-    /// A whole number.
+    /// Takes an integer.
     pub(crate) fn number<T: std::str::FromStr>(&mut self, name: &str) -> Result<T, Failure> {
         let number = match self.item.remove(name) {
             Some(AttributeValue::N(digits)) => digits.parse().ok(),
@@ -75,7 +76,7 @@ impl Reader {
         number.ok_or_else(|| self.unreadable(name))
     }
 
-    /// Bytes.
+    /// Takes bytes.
     pub(crate) fn bytes(&mut self, name: &str) -> Result<Vec<u8>, Failure> {
         match self.item.remove(name) {
             Some(AttributeValue::B(blob)) => Ok(blob.into_inner()),
@@ -83,12 +84,12 @@ impl Reader {
         }
     }
 
-    /// A time, RFC 3339.
+    /// Takes a time in RFC 3339.
     pub(crate) fn time(&mut self, name: &str) -> Result<Timestamp, Failure> {
         self.parsed(name)
     }
 
-    /// A text that stands for something else.
+    /// Takes a text and parses it.
     pub(crate) fn parsed<T: std::str::FromStr>(&mut self, name: &str) -> Result<T, Failure> {
         self.text(name)?.parse().map_err(|_not_shown| self.unreadable(name))
     }

@@ -1,4 +1,4 @@
-//! Streams in DynamoDB: one commit is one item, written by one conditional put.
+//! The journal in DynamoDB: one commit is one item, written by one conditional put.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -23,17 +23,18 @@ pub struct JournalTable {
 
 const PUT: &str = "PutItem in the journal";
 const READ: &str = "Query of the journal";
-const FOUND: &str = "TransactWriteItems in the journal";
+const CREATE: &str = "TransactWriteItems in the journal";
 
-/// Names the put that wrote an item, so that a repeated call whose first answer was lost recognises its own work.
-const WRITE: &str = "write_id";
+/// The attribute with a random id of the put that wrote the item. By it, a retry whose first answer was lost recognizes
+/// its own item.
+const WRITE_ID: &str = "write_id";
 
 impl JournalTable {
     pub(crate) fn new(client: Client, table: String, due_table: Option<String>) -> Self {
         Self { client, table, due_table }
     }
 
-    /// The stream that holds the natural key of the item with this key.
+    /// The name of the stream that has the natural key; `unique` is the key of the natural key's item.
     async fn owner(&self, unique: &str) -> Result<Option<String>, Failure> {
         let answer = self
             .client
@@ -50,40 +51,40 @@ impl JournalTable {
         Ok(item.and_then(|item| Reader::commit(item).optional_text("owner")))
     }
 
-    /// Why a founding was cancelled, from the reasons that stand in the order of its writes.
+    /// Why the transaction was cancelled. The reasons are in the order of the transaction's writes.
     async fn cancelled(
         &self,
         new_stream: &NewStream,
         cancelled: &TransactionCanceledException,
     ) -> Result<CreateOutcome, Failure> {
         let reasons = cancelled.cancellation_reasons();
-        let code = |place: usize| reasons.get(place).and_then(|reason| reason.code()).unwrap_or("None");
+        let code = |index: usize| reasons.get(index).and_then(|reason| reason.code()).unwrap_or("None");
         if code(0) == CONDITION {
             return Ok(CreateOutcome::Exists);
         }
-        for (place, key) in (1..).zip(&new_stream.unique) {
-            if code(place) != CONDITION {
+        for (index, key) in (1..).zip(&new_stream.unique) {
+            if code(index) != CONDITION {
                 continue;
             }
-            let named = reasons.get(place).and_then(|reason| reason.item()).and_then(|item| item.get("owner"));
-            let owner = match named.and_then(|owner| owner.as_s().ok()) {
+            let returned = reasons.get(index).and_then(|reason| reason.item()).and_then(|item| item.get("owner"));
+            let owner = match returned.and_then(|owner| owner.as_s().ok()) {
                 Some(owner) => Some(owner.clone()),
                 None => self.owner(&unique_stream(key)).await?,
             };
-            let unnamed = || Failure::transient(Code::StoreBusy, "a natural key was taken and is free again");
-            return owner.map(|owner| CreateOutcome::Taken { key: key.clone(), owner }).ok_or_else(unnamed);
+            let no_owner = || Failure::transient(Code::StoreBusy, "a natural key was taken and is free again");
+            return owner.map(|owner| CreateOutcome::Taken { key: key.clone(), owner }).ok_or_else(no_owner);
         }
-        let told = reasons.iter().find(|reason| !matches!(reason.code(), None | Some("None")));
-        Err(match told {
+        let cause = reasons.iter().find(|reason| !matches!(reason.code(), None | Some("None")));
+        Err(match cause {
             Some(reason) => {
-                entry_failure(FOUND, reason.code().unwrap_or_default(), reason.message().unwrap_or_default())
+                entry_failure(CREATE, reason.code().unwrap_or_default(), reason.message().unwrap_or_default())
             }
             None => Failure::transient(Code::StoreBusy, "the transaction was cancelled without a reason"),
         })
     }
 }
 
-/// A cancellation's code for a condition that did not hold.
+/// The code of a write whose condition failed, in the reasons of a cancelled transaction.
 const CONDITION: &str = "ConditionalCheckFailed";
 
 impl Journal for JournalTable {
@@ -114,12 +115,12 @@ impl Journal for JournalTable {
     }
 
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
-        let write = fastrand::u64(..).to_string();
+        let write_id = fastrand::u64(..).to_string();
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item_of(commit, &write)))
+            .set_item(Some(item_of(commit, &write_id)))
             .condition_expression("attribute_not_exists(#s)")
             .expression_attribute_names("#s", "stream")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -128,7 +129,9 @@ impl Journal for JournalTable {
         match put {
             Ok(_) => Ok(Append::Committed),
             Err(error) => match condition_failed(&error) {
-                Some(there) if there.and_then(|item| item.get(WRITE)) == Some(&text(&write)) => Ok(Append::Committed),
+                Some(existing) if existing.and_then(|item| item.get(WRITE_ID)) == Some(&text(&write_id)) => {
+                    Ok(Append::Committed)
+                }
                 Some(_) => Ok(Append::Raced),
                 None => Err(failure(PUT, &error)),
             },
@@ -138,14 +141,14 @@ impl Journal for JournalTable {
     async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
         let no_table = || Failure::permanent(Code::StoreRefused, "the setting DUE_TABLE is missing");
         let due_table = self.due_table.as_ref().ok_or_else(no_table)?;
-        let write = fastrand::u64(..).to_string();
-        let mut writes = vec![absent(&self.table, item_of(&new_stream.commit, &write))?];
+        let write_id = fastrand::u64(..).to_string();
+        let mut writes = vec![put_if_absent(&self.table, item_of(&new_stream.commit, &write_id))?];
         for key in &new_stream.unique {
-            writes.push(absent(&self.table, unique_item(key, &new_stream.commit))?);
+            writes.push(put_if_absent(&self.table, unique_item(key, &new_stream.commit))?);
         }
         let deadline = Put::builder().table_name(due_table).set_item(Some(due::item_of(&new_stream.deadline)));
         writes.push(TransactWriteItem::builder().put(deadline.build().map_err(unbuilt)?).build());
-        // The SDK gives the call a token: repeated after a lost answer, it succeeds again.
+        // The SDK adds a token to the call, so that a retry after a lost answer succeeds again.
         let result = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         match result {
             Ok(_) => Ok(CreateOutcome::Committed),
@@ -153,13 +156,14 @@ impl Journal for JournalTable {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                     self.cancelled(new_stream, cancelled).await
                 }
-                Some(_) | None => Err(failure(FOUND, &error)),
+                Some(_) | None => Err(failure(CREATE, &error)),
             },
         }
     }
 }
 
-/// The item that made a put's condition fail, if that is what happened; `Some(None)` where the store did not return it.
+/// Whether a put failed by its condition, with the existing item: `Some(None)` if the store did not return it, `None`
+/// for other errors.
 pub(crate) fn condition_failed<R>(error: &SdkError<PutItemError, R>) -> Option<Option<&Item>> {
     match error.as_service_error() {
         Some(PutItemError::ConditionalCheckFailedException(failed)) => Some(failed.item()),
@@ -168,11 +172,11 @@ pub(crate) fn condition_failed<R>(error: &SdkError<PutItemError, R>) -> Option<O
 }
 
 fn unbuilt(error: impl std::fmt::Display) -> Failure {
-    Failure::permanent(Code::StoreRefused, format!("{FOUND}: the request could not be built: {error}"))
+    Failure::permanent(Code::StoreRefused, format!("{CREATE}: the request could not be built: {error}"))
 }
 
-/// A write of an item whose key is free.
-fn absent(table: &str, item: Item) -> Result<TransactWriteItem, Failure> {
+/// A write of a transaction that fails if the item's key exists.
+fn put_if_absent(table: &str, item: Item) -> Result<TransactWriteItem, Failure> {
     let put = Put::builder()
         .table_name(table)
         .set_item(Some(item))
@@ -184,6 +188,7 @@ fn absent(table: &str, item: Item) -> Result<TransactWriteItem, Failure> {
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
+/// The table's key for a natural key, beside the streams' names.
 fn unique_stream(key: &str) -> String {
     format!("unique/{key}")
 }
@@ -197,7 +202,7 @@ fn unique_item(key: &str, commit: &Commit) -> Item {
     ])
 }
 
-fn item_of(commit: &Commit, write: &str) -> Item {
+fn item_of(commit: &Commit, write_id: &str) -> Item {
     item([
         ("stream", Some(text(&commit.stream))),
         ("version", Some(number(commit.version))),
@@ -208,7 +213,7 @@ fn item_of(commit: &Commit, write: &str) -> Item {
         ("traceparent", commit.traceparent.as_ref().map(text)),
         ("epoch", Some(text(&commit.epoch))),
         ("events", Some(text(&commit.events))),
-        (WRITE, Some(text(write))),
+        (WRITE_ID, Some(text(write_id))),
     ])
 }
 
@@ -268,18 +273,18 @@ mod tests {
         NewStream { commit: commit(1), unique: vec!["po/1".to_owned(), "key/2".to_owned()], deadline }
     }
 
-    fn transient(failure: &Failure) -> bool {
+    fn is_busy(failure: &Failure) -> bool {
         matches!(failure, Failure::Transient { code: Code::StoreBusy, .. })
     }
 
     #[tokio::test]
-    async fn f06_throttling_a_lost_race_and_a_refusal_are_told_apart() {
+    async fn f06_throttling_a_lost_race_and_a_refusal_are_distinguished() {
         for (status, code) in
             [(400, "ThrottlingException"), (400, "ProvisionedThroughputExceededException"), (500, "X")]
         {
             let canned = Canned::always(status, error(code));
-            assert!(transient(&journal(&canned).append(&commit(2)).await.unwrap_err()), "{code}");
-            assert_eq!(canned.calls().len(), 3, "{code} is tried three times in one go");
+            assert!(is_busy(&journal(&canned).append(&commit(2)).await.unwrap_err()), "{code}");
+            assert_eq!(canned.calls().len(), 3, "{code} is tried three times in one call");
         }
         let raced = Canned::always(400, error("ConditionalCheckFailedException"));
         assert_eq!(journal(&raced).append(&commit(2)).await, Ok(Append::Raced));
@@ -290,26 +295,26 @@ mod tests {
             assert!(matches!(refused, Err(Failure::Permanent { code: Code::StoreRefused, .. })), "{code}");
             assert_eq!(canned.calls().len(), 1, "{code} is final");
         }
-        let silent = Canned::new(|_, _| None).aws_within(std::time::Duration::from_millis(100));
-        let silent = JournalTable::new(silent.dynamodb(), "journal".to_owned(), None);
-        assert!(transient(&silent.append(&commit(2)).await.unwrap_err()), "no answer in time");
+        let no_answer = Canned::new(|_, _| None).aws_within(std::time::Duration::from_millis(100));
+        let no_answer = JournalTable::new(no_answer.dynamodb(), "journal".to_owned(), None);
+        assert!(is_busy(&no_answer.append(&commit(2)).await.unwrap_err()), "no answer in time");
     }
 
     #[tokio::test]
-    async fn a_put_whose_answer_was_lost_recognises_its_own_work() {
+    async fn a_retry_after_a_lost_answer_recognizes_its_own_item() {
         let canned = Canned::new(|n, (_, input): &Call| {
-            let mut there = error("ConditionalCheckFailedException");
-            there["Item"] = input["Item"].clone();
-            if n == 0 { Some((500, error("InternalServerError"))) } else { Some((400, there)) }
+            let mut existing = error("ConditionalCheckFailedException");
+            existing["Item"] = input["Item"].clone();
+            if n == 0 { Some((500, error("InternalServerError"))) } else { Some((400, existing)) }
         });
         assert_eq!(journal(&canned).append(&commit(2)).await, Ok(Append::Committed));
-        let foreign = Canned::new(|_, (_, input): &Call| {
-            let mut there = error("ConditionalCheckFailedException");
-            there["Item"] = input["Item"].clone();
-            there["Item"][WRITE] = json!({ "S": "another" });
-            Some((400, there))
+        let other = Canned::new(|_, (_, input): &Call| {
+            let mut existing = error("ConditionalCheckFailedException");
+            existing["Item"] = input["Item"].clone();
+            existing["Item"][WRITE_ID] = json!({ "S": "another" });
+            Some((400, existing))
         });
-        assert_eq!(journal(&foreign).append(&commit(2)).await, Ok(Append::Raced));
+        assert_eq!(journal(&other).append(&commit(2)).await, Ok(Append::Raced));
     }
 
     #[tokio::test]
@@ -337,7 +342,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stored_commit_that_cannot_be_read_is_named_and_not_quoted() {
+    async fn the_failure_over_a_malformed_commit_names_the_attribute_and_shows_no_value() {
         let canned =
             Canned::always(200, json!({ "Items": [{ "stream": {"S": "order/secret"}, "version": {"S": "one"} }] }));
         let Err(Failure::Permanent { code, cause }) = journal(&canned).read("order/ord_1").await else {
@@ -347,7 +352,7 @@ mod tests {
         assert!(cause.contains("`version`") && !cause.contains("secret"), "{cause}");
     }
 
-    /// A transaction that is cancelled for these reasons; a later `Query` finds `owner`.
+    /// A store that cancels transactions for `reasons`; a later `Query` finds `owner`.
     fn cancelling(reasons: Value, owner: Option<&'static str>) -> Canned {
         Canned::new(move |_, (operation, _): &Call| -> Reply {
             if operation == "Query" {
@@ -361,7 +366,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cancelled_new_stream_says_who_was_first() {
+    async fn creating_an_existing_stream_or_a_taken_key_returns_the_owner() {
         let (none, failed) = (json!({ "Code": "None" }), json!({ "Code": "ConditionalCheckFailed" }));
         let named = json!({ "Code": "ConditionalCheckFailed", "Item": { "owner": {"S": "order/ord_7"} } });
         let taken = |key: &str, owner: &str| Ok(CreateOutcome::Taken { key: key.to_owned(), owner: owner.to_owned() });
@@ -370,23 +375,23 @@ mod tests {
         assert_eq!(
             journal(&exists).create(&new_stream()).await,
             Ok(CreateOutcome::Exists),
-            "the stream's own place decides"
+            "the stream's own reason comes first"
         );
         let first = cancelling(json!([none, named, none, none]), None);
         assert_eq!(journal(&first).create(&new_stream()).await, taken("po/1", "order/ord_7"));
-        let unnamed = cancelling(json!([none, none, failed, none]), Some("order/ord_8"));
-        assert_eq!(journal(&unnamed).create(&new_stream()).await, taken("key/2", "order/ord_8"), "looked up");
-        assert_eq!(unnamed.calls().last().unwrap().1["ExpressionAttributeValues"][":s"]["S"], "unique/key/2");
+        let not_returned = cancelling(json!([none, none, failed, none]), Some("order/ord_8"));
+        assert_eq!(journal(&not_returned).create(&new_stream()).await, taken("key/2", "order/ord_8"), "by a query");
+        assert_eq!(not_returned.calls().last().unwrap().1["ExpressionAttributeValues"][":s"]["S"], "unique/key/2");
 
         let conflict = json!([{ "Code": "TransactionConflict" }, none, none, none]);
-        assert!(transient(&journal(&cancelling(conflict, None)).create(&new_stream()).await.unwrap_err()));
+        assert!(is_busy(&journal(&cancelling(conflict, None)).create(&new_stream()).await.unwrap_err()));
         let invalid = json!([none, none, none, { "Code": "ValidationError", "Message": "too large" }]);
         let refused = journal(&cancelling(invalid, None)).create(&new_stream()).await;
         assert!(matches!(refused, Err(Failure::Permanent { code: Code::StoreRefused, .. })));
     }
 
     #[tokio::test]
-    async fn a_new_stream_is_one_transaction_with_a_token() {
+    async fn a_stream_is_created_by_one_transaction_with_a_token() {
         let canned = Canned::always(200, json!({}));
         assert_eq!(journal(&canned).create(&new_stream()).await, Ok(CreateOutcome::Committed));
         let (operation, input) = canned.calls().remove(0);

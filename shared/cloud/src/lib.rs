@@ -1,6 +1,7 @@
-//! Crossdock on AWS: the engine's ports on DynamoDB, SQS, EventBridge and Secrets Manager, and the loops that feed handlers.
+//! Crossdock on AWS: the engine's ports on DynamoDB, SQS, EventBridge and Secrets Manager, and the loops that feed
+//! handlers.
 //!
-//! A function's `main.rs` names its step, its ports and its handler, and nothing of AWS:
+//! A function's `main.rs` names its step, its ports and its handler; it needs no AWS type:
 //!
 //! ```no_run
 //! # mod fulfillment_rollup {
@@ -20,8 +21,8 @@
 //! }
 //! ```
 //!
-//! This is the only crate that names an AWS crate, and none of its public types shows one. It leaves out what a message
-//! means: that is the engine's (batches, retries, parking) and the functions'.
+//! This is the only crate that depends on AWS crates, and its public types do not expose them. It does not interpret
+//! messages: the engine decides about retries and parking, the functions about the work.
 
 mod authorizer;
 mod aws;

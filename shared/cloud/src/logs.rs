@@ -1,7 +1,7 @@
-//! Logs: one JSON object a line on standard output, fields beside the message.
+//! Logs: one JSON object per line on standard output, with the event's fields beside the message.
 //!
-//! A layer of our own over `tracing-subscriber`'s registry: its filters and formats are paid for at every start and in every
-//! package, and a function uses one of each. Spans are not shown; the correlation id is a field of each line.
+//! The layer is our own, because the filters and formats of `tracing-subscriber` cost time at every start and space in
+//! every package. Spans are not logged; each line has the correlation id as a field.
 
 use std::fmt;
 use std::io::Write as _;
@@ -11,12 +11,12 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-/// Begins to log at the level of `RUST_LOG` (`error`, `warn`, `info`, `debug`, `trace`; info where it says none of these).
+/// Starts logging, at the level in `RUST_LOG`: `error`, `warn`, `info`, `debug` or `trace`; otherwise `info`.
 pub(crate) fn begin() {
     let level = std::env::var("RUST_LOG").ok().and_then(|text| text.trim().parse().ok()).unwrap_or(Level::INFO);
-    // A second beginning in one process (tests) leaves the first subscriber in place, which is what is wanted.
+    // A second start in one process, which only tests have, keeps the first subscriber.
     if tracing::subscriber::set_global_default(tracing_subscriber::registry().with(JsonLines { level })).is_err() {
-        tracing::debug!("logging had begun before");
+        tracing::debug!("logging was started already");
     }
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, ToString::to_string);
@@ -31,7 +31,7 @@ struct JsonLines {
 
 impl<S: Subscriber> Layer<S> for JsonLines {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        metadata.is_event() && *metadata.level() <= self.level && tells(metadata.target(), *metadata.level())
+        metadata.is_event() && *metadata.level() <= self.level && is_logged(metadata.target(), *metadata.level())
     }
 
     fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
@@ -41,21 +41,21 @@ impl<S: Subscriber> Layer<S> for JsonLines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = line(event, Timestamp::now());
         line.push(b'\n');
-        // Nobody is left to be told when standard output is gone.
+        // If standard output is closed, there is no place to report the error to.
         if std::io::stdout().lock().write_all(&line).is_err() {}
     }
 }
 
-/// Crates that are not ours, by the beginning of their targets.
-const FOREIGN: [&str; 9] = ["aws_", "h2", "hyper", "lambda_runtime", "mio", "reqwest", "rustls", "tokio", "tower"];
+/// The prefixes of the targets of other crates.
+const OTHER_CRATES: [&str; 9] = ["aws_", "h2", "hyper", "lambda_runtime", "mio", "reqwest", "rustls", "tokio", "tower"];
 
-/// Whether a target's line may be written, whatever the level that was asked for.
+/// Whether events of the target may be logged, regardless of `RUST_LOG`.
 ///
-/// What other crates say for debugging shows requests, and with them personal data and credentials. And what the runtime
-/// tells of a handler's failure, the runner has told already.
-fn tells(target: &str, level: Level) -> bool {
-    let foreign = FOREIGN.iter().any(|crates| target.starts_with(crates));
-    !(foreign && level > Level::INFO) && target != "lambda_runtime::layers::panic"
+/// The debug events of other crates are not: they show requests, with personal data and credentials. The runtime's
+/// events about failed invocations are not either, because the runner has logged those failures.
+fn is_logged(target: &str, level: Level) -> bool {
+    let is_other_crate = OTHER_CRATES.iter().any(|prefix| target.starts_with(prefix));
+    !(is_other_crate && level > Level::INFO) && target != "lambda_runtime::layers::panic"
 }
 
 fn line(event: &Event<'_>, now: Timestamp) -> Vec<u8> {
@@ -69,20 +69,20 @@ fn line(event: &Event<'_>, now: Timestamp) -> Vec<u8> {
     line.0
 }
 
-/// A line under construction.
+/// The bytes of a line so far.
 struct Line(Vec<u8>);
 
 impl Line {
     fn name(&mut self, name: &str) {
         self.0.extend_from_slice(b",\"");
-        // A field's name is an identifier of Rust.
+        // The name needs no escaping: it is a Rust identifier.
         self.0.extend_from_slice(name.as_bytes());
         self.0.extend_from_slice(b"\":");
     }
 
     fn text(&mut self, name: &str, value: &str) {
         self.name(name);
-        // Text always becomes JSON, and memory takes it.
+        // Cannot fail: every text can be JSON, and the writer is in memory.
         if serde_json::to_writer(&mut self.0, value).is_err() {
             self.0.extend_from_slice(b"null");
         }
@@ -96,7 +96,7 @@ impl Line {
 
 impl Visit for Line {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // JSON has no infinities.
+        // JSON has no infinities and no NaN.
         if value.is_finite() { self.plain(field.name(), value) } else { self.text(field.name(), &value.to_string()) }
     }
 
@@ -143,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn other_crates_do_not_show_requests_even_when_asked_to() {
+    fn debug_events_of_other_crates_are_never_logged() {
         for target in
             ["aws_sigv4::http_request", "lambda_runtime::layers::api_response", "hyper_util::client", "h2::proto"]
         {
-            assert!(!tells(target, Level::TRACE) && !tells(target, Level::DEBUG), "{target}");
-            assert!(tells(target, Level::WARN), "{target}");
+            assert!(!is_logged(target, Level::TRACE) && !is_logged(target, Level::DEBUG), "{target}");
+            assert!(is_logged(target, Level::WARN), "{target}");
         }
-        assert!(tells("cloud::start", Level::DEBUG) && tells("order_price", Level::TRACE));
+        assert!(is_logged("cloud::start", Level::DEBUG) && is_logged("order_price", Level::TRACE));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::errors::failure;
 use crate::items::{Reader, item, number, text};
 use crate::journal::condition_failed;
 
-/// The parties' table.
+/// The table of parties.
 #[derive(Debug, Clone)]
 pub struct PartiesTable {
     client: Client,

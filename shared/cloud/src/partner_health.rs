@@ -1,4 +1,5 @@
-//! Partners' gates in DynamoDB: one small item a partner, replaced on condition of its version.
+//! Partners' health in DynamoDB: one small item per partner, replaced on the condition that its version has not
+//! changed.
 
 use aws_sdk_dynamodb::Client;
 use domain::PartnerId;
@@ -9,7 +10,7 @@ use crate::errors::failure;
 use crate::items::{Reader, item, number, text};
 use crate::journal::condition_failed;
 
-/// The table of gates.
+/// The table of partners' health.
 #[derive(Debug, Clone)]
 pub struct PartnerHealthTable {
     client: Client,
@@ -32,7 +33,7 @@ impl PartnerHealthStore for PartnerHealthTable {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|e| failure("GetItem from gates", &e))?;
+            .map_err(|e| failure("GetItem from partner health", &e))?;
         let Some(item) = answer.item else { return Ok((PartnerHealth::default(), 0)) };
         let mut item = Reader::new(item, "partner health");
         let version = item.number("version")?;
@@ -42,7 +43,7 @@ impl PartnerHealthStore for PartnerHealthTable {
 
     async fn swap(&self, partner: &PartnerId, version: u64, state: &PartnerHealth) -> Result<bool, Failure> {
         let unwritable = |e: serde_json::Error| {
-            Failure::permanent(Code::StateImpossible, format!("a gate: {}", engine::redact::json_error(&e)))
+            Failure::permanent(Code::StateImpossible, format!("partner health: {}", engine::redact::json_error(&e)))
         };
         let next = item([
             ("partner", Some(text(partner.as_str()))),
@@ -60,7 +61,7 @@ impl PartnerHealthStore for PartnerHealthTable {
         match put.send().await {
             Ok(_) => Ok(true),
             Err(error) if condition_failed(&error).is_some() => Ok(false),
-            Err(error) => Err(failure("PutItem in gates", &error)),
+            Err(error) => Err(failure("PutItem in partner health", &error)),
         }
     }
 }

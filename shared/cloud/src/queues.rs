@@ -1,4 +1,5 @@
-//! Queues: a step's own with its dead-letter queue, and those of all steps for work that has become due.
+//! Queues on SQS: a function's own queue and dead-letter queue, and the queues of all steps, to which due items are
+//! sent.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use engine::{Code, Failure};
 
 use crate::errors::failure;
 
-/// A step's own queue and its dead-letter queue.
+/// A function's own queue and its dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct OwnQueue {
     client: Client,
@@ -29,7 +30,7 @@ impl OwnQueue {
 impl Queue for OwnQueue {
     async fn delay(&self, receipt: &str, pause: Duration) -> Result<(), Failure> {
         let change = self.client.change_message_visibility().queue_url(&self.queue).receipt_handle(receipt);
-        // Whole seconds, no less than asked for, and no more than the service's twelve hours.
+        // In whole seconds, rounded up; the service's limit is twelve hours.
         let seconds = pause.as_millis().div_ceil(1_000).min(43_200);
         let change = change.visibility_timeout(i32::try_from(seconds).unwrap_or(43_200));
         change.send().await.map(|_| ()).map_err(|e| failure("ChangeMessageVisibility", &e))
@@ -48,7 +49,7 @@ impl Queue for OwnQueue {
             ("first_received", "String", &first_received),
             ("cause", "String", &parked.cause),
         ] {
-            // The service refuses an attribute without a value.
+            // The service rejects an empty attribute.
             if !value.is_empty() {
                 send = send.message_attributes(name, attribute(kind, &sendable(value))?);
             }
@@ -57,72 +58,73 @@ impl Queue for OwnQueue {
     }
 }
 
-/// The queues of all steps: a queue's address is the prefix and the function's name.
+/// The queues of all steps. A queue's URL is the prefix followed by the function's name.
 #[derive(Debug, Clone)]
 pub struct StepQueues {
     client: Client,
     prefix: String,
 }
 
-/// The most entries of one call.
-const MOST_ENTRIES: usize = 10;
+/// The service's limit of messages per call.
+const MAX_ENTRIES: usize = 10;
 
-/// The most bytes of one call: below the service's 1 MiB.
-const MOST_BYTES: usize = 900 * 1_024;
+/// Of the text in one call. The service's limit is 1 MiB.
+const MAX_BYTES: usize = 900 * 1_024;
 
 impl StepQueues {
     pub(crate) fn new(client: Client, prefix: String) -> Self {
         Self { client, prefix }
     }
 
-    /// One call. Returns the places of those that were not taken.
+    /// Makes one call. Returns the indices of the messages that the queue did not accept.
     async fn send_chunk(&self, function: &str, bodies: &[Cow<'_, str>]) -> Result<Vec<usize>, Failure> {
         let mut batch = self.client.send_message_batch().queue_url(format!("{}{function}", self.prefix));
-        for (place, body) in bodies.iter().enumerate() {
-            let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(body.as_ref());
+        for (index, body) in bodies.iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body.as_ref());
             batch = batch.entries(entry.build().map_err(unbuilt)?);
         }
         let answer = batch.send().await.map_err(|e| failure("SendMessageBatch", &e))?;
-        for refused in answer.failed() {
-            let (code, ours) = (refused.code(), refused.sender_fault());
-            tracing::warn!(function, code, ours, "the queue of {function} refused a message: {code}");
+        for rejected in answer.failed() {
+            let (code, sender_fault) = (rejected.code(), rejected.sender_fault());
+            tracing::warn!(function, code, sender_fault, "the queue of {function} rejected a message: {code}");
         }
-        let taken = answer.successful();
-        let missing = |place: &usize| !taken.iter().any(|entry| entry.id() == place.to_string());
-        Ok((0..bodies.len()).filter(missing).collect())
+        let accepted = answer.successful();
+        let is_rejected = |index: &usize| !accepted.iter().any(|entry| entry.id() == index.to_string());
+        Ok((0..bodies.len()).filter(is_rejected).collect())
     }
 }
 
 impl Queues for StepQueues {
     async fn send(&self, function: &str, bodies: &[String]) -> Result<Vec<usize>, Failure> {
         let bodies: Vec<Cow<'_, str>> = bodies.iter().map(|body| sendable(body)).collect();
-        let mut refused = Vec::new();
+        let mut rejected = Vec::new();
         let mut sent = 0;
         while let Some(rest) = bodies.get(sent..).filter(|rest| !rest.is_empty()) {
             let (chunk, _) = rest.split_at(chunk_length(rest));
             match self.send_chunk(function, chunk).await {
-                Ok(places) => refused.extend(places.into_iter().map(|place| sent + place)),
-                // What was taken before has to be told, or it would be sent once more.
+                Ok(indices) => rejected.extend(indices.into_iter().map(|index| sent + index)),
+                // Do not fail the call: earlier messages were accepted, and the caller must not send them again.
                 Err(Failure::Transient { code, cause }) if sent > 0 => {
-                    tracing::warn!(function, code = code.as_str(), %cause, "the queue of {function} took {sent} messages");
-                    refused.extend(sent..bodies.len());
+                    tracing::warn!(function, code = code.as_str(), %cause, "the queue of {function} accepted {sent} messages");
+                    rejected.extend(sent..bodies.len());
                     break;
                 }
                 Err(failure) => return Err(failure),
             }
             sent += chunk.len();
         }
-        Ok(refused)
+        Ok(rejected)
     }
 }
 
+/// How many of the first messages fit in one call, at least one.
 fn chunk_length(bodies: &[Cow<'_, str>]) -> usize {
     let mut bytes = 0;
     let fits = |body: &&Cow<'_, str>| {
         bytes += body.len();
-        bytes <= MOST_BYTES
+        bytes <= MAX_BYTES
     };
-    bodies.iter().take(MOST_ENTRIES).take_while(fits).count().max(1)
+    bodies.iter().take(MAX_ENTRIES).take_while(fits).count().max(1)
 }
 
 fn unbuilt(error: impl std::fmt::Display) -> Failure {
@@ -133,17 +135,17 @@ fn attribute(kind: &str, value: &str) -> Result<MessageAttributeValue, Failure> 
     MessageAttributeValue::builder().data_type(kind).string_value(value).build().map_err(unbuilt)
 }
 
-/// `body` with every character that SQS would replace or refuse (outside XML's set) written as JSON's `\u` escape: in JSON
-/// it means the same.
+/// `body` with each character that SQS would replace or reject (those that XML does not allow) as a `\u` escape. In
+/// JSON text it means the same.
 pub(crate) fn sendable(body: &str) -> Cow<'_, str> {
-    let foreign =
+    let is_not_xml =
         |c: char| matches!(c, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
-    if !body.contains(foreign) {
+    if !body.contains(is_not_xml) {
         return Cow::Borrowed(body);
     }
     let mut escaped = String::with_capacity(body.len() + 16);
     for c in body.chars() {
-        if foreign(c) {
+        if is_not_xml(c) {
             escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
             escaped.push(c);
@@ -161,10 +163,10 @@ mod tests {
     use crate::canned::Canned;
 
     #[tokio::test]
-    async fn messages_that_were_not_taken_are_told_by_their_place() {
+    async fn rejected_messages_are_returned_by_index() {
         let failed = json!({ "Id": "1", "SenderFault": false, "Code": "InternalError" });
-        let taken = |id: &str| json!({ "Id": id, "MessageId": "m", "MD5OfMessageBody": "x" });
-        let canned = Canned::always(200, json!({ "Successful": [taken("0"), taken("2")], "Failed": [failed] }));
+        let accepted = |id: &str| json!({ "Id": id, "MessageId": "m", "MD5OfMessageBody": "x" });
+        let canned = Canned::always(200, json!({ "Successful": [accepted("0"), accepted("2")], "Failed": [failed] }));
         let queues = StepQueues::new(canned.aws().sqs(), "https://sqs/prefix-".to_owned());
         let bodies = ["a", "b", "c"].map(str::to_owned);
         assert_eq!(queues.send("order-price", &bodies).await, Ok(vec![1]));
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pause_is_never_shorter_than_asked_for() {
+    async fn a_pause_is_rounded_up_to_whole_seconds() {
         let canned = Canned::always(200, json!({}));
         let own = OwnQueue::new(canned.aws().sqs(), "https://sqs/q".to_owned(), "https://sqs/dlq".to_owned());
         for (pause, seconds) in
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sqs_would_replace_is_escaped_and_means_the_same() {
+    fn characters_that_sqs_would_replace_are_escaped_as_json() {
         let body = "{\"a\":\"\u{ffff}\u{fffe} \u{10ffff} \u{e9}\t\"}";
         let sent = sendable(body);
         assert_eq!(sent, "{\"a\":\"\\uffff\\ufffe \u{10ffff} \u{e9}\t\"}");

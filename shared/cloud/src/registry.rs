@@ -1,4 +1,4 @@
-//! Partners' documents in DynamoDB, as the deployment validated and wrote them.
+//! Partners' documents in DynamoDB. The deployment validates them before it writes them.
 
 use aws_sdk_dynamodb::Client;
 use engine::Failure;
@@ -7,7 +7,7 @@ use engine::partner::Documents;
 use crate::errors::failure;
 use crate::items::{Item, Reader, text};
 
-/// The registry's table.
+/// The table of partners' documents.
 #[derive(Debug, Clone)]
 pub struct RegistryTable {
     client: Client,

@@ -1,4 +1,5 @@
-//! The loop that takes invocations and answers them. Not generic over the handler: it compiles once for all functions.
+//! The loop that receives invocations and answers them. It is not generic over the handler, so that it is compiled only
+//! once.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,28 +14,28 @@ use serde_json::value::RawValue;
 use crate::logs;
 use crate::start::{Start, StartError};
 
-/// How the process ends: never, as long as Lambda has work for it.
+/// The process's exit code. A function's `main` returns it only after a failure or when Lambda ends the process.
 pub type Exit = ExitCode;
 
-/// An invocation's payload, as it came.
+/// The payload of an invocation or of its answer: JSON, not parsed.
 pub(crate) type Payload = Box<RawValue>;
 
-/// An invocation that cannot be answered: Lambda repeats it, or tells its caller.
+/// A failed invocation, with the reason. Lambda retries it, or reports it to the caller.
 #[derive(Debug)]
 pub(crate) struct InvocationError(pub(crate) String);
 
 impl From<InvocationError> for Diagnostic {
-    fn from(unanswered: InvocationError) -> Self {
-        Self { error_type: "Unanswered".to_owned(), error_message: unanswered.0 }
+    fn from(error: InvocationError) -> Self {
+        Self { error_type: "InvocationError".to_owned(), error_message: error.0 }
     }
 }
 
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Payload, InvocationError>>>>;
 
-/// What a runner makes of its ports and handler.
+/// Answers one invocation.
 pub(crate) type Answer = Box<dyn Fn(Payload) -> Answering>;
 
-/// Starts the function, opens its first connection, lets `main` set up its ports, and answers until the end.
+/// Starts the function, lets `main` set up its ports, and answers invocations until Lambda ends the process.
 pub(crate) async fn run<P>(
     function: &'static str,
     ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
@@ -43,7 +44,7 @@ pub(crate) async fn run<P>(
     logs::begin();
     match begin(function, ports, answer).await {
         Ok(answer) => serve(function, answer).await,
-        Err(error) => give_up(function, &error),
+        Err(error) => report_start_error(function, &error),
     }
 }
 
@@ -62,30 +63,31 @@ async fn serve(function: &'static str, answer: Answer) -> Exit {
     match Box::pin(Runtime::new(service).run()).await {
         Ok(()) => Exit::SUCCESS,
         Err(error) => {
-            tracing::error!(function, %error, "{function} stopped taking invocations");
+            tracing::error!(function, %error, "{function} stopped receiving invocations");
             Exit::FAILURE
         }
     }
 }
 
-/// `value` as an answer.
+/// `value` as an answer's payload.
 pub(crate) fn json(value: &impl Serialize) -> Result<Payload, InvocationError> {
     serde_json::value::to_raw_value(value).map_err(|e| InvocationError(engine::redact::json_error(&e)))
 }
 
-/// Tells the log and Lambda why nothing works.
-fn give_up(function: &'static str, error: &StartError) -> Exit {
+/// Logs why the function cannot start, and reports it to Lambda.
+fn report_start_error(function: &'static str, error: &StartError) -> Exit {
     tracing::error!(function, outcome = "not_started", "{function} cannot start: {error}");
     if let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API")
-        && let Err(unreported) = tell_lambda(&api, error)
+        && let Err(unreported) = post_init_error(&api, error)
     {
-        tracing::warn!(function, error = %unreported, "Lambda could not be told");
+        tracing::warn!(function, error = %unreported, "the failed start could not be reported to Lambda");
     }
     Exit::FAILURE
 }
 
-/// One request on the plain loopback API; the runtime crate reports only what happens after its start.
-fn tell_lambda(api: &str, error: &StartError) -> std::io::Result<()> {
+/// Posts the error to Lambda's API, which is plain HTTP on the loopback interface. The runtime crate has no function
+/// for it.
+fn post_init_error(api: &str, error: &StartError) -> std::io::Result<()> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct InitError<'a> {

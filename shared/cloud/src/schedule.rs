@@ -1,4 +1,5 @@
-//! Functions that a clock starts: a schedule, and the ticks that they send themselves for what a schedule is too coarse for.
+//! The runner of scheduled functions. Between the schedule's calls, a function may call itself by ticks: delayed
+//! messages to its own queue.
 
 use std::rc::Rc;
 
@@ -8,10 +9,10 @@ use serde::Deserialize;
 use crate::runtime::{self, Answer, Exit, InvocationError};
 use crate::start::{Start, StartError};
 
-/// Runs a scheduled function until Lambda ends the process. `handle` gets the number of its tick, 0 where the schedule itself
-/// calls, and returns how much it did, for the log.
+/// Runs a scheduled function until Lambda ends the process.
 ///
-/// A failed run is told to Lambda as such; the next tick is the repetition.
+/// `handle` gets the number of the tick, 0 for the schedule's own call, and returns the number of things it did, for
+/// the log. A failed run is reported to Lambda; the next tick is its retry.
 pub async fn schedule<P: 'static>(
     function: &'static str,
     ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
@@ -28,7 +29,7 @@ pub async fn schedule<P: 'static>(
                 match handle(ports, tick, &cx).await {
                     Ok(done) => {
                         tracing::info!(function, done, outcome = "applied", "{function}: {done} done");
-                        // The second is what a queue's mapping looks for.
+                        // `batchItemFailures` is for ticks: the mapping of a queue needs it.
                         runtime::json(&serde_json::json!({ "done": done, "batchItemFailures": [] }))
                     }
                     Err(Failure::Deferred { why, .. }) => Err(InvocationError(why.as_str().to_owned())),
@@ -44,8 +45,8 @@ pub async fn schedule<P: 'static>(
     runtime::run(function, ports, answer).await
 }
 
-/// The tick that a payload is: the latest of a queue's messages, 0 where no queue sent it. A message that is no number is a
-/// tick that no other follows.
+/// The number of the tick: the highest in a queue's messages, 0 if no queue sent the payload. A message without a
+/// number counts as the last tick, so that no other follows.
 fn tick(payload: &str) -> u32 {
     #[derive(Default, Deserialize)]
     struct Batch {
@@ -65,11 +66,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_schedules_call_is_tick_0_and_a_queues_the_number_in_its_message() {
+    fn a_tick_has_the_number_in_its_message_and_the_schedules_call_is_tick_0() {
         assert_eq!(tick(r#"{"version":"0","detail-type":"Scheduled Event","detail":{}}"#), 0);
         assert_eq!(tick("\"tick\""), 0);
         assert_eq!(tick(r#"{"Records":[{"messageId":"m","body":"3"}]}"#), 3);
-        assert_eq!(tick(r#"{"Records":[{"body":"2"},{"body":"4"}]}"#), 4, "ticks that come together are one");
+        assert_eq!(tick(r#"{"Records":[{"body":"2"},{"body":"4"}]}"#), 4, "ticks in one batch are one");
         assert_eq!(tick(r#"{"Records":[{"body":"again"}]}"#), u32::MAX);
     }
 }

@@ -1,4 +1,4 @@
-//! Secrets by name, from Secrets Manager, kept in memory for a few minutes.
+//! Secrets by name, from Secrets Manager, cached in memory for a few minutes.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,37 +14,36 @@ use tokio::sync::Mutex;
 
 use crate::errors::failure;
 
-/// Secrets under one prefix.
+/// The secrets of one deployment: those whose names begin with its prefix.
 #[derive(Debug, Clone)]
 pub struct SecretStore {
     client: Client,
     prefix: Rc<str>,
-    known: Rc<RefCell<HashMap<String, CachedSecret>>>,
-    /// Held while one is fetched, so that ten messages that need the same one ask once.
-    asking: Rc<Mutex<()>>,
+    cache: Rc<RefCell<HashMap<String, CachedSecret>>>,
+    /// Locked during a fetch, so that the concurrent messages of a batch fetch a secret only once.
+    fetching: Rc<Mutex<()>>,
 }
 
 #[derive(Debug, Clone)]
 struct CachedSecret {
     secret: SecretString,
-    since: Instant,
+    fetched_at: Instant,
 }
 
-/// How long a secret is used without asking again.
-const LIFE: Duration = Duration::from_secs(300);
+/// How long a cached secret is used.
+const MAX_AGE: Duration = Duration::from_secs(300);
 
-/// How often it is asked for at most, even by callers that want it fresh: a flood of wrong signatures must not become a flood
-/// of calls.
-const FLOOR: Duration = Duration::from_secs(10);
+/// The same for callers that need a fresh secret: a flood of wrong signatures must not cause a flood of calls.
+const MAX_AGE_IF_FRESH: Duration = Duration::from_secs(10);
 
 impl SecretStore {
     pub(crate) fn new(client: Client, prefix: String) -> Self {
-        Self { client, prefix: prefix.into(), known: Rc::default(), asking: Rc::default() }
+        Self { client, prefix: prefix.into(), cache: Rc::default(), fetching: Rc::default() }
     }
 
-    fn kept(&self, name: &str, young_enough: Duration) -> Option<SecretString> {
-        let known = self.known.borrow();
-        known.get(name).filter(|kept| kept.since.elapsed() < young_enough).map(|kept| kept.secret.clone())
+    fn cached(&self, name: &str, max_age: Duration) -> Option<SecretString> {
+        let cache = self.cache.borrow();
+        cache.get(name).filter(|cached| cached.fetched_at.elapsed() < max_age).map(|cached| cached.secret.clone())
     }
 
     async fn fetch(&self, name: &str) -> Result<SecretString, Failure> {
@@ -64,25 +63,25 @@ impl SecretStore {
 
 impl Secrets for SecretStore {
     async fn secret(&self, name: &str, fresh: bool) -> Result<SecretString, Failure> {
-        let young_enough = if fresh { FLOOR } else { LIFE };
-        if let Some(secret) = self.kept(name, young_enough) {
+        let max_age = if fresh { MAX_AGE_IF_FRESH } else { MAX_AGE };
+        if let Some(secret) = self.cached(name, max_age) {
             return Ok(secret);
         }
-        let _asking = self.asking.lock().await;
-        // Somebody may have asked for it meanwhile.
-        if let Some(secret) = self.kept(name, young_enough) {
+        let _fetching = self.fetching.lock().await;
+        // Another message may have fetched it while this one waited for the lock.
+        if let Some(secret) = self.cached(name, max_age) {
             return Ok(secret);
         }
         match self.fetch(name).await {
             Ok(secret) => {
-                let known = CachedSecret { secret: secret.clone(), since: Instant::now() };
-                self.known.borrow_mut().insert(name.to_owned(), known);
+                let cached = CachedSecret { secret: secret.clone(), fetched_at: Instant::now() };
+                self.cache.borrow_mut().insert(name.to_owned(), cached);
                 Ok(secret)
             }
-            // Secrets live longer than outages: what was right five minutes ago most likely still is.
-            Err(Failure::Transient { code, cause }) if !fresh => match self.kept(name, Duration::MAX) {
+            // Use the old secret during an outage: secrets change rarely, so that it is most likely still valid.
+            Err(Failure::Transient { code, cause }) if !fresh => match self.cached(name, Duration::MAX) {
                 Some(secret) => {
-                    tracing::warn!(code = code.as_str(), %cause, "kept using the secret {name}: {cause}");
+                    tracing::warn!(code = code.as_str(), %cause, "the cached secret {name} is used longer: {cause}");
                     Ok(secret)
                 }
                 None => Err(Failure::Transient { code, cause }),
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn ten_that_need_one_secret_ask_once_and_a_request_for_a_fresh_one_has_a_floor() {
+    async fn concurrent_and_fresh_requests_within_seconds_fetch_a_secret_once() {
         let canned = Canned::always(200, json!({ "SecretString": "s" }));
         let store = store(&canned);
         let all = futures::future::join_all((0..10).map(|_| store.secret("partner/eastco", false))).await;
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_missing_secret_is_named_and_final_and_a_busy_store_is_not() {
+    async fn a_missing_secret_is_a_permanent_failure_and_a_busy_store_a_transient_one() {
         let missing = Canned::always(400, error("ResourceNotFoundException"));
         let Err(Failure::Permanent { code, cause }) = store(&missing).secret("api/tokens", false).await else {
             unreachable!()
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_outage_does_not_take_away_a_secret_that_is_known() {
+    async fn a_cached_secret_is_used_during_an_outage() {
         let canned = Canned::new(|n, _| {
             if n == 0 {
                 Some((200, json!({ "SecretString": "s" })))
@@ -142,9 +141,9 @@ mod tests {
         });
         let store = store(&canned);
         store.secret("partner/eastco", false).await.unwrap();
-        let old = Instant::now().checked_sub(LIFE).unwrap();
-        store.known.borrow_mut().get_mut("partner/eastco").unwrap().since = old;
+        let expired = Instant::now().checked_sub(MAX_AGE).unwrap();
+        store.cache.borrow_mut().get_mut("partner/eastco").unwrap().fetched_at = expired;
         assert_eq!(store.secret("partner/eastco", false).await.unwrap().expose_secret(), "s");
-        assert!(store.secret("partner/eastco", true).await.is_err(), "who wants it fresh is told");
+        assert!(store.secret("partner/eastco", true).await.is_err(), "a fresh one is not available");
     }
 }

@@ -1,17 +1,17 @@
-//! What the environment says, read once and typed.
+//! The settings of a function, read once from its environment and parsed.
 
 use std::time::Duration;
 
-/// A setting that is missing or cannot be what it says.
+/// A setting that is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Unusable {
+pub(crate) enum SettingError {
     /// Not set, or empty.
     Missing(&'static str),
-    /// Set to something else than it must be.
+    /// The setting, and what it must be.
     Invalid(&'static str, &'static str),
 }
 
-impl std::fmt::Display for Unusable {
+impl std::fmt::Display for SettingError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Missing(name) => write!(f, "the setting {name} is missing"),
@@ -20,7 +20,7 @@ impl std::fmt::Display for Unusable {
     }
 }
 
-/// The environment of a function. Names of tables and queues are there only where the function may touch them.
+/// The settings of a function. It has the names of those tables and queues only that it may access.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) environment: String,
@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     pub(crate) names: Names,
 }
 
-/// Where the services are, if not where AWS has them.
+/// The services' addresses; `None` for AWS's own.
 #[derive(Clone, Default)]
 pub(crate) struct Endpoints {
     pub(crate) every: Option<String>,
@@ -49,22 +49,24 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Whether AWS's own addresses serve every call.
-    pub(crate) fn are_usual(&self) -> bool {
+    /// Whether all calls go to AWS's own addresses.
+    pub(crate) fn are_default(&self) -> bool {
         [&self.every, &self.dynamodb, &self.sqs, &self.eventbridge, &self.secretsmanager]
             .into_iter()
             .all(Option::is_none)
     }
 
-    /// Whether no call needs TLS, and so no root certificates.
-    pub(crate) fn are_plain(&self) -> bool {
-        let plain = |url: &Option<String>| url.as_ref().is_none_or(|url| url.starts_with("http://"));
+    /// Whether all calls are plain HTTP, so that no root certificates are needed.
+    pub(crate) fn are_all_http(&self) -> bool {
+        let is_http = |url: &Option<String>| url.as_ref().is_none_or(|url| url.starts_with("http://"));
         self.every.is_some()
-            && [&self.every, &self.dynamodb, &self.sqs, &self.eventbridge, &self.secretsmanager].into_iter().all(plain)
+            && [&self.every, &self.dynamodb, &self.sqs, &self.eventbridge, &self.secretsmanager]
+                .into_iter()
+                .all(is_http)
     }
 }
 
-/// What the template gave its names to.
+/// The names of tables, queues and the bus, as the template sets them.
 #[derive(Clone, Default)]
 pub(crate) struct Names {
     pub(crate) journal: Option<String>,
@@ -82,10 +84,10 @@ pub(crate) struct Names {
 }
 
 impl Settings {
-    /// Reads them all. `get` is the environment.
-    pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Unusable> {
+    /// Parses all settings. `get` returns the value of a variable.
+    pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let get = |name: &str| get(name).filter(|value| !value.is_empty());
-        let need = |name: &'static str| get(name).ok_or(Unusable::Missing(name));
+        let need = |name: &'static str| get(name).ok_or(SettingError::Missing(name));
         let timeout = need("FUNCTION_TIMEOUT_SECONDS")?.parse().ok().filter(|seconds| (1..=900).contains(seconds));
         let attempts = get("MAX_ATTEMPTS").map_or(Some(5), |text| text.parse().ok().filter(|attempts| *attempts >= 1));
         Ok(Self {
@@ -93,14 +95,16 @@ impl Settings {
             epoch: need("JOURNAL_EPOCH")?,
             timeout: timeout
                 .map(Duration::from_secs)
-                .ok_or(Unusable::Invalid("FUNCTION_TIMEOUT_SECONDS", "a whole number of seconds from 1 to 900"))?,
-            attempts: attempts.ok_or(Unusable::Invalid("MAX_ATTEMPTS", "a whole number of at least 1"))?,
+                .ok_or(SettingError::Invalid("FUNCTION_TIMEOUT_SECONDS", "a whole number of seconds from 1 to 900"))?,
+            attempts: attempts.ok_or(SettingError::Invalid("MAX_ATTEMPTS", "a whole number of at least 1"))?,
             partners_may_be_private: match get("PARTNERS_MAY_BE_PRIVATE").as_deref() {
                 None | Some("false") => false,
                 Some("true") => true,
-                Some(_) => return Err(Unusable::Invalid("PARTNERS_MAY_BE_PRIVATE", "\"true\" or \"false\"")),
+                Some(_) => return Err(SettingError::Invalid("PARTNERS_MAY_BE_PRIVATE", "\"true\" or \"false\"")),
             },
-            region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")).ok_or(Unusable::Missing("AWS_REGION"))?,
+            region: get("AWS_REGION")
+                .or_else(|| get("AWS_DEFAULT_REGION"))
+                .ok_or(SettingError::Missing("AWS_REGION"))?,
             access_key: need("AWS_ACCESS_KEY_ID")?,
             secret_key: need("AWS_SECRET_ACCESS_KEY")?,
             session_token: get("AWS_SESSION_TOKEN"),
@@ -129,9 +133,10 @@ impl Settings {
         })
     }
 
-    /// How long one call to a partner may take. A step may have to call twice, to look and to send, and the rest of its time
-    /// is for the journal: a function that ends before it has recorded takes the whole batch with it.
-    pub(crate) fn patience(&self) -> Duration {
+    /// The longest time that one call to a partner may take. A step may have to make two calls, to look an outcome up
+    /// and to send, and needs the rest of its time for the journal: if a function times out, its whole batch is
+    /// delivered again.
+    pub(crate) fn call_timeout(&self) -> Duration {
         self.timeout * 2 / 5
     }
 }
@@ -140,7 +145,7 @@ impl Settings {
 mod tests {
     use super::*;
 
-    const USUAL: [(&str, &str); 6] = [
+    const DEFAULTS: [(&str, &str); 6] = [
         ("ENVIRONMENT", "test"),
         ("JOURNAL_EPOCH", "1"),
         ("FUNCTION_TIMEOUT_SECONDS", "10"),
@@ -149,32 +154,32 @@ mod tests {
         ("AWS_SECRET_ACCESS_KEY", "key"),
     ];
 
-    fn read(changes: &[(&str, &str)]) -> Result<Settings, Unusable> {
+    fn read(changes: &[(&str, &str)]) -> Result<Settings, SettingError> {
         Settings::read(|name| {
-            let all = changes.iter().chain(&USUAL);
-            all.into_iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            let all = changes.iter().chain(&DEFAULTS);
+            all.into_iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned())
         })
     }
 
     #[test]
-    fn a_missing_setting_names_itself() {
-        for (name, _) in USUAL {
+    fn the_error_names_the_missing_setting() {
+        for (name, _) in DEFAULTS {
             let missing = read(&[(name, "")]).err();
-            assert_eq!(missing, Some(Unusable::Missing(name)));
+            assert_eq!(missing, Some(SettingError::Missing(name)));
         }
     }
 
     #[test]
-    fn two_calls_to_a_partner_that_does_not_answer_leave_a_function_time_for_its_journal() {
+    fn two_calls_that_time_out_leave_time_for_the_journal() {
         for seconds in ["3", "10", "29"] {
             let settings = read(&[("FUNCTION_TIMEOUT_SECONDS", seconds)]);
-            let leave = settings.map(|settings| settings.patience() * 2 <= settings.timeout * 4 / 5);
-            assert_eq!(leave, Ok(true), "{seconds} s");
+            let is_enough = settings.map(|settings| settings.call_timeout() * 2 <= settings.timeout * 4 / 5);
+            assert_eq!(is_enough, Ok(true), "{seconds} s");
         }
     }
 
     #[test]
-    fn what_cannot_be_read_is_refused_and_not_guessed() {
+    fn an_invalid_setting_is_refused() {
         for (name, value) in [
             ("FUNCTION_TIMEOUT_SECONDS", "0"),
             ("FUNCTION_TIMEOUT_SECONDS", "soon"),
@@ -182,19 +187,19 @@ mod tests {
             ("PARTNERS_MAY_BE_PRIVATE", "yes"),
         ] {
             assert!(
-                matches!(read(&[(name, value)]), Err(Unusable::Invalid(named, _)) if named == name),
+                matches!(read(&[(name, value)]), Err(SettingError::Invalid(named, _)) if named == name),
                 "{name}={value}"
             );
         }
     }
 
     #[test]
-    fn partners_are_public_and_tls_is_needed_unless_said_otherwise() {
-        let usual = read(&[]).ok();
-        assert!(usual.is_some_and(|s| !s.partners_may_be_private && !s.endpoints.are_plain() && s.attempts == 5));
+    fn by_default_partners_are_public_and_tls_is_needed() {
+        let default = read(&[]).ok();
+        assert!(default.is_some_and(|s| !s.partners_may_be_private && !s.endpoints.are_all_http() && s.attempts == 5));
         let local = read(&[("AWS_ENDPOINT_URL", "http://localhost:4566")]).ok();
-        assert!(local.is_some_and(|s| s.endpoints.are_plain()));
+        assert!(local.is_some_and(|s| s.endpoints.are_all_http()));
         let mixed = [("AWS_ENDPOINT_URL", "http://localhost:4566"), ("AWS_ENDPOINT_URL_SQS", "https://sqs.test")];
-        assert!(read(&mixed).is_ok_and(|s| !s.endpoints.are_plain()));
+        assert!(read(&mixed).is_ok_and(|s| !s.endpoints.are_all_http()));
     }
 }

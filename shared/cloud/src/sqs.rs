@@ -1,4 +1,4 @@
-//! Steps: functions that a queue feeds.
+//! The runner of steps: functions that a queue feeds.
 
 use std::rc::Rc;
 
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::runtime::{self, Answer, Exit, InvocationError, Payload};
 use crate::start::{Start, StartError};
 
-/// Runs a step until Lambda ends the process: its messages concurrently, each settled by itself.
+/// Runs a step until Lambda ends the process. The messages of a batch are processed concurrently, each by itself.
 ///
-/// `function` is the step's name, `ports` sets up what it may touch, `handle` carries it out.
+/// `function` is the step's name, `ports` sets up its ports, `handle` is the step itself.
 pub async fn step<P: 'static, W: Work + 'static>(
     function: &'static str,
     ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
@@ -61,7 +61,7 @@ struct Attributes {
     approximate_first_receive_timestamp: String,
 }
 
-/// A batch's messages.
+/// The messages of a batch.
 fn records(payload: &Payload) -> Result<Vec<Record>, InvocationError> {
     let unread =
         |e: serde_json::Error| InvocationError(format!("not messages of a queue: {}", engine::redact::json_error(&e)));
@@ -94,15 +94,16 @@ struct Failed {
     item_identifier: String,
 }
 
-/// The answer that names the messages to be delivered again. One that has no name cannot be named: then all of them come
-/// again, which each of them bears, because an answer with an empty name would be taken as one without any.
-fn report(again: Vec<String>) -> Result<Payload, InvocationError> {
-    if again.iter().any(String::is_empty) {
+/// The answer, with the ids of the messages that have to be delivered again. If one of them has no id, the invocation
+/// fails and the whole batch is delivered again, because an answer with an empty id would be read as one without
+/// failures.
+fn report(to_retry: Vec<String>) -> Result<Payload, InvocationError> {
+    if to_retry.iter().any(String::is_empty) {
         return Err(InvocationError(
-            "a message without an id has to be delivered again, and so the whole batch".to_owned(),
+            "the whole batch has to be delivered again, because of a message without an id".to_owned(),
         ));
     }
-    let failed = again.into_iter().map(|item_identifier| Failed { item_identifier });
+    let failed = to_retry.into_iter().map(|item_identifier| Failed { item_identifier });
     runtime::json(&Report { batch_item_failures: failed.collect() })
 }
 
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_read_with_its_history() {
+    fn a_message_is_read_with_its_earlier_deliveries() {
         let event = payload(
             r#"{"Records":[{"messageId":"m1","receiptHandle":"r1","body":"{\"a\":1}","attributes":{
             "ApproximateReceiveCount":"3","SentTimestamp":"1","ApproximateFirstReceiveTimestamp":"1545082649185"},
@@ -129,17 +130,17 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_an_id_is_never_answered_with_an_empty_name() {
-        let nameless = records(&payload(r#"{"Records":[{"body":"x"}]}"#)).unwrap().remove(0);
-        assert_eq!(nameless.id, "");
-        assert!(report(vec!["m1".to_owned(), nameless.id]).is_err());
-        let named = report(vec!["m1".to_owned()]).unwrap();
-        assert_eq!(named.get(), r#"{"batchItemFailures":[{"itemIdentifier":"m1"}]}"#);
+    fn an_answer_never_has_an_empty_id() {
+        let without_id = records(&payload(r#"{"Records":[{"body":"x"}]}"#)).unwrap().remove(0);
+        assert_eq!(without_id.id, "");
+        assert!(report(vec!["m1".to_owned(), without_id.id]).is_err());
+        let one = report(vec!["m1".to_owned()]).unwrap();
+        assert_eq!(one.get(), r#"{"batchItemFailures":[{"itemIdentifier":"m1"}]}"#);
         assert_eq!(report(vec![]).unwrap().get(), r#"{"batchItemFailures":[]}"#);
     }
 
     #[test]
-    fn what_is_no_batch_is_not_answered() {
+    fn a_payload_that_is_no_batch_fails() {
         assert!(records(&payload(r#"{"detail":{}}"#)).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What happens once, before the first message: settings, logs, TLS, clients, a first connection.
+//! The start of a function, before its first message: settings, TLS, clients, a first connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,17 +23,17 @@ use crate::partner_health::PartnerHealthTable;
 use crate::queues::{OwnQueue, StepQueues};
 use crate::registry::RegistryTable;
 use crate::secrets::SecretStore;
-use crate::settings::{Settings, Unusable};
+use crate::settings::{SettingError, Settings};
 use crate::views::ViewsTable;
 
-/// Why a function cannot start. It is told to Lambda and to the log, and ends the process.
+/// Why a function cannot start. It is logged and reported to Lambda, and ends the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartError {
     why: String,
 }
 
 impl StartError {
-    /// For what `main` itself cannot set up.
+    /// For failures of `main`'s own setup.
     pub fn new(why: impl Into<String>) -> Self {
         Self { why: why.into() }
     }
@@ -47,9 +47,9 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-impl From<Unusable> for StartError {
-    fn from(unusable: Unusable) -> Self {
-        Self::new(unusable.to_string())
+impl From<SettingError> for StartError {
+    fn from(error: SettingError) -> Self {
+        Self::new(error.to_string())
     }
 }
 
@@ -74,9 +74,9 @@ impl Clock for SystemClock {
     }
 }
 
-/// A function that is starting: gives `main` the ports that its settings name.
+/// A function that is starting. `main` gets its ports from it.
 ///
-/// Each port that is asked for without its setting is a [`StartError`] that names the setting.
+/// A port whose setting is missing is a [`StartError`] that names the setting.
 pub struct Start {
     function: &'static str,
     settings: Settings,
@@ -90,20 +90,19 @@ impl fmt::Debug for Start {
 }
 
 impl Start {
-    /// What the runners do with the process's environment, for tools and tests that are no Lambda functions: `get` gives the
-    /// value of a setting.
+    /// A start outside Lambda, for tools and tests: `get` returns the value of a setting, in place of the environment.
     ///
     /// # Errors
-    /// A setting is missing or is not what it must be.
+    /// A setting is missing or invalid.
     pub fn with_settings(function: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<Self, StartError> {
         Self::read(function, get, |cheapest| match cheapest {
-            Roots::Nobodys => Roots::Nobodys,
-            // Nobody connects for them, to find out that Amazon's alone do not do.
-            Roots::Amazons | Roots::Systems => Roots::Systems,
+            Roots::Empty => Roots::Empty,
+            // No first connection is made that would show whether Amazon's roots suffice.
+            Roots::Amazon | Roots::System => Roots::System,
         })
     }
 
-    /// Settings from the environment, with a first connection.
+    /// The start of a Lambda function: settings from the environment, and a first connection.
     pub(crate) async fn begin(function: &'static str) -> Result<Self, StartError> {
         let mut start = Self::read(function, |name| std::env::var(name).ok(), |cheapest| cheapest)?;
         start.connect().await?;
@@ -115,16 +114,16 @@ impl Start {
         get: impl Fn(&str) -> Option<String>,
         roots: impl FnOnce(Roots) -> Roots,
     ) -> Result<Self, StartError> {
-        // The one TLS provider of the process. Should another one be installed already (tests), that one serves as well.
+        // A process has one TLS provider. In tests another one may be installed already, which works as well.
         if rustls::crypto::ring::default_provider().install_default().is_err() {
-            tracing::debug!("a TLS provider had been installed before");
+            tracing::debug!("a TLS provider was installed already");
         }
         let settings = Settings::read(get)?;
         let aws = Aws::new(&settings, roots(Roots::cheapest(&settings)))?;
         Ok(Self { function, settings, aws })
     }
 
-    /// Streams: needs `JOURNAL_TABLE`, and `DUE_TABLE` to found any.
+    /// The journal: needs `JOURNAL_TABLE`; to create streams, `DUE_TABLE`, too.
     ///
     /// # Errors
     /// The setting is missing.
@@ -133,7 +132,7 @@ impl Start {
         Ok(JournalTable::new(self.aws.dynamodb(), table, self.settings.names.due.clone()))
     }
 
-    /// Raw deliveries: needs `DELIVERIES_TABLE`.
+    /// The store of raw deliveries: needs `DELIVERIES_TABLE`.
     ///
     /// # Errors
     /// The setting is missing.
@@ -141,7 +140,7 @@ impl Start {
         Ok(DeliveriesTable::new(self.aws.dynamodb(), need(&self.settings.names.deliveries, "DELIVERIES_TABLE")?))
     }
 
-    /// Personal data: needs `PARTIES_TABLE`.
+    /// The store of personal data: needs `PARTIES_TABLE`.
     ///
     /// # Errors
     /// The setting is missing.
@@ -149,7 +148,7 @@ impl Start {
         Ok(PartiesTable::new(self.aws.dynamodb(), need(&self.settings.names.parties, "PARTIES_TABLE")?))
     }
 
-    /// Deferred work: needs `DUE_TABLE`.
+    /// The store of due items: needs `DUE_TABLE`.
     ///
     /// # Errors
     /// The setting is missing.
@@ -157,7 +156,7 @@ impl Start {
         Ok(DueTable::new(self.aws.dynamodb(), need(&self.settings.names.due, "DUE_TABLE")?))
     }
 
-    /// Read models: needs `VIEWS_TABLE`.
+    /// The store of read models: needs `VIEWS_TABLE`.
     ///
     /// # Errors
     /// The setting is missing.
@@ -173,7 +172,7 @@ impl Start {
         Ok(RegistryTable::new(self.aws.dynamodb(), need(&self.settings.names.registry, "REGISTRY_TABLE")?))
     }
 
-    /// Partners' gates: needs `PARTNER_HEALTH_TABLE`.
+    /// The store of partners' health: needs `PARTNER_HEALTH_TABLE`.
     ///
     /// # Errors
     /// The setting is missing.
@@ -208,7 +207,7 @@ impl Start {
         Ok(StepQueues::new(self.aws.sqs(), need(&self.settings.names.queue_prefix, "QUEUE_URL_PREFIX")?))
     }
 
-    /// The function's own queue and dead-letter queue: needs `DLQ_URL`; `QUEUE_URL` where a queue feeds it.
+    /// The function's own queue and dead-letter queue: needs `DLQ_URL`, and `QUEUE_URL` if a queue feeds the function.
     ///
     /// # Errors
     /// A setting is missing.
@@ -223,22 +222,22 @@ impl Start {
         SystemClock
     }
 
-    /// The name of this deployment.
+    /// The deployment's name, from `ENVIRONMENT`.
     pub fn environment(&self) -> &str {
         &self.settings.environment
     }
 
-    /// The CloudEvents source of this deployment's events: `/crossdock/<environment>`.
+    /// The CloudEvents source of the deployment's events: `/crossdock/<environment>`.
     pub fn source(&self) -> String {
         format!("/crossdock/{}", self.settings.environment)
     }
 
-    /// The journal's epoch.
+    /// See [`engine::Context::epoch`].
     pub fn epoch(&self) -> &str {
         &self.settings.epoch
     }
 
-    /// How long one delivery can be at work, at most: the function's timeout, and as much as clocks may differ.
+    /// See [`engine::Context::lease`]: the function's timeout plus the difference that clocks may have.
     pub fn lease(&self) -> Duration {
         self.settings.timeout + SKEW
     }
@@ -248,7 +247,7 @@ impl Start {
         self.settings.timeout
     }
 
-    /// What calls to partners need: `REGISTRY_TABLE`, `SECRETS_PREFIX` and `GATES_TABLE`.
+    /// What calls to partners need: `REGISTRY_TABLE`, `SECRETS_PREFIX` and `PARTNER_HEALTH_TABLE`.
     ///
     /// # Errors
     /// A setting is missing.
@@ -260,12 +259,12 @@ impl Start {
             secrets: self.secrets()?,
             clock: self.clock(),
             partner_health: self.partner_health()?,
-            call_timeout: self.settings.patience(),
+            call_timeout: self.settings.call_timeout(),
             may_be_private: self.settings.partners_may_be_private,
         })
     }
 
-    /// What the messages of this function have in common.
+    /// The settings of the step that apply to all of its messages.
     pub(crate) fn step(&self) -> Step {
         Step {
             function: self.function,
@@ -275,7 +274,7 @@ impl Start {
         }
     }
 
-    /// The surroundings of an invocation that no message of ours began.
+    /// The context of an invocation that was not started by one of our messages.
     pub(crate) fn context(&self, correlation: String, traceparent: Option<String>) -> engine::Context {
         let now = Timestamp::now();
         engine::Context {
@@ -289,59 +288,54 @@ impl Start {
         }
     }
 
-    /// Connects before the first message does, by one query for nothing of a table that the function may query.
+    /// Opens a connection before the first message, by a query that finds nothing in a table that the function may
+    /// query.
     ///
-    /// Relays and the authorizer have no such table: they connect with their first call. Other reads than a query would bring
-    /// their code into every function.
+    /// Relays and the authorizer have no such table; their first call connects. Another operation than a query would
+    /// add its code to every function.
     async fn connect(&mut self) -> Result<(), StartError> {
-        if self.read_nothing().await == Reached::NotAtAll && Roots::cheapest(&self.settings) == Roots::Amazons {
-            // The first message will meet the same trouble, with its own retries; unless it was Amazon's roots.
-            self.aws = Aws::new(&self.settings, Roots::Systems)?;
-            self.read_nothing().await;
+        if !self.reaches_aws().await && Roots::cheapest(&self.settings) == Roots::Amazon {
+            // Perhaps the certificate is not signed by Amazon. If the cause is another one, the first message's retries
+            // meet it.
+            self.aws = Aws::new(&self.settings, Roots::System)?;
+            self.reaches_aws().await;
         }
         Ok(())
     }
 
-    async fn read_nothing(&self) -> Reached {
+    /// Whether a first call gets an answer of any kind.
+    async fn reaches_aws(&self) -> bool {
         let names = &self.settings.names;
         let query = |table: &str, key: &str| {
             let read = self.aws.dynamodb().query().table_name(table).key_condition_expression("#k = :k").limit(1);
             read.expression_attribute_names("#k", key).expression_attribute_values(":k", text("nothing"))
         };
         if let Some(table) = &names.journal {
-            reached(query(table, "stream").send().await)
+            is_answer(query(table, "stream").send().await)
         } else if let Some(table) = &names.registry {
-            reached(query(table, "kind").send().await)
+            is_answer(query(table, "kind").send().await)
         } else if let Some(table) = &names.due {
-            reached(query(table, "shard").send().await)
+            is_answer(query(table, "shard").send().await)
         } else if let Some(table) = &names.views {
-            reached(query(table, "status").index_name(crate::views::INDEX).send().await)
+            is_answer(query(table, "status").index_name(crate::views::INDEX).send().await)
         } else {
-            // Nobody was tried, so nobody is known to believe Amazon's roots alone.
-            Reached::NotAtAll
+            // No connection was attempted, so fall back to the system's roots.
+            false
         }
     }
 }
 
-/// Whether the first connection stands.
-#[derive(Debug, PartialEq, Eq)]
-enum Reached {
-    /// Somebody answered, whatever it was.
-    Somebody,
-    /// There was no connection.
-    NotAtAll,
-}
-
-fn reached<T>(answer: Result<T, SdkError<QueryError, HttpResponse>>) -> Reached {
+/// Whether AWS answered, with a result or with an error.
+fn is_answer<T>(answer: Result<T, SdkError<QueryError, HttpResponse>>) -> bool {
     match answer {
-        Ok(_) => Reached::Somebody,
+        Ok(_) => true,
         Err(error) => {
             tracing::debug!(failure = ?crate::errors::failure("Query", &error), "the first call failed");
-            if crate::errors::is_unreachable(&error) { Reached::NotAtAll } else { Reached::Somebody }
+            !crate::errors::is_unreachable(&error)
         }
     }
 }
 
 fn need(setting: &Option<String>, name: &'static str) -> Result<String, StartError> {
-    setting.clone().ok_or_else(|| Unusable::Missing(name).into())
+    setting.clone().ok_or_else(|| SettingError::Missing(name).into())
 }

@@ -1,8 +1,9 @@
-//! Functions that a table's stream feeds.
+//! The runner of functions that a table's stream feeds.
 //!
-//! A record that nobody can read is parked with its cause and passed over. When something has to be done again, the whole
-//! invocation fails and the batch comes again: its records bear that (ids are deterministic, folds are idempotent), and it
-//! is what both AWS, which then halves the batch, and the emulator, which ignores partial answers, keep.
+//! A record that cannot be parsed is parked with its cause, and the others are processed. If a record has to be
+//! processed again, the whole invocation fails and the stream delivers the whole batch again. That is safe, because
+//! event ids are deterministic and folds are idempotent; and it works both on AWS, which then splits the batch in
+//! halves, and on the emulator, which ignores partial answers.
 
 use std::rc::Rc;
 
@@ -18,48 +19,49 @@ use serde_json::value::RawValue;
 use crate::runtime::{self, Answer, Exit, InvocationError, Payload};
 use crate::start::{Start, StartError};
 
-/// What became of a batch of images.
+/// The outcome of a batch of images.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct BatchResult {
-    /// The place from which on the stream has to deliver again, if it has to.
+    /// The index of the first image that has to be delivered again, if one has to.
     pub again_from: Option<usize>,
-    /// Images that no repetition helps, with the reason: they are parked. A failure here that a repetition may help makes
-    /// the stream deliver again.
+    /// The indices of failed images, with the failure. An image with a permanent failure is parked; if one has another
+    /// failure, the stream delivers again.
     pub poison: Vec<(usize, Failure)>,
 }
 
 impl BatchResult {
-    /// For a handler that only ever stops somewhere.
-    pub fn again_from(place: Option<usize>) -> Self {
-        Self { again_from: place, poison: Vec::new() }
+    /// The result of a handler whose images do not fail one by one.
+    pub fn again_from(index: Option<usize>) -> Self {
+        Self { again_from: index, poison: Vec::new() }
     }
 
-    /// For a handler that fails by stream: the last commit of each failed stream stands for it.
+    /// The result of a handler that fails by stream. The failure is attributed to the last commit of the stream in the
+    /// batch.
     pub fn by_stream(commits: &[Commit], failures: Vec<(String, Failure)>) -> Self {
-        let place = |stream: &str| commits.iter().rposition(|commit| commit.stream == stream);
-        let poison = failures.into_iter().filter_map(|(stream, failure)| Some((place(&stream)?, failure)));
+        let index = |stream: &str| commits.iter().rposition(|commit| commit.stream == stream);
+        let poison = failures.into_iter().filter_map(|(stream, failure)| Some((index(&stream)?, failure)));
         Self { again_from: None, poison: poison.collect() }
     }
 }
 
-/// What a stream's records show: new items of one table.
+/// A new item of a table, as the table's stream delivers it.
 pub trait Image: Sized {
-    /// Reads one; `None` for an item that is no concern of the stream's functions.
+    /// Parses an item; `None` for one that the stream's functions do not need.
     ///
     /// # Errors
-    /// An item that is not what it should be: permanent.
+    /// The item is malformed: permanent.
     #[doc(hidden)]
     fn read(image: &RawImage<'_>) -> Result<Option<Self>, Failure>;
 }
 
-/// A record's item, still in DynamoDB's JSON.
+/// A record's item, in DynamoDB's JSON.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct RawImage<'a>(&'a RawValue);
 
 /// Runs a stream's function until Lambda ends the process.
 ///
-/// `handle` gets the batch's images in order, and its surroundings without a correlation: each image has its own.
+/// `handle` gets the batch's images in order. Its context has no correlation id, because each image has its own.
 pub async fn stream<P: 'static, T: Image + 'static>(
     function: &'static str,
     ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
@@ -73,32 +75,30 @@ pub async fn stream<P: 'static, T: Image + 'static>(
                 let (ports, handle, dlq, start) = &*shared;
                 let cx = start.context(String::new(), None);
                 let mut batch = Batch::<T>::read(&payload)?;
-                let streamed = handle(ports, &batch.images, &cx).await;
-                let streamed = streamed.map_err(|failure| again(cx.function, batch.records.len(), &failure))?;
-                batch.poison.extend(
-                    streamed
-                        .poison
-                        .into_iter()
-                        .filter_map(|(place, failure)| Some((*batch.places.get(place)?, failure))),
-                );
-                settle(&cx, dlq, &batch.records, streamed.again_from, batch.poison).await
+                let result = handle(ports, &batch.images, &cx).await;
+                let result = result.map_err(|failure| retry(cx.function, batch.records.len(), &failure))?;
+                let by_record = |(image, failure)| Some((*batch.positions.get(image)?, failure));
+                batch.poison.extend(result.poison.into_iter().filter_map(by_record));
+                settle(&cx, dlq, &batch.records, result.again_from, batch.poison).await
             })
         }))
     };
     runtime::run(function, ports, answer).await
 }
 
-/// A batch, read as far as it can be.
+/// A parsed batch.
 struct Batch<T> {
-    /// What can be read and concerns us.
+    /// The new items that the function needs.
     images: Vec<T>,
-    /// Each image's place among the records.
-    places: Vec<usize>,
+    /// The index of each image's record.
+    positions: Vec<usize>,
     records: Vec<Pointer>,
+    /// The indices of records that failed, with the failure.
     poison: Vec<(usize, Failure)>,
 }
 
-/// What a parked record is found by again. Its item may hold personal data and stays in its table.
+/// Identifies a record, so that an operator finds a parked one. The item itself is not parked, because it may have
+/// personal data.
 struct Pointer {
     keys: String,
     sequence: String,
@@ -111,25 +111,25 @@ impl<T: Image> Batch<T> {
             InvocationError(format!("not records of a stream: {}", engine::redact::json_error(&e)))
         };
         let event: Records<'_> = serde_json::from_str(payload.get()).map_err(unread)?;
-        let mut batch = Self { images: vec![], places: vec![], records: vec![], poison: vec![] };
-        for (place, record) in event.records.iter().enumerate() {
+        let mut batch = Self { images: vec![], positions: vec![], records: vec![], poison: vec![] };
+        for (position, record) in event.records.iter().enumerate() {
             batch.records.push(record.pointer());
-            // Changes and removals are no news: items of these tables are written once.
+            // Skip updates and deletions: the items of these tables are written once.
             let Some(image) = record.dynamodb.new_image.filter(|_| record.event_name == "INSERT") else { continue };
             match T::read(&RawImage(image)) {
                 Ok(Some(image)) => {
                     batch.images.push(image);
-                    batch.places.push(place);
+                    batch.positions.push(position);
                 }
                 Ok(None) => {}
-                Err(failure) => batch.poison.push((place, failure)),
+                Err(failure) => batch.poison.push((position, failure)),
             }
         }
         Ok(batch)
     }
 }
 
-/// Parks the poison once the rest is done: before, it would be parked again with every repetition.
+/// Parks the failed records after the others are done, and not before: otherwise each retry would park them again.
 async fn settle(
     cx: &Context,
     dlq: &impl Queue,
@@ -139,17 +139,17 @@ async fn settle(
 ) -> Result<Payload, InvocationError> {
     let function = cx.function;
     if again_from.is_some() {
-        let busy = Failure::transient(Code::BusRefused, "some entries were refused several times in a row");
-        return Err(again(function, records.len(), &busy));
+        let busy = Failure::transient(Code::BusRefused, "the bus rejected entries several times in a row");
+        return Err(retry(function, records.len(), &busy));
     }
     let mut parked = Vec::with_capacity(poison.len());
-    for (place, failure) in &poison {
+    for (position, failure) in &poison {
         match failure {
             Failure::Deferred { .. } | Failure::Transient { .. } => {
-                return Err(again(function, records.len(), failure));
+                return Err(retry(function, records.len(), failure));
             }
             Failure::Permanent { code, cause } => {
-                if let Some(record) = records.get(*place) {
+                if let Some(record) = records.get(*position) {
                     parked.push(record.parked(function, *code, cause));
                 }
             }
@@ -169,15 +169,15 @@ async fn settle(
                     "{stream}: parked with {code}: {cause}"
                 );
             }
-            Err(failure) => return Err(again(function, records.len(), &failure)),
+            Err(failure) => return Err(retry(function, records.len(), &failure)),
         }
     }
-    tracing::info!(function, records = records.len(), parked = parked.len(), outcome = "applied", "passed records on");
+    tracing::info!(function, records = records.len(), parked = parked.len(), outcome = "applied", "processed records");
     runtime::json(&serde_json::json!({ "batchItemFailures": [] }))
 }
 
-/// The invocation's failure, told once here.
-fn again(function: &'static str, records: usize, failure: &Failure) -> InvocationError {
+/// The failure of the whole invocation, after its log line.
+fn retry(function: &'static str, records: usize, failure: &Failure) -> InvocationError {
     let (code, cause) = match failure {
         Failure::Deferred { why, .. } => ("deferred", why.as_str()),
         Failure::Transient { code, cause } | Failure::Permanent { code, cause } => (code.as_str(), cause.as_ref()),
@@ -188,7 +188,7 @@ fn again(function: &'static str, records: usize, failure: &Failure) -> Invocatio
         outcome = "retried",
         code,
         cause,
-        "{records} records come again: {code}: {cause}"
+        "{records} records have to be delivered again: {code}: {cause}"
     );
     InvocationError(format!("{code}: {cause}"))
 }
@@ -216,7 +216,7 @@ struct Change<'a> {
     new_image: Option<&'a RawValue>,
     #[serde(default)]
     sequence_number: String,
-    /// Seconds since 1970, as a JSON number: whole on AWS, with a fraction on the emulator.
+    /// In seconds since 1970, as a JSON number: an integer on AWS, with a fraction on the emulator.
     #[serde(borrow, default)]
     approximate_creation_date_time: Option<&'a RawValue>,
 }
@@ -302,7 +302,7 @@ impl Image for Commit {
         let what = "a commit";
         let unread = |e: serde_json::Error| unreadable(what, &engine::redact::json_error(&e));
         let Version { version } = serde_json::from_str(image.0.get()).map_err(unread)?;
-        // A natural key's item.
+        // Version 0 is the item of a natural key.
         if version.n == "0" {
             return Ok(None);
         }
@@ -345,7 +345,7 @@ impl Image for Delivery {
         };
         let id = stored.delivery.s.strip_prefix(&stored.partner.s).and_then(|rest| rest.strip_prefix('/'));
         Ok(Some(Self {
-            id: id.ok_or_else(|| unreadable(what, "its key is not its partner's"))?.to_owned(),
+            id: id.ok_or_else(|| unreadable(what, "its key does not begin with its partner"))?.to_owned(),
             partner: parse(what, "partner", &stored.partner.s)?,
             role,
             topic: stored.topic.s,
@@ -367,7 +367,7 @@ mod tests {
 
     use super::*;
 
-    /// Nine good commits, a natural key, a change, and one that cannot be read, in its third place.
+    /// Nine commits, the item of a natural key, an update, and a malformed commit as the third record.
     fn payload() -> Payload {
         let record = |n: usize, image: &str| {
             format!(
@@ -417,10 +417,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_poison_record_among_nine_good_ones_is_parked_by_its_keys_alone() {
+    async fn a_malformed_record_is_parked_with_its_keys_and_without_its_item() {
         let batch = Batch::<Commit>::read(&payload()).unwrap();
         assert_eq!(batch.images.len(), 9);
-        assert_eq!(batch.places, [0, 1, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(batch.positions, [0, 1, 3, 4, 5, 6, 7, 8, 9]);
         let dlq = Dlq::default();
         settle(&cx(), &dlq, &batch.records, None, batch.poison).await.unwrap();
         let parked = dlq.0.borrow_mut().remove(0);
@@ -433,19 +433,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_to_be_done_again_fails_the_invocation_and_parks_nothing_yet() {
+    async fn a_retry_fails_the_invocation_and_parks_nothing() {
         let dlq = Dlq::default();
         let batch = Batch::<Commit>::read(&payload()).unwrap();
         assert!(settle(&cx(), &dlq, &batch.records, Some(3), batch.poison).await.is_err());
         let batch = Batch::<Commit>::read(&payload()).unwrap();
-        let mut ends = batch.poison;
-        ends.push((4, Failure::transient(Code::StoreBusy, "later")));
-        assert!(settle(&cx(), &dlq, &batch.records, None, ends).await.is_err());
+        let mut failures = batch.poison;
+        failures.push((4, Failure::transient(Code::StoreBusy, "busy")));
+        assert!(settle(&cx(), &dlq, &batch.records, None, failures).await.is_err());
         assert!(dlq.0.borrow().is_empty());
     }
 
     #[test]
-    fn a_delivery_is_read_back_as_it_was_kept() {
+    fn a_stored_delivery_is_read_back() {
         let image = r#"{"delivery":{"S":"eastco/a/b"},"partner":{"S":"eastco"},"role":{"S":"warehouse"},"topic":{"S":"t"},
             "digest":{"S":"0f"},"body":{"B":"e30="},"received_at":{"S":"2026-11-23T00:00:00Z"},"correlation_id":{"S":"c-1"},
             "expires":{"N":"1"}}"#;

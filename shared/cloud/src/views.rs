@@ -1,4 +1,4 @@
-//! Read models in DynamoDB: rows that only a newer fold replaces, and lists over them by an index.
+//! Read models in DynamoDB: rows that only a newer version replaces, and lists of them by an index.
 
 use aws_sdk_dynamodb::Client;
 use base64::Engine as _;
@@ -11,7 +11,7 @@ use crate::errors::failure;
 use crate::items::{Item, Reader, item, number, text};
 use crate::journal::condition_failed;
 
-/// The views' table.
+/// The table of read models.
 #[derive(Debug, Clone)]
 pub struct ViewsTable {
     client: Client,
@@ -75,17 +75,18 @@ impl Views for ViewsTable {
     }
 }
 
-/// Where a page ended. It names no list: a cursor of another list leads nowhere else than its reader may go.
+/// The end of a page: the last row's rank, key and part. The list is not in the cursor, so that a cursor cannot lead
+/// into another list than the one that is read.
 #[derive(Serialize, Deserialize)]
 struct Place(String, String, String);
 
 impl Place {
     fn read(cursor: &str) -> Result<Self, Failure> {
-        let foreign = || Failure::permanent(Code::StoreRefused, "the cursor is none of ours");
-        let json = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_not_base64| foreign())?;
-        let place: Self = serde_json::from_slice(&json).map_err(|_not_ours| foreign())?;
-        // The store refuses empty keys with an error that would look like ours.
-        if [&place.0, &place.1, &place.2].iter().any(|part| part.is_empty()) { Err(foreign()) } else { Ok(place) }
+        let malformed = || Failure::permanent(Code::StoreRefused, "the cursor is malformed");
+        let json = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_not_base64| malformed())?;
+        let place: Self = serde_json::from_slice(&json).map_err(|_not_a_place| malformed())?;
+        // The store rejects empty keys with an error that looks like a defect of this release.
+        if [&place.0, &place.1, &place.2].iter().any(|part| part.is_empty()) { Err(malformed()) } else { Ok(place) }
     }
 
     fn key(self, list: &str) -> Item {
@@ -107,7 +108,7 @@ impl Place {
 }
 
 fn item_of(row: &ViewRow) -> Item {
-    // Without these two the index does not hold the row.
+    // A row without these two attributes is not in the index.
     let listed = |value: &String| (!row.list.is_empty()).then(|| text(value));
     item([
         ("pk", Some(text(&row.key))),
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_survives_the_round_trip_and_nothing_else_is_one() {
+    fn a_written_cursor_is_read_back_and_other_texts_are_refused() {
         let key = item([
             ("status", Some(text("order/shipped"))),
             ("status_sort", Some(text("2026-11-23T10:00:00.000Z/ord_1"))),
@@ -147,8 +148,8 @@ mod tests {
         let cursor = Place::write(key.clone()).unwrap();
         assert_eq!(Place::read(&cursor).unwrap().key("order/shipped"), key);
         let empty = BASE64_URL_SAFE_NO_PAD.encode(r#"["","",""]"#);
-        for foreign in ["", "?", "bm9uZQ", empty.as_str()] {
-            assert!(matches!(Place::read(foreign), Err(Failure::Permanent { .. })), "{foreign}");
+        for other in ["", "?", "bm9uZQ", empty.as_str()] {
+            assert!(matches!(Place::read(other), Err(Failure::Permanent { .. })), "{other}");
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The adapters against a real endpoint: the local emulator, or an account made for tests.
+//! Tests of the adapters against a real endpoint: the local emulator, or an account that is used for tests only.
 //!
-//! Ignored by default. `AWS_ENDPOINT_URL=http://localhost:4566 cargo nextest run -p cloud --run-ignored only`, with the
-//! emulator running there, makes its own tables, queues, bus and secret, under names that no other run uses.
+//! They are ignored by default. Start the emulator, then run
+//! `AWS_ENDPOINT_URL=http://localhost:4566 cargo nextest run -p cloud --run-ignored only`. Each test creates its own
+//! tables, queues, bus and secret, under names that no other run uses.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -23,18 +24,18 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use testkit::suites;
 
-/// The endpoint with everything that a function may need.
-struct Made {
+/// The endpoint, with the settings of the resources that a test has created there.
+struct Deployment {
     names: BTreeMap<&'static str, String>,
     run: String,
     config: aws_types::SdkConfig,
 }
 
-fn setting(name: &str, usual: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| usual.to_owned())
+fn setting(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
-impl Made {
+impl Deployment {
     fn new() -> Self {
         let endpoint = std::env::var("AWS_ENDPOINT_URL").expect("AWS_ENDPOINT_URL names the emulator");
         let run = format!("cloud-{:08x}", fastrand::u32(..));
@@ -113,50 +114,52 @@ const N: ScalarAttributeType = ScalarAttributeType::N;
 #[tokio::test]
 #[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
 async fn the_journal_keeps_its_promises() {
-    let mut made = Made::new();
-    made.table("JOURNAL_TABLE", &[("stream", S), ("version", N)], &[]).await;
-    made.table("DUE_TABLE", &[("shard", S), ("due", S)], &[]).await;
-    suites::journal(&made.start().journal().unwrap()).await;
+    let mut deployment = Deployment::new();
+    deployment.table("JOURNAL_TABLE", &[("stream", S), ("version", N)], &[]).await;
+    deployment.table("DUE_TABLE", &[("shard", S), ("due", S)], &[]).await;
+    suites::journal(&deployment.start().journal().unwrap()).await;
 }
 
 #[tokio::test]
 #[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
-async fn two_hundred_commits_at_one_version_make_one_winner() {
-    let mut made = Made::new();
-    made.table("JOURNAL_TABLE", &[("stream", S), ("version", N)], &[]).await;
-    suites::journal_race(&made.start().journal().unwrap()).await;
+async fn of_two_hundred_commits_at_one_version_one_is_written() {
+    let mut deployment = Deployment::new();
+    deployment.table("JOURNAL_TABLE", &[("stream", S), ("version", N)], &[]).await;
+    suites::journal_race(&deployment.start().journal().unwrap()).await;
 }
 
 #[tokio::test]
 #[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
 async fn the_other_stores_keep_their_promises() {
-    let mut made = Made::new();
-    made.table("DELIVERIES_TABLE", &[("delivery", S)], &[]).await;
-    made.table("PARTIES_TABLE", &[("party", S), ("n", N)], &[]).await;
-    made.table("PARTNER_HEALTH_TABLE", &[("partner", S)], &[]).await;
-    made.table("DUE_TABLE", &[("shard", S), ("due", S)], &[]).await;
-    made.table("VIEWS_TABLE", &[("pk", S), ("sk", S)], &["status", "status_sort"]).await;
-    let start = made.start();
+    let mut deployment = Deployment::new();
+    deployment.table("DELIVERIES_TABLE", &[("delivery", S)], &[]).await;
+    deployment.table("PARTIES_TABLE", &[("party", S), ("n", N)], &[]).await;
+    deployment.table("PARTNER_HEALTH_TABLE", &[("partner", S)], &[]).await;
+    deployment.table("DUE_TABLE", &[("shard", S), ("due", S)], &[]).await;
+    deployment.table("VIEWS_TABLE", &[("pk", S), ("sk", S)], &["status", "status_sort"]).await;
+    let start = deployment.start();
     suites::deliveries(&start.deliveries().unwrap()).await;
     suites::parties(&start.parties().unwrap()).await;
     suites::due(&start.due().unwrap()).await;
     suites::partner_health(&start.partner_health().unwrap()).await;
     suites::views(&start.views().unwrap()).await;
-    let cursor = start.views().unwrap();
-    let foreign = engine::stores::Views::list(&cursor, "order/shipped", 3, Some("bm9uZQ")).await;
-    assert!(matches!(foreign, Err(Failure::Permanent { .. })));
+    let views = start.views().unwrap();
+    let malformed = engine::stores::Views::list(&views, "order/shipped", 3, Some("bm9uZQ")).await;
+    assert!(matches!(malformed, Err(Failure::Permanent { .. })));
 }
 
 #[tokio::test]
 #[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
-async fn the_registry_gives_every_document() {
-    let mut made = Made::new();
-    made.table("REGISTRY_TABLE", &[("kind", S), ("id", S)], &[]).await;
-    let registry = made.start().registry().unwrap();
+async fn the_registry_returns_every_partners_document() {
+    let mut deployment = Deployment::new();
+    deployment.table("REGISTRY_TABLE", &[("kind", S), ("id", S)], &[]).await;
+    let registry = deployment.start().registry().unwrap();
     assert_eq!(registry.documents().await.unwrap(), Vec::<String>::new());
     let text = |value: &str| aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned());
     for (kind, id) in [("partner", "acme-crm"), ("partner", "eastco"), ("other", "x")] {
-        let put = aws_sdk_dynamodb::Client::new(&made.config).put_item().table_name(&made.names["REGISTRY_TABLE"]);
+        let put = aws_sdk_dynamodb::Client::new(&deployment.config)
+            .put_item()
+            .table_name(&deployment.names["REGISTRY_TABLE"]);
         let put =
             put.item("kind", text(kind)).item("id", text(id)).item("document", text(&format!("{{\"id\":\"{id}\"}}")));
         put.send().await.unwrap();
@@ -166,37 +169,37 @@ async fn the_registry_gives_every_document() {
 
 #[tokio::test]
 #[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
-async fn secrets_are_found_by_name_and_kept_for_a_while() {
-    let mut made = Made::new();
-    let secretsmanager = aws_sdk_secretsmanager::Client::new(&made.config);
-    let id = format!("{}/partner/eastco", made.run);
+async fn secrets_are_read_by_name_and_cached() {
+    let mut deployment = Deployment::new();
+    let secretsmanager = aws_sdk_secretsmanager::Client::new(&deployment.config);
+    let id = format!("{}/partner/eastco", deployment.run);
     secretsmanager.create_secret().name(&id).secret_string("one").send().await.unwrap();
-    made.names.insert("SECRETS_PREFIX", made.run.clone());
-    let secrets = made.start().secrets().unwrap();
+    deployment.names.insert("SECRETS_PREFIX", deployment.run.clone());
+    let secrets = deployment.start().secrets().unwrap();
     assert_eq!(secrets.secret("partner/eastco", false).await.unwrap().expose_secret(), "one");
     secretsmanager.put_secret_value().secret_id(&id).secret_string("two").send().await.unwrap();
-    assert_eq!(secrets.secret("partner/eastco", false).await.unwrap().expose_secret(), "one", "from memory");
-    let missing = secrets.secret("partner/nobody", false).await;
+    assert_eq!(secrets.secret("partner/eastco", false).await.unwrap().expose_secret(), "one", "from the cache");
+    let missing = secrets.secret("partner/unknown", false).await;
     assert!(matches!(missing, Err(Failure::Permanent { code: Code::SecretMissing, .. })));
 }
 
 #[tokio::test]
 #[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
 async fn messages_are_sent_delayed_and_parked_with_their_cause() {
-    let mut made = Made::new();
-    let prefix = format!("{}-", made.run);
-    let queue = made.queue("QUEUE_URL", &format!("{prefix}order-price")).await;
-    let dlq = made.queue("DLQ_URL", &format!("{prefix}order-price-dlq")).await;
-    made.names.insert("QUEUE_URL_PREFIX", queue.strip_suffix("order-price").unwrap().to_owned());
-    let start = made.start();
-    let sqs = aws_sdk_sqs::Client::new(&made.config);
+    let mut deployment = Deployment::new();
+    let prefix = format!("{}-", deployment.run);
+    let queue = deployment.queue("QUEUE_URL", &format!("{prefix}order-price")).await;
+    let dlq = deployment.queue("DLQ_URL", &format!("{prefix}order-price-dlq")).await;
+    deployment.names.insert("QUEUE_URL_PREFIX", queue.strip_suffix("order-price").unwrap().to_owned());
+    let start = deployment.start();
+    let sqs = aws_sdk_sqs::Client::new(&deployment.config);
 
     let bodies: Vec<String> = (0..23).map(|n| format!("{{\"n\":{n},\"text\":\"\u{ffff} é\"}}")).collect();
     assert_eq!(start.queues().unwrap().send("order-price", &bodies).await.unwrap(), Vec::<usize>::new());
     let counted = sqs.get_queue_attributes().queue_url(&queue);
     let counted = counted.attribute_names(QueueAttributeName::ApproximateNumberOfMessages).send().await.unwrap();
     assert_eq!(counted.attributes.unwrap()[&QueueAttributeName::ApproximateNumberOfMessages], "23");
-    let none = start.queues().unwrap().send("nobody", &bodies).await;
+    let none = start.queues().unwrap().send("unknown", &bodies).await;
     assert!(matches!(none, Err(Failure::Permanent { code: Code::StoreRefused, .. })), "{none:?}");
 
     let own = start.own_queue(true).unwrap();
@@ -226,12 +229,12 @@ async fn messages_are_sent_delayed_and_parked_with_their_cause() {
 
 #[tokio::test]
 #[ignore = "needs the emulator at AWS_ENDPOINT_URL"]
-async fn events_reach_the_queue_behind_the_rule() {
-    let mut made = Made::new();
-    let run = made.run.clone();
-    let events = aws_sdk_eventbridge::Client::new(&made.config);
-    let sqs = aws_sdk_sqs::Client::new(&made.config);
-    let queue = made.queue("QUEUE_URL", &format!("{run}-order-price")).await;
+async fn events_reach_the_queue_of_the_rule_that_selects_them() {
+    let mut deployment = Deployment::new();
+    let run = deployment.run.clone();
+    let events = aws_sdk_eventbridge::Client::new(&deployment.config);
+    let sqs = aws_sdk_sqs::Client::new(&deployment.config);
+    let queue = deployment.queue("QUEUE_URL", &format!("{run}-order-price")).await;
     let arn = sqs.get_queue_attributes().queue_url(&queue).attribute_names(QueueAttributeName::QueueArn);
     let arn = arn.send().await.unwrap().attributes.unwrap().remove(&QueueAttributeName::QueueArn).unwrap();
     events.create_event_bus().name(&run).send().await.unwrap();
@@ -240,27 +243,27 @@ async fn events_reach_the_queue_behind_the_rule() {
     let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn).build().unwrap();
     events.put_targets().rule(&run).event_bus_name(&run).targets(target).send().await.unwrap();
 
-    made.names.insert("EVENT_BUS", run);
-    let bus = made.start().bus().unwrap();
+    deployment.names.insert("EVENT_BUS", run);
+    let bus = deployment.start().bus().unwrap();
     let entry = |n: usize| Entry {
         kind: if n.is_multiple_of(2) { "order.submitted" } else { "order.priced" }.to_owned(),
         detail: format!(r#"{{"id":"1/order/ord_1/1/{n}"}}"#),
     };
     let entries: Vec<Entry> = (0..25).map(entry).collect();
     assert_eq!(bus.publish(&entries).await.unwrap(), Vec::<usize>::new());
-    let mut seen = 0;
+    let mut received_events = 0;
     for _ in 0..20 {
         let received = sqs.receive_message().queue_url(&queue).max_number_of_messages(10).send().await.unwrap();
         for message in received.messages() {
             assert!(message.body().unwrap().contains(r#""detail-type""#));
-            seen += 1;
+            received_events += 1;
             let delete = sqs.delete_message().queue_url(&queue).receipt_handle(message.receipt_handle().unwrap());
             delete.send().await.unwrap();
         }
-        if seen == 13 {
+        if received_events == 13 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(seen, 13);
+    assert_eq!(received_events, 13);
 }

@@ -1,9 +1,10 @@
-//! How a step runs, and the ports that it may touch. Nothing here names a workflow's rules, AWS, or a partner's wire format.
+//! How a step runs, and the ports through which it reaches stores and partners. This crate knows no rule of a workflow,
+//! no AWS service and no partner's wire format.
 //!
-//! - [`run`]: the journal that a step commits to, the claim that it makes before it acts, how it ends and what happens to its
-//!   message then.
-//! - [`ports`]: what a step may touch. `cloud` implements the ports on AWS, `partners` over partners' HTTP, `testkit` in
-//!   memory; one suite per port holds them to the same promises.
+//! - [`run`]: the journal that a step commits to, the claim that it commits before it calls a partner, how a step ends,
+//!   and what then happens to its message.
+//! - [`ports`]: traits for stores and partners. `cloud` implements them on AWS, `partners` over HTTP, `testkit` in
+//!   memory; one test suite per port checks all its implementations.
 //! - [`http`]: requests and answers of the API.
 
 pub mod http;

@@ -289,8 +289,8 @@ async fn an_orders_whole_conversation_is_understood_on_both_sides() {
         sales_order: Some(released.sales_order),
         invoice: Some(invoiced.invoice),
     };
-    assert_eq!(partners.tell(&cx, &update, 9).await, Ok(()));
-    assert_eq!(partners.tell(&cx, &update, 8).await, Ok(()), "the CRM keeps the newer one");
+    assert_eq!(partners.update(&cx, &update, 9).await, Ok(()));
+    assert_eq!(partners.update(&cx, &update, 8).await, Ok(()), "the CRM keeps the newer one");
 
     // Until every package of both fulfillments has arrived.
     let mut delivered: BTreeMap<String, usize> = BTreeMap::new();
@@ -715,7 +715,7 @@ async fn b28_what_we_wrote_comes_back_and_is_nothing_and_what_others_want_is_rea
         sales_order: None,
         invoice: None,
     };
-    town.partners.tell(&cx(), &update, 3).await.unwrap();
+    town.partners.update(&cx(), &update, 3).await.unwrap();
     for _ in 0..2 {
         let delivery = town.hear().await;
         let read = town.partners.read_change(&delivery).await.unwrap();

@@ -1,5 +1,8 @@
-//! Requests about streams that exist: change, hold, amend or cancel an order; decide a review. A request may be refused, and always
-//! leaves a commit: the same request again has the same answer.
+//! Requests about existing streams: to amend, hold, release or cancel an order, and to decide a review.
+//!
+//! A request is committed under its own cause, with the refusal if the order cannot carry it out, so that a repeated
+//! request gets the same answer. A request that the domain rejects at once, because it makes no sense now, is not
+//! committed.
 
 use domain::ids::{base32, fingerprint};
 use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
@@ -14,11 +17,11 @@ use engine::{Context, Failure, Outcome, RequestCause};
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It is carried out, or under way.
+    /// It is carried out, or is being carried out.
     Accepted,
-    /// It cannot be met.
+    /// It cannot be carried out.
     Refused(Rejection),
-    /// There is no such stream.
+    /// The stream does not exist.
     Unknown,
 }
 
@@ -32,34 +35,34 @@ impl From<Answer> for Outcome {
     }
 }
 
-/// What makes a request the same as an earlier one.
+/// Identifies a request, so that a repeated one is not carried out twice.
 #[derive(Debug, Clone)]
 pub struct WorkKey {
-    /// The sender's name for the request.
+    /// Unique among the requests of one function and stream.
     name: String,
-    /// The digest of the payload, where the sender chose the name: the same name with another payload is refused.
+    /// The digest of the payload if a client chose the name. Another payload under the same name is refused.
     payload: Option<String>,
 }
 
 impl WorkKey {
-    /// The key of a request whose name has one meaning only.
+    /// The key of a request whose `name` is never used for another payload, such as a delivery's key.
     pub fn of(name: impl Into<String>) -> Self {
         Self { name: name.into(), payload: None }
     }
 
-    /// The key of a client's request under its own idempotency `key`, with the payload `parts`.
+    /// The key of a client's request. `key` is the client's idempotency key, `parts` are its payload.
     pub fn of_client(client: &str, key: &str, parts: &[&str]) -> Self {
         Self { name: format!("{client}/{key}"), payload: Some(base32(&fingerprint(parts), DIGEST_LENGTH)) }
     }
 }
 
-/// In characters of base 32.
+/// Of a payload's digest, in base-32 digits.
 const DIGEST_LENGTH: usize = 12;
 
-/// Requests a change of `order`. The same `work_key` is the same request.
+/// Requests a change of `order`. A repeated `work_key` gets the first answer again.
 ///
 /// # Errors
-/// The stores'.
+/// Failures of the stores.
 pub async fn change(
     journal: &impl Journal,
     parties: &impl Parties,
@@ -78,7 +81,7 @@ pub async fn change(
         ChangeRequest::ReleaseHold { reason } => OrderCommand::ReleaseHold(HoldReleased { reason }),
         ChangeRequest::Amend { new, reason } => {
             let mut submission = new.submission;
-            // The address belongs to the existing order, also if the sender has another id for it.
+            // Store the address under the existing order: the id derived from the amendment may be another one.
             submission.ship_to.order = order.clone();
             submission.ship_to.n = new.party.number();
             parties.store(&submission.ship_to, &new.party).await?;
@@ -95,10 +98,10 @@ pub async fn change(
     carry_out(stream, journal, cx, work_key, command).await
 }
 
-/// Carries out the decision of a review of the stream `id`.
+/// Decides a review of the stream `id`. A repeated `work_key` gets the first answer again.
 ///
 /// # Errors
-/// The store's.
+/// Failures of the store.
 pub async fn decide<W: Workflow>(
     journal: &impl Journal,
     cx: &Context,
@@ -113,7 +116,7 @@ pub async fn decide<W: Workflow>(
     carry_out(stream, journal, cx, work_key, command).await
 }
 
-/// Commits the request, and answers what was committed for it, now or when it came first.
+/// Commits the request unless it was committed before. The answer is read from its commit.
 async fn carry_out<W: Workflow>(
     mut stream: Stream<W>,
     journal: &impl Journal,

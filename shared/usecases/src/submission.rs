@@ -1,4 +1,4 @@
-//! How an order comes to exist: once, whichever way and however often it arrives.
+//! Creates an order exactly once, by whichever way and however often it is submitted.
 
 use domain::ids::{base32, fingerprint};
 use domain::{Order, OrderCommand, OrderId, Workflow};
@@ -10,19 +10,19 @@ use engine::inbound::NewOrder;
 use engine::journal::{CreateOutcome, Journal, NewStream, Stream};
 use engine::stores::{DueItem, Parties};
 
-/// The step that looks at an order when its deadline has come.
+/// The step that gets the order's due item at its deadline.
 pub const DEADLINE_STEP: &str = "deadline-raise";
 
-/// What became of a submission.
+/// The outcome of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Submitted {
-    /// The order exists now.
+    /// The order was created.
     Created,
-    /// It existed, with the same content.
+    /// The order exists with the same content. Nothing was written.
     Same,
-    /// It existed, with other content: the first stands, the disagreement is recorded and reviewed.
+    /// The order exists with other content. That content stays; the conflict was committed and opens a review.
     Conflicting,
-    /// The sender used this idempotency key for another order. Nothing was stored.
+    /// The sender used this idempotency key for another order. Nothing was written.
     KeyReused,
 }
 
@@ -32,18 +32,19 @@ impl From<Submitted> for Outcome {
             Submitted::Created => Self::Applied,
             Submitted::Same => Self::AlreadyDone,
             Submitted::Conflicting => Self::Rejected("the order exists with other content".to_owned()),
-            Submitted::KeyReused => Self::Rejected("the idempotency key belongs to another order".to_owned()),
+            Submitted::KeyReused => Self::Rejected("the idempotency key was used for another order".to_owned()),
         }
     }
 }
 
-/// Submits `new`. The order's own stream and its natural key (sold-to and customer PO) make it exist at most once; a second
-/// arrival under either is compared with the first, and recorded where it disagrees. `idempotency` is a sender's own key.
+/// Submits `new`. Its id (from source and external id) and its natural key (sold-to and customer PO) are unique, so
+/// that it exists at most once. A second submission under either is compared with the first; if they differ, the
+/// conflict is committed. `idempotency` is an API client's key, `<client>/<key>`.
 ///
-/// Returns the id under which the order is known: another than its own where another source submitted it first.
+/// Returns the order's id. It differs from the submission's if another source submitted the order first.
 ///
 /// # Errors
-/// The stores'.
+/// Failures of the stores.
 pub async fn submit(
     journal: &impl Journal,
     parties: &impl Parties,
@@ -71,15 +72,16 @@ pub async fn submit(
             }
         }
     }
-    let known_as = stream.id.clone();
+    let existing = stream.id.clone();
     let same = stream.state.as_ref().is_some_and(|order| order.terms.submission.digest == new.submission.digest);
     if same {
-        return Ok((known_as, Submitted::Same));
+        return Ok((existing, Submitted::Same));
     }
     stream.commit(journal, cx, &cx.cause(work_key), OrderCommand::Submit(new.submission)).await?;
-    Ok((known_as, Submitted::Conflicting))
+    Ok((existing, Submitted::Conflicting))
 }
 
+/// The prefix of unique keys that are idempotency keys.
 const IDEMPOTENCY: &str = "idempotency/";
 
 fn new_stream(stream: &Stream<Order>, cx: &Context, work_key: &str, new: &NewOrder) -> Result<NewStream, Failure> {
@@ -100,7 +102,7 @@ fn new_stream(stream: &Stream<Order>, cx: &Context, work_key: &str, new: &NewOrd
     Ok(NewStream { commit, unique: vec![format!("po/{}", base32(&natural, 32))], deadline })
 }
 
-/// The message that the deadline's due item puts into its step's queue: shaped as the bus would deliver it.
+/// The body of the deadline's due item, in the envelope that the bus would use.
 fn deadline_message(order: &OrderId, cx: &Context, deadline: jiff::Timestamp) -> String {
     let kind = "order.deadline_passed";
     json!({

@@ -1,4 +1,4 @@
-//! The work that events ask of steps: which order, which fulfillment, which package.
+//! The parameters of steps, read from events: an order, a fulfillment, or a package.
 
 use domain::{FulfillmentId, OrderId, PackageId};
 use engine::{EventEnvelope, Failure, Work};
@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// Work on an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderWork {
-    /// The event's subject.
+    /// From the event's subject.
     pub order: OrderId,
 }
 
@@ -20,7 +20,7 @@ impl Work for OrderWork {
 /// Work on a fulfillment.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct FulfillmentWork {
-    /// The subject of a fulfillment's own event; a member of an order's event.
+    /// From the subject of a fulfillment's event, or from the payload of an order's event.
     pub fulfillment: FulfillmentId,
 }
 
@@ -33,12 +33,12 @@ impl Work for FulfillmentWork {
     }
 }
 
-/// Work on a package, or on any package of a fulfillment.
+/// Work on one package of a fulfillment, or on any of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageWork {
-    /// The event's subject.
+    /// From the event's subject.
     pub fulfillment: FulfillmentId,
-    /// `None` where the event names no package.
+    /// From the payload; `None` if the event names no package.
     pub package: Option<PackageId>,
 }
 

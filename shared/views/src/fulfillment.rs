@@ -1,4 +1,4 @@
-//! What is seen of a fulfillment: its reviews, and its part of an order's timeline.
+//! Read models of a fulfillment: its reviews, and its entries in the order's timeline.
 
 use domain::fulfillment::{FulfillmentEffect, Missing};
 use domain::{Fulfillment, FulfillmentEvent};
@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use crate::{Entry, OURS, OpenReview, TimedFold, decision_text, failed_text, rejected_text, started_text};
 
-/// The row of the fulfillment's own reviews; its order does not know of them.
+/// The row of the fulfillment's own reviews. They are not in the order's row, because the order's stream does not have
+/// them.
 pub fn rows(fulfillment: &TimedFold<Fulfillment>) -> Vec<ViewRow> {
     fulfillment.review_row(&fulfillment.state.opened.fulfillment.to_string()).into_iter().collect()
 }
@@ -19,7 +20,7 @@ pub(crate) fn open_reviews(fulfillment: &TimedFold<Fulfillment>) -> Vec<OpenRevi
     fulfillment.open_reviews(&fulfillment.state.opened.fulfillment.to_string())
 }
 
-/// The entries of a fulfillment's commits.
+/// One timeline entry per event of the fulfillment.
 pub(crate) fn timeline(commits: &[Commit], now: Timestamp) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     let mut warehouse = String::new();
@@ -35,6 +36,7 @@ pub(crate) fn timeline(commits: &[Commit], now: Timestamp) -> Result<Vec<Entry>,
     Ok(entries)
 }
 
+/// The system in which an event happened, what happened, for people, and when. `at` is the commit's time.
 fn describe<'a>(event: &FulfillmentEvent, warehouse: &'a str, at: Timestamp) -> (&'a str, String, Timestamp) {
     match event {
         FulfillmentEvent::Opened(opened) => (OURS, format!("{} opened for {warehouse}", opened.fulfillment), at),
@@ -50,22 +52,22 @@ fn describe<'a>(event: &FulfillmentEvent, warehouse: &'a str, at: Timestamp) -> 
             let text = format!("package {} {}{code}", milestone.package, milestone.milestone.as_str());
             (warehouse, text, milestone.at)
         }
-        FulfillmentEvent::Closed(closed) => (warehouse, "packs no more of it".to_owned(), closed.at),
+        FulfillmentEvent::Closed(closed) => (warehouse, "closed it: packs nothing more".to_owned(), closed.at),
         FulfillmentEvent::Withdrawn(withdrawn) => {
             let text = match &withdrawn.reference {
                 Some(reference) => format!("withdrew {reference} unshipped"),
-                None => "does not have it".to_owned(),
+                None => "has no such fulfillment to withdraw".to_owned(),
             };
             (warehouse, text, at)
         }
         FulfillmentEvent::WithdrawalRefused(why) => (warehouse, format!("did not withdraw it: {why}"), at),
         FulfillmentEvent::Late(late) => {
             let missing = match &late.missing {
-                Missing::Acknowledgement => "a yes or no".to_owned(),
-                Missing::Departure => "the departure".to_owned(),
-                Missing::News { package } => format!("news of package {package}"),
+                Missing::Acknowledgement => "no acceptance or rejection".to_owned(),
+                Missing::Departure => "no departure".to_owned(),
+                Missing::News { package } => format!("no news of package {package}"),
             };
-            (OURS, format!("{missing} did not come by {}", late.due), at)
+            (OURS, format!("{missing} by {}", late.due), at)
         }
         FulfillmentEvent::ReviewDecided(decision) => (OURS, decision_text(decision), at),
         FulfillmentEvent::GoodsIssued(issued) => {
@@ -80,7 +82,7 @@ fn describe<'a>(event: &FulfillmentEvent, warehouse: &'a str, at: Timestamp) -> 
     }
 }
 
-/// An effect for people, behind "to".
+/// The effect for people, as the verb after "to".
 fn effect(effect: &FulfillmentEffect) -> String {
     match effect {
         FulfillmentEffect::Request => "request shipment from the warehouse".to_owned(),

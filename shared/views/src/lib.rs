@@ -1,5 +1,5 @@
-//! Read models: what people, partner portals and tools see of the journal. Pure functions of folded streams, shared by the API, the
-//! console and the operator's command line. One file per workflow; here is what they have in common.
+//! Read models: what people, partner portals and tools see of orders. Pure functions of folded streams, for the API,
+//! the console and the operator's command line. Each workflow has a module; this file has what they share.
 
 use std::collections::BTreeMap;
 
@@ -15,24 +15,24 @@ use serde::{Deserialize, Serialize};
 pub mod fulfillment;
 pub mod order;
 
-/// A decision that waits for a person.
+/// A review that waits for a person's decision.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OpenReview {
-    /// The id to decide it by: `<order or fulfillment>.<review>`.
+    /// `<order or fulfillment>.<review>`, for `POST /v1/reviews/{id}/decision`.
     pub id: String,
-    /// One of the workflow's kinds. Text, so that a list shows a kind of a later release, too.
+    /// One of the workflow's kinds. It is text, so that lists can show the kinds of a newer release.
     pub kind: String,
-    /// For people.
+    /// Why a decision is needed, for people.
     pub reason: String,
-    /// What can be decided.
+    /// The choices that the kind offers.
     pub options: Vec<Choice>,
-    /// Since when it waits.
+    /// When the review was opened.
     pub since: Timestamp,
-    /// By when it should be decided.
+    /// `since` plus the kind's response time.
     pub decide_by: Timestamp,
 }
 
-/// A stream, folded together with the times since when its reviews wait.
+/// A folded stream, with the times at which its reviews were opened.
 #[derive(Debug, Clone)]
 pub struct TimedFold<W> {
     /// The state after the newest commit.
@@ -41,16 +41,16 @@ pub struct TimedFold<W> {
     pub version: u64,
     /// The newest commit's time.
     pub changed: Timestamp,
-    /// Whether the stream ever had an open review.
+    /// Whether the stream has or had an open review.
     pub ever_waited: bool,
     since: BTreeMap<String, Timestamp>,
 }
 
 impl<W: Workflow> TimedFold<W> {
-    /// Folds commits; `None` where there are none.
+    /// Folds all commits of a stream; `None` if there are none.
     ///
     /// # Errors
-    /// A commit that cannot be read.
+    /// A commit cannot be parsed.
     pub fn of(commits: &[Commit], now: Timestamp) -> Result<Option<Self>, Failure> {
         let (mut state, mut since, mut ever_waited) = (None, BTreeMap::new(), false);
         for commit in commits {
@@ -70,7 +70,7 @@ impl<W: Workflow> TimedFold<W> {
         }))
     }
 
-    /// The open reviews of the stream `id`, the most urgent first.
+    /// The open reviews of the stream `id`, earliest `decide_by` first.
     fn open_reviews(&self, id: &str) -> Vec<OpenReview> {
         let item = |review: Review<W::Review>| {
             let since = self.since.get(&review.key()).copied().unwrap_or(self.changed);
@@ -88,8 +88,9 @@ impl<W: Workflow> TimedFold<W> {
         reviews
     }
 
-    /// The row of all reviews of the stream `id`, ranked by the most urgent. An empty row is written only where an earlier one was
-    /// not: most streams never have a review, and an empty row for each of their commits would cost a write each.
+    /// The row of all open reviews of the stream `id`, ranked by the most urgent one. `None` if the stream never had a
+    /// review: most streams have none, and an empty row would cost one write per commit. Once all reviews are decided,
+    /// an empty row replaces the earlier one.
     fn review_row(&self, id: &str) -> Option<ViewRow> {
         let reviews = self.open_reviews(id);
         let first = reviews.first().map_or(self.changed, |review| review.decide_by);
@@ -104,42 +105,43 @@ impl<W: Workflow> TimedFold<W> {
     }
 }
 
-/// The part of the rows that hold a stream's reviews. All of them are one row, so that a decided one disappears with the next
-/// version.
+/// The [`ViewRow::part`] of reviews. All reviews of a stream are in one row, so that the next version drops a decided
+/// one.
 pub const REVIEWS: &str = "reviews";
 
-/// The list of streams with open reviews.
+/// The [`ViewRow::list`] of streams with open reviews.
 pub const OPEN_REVIEWS: &str = "review/open";
 
-/// A rank for lists, which show the highest first, that puts the earliest time there.
+/// A rank that decreases with time: lists show the highest rank first, and so the earliest time.
 fn soonest_first(at: Timestamp) -> String {
-    const FAR: i64 = 10_000_000_000_000;
-    format!("{:014}", FAR - at.as_millisecond())
+    /// In the year 2286: later than any time here.
+    const LATEST_MILLIS: i64 = 10_000_000_000_000;
+    format!("{:014}", LATEST_MILLIS - at.as_millisecond())
 }
 
-/// Something that happened, as a timeline shows it.
+/// One event in a timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// When it happened; for a milestone, the carrier's time.
+    /// When it happened; for packages and milestones, by the warehouse's or carrier's clock.
     pub at: Timestamp,
-    /// When it was committed.
+    /// When it was committed, by our clock.
     pub recorded_at: Timestamp,
     /// The system in which it happened: `crossdock`, `crm`, `erp`, or the warehouse's name.
     pub system: String,
-    /// The event, such as `order.priced`.
+    /// The event's type, such as `order.priced`.
     pub event: String,
-    /// For people.
+    /// What happened, for people.
     pub text: String,
-    /// The order's status after it, where that changed.
+    /// The order's new status, if the event changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<domain::order::Status>,
-    /// The stream of the commit.
+    /// The commit's stream, such as `order/ord_…`.
     pub stream: String,
-    /// The version of the commit.
+    /// The commit's version.
     pub version: u64,
-    /// The cause of the commit.
+    /// The commit's cause: `<function>/<work key>`.
     pub cause: String,
-    /// From the first byte to the last partner call.
+    /// The same from the sender's request to the last call to a partner.
     pub correlation_id: String,
 }
 
@@ -160,10 +162,10 @@ impl Entry {
     }
 }
 
-/// Our own system's name in a timeline.
+/// The system of events that happened in Crossdock itself.
 const OURS: &str = "crossdock";
 
-/// The event's name on the bus: serde knows it.
+/// The event's type, read from its serialized form.
 fn kind_of(event: &impl Serialize) -> String {
     let value = serde_json::to_value(event).unwrap_or_default();
     value.get("type").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! What is seen of an order: in a list, in full, and as a timeline over all its systems.
+//! Read models of an order: its row in lists, its details, and its timeline across all systems.
 
 use std::collections::BTreeMap;
 
@@ -15,72 +15,72 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Entry, OURS, OpenReview, TimedFold, decision_text, failed_text, rejected_text, started_text};
 
-/// An order in a list.
+/// An order's row in lists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Our id.
+    /// Crossdock's id of the order.
     pub id: OrderId,
-    /// As people read it.
+    /// The status, computed from the order's state.
     pub status: Status,
-    /// The system that the order came from.
+    /// The system that submitted the order: a CRM or an API client.
     pub source: String,
     /// The order's id in that system.
     pub external_id: String,
-    /// The sold-to customer.
+    /// The sold-to customer's number.
     pub customer: String,
-    /// The customer's own number.
+    /// The customer's purchase order number.
     pub customer_po: String,
-    /// What the customer owes, once it is priced.
+    /// The order's total, tax included; `None` until it is priced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<Money>,
-    /// The sender's time.
+    /// When the customer ordered, by the sender's clock.
     pub ordered_at: Timestamp,
     /// The newest commit's time.
     pub updated_at: Timestamp,
-    /// How many reviews are open.
+    /// The number of open reviews; in lists, without those of the fulfillments.
     pub reviews: usize,
 }
 
-/// One order, in full.
+/// One order with all details.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Detail {
-    /// As in a list.
+    /// As in lists, but with the fulfillments' reviews in the count.
     #[serde(flatten)]
     pub summary: Summary,
-    /// The journal's version that this was read from.
+    /// The version of the order's newest commit.
     pub version: u64,
-    /// The quantities of each line.
+    /// Each line with its quantities: ordered, open, shipped and so on.
     pub lines: Vec<LineQuantities>,
-    /// The ERP's sales order.
+    /// The number of the ERP's sales order; `None` if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sales_order: Option<String>,
-    /// The ERP's invoice.
+    /// The number of the ERP's invoice; `None` before it is created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<String>,
-    /// What each warehouse ships.
+    /// All fulfillments that were ever assigned.
     pub fulfillments: Vec<FulfillmentView>,
-    /// The order's and its fulfillments' open reviews.
+    /// The open reviews of the order and its fulfillments.
     pub open_reviews: Vec<OpenReview>,
 }
 
-/// A fulfillment, as a reader of the order sees it.
+/// A fulfillment in an order's details.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FulfillmentView {
-    /// Our id, the warehouse's reference.
+    /// Crossdock's id, which the warehouse gets as the reference.
     pub id: FulfillmentId,
-    /// The 3PL.
+    /// The 3PL's name in the registry.
     pub warehouse: String,
-    /// The warehouse's site.
+    /// The 3PL's site that ships.
     pub site: String,
-    /// The warehouse's answer.
+    /// How far the request to the warehouse is.
     pub request_status: RequestStatus,
-    /// In stock-keeping units.
+    /// The requested quantities, in stock-keeping units.
     pub lines: Vec<LineQuantity>,
-    /// The packages that are not void.
+    /// The packages without the voided ones.
     pub packages: Vec<PackageSummary>,
 }
 
-/// An order's summary. `changed` is its newest commit's time.
+/// The summary of an order. `changed` is the newest commit's time.
 pub fn summary(order: &Order, changed: Timestamp) -> Summary {
     let submission = &order.terms.submission;
     Summary {
@@ -97,7 +97,7 @@ pub fn summary(order: &Order, changed: Timestamp) -> Summary {
     }
 }
 
-/// An order in full, with the reviews of its fulfillments.
+/// The details of an order, with the reviews of its fulfillments.
 pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>]) -> Detail {
     let state = &order.state;
     let mut open_reviews = order.open_reviews(state.id().as_str());
@@ -124,7 +124,7 @@ pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>])
     }
 }
 
-/// The rows that lists are made of: the order itself, and its open reviews.
+/// The rows of an order for the lists: its summary, and its open reviews.
 pub fn rows(order: &TimedFold<Order>) -> Vec<ViewRow> {
     let summary = summary(&order.state, order.changed);
     let id = summary.id.to_string();
@@ -133,17 +133,18 @@ pub fn rows(order: &TimedFold<Order>) -> Vec<ViewRow> {
         part: "summary".to_owned(),
         version: order.version,
         list: format!("order/{}", summary.status.as_str()),
-        // By the time of the order, which never changes: the index is written only when the status changes, and a page stays a page.
+        // Ranked by a time that never changes: the index is then written only when the status changes, and cursors stay
+        // valid.
         rank: format!("{}/{id}", sortable(summary.ordered_at)),
         document: serde_json::to_string(&summary).unwrap_or_default(),
     };
     std::iter::once(row).chain(order.review_row(&id)).collect()
 }
 
-/// The commits of an order and its fulfillments as one timeline, oldest first.
+/// One timeline of an order and its fulfillments, in the order of the commits' times.
 ///
 /// # Errors
-/// A commit that cannot be read.
+/// A commit cannot be parsed.
 pub fn timeline(order: &[Commit], fulfillments: &[Vec<Commit>], now: Timestamp) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     let mut state: Option<Order> = None;
@@ -170,10 +171,10 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, Strin
     match event {
         OrderEvent::Submitted(s) => (source, format!("ordered as {} with {} lines", s.external_id, s.lines.len())),
         OrderEvent::SubmissionConflicted(c) => {
-            (OURS, format!("{} sent it again as {}, with other content", c.source, c.external_id))
+            (OURS, format!("{} submitted it again as {}, with other content", c.source, c.external_id))
         }
         OrderEvent::Priced(price) => ("erp", format!("priced at {}, of which tax {}", price.total, price.tax)),
-        OrderEvent::Unpriceable(why) => ("erp", format!("cannot be priced: {why}")),
+        OrderEvent::Unpriceable(reason) => ("erp", format!("cannot be priced: {reason}")),
         OrderEvent::CreditApproved(credit) => ("erp", format!("credit granted for {}", credit.amount)),
         OrderEvent::CreditRefused(credit) => ("erp", format!("credit refused: {}", credit.reason)),
         OrderEvent::Allocated(allocation) => ("erp", format!("stock allocated as {}", allocation.number)),
@@ -187,14 +188,14 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, Strin
             (OURS, format!("cannot be routed: {}", domain::routing::explain(&routed.candidates)))
         }
         OrderEvent::Assigned(a) => {
-            (OURS, format!("{} goes to {} {}, to leave by {}", a.fulfillment, a.warehouse, a.site, a.ship_by))
+            (OURS, format!("{} assigned to {} {}, to ship by {}", a.fulfillment, a.warehouse, a.site, a.ship_by))
         }
         OrderEvent::FulfillmentProgressed(progress) => {
             let request_status = || format!("{:?}", progress.request_status).to_lowercase();
-            let far = if progress.shipped.is_empty() { request_status() } else { sums(progress) };
-            (OURS, format!("{}: {far}", progress.fulfillment))
+            let text = if progress.shipped.is_empty() { request_status() } else { shipped_and_delivered(progress) };
+            (OURS, format!("{}: {text}", progress.fulfillment))
         }
-        OrderEvent::CrmUpdated(updated) => ("crm", format!("shows version {}", updated.version)),
+        OrderEvent::CrmUpdated(updated) => ("crm", format!("updated to version {}", updated.version)),
         OrderEvent::Invoiced(invoiced) => ("erp", format!("invoice {} over {}", invoiced.invoice, invoiced.total)),
         OrderEvent::CancelRequested(request) => (OURS, format!("cancellation requested: {}", request.reason)),
         OrderEvent::Held(held) => (OURS, format!("put on hold: {}", held.reason)),
@@ -205,16 +206,18 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, Strin
         OrderEvent::Amended(amendment) => {
             (OURS, format!("amendment {}, {} lines: {}", amendment.revision, amendment.lines.len(), amendment.reason))
         }
-        OrderEvent::AmendRejected(no) => (OURS, format!("amendment {} not possible: {}", no.revision, no.rejection)),
-        OrderEvent::WithdrawalRequested(back) => {
-            let why = match back.why {
+        OrderEvent::AmendRejected(amendment) => {
+            (OURS, format!("amendment {} not possible: {}", amendment.revision, amendment.rejection))
+        }
+        OrderEvent::WithdrawalRequested(withdrawal) => {
+            let why = match withdrawal.why {
                 WithdrawalReason::Cancelled => "the order is cancelled",
                 WithdrawalReason::Held => "the order is held",
                 WithdrawalReason::Amended => "the order is amended",
                 WithdrawalReason::NoResponse => "the warehouse did not answer",
                 WithdrawalReason::TakenLate => "the warehouse accepted it late",
             };
-            (OURS, format!("withdrawal of {} requested: {why}", back.fulfillment))
+            (OURS, format!("withdrawal of {} requested: {why}", withdrawal.fulfillment))
         }
         OrderEvent::CreditExpired(credit) => (OURS, format!("credit expired at {}", credit.valid_until)),
         OrderEvent::StockArrived(stock) => {
@@ -222,35 +225,38 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, Strin
                 stock.lines.iter().map(|goods| format!("{} of line {}", goods.quantity, goods.line)).collect();
             ("erp", format!("has stock again: {}", lines.join(", ")))
         }
-        OrderEvent::Deallocated(released) => ("erp", format!("allocation {} undone", released.allocation_no)),
-        OrderEvent::SalesOrderCancelled(gone) => match &gone.sales_order {
+        OrderEvent::Deallocated(undone) => ("erp", format!("allocation {} undone", undone.allocation_no)),
+        OrderEvent::SalesOrderCancelled(cancelled) => match &cancelled.sales_order {
             Some(number) => ("erp", format!("sales order {number} cancelled")),
             None => ("erp", "has no sales order to cancel".to_owned()),
         },
-        OrderEvent::OrphanDocument(made) => ("erp", format!("created {} too late; it is to be undone", made.document)),
+        OrderEvent::OrphanDocument(orphan) => {
+            ("erp", format!("created {} after the order no longer needed it; to be undone", orphan.document))
+        }
         OrderEvent::ReviewDecided(decision) => (OURS, decision_text(decision)),
         OrderEvent::CustomerNotice(notice) => {
             let template = serde_json::to_value(notice.template).unwrap_or_default();
             (OURS, format!("notice to the customer: {}", template.as_str().unwrap_or_default()))
         }
-        OrderEvent::RequestRejected(why) => (OURS, format!("request refused: {why}")),
-        OrderEvent::Overdue(overdue) => (OURS, format!("not done by {}", overdue.deadline)),
+        OrderEvent::RequestRejected(reason) => (OURS, format!("request refused: {reason}")),
+        OrderEvent::Overdue(overdue) => (OURS, format!("not completed by {}", overdue.deadline)),
         OrderEvent::EffectStarted(started) => (OURS, started_text(started, effect)),
         OrderEvent::EffectFailed(failed) => (OURS, failed_text(failed, effect)),
         OrderEvent::EffectRejected(refused) => ("erp", rejected_text(refused, effect)),
     }
 }
 
-fn sums(progress: &Progress) -> String {
-    let told = |name: &str, lines: &BTreeMap<domain::LineNo, domain::Quantity>| {
+/// The sums over all packages, such as `shipped 2 EA of line 1; delivered 1 EA of line 1`.
+fn shipped_and_delivered(progress: &Progress) -> String {
+    let quantities = |name: &str, lines: &BTreeMap<domain::LineNo, domain::Quantity>| {
         let lines: Vec<String> = lines.iter().map(|(line, quantity)| format!("{quantity} of line {line}")).collect();
         if lines.is_empty() { String::new() } else { format!("{name} {}", lines.join(", ")) }
     };
-    let parts = [told("shipped", &progress.shipped), told("delivered", &progress.delivered)];
+    let parts = [quantities("shipped", &progress.shipped), quantities("delivered", &progress.delivered)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
-/// An effect for people, behind "to".
+/// The effect for people, as the verb after "to".
 fn effect(effect: &OrderEffect) -> String {
     match effect {
         OrderEffect::Allocate { allocation_no } if allocation_no.is_first() => "allocate stock".to_owned(),
@@ -258,6 +264,6 @@ fn effect(effect: &OrderEffect) -> String {
         OrderEffect::Deallocate { allocation_no } => format!("undo allocation {allocation_no}"),
         OrderEffect::CreateSalesOrder => "create or change the sales order".to_owned(),
         OrderEffect::CancelSalesOrder => "cancel the sales order".to_owned(),
-        OrderEffect::Invoice => "invoice".to_owned(),
+        OrderEffect::Invoice => "create the invoice".to_owned(),
     }
 }

@@ -1,8 +1,9 @@
-//! Says who an API client is, and what it may do.
+//! Authenticates an API client by its bearer token, and returns its name and scopes.
 //!
-//! - On: every request to the API but the webhooks, which prove themselves by their signature.
-//! - Does: compares the bearer token's SHA-256 with the known ones, in constant time.
-//! - Fails: an unknown or missing token is a plain no.
+//! - On: every request to the API except webhooks, which are verified by their signature.
+//! - Does: compares the token's SHA-256 with those in the secret `api/tokens`, in constant time.
+//! - Then: API Gateway passes the name and the scopes on to the function behind the route.
+//! - Fails: CFG-002 (the secret). A missing or unknown token is not a failure: the request is not authorized.
 
 use engine::partner::Secrets;
 use engine::{Code, Context, Failure};
@@ -11,34 +12,34 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// All that this function may touch.
+/// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<S> {
-    /// The digests of the tokens.
+    /// Has the digests of the tokens.
     pub secrets: S,
 }
 
-/// A client that proved who it is.
+/// An authenticated client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
-    /// Its name: the source of the orders that it submits.
+    /// The client's name, which is the source of the orders that it submits.
     pub client: String,
-    /// What it may do, separated by blanks.
+    /// Such as `orders:read orders:write`, separated by blanks.
     pub scopes: String,
 }
 
-/// A token that we know, as the secret `api/tokens` lists it.
+/// A token in the secret `api/tokens`.
 #[derive(Deserialize)]
-struct CachedToken {
+struct ListedToken {
     client: String,
     sha256: String,
     scopes: Vec<String>,
 }
 
-/// Who sends `authorization`; `None` for nobody that we know.
+/// The client with the token in the header `authorization`; `None` if there is no such token.
 ///
 /// # Errors
-/// CFG-002: the secret is missing or not readable.
+/// See the module's header.
 pub async fn handle(
     ports: &Ports<impl Secrets>,
     authorization: Option<&str>,
@@ -48,14 +49,14 @@ pub async fn handle(
         return Ok(None);
     };
     let secret = ports.secrets.secret("api/tokens", false).await?;
-    let known: Vec<CachedToken> = serde_json::from_str(secret.expose_secret()).map_err(|e| {
+    let tokens: Vec<ListedToken> = serde_json::from_str(secret.expose_secret()).map_err(|e| {
         Failure::permanent(Code::SecretMissing, format!("api/tokens: {}", engine::redact::json_error(&e)))
     })?;
     let digest = hex::encode(Sha256::digest(token.as_bytes()));
-    // Every known token is compared, so that the time tells nothing about which one nearly fits.
-    let found = known.into_iter().fold(None, |found, candidate| {
-        let fits = bool::from(candidate.sha256.to_ascii_lowercase().as_bytes().ct_eq(digest.as_bytes()));
-        if fits { Some(candidate) } else { found }
+    // Compare with every token, so that the duration does not depend on which one matches.
+    let found = tokens.into_iter().fold(None, |found, candidate| {
+        let matches = bool::from(candidate.sha256.to_ascii_lowercase().as_bytes().ct_eq(digest.as_bytes()));
+        if matches { Some(candidate) } else { found }
     });
     Ok(found.map(|token| Client { client: token.client, scopes: token.scopes.join(" ") }))
 }

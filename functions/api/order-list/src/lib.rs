@@ -1,8 +1,9 @@
-//! Lists orders by their status, newest first, from a view.
+//! Lists the orders of one status, newest first.
 //!
 //! - On: `GET /v1/orders?status=…&limit=…&cursor=…`, with the scope `orders:read`.
-//! - Does: reads the view; a row may be a moment behind the journal.
-//! - Fails: 400 (no such status, bad limit or cursor), 403.
+//! - Does: reads the view that `view-project` writes; a row may be seconds behind the journal.
+//! - Then: 200 with the orders and the next page's cursor.
+//! - Fails: 400 (unknown status, bad limit or cursor), 403 (no scope).
 
 use domain::order::Status;
 use engine::http::{Problem, Request, Response};
@@ -11,7 +12,7 @@ use engine::{Context, Failure};
 use serde_json::json;
 use views::order::Summary;
 
-/// All that this function may touch.
+/// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<V> {
     /// Order summaries.
@@ -21,16 +22,16 @@ pub struct Ports<V> {
 /// Answers the client.
 ///
 /// # Errors
-/// The store's.
+/// Failures of the store.
 pub async fn handle(ports: &Ports<impl Views>, request: Request, _cx: &Context) -> Result<Response, Failure> {
     if let Err(problem) = request.allow("orders:read") {
         return Ok(problem.into());
     }
-    let wanted = request.query.get("status").map_or("", String::as_str);
-    let Some(status) = Status::ALL.into_iter().find(|status| status.as_str() == wanted) else {
-        let known: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
+    let requested = request.query.get("status").map_or("", String::as_str);
+    let Some(status) = Status::ALL.into_iter().find(|status| status.as_str() == requested) else {
+        let all: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
         let problem = Problem::new(400, "STATUS_UNKNOWN", "The parameter `status` is missing or no status");
-        return Ok(problem.detail(format!("one of {}", known.join(", "))).into());
+        return Ok(problem.detail(format!("one of {}", all.join(", "))).into());
     };
     let limit = match request.limit() {
         Ok(limit) => limit,

@@ -1,8 +1,10 @@
-//! Tells where one order is, and what happened to it, by folding the journal: an accepted order is never "not found".
+//! Returns one order's details, or its timeline.
 //!
 //! - On: `GET /v1/orders/{id}` and `GET /v1/orders/{id}/timeline`, with the scope `orders:read`.
-//! - Does: reads.
-//! - Fails: 400 (not an order's id), 403, 404 (no such order).
+//! - Does: folds the order and its fulfillments from the journal, not from a view, so that an order can be read as soon
+//!   as it was accepted.
+//! - Then: 200 with the order or the timeline.
+//! - Fails: 400 (malformed id), 403 (no scope), 404 (no such order).
 
 use domain::{Fulfillment, Order, OrderId};
 use engine::http::{Problem, Request, Response};
@@ -12,7 +14,7 @@ use futures::future::try_join_all;
 use serde_json::json;
 use views::TimedFold;
 
-/// All that this function may touch.
+/// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<J> {
     /// Orders' and fulfillments' streams.
@@ -22,7 +24,7 @@ pub struct Ports<J> {
 /// Answers the client.
 ///
 /// # Errors
-/// The journal's.
+/// Failures of the journal.
 pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context) -> Result<Response, Failure> {
     if let Err(problem) = request.allow("orders:read") {
         return Ok(problem.into());

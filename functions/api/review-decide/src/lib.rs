@@ -1,10 +1,12 @@
-//! Takes a decision on something that an order or a fulfillment left to people.
+//! Commits a person's decision of a review of an order or a fulfillment.
 //!
 //! - On: `POST /v1/reviews/{id}/decision` with an `Idempotency-Key` and the scope `reviews:decide`; the body is
 //!   `{"choice": …, "note": …}`.
-//! - Does: nothing outside.
-//! - Then: `order.review_decided` or `fulfillment.review_decided`, on which the steps that it concerns go on.
-//! - Fails: 400/422 (not a decision), 403, 404 (no such review), 409 (not open any more, not offered, or the key belongs to another decision).
+//! - Does: calls no partner.
+//! - Then: 202, and `order.review_decided` or `fulfillment.review_decided`, which starts the steps that waited for it;
+//!   if the choice is to cancel, `order.cancel_requested`, too.
+//! - Fails: 400/422 (not a decision), 403 (no scope), 404 (no such review), 409 (the review is closed, it does not
+//!   offer the choice, or the key was used for another decision).
 
 use domain::review::{Choice, Decision, ReviewKind};
 use domain::{Fulfillment, FulfillmentCommand, Order, OrderCommand, Workflow};
@@ -14,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 use usecases::change::{self, Answer, WorkKey};
 
-/// All that this function may touch.
+/// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<J> {
     /// Orders' and fulfillments' streams.
@@ -28,13 +30,13 @@ struct Body {
     note: String,
 }
 
-/// The longest note that is taken, in characters.
-const LONGEST_NOTE: usize = 500;
+/// In characters; the rest of a longer note is cut off.
+const MAX_NOTE_LENGTH: usize = 500;
 
 /// Answers the client.
 ///
 /// # Errors
-/// The store's: the client is told to try again with the same key.
+/// A failure of the store: the answer is then 503, and the client tries again with the same key.
 pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context) -> Result<Response, Failure> {
     if let Err(problem) = request.allow("reviews:decide") {
         return Ok(problem.into());
@@ -49,13 +51,15 @@ pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context)
     };
     Ok(match answered {
         Ok(Answer::Accepted) => Response::json(202, &json!({ "correlation_id": cx.correlation })),
-        Ok(Answer::Refused(why)) => Problem::new(409, why.code, "This cannot be decided so").detail(why.reason).into(),
+        Ok(Answer::Refused(why)) => {
+            Problem::new(409, why.code, "The review cannot be decided in this way").detail(why.reason).into()
+        }
         Ok(Answer::Unknown) => no_such_review().into(),
         Err(problem) => problem.into(),
     })
 }
 
-/// Decides a review of the stream `id`; the outer error is the store's, the inner one the client's.
+/// Decides the review of the stream `id`. The outer error is the store's; the inner one is a mistake of the client.
 async fn decide<W: Workflow>(
     ports: &Ports<impl Journal>,
     id: &W::Id,
@@ -75,12 +79,12 @@ async fn decide<W: Workflow>(
 }
 
 fn decision<K: ReviewKind>(review: &str, request: &Request) -> Result<Decision<K>, Problem> {
-    let word = review.split_once('-').map_or(review, |(word, _)| word);
-    let kind = K::ALL.iter().copied().find(|kind| kind.as_str() == word).ok_or_else(no_such_review)?;
+    let name = review.split_once('-').map_or(review, |(name, _)| name);
+    let kind = K::ALL.iter().copied().find(|kind| kind.as_str() == name).ok_or_else(no_such_review)?;
     engine::http::json_text(&request.body)?;
     let Body { choice, note } =
         serde_json::from_slice(&request.body).map_err(|_not_shown| not_a_decision(kind.options()))?;
-    let note = engine::redact::text(&note.chars().take(LONGEST_NOTE).collect::<String>());
+    let note = engine::redact::text(&note.chars().take(MAX_NOTE_LENGTH).collect::<String>());
     Ok(Decision { review: review.to_owned(), kind, choice, by: request.client.clone(), note })
 }
 

@@ -1,8 +1,9 @@
-//! Lists what waits for somebody's decision, the one that is due first at the top.
+//! Lists the open reviews of all orders and fulfillments, the most urgent first.
 //!
 //! - On: `GET /v1/reviews?limit=…&cursor=…`, with the scope `reviews:read`.
-//! - Does: reads the view; a row may be a moment behind the journal.
-//! - Fails: 400 (bad limit or cursor), 403.
+//! - Does: reads the view that `view-project` writes; a row may be seconds behind the journal.
+//! - Then: 200 with the reviews and the next page's cursor.
+//! - Fails: 400 (bad limit or cursor), 403 (no scope).
 
 use engine::http::{Problem, Request, Response};
 use engine::stores::Views;
@@ -10,17 +11,17 @@ use engine::{Context, Failure};
 use serde_json::json;
 use views::{OPEN_REVIEWS, OpenReview};
 
-/// All that this function may touch.
+/// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<V> {
-    /// Worklists.
+    /// The worklist.
     pub views: V,
 }
 
 /// Answers the client.
 ///
 /// # Errors
-/// The store's.
+/// Failures of the store.
 pub async fn handle(ports: &Ports<impl Views>, request: Request, _cx: &Context) -> Result<Response, Failure> {
     let limit = match request.allow("reviews:read").and_then(|()| request.limit()) {
         Ok(limit) => limit,

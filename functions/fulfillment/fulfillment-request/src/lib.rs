@@ -1,9 +1,12 @@
-//! Asks a warehouse to ship its fulfillment of an order.
+//! Requests a fulfillment from the warehouse that it is assigned to.
 //!
-//! - On: `order.assigned`, and what somebody decided of the fulfillment, through its own queue.
-//! - Does: `Warehouse::request`, keyed by the fulfillment; announced first, in the commit that opens the fulfillment's stream.
-//! - Then: `fulfillment.accepted` or `fulfillment.rejected`.
-//! - Fails: MSG-002 (unreadable id), MSG-005 (no such fulfillment), PRT-… (the 3PL), STO-… (the stores).
+//! - On: `order.assigned`; `fulfillment.review_decided`, which may allow a retry.
+//! - Does: commits a claim (`fulfillment.effect_started`), at first together with `fulfillment.opened`, then calls
+//!   `Warehouse::request` with a key made from the fulfillment's id.
+//! - Then: `fulfillment.accepted` or `fulfillment.rejected`; `fulfillment.effect_rejected` if the warehouse rejects the
+//!   call itself.
+//! - Fails: MSG-002 (malformed id), MSG-005 (the receiver's address was erased), PRT-… (the 3PL; recorded as
+//!   `fulfillment.effect_failed`), STO-… (the stores).
 
 use domain::fulfillment::{FulfillmentRequest, Opened};
 use domain::{Fulfillment, FulfillmentCommand, Order};
@@ -13,14 +16,14 @@ use engine::stores::Parties;
 use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 use usecases::work::FulfillmentWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, P, W> {
     /// Orders' and fulfillments' streams.
     pub journal: J,
-    /// Personal data: the warehouse needs the address.
+    /// The receiver's address, which the warehouse needs.
     pub parties: P,
-    /// The 3PLs.
+    /// Calls the 3PLs.
     pub warehouse: W,
 }
 
@@ -36,7 +39,7 @@ pub async fn handle(
     let order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
     let opened = order.state.as_ref().and_then(|order| Opened::of(order, &work.fulfillment));
     let Some(opened) = opened else {
-        return Ok(Outcome::Ignored("the fulfillment is not wanted (any more)"));
+        return Ok(Outcome::Ignored("the order does not need the fulfillment (any more)"));
     };
     let erased = || Failure::permanent(Code::ParentMissing, "the receiver's record was erased");
     let party = ports.parties.fetch(&opened.ship_to).await?.ok_or_else(erased)?;

@@ -1,15 +1,17 @@
-//! Tells an order how far one of its fulfillments has come.
+//! Copies a fulfillment's progress to its order.
 //!
-//! - On: what happens to a fulfillment, through its own queue.
-//! - Does: nothing outside; folds the fulfillment's stream and records its standing on the order's.
-//! - Then: `order.fulfillment_progressed`, where it is news.
-//! - Fails: MSG-002 (unreadable id), STO-… (the journal).
+//! - On: every published event of the fulfillment except `fulfillment.opened`, `.late` and `.effect_rejected`.
+//! - Does: calls no partner. Folds the fulfillment's stream and commits the result to the order's stream.
+//! - Then: `order.fulfillment_progressed` if something changed, with what follows from it for the order:
+//!   `order.amended` or `order.amend_rejected` once all fulfillments have answered, `order.withdrawal_requested`,
+//!   `order.customer_notice`.
+//! - Fails: MSG-002 (malformed id), STO-… (the journal).
 
 use domain::{Fulfillment, Order, OrderCommand};
 use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 use usecases::work::FulfillmentWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J> {
     /// Orders' and fulfillments' streams.
@@ -25,8 +27,8 @@ pub async fn handle(ports: &Ports<impl Journal>, work: FulfillmentWork, cx: &Con
     let Some(state) = &fulfillment.state else {
         return Ok(Outcome::Ignored("the fulfillment was never opened"));
     };
-    let mixed = |e: domain::quantity::QuantityError| Failure::permanent(Code::StateImpossible, e.to_string());
-    let progress = state.progress(fulfillment.version).map_err(mixed)?;
+    let mixed_units = |e: domain::quantity::QuantityError| Failure::permanent(Code::StateImpossible, e.to_string());
+    let progress = state.progress(fulfillment.version).map_err(mixed_units)?;
     let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
     let cause = cx.cause(&format!("{}@{}", work.fulfillment, fulfillment.version));
     order.commit(&ports.journal, cx, &cause, OrderCommand::RecordProgress(progress)).await

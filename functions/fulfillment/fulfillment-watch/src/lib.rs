@@ -1,12 +1,14 @@
-//! Watches over a fulfillment: asks its warehouse for what should have been heard by now, and raises what did not come.
+//! Watches a fulfillment's deadlines: when one passes, asks the warehouse for missing reports, and raises what is still
+//! missing.
 //!
-//! - On: `order.assigned`, and `fulfillment.closed` without a list of what was packed, through its own queue; then at each
-//!   deadline of the fulfillment, as a due item.
+//! - On: `order.assigned`; `fulfillment.closed`, if it does not list what was packed; then each deadline of the
+//!   fulfillment, as a due item.
 //! - Does: `Warehouse::inquire`, which changes nothing.
-//! - Then: the facts that the warehouse had not told; `fulfillment.late`; for a fulfillment without an answer that another site could
-//!   ship, `order.withdrawal_requested`.
-//! - Fails: MSG-002 (unreadable id), STO-… (the journal). A warehouse that cannot be asked does not keep a deadline from being
-//!   raised.
+//! - Then: the events of the missing reports, such as `fulfillment.accepted` or `fulfillment.milestone_recorded`;
+//!   otherwise `fulfillment.late`. If the warehouse has not answered the request and another site could ship,
+//!   `order.withdrawal_requested`.
+//! - Fails: MSG-002 (malformed id), STO-… (the journal). A failed inquiry is only logged, so that the deadline is
+//!   raised anyway.
 
 use domain::fulfillment::{Late, Missing, Opened, Watch};
 use domain::{Fulfillment, FulfillmentCommand, Order, OrderCommand};
@@ -16,12 +18,12 @@ use engine::partner::Warehouse;
 use engine::{Context, Failure, Journal, Outcome, Stream};
 use usecases::work::FulfillmentWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, W, R> {
     /// Orders' and fulfillments' streams.
     pub journal: J,
-    /// The 3PLs.
+    /// Calls the 3PLs.
     pub warehouse: W,
     /// The warehouses' sites.
     pub registry: R,
@@ -53,7 +55,7 @@ pub async fn handle(
                 }
                 Err(failure) => {
                     let code = failure.code().as_str();
-                    tracing::warn!(fulfillment = %work.fulfillment, code, "{} could not be asked", inquiry.warehouse);
+                    tracing::warn!(fulfillment = %work.fulfillment, code, "the inquiry to {} failed", inquiry.warehouse);
                 }
             }
         }
@@ -62,14 +64,15 @@ pub async fn handle(
         }
     }
     match Watch::of(fulfillment.state.as_ref(), &assigned) {
-        Watch::Until(due, _) => Err(Failure::Deferred { until: due.max(cx.after(AT_LEAST)), why: Wait::Time }),
-        Watch::Over => Ok(Outcome::Ignored("the fulfillment has come to its end")),
+        Watch::Until(due, _) => Err(Failure::Deferred { until: due.max(cx.after(MIN_PAUSE)), why: Wait::Time }),
+        Watch::Over => Ok(Outcome::Ignored("the fulfillment has no more deadlines")),
     }
 }
 
-/// The shortest time between two looks.
-const AT_LEAST: std::time::Duration = std::time::Duration::from_secs(60);
+/// The shortest time between two runs for one fulfillment.
+const MIN_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// Raises what is missing, and requests the withdrawal of an unanswered fulfillment that another site could ship.
 async fn raise(
     ports: &Ports<impl Journal, impl Warehouse, impl Sites>,
     order: &mut Stream<Order>,

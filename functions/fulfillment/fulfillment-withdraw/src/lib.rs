@@ -1,10 +1,11 @@
-//! Asks a warehouse to give a fulfillment back unshipped.
+//! Withdraws a fulfillment from its warehouse before it is shipped.
 //!
-//! - On: `order.withdrawal_requested`, through its own queue.
-//! - Does: `Warehouse::withdraw`, keyed by the fulfillment; announced first. A fulfillment that was never asked for is given up in its
-//!   stream alone, and one that has left stays without a question.
-//! - Then: `fulfillment.withdrawn` or `fulfillment.withdrawal_refused`.
-//! - Fails: MSG-002 (unreadable id), PRT-… (the 3PL), STO-… (the journal).
+//! - On: `order.withdrawal_requested`; `fulfillment.review_decided`, which may allow a retry.
+//! - Does: commits a claim (`fulfillment.effect_started`), then calls `Warehouse::withdraw` with a key made from the
+//!   fulfillment's id. Calls no warehouse if the fulfillment was never requested, or has already left.
+//! - Then: `fulfillment.withdrawn` or `fulfillment.withdrawal_refused`; `fulfillment.effect_rejected` if the warehouse
+//!   rejects the call itself.
+//! - Fails: MSG-002 (malformed id), PRT-… (the 3PL; recorded as `fulfillment.effect_failed`), STO-… (the journal).
 
 use domain::fulfillment::Opened;
 use domain::{Fulfillment, FulfillmentCommand, Order};
@@ -13,12 +14,12 @@ use engine::partner::{Ready, Warehouse, WithdrawalAnswer};
 use engine::{Context, Failure, Journal, Outcome, Stream};
 use usecases::work::FulfillmentWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, W> {
     /// Orders' and fulfillments' streams.
     pub journal: J,
-    /// The 3PLs.
+    /// Calls the 3PLs.
     pub warehouse: W,
 }
 
@@ -43,7 +44,7 @@ pub async fn handle(
         return Ok(closed);
     }
     match claim(&ports.journal, &ports.warehouse, &work.fulfillment, cx, Fulfillment::withdrawal).await? {
-        Claimed::Nothing => keep(&ports.journal, &work, cx).await,
+        Claimed::Nothing => refuse_if_left(&ports.journal, &work, cx).await,
         Claimed::Mine(claim, withdrawal) => {
             let answer = ports.warehouse.withdraw(cx, &withdrawal, claim.attempt()).await;
             let command = answer.map(|answer| match answer {
@@ -55,8 +56,9 @@ pub async fn handle(
     }
 }
 
-/// The order waits for an answer about every fulfillment that it asked back, so that one that left by itself has one, too.
-async fn keep(journal: &impl Journal, work: &FulfillmentWork, cx: &Context) -> Result<Outcome, Failure> {
+/// Records that a fulfillment which has already left cannot be withdrawn: the order waits for an answer to each
+/// withdrawal, and nothing else would give it.
+async fn refuse_if_left(journal: &impl Journal, work: &FulfillmentWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut fulfillment = Stream::<Fulfillment>::load(journal, &work.fulfillment, cx).await?;
     let Some(why) = fulfillment.state.as_ref().and_then(Fulfillment::shipped_before_withdrawal) else {
         return Ok(Outcome::AlreadyDone);

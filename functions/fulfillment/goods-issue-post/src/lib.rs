@@ -1,12 +1,13 @@
-//! Tells the ERP that a package left, so that it leaves the stock.
+//! Posts the goods issue of a shipped package in the ERP.
 //!
-//! - On: `fulfillment.package_packed` and `fulfillment.milestone_recorded`, through its own queue; whichever comes last
-//!   finds both the content and the departure. And what somebody decided of the fulfillment, or a voided package: each may free
-//!   other packages, too.
-//! - Does: `Erp::post_goods_issue`, keyed by fulfillment and package; announced first.
-//! - Then: `fulfillment.goods_issued`.
-//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal). Deferred while another package of the fulfillment is to be
-//!   posted and nobody is at it.
+//! - On: `fulfillment.package_packed` and `fulfillment.milestone_recorded`: when both have arrived, the content and the
+//!   departure are known. `fulfillment.package_voided` and `fulfillment.review_decided`: each may allow other packages
+//!   to be posted.
+//! - Does: commits a claim (`fulfillment.effect_started`), then calls `Erp::post_goods_issue` with a key made from
+//!   fulfillment and package.
+//! - Then: `fulfillment.goods_issued`; `fulfillment.effect_rejected` if the ERP rejects it.
+//! - Fails: MSG-002 (malformed id), PRT-… (the ERP; recorded as `fulfillment.effect_failed`), STO-… (the journal).
+//!   Deferred while another package of the fulfillment has to be posted and no delivery has claimed it.
 
 use domain::{Fulfillment, FulfillmentCommand};
 use engine::effect::{Claimed, claim};
@@ -15,12 +16,12 @@ use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome, Stream};
 use usecases::work::PackageWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, E> {
     /// Fulfillments' streams.
     pub journal: J,
-    /// Goods issues.
+    /// Posts goods issues.
     pub erp: E,
 }
 
@@ -38,11 +39,12 @@ pub async fn handle(
         own.or_else(|| fulfillment.any_goods_issue())
     };
     match claim(&ports.journal, &ports.erp, &work.fulfillment, cx, guard).await? {
-        Claimed::Nothing => Ok(Outcome::Ignored("nothing to post now, or posted before")),
+        Claimed::Nothing => Ok(Outcome::Ignored("no goods issue to post now")),
         Claimed::Mine(claim, issue) => {
             let answer = ports.erp.post_goods_issue(cx, &issue, claim.attempt()).await;
             let posted = claim.settle(&ports.journal, cx, answer.map(FulfillmentCommand::RecordGoodsIssued)).await?;
-            // One message posts one package, and may be the last that there is for several.
+            // A run posts one package, but its message may be the last one for several packages: run it again for the
+            // next.
             let fulfillment = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
             match fulfillment.state.as_ref().and_then(Fulfillment::fresh_goods_issue) {
                 Some(_) => Err(Failure::Deferred { until: cx.now, why: Wait::Claimed }),

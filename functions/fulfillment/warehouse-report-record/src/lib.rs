@@ -1,9 +1,11 @@
-//! Records what a warehouse reports of a fulfillment and its packages.
+//! Records a warehouse's report about a fulfillment and its packages.
 //!
-//! - On: `delivery.received` from a warehouse, through its own queue.
-//! - Does: nothing outside; one document is one commit.
-//! - Then: `fulfillment.accepted`, `.package_packed`, `.package_voided`, `.milestone_recorded`, as the document says.
-//! - Fails: MSG-003 (delivery expired), MSG-004 (not a report, or of another warehouse's fulfillment), MSG-005 (the fulfillment never appeared), STO-… (the stores).
+//! - On: `delivery.received` from a warehouse.
+//! - Does: calls no partner. Commits everything that one document reports in one commit.
+//! - Then: `fulfillment.accepted`, `.rejected`, `.package_packed`, `.package_voided`, `.milestone_recorded`, `.closed`
+//!   or `.withdrawn`, as the document says.
+//! - Fails: MSG-003 (delivery expired), MSG-004 (not a report, or about another warehouse's fulfillment), MSG-005 (no
+//!   such fulfillment after 24 hours), STO-… (the stores).
 
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use engine::journal::stream_name;
 use engine::stores::Deliveries;
 use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, D, R> {
     /// Fulfillments' streams.
@@ -26,7 +28,7 @@ pub struct Ports<J, D, R> {
     pub registry: R,
 }
 
-/// How long a report may wait for its fulfillment to appear: a warehouse can be faster than our own record of having asked it.
+/// How long a report may wait for its fulfillment: it can arrive before the commit of the request that it answers.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 3_600);
 
 /// Carries out the step.
@@ -47,11 +49,11 @@ pub async fn handle(
     if fulfillment.version == 0 {
         return Err(cx.wait_for_parent(stream_name::<Fulfillment>(&report.fulfillment), MAX_WAIT));
     }
-    // Who signed it may speak for its own fulfillments alone.
+    // A warehouse may report only about fulfillments that are assigned to it.
     if fulfillment.state.as_ref().is_some_and(|state| state.opened.warehouse != delivery.partner) {
         return Err(Failure::permanent(
             Code::DeliveryUnmappable,
-            "the fulfillment that it names is another warehouse's",
+            "the report is about another warehouse's fulfillment",
         ));
     }
     let command = FulfillmentCommand::RecordAll(report.commands);

@@ -1,9 +1,12 @@
-//! Asks of an order what its CRM or the ERP wants of it: to change, hold or cancel it.
+//! Commits a change request that a CRM or the ERP sends: to cancel, hold, release or amend an order.
 //!
-//! - On: `delivery.received` from a CRM about an order that exists, or from an ERP, through its own queue.
-//! - Does: nothing outside.
-//! - Then: `order.cancel_requested`, `.held`, `.hold_released`, `.amend_requested`, `.amended` or `.request_rejected`.
-//! - Fails: MSG-003 (delivery expired), MSG-004 (not a change), MSG-005 (the order never appeared), STO-… (the stores).
+//! - On: `delivery.received` from a CRM with the topic `order.cancelled`, `.held`, `.hold_released` or `.amended`, or
+//!   from an ERP.
+//! - Does: calls no partner.
+//! - Then: `order.cancel_requested`, `.held`, `.hold_released`, `.amend_requested`, `.amended` or `.request_rejected`,
+//!   with `order.withdrawal_requested` for each fulfillment that the change withdraws.
+//! - Fails: MSG-003 (delivery expired), MSG-004 (not a change request), MSG-005 (no such order after 24 hours), STO-…
+//!   (the stores).
 
 use std::time::Duration;
 
@@ -16,21 +19,22 @@ use engine::stores::{Deliveries, Parties};
 use engine::{Context, Failure, Journal, Outcome};
 use usecases::change::{self, Answer, WorkKey};
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, D, P, R> {
     /// Orders' streams.
     pub journal: J,
     /// Raw deliveries.
     pub deliveries: D,
-    /// Personal data: an amendment may bring another address.
+    /// Stores the address of an amendment.
     pub parties: P,
-    /// Partners' documents.
+    /// Parses the delivery as its partner's document says.
     pub registry: R,
 }
 
-/// How long a change may wait for its order: messages of one sender may overtake each other.
-const PATIENCE: Duration = Duration::from_secs(24 * 3_600);
+/// How long a change request may wait for its order: messages of one sender may arrive in another order than they were
+/// sent.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 3_600);
 
 /// Carries out the step.
 ///
@@ -48,7 +52,7 @@ pub async fn handle(
     };
     let key = WorkKey::of(delivery.key());
     match change::change(&ports.journal, &ports.parties, cx, &change.order, &key, change.request).await? {
-        Answer::Unknown => Err(cx.wait_for_parent(stream_name::<Order>(&change.order), PATIENCE)),
+        Answer::Unknown => Err(cx.wait_for_parent(stream_name::<Order>(&change.order), MAX_WAIT)),
         answer @ (Answer::Accepted | Answer::Refused(_)) => Ok(answer.into()),
     }
 }

@@ -1,15 +1,15 @@
-//! Puts a pointer to each new delivery on the bus.
+//! Publishes a pointer to each new delivery on the bus.
 //!
-//! - On: the deliveries table's stream.
-//! - Does: `Bus::publish`; the raw bytes stay in the table.
+//! - On: the stream of the deliveries table.
+//! - Does: `Bus::publish`. The raw bytes stay in the table.
 //! - Then: `delivery.received`.
-//! - Fails: a refusing bus stops the batch there.
+//! - Fails: if the bus rejects an entry repeatedly, the stream delivers again from there.
 
 use engine::Failure;
 use engine::delivery::{Delivery, DeliveryReceived};
 use engine::relay::{Bus, delivery_entry, publish};
 
-/// All that this function may touch.
+/// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<B> {
     /// The event bus.
@@ -18,10 +18,10 @@ pub struct Ports<B> {
     pub source: String,
 }
 
-/// Relays `deliveries`, in order. Returns the place from which on the stream has to deliver again.
+/// Publishes `deliveries`, in order. Returns the index from which the stream has to deliver again, if it has to.
 ///
 /// # Errors
-/// The bus's: the whole batch again.
+/// A failure of the bus: the stream delivers the whole batch again.
 pub async fn handle(ports: &Ports<impl Bus>, deliveries: &[Delivery]) -> Result<Option<usize>, Failure> {
     let pointer = |delivery: &Delivery| {
         let received = DeliveryReceived {

@@ -1,9 +1,10 @@
-//! Takes an order in by our own API.
+//! Creates an order that an API client submits.
 //!
 //! - On: `POST /v1/orders`, with an `Idempotency-Key` and the scope `orders:write`.
-//! - Does: nothing outside; the order's first commit, its natural keys and its deadline are one transaction.
-//! - Then: `order.submitted`.
-//! - Fails: 400/422 (not an order, with the offending places), 409 (the order or the key exists with other content), 403.
+//! - Does: calls no partner. Writes the order's first commit, its unique keys and its deadline in one transaction.
+//! - Then: 202 and `order.submitted`; `order.submission_conflicted` if the order exists with other content.
+//! - Fails: 400/422 (not an order; the answer points to each mistake), 403 (no scope), 409 (the order exists with other
+//!   content, or the key was used for another order).
 
 use domain::{OrderId, PartnerId};
 use engine::http::{Offence, Problem, Request, Response};
@@ -13,21 +14,21 @@ use engine::{Context, Failure, Journal};
 use serde_json::json;
 use usecases::submission::{self, Submitted};
 
-/// All that this function may touch.
+/// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<J, P, R> {
     /// Orders' streams.
     pub journal: J,
-    /// Personal data: this function writes it.
+    /// Stores the order's address.
     pub parties: P,
-    /// Reads a body as an order of a client's: `partners`' own reader, bound to this API.
+    /// Parses a client's order. `main` sets it to the parser in `partners`.
     pub read: R,
 }
 
 /// Answers the client.
 ///
 /// # Errors
-/// The stores': the client is told to try again with the same key.
+/// A failure of the store: the answer is then 503, and the client tries again with the same key.
 pub async fn handle<R>(
     ports: &Ports<impl Journal, impl Parties, R>,
     request: Request,
@@ -68,10 +69,10 @@ fn answer(order: &OrderId, submitted: Submitted, cx: &Context) -> Response {
         }
         Submitted::Conflicting => {
             let problem = Problem::new(409, "ORDER_EXISTS", "The order exists with other content");
-            problem.detail(format!("it is {order}; the first content stands and a review was raised")).into()
+            problem.detail(format!("it is {order}; it keeps the first content, and a review was opened")).into()
         }
         Submitted::KeyReused => {
-            let problem = Problem::new(409, "KEY_REUSED", "The idempotency key belongs to another order");
+            let problem = Problem::new(409, "KEY_REUSED", "The idempotency key was used for another order");
             problem.detail("use a new key for a new order").into()
         }
     }

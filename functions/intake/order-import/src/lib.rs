@@ -1,8 +1,8 @@
-//! Makes an order of a CRM's delivery.
+//! Creates an order from a CRM's webhook.
 //!
-//! - On: `delivery.received` from a CRM, through its own queue.
-//! - Does: nothing outside; the order's first commit, its natural key and its deadline are one transaction.
-//! - Then: `order.submitted`, or `order.submission_conflicted` where it came before with other content.
+//! - On: `delivery.received` from a CRM, unless the topic is one of `change-import`'s.
+//! - Does: calls no partner. Writes the order's first commit, its natural key and its deadline in one transaction.
+//! - Then: `order.submitted`; `order.submission_conflicted` if the order exists with other content.
 //! - Fails: MSG-003 (delivery expired), MSG-004 (not an order), STO-… (the stores).
 
 use engine::context::DeliveryWork;
@@ -12,16 +12,16 @@ use engine::stores::{Deliveries, Parties};
 use engine::{Context, Failure, Journal, Outcome};
 use usecases::submission;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, D, P, R> {
     /// Orders' streams.
     pub journal: J,
     /// Raw deliveries.
     pub deliveries: D,
-    /// Personal data: this step writes it.
+    /// Stores the order's address.
     pub parties: P,
-    /// Partners' documents.
+    /// Parses the delivery as its partner's document says.
     pub registry: R,
 }
 

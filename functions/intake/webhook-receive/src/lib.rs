@@ -1,9 +1,11 @@
-//! Takes a partner's webhook in: proves the sender, keeps the raw bytes, answers. Nothing else happens before the answer.
+//! Receives a partner's webhook: verifies the sender, stores the raw bytes, answers. Nothing else happens before the
+//! answer.
 //!
 //! - On: `POST /v1/webhooks/{partner}`.
 //! - Does: one conditional write of the delivery.
-//! - Then: `delivery.received`, from that table's stream.
-//! - Fails: 401 (signature), 404 (no such partner), 413 (too large), 400 (not JSON): nothing is stored. 503: try again.
+//! - Then: 202, and `delivery.received`, which `delivery-relay` publishes from the table's stream.
+//! - Fails: 400 (not JSON, or not gzip), 401 (signature), 404 (no such partner), 413 (too large): nothing is stored.
+//!   503: the sender has to send again.
 
 use engine::delivery::{Delivery, StoreOutcome};
 use engine::http::{Problem, Request, Response};
@@ -12,22 +14,23 @@ use engine::stores::Deliveries;
 use engine::{Context, Failure};
 use serde_json::json;
 
-/// All that this function may touch.
+/// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<D, S> {
     /// Raw deliveries.
     pub deliveries: D,
-    /// Partners' documents and signing secrets.
+    /// Verifies senders by their documents and secrets.
     pub registry: S,
 }
 
-/// The largest body that is taken: with its attributes it has to fit a DynamoDB item of 400 KB.
+/// The largest body, in bytes: the body and its attributes have to fit a DynamoDB item, which is limited to 400 KB.
 pub const LARGEST: usize = 256 * 1024;
 
 /// Answers the sender.
 ///
 /// # Errors
-/// The store's: the sender is told to try again.
+/// A failure of the store, or a failure to read the sender's document or secret: the answer is then 503, and the sender
+/// sends again.
 pub async fn handle(
     ports: &Ports<impl Deliveries, impl Senders>,
     request: Request,
@@ -35,39 +38,39 @@ pub async fn handle(
 ) -> Result<Response, Failure> {
     let partner = request.variables.get("partner").map_or("", String::as_str);
     if request.body.len() > LARGEST {
-        let largest = format!("the body has {} bytes, at most {LARGEST} are taken", request.body.len());
+        let largest = format!("the body has {} bytes; the limit is {LARGEST}", request.body.len());
         return Ok(Problem::new(413, "BODY_TOO_LARGE", "The body is too large").detail(largest).into());
     }
     let sender = match ports.registry.verify(partner, &request, cx.now).await {
         Ok(sender) => sender,
         Err(unverified) => return refuse(unverified, partner, cx),
     };
-    if let Err(problem) = readable(&request.body) {
+    if let Err(problem) = check_is_json(&request.body) {
         return Ok(problem.into());
     }
     let delivery = delivery(sender, request, cx);
     match ports.deliveries.store(&delivery).await? {
         StoreOutcome::New | StoreOutcome::Same => {}
-        StoreOutcome::Conflict { stored } => keep_beside(&ports.deliveries, delivery.clone(), &stored).await?,
+        StoreOutcome::Conflict { stored } => store_beside(&ports.deliveries, delivery.clone(), &stored).await?,
     }
     Ok(Response::json(202, &json!({ "delivery": delivery.id, "correlation_id": cx.correlation })))
 }
 
-/// Whether the body can be read at all; what it says is the next step's concern.
-fn readable(body: &[u8]) -> Result<(), Problem> {
-    let unpacked = |why: &str| Problem::new(400, "BODY_NOT_GZIP", "The body cannot be unpacked").detail(why);
-    let plain = partners::plain_body(body).map_err(unpacked)?;
+/// Checks that the body is JSON, perhaps compressed by gzip. The next step checks what it says.
+fn check_is_json(body: &[u8]) -> Result<(), Problem> {
+    let not_gzip = |why: &str| Problem::new(400, "BODY_NOT_GZIP", "The body cannot be unpacked").detail(why);
+    let plain = partners::plain_body(body).map_err(not_gzip)?;
     engine::http::json_text(&plain).map(|_text| ())
 }
 
-/// The sender used one id for two bodies. The first stands under that id; the second is kept beside it, so that whatever it
-/// says is weighed against what the order or the fulfillment knows already.
-async fn keep_beside(deliveries: &impl Deliveries, mut delivery: Delivery, kept: &str) -> Result<(), Failure> {
+/// Stores a delivery whose id the sender has already used for another body. The first body keeps the id; this one gets
+/// an id with its digest, and is then processed like any other delivery. `stored` is the digest of the first body.
+async fn store_beside(deliveries: &impl Deliveries, mut delivery: Delivery, stored: &str) -> Result<(), Failure> {
     let digest = delivery.digest();
     let (partner, id) = (delivery.partner.clone(), delivery.id.clone());
-    tracing::error!(%partner, delivery = %id, kept, other = %digest, "{partner} sent {id} again with another body");
+    tracing::error!(%partner, delivery = %id, stored, other = %digest, "{partner} sent {id} again with another body");
     delivery.id = format!("{id}~{}", digest.get(..16).unwrap_or(&digest));
-    deliveries.store(&delivery).await.map(|_kept_or_same| ())
+    deliveries.store(&delivery).await.map(|_new_or_same| ())
 }
 
 fn delivery(sender: Verified, request: Request, cx: &Context) -> Delivery {
@@ -83,7 +86,8 @@ fn delivery(sender: Verified, request: Request, cx: &Context) -> Delivery {
     }
 }
 
-/// A refusal is counted per partner by its log line; the sender learns what was checked, not what would have been right.
+/// The answer to a request that was not verified, and its log line, by which a metric counts refusals per partner. The
+/// answer says which check failed, and not what would have passed.
 fn refuse(unverified: Unverified, partner: &str, cx: &Context) -> Result<Response, Failure> {
     let (correlation, partner) = (cx.correlation.as_str(), engine::redact::text(partner));
     match unverified {

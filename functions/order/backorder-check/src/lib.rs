@@ -1,9 +1,10 @@
-//! Looks whether there is stock for what an order waits for.
+//! Checks whether the ERP has stock for the backordered lines of an order.
 //!
-//! - On: whatever leaves an order short, through its own queue; then again every quarter of an hour, as a due item.
+//! - On: `order.allocated` if a line is short; `order.fulfillment_progressed` if a fulfillment was closed short;
+//!   `order.hold_released` and `order.amend_rejected`. Then every quarter of an hour, as a due item.
 //! - Does: `Erp::stock`, which changes nothing.
-//! - Then: `order.stock_arrived`, on which `stock-allocate` asks for it.
-//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+//! - Then: `order.stock_arrived`, for which `stock-allocate` makes another allocation.
+//! - Fails: MSG-002 (malformed id), PRT-… (the ERP), STO-… (the journal).
 
 use domain::order::StockArrived;
 use domain::{Order, OrderCommand};
@@ -13,31 +14,31 @@ use engine::{Context, Failure, Journal, Outcome, Stream};
 use jiff::{SignedDuration, Timestamp};
 use usecases::work::OrderWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, E> {
     /// Orders' streams.
     pub journal: J,
-    /// Stock.
+    /// Says how much stock there is.
     pub erp: E,
 }
 
-/// How often to look, in seconds.
+/// The time between two checks of one order.
 const PAUSE_SECONDS: i64 = 15 * 60;
 
 /// Carries out the step.
 ///
 /// # Errors
-/// See the module's header; deferred while there is nothing.
+/// See the module's header; deferred to the next check while some stock is missing.
 pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
     let Some(query) = order.state.as_ref().and_then(Order::stock_query) else {
         return Ok(Outcome::Ignored("nothing waits for stock"));
     };
-    // Do not ask an ERP in circles that shows stock and then does not allocate it.
+    // An ERP may show stock and then not allocate it: after a second allocation, wait for the next quarter of an hour.
     let was_allocated = order.state.as_ref().is_some_and(|order| order.stock.allocations.len() > 1);
     if was_allocated && cx.now.duration_since(cx.event_time) < SignedDuration::from_secs(PAUSE_SECONDS) {
-        return Err(next_look(cx));
+        return Err(next_check(cx));
     }
     let lines = ports.erp.stock(cx, &query).await.map_err(|e| e.into_failure(cx.now))?;
     let some = lines.iter().any(|goods| !goods.quantity.is_zero());
@@ -47,12 +48,12 @@ pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: 
         let cause = cx.cause(&format!("{}@{}", work.order, order.version));
         outcome = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordStock(StockArrived { lines })).await?;
     }
-    // Go on looking for the rest while only some of it is in stock.
-    if all { Ok(outcome) } else { Err(next_look(cx)) }
+    // Keep checking for the rest while only some of it is in stock.
+    if all { Ok(outcome) } else { Err(next_check(cx)) }
 }
 
-/// At the next full quarter of an hour, so that several events of an order cause one look.
-fn next_look(cx: &Context) -> Failure {
+/// Defers to the next full quarter of an hour, so that several events of an order cause one check.
+fn next_check(cx: &Context) -> Failure {
     let quarter = cx.now.as_second().div_euclid(PAUSE_SECONDS).saturating_add(1);
     let until = Timestamp::from_second(quarter.saturating_mul(PAUSE_SECONDS)).unwrap_or(Timestamp::MAX);
     Failure::Deferred { until, why: Wait::Stock }

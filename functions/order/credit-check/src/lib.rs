@@ -1,22 +1,22 @@
-//! Asks the ERP whether the customer may have an order on credit.
+//! Asks the ERP whether the customer has enough credit for an order. Runs in parallel with `stock-allocate`.
 //!
-//! - On: `order.priced` and `order.credit_expired`, through its own queue; and on what lets an order go on that waited. Beside
-//!   `stock-allocate`.
+//! - On: `order.priced`; `order.credit_expired`; `order.hold_released` and `order.review_decided`, after which an order
+//!   may continue.
 //! - Does: `Erp::credit`, which changes nothing.
-//! - Then: `order.credit_approved`, or `order.credit_refused` for somebody to decide.
-//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+//! - Then: `order.credit_approved`, or `order.credit_refused`, which opens a review.
+//! - Fails: MSG-002 (malformed id), PRT-… (the ERP), STO-… (the journal).
 
 use domain::{Order, OrderCommand};
 use engine::partner::{CreditAnswer, Erp};
 use engine::{Context, Failure, Journal, Outcome, Stream};
 use usecases::work::OrderWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, E> {
     /// Orders' streams.
     pub journal: J,
-    /// Credit limits.
+    /// Decides about credit.
     pub erp: E,
 }
 
@@ -34,7 +34,7 @@ pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: 
         CreditAnswer::Approved(approved) => OrderCommand::RecordCreditApproved(approved),
         CreditAnswer::Refused(refused) => OrderCommand::RecordCreditRefused(refused),
     };
-    // Credit that ran out, or of an order that was amended, is asked for again.
+    // The cause has the version, because credit is checked again after it expires and after an amendment.
     let cause = cx.cause(&format!("credit@{}", order.version));
     order.commit(&ports.journal, cx, &cause, command).await
 }

@@ -1,16 +1,16 @@
-//! Raises an order that did not end by its deadline.
+//! Raises an order that has not ended by its deadline.
 //!
-//! - On: the order's deadline, a due item that was written with its first commit; through its own queue.
-//! - Does: nothing outside.
-//! - Then: `order.overdue`, a review item, unless the order has ended.
-//! - Fails: MSG-002 (unreadable id), STO-… (the journal).
+//! - On: the order's deadline, a due item that was written together with the order's first commit.
+//! - Does: calls no partner.
+//! - Then: `order.overdue`, which opens a review, unless the order has ended.
+//! - Fails: MSG-002 (malformed id), STO-… (the journal).
 
 use domain::order::Overdue;
 use domain::{Order, OrderCommand};
 use engine::{Context, Failure, Journal, Outcome, Stream};
 use usecases::work::OrderWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J> {
     /// Orders' streams.

@@ -1,9 +1,10 @@
-//! Has the ERP invoice an order that is delivered, and records the invoice.
+//! Creates the invoice of a delivered order in the ERP.
 //!
-//! - On: `order.fulfillment_progressed`, and what ends the wait for the rest of an order, through its own queue.
-//! - Does: `Erp::invoice`, keyed by the order; announced first.
-//! - Then: `order.invoiced`: nothing is left to do.
-//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+//! - On: `order.fulfillment_progressed`; `order.cancel_requested` and `order.review_decided`, after which the rest of
+//!   an order is no longer waited for.
+//! - Does: commits a claim (`order.effect_started`), then calls `Erp::invoice` with a key made from the order's id.
+//! - Then: `order.invoiced`, after which the order needs no more steps; `order.effect_rejected` if the ERP rejects it.
+//! - Fails: MSG-002 (malformed id), PRT-… (the ERP; recorded as `order.effect_failed`), STO-… (the journal).
 
 use domain::{Order, OrderCommand};
 use engine::effect::{Claimed, claim};
@@ -11,12 +12,12 @@ use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome};
 use usecases::work::OrderWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, E> {
     /// Orders' streams.
     pub journal: J,
-    /// Invoices.
+    /// Creates the invoice.
     pub erp: E,
 }
 
@@ -30,7 +31,7 @@ pub async fn handle(
     cx: &Context,
 ) -> Result<Outcome, Failure> {
     match claim(&ports.journal, &ports.erp, &work.order, cx, Order::invoice_request).await? {
-        Claimed::Nothing => Ok(Outcome::Ignored("not to be invoiced yet, or invoiced before")),
+        Claimed::Nothing => Ok(Outcome::Ignored("no invoice to create now")),
         Claimed::Mine(claim, request) => {
             let answer = ports.erp.invoice(cx, &request, claim.attempt()).await;
             claim.settle(&ports.journal, cx, answer.map(OrderCommand::RecordInvoice)).await

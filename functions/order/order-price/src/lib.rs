@@ -1,21 +1,22 @@
-//! Asks the ERP what an order costs, tax included.
+//! Asks the ERP for an order's price and tax.
 //!
-//! - On: `order.submitted` and `order.amended`, through its own queue; and on what lets an order go on that waited.
+//! - On: `order.submitted` and `order.amended`; `order.hold_released` and `order.review_decided`, after which an order
+//!   may continue.
 //! - Does: `Erp::price`, which changes nothing.
-//! - Then: `order.priced`, or `order.unpriceable` for somebody to decide.
-//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+//! - Then: `order.priced`, or `order.unpriceable`, which opens a review.
+//! - Fails: MSG-002 (malformed id), PRT-… (the ERP), STO-… (the journal).
 
 use domain::{Order, OrderCommand};
 use engine::partner::{Erp, PriceAnswer};
 use engine::{Context, Failure, Journal, Outcome, Stream};
 use usecases::work::OrderWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, E> {
     /// Orders' streams.
     pub journal: J,
-    /// Prices and taxes.
+    /// Quotes prices and taxes.
     pub erp: E,
 }
 
@@ -33,7 +34,7 @@ pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: 
         PriceAnswer::Quoted(quote) => OrderCommand::RecordQuote(quote),
         PriceAnswer::Unpriceable(why) => OrderCommand::RecordUnpriceable(why),
     };
-    // An amended order is priced again: each content is work of its own.
+    // The cause has the version, because an amended order is priced again.
     let cause = cx.cause(&format!("price@{}", order.version));
     order.commit(&ports.journal, cx, &cause, command).await
 }

@@ -1,17 +1,19 @@
-//! Decides which warehouses ship what.
+//! Decides which warehouses ship which lines of an order.
 //!
-//! - On: `order.released`, and whatever leaves a part of a released order without a warehouse (refused, given back, in stock
-//!   at last, let go on) or ends the wait for a fulfillment that was asked back, through its own queue.
-//! - Does: nothing outside; weighs the registry's sites.
-//! - Then: `order.routed` with the reasons and an `order.assigned` for each fulfillment, or `order.unroutable`.
-//! - Fails: MSG-002 (unreadable id), CFG-… (the registry), STO-… (the journal).
+//! - On: `order.released`; `order.allocated` for a later allocation; `order.fulfillment_progressed` if a fulfillment
+//!   was rejected or withdrawn, or its withdrawal was refused; `order.hold_released`, `order.amend_rejected` and
+//!   `order.review_decided`.
+//! - Does: calls no partner. Compares the sites in the registry.
+//! - Then: `order.routed` with the reasons and one `order.assigned` per fulfillment, or `order.unroutable`, which opens
+//!   a review.
+//! - Fails: MSG-002 (malformed id), CFG-… (the registry), STO-… (the journal).
 
 use domain::Order;
 use engine::inbound::Sites;
 use engine::{Context, Failure, Journal, Outcome, Stream};
 use usecases::work::OrderWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, R> {
     /// Orders' streams.
@@ -34,7 +36,7 @@ pub async fn handle(
         return Ok(Outcome::AlreadyDone);
     };
     let command = query.decide(&ports.registry.sites(cx).await?, cx.now);
-    // The same order is routed more than once: each time of what it is then.
+    // The cause has the version, because an order may be routed more than once.
     let cause = cx.cause(&format!("route@{}", order.version));
     order.commit(&ports.journal, cx, &cause, command).await
 }

@@ -1,10 +1,11 @@
-//! Cancels the sales order of an order of which nothing ships.
+//! Cancels the sales order in the ERP once it is certain that nothing of the order ships.
 //!
-//! - On: what makes that certain (cancelled without fulfillments, the last fulfillment given back, a sales order made too late), through
-//!   its own queue.
-//! - Does: `Erp::cancel_sales_order`, keyed by the order; announced first.
-//! - Then: `order.sales_order_cancelled`.
-//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+//! - On: `order.cancel_requested`; `order.fulfillment_progressed` if a fulfillment was rejected, withdrawn or closed
+//!   short; `order.orphan_document`, for a sales order that was created after the cancellation; `order.review_decided`.
+//! - Does: commits a claim (`order.effect_started`), then calls `Erp::cancel_sales_order` with a key made from the
+//!   order's id.
+//! - Then: `order.sales_order_cancelled`; `order.effect_rejected` if the ERP rejects it.
+//! - Fails: MSG-002 (malformed id), PRT-… (the ERP; recorded as `order.effect_failed`), STO-… (the journal).
 
 use domain::order::SalesOrderCancelled;
 use domain::{Order, OrderCommand};
@@ -13,12 +14,12 @@ use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome};
 use usecases::work::OrderWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, E> {
     /// Orders' streams.
     pub journal: J,
-    /// Sales orders.
+    /// Cancels the sales order.
     pub erp: E,
 }
 

@@ -1,10 +1,12 @@
-//! Creates the sales order in the ERP, once credit and stock allow it; changes it where the order was amended.
+//! Creates the sales order in the ERP once credit is approved and stock is allocated; updates it after an amendment.
 //!
-//! - On: `order.credit_approved` and `order.allocated`, through its own queue; whichever comes second finds both. And on what
-//!   lets an order go on that waited for somebody.
-//! - Does: `Erp::create_sales_order`, keyed by the order and its revision; announced first.
-//! - Then: `order.released`; or `order.credit_expired` where the credit ran out meanwhile.
-//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+//! - On: `order.credit_approved` and `order.allocated`: the later of the two finds both answers. `order.hold_released`
+//!   and `order.review_decided`, after which an order may continue.
+//! - Does: commits a claim (`order.effect_started`), then calls `Erp::create_sales_order` with a key made from the
+//!   order's id and its revision.
+//! - Then: `order.released`; `order.credit_expired` if the credit has expired in between; `order.orphan_document` if
+//!   the order was cancelled during the call; `order.effect_rejected` if the ERP rejects it.
+//! - Fails: MSG-002 (malformed id), PRT-… (the ERP; recorded as `order.effect_failed`), STO-… (the journal).
 
 use domain::order::CreditExpired;
 use domain::{Order, OrderCommand};
@@ -13,12 +15,12 @@ use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome, Stream};
 use usecases::work::OrderWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, E> {
     /// Orders' streams.
     pub journal: J,
-    /// Sales orders.
+    /// Creates or updates the sales order.
     pub erp: E,
 }
 
@@ -40,11 +42,11 @@ pub async fn handle(
     }
 }
 
-/// Credit that ran out while the order waited for something else is asked for again.
+/// Commits `order.credit_expired` if the credit has expired while the order waited, so that `credit-check` asks again.
 async fn expire_credit(journal: &impl Journal, work: &OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(journal, &work.order, cx).await?;
     let Some(valid_until) = order.state.as_ref().and_then(|order| order.expired_credit(cx.now)) else {
-        return Ok(Outcome::Ignored("not to be released now, or released before"));
+        return Ok(Outcome::Ignored("no sales order to create now"));
     };
     let command = OrderCommand::ExpireCredit(CreditExpired { valid_until });
     order.commit(journal, cx, &cx.cause(&format!("expired-{valid_until}")), command).await

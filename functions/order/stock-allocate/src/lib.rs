@@ -1,10 +1,12 @@
-//! Has the ERP set an order's stock aside.
+//! Allocates an order's stock in the ERP. Runs in parallel with `credit-check`.
 //!
-//! - On: `order.priced`, beside `credit-check`; `order.deallocated` and `order.stock_arrived` for another allocation;
-//!   and on what lets an order go on that waited. Through its own queue.
-//! - Does: `Erp::allocate`, keyed by the order; announced first.
-//! - Then: `order.allocated`, with what is short.
-//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+//! - On: `order.priced`; `order.deallocated` and `order.stock_arrived`, for another allocation; `order.hold_released`,
+//!   `order.amend_rejected` and `order.review_decided`, after which an order may continue.
+//! - Does: commits a claim (`order.effect_started`), then calls `Erp::allocate` with a key made from the order's id and
+//!   the number of the allocation.
+//! - Then: `order.allocated`, with the quantities that are short; `order.orphan_document` if the order stopped needing
+//!   the stock during the call; `order.effect_rejected` if the ERP rejects it.
+//! - Fails: MSG-002 (malformed id), PRT-… (the ERP; recorded as `order.effect_failed`), STO-… (the journal).
 
 use domain::{Order, OrderCommand};
 use engine::effect::{Claimed, claim};
@@ -12,12 +14,12 @@ use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome};
 use usecases::work::OrderWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, E> {
     /// Orders' streams.
     pub journal: J,
-    /// Stock.
+    /// Allocates the stock.
     pub erp: E,
 }
 

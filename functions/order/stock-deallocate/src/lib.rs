@@ -1,10 +1,12 @@
-//! Gives stock back that an order no longer wants.
+//! Releases an allocation in the ERP that the order no longer needs.
 //!
-//! - On: what makes an order's stock superfluous (cancelled and nothing ships, amended, set aside in vain), through its own
-//!   queue; and after each allocation that was given back, for the next.
-//! - Does: `Erp::deallocate`, keyed by the order and the allocation; announced first.
-//! - Then: `order.deallocated`.
-//! - Fails: MSG-002 (unreadable id), PRT-… (the ERP), STO-… (the journal).
+//! - On: `order.cancel_requested` and `order.amended`; `order.fulfillment_progressed` if a fulfillment was rejected,
+//!   withdrawn or closed short; `order.orphan_document`, for stock that was allocated too late; `order.deallocated`,
+//!   for the next allocation; `order.review_decided`.
+//! - Does: commits a claim (`order.effect_started`), then calls `Erp::deallocate` with a key made from the order's id
+//!   and the number of the allocation.
+//! - Then: `order.deallocated`; `order.effect_rejected` if the ERP rejects it.
+//! - Fails: MSG-002 (malformed id), PRT-… (the ERP; recorded as `order.effect_failed`), STO-… (the journal).
 
 use domain::order::Deallocated;
 use domain::{Order, OrderCommand};
@@ -13,12 +15,12 @@ use engine::partner::{Erp, Ready};
 use engine::{Context, Failure, Journal, Outcome};
 use usecases::work::OrderWork;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, E> {
     /// Orders' streams.
     pub journal: J,
-    /// Stock.
+    /// Releases the allocation.
     pub erp: E,
 }
 
@@ -32,11 +34,11 @@ pub async fn handle(
     cx: &Context,
 ) -> Result<Outcome, Failure> {
     match claim(&ports.journal, &ports.erp, &work.order, cx, Order::deallocation).await? {
-        Claimed::Nothing => Ok(Outcome::Ignored("no stock to give back now")),
-        Claimed::Mine(claim, release) => {
-            let answer = ports.erp.deallocate(cx, &release, claim.attempt()).await;
-            let released = Deallocated { allocation_no: release.allocation_no };
-            claim.settle(&ports.journal, cx, answer.map(|()| OrderCommand::RecordDeallocated(released))).await
+        Claimed::Nothing => Ok(Outcome::Ignored("no allocation to release now")),
+        Claimed::Mine(claim, deallocation) => {
+            let answer = ports.erp.deallocate(cx, &deallocation, claim.attempt()).await;
+            let deallocated = Deallocated { allocation_no: deallocation.allocation_no };
+            claim.settle(&ports.journal, cx, answer.map(|()| OrderCommand::RecordDeallocated(deallocated))).await
         }
     }
 }

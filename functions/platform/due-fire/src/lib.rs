@@ -1,8 +1,11 @@
-//! Puts deferred work back into its queue when its time has come.
+//! Sends due items to their steps' queues.
 //!
-//! - On: a schedule, each minute; and its own ticks in between, which come back from its queue ten seconds after it sent them.
-//! - Does: sends what is due to its step's queue, then forgets it; killed in between, it is sent twice, which steps bear.
-//! - Fails: STO-… (the stores): the next tick, or the next minute, tries again.
+//! - On: a schedule, once a minute; in between its own ticks, messages that its queue delivers ten seconds after it
+//!   sent them.
+//! - Does: sends each due item to its step's queue, then deletes it. If the function dies in between, the item is sent
+//!   twice; steps do their work only once all the same.
+//! - Then: the steps run again.
+//! - Fails: STO-… (the stores); the next tick tries again.
 
 use std::collections::BTreeMap;
 
@@ -11,59 +14,62 @@ use engine::stores::{DUE_SHARDS, Due, DueItem, Queues};
 use engine::{Code, Context, Failure};
 use futures::future::{join_all, try_join_all};
 
-/// All that this function may touch.
+/// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<D, Q> {
-    /// Deferred work.
+    /// Due items.
     pub due: D,
     /// Every step's queue.
     pub queues: Q,
 }
 
-/// How many items of one shard are taken at once.
-const PAGE: u32 = 100;
+/// Items per page of a shard.
+const PAGE_SIZE: u32 = 100;
 
-/// How many pages of each shard are taken in one sweep: the rest waits for the next, oldest first.
-const PAGES: u32 = 20;
+/// Pages per shard and sweep. The rest is left for the next sweep.
+const MAX_PAGES: u32 = 20;
 
-/// The last tick of a minute: the queue delays each by ten seconds, and the schedule's own is number 0. Schedules know
-/// nothing shorter than a minute, which is long for work that has to wait a second.
+/// The last tick of a minute. The schedule's call is tick 0, and the queue delays each tick by ten seconds: a schedule
+/// cannot run more often than once a minute, which is too rarely for work that has to wait for a second.
 pub const LAST_TICK: u32 = 5;
 
-/// Fires what is due, and asks for the next tick. Returns how many items went back to their queues.
+/// Sends the due items, and requests the next tick. Returns the number of items that were sent.
 ///
 /// # Errors
-/// The stores'.
+/// Failures of the stores.
 pub async fn handle(ports: &Ports<impl Due, impl Queues>, tick: u32, cx: &Context) -> Result<usize, Failure> {
     let swept = sweep(ports, cx).await;
-    // Also after a sweep that failed. A tick that is not taken costs the rest of its minute and nothing else.
+    // The next tick is requested after a failed sweep, too. Without it, the next sweep is the next minute's.
     if tick < LAST_TICK {
         let refused = ports.queues.send(cx.function, &[(tick + 1).to_string()]).await?;
         if swept.is_ok() && !refused.is_empty() {
-            return Err(Failure::transient(Code::StoreBusy, "the next tick was not taken"));
+            return Err(Failure::transient(Code::StoreBusy, "the queue did not accept the next tick"));
         }
     }
     swept
 }
 
-/// Goes through all shards at once, page by page, also past what cannot be sent or read.
+/// Reads all shards in parallel, page by page, and sends their items. A page or queue that fails does not stop the
+/// others.
 ///
-/// What became due within the last moments is left for the next tick. A step whose clock is behind this one's may defer its
-/// work until the very same time again: under the same key, which the sweep would delete once it had sent the first.
+/// Items that became due less than [`SKEW`] ago are left for the next tick. Otherwise a step whose clock is behind
+/// could get its item, defer the work to the same time again, and so write the same key, which this sweep would then
+/// delete.
 async fn sweep(ports: &Ports<impl Due, impl Queues>, cx: &Context) -> Result<usize, Failure> {
     let now = cx.now.checked_sub(SKEW).unwrap_or(cx.now);
-    let mut places: BTreeMap<u32, Option<String>> = (0..DUE_SHARDS).map(|shard| (shard, None)).collect();
-    // Nothing that fails holds the rest up; the sweep's end tells of it.
+    // Each shard with the sort key of the last item that was read.
+    let mut shards: BTreeMap<u32, Option<String>> = (0..DUE_SHARDS).map(|shard| (shard, None)).collect();
+    // A failure is returned at the end of the sweep, so that it does not delay the other items.
     let (mut fired, mut failed) = (0, None);
-    for _ in 0..PAGES {
-        let read = places.iter().map(|(shard, after)| ports.due.ready(*shard, now, PAGE, after.as_deref()));
+    for _ in 0..MAX_PAGES {
+        let read = shards.iter().map(|(shard, after)| ports.due.ready(*shard, now, PAGE_SIZE, after.as_deref()));
         let read = join_all(read).await;
-        let (mut ready, mut onward) = (Vec::new(), BTreeMap::new());
-        for (shard, page) in places.keys().zip(read) {
+        let (mut ready, mut unfinished) = (Vec::new(), BTreeMap::new());
+        for (shard, page) in shards.keys().zip(read) {
             match page {
                 Ok(page) => {
                     ready.extend(page.items);
-                    onward.extend(page.next.map(|next| (*shard, Some(next))));
+                    unfinished.extend(page.next.map(|next| (*shard, Some(next))));
                 }
                 Err(failure) => failed = Some(failure),
             }
@@ -72,15 +78,16 @@ async fn sweep(ports: &Ports<impl Due, impl Queues>, cx: &Context) -> Result<usi
         let (sent, not_sent) = fire(ports, ready).await;
         fired += sent;
         failed = not_sent.or(failed);
-        if onward.is_empty() {
+        if unfinished.is_empty() {
             break;
         }
-        places = onward;
+        shards = unfinished;
     }
     failed.map_or(Ok(fired), Err)
 }
 
-/// Fires what is ready. Returns how many items were sent, and what failed: one queue that takes nothing holds no other up.
+/// Sends `ready` to their queues, all queues in parallel. Returns the number of items that were sent, and the last
+/// failure.
 async fn fire(ports: &Ports<impl Due, impl Queues>, ready: Vec<DueItem>) -> (usize, Option<Failure>) {
     let mut by_function: BTreeMap<String, Vec<DueItem>> = BTreeMap::new();
     for item in ready {
@@ -96,6 +103,7 @@ async fn fire(ports: &Ports<impl Due, impl Queues>, ready: Vec<DueItem>) -> (usi
     (sent, failed)
 }
 
+/// Sends `items` to the queue of `function`, and deletes those that the queue accepted. Returns their number.
 async fn send(ports: &Ports<impl Due, impl Queues>, function: &str, items: &[DueItem]) -> Result<usize, Failure> {
     let bodies: Vec<String> = items.iter().map(|item| item.body.clone()).collect();
     let refused = ports.queues.send(function, &bodies).await?;

@@ -1,7 +1,10 @@
-//! Wakes what waited for a stream to begin: reports and wishes that were faster than what they are about.
+//! Sends the messages that waited for a new stream to their steps' queues: reports and change requests that arrived
+//! before the order or fulfillment that they are about.
 //!
-//! - On: `order.submitted` and `fulfillment.opened`, through its own queue.
-//! - Does: sends what waits to its steps' queues, then forgets it; killed in between, it is sent twice, which steps bear.
+//! - On: `order.submitted` and `fulfillment.opened`.
+//! - Does: sends each waiting item to its step's queue, then deletes it. If the function dies in between, the item is
+//!   sent twice; steps do their work only once all the same.
+//! - Then: the steps run again.
 //! - Fails: STO-… (the stores).
 
 use std::collections::BTreeMap;
@@ -11,28 +14,28 @@ use engine::stores::{Due, DueItem, Queues};
 use engine::{Code, Context, Failure, Outcome};
 use futures::future::try_join_all;
 
-/// All that this step may touch.
+/// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<D, Q> {
-    /// Deferred work.
+    /// Due items.
     pub due: D,
     /// Every step's queue.
     pub queues: Q,
 }
 
-/// How many are woken at once; the rest comes with the next delivery.
-const MOST: u32 = 100;
+/// Items per run. If there may be more, the message is retried.
+const MAX_ITEMS: u32 = 100;
 
 /// Carries out the step.
 ///
 /// # Errors
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Due, impl Queues>, work: StreamWork, _cx: &Context) -> Result<Outcome, Failure> {
-    let waiting = ports.due.waiting(&work.stream, MOST).await?;
+    let waiting = ports.due.waiting(&work.stream, MAX_ITEMS).await?;
     if waiting.is_empty() {
-        return Ok(Outcome::Ignored("nothing waited for it"));
+        return Ok(Outcome::Ignored("nothing waits for the stream"));
     }
-    let full = waiting.len() >= MOST as usize;
+    let full = waiting.len() >= MAX_ITEMS as usize;
     let mut by_function: BTreeMap<&str, Vec<&DueItem>> = BTreeMap::new();
     for item in &waiting {
         by_function.entry(&item.function).or_default().push(item);
@@ -40,9 +43,9 @@ pub async fn handle(ports: &Ports<impl Due, impl Queues>, work: StreamWork, _cx:
     for (function, items) in by_function {
         let bodies: Vec<String> = items.iter().map(|item| item.body.clone()).collect();
         if !ports.queues.send(function, &bodies).await?.is_empty() {
-            return Err(Failure::transient(Code::StoreBusy, "a queue did not take all that was woken"));
+            return Err(Failure::transient(Code::StoreBusy, "a queue did not accept all waiting items"));
         }
         try_join_all(items.iter().map(|item| ports.due.done(item))).await?;
     }
-    if full { Err(Failure::transient(Code::StoreBusy, "more waits for it")) } else { Ok(Outcome::Applied) }
+    if full { Err(Failure::transient(Code::StoreBusy, "more items may wait")) } else { Ok(Outcome::Applied) }
 }

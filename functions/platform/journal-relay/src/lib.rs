@@ -1,15 +1,16 @@
-//! Puts the journal's events on the bus.
+//! Publishes the journal's events on the bus.
 //!
-//! - On: the journal table's stream.
-//! - Does: `Bus::publish`, resending exactly the entries that the bus refused; ids are deterministic, so a repeat is one
-//!   event more on the bus and none in the journal.
-//! - Then: whatever rules select.
-//! - Fails: a commit that cannot be read is parked with its cause and passed over; a refusing bus stops the batch there.
+//! - On: the stream of the journal table.
+//! - Does: `Bus::publish`, and resends exactly the entries that the bus rejected. An event that is published twice has
+//!   the same id both times.
+//! - Then: the bus's rules pass the events on to the queues of the steps.
+//! - Fails: a commit that cannot be parsed is parked, and the others are published. If the bus rejects an entry
+//!   repeatedly, the stream delivers again from there.
 
 use engine::relay::{Bus, Entry, entries, publish};
 use engine::{Commit, Failure};
 
-/// All that this function may touch.
+/// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<B> {
     /// The event bus.
@@ -18,29 +19,29 @@ pub struct Ports<B> {
     pub source: String,
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Relayed {
-    /// The place from which on the stream has to deliver again.
+    /// The index from which the stream has to deliver again, if it has to.
     pub again_from: Option<usize>,
-    /// Records that nobody can read, with the reason: to be parked.
+    /// The indices of commits that cannot be parsed, with the reason. They have to be parked.
     pub poison: Vec<(usize, Failure)>,
 }
 
-/// Relays `commits`, in order.
+/// Publishes the events of `commits`, in order.
 ///
 /// # Errors
-/// The bus's: the whole batch again.
+/// A failure of the bus: the stream delivers the whole batch again.
 pub async fn handle(ports: &Ports<impl Bus>, commits: &[Commit]) -> Result<Relayed, Failure> {
     let mut relayed = Relayed::default();
-    let mut wanted: Vec<Vec<Entry>> = Vec::with_capacity(commits.len());
+    let mut all: Vec<Vec<Entry>> = Vec::with_capacity(commits.len());
     for (place, commit) in commits.iter().enumerate() {
         let entries = entries(commit, &ports.source).unwrap_or_else(|failure| {
             relayed.poison.push((place, failure));
             Vec::new()
         });
-        wanted.push(entries);
+        all.push(entries);
     }
-    relayed.again_from = publish(&ports.bus, &wanted).await?;
+    relayed.again_from = publish(&ports.bus, &all).await?;
     Ok(relayed)
 }

@@ -1,9 +1,10 @@
-//! Keeps the read models: order summaries and worklists.
+//! Updates the read models: order summaries and the worklist of reviews.
 //!
-//! - On: the journal table's stream.
-//! - Does: folds each order and each fulfillment that changed, once a batch, and writes its rows where they are newer than what is
-//!   there, so that no order of records can leave an old row.
-//! - Fails: a stream that cannot be folded is passed over with its cause; a busy store stops the batch.
+//! - On: the stream of the journal table.
+//! - Does: folds each order and each fulfillment that the batch changed, once per batch, and writes its rows unless the
+//!   stored ones are newer. The order of the records therefore does not matter.
+//! - Then: `order-list` and `review-list` show the rows.
+//! - Fails: a stream that cannot be folded is parked; if a store is busy, the stream delivers the batch again.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -15,17 +16,16 @@ use engine::{Commit, Context, Failure, Journal};
 use futures::future::join_all;
 use views::TimedFold;
 
-/// All that this function may touch.
+/// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<J, V> {
-    /// Orders' streams.
+    /// Orders' and fulfillments' streams.
     pub journal: J,
     /// The read models.
     pub views: V,
 }
 
-/// Projects the orders and fulfillments that `commits` belong to. Returns the streams that could not be projected, with the
-/// reason.
+/// Updates the rows of all streams that `commits` belong to. Returns the streams that failed, with the reason.
 pub async fn handle(
     ports: &Ports<impl Journal, impl Views>,
     commits: &[Commit],
@@ -38,7 +38,7 @@ pub async fn handle(
     orders.into_iter().chain(fulfillments).filter_map(Result::err).collect()
 }
 
-/// The streams of one kind that `commits` belong to, each once.
+/// The ids of one workflow's streams that `commits` belong to, each once.
 fn changed<W: Workflow<Id: FromStr + Ord>>(commits: &[Commit]) -> BTreeSet<W::Id> {
     let id = |commit: &Commit| commit.stream.strip_prefix(W::KIND)?.strip_prefix('/')?.parse().ok();
     commits.iter().filter_map(id).collect()

@@ -1,4 +1,4 @@
-//! A partner's delivery: the raw bytes, kept as evidence before the sender is answered.
+//! A partner's delivery: the raw bytes, stored as evidence before the sender gets an answer.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// What a partner is to us.
+/// The part that a partner's system plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// The customer's commitment comes from it.
+    /// Sends orders and change requests, and shows customers how their orders are doing.
     Crm,
-    /// It owns prices, credit, stock and documents.
+    /// Owns prices, credit, stock and documents.
     Erp,
-    /// It ships.
+    /// Ships fulfillments: a 3PL.
     Warehouse,
 }
 
 impl Role {
-    /// As written on the wire.
+    /// The word that events, stores and partner documents use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Crm => "crm",
@@ -30,24 +30,24 @@ impl Role {
     }
 }
 
-/// A delivery as it came in. Its body may hold personal data: `Debug` leaves it out.
+/// A verified delivery. `Debug` leaves the body out, because it may contain personal data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Who sent it.
+    /// The sender.
     pub partner: PartnerId,
-    /// What the sender is to us.
+    /// The sender's role.
     pub role: Role,
-    /// The sender's id for it: the same when it sends again.
+    /// The sender's id of the delivery: the same whenever it is sent again.
     pub id: String,
-    /// What it is about, in the sender's words.
+    /// The sender's type of message, such as `package.packed`.
     pub topic: String,
-    /// The bytes that were signed.
+    /// The bytes that the sender signed.
     pub body: Vec<u8>,
-    /// When it came.
+    /// The time of its arrival here.
     pub received_at: Timestamp,
     /// See [`crate::Context::correlation`].
     pub correlation: String,
-    /// W3C trace context, where the sender gave one.
+    /// W3C trace context; `None` if the sender gave none.
     pub traceparent: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl Delivery {
         hex::encode(Sha256::digest(&self.body))
     }
 
-    /// The store's key: `<partner>/<id>`.
+    /// The key in the store: `<partner>/<id>`.
     pub fn key(&self) -> String {
         format!("{}/{}", self.partner, self.id)
     }
@@ -69,30 +69,30 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// The event that carries a delivery's pointer on. It has no stream of its own.
+/// The event that points to a stored delivery. It has no stream of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "delivery.received")]
 pub struct DeliveryReceived {
-    /// Who sent it.
+    /// The sender.
     pub partner: PartnerId,
-    /// What the sender is to us.
+    /// The sender's role.
     pub role: Role,
-    /// The sender's id for it.
+    /// The sender's id of the delivery.
     pub delivery: String,
-    /// What it is about, in the sender's words.
+    /// The sender's type of message, such as `package.packed`.
     pub topic: String,
 }
 
-/// What became of a delivery that was to be kept.
+/// The outcome of storing a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreOutcome {
-    /// It is new, and kept.
+    /// It was written.
     New,
-    /// The same bytes were kept before.
+    /// The same bytes were stored before.
     Same,
-    /// Other bytes were kept under this id; the first ones stand.
+    /// Other bytes are stored under this id. They were not replaced.
     Conflict {
-        /// The digest of what was kept.
+        /// The digest of the stored bytes, as [`Delivery::digest`].
         stored: String,
     },
 }

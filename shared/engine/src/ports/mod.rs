@@ -1,4 +1,4 @@
-//! What a step may touch, in our words: stores, partners, and what partners send.
+//! The traits through which a step reaches stores and partners, and the types of partners' deliveries.
 
 pub mod delivery;
 pub mod inbound;

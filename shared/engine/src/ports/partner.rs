@@ -223,7 +223,7 @@ pub trait Erp {
 /// The system that shows the customer how an order is doing.
 pub trait Crm {
     /// Updates the order to `version`. Succeeds if the CRM shows a newer version already.
-    fn tell(&self, cx: &Context, update: &CrmUpdate, version: u64) -> impl Future<Output = Result<(), CallFailure>>;
+    fn update(&self, cx: &Context, update: &CrmUpdate, version: u64) -> impl Future<Output = Result<(), CallFailure>>;
 }
 
 /// A warehouse's answer to a fulfillment request.

@@ -1,4 +1,4 @@
-//! The other stores' ports: deliveries, parties, due work, views.
+//! The ports of the stores beside the journal: deliveries, parties, due items, queues, views.
 
 use std::fmt;
 
@@ -9,40 +9,40 @@ use jiff::Timestamp;
 use crate::delivery::{Delivery, StoreOutcome};
 use crate::failure::Failure;
 
-/// Raw deliveries.
+/// The store of raw deliveries.
 pub trait Deliveries {
-    /// Keeps `delivery` unless its id is taken: one conditional write.
+    /// Writes `delivery` unless one with its [`Delivery::key`] is stored: one conditional write.
     fn store(&self, delivery: &Delivery) -> impl Future<Output = Result<StoreOutcome, Failure>>;
 
-    /// The delivery that `partner` calls `id`; `None` once it expired.
+    /// The delivery with the sender's `id`; `None` after it expired.
     fn fetch(&self, partner: &PartnerId, id: &str) -> impl Future<Output = Result<Option<Delivery>, Failure>>;
 }
 
-/// Personal data.
+/// The store of personal data.
 pub trait Parties {
-    /// Keeps an immutable record; the first one stands.
+    /// Writes a record unless one is stored under `reference`. Records never change.
     fn store(&self, reference: &PartyRef, party: &Party) -> impl Future<Output = Result<(), Failure>>;
 
-    /// Reads it; `None` once it was erased.
+    /// The record under `reference`; `None` after it was erased.
     fn fetch(&self, reference: &PartyRef) -> impl Future<Output = Result<Option<Party>, Failure>>;
 }
 
-/// Work that waits outside its queue.
+/// A message that waits outside its queue.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DueItem {
-    /// When it is due.
+    /// When it goes back to its queue, to the millisecond.
     pub due: Timestamp,
-    /// Makes it unique; the same work deferred twice to one time is one item.
+    /// Unique among the items of one due time.
     pub id: String,
-    /// Whose queue it goes back to.
+    /// The function whose queue it goes back to.
     pub function: String,
-    /// The message, as it came.
+    /// The message's body.
     pub body: String,
-    /// What it waits for, in a word.
+    /// The reason for the wait, as [`Wait::as_str`](crate::Wait::as_str), or `deadline`.
     pub why: String,
-    /// Whose turn it is, where it is a partner's.
+    /// The partner that the work waits for; `None` for other waits.
     pub partner: Option<PartnerId>,
-    /// The stream whose beginning ends the wait before its time, where one does.
+    /// The stream whose creation ends the wait early; `None` for other waits.
     pub parent: Option<String>,
 }
 
@@ -52,41 +52,41 @@ impl fmt::Debug for DueItem {
     }
 }
 
-/// Over how many partitions due items are spread.
+/// The number of partitions over which due items are spread.
 pub const DUE_SHARDS: u32 = 8;
 
 impl DueItem {
-    /// Its partition.
+    /// The item's partition, in `0..DUE_SHARDS`.
     pub fn shard(&self) -> u32 {
         u32::from(domain::ids::fingerprint(&[&self.id])[0]) % DUE_SHARDS
     }
 
-    /// Its place in the partition: `<RFC 3339, UTC, milliseconds>/<id>`, so that the text sorts as the time does.
+    /// The item's key in its partition: `<RFC 3339, UTC, milliseconds>/<id>`, so that items sort by their due time.
     pub fn sort_key(&self) -> String {
         format!("{}/{}", sortable(self.due), self.id)
     }
 }
 
-/// A time whose text sorts as the time does.
+/// `at` in RFC 3339, UTC, with milliseconds. Such texts sort by time.
 pub fn sortable(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// Some of what is due.
+/// One page of due items.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DuePage {
-    /// Those that can be read.
+    /// The page's items without those that cannot be parsed.
     pub items: Vec<DueItem>,
-    /// Where the next ones begin, if there are more: the last one's [`DueItem::sort_key`].
+    /// The last item's [`DueItem::sort_key`] if there are more pages.
     pub next: Option<String>,
 }
 
-/// Work that waits, by time.
+/// The store of due items.
 pub trait Due {
-    /// Keeps `item`.
+    /// Writes `item`, or replaces the one with its due time and id.
     fn defer(&self, item: &DueItem) -> impl Future<Output = Result<(), Failure>>;
 
-    /// At most `limit` items of `shard` that are due at `now`, oldest first, from the place `after` on.
+    /// At most `limit` items of `shard` that are due at `now`, earliest first, after the sort key `after`.
     fn ready(
         &self,
         shard: u32,
@@ -95,56 +95,56 @@ pub trait Due {
         after: Option<&str>,
     ) -> impl Future<Output = Result<DuePage, Failure>>;
 
-    /// What waits for the stream `parent` to begin, at most `limit` items.
+    /// At most `limit` items that wait for the stream `parent` to be created.
     fn waiting(&self, parent: &str, limit: u32) -> impl Future<Output = Result<Vec<DueItem>, Failure>>;
 
-    /// Forgets `item`, once it is in its queue again.
+    /// Deletes `item`, after it was sent to its queue.
     fn done(&self, item: &DueItem) -> impl Future<Output = Result<(), Failure>>;
 }
 
-/// The queues of all steps, by function.
+/// The queues of all steps.
 pub trait Queues {
-    /// Puts `bodies` into the queue of `function`. Returns the places of those that were not taken.
+    /// Sends `bodies` to the queue of `function`. Returns the indices of those that the queue did not accept.
     fn send(&self, function: &str, bodies: &[String]) -> impl Future<Output = Result<Vec<usize>, Failure>>;
 }
 
-/// A row of a read model: derived, replaceable, never the truth.
+/// A row of a read model. It is derived from the journal and can be written again from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewRow {
-    /// Such as `order/ord_…`.
+    /// The stream's name, such as `order/ord_…`.
     pub key: String,
-    /// Such as `summary`; one key may have several rows.
+    /// Distinguishes the rows of one stream, such as `summary` and `reviews`.
     pub part: String,
-    /// The stream's version that it was folded from. An older one never replaces a newer one.
+    /// The stream's version that the row was folded from.
     pub version: u64,
-    /// What lists find it by, such as `order/shipped`; empty where no list shows it.
+    /// The list that shows the row, such as `order/shipped`; empty if no list does.
     pub list: String,
-    /// Its place in the list: newest last.
+    /// The sort key within the list. Lists show the highest first.
     pub rank: String,
-    /// The row, as JSON.
+    /// The row's content, as JSON.
     pub document: String,
 }
 
-/// A part of a list.
+/// One page of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
-    /// At most as many as were asked for.
+    /// At most as many rows as the limit.
     pub rows: Vec<ViewRow>,
-    /// Where the next part begins; opaque.
+    /// The cursor of the next page; `None` at the end. Opaque to callers.
     pub next: Option<String>,
 }
 
-/// Read models.
+/// The store of read models.
 pub trait Views {
-    /// Writes `row` unless a newer one is there. Returns whether it was written.
+    /// Writes `row` unless the stored one has the same version or a newer one. Returns whether it was written.
     fn put(&self, row: &ViewRow) -> impl Future<Output = Result<bool, Failure>>;
 
-    /// Reads a row.
+    /// The row of a stream and part; `None` if there is none.
     fn get(&self, key: &str, part: &str) -> impl Future<Output = Result<Option<ViewRow>, Failure>>;
 
-    /// A list's rows, newest first, from `cursor` on.
+    /// At most `limit` rows of a list, highest rank first, from `cursor` on.
     ///
     /// # Errors
-    /// A cursor that is not one of ours: permanent.
+    /// The cursor is malformed: permanent; failures of the store.
     fn list(&self, list: &str, limit: u32, cursor: Option<&str>) -> impl Future<Output = Result<Page, Failure>>;
 }

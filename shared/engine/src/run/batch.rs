@@ -1,4 +1,5 @@
-//! What becomes of a queue's messages: one at a time, concurrently, and one bad record never hurts its neighbours.
+//! Processes a batch of a queue's messages. Each message is settled by itself, concurrently with the others, so that
+//! one that fails does not affect the rest.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,13 +14,13 @@ use crate::stores::{Due, DueItem, sortable};
 /// A message as the queue delivered it.
 #[derive(Clone, Default)]
 pub struct Record {
-    /// The queue's id: new at every redrive, so nothing but this batch's answer uses it.
+    /// The queue's id of the message. It changes at every redrive, so only the answer to this batch uses it.
     pub id: String,
-    /// The handle of this delivery.
+    /// The receipt handle of this delivery.
     pub receipt: String,
-    /// The body.
+    /// An event in the bus's JSON envelope.
     pub body: String,
-    /// How often it was delivered, this time included.
+    /// How often the message was delivered, from 1.
     pub receive_count: u32,
     /// When it was first delivered.
     pub first_received: Timestamp,
@@ -31,76 +32,77 @@ impl fmt::Debug for Record {
     }
 }
 
-/// A message that no repetition helps, with its cause.
+/// A message for the dead-letter queue, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parked {
-    /// The body, as it came: sent back to the queue, it is the same work.
+    /// The body as it was delivered. A redrive sends it to the queue again.
     pub body: String,
-    /// What went wrong.
+    /// The last failure's code.
     pub code: Code,
-    /// Where.
+    /// The function that parked the message.
     pub function: &'static str,
-    /// See [`Context::correlation`]; empty where the message could not be read.
+    /// See [`Context::correlation`]; empty if the message cannot be parsed.
     pub correlation: String,
-    /// Which stream it was about; empty where the message could not be read.
+    /// The event's subject, such as `order/ord_…`; empty if the message cannot be parsed.
     pub stream: String,
-    /// How often it was tried.
+    /// How often the message was delivered.
     pub attempts: u32,
     /// When it was first delivered.
     pub first_received: Timestamp,
-    /// The last error in words, redacted.
+    /// The last failure for people, redacted.
     pub cause: String,
 }
 
 /// The step's own queue and its dead-letter queue.
 pub trait Queue {
-    /// Keeps a delivery invisible for `pause`, from now.
+    /// Makes the queue deliver the message again after `pause`.
     fn delay(&self, receipt: &str, pause: Duration) -> impl Future<Output = Result<(), Failure>>;
 
     /// Puts a message into the dead-letter queue, with its cause as attributes.
     fn park(&self, parked: &Parked) -> impl Future<Output = Result<(), Failure>>;
 }
 
-/// What all messages of one function have in common.
+/// The settings of a step that apply to all of its messages.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// The function's name.
+    /// The function's name, such as `order-price`.
     pub function: &'static str,
-    /// After so many deliveries we park it ourselves, with its cause, before the queue's own policy does it blindly.
+    /// The delivery at which a message that fails is parked. The queue's own limit is higher, because the queue parks
+    /// without a cause.
     pub attempts: u32,
-    /// How long one delivery can be at work, at most.
+    /// See [`Context::lease`].
     pub lease: Duration,
-    /// The journal's epoch.
+    /// See [`Context::epoch`].
     pub epoch: String,
 }
 
-/// How a message ended, for the log.
+/// What happened to a message after its step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// Done with.
+    /// The step is done with it.
     Done(Outcome),
-    /// Waits outside the queue.
+    /// It waits as a due item.
     Deferred {
-        /// Until when.
+        /// When the item becomes due.
         until: Timestamp,
-        /// What for.
+        /// As [`Wait::as_str`].
         why: &'static str,
     },
-    /// Goes back to the queue.
+    /// It goes back to its queue.
     Retried {
-        /// What went wrong.
+        /// The failure's code.
         code: Code,
-        /// After how long.
+        /// The time until the next delivery.
         pause: Duration,
-        /// In words, redacted.
+        /// The failure for people, redacted.
         cause: String,
     },
-    /// In the dead-letter queue.
+    /// It is in the dead-letter queue.
     Parked(Code),
 }
 
 impl Settled {
-    /// Whether the queue is done with the message.
+    /// Whether the queue may delete the message.
     pub fn acknowledged(&self) -> bool {
         match self {
             Self::Done(_) | Self::Deferred { .. } | Self::Parked(_) => true,
@@ -109,9 +111,9 @@ impl Settled {
     }
 }
 
-/// Works on `records` concurrently and returns the ids of those that have to be delivered again.
+/// Settles `records` concurrently. Returns the ids of those that the queue has to deliver again.
 ///
-/// `handle` gets the parsed work and its context; `rng` is a number in 0..1000 for the jitter.
+/// `handle` is the step. `rng` returns a random number in `0..1000`, for the jitter.
 pub async fn run<W: Work, F>(
     step: &Step,
     records: &[Record],
@@ -132,7 +134,7 @@ where
     join_all(records.iter().map(one)).await.into_iter().flatten().collect()
 }
 
-/// Works on one record, and does with it what its end asks for.
+/// Runs the step for one record, then acknowledges, defers, retries or parks the message by how the step ended.
 pub async fn settle<W: Work, F>(
     step: &Step,
     record: &Record,
@@ -162,25 +164,26 @@ where
         Err(Failure::Deferred { until, why }) => {
             let item = due_item(step, record, &stream, event_time, until, &why);
             match due.defer(&item).await {
-                Ok(()) if item.parent.is_some() => match look_again::<W, F>(step, record, now, handle).await {
+                Ok(()) if item.parent.is_some() => match handle_again::<W, F>(step, record, now, handle).await {
                     Ok(outcome) if due.done(&item).await.is_ok() => Settled::Done(outcome),
                     Ok(_) | Err(Failure::Deferred { why: Wait::ParentUnknown(_), .. }) => {
                         Settled::Deferred { until, why: why.as_str() }
                     }
-                    // Nobody saw that the parent is still missing: whoever wakes its children may have been here already.
+                    // The parent exists by now, perhaps without having woken this item, and the step has another wait:
+                    // retry.
                     Err(Failure::Deferred { .. }) => {
-                        again(record, rng, queue, Code::StoreBusy, "its parent came, and somebody is at it").await
+                        retry(record, rng, queue, Code::StoreBusy, "the parent was just created").await
                     }
                     Err(Failure::Transient { code, cause } | Failure::Permanent { code, cause }) => {
-                        again(record, rng, queue, code, &cause).await
+                        retry(record, rng, queue, code, &cause).await
                     }
                 },
                 Ok(()) => Settled::Deferred { until, why: why.as_str() },
-                Err(_) => again(record, rng, queue, Code::StoreBusy, "the due item could not be written").await,
+                Err(_) => retry(record, rng, queue, Code::StoreBusy, "the due item could not be written").await,
             }
         }
         Err(Failure::Transient { code, cause }) if record.receive_count < step.attempts => {
-            again(record, rng, queue, code, &cause).await
+            retry(record, rng, queue, code, &cause).await
         }
         Err(Failure::Transient { code, cause } | Failure::Permanent { code, cause }) => {
             park(step, record, &correlation, &stream, now, rng, queue, code, &cause).await
@@ -202,7 +205,7 @@ fn context(step: &Step, envelope: &EventEnvelope<'_>, now: Timestamp) -> Context
     }
 }
 
-/// The record as work that waits until `until`.
+/// The record as a due item.
 fn due_item(
     step: &Step,
     record: &Record,
@@ -211,7 +214,7 @@ fn due_item(
     until: Timestamp,
     why: &Wait,
 ) -> DueItem {
-    // Who waits for stock is the order, whichever events told of it: it is one item.
+    // Several events may make an order wait for stock. They make one item, because its id depends on the stream alone.
     let (since, of) = match why {
         Wait::Stock => (Timestamp::UNIX_EPOCH, stream),
         Wait::Claimed
@@ -219,15 +222,14 @@ fn due_item(
         | Wait::ParentUnknown(_)
         | Wait::Time
         | Wait::SchemaAhead
-        | Wait::NotYet(_)
         | Wait::Circuit(_)
         | Wait::Slow(_) => (event_time, record.body.as_str()),
     };
     let digest = domain::ids::base32(&domain::ids::fingerprint(&[of]), 16);
     DueItem {
         due: until,
-        // The body names the event, so the same event deferred twice to one time is one item. It begins with the event's
-        // time: what is due together is fired as it came about.
+        // Deferring an event twice to one time makes one item, because the id has the digest of the event. The id
+        // begins with the event's time, so that items due at one time are fired in the order of their events.
         id: format!("{}-{}-{digest}", sortable(since), step.function),
         function: step.function.to_owned(),
         body: record.body.clone(),
@@ -237,9 +239,9 @@ fn due_item(
     }
 }
 
-/// What waits for a parent looks once more after it was put to wait: the parent may have come in between, and whoever wakes
-/// what waits for it may have seen nothing waiting yet.
-async fn look_again<W: Work, F>(
+/// Runs the step once more after its due item was written: the parent may have been created in between, and `due-wake`
+/// may have looked for waiting items before this one was there.
+async fn handle_again<W: Work, F>(
     step: &Step,
     record: &Record,
     now: Timestamp,
@@ -253,8 +255,8 @@ where
     handle(work, context(step, &envelope, now)).await
 }
 
-/// Into the dead-letter queue, with the cause. If even that fails, the queue delivers the message again.
-#[allow(clippy::too_many_arguments)] // One call site; a struct would only name the same nine things again.
+/// Puts the message into the dead-letter queue, with its cause. If that fails, the queue delivers the message again.
+#[allow(clippy::too_many_arguments)] // It has one call site; a struct would only repeat the nine names.
 async fn park(
     step: &Step,
     record: &Record,
@@ -278,25 +280,26 @@ async fn park(
     };
     match queue.park(&parked).await {
         Ok(()) => Settled::Parked(code),
-        Err(_) => again(record, rng, queue, code, "the dead-letter queue did not take it").await,
+        Err(_) => retry(record, rng, queue, code, "the message could not be sent to the dead-letter queue").await,
     }
 }
 
-/// Back to the queue. Should the pause not be settable, the queue's own visibility timeout is the pause.
-async fn again(record: &Record, rng: u32, queue: &impl Queue, code: Code, cause: &str) -> Settled {
+/// Returns the message to its queue. If the pause cannot be set, the queue's visibility timeout is the pause.
+async fn retry(record: &Record, rng: u32, queue: &impl Queue, code: Code, cause: &str) -> Settled {
     let pause = backoff(record.receive_count, rng);
     match queue.delay(&record.receipt, pause).await {
         Ok(()) | Err(_) => Settled::Retried { code, pause, cause: crate::redact::text(cause) },
     }
 }
 
-/// One second doubling to five minutes, half of it by chance: messages that failed together do not come back together.
+/// The pause before the next delivery: one second, doubled at each delivery up to five minutes. Half of it is random,
+/// so that messages that failed together do not return together. `rng` is in `0..1000`.
 pub fn backoff(receive_count: u32, rng: u32) -> Duration {
     let ceiling = 1_000u64.saturating_mul(1 << receive_count.saturating_sub(1).min(9)).min(300_000);
     Duration::from_millis(ceiling / 2 + ceiling * u64::from(rng.min(1_000)) / 2_000)
 }
 
-/// One line per settled message, told at the edge and nowhere else.
+/// Writes the one log line of a settled message. Steps themselves do not log how they end.
 fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &Settled) {
     let (function, attempt) = (step.function, record.receive_count);
     match settled {
@@ -304,7 +307,7 @@ fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &
             tracing::info!(function, correlation, stream, attempt, outcome = "applied", "{stream}: applied");
         }
         Settled::Done(Outcome::AlreadyDone) => {
-            tracing::info!(function, correlation, stream, attempt, outcome = "already_done", "{stream}: done before");
+            tracing::info!(function, correlation, stream, attempt, outcome = "already_done", "{stream}: already done");
         }
         Settled::Done(Outcome::Ignored(why)) => {
             tracing::info!(function, correlation, stream, attempt, outcome = "ignored", why, "{stream}: {why}");
@@ -318,7 +321,7 @@ fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &
         }
         Settled::Retried { code, pause, cause } => {
             let (code, pause_ms) = (code.as_str(), pause.as_millis());
-            tracing::warn!(function, correlation, stream, attempt, outcome = "retried", code, pause_ms, %cause, "{stream}: {code}, {cause}; again in {pause_ms} ms");
+            tracing::warn!(function, correlation, stream, attempt, outcome = "retried", code, pause_ms, %cause, "{stream}: {code}, {cause}; retry in {pause_ms} ms");
         }
         Settled::Parked(code) => {
             let code = code.as_str();
@@ -340,7 +343,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pause_grows_and_stays_within_five_minutes() {
+    fn the_pause_doubles_up_to_five_minutes() {
         assert_eq!(backoff(1, 0), Duration::from_millis(500));
         assert_eq!(backoff(1, 1_000), Duration::from_millis(1_000));
         assert_eq!(backoff(4, 0), Duration::from_millis(4_000));

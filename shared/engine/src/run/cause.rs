@@ -1,4 +1,4 @@
-//! What made a step write a commit. A cause is unique in its stream: work whose cause is in the stream is done.
+//! Why a commit was written. A cause is unique in its stream: if the stream has the cause, the work is done.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use std::fmt;
 pub struct Cause(String);
 
 impl Cause {
-    /// The cause of `function`'s work with this key.
+    /// Joins the two with a slash.
     pub fn new(function: &str, work_key: &str) -> Self {
         Self(format!("{function}/{work_key}"))
     }
 
-    /// A cause as it was stored.
+    /// A cause that was read from a store; `text` is not checked.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// As it is stored.
+    /// The text that stores and logs show.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -38,24 +38,24 @@ pub struct RequestCause {
 }
 
 impl RequestCause {
-    /// The cause of `function`'s request under `key`, with a payload of this digest.
+    /// `key` is `<client>/<idempotency key>`; all digests of one function have the same length.
     pub fn new(function: &str, key: &str, digest: &str) -> Self {
         let key = format!("{function}/{key}#");
         Self { cause: Cause(format!("{key}{digest}")), key }
     }
 
-    /// The cause itself.
+    /// The cause to commit the request with.
     pub fn cause(&self) -> &Cause {
         &self.cause
     }
 
-    /// Whether `other` is of the same key with another payload.
+    /// Whether `other` has the same key and the digest of another payload.
     pub(super) fn contradicts(&self, other: &Cause) -> bool {
         let same_key = other.0.starts_with(&self.key) && other.0.len() == self.cause.0.len();
         same_key && *other != self.cause
     }
 
-    /// The first cause, in order, that can have the same key.
+    /// The start of the range of causes that have the same key.
     pub(super) fn first(&self) -> Cause {
         Cause(self.key.clone())
     }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_reused_by_another_payload_alone() {
+    fn only_another_payload_under_the_same_key_contradicts() {
         let first = RequestCause::new("order-create", "portal/k1", "aaaa");
         assert!(first.contradicts(RequestCause::new("order-create", "portal/k1", "bbbb").cause()));
         for other in ["order-create/portal/k1#aaaa", "order-create/portal/k10#bbbb", "order-price/portal/k1#bbbb"] {

@@ -1,4 +1,4 @@
-//! What a step knows of its message beside the work itself, and how the work is read from the bus.
+//! A message's metadata, and how a step reads its work from an event.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,87 +12,89 @@ use serde_json::value::RawValue;
 use crate::failure::{Code, Failure};
 use crate::run::cause::Cause;
 
-/// The time, as an adapter or a scheduled step asks for it. Domain code gets it in its commands.
+/// The clock of adapters and scheduled steps. Domain code has none: its commands carry the time.
 pub trait Clock {
-    /// Now.
+    /// The current time, UTC.
     fn now(&self) -> Timestamp;
 }
 
-/// A message's surroundings: who, since when, on whose behalf.
+/// The metadata of one delivery of a message.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The function's name; every cause begins with it.
+    /// The function's name, such as `order-price`; every cause begins with it.
     pub function: &'static str,
-    /// From the first byte to the last partner call.
+    /// The correlation id. It stays the same from the sender's request to the last call to a partner.
     pub correlation: String,
-    /// W3C trace context, where the sender gave one.
+    /// W3C trace context; `None` if the sender gave none.
     pub traceparent: Option<String>,
-    /// When this delivery began to be worked on.
+    /// When the work on this delivery began.
     pub now: Timestamp,
-    /// When the event was written.
+    /// When the event was committed.
     pub event_time: Timestamp,
-    /// How long this delivery can be at work, at most: an announced effect is left alone for so long.
+    /// How long the work on this delivery can last at most. A claim is valid for this time.
     pub lease: Duration,
-    /// The journal's epoch: part of every event's id.
+    /// The journal's epoch, part of every event's id. A restored journal gets a new one.
     pub epoch: String,
 }
 
 impl Context {
-    /// The cause of a commit: unique in its stream, the same at every delivery of the same work.
+    /// The cause of a commit: `work_key` has to be unique in the stream, and the same for every delivery of the same
+    /// work.
     pub fn cause(&self, work_key: &str) -> Cause {
         Cause::new(self.function, work_key)
     }
 
-    /// The time `pause` from now.
+    /// The time `pause` after [`Context::now`].
     pub fn after(&self, pause: Duration) -> Timestamp {
         self.now.checked_add(pause).unwrap_or(Timestamp::MAX)
     }
 
-    /// Until when an effect that is announced now is this delivery's.
+    /// When a claim lapses that this delivery makes.
     pub fn until(&self) -> Timestamp {
         self.after(self.lease)
     }
 
-    /// Waits for the stream `parent`, which should exist, at most `max_wait` after the event. The parent's first commit wakes
-    /// what waits for it; at the end of `max_wait` the step looks once more.
+    /// Waits for the stream `parent` to be created, until `max_wait` after the event. The parent's first commit ends
+    /// the wait; otherwise the step is tried again at the end of `max_wait`, and the message is parked if there is
+    /// still no parent.
     pub fn wait_for_parent(&self, parent: String, max_wait: Duration) -> Failure {
         let until = self.event_time.checked_add(max_wait).unwrap_or(Timestamp::MAX);
         if self.now >= until {
-            return Failure::permanent(Code::ParentMissing, "what this event is about never arrived");
+            return Failure::permanent(Code::ParentMissing, format!("the stream {parent} was never created"));
         }
         Failure::Deferred { until, why: crate::failure::Wait::ParentUnknown(parent) }
     }
 }
 
-/// How far the clocks of two instances may be apart.
+/// The largest difference that is expected between the clocks of two instances.
 pub const SKEW: Duration = Duration::from_secs(2);
 
-/// An event as it comes from the bus: CloudEvents 1.0, the payload still unread.
+/// An event from the bus: CloudEvents 1.0, its payload not parsed yet.
 #[derive(Debug, Deserialize)]
 pub struct EventEnvelope<'a> {
-    /// `<epoch>/<stream>/<version>/<n>`.
+    /// `<epoch>/<stream>/<version>/<n>`; `n` counts the commit's events from 0.
     #[serde(borrow)]
     pub id: Cow<'a, str>,
-    /// The event's name, such as `order.submitted`.
+    /// The event's type, such as `order.submitted`.
     #[serde(rename = "type", borrow)]
     pub kind: Cow<'a, str>,
     /// The stream, such as `order/ord_…`.
     #[serde(borrow)]
     pub subject: Cow<'a, str>,
-    /// When it was written.
+    /// When it was committed.
     pub time: Timestamp,
     /// See [`Context::correlation`].
     #[serde(rename = "correlationid", borrow)]
     pub correlation: Cow<'a, str>,
-    /// W3C trace context.
+    /// W3C trace context; `None` if the sender gave none.
     #[serde(default, borrow)]
     pub traceparent: Option<Cow<'a, str>>,
-    /// The event itself.
+    /// The event's payload, as JSON.
     #[serde(borrow)]
     pub data: &'a RawValue,
 }
 
-/// The bus's own wrapping of an event.
+/// The envelope that EventBridge puts around an event.
 #[derive(Deserialize)]
 struct BusEvent<'a> {
     #[serde(borrow)]
@@ -100,10 +102,10 @@ struct BusEvent<'a> {
 }
 
 impl<'a> EventEnvelope<'a> {
-    /// Reads a queue's message body.
+    /// Parses the body of a queue's message.
     ///
     /// # Errors
-    /// Not an event of ours: permanent.
+    /// The body is not one of our events: permanent.
     pub fn read(body: &'a str) -> Result<Self, Failure> {
         let read = |e: serde_json::Error| {
             Failure::permanent(Code::MessageMalformed, format!("not an event: {}", crate::redact::json_error(&e)))
@@ -111,10 +113,10 @@ impl<'a> EventEnvelope<'a> {
         serde_json::from_str::<BusEvent<'a>>(body).map(|event| event.detail).map_err(read)
     }
 
-    /// Reads the payload.
+    /// Parses the payload.
     ///
     /// # Errors
-    /// Not of that shape: permanent.
+    /// The payload does not have that shape: permanent.
     pub fn payload<D: DeserializeOwned>(&self) -> Result<D, Failure> {
         serde_json::from_str(self.data.get()).map_err(|e| {
             Failure::permanent(
@@ -124,29 +126,29 @@ impl<'a> EventEnvelope<'a> {
         })
     }
 
-    /// The id of the stream that the event is about, which is of the workflow `kind`.
+    /// The id in the subject, which has to be a stream of the workflow `kind`, such as `order`.
     ///
     /// # Errors
-    /// A subject of another kind, or an id that cannot be read: permanent.
+    /// The subject is of another workflow, or its id is malformed: permanent.
     pub fn id_of<I: std::str::FromStr<Err = domain::IdError>>(&self, kind: &str) -> Result<I, Failure> {
         let text = self.subject.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/')).unwrap_or("");
         Ok(text.parse()?)
     }
 }
 
-/// The work that a step's events ask for, parsed once.
+/// The parameters of a step, as its events give them.
 pub trait Work: Sized {
-    /// Reads it.
+    /// Parses the event.
     ///
     /// # Errors
-    /// An event that does not ask for this work: permanent.
+    /// The event does not have these parameters: permanent.
     fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure>;
 }
 
-/// The stream that the event's subject names, whatever its workflow.
+/// Work on the stream that the event's subject names, of any workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamWork {
-    /// Its name in the journal.
+    /// The stream's name, such as `order/ord_…`.
     pub stream: String,
 }
 
@@ -156,12 +158,12 @@ impl Work for StreamWork {
     }
 }
 
-/// A partner's raw delivery has to be mapped.
+/// Work on a partner's delivery, from `delivery.received`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct DeliveryWork {
-    /// Who sent it.
+    /// The sender.
     pub partner: PartnerId,
-    /// The sender's id for it.
+    /// The sender's id of the delivery.
     pub delivery: String,
 }
 

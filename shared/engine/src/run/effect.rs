@@ -1,8 +1,9 @@
-//! Intent before effect: a step that makes or changes something at a partner commits what it is about to do, does it, and
-//! records the answer, whatever has happened to the stream since.
+//! Claims. A step that creates or changes something at a partner first commits a claim (`effect_started`), then calls
+//! the partner, then commits the answer, even if the stream has changed in between.
 //!
-//! Killed before the intent: nothing happened. Killed after it: the effect is possibly done; the next delivery waits until
-//! the claim lapses and repeats with the same key, or looks the outcome up, as the partner's semantics say.
+//! If the function dies before the claim, nothing has happened. If it dies after the claim, the partner may have
+//! carried out the request: the next delivery waits until the claim lapses, and then repeats the call with the same key
+//! or looks its outcome up, depending on the partner.
 
 use std::time::Duration;
 
@@ -16,34 +17,34 @@ use crate::failure::{Failure, Outcome, Wait};
 use crate::journal::{Append, Journal, Stream};
 use crate::partner::{Attempt, CallFailure, Ready, Recipient};
 
-/// Whether the effect is this delivery's to carry out.
+/// The outcome of trying to claim an effect.
 #[derive(Debug)]
 pub enum Claimed<W: Workflow, R> {
-    /// It is: the intent is committed.
+    /// The claim is committed; this delivery calls the partner with the request.
     Mine(Claim<W>, R),
-    /// There is nothing to carry out (any more).
+    /// The stream's state needs no call (any more).
     Nothing,
 }
 
-/// A committed intent.
+/// A committed claim.
 #[derive(Debug)]
 pub struct Claim<W: Workflow> {
     stream: Stream<W>,
     started: EffectStarted<W::Effect>,
-    /// The sending before this one, which may have had its effect.
+    /// The open claim that this one replaces. Its call may have reached the partner.
     earlier: Option<EffectStarted<W::Effect>>,
-    /// How often the effect was announced, this time included.
+    /// How often the effect was claimed, from 1.
     tries: u32,
 }
 
-/// How often an intent is announced anew because another commit came first.
-const RACES: usize = 8;
+/// How often a claim is tried before the message goes back to its queue. Each lost race asks the guard again.
+const MAX_RACES: usize = 8;
 
-/// Announces the effect of the request that `guard` makes of the stream's state, if it makes one.
+/// Claims the effect of the request that `guard` derives from the stream's state, if it derives one.
 ///
 /// # Errors
-/// Deferred while another delivery holds the claim, and while the partner cannot be asked: nothing is written then; the
-/// store's; raced too often.
+/// Deferred, with nothing written, while another delivery holds the claim or the partner's health admits no call; failures
+/// of the store; STO-004 after too many lost races.
 pub async fn claim<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
     journal: &impl Journal,
     partner: &impl Ready,
@@ -54,7 +55,7 @@ pub async fn claim<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
     claim_with(journal, partner, id, cx, |state| state.and_then(&guard), W::announce).await
 }
 
-/// The same for a stream that may not exist yet: the announcement is a command of its own, which may create it.
+/// As [`claim`], for a stream that may not exist yet: the command of `announce` may create it.
 ///
 /// # Errors
 /// As [`claim`].
@@ -67,10 +68,10 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
     announce: impl Fn(EffectStarted<W::Effect>) -> W::Command,
 ) -> Result<Claimed<W, R>, Failure> {
     let mut is_ready = false;
-    for _ in 0..RACES {
+    for _ in 0..MAX_RACES {
         let mut stream = Stream::<W>::load(journal, id, cx).await?;
         let Some(request) = guard(stream.state.as_ref()) else { return Ok(Claimed::Nothing) };
-        // What undoes an effect waits until nobody can still be at that effect.
+        // A request that undoes an effect waits until no delivery can still be carrying out that effect.
         if let Some(until) = request.not_before().filter(|until| *until > cx.now) {
             return Err(Failure::Deferred { until, why: Wait::Claimed });
         }
@@ -84,10 +85,10 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
         };
         let earlier = earlier.map(|open| open.started().clone());
         let tries = stream.how_often(&cx.cause(&format!("{}#started-", request.key())));
-        // Once, however often others are faster: what being ready obtained is kept for the call.
+        // Only once, even after a lost race: `ready` has reserved the permit that the call uses.
         if !is_ready {
             let ready = partner.ready(cx, Recipient::of(&request)).await;
-            ready.map_err(|failure| behind(failure, tries))?;
+            ready.map_err(|failure| delay_by_tries(failure, tries))?;
             is_ready = true;
         }
         let (effect, key) = (request.effect(), request.key());
@@ -98,7 +99,7 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
                 return Err(Failure::permanent(crate::failure::Code::StateImpossible, rejection.to_string()));
             }
         };
-        // A claim belongs to one delivery: its cause is the place in the stream, not the work.
+        // The cause has the claim's version, because each delivery makes a claim of its own.
         let cause = cx.cause(&format!("{}#started-{}", started.key, stream.version + 1));
         let commit = stream.next(cx, &cause, &events)?;
         match journal.append(&commit).await? {
@@ -110,12 +111,12 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
             Append::Raced => {}
         }
     }
-    Err(Failure::transient(crate::failure::Code::JournalRaced, "other commits came first, several times in a row"))
+    Err(Failure::transient(crate::failure::Code::JournalRaced, "other steps committed first, several times in a row"))
 }
 
-/// Work that a partner failed over comes back a second later for each try: whatever was tried less often tries the partner
-/// first, so that a long outage is shared by all that waits, and no stream grows with it.
-fn behind(failure: Failure, tries: u32) -> Failure {
+/// Delays work that waits for an open circuit by one second per earlier claim, so that the least-tried work probes
+/// first. In a long outage the probes, and the commits that they cost, are then spread evenly over the waiting streams.
+fn delay_by_tries(failure: Failure, tries: u32) -> Failure {
     match failure {
         Failure::Deferred { until, why: why @ Wait::Circuit(_) } => {
             let later = Duration::from_secs(tries.into());
@@ -126,25 +127,26 @@ fn behind(failure: Failure, tries: u32) -> Failure {
 }
 
 impl<W: Workflow> Claim<W> {
-    /// Whether this is the first try; a later one may have to look before it leaps.
+    /// Whether this is the first call. Before a repeat, the adapter of some partners looks the outcome of the first
+    /// call up.
     pub fn attempt(&self) -> Attempt {
         self.earlier.as_ref().map_or(Attempt::First, |earlier| Attempt::Repeat { over_by: earlier.until })
     }
 
-    /// Records what came of the call: the answer, the refusal, or that nobody knows.
+    /// Commits the outcome of the call: the answer's command, a rejection, or a failure.
     ///
     /// # Errors
-    /// The call's own failure, once it is recorded; the store's.
+    /// The call's own failure, after it was committed; failures of the store.
     pub async fn settle(
         mut self,
         journal: &impl Journal,
         cx: &Context,
         answer: Result<W::Command, CallFailure>,
     ) -> Result<Outcome, Failure> {
-        let EffectStarted { effect, key, of_version, attempt, until: held_until } = self.started.clone();
-        // The cause names the claim by its place in the stream: an answer to another claim is another fact, which `decide`
-        // weighs, even where both are first attempts (what was undone once may have to be undone again; what never left is
-        // sent again under the same number).
+        let EffectStarted { effect, key, of_version, attempt, until: lapses_at } = self.started.clone();
+        // The cause includes the claim's version, so that answers to different claims are never deduplicated against
+        // each other. The attempt does not suffice: an effect that is undone twice, or was not sent, has several first
+        // attempts.
         let claim = of_version + 1;
         match answer {
             Ok(command) => {
@@ -168,11 +170,11 @@ impl<W: Workflow> Claim<W> {
                 let cause = cx.cause(&format!("{key}#failed-{claim}"));
                 let failed = EffectFailed { effect, attempt, code, not_sent };
                 self.stream.commit(journal, cx, &cause, W::effect_failed(failed)).await?;
-                // A partner that was looked at and has to be looked at again shows what it took some time after whoever sent
-                // last was done: this claim is now the last.
-                let was_looking = self.earlier.is_some() && matches!(failure, CallFailure::Limited { .. });
-                let failure = failure.into_failure(if was_looking { held_until } else { cx.now });
-                Err(behind(failure, self.tries))
+                // A repeat may have been stopped by the partner's settle time, which starts again when this claim
+                // lapses.
+                let is_settling = self.earlier.is_some() && matches!(failure, CallFailure::Limited { .. });
+                let failure = failure.into_failure(if is_settling { lapses_at } else { cx.now });
+                Err(delay_by_tries(failure, self.tries))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! How a step ends. The variant is the retry policy.
+//! How a step ends. The variant decides whether and how its message is retried.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,41 +6,42 @@ use std::fmt;
 use domain::PartnerId;
 use jiff::Timestamp;
 
-/// A step that is done with its message, one way or another. All of these are acknowledged.
+/// How a step ends that is done with its message. The message is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Something changed, and is committed.
+    /// A change was committed.
     Applied,
-    /// It had been done before.
+    /// The work was done by an earlier delivery.
     AlreadyDone,
-    /// There is nothing to be done.
+    /// There is nothing to do, for this reason.
     Ignored(&'static str),
-    /// A request was refused; the refusal is committed.
+    /// A command, a request or an effect was rejected, for this reason.
     Rejected(String),
 }
 
-/// A step that is not done with its message.
+/// How a step ends that is not done with its message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Not an attempt: it waits outside the queue, as a due item, and burns no receive count.
+    /// The message waits as a due item, outside its queue, so that the wait does not count as an attempt.
     Deferred {
         /// When to try again.
         until: Timestamp,
-        /// What it waits for.
+        /// The reason for the wait.
         why: Wait,
     },
-    /// That message alone goes back to its queue, with a growing, jittered pause.
+    /// The message, and no other of its batch, goes back to its queue. The pause grows with each attempt and has
+    /// jitter.
     Transient {
-        /// What went wrong.
+        /// Says what went wrong, for alarms and pages.
         code: Code,
-        /// In words, redacted.
+        /// The same for people; redacted before it is logged or stored.
         cause: Cow<'static, str>,
     },
-    /// No repetition helps: it is parked with its cause, then acknowledged.
+    /// A retry would fail again. The message is parked with its cause, then acknowledged.
     Permanent {
-        /// What went wrong.
+        /// Says what went wrong, for alarms and pages.
         code: Code,
-        /// In words, redacted.
+        /// The same for people; redacted before it is logged or stored.
         cause: Cow<'static, str>,
     },
 }
@@ -48,28 +49,27 @@ pub enum Failure {
 /// What deferred work waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wait {
-    /// Another delivery of the same work announced the effect and may be at it.
+    /// The end of a claim: another delivery has claimed the effect and may still be calling the partner.
     Claimed,
-    /// The partner said "later" (429 or an announced pause).
+    /// The end of a pause: the partner answered 429, our rate limit for it is used up, or its settle time has not
+    /// passed.
     Limited(PartnerId),
-    /// It is about something that has not arrived here yet: the stream of that name. It is woken as soon as that begins.
+    /// The creation of the stream of this name. Its first commit ends the wait early.
     ParentUnknown(String),
-    /// Its time has not come.
+    /// A time of the step's own choice, such as the next deadline.
     Time,
-    /// There is no stock yet.
+    /// Stock in the ERP.
     Stock,
-    /// The stream holds an event that this release cannot read.
+    /// A newer release: the stream has an event that this one cannot read.
     SchemaAhead,
-    /// The partner is not ready to answer.
-    NotYet(PartnerId),
-    /// The partner does not answer; now and then one call tries it.
+    /// The partner's circuit is open: it does not answer, and only a probe is sent now and then.
     Circuit(PartnerId),
-    /// The partner answers slowly, and enough calls are in flight.
+    /// A place among the calls in flight: the partner answers slowly, so only a few calls are made at a time.
     Slow(PartnerId),
 }
 
 impl Wait {
-    /// For logs and due items.
+    /// The word that logs and due items use.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Claimed => "claimed",
@@ -78,29 +78,25 @@ impl Wait {
             Self::Time => "time",
             Self::Stock => "stock",
             Self::SchemaAhead => "schema_ahead",
-            Self::NotYet(_) => "not_yet",
             Self::Circuit(_) => "circuit",
             Self::Slow(_) => "slow",
         }
     }
 
-    /// The partner whose turn it is, where it is one's.
+    /// The partner whose answers the work waits for; `None` for other waits.
     pub fn partner(&self) -> Option<&PartnerId> {
         match self {
-            Self::Limited(partner) | Self::NotYet(partner) | Self::Circuit(partner) | Self::Slow(partner) => {
-                Some(partner)
-            }
+            Self::Limited(partner) | Self::Circuit(partner) | Self::Slow(partner) => Some(partner),
             Self::Claimed | Self::ParentUnknown(_) | Self::Time | Self::Stock | Self::SchemaAhead => None,
         }
     }
 
-    /// The stream whose beginning ends the wait, where one does.
+    /// The stream whose creation ends the wait; `None` for other waits.
     pub fn parent(&self) -> Option<&str> {
         match self {
             Self::ParentUnknown(stream) => Some(stream),
             Self::Claimed
             | Self::Limited(_)
-            | Self::NotYet(_)
             | Self::Circuit(_)
             | Self::Slow(_)
             | Self::Time
@@ -117,7 +113,7 @@ macro_rules! codes {
         pub enum Code { $($(#[$doc])* $name),+ }
 
         impl Code {
-            /// Every code.
+            /// Every code, in the order of their pages.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
             /// The code as it is written in logs, dead-letter queues and file names.
@@ -129,41 +125,41 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The message is not an event of ours.
+    /// The message is not one of our events.
     MessageMalformed = "MSG-001",
-    /// The event names an id that cannot be one.
+    /// The event has a malformed id.
     MessageUnreadable = "MSG-002",
-    /// The raw delivery that the event points to is gone.
+    /// The raw delivery that the event points to has expired or was erased.
     DeliveryMissing = "MSG-003",
     /// The partner's body cannot be mapped to a command.
     DeliveryUnmappable = "MSG-004",
-    /// What the event is about never arrived.
+    /// The order, fulfillment or address record that the work needs does not exist.
     ParentMissing = "MSG-005",
-    /// A store did not answer in time, or throttled.
+    /// A store did not answer in time, throttled, or failed.
     StoreBusy = "STO-001",
-    /// A store refused the call: permission, table, size.
+    /// A store rejected the call: permission, table, size.
     StoreRefused = "STO-002",
-    /// A stream's commits cannot be read.
+    /// A stream's commits cannot be parsed.
     JournalCorrupt = "STO-003",
-    /// Other commits came first, several times in a row.
+    /// Other steps committed first, several times in a row.
     JournalRaced = "STO-004",
-    /// A stream's state does not allow what the step has in hand: a fault of ours.
+    /// Our own data contradict each other or cannot be written: a defect in this release.
     StateImpossible = "STO-005",
-    /// The bus refused some entries.
+    /// The bus rejected entries several times in a row.
     BusRefused = "BUS-001",
-    /// A partner did not answer in time; what was asked may have been done.
+    /// A partner did not answer in time; it may have carried out the request.
     PartnerTimeout = "PRT-001",
-    /// A partner answered with a fault of its own (5xx, connection lost).
+    /// A partner failed (5xx, connection lost).
     PartnerBusy = "PRT-002",
-    /// A partner's answer cannot be read.
+    /// A partner's answer cannot be parsed.
     PartnerGarbage = "PRT-003",
     /// A partner did not accept our credentials.
     PartnerUnauthorized = "PRT-004",
-    /// A partner refused a question that has no refusal: our request is wrong.
+    /// A partner rejected a call that it has no reason to reject: our request is wrong.
     PartnerRefused = "PRT-005",
     /// The registry has no such partner, or its document is not valid.
     PartnerUnknown = "CFG-001",
-    /// A secret is missing or not readable.
+    /// A secret is missing or cannot be read.
     SecretMissing = "CFG-002",
 }
 
@@ -174,12 +170,12 @@ impl fmt::Display for Code {
 }
 
 impl Failure {
-    /// A failure that a repetition may cure.
+    /// A failure after which a retry may succeed.
     pub fn transient(code: Code, cause: impl Into<Cow<'static, str>>) -> Self {
         Self::Transient { code, cause: cause.into() }
     }
 
-    /// A failure that no repetition cures.
+    /// A failure after which no retry can succeed.
     pub fn permanent(code: Code, cause: impl Into<Cow<'static, str>>) -> Self {
         Self::Permanent { code, cause: cause.into() }
     }

@@ -1,6 +1,7 @@
 //! The journal: streams of commits, each written by one conditional put.
 //!
-//! That put is at once the state change, the optimistic lock, the idempotency record, the outbox entry and the audit record.
+//! That put is the state change, the optimistic lock, the idempotency record, the outbox entry and the audit record in
+//! one.
 
 use std::collections::BTreeSet;
 
@@ -13,74 +14,74 @@ use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::run::cause::{Cause, RequestCause};
 use crate::stores::DueItem;
 
-/// The events that one step decided, with all that an audit asks for.
+/// The events that one step decided, with the data that an audit needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
-    /// `order/…`, `fulfillment/…`.
+    /// The stream's name: `order/<id>`, `fulfillment/<id>`.
     pub stream: String,
-    /// 1 for the first.
+    /// The commit's place in its stream, from 1 without gaps.
     pub version: u64,
     /// Unique in its stream.
     pub cause: Cause,
-    /// From the first byte to the last partner call.
+    /// See [`Context::correlation`].
     pub correlation: String,
-    /// Who decided: a function, a client of the API, a person.
+    /// The function that wrote it.
     pub actor: String,
-    /// When.
+    /// The writer's time.
     pub at: Timestamp,
-    /// W3C trace context.
+    /// W3C trace context; `None` if the sender gave none.
     pub traceparent: Option<String>,
-    /// The journal's epoch when it was written.
+    /// See [`Context::epoch`].
     pub epoch: String,
     /// The events, as a JSON array.
     pub events: String,
 }
 
-/// What became of an append.
+/// The outcome of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Append {
-    /// It is written.
+    /// The commit is written.
     Committed,
-    /// Somebody else wrote that version first.
+    /// Another commit with that version was written first.
     Raced,
 }
 
-/// A stream's first commit, with all that has to exist exactly when the stream does.
+/// A stream's first commit, and the items that are written in the same transaction.
 #[derive(Debug, Clone)]
 pub struct NewStream {
-    /// Version 1.
+    /// Its version is 1.
     pub commit: Commit,
     /// Natural keys that no other stream may have, such as `po/<hash>`.
     pub unique: Vec<String>,
-    /// The overall deadline: noticed by something that does not depend on the relay.
+    /// Raises the stream if it has not ended by its deadline, even if the relay never publishes its events.
     pub deadline: DueItem,
 }
 
-/// What became of a founding.
+/// The outcome of creating a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CreateOutcome {
-    /// The stream exists now.
+    /// The stream was created.
     Committed,
-    /// The stream existed before.
+    /// The stream existed already; nothing was written.
     Exists,
-    /// Another stream has one of the natural keys.
+    /// Another stream has one of the natural keys; nothing was written.
     Taken {
-        /// Which key, as in [`NewStream::unique`].
+        /// The key, as in [`NewStream::unique`].
         key: String,
-        /// That stream.
+        /// The name of the stream that has it.
         owner: String,
     },
 }
 
-/// Where commits are kept.
+/// The store of commits.
 pub trait Journal {
-    /// A stream's commits in order, consistently read, all pages.
+    /// All commits of a stream, in order, by a consistent read; empty if there is no such stream.
     fn read(&self, stream: &str) -> impl Future<Output = Result<Vec<Commit>, Failure>>;
 
-    /// Writes `commit` if its version is free.
+    /// Writes `commit` unless its stream has a commit of that version.
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>>;
 
-    /// Writes a stream's first commit, its natural keys and its deadline: all of them or none.
+    /// Writes a stream's first commit, its natural keys and its deadline in one transaction.
     fn create(&self, new_stream: &NewStream) -> impl Future<Output = Result<CreateOutcome, Failure>>;
 }
 
@@ -96,30 +97,31 @@ impl<J: Journal> Journal for &J {
     }
 }
 
-/// How often a commit is decided anew because another came first, before the message goes back to its queue.
-const RACES: usize = 8;
+/// How often a commit is tried before the message goes back to its queue. Each lost race decides again.
+const MAX_RACES: usize = 8;
 
-/// One stream, folded.
+/// A stream, loaded and folded.
 #[derive(Debug, Clone)]
 pub struct Stream<W: Workflow> {
-    /// Which one.
+    /// The id in the stream's name.
     pub id: W::Id,
-    /// Its state; `None` before its first commit.
+    /// The state after the newest commit; `None` before the first.
     pub state: Option<W>,
-    /// How many commits it has.
+    /// The newest commit's version; 0 before the first.
     pub version: u64,
     causes: BTreeSet<Cause>,
 }
 
-/// The journal's name of a stream.
+/// The stream's name in the journal: `<workflow>/<id>`.
 pub fn stream_name<W: Workflow>(id: &W::Id) -> String {
     format!("{}/{id}", W::KIND)
 }
 
-/// A commit's events.
+/// Parses a commit's events.
 ///
 /// # Errors
-/// An event of a later release: deferred until this one is replaced. Anything else unreadable: permanent.
+/// An event's type is unknown, because a newer release wrote it: deferred by a minute, until this release is replaced.
+/// Otherwise: permanent.
 pub fn events_of<W: Workflow>(commit: &Commit, now: Timestamp) -> Result<Vec<W::Event>, Failure> {
     serde_json::from_str(&commit.events).map_err(|e| {
         if e.to_string().starts_with("unknown variant") {
@@ -135,16 +137,16 @@ impl<W: Workflow> Stream<W> {
     /// Reads and folds the stream.
     ///
     /// # Errors
-    /// The store's, and [`events_of`]'s.
+    /// Failures of the store and of [`events_of`].
     pub async fn load(journal: &impl Journal, id: &W::Id, cx: &Context) -> Result<Self, Failure> {
         let commits = journal.read(&stream_name::<W>(id)).await?;
         Self::of(id, commits, cx.now)
     }
 
-    /// Folds commits that were read already.
+    /// Folds the stream from all of its commits.
     ///
     /// # Errors
-    /// [`events_of`]'s.
+    /// Failures of [`events_of`].
     pub fn of(id: &W::Id, commits: Vec<Commit>, now: Timestamp) -> Result<Self, Failure> {
         let mut stream = Self { id: id.clone(), state: None, version: 0, causes: BTreeSet::new() };
         for commit in commits {
@@ -156,7 +158,7 @@ impl<W: Workflow> Stream<W> {
         Ok(stream)
     }
 
-    /// Whether the work with this cause is in the stream.
+    /// Whether the stream has a commit with this cause.
     pub fn has(&self, cause: &Cause) -> bool {
         self.causes.contains(cause)
     }
@@ -169,19 +171,21 @@ impl<W: Workflow> Stream<W> {
             .any(|cause| request.contradicts(cause))
     }
 
-    /// How many causes begin with the text of `prefix`.
+    /// The number of commits whose cause begins with `prefix`.
     pub(crate) fn how_often(&self, prefix: &Cause) -> u32 {
         let from = self.causes.range(prefix.clone()..);
         let count = from.take_while(|cause| cause.as_str().starts_with(prefix.as_str())).count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Decides `command` and commits what follows; decides again where another commit came first.
+    /// Decides `command` and commits its events. If another commit was written first, loads the stream and decides
+    /// again.
     ///
-    /// Returns `AlreadyDone` where `cause` is in the stream, `Ignored` where nothing follows.
+    /// Returns `AlreadyDone` if the stream has `cause`, `Ignored` if the command has no events, and `Rejected` if the
+    /// domain rejects the command; then nothing is written.
     ///
     /// # Errors
-    /// The store's; raced too often; a command that the stream refuses (as `Ok(Rejected)`).
+    /// Failures of the store; STO-004 after too many lost races.
     pub async fn commit(
         &mut self,
         journal: &impl Journal,
@@ -189,7 +193,7 @@ impl<W: Workflow> Stream<W> {
         cause: &Cause,
         command: W::Command,
     ) -> Result<Outcome, Failure> {
-        for _ in 0..RACES {
+        for _ in 0..MAX_RACES {
             if self.has(cause) {
                 return Ok(Outcome::AlreadyDone);
             }
@@ -209,13 +213,13 @@ impl<W: Workflow> Stream<W> {
                 }
             }
         }
-        Err(Failure::transient(Code::JournalRaced, "other commits came first, several times in a row"))
+        Err(Failure::transient(Code::JournalRaced, "other steps committed first, several times in a row"))
     }
 
-    /// The commit that would follow the stream as it is.
+    /// The commit of `events` that follows the newest one. It is not written yet.
     ///
     /// # Errors
-    /// Events that cannot be written as JSON: a fault of ours.
+    /// The events cannot be written as JSON: permanent.
     pub fn next(&self, cx: &Context, cause: &Cause, events: &[W::Event]) -> Result<Commit, Failure> {
         let text = serde_json::to_string(events)
             .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
@@ -233,10 +237,10 @@ impl<W: Workflow> Stream<W> {
     }
 }
 
-/// Loads, decides and commits: the whole of a step that touches nothing but its stream.
+/// Loads the stream, decides `command` and commits its events: a whole step, if it needs nothing else.
 ///
 /// # Errors
-/// [`Stream::load`]'s and [`Stream::commit`]'s.
+/// Failures of [`Stream::load`] and [`Stream::commit`].
 pub async fn execute<W: Workflow>(
     journal: &impl Journal,
     id: &W::Id,

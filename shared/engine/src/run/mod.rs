@@ -1,5 +1,5 @@
-//! How a step runs: it loads its stream, asks the domain, announces an effect before it acts, records the answer, and ends in
-//! one of a few ways.
+//! How a step runs: it loads its stream, lets the domain decide, commits a claim before it calls a partner, commits the
+//! answer, and ends with an [`Outcome`](failure::Outcome) or a [`Failure`](failure::Failure).
 
 pub mod batch;
 pub mod cause;

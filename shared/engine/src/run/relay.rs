@@ -1,4 +1,5 @@
-//! From the journal to the bus: each event once per commit, under an id that is the same however often it is relayed.
+//! Publishes the journal's events on the bus. An event keeps its id if it is published again, so that subscribers can
+//! drop duplicates.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -7,49 +8,49 @@ use crate::delivery::DeliveryReceived;
 use crate::failure::{Code, Failure};
 use crate::journal::Commit;
 
-/// One event for the bus.
+/// One event, ready for the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The event's name: what rules filter by.
+    /// The event's type, by which rules select.
     pub kind: String,
     /// A CloudEvents 1.0 document.
     pub detail: String,
 }
 
-/// Publishes entries.
+/// The event bus.
 pub trait Bus {
-    /// Puts `entries` on the bus. Returns the places of those that it refused, whatever the status of the call.
-    ///
-    /// At most ten entries and 900 KiB at a time.
+    /// Puts any number of `entries` on the bus. Returns the indices of the rejected ones; a successful call may have
+    /// some.
     fn publish(&self, entries: &[Entry]) -> impl Future<Output = Result<Vec<usize>, Failure>>;
 }
 
-/// How often refused entries are sent again before the records go back to their stream.
-const ROUNDS: usize = 3;
+/// How often entries are sent before the stream has to deliver their records again.
+const MAX_ROUNDS: usize = 3;
 
-/// Publishes what every record asks for, resending exactly what the bus refused.
+/// Publishes the entries of all records, and resends exactly the entries that the bus rejected.
 ///
-/// Returns the place of the first record with an entry that stayed refused: from there on the stream delivers again.
+/// Returns the index of the first record with an entry that was rejected in every round; the stream has to deliver
+/// again from there.
 ///
 /// # Errors
-/// The bus's, where nothing is known of any entry.
+/// A failure of the bus, if a call failed as a whole.
 pub async fn publish(bus: &impl Bus, records: &[Vec<Entry>]) -> Result<Option<usize>, Failure> {
-    let mut left: Vec<(usize, Entry)> = Vec::new();
+    let mut pending: Vec<(usize, Entry)> = Vec::new();
     for (place, entries) in records.iter().enumerate() {
-        left.extend(entries.iter().map(|entry| (place, entry.clone())));
+        pending.extend(entries.iter().map(|entry| (place, entry.clone())));
     }
-    for _ in 0..ROUNDS {
-        if left.is_empty() {
+    for _ in 0..MAX_ROUNDS {
+        if pending.is_empty() {
             return Ok(None);
         }
-        let entries: Vec<Entry> = left.iter().map(|(_, entry)| entry.clone()).collect();
-        let refused = bus.publish(&entries).await?;
-        left = refused.into_iter().filter_map(|i| left.get(i).cloned()).collect();
+        let entries: Vec<Entry> = pending.iter().map(|(_, entry)| entry.clone()).collect();
+        let rejected = bus.publish(&entries).await?;
+        pending = rejected.into_iter().filter_map(|i| pending.get(i).cloned()).collect();
     }
-    Ok(left.iter().map(|(place, _)| *place).min())
+    Ok(pending.iter().map(|(place, _)| *place).min())
 }
 
-/// CloudEvents 1.0, JSON format, with the correlation, sampled-rate and tracing extensions that we use.
+/// CloudEvents 1.0 in its JSON format, with the extensions `correlationid` (our own) and `traceparent`.
 #[derive(Serialize)]
 struct CloudEvent<'a, D> {
     specversion: &'static str,
@@ -66,16 +67,16 @@ struct CloudEvent<'a, D> {
     data: D,
 }
 
-/// Whether the relay passes events of this name on. Claims and the CRM's bookkeeping stay in the journal: nothing
-/// subscribes to them, and each would cost an event.
+/// Whether the relay publishes events of this type. Claims and CRM updates stay in the journal: nothing subscribes to
+/// them, and the bus charges for every event.
 pub fn is_published(kind: &str) -> bool {
     !(kind.ends_with(".effect_started") || kind.ends_with(".effect_failed") || kind.ends_with(".crm_updated"))
 }
 
-/// A commit's public events. `source` is the CloudEvents source, `/crossdock/<environment>`.
+/// The entries of a commit's published events. `source` is the CloudEvents source, `/crossdock/<environment>`.
 ///
 /// # Errors
-/// A commit that is not one: permanent.
+/// The commit's events cannot be parsed: permanent.
 pub fn entries(commit: &Commit, source: &str) -> Result<Vec<Entry>, Failure> {
     #[derive(serde::Deserialize)]
     struct Named {
@@ -111,10 +112,10 @@ pub fn entries(commit: &Commit, source: &str) -> Result<Vec<Entry>, Failure> {
     Ok(entries)
 }
 
-/// A delivery's pointer.
+/// The entry of `delivery.received`, which points to the stored delivery. `at` is the time of its arrival.
 ///
 /// # Errors
-/// A delivery that cannot be written as JSON: a fault of ours.
+/// The event cannot be written as JSON: permanent.
 pub fn delivery_entry(
     received: &DeliveryReceived,
     at: jiff::Timestamp,

@@ -16,7 +16,7 @@ use crate::partners::Partners;
 use crate::registry::{CrmProtocol, Partner};
 
 impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Crm for Partners<S, T, C, H> {
-    async fn tell(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
+    async fn update(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
         let (crm, protocol) = self.crm(&update.source).await?;
         match protocol {
             CrmProtocol::Rest => {

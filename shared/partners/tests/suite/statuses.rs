@@ -27,7 +27,7 @@ pub fn attempt(partners: &TestPartners, operation: &str, attempt: Attempt) -> Re
             "sales-order" => partners.create_sales_order(&cx, &sales_order(), attempt).await.map(drop),
             "goods-issue" => partners.post_goods_issue(&cx, &goods_issue(), attempt).await.map(drop),
             "invoice" => partners.invoice(&cx, &invoice_request(), attempt).await.map(drop),
-            "crm-update" => partners.tell(&cx, &update("acme-crm"), 7).await,
+            "crm-update" => partners.update(&cx, &update("acme-crm"), 7).await,
             warehouse => partners.request(&cx, &fulfillment_request(warehouse), &party(), attempt).await.map(drop),
         }
     })

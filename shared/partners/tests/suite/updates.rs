@@ -34,7 +34,7 @@ pub fn update(source: &str) -> CrmUpdate {
 #[test]
 fn an_update_has_the_crms_own_order_id_and_names() {
     let script = Script::default().then(200, json!({"version": 7}));
-    assert_eq!(run(partners(&script).tell(&cx(), &update("acme-crm"), 7)), Ok(()));
+    assert_eq!(run(partners(&script).update(&cx(), &update("acme-crm"), 7)), Ok(()));
     assert_eq!(script.requests(), ["PUT /api/orders/CRM%201%2Fa/status"]);
     assert_eq!(script.call(0).header("idempotency-key"), Some(format!("crm-update/{}/7", order()).as_str()));
     assert_eq!(
@@ -51,7 +51,7 @@ fn an_update_has_the_crms_own_order_id_and_names() {
 #[test]
 fn an_order_from_elsewhere_has_our_order_id() {
     let script = Script::default().then(200, "{}");
-    assert_eq!(run(partners(&script).tell(&cx(), &update("portal"), 7)), Ok(()));
+    assert_eq!(run(partners(&script).update(&cx(), &update("portal"), 7)), Ok(()));
     assert_eq!(script.requests(), [format!("PUT /api/orders/{}/status", order())]);
     assert_eq!(script.body(0)["origin"], json!({"source": "portal", "id": "CRM 1/a"}));
 }
@@ -60,7 +60,7 @@ fn an_order_from_elsewhere_has_our_order_id() {
 fn a_crm_that_shows_a_newer_version_is_no_failure() {
     for (shown, ok) in [(9, true), (7, true), (6, false)] {
         let script = Script::default().then(409, json!({"version": shown}));
-        assert_eq!(run(partners(&script).tell(&cx(), &update("acme-crm"), 7)).is_ok(), ok, "{shown}");
+        assert_eq!(run(partners(&script).update(&cx(), &update("acme-crm"), 7)).is_ok(), ok, "{shown}");
     }
 }
 
@@ -73,9 +73,9 @@ fn of_two_crms_the_orders_own_is_updated_and_neither_for_an_order_from_elsewhere
     second["id"] = json!("other-crm");
     second["base_url"] = json!("https://other.example");
     store.documents.borrow_mut().push(second);
-    assert_eq!(run(partners.tell(&cx(), &update("other-crm"), 7)), Ok(()));
+    assert_eq!(run(partners.update(&cx(), &update("other-crm"), 7)), Ok(()));
     assert_eq!(script.call(0).url.host_str(), Some("other.example"));
-    let result = run(partners.tell(&cx(), &update("portal"), 7));
+    let result = run(partners.update(&cx(), &update("portal"), 7));
     assert!(matches!(result, Err(CallFailure::Ours { code: Code::PartnerUnknown, .. })), "{result:?}");
 }
 
@@ -84,7 +84,7 @@ fn an_id_that_would_leave_the_api_is_not_called() {
     for id in [".", ".."] {
         let script = Script::default();
         let update = CrmUpdate { external_id: id.parse().unwrap(), ..update("acme-crm") };
-        let result = run(partners(&script).tell(&cx(), &update, 7));
+        let result = run(partners(&script).update(&cx(), &update, 7));
         assert!(matches!(result, Err(CallFailure::Ours { .. })), "{id}");
     }
 }

@@ -458,8 +458,8 @@ impl<P: Erp> Erp for Faulty<P> {
 }
 
 impl<P: Crm> Crm for Faulty<P> {
-    async fn tell(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
-        self.script.around("crm.update", call_lost, self.inner.tell(cx, update, version)).await
+    async fn update(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
+        self.script.around("crm.update", call_lost, self.inner.update(cx, update, version)).await
     }
 }
 
