@@ -89,7 +89,7 @@ fn every_problem_that_the_code_answers_is_described_and_no_other() {
 
 #[test]
 fn every_refusal_of_a_request_or_a_decision_is_described_and_no_other() {
-    // What an order answers to wishes, and any stream to decisions.
+    // The refusals of change requests by an order, and of decisions by any stream.
     let places = [
         ("shared/domain/src/order/decide.rs", &["rejected(\"", "Some((\""][..]),
         ("shared/domain/src/review.rs", &["Rejection::new(\""][..]),
@@ -147,7 +147,7 @@ fn what_the_api_answers_is_what_it_describes() {
     valid(&schema("Timeline"), &timeline, "a timeline");
 
     for kind in ReviewKind::ALL.iter().copied() {
-        let review = Review { kind, reason: "somebody has to look".to_owned() };
+        let review = Review { kind, reason: "needs a decision".to_owned() };
         let id = format!("{}.{}", story::ORDER, review.key());
         let options = kind.options().to_vec();
         let open = OpenReview { id, kind, reason: review.reason, options, since: now, decide_by: now };
