@@ -44,7 +44,7 @@ pub(crate) fn code(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"))
 }
 
-/// A source without its unit tests, which may look anywhere: they are not part of the house's structure.
+/// A source without its unit tests, which may use anything: they are not part of the structure.
 pub(crate) fn without_tests(text: &str) -> String {
     let inline = text.find("#[cfg(test)]\nmod ").filter(|at| {
         let declaration = text[at + 13..].lines().next().unwrap_or_default();

@@ -1,11 +1,11 @@
-//! Whether a schema only grew: whatever was written under the old one reads under the new one, and whoever read the old
-//! one finds all of it in the new one.
+//! Whether a schema only grew: documents of the old schema are valid under the new one, and a reader of the old schema finds
+//! every member that it needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-/// What the step from `old` to `new` would break, in words; nothing where it only adds.
+/// What the change from `old` to `new` would break, in words.
 pub(crate) fn breaks(old: &Value, new: &Value) -> Vec<String> {
     let mut broken = Vec::new();
     compare(&Side { root: old, here: old.clone() }, &Side { root: new, here: new.clone() }, "", &mut broken);

@@ -1,4 +1,4 @@
-//! What a step may count on: causes, races, claims, batches, the relay, and how an order comes to exist.
+//! What a step relies on: causes, races, claims, batches, the relay, and the creation of an order.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -37,7 +37,7 @@ use usecases::change::{Answer, WorkKey, change};
 use usecases::submission::{Submitted, submit};
 use usecases::work::OrderWork;
 
-/// Nothing here waits: what is not done at its first poll was killed.
+/// No call here waits, so a future that is not done at its first poll was killed.
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().unwrap_or_else(|| panic!("killed"))
 }
@@ -117,7 +117,7 @@ fn raced(journal: &MemoryJournal, other: impl Fn(&MemoryJournal) + 'static) -> F
 }
 
 #[test]
-fn a_raced_commit_is_decided_anew_on_what_the_other_one_left() {
+fn a_raced_commit_is_decided_again_on_the_state_that_the_other_one_left() {
     let journal = priced();
     let slow = raced(&journal, |journal| {
         assert_eq!(commit(journal, "credit", OrderCommand::RecordCreditApproved(approved())), Ok(Outcome::Applied));
@@ -138,7 +138,7 @@ fn a_raced_commit_whose_work_the_other_one_did_is_done() {
 }
 
 #[test]
-fn a_raced_commit_that_has_nothing_left_to_say_says_nothing() {
+fn a_raced_commit_without_remaining_events_writes_nothing() {
     let journal = priced();
     let slow = raced(&journal, |journal| {
         assert_eq!(commit(journal, "by hand", stock("AL-1")), Ok(Outcome::Applied));
@@ -147,7 +147,7 @@ fn a_raced_commit_that_has_nothing_left_to_say_says_nothing() {
     assert_eq!(commits(&journal), 3);
 }
 
-/// A journal in which somebody else is always first.
+/// A journal in which another commit always comes first.
 struct Crowded(MemoryJournal, Cell<usize>);
 
 impl Journal for Crowded {
@@ -321,7 +321,7 @@ fn a_held_claim_defers_until_it_lapses_and_is_then_repeated_with_the_same_key() 
 }
 
 #[test]
-fn b01_an_unknown_outcome_lets_go_of_the_claim_and_is_repeated_at_once() {
+fn b01_an_unknown_outcome_ends_the_claim_and_is_repeated_at_once() {
     let journal = priced();
     let lost = settled(mine(claiming(&journal, 1)), &journal, 1, Err(unknown()));
     assert!(matches!(lost, Err(Failure::Transient { code: Code::PartnerTimeout, .. })));
@@ -343,7 +343,7 @@ fn a_refusal_is_recorded_reviewed_and_not_sent_again() {
 }
 
 #[test]
-fn b24_a_partner_that_says_later_is_waited_for_outside_the_queue() {
+fn b24_a_429_is_waited_for_outside_the_queue() {
     let journal = priced();
     let partner: PartnerId = id("acme-erp");
     let later = CallFailure::Limited { partner: partner.clone(), retry_after: Duration::from_secs(30) };
@@ -361,7 +361,7 @@ fn b24_a_partner_that_says_later_is_waited_for_outside_the_queue() {
 }
 
 #[test]
-fn b23_work_for_a_partner_that_cannot_be_asked_waits_and_writes_nothing() {
+fn b23_work_for_a_partner_with_an_open_circuit_waits_and_writes_nothing() {
     struct Shut;
     impl Ready for Shut {
         async fn ready(&self, _cx: &Context, to: Recipient<'_>) -> Result<(), Failure> {
@@ -380,7 +380,7 @@ fn b23_work_for_a_partner_that_cannot_be_asked_waits_and_writes_nothing() {
 }
 
 #[test]
-fn what_certainly_was_not_done_is_asked_for_again_as_the_first_time() {
+fn an_effect_that_was_certainly_not_done_is_requested_again_as_a_first_attempt() {
     let not_sent = || CallFailure::NotSent { code: Code::PartnerBusy, cause: "no connection".into() };
     let closed = || CallFailure::Closed { until: at(3), why: Wait::Circuit(id("acme-erp")), after: None };
     let journal = priced();
@@ -415,7 +415,7 @@ fn b23_a_call_that_found_the_circuit_open_waits_and_its_outcome_stays_unknown() 
 }
 
 #[test]
-fn our_own_fault_is_parked_and_may_be_redriven_once_it_is_mended() {
+fn our_own_fault_is_parked_and_can_be_redriven_after_its_correction() {
     let journal = priced();
     let ours = CallFailure::Ours { code: Code::PartnerUnauthorized, cause: "401".into() };
     let parked = settled(mine(claiming(&journal, 1)), &journal, 1, Err(ours));
@@ -466,7 +466,7 @@ fn f08_killed_after_its_intent_a_step_resumes_when_the_claim_has_lapsed() {
 }
 
 #[test]
-fn b02_an_stale_attempts_answer_under_another_number_is_kept_and_reviewed() {
+fn b02_the_answer_of_an_older_attempt_under_another_number_is_stored_and_reviewed() {
     let journal = priced();
     let first = mine(claiming(&journal, 1));
     let second = mine(claiming(&journal, 2));
@@ -476,7 +476,7 @@ fn b02_an_stale_attempts_answer_under_another_number_is_kept_and_reviewed() {
 }
 
 #[test]
-fn an_stale_attempts_failure_does_not_open_its_successors_claim() {
+fn the_failure_of_an_older_attempt_does_not_end_the_claim_of_a_later_one() {
     let journal = priced();
     let first = mine(claiming(&journal, 1));
     let second = mine(claiming(&journal, 2));
@@ -548,7 +548,7 @@ fn f05_of_a_batch_only_the_failed_ids_are_returned() {
 }
 
 #[test]
-fn f03_poison_among_nine_good_ones_is_parked_with_its_cause_and_hurts_none_of_them() {
+fn f03_a_poison_message_among_nine_good_ones_is_parked_with_its_cause_and_delays_none() {
     let mut without_subject = message("5", 1);
     without_subject.body = without_subject.body.replace("order/ord_", "order/0");
     let mut cut_off = message("5", 1);
@@ -637,7 +637,7 @@ impl Due for Down {
 }
 
 #[test]
-fn what_can_be_neither_parked_nor_deferred_stays_in_the_queue() {
+fn a_message_that_can_be_neither_parked_nor_deferred_stays_in_the_queue() {
     let failures = [
         Failure::Deferred { until: at(30), why: Wait::Claimed },
         Failure::permanent(Code::PartnerUnknown, "no such partner"),
@@ -665,7 +665,7 @@ fn a_handlers_context_names_the_message_it_works_on() {
 }
 
 #[test]
-fn c06_what_is_about_something_unknown_waits_for_it_and_then_becomes_somebodys_case() {
+fn c06_a_report_about_an_unknown_fulfillment_waits_for_it_and_is_then_reviewed() {
     let fulfillment = || "fulfillment/ord_x-1".to_owned();
     let soon = context("warehouse-report-record", 10).wait_for_parent(fulfillment(), Duration::from_secs(3_600));
     assert_eq!(
@@ -787,7 +787,7 @@ fn an_events_id_is_its_place_in_the_journal_whatever_is_published_beside_it() {
 }
 
 #[test]
-fn a_commit_that_cannot_be_read_is_told_by_its_place() {
+fn a_commit_that_cannot_be_read_is_reported_by_its_place() {
     let mut commit = journaled(json!([]));
     commit.events = "[{\"type\":".to_owned();
     let Err(Failure::Permanent { code: Code::JournalCorrupt, cause }) = entries(&commit, "/x") else {
@@ -868,7 +868,7 @@ fn a03_b27_the_same_purchase_order_under_another_name_is_the_same_order_and_anot
 }
 
 #[test]
-fn an_idempotency_key_that_belongs_to_another_order_makes_none() {
+fn an_idempotency_key_of_another_order_creates_no_order() {
     let client = PartnerClient::new();
     client.submit("a", new_order("1", "PO-1", "x"), Some("key-1"));
     assert_eq!(client.submit("a", new_order("1", "PO-1", "x"), Some("key-1")).1, Submitted::Same);
@@ -904,7 +904,7 @@ fn a_new_stream_whose_reply_is_lost_is_the_same_order_when_it_comes_again() {
 }
 
 #[test]
-fn a_price_that_fits_no_line_is_a_decision_and_the_step_is_done() {
+fn a_price_for_an_unknown_line_is_reviewed_and_the_step_is_done() {
     let journal = MemoryJournal::default();
     let mut silent = quote(&submission(&[10]), 1);
     silent.lines.clear();
@@ -916,7 +916,7 @@ fn a_price_that_fits_no_line_is_a_decision_and_the_step_is_done() {
 // ---- Worklists
 
 #[test]
-fn c08_a_fulfillments_own_decision_stands_on_the_worklist_until_it_is_settled() {
+fn c08_a_fulfillments_review_is_on_the_worklist_until_it_is_decided() {
     let (journal, views) = (MemoryJournal::default(), MemoryViews::default());
     let ports = view_project::Ports { journal: journal.clone(), views: views.clone() };
     let record = |work: &str, command: FulfillmentCommand| {

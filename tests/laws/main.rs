@@ -1,4 +1,4 @@
-//! The laws of the pure core: what holds for every history, however it was mixed.
+//! The laws of the pure core: they hold for every history, in any order of its facts.
 
 #![allow(clippy::unwrap_used)]
 
@@ -794,7 +794,7 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
         | OrderCommand::Amend(_)
         | OrderCommand::Decide(_)
         | OrderCommand::Announce(_) => false,
-        // What lands late at the CRM is noted each time: the order is told again for it.
+        // Every stale update of the CRM is recorded: it makes the order send the newest status again.
         OrderCommand::RecordCrmUpdated(told) => newest_told(order).is_none_or(|newest| newest <= told.version),
         OrderCommand::Submit(_)
         | OrderCommand::RecordQuote(_)

@@ -1,4 +1,4 @@
-//! The adapters of `partners` and the simulators, against each other over real HTTP: whoever is right, they agree.
+//! The adapters of `partners` and the simulators agree, over real HTTP.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::wildcard_enum_match_arm)]
 
@@ -35,7 +35,7 @@ use simulators::sign::{local_secret, local_token};
 use simulators::{Running, Settings, start};
 use tokio::sync::mpsc;
 
-/// The local partners' own documents, pointed at the simulators.
+/// The local partners' documents with the simulators' URLs.
 #[derive(Clone)]
 struct Local(String);
 
@@ -76,14 +76,14 @@ fn adapters(url: &str) -> Adapters {
     Partners::new(Local(url.to_owned()), transport, Now, ())
 }
 
-/// The simulators, the adapters that speak to them, and what the simulators say.
-struct Town {
+/// The simulators, the adapters that call them, and the simulators' messages.
+struct Simulators {
     simulators: Running,
     partners: Adapters,
     said: mpsc::UnboundedReceiver<(String, Request)>,
 }
 
-impl Town {
+impl Simulators {
     async fn new() -> Self {
         let (hear, said) = mpsc::unbounded_channel();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -96,7 +96,7 @@ impl Town {
         Self { simulators, partners, said }
     }
 
-    /// Adapters that know nothing of what happened to others.
+    /// Adapters without any state.
     fn others(&self) -> Adapters {
         adapters(&self.simulators.url)
     }
@@ -110,19 +110,19 @@ impl Town {
         answer.json().await.unwrap()
     }
 
-    /// The next call of `operation` at `partner` goes wrong that way.
+    /// The next call of `operation` at `partner` meets this fault.
     async fn fault(&self, partner: &str, operation: &str, fault: &Value) {
         let rule = json!([{"match": {"operation": operation, "times": 1}, "fault": fault}]);
         self.control(&format!("{partner}/faults"), &rule).await;
     }
 
-    /// How many documents of `kind` the partner has made.
+    /// How many documents of `kind` the partner created.
     async fn made(&self, partner: &str, kind: &str) -> usize {
         let ledger = self.control(&format!("{partner}/ledger"), &Value::Null).await;
         ledger["effects"].as_array().unwrap().iter().filter(|effect| effect["kind"] == *kind).count()
     }
 
-    /// What is said next, proven and read as far as verification goes.
+    /// The next message, verified.
     async fn hear(&mut self) -> Delivery {
         let (partner, request) =
             tokio::time::timeout(Duration::from_secs(10), self.said.recv()).await.unwrap().unwrap();
@@ -251,14 +251,14 @@ fn fulfillment_request(order: &OrderId, warehouse: &str, n: u32) -> FulfillmentR
 }
 
 #[tokio::test]
-async fn an_orders_whole_conversation_is_understood_on_both_sides() {
-    let mut town = Town::new().await;
-    town.control("crm/orders", &json!({"count": 1, "seed": 1})).await;
-    let delivery = town.hear().await;
+async fn every_call_and_message_of_an_order_is_understood_on_both_sides() {
+    let mut simulators = Simulators::new().await;
+    simulators.control("crm/orders", &json!({"count": 1, "seed": 1})).await;
+    let delivery = simulators.hear().await;
     assert_eq!((delivery.role, delivery.topic.as_str()), (Role::Crm, "order.created"));
-    let new = town.partners.read_order(&delivery).await.unwrap().unwrap();
+    let new = simulators.partners.read_order(&delivery).await.unwrap().unwrap();
     let order = new.submission.ship_to.order.clone();
-    let (partners, cx) = (&town.partners, cx());
+    let (partners, cx) = (&simulators.partners, cx());
 
     let sales_order = sales_order(partners, &order).await;
     let credit = CreditQuery { order: order.clone(), customer: "C-1".parse().unwrap(), amount: sales_order.total };
@@ -289,15 +289,15 @@ async fn an_orders_whole_conversation_is_understood_on_both_sides() {
         sales_order: Some(released.sales_order),
         invoice: Some(invoiced.invoice),
     };
-    assert_eq!(partners.update(&cx, &update, 9).await, Ok(()));
-    assert_eq!(partners.update(&cx, &update, 8).await, Ok(()), "the CRM keeps the newer one");
+    assert_eq!(partners.tell(&cx, &update, 9).await, Ok(()));
+    assert_eq!(partners.tell(&cx, &update, 8).await, Ok(()), "the CRM keeps the newer one");
 
     // Until every package of both fulfillments has arrived.
     let mut delivered: BTreeMap<String, usize> = BTreeMap::new();
     let mut kinds: BTreeMap<String, Vec<MilestoneKind>> = BTreeMap::new();
     while delivered.values().sum::<usize>() < 4 {
-        let delivery = town.hear().await;
-        let reported = town.partners.read_report(&delivery).await.unwrap().unwrap();
+        let delivery = simulators.hear().await;
+        let reported = simulators.partners.read_report(&delivery).await.unwrap().unwrap();
         assert_eq!(reported.fulfillment.order(), &order);
         for command in reported.commands {
             let Command::RecordMilestone(milestone) = command else { continue };
@@ -330,7 +330,7 @@ async fn goods_issue(partners: &Adapters, cx: &Context, order: &OrderId, n: u32,
     assert_eq!(first, again);
 }
 
-/// Something may have been sent, a while ago.
+/// An earlier attempt may have reached the partner.
 fn repeat() -> Attempt {
     Attempt::Repeat { over_by: Timestamp::now() }
 }
@@ -358,7 +358,7 @@ async fn write(partners: &Adapters, operation: &str, order: &OrderId, attempt: A
     }
 }
 
-/// Name, simulator, operation there, what it makes.
+/// Name, simulator, operation there, kind of the document.
 const WRITES: [(&str, &str, &str, &str); 4] = [
     ("allocation.create", "erp", "allocation.create", "allocation"),
     ("sales_order.create", "erp", "sales_order.create", "sales_order"),
@@ -367,7 +367,7 @@ const WRITES: [(&str, &str, &str, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn b01_whatever_happens_to_an_answer_a_repeat_makes_no_second_document() {
+async fn b01_a_repeat_after_any_lost_answer_makes_no_second_document() {
     let faults = [
         (json!({"kind": "timeout_before", "hold_ms": 1500}), Some(Code::PartnerTimeout)),
         (json!({"kind": "timeout_after", "hold_ms": 1500}), Some(Code::PartnerTimeout)),
@@ -377,58 +377,58 @@ async fn b01_whatever_happens_to_an_answer_a_repeat_makes_no_second_document() {
         (json!({"kind": "garbage", "body": "<html>"}), Some(Code::PartnerGarbage)),
         (json!({"kind": "limit", "retry_after": "3"}), None),
     ];
-    let town = Town::new().await;
+    let simulators = Simulators::new().await;
     for (operation, partner, at, kind) in WRITES {
         for (n, (fault, code)) in faults.iter().enumerate() {
             let order = order(&format!("{operation}-{n}"));
-            let before = town.made(partner, kind).await;
-            town.fault(partner, at, fault).await;
-            let failed = write(&town.others(), operation, &order, Attempt::First).await.unwrap_err();
+            let before = simulators.made(partner, kind).await;
+            simulators.fault(partner, at, fault).await;
+            let failed = write(&simulators.others(), operation, &order, Attempt::First).await.unwrap_err();
             match (code, &failed) {
                 (Some(code), CallFailure::Unknown { code: told, .. }) => assert_eq!(told, code, "{operation} {fault}"),
                 (None, CallFailure::Limited { retry_after, .. }) => assert_eq!(retry_after.as_secs(), 3),
                 _ => panic!("{operation} {fault}: {failed:?}"),
             }
-            let first = write(&town.partners, operation, &order, repeat()).await.unwrap();
-            let again = write(&town.partners, operation, &order, repeat()).await.unwrap();
+            let first = write(&simulators.partners, operation, &order, repeat()).await.unwrap();
+            let again = write(&simulators.partners, operation, &order, repeat()).await.unwrap();
             assert_eq!(first, again, "{operation} {fault}");
-            assert_eq!(town.made(partner, kind).await, before + 1, "{operation} {fault}");
+            assert_eq!(simulators.made(partner, kind).await, before + 1, "{operation} {fault}");
         }
     }
 }
 
 #[tokio::test]
 async fn b02_another_content_under_the_same_reference_is_refused() {
-    let town = Town::new().await;
+    let simulators = Simulators::new().await;
     let order = order("CRM-1");
     for warehouse in ["eastco", "shipwest"] {
-        write(&town.partners, warehouse, &order, Attempt::First).await.unwrap();
+        write(&simulators.partners, warehouse, &order, Attempt::First).await.unwrap();
         let mut other = fulfillment_request(&order, warehouse, 1);
         other.lines.pop();
-        let refused = town.partners.request(&cx(), &other, &party(), repeat()).await;
+        let refused = simulators.partners.request(&cx(), &other, &party(), repeat()).await;
         assert!(matches!(&refused, Err(CallFailure::Refused(why)) if why.code == "DUPLICATE_DIFFERS"), "{refused:?}");
-        let refused = town.partners.request(&cx(), &other, &party(), Attempt::First).await;
+        let refused = simulators.partners.request(&cx(), &other, &party(), Attempt::First).await;
         assert!(matches!(&refused, Err(CallFailure::Refused(why)) if why.code == "DUPLICATE_DIFFERS"), "{refused:?}");
-        assert_eq!(town.made(warehouse, "fulfillment").await, 1);
+        assert_eq!(simulators.made(warehouse, "fulfillment").await, 1);
     }
 }
 
 #[tokio::test]
-async fn a_partner_that_is_down_or_does_not_know_us_is_told_apart() {
-    let town = Town::new().await;
+async fn a_partner_that_is_down_and_one_that_refuses_our_token_are_different_failures() {
+    let simulators = Simulators::new().await;
     for (operation, partner, at, _) in WRITES {
-        town.fault(partner, at, &json!({"kind": "unauthorized"})).await;
-        // The token is read anew and works: a partner that forgot us for a moment costs nothing.
-        write(&town.partners, operation, &order("known-again"), Attempt::First).await.unwrap();
+        simulators.fault(partner, at, &json!({"kind": "unauthorized"})).await;
+        // The token is read again and works.
+        write(&simulators.partners, operation, &order("known-again"), Attempt::First).await.unwrap();
         let rule = json!([{"match": {"operation": at, "times": 2}, "fault": {"kind": "unauthorized"}}]);
-        town.control(&format!("{partner}/faults"), &rule).await;
-        let unknown = write(&town.partners, operation, &order("unknown"), Attempt::First).await.unwrap_err();
+        simulators.control(&format!("{partner}/faults"), &rule).await;
+        let unknown = write(&simulators.partners, operation, &order("unknown"), Attempt::First).await.unwrap_err();
         assert!(matches!(unknown, CallFailure::Ours { code: Code::PartnerUnauthorized, .. }), "{unknown:?}");
-        town.fault(partner, at, &json!({"kind": "down"})).await;
-        let down = write(&town.partners, operation, &order("down"), Attempt::First).await.unwrap_err();
+        simulators.fault(partner, at, &json!({"kind": "down"})).await;
+        let down = write(&simulators.partners, operation, &order("down"), Attempt::First).await.unwrap_err();
         assert!(matches!(down, CallFailure::Unknown { code: Code::PartnerBusy, .. }), "{down:?}");
     }
-    let Town { simulators, partners, .. } = town;
+    let Simulators { simulators, partners, .. } = simulators;
     drop(simulators);
     let began = Instant::now();
     let gone = loop {
@@ -442,25 +442,25 @@ async fn a_partner_that_is_down_or_does_not_know_us_is_told_apart() {
 }
 
 #[tokio::test]
-async fn b01_an_order_that_the_vendor_does_not_show_yet_is_neither_doubled_nor_given_up() {
-    let town = Town::new().await;
-    town.control("shipwest/settings", &json!({"settle_ms": 1500})).await;
+async fn b01_an_order_that_the_vendor_does_not_show_yet_is_neither_duplicated_nor_lost() {
+    let simulators = Simulators::new().await;
+    simulators.control("shipwest/settings", &json!({"settle_ms": 1500})).await;
     let order = order("CRM-1");
-    town.fault("shipwest", "fulfillment.create", &json!({"kind": "lost_reply"})).await;
-    write(&town.partners, "shipwest", &order, Attempt::First).await.unwrap_err();
+    simulators.fault("shipwest", "fulfillment.create", &json!({"kind": "lost_reply"})).await;
+    write(&simulators.partners, "shipwest", &order, Attempt::First).await.unwrap_err();
     let began = Instant::now();
     let mut unsettled = 0;
-    while let Err(failed) = write(&town.partners, "shipwest", &order, repeat()).await {
+    while let Err(failed) = write(&simulators.partners, "shipwest", &order, repeat()).await {
         assert!(matches!(failed, CallFailure::Unknown { .. }), "{failed:?}");
         assert!(began.elapsed() < Duration::from_secs(10));
         unsettled += 1;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert!(unsettled > 0);
-    assert_eq!(town.made("shipwest", "fulfillment").await, 1);
+    assert_eq!(simulators.made("shipwest", "fulfillment").await, 1);
 }
 
-/// Which write is undone, by whom, its operation there, and what it does there.
+/// The write that is undone, the simulator, the operation there, and the kind of its effect.
 const UNDOINGS: [(&str, &str, &str, &str); 4] = [
     ("allocation.create", "erp", "allocation.release", "allocation_deallocated"),
     ("sales_order.create", "erp", "sales_order.cancel", "sales_order_cancelled"),
@@ -468,7 +468,7 @@ const UNDOINGS: [(&str, &str, &str, &str); 4] = [
     ("shipwest", "shipwest", "fulfillment.cancel", "fulfillment_cancelled"),
 ];
 
-/// Undoes the write of that name. Returns the partner's name of what was undone; none where nothing stood.
+/// Undoes the write of that name. Returns the number of the undone document; `None` where there was none.
 async fn undo(
     partners: &Adapters,
     write: &str,
@@ -502,7 +502,7 @@ async fn undo(
 }
 
 #[tokio::test]
-async fn b01_whatever_happens_to_an_answer_nothing_is_undone_twice_and_nothing_is_forgotten() {
+async fn b01_after_any_lost_answer_nothing_is_undone_twice_and_everything_is_undone() {
     let faults = [
         json!({"kind": "timeout_before", "hold_ms": 1500}),
         json!({"kind": "timeout_after", "hold_ms": 1500}),
@@ -511,66 +511,66 @@ async fn b01_whatever_happens_to_an_answer_nothing_is_undone_twice_and_nothing_i
         json!({"kind": "fail", "status": 500, "after_effect": false}),
         json!({"kind": "limit", "retry_after": "3"}),
     ];
-    let town = Town::new().await;
+    let simulators = Simulators::new().await;
     for warehouse in ["eastco", "shipwest"] {
-        town.control(&format!("{warehouse}/settings"), &json!({"pace_ms": 60_000})).await;
+        simulators.control(&format!("{warehouse}/settings"), &json!({"pace_ms": 60_000})).await;
     }
     for (made, partner, operation, kind) in UNDOINGS {
-        let nothing = undo(&town.partners, made, &order("never-made"), Attempt::First).await.unwrap();
+        let nothing = undo(&simulators.partners, made, &order("never-made"), Attempt::First).await.unwrap();
         assert_eq!(nothing, None, "{made}: that nothing stands there is success");
         for (n, fault) in faults.iter().enumerate() {
             let order = order(&format!("{made}-{n}"));
-            write(&town.partners, made, &order, Attempt::First).await.unwrap();
-            let before = town.made(partner, kind).await;
-            town.fault(partner, operation, fault).await;
-            undo(&town.others(), made, &order, Attempt::First).await.unwrap_err();
-            let first = undo(&town.partners, made, &order, repeat()).await.unwrap();
-            let again = undo(&town.partners, made, &order, repeat()).await.unwrap();
+            write(&simulators.partners, made, &order, Attempt::First).await.unwrap();
+            let before = simulators.made(partner, kind).await;
+            simulators.fault(partner, operation, fault).await;
+            undo(&simulators.others(), made, &order, Attempt::First).await.unwrap_err();
+            let first = undo(&simulators.partners, made, &order, repeat()).await.unwrap();
+            let again = undo(&simulators.partners, made, &order, repeat()).await.unwrap();
             assert_eq!(first, again, "{made} {fault}");
-            assert_eq!(town.made(partner, kind).await, before + 1, "{made} {fault}");
+            assert_eq!(simulators.made(partner, kind).await, before + 1, "{made} {fault}");
         }
     }
 }
 
 #[tokio::test]
-async fn b04_a_fulfillment_that_is_being_packed_is_not_given_back() {
-    let town = Town::new().await;
+async fn b04_a_fulfillment_that_is_being_packed_is_not_withdrawn() {
+    let simulators = Simulators::new().await;
     for warehouse in ["eastco", "shipwest"] {
-        write(&town.partners, warehouse, &order("packed"), Attempt::First).await.unwrap();
+        write(&simulators.partners, warehouse, &order("packed"), Attempt::First).await.unwrap();
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let refused = undo(&town.partners, warehouse, &order("packed"), Attempt::First).await.unwrap_err();
+        let refused = undo(&simulators.partners, warehouse, &order("packed"), Attempt::First).await.unwrap_err();
         assert!(matches!(&refused, CallFailure::Refused(why) if why.code == "TOO_LATE"), "{warehouse}: {refused:?}");
-        assert_eq!(town.made(warehouse, "fulfillment_cancelled").await, 0);
+        assert_eq!(simulators.made(warehouse, "fulfillment_cancelled").await, 0);
     }
 }
 
 #[tokio::test]
 async fn b25_an_amended_sales_order_is_changed_once_and_never_back() {
-    let town = Town::new().await;
-    let (partners, order) = (&town.partners, order("CRM-1"));
+    let simulators = Simulators::new().await;
+    let (partners, order) = (&simulators.partners, order("CRM-1"));
     let first = sales_order(partners, &order).await;
     let made = partners.create_sales_order(&cx(), &first, Attempt::First).await.unwrap();
     let amended = |revision| SalesOrder { revision, ..first.clone() };
-    town.control("erp/settings", &json!({"failing_changes": 1})).await;
+    simulators.control("erp/settings", &json!({"failing_changes": 1})).await;
     let changed = partners.create_sales_order(&cx(), &amended(1), Attempt::First).await.unwrap();
     assert_eq!((&changed.sales_order, changed.revision), (&made.sales_order, 1));
     assert_eq!(partners.create_sales_order(&cx(), &amended(1), repeat()).await.unwrap(), changed);
-    town.fault("erp", "sales_order.change", &json!({"kind": "lost_reply"})).await;
+    simulators.fault("erp", "sales_order.change", &json!({"kind": "lost_reply"})).await;
     partners.create_sales_order(&cx(), &amended(2), Attempt::First).await.unwrap_err();
     partners.create_sales_order(&cx(), &amended(2), repeat()).await.unwrap();
-    assert_eq!(town.made("erp", "sales_order_changed").await, 2);
+    assert_eq!(simulators.made("erp", "sales_order_changed").await, 2);
     let stale = partners.create_sales_order(&cx(), &amended(1), repeat()).await.unwrap_err();
     assert!(matches!(&stale, CallFailure::Refused(why) if why.code == "STALE_REVISION"), "{stale:?}");
-    town.control("erp/settings", &json!({"failing_changes": 9})).await;
+    simulators.control("erp/settings", &json!({"failing_changes": 9})).await;
     let restless = partners.create_sales_order(&cx(), &amended(3), Attempt::First).await.unwrap_err();
     assert!(matches!(restless, CallFailure::Unknown { code: Code::PartnerBusy, .. }), "{restless:?}");
-    assert_eq!(town.made("erp", "sales_order").await, 1);
+    assert_eq!(simulators.made("erp", "sales_order").await, 1);
 }
 
 #[tokio::test]
-async fn an_invoice_of_all_comes_to_the_orders_total_and_of_a_part_to_its_share() {
-    let town = Town::new().await;
-    let partners = &town.partners;
+async fn an_invoice_of_everything_has_the_orders_total_and_a_part_its_proportion() {
+    let simulators = Simulators::new().await;
+    let partners = &simulators.partners;
     for (n, lines) in
         [("all", lines()), ("part", vec![LineQuantity { quantity: quantity("1", "EA"), ..lines()[0].clone() }])]
     {
@@ -590,12 +590,12 @@ async fn an_invoice_of_all_comes_to_the_orders_total_and_of_a_part_to_its_share(
 }
 
 #[tokio::test]
-async fn c14_and_b21_what_the_erp_does_not_take_is_a_refusal_with_its_reason() {
-    let town = Town::new().await;
-    let (partners, order) = (&town.partners, order("CRM-1"));
+async fn c14_and_b21_a_refusal_of_the_erp_has_its_reason() {
+    let simulators = Simulators::new().await;
+    let (partners, order) = (&simulators.partners, order("CRM-1"));
     let wanted = sales_order(partners, &order).await;
     let made = partners.create_sales_order(&cx(), &wanted, Attempt::First).await.unwrap();
-    town.fault("erp", "goods_issue.create", &json!({"kind": "refuse", "code": "PERIOD_CLOSED"})).await;
+    simulators.fault("erp", "goods_issue.create", &json!({"kind": "refuse", "code": "PERIOD_CLOSED"})).await;
     let issue = GoodsIssue {
         fulfillment: order.fulfillment(1),
         package: "P-1".parse().unwrap(),
@@ -605,10 +605,10 @@ async fn c14_and_b21_what_the_erp_does_not_take_is_a_refusal_with_its_reason() {
     };
     let closed = partners.post_goods_issue(&cx(), &issue, Attempt::First).await.unwrap_err();
     assert!(matches!(&closed, CallFailure::Refused(why) if why.code == "PERIOD_CLOSED"), "{closed:?}");
-    // The period is open again: the same work, the same key, one posting.
+    // The period is open again: the same key makes one posting.
     let posted = partners.post_goods_issue(&cx(), &issue, repeat()).await.unwrap();
     assert_eq!(partners.post_goods_issue(&cx(), &issue, repeat()).await.unwrap(), posted);
-    assert_eq!(town.made("erp", "goods_issue").await, 1);
+    assert_eq!(simulators.made("erp", "goods_issue").await, 1);
     let mut query = price_query();
     query.lines[0].sku = "SKU-UNKNOWN-1".parse().unwrap();
     let answer = partners.price(&cx(), &query).await.unwrap();
@@ -616,32 +616,32 @@ async fn c14_and_b21_what_the_erp_does_not_take_is_a_refusal_with_its_reason() {
 }
 
 #[tokio::test]
-async fn stock_that_came_is_found_by_asking_and_capped_at_what_was_asked() {
-    let town = Town::new().await;
+async fn new_stock_is_found_by_a_query_and_capped_at_the_requested_quantity() {
+    let simulators = Simulators::new().await;
     let ask = async || {
         let query = StockQuery {
             order: order("CRM-1"),
             lines: vec![LineQuantity { quantity: quantity("7", "EA"), ..lines()[0].clone() }],
         };
-        town.partners.stock(&cx(), &query).await.unwrap()
+        simulators.partners.stock(&cx(), &query).await.unwrap()
     };
     for (east, west, there) in [(0, 0, None), (2, 3, Some("5")), (5, 9, Some("7"))] {
         let at =
             |location: &str, amount: u32| json!({"sku": "SKU-1", "location": location, "quantity": amount.to_string()});
-        town.control("erp/settings", &json!({"stock": [at("EAST", east), at("WEST", west)]})).await;
+        simulators.control("erp/settings", &json!({"stock": [at("EAST", east), at("WEST", west)]})).await;
         let found = ask().await.first().map(|fulfillment| fulfillment.quantity.amount().to_string());
         assert_eq!(found.as_deref(), there);
     }
 }
 
-/// All that a warehouse says of one fulfillment until nothing more happens, in our words.
-async fn told_of(town: &mut Town, fulfillment: &domain::FulfillmentId) -> Vec<Command> {
+/// All reports of a warehouse about one fulfillment, as commands.
+async fn told_of(simulators: &mut Simulators, fulfillment: &domain::FulfillmentId) -> Vec<Command> {
     let mut told = Vec::new();
     loop {
-        let pending = town.control("idle", &Value::Null).await["pending"].as_u64().unwrap();
-        match tokio::time::timeout(Duration::from_millis(300), town.hear()).await {
+        let pending = simulators.control("idle", &Value::Null).await["pending"].as_u64().unwrap();
+        match tokio::time::timeout(Duration::from_millis(300), simulators.hear()).await {
             Ok(delivery) => {
-                let reported = town.partners.read_report(&delivery).await.unwrap().unwrap();
+                let reported = simulators.partners.read_report(&delivery).await.unwrap().unwrap();
                 assert_eq!(reported.fulfillment, *fulfillment);
                 told.extend(reported.commands);
             }
@@ -656,18 +656,18 @@ fn inquiry(order: &OrderId, warehouse: &str) -> Inquiry {
 }
 
 #[tokio::test]
-async fn a_poll_behind_the_messages_tells_no_news() {
-    let mut town = Town::new().await;
+async fn a_query_after_all_messages_finds_nothing_new() {
+    let mut simulators = Simulators::new().await;
     for warehouse in ["eastco", "shipwest"] {
         let script = json!({"packages": 2, "trace": "serials", "void_first": warehouse == "eastco"});
-        town.control(&format!("{warehouse}/script"), &script).await;
+        simulators.control(&format!("{warehouse}/script"), &script).await;
         let order = order(&format!("polled-{warehouse}"));
-        write(&town.partners, warehouse, &order, Attempt::First).await.unwrap();
-        let told = told_of(&mut town, &order.fulfillment(1)).await;
-        let polled = town.partners.inquire(&cx(), &inquiry(&order, warehouse)).await.unwrap();
+        write(&simulators.partners, warehouse, &order, Attempt::First).await.unwrap();
+        let told = told_of(&mut simulators, &order.fulfillment(1)).await;
+        let polled = simulators.partners.inquire(&cx(), &inquiry(&order, warehouse)).await.unwrap();
         assert!(polled.len() > 3, "{warehouse}: {polled:?}");
         for command in &polled {
-            // ShipBob has no message of its own for an order that is done.
+            // ShipBob sends no message when an order is complete.
             let unreported = warehouse == "shipwest" && matches!(command, Command::RecordClosed(_));
             assert!(unreported || told.contains(command), "{warehouse}: {command:?} is news after {told:#?}");
         }
@@ -678,14 +678,14 @@ async fn a_poll_behind_the_messages_tells_no_news() {
 }
 
 #[tokio::test]
-async fn c09_packages_that_are_not_told_of_are_found_by_asking() {
-    let mut town = Town::new().await;
+async fn c09_packages_without_messages_are_found_by_a_query() {
+    let mut simulators = Simulators::new().await;
     for warehouse in ["eastco", "shipwest"] {
-        town.control(&format!("{warehouse}/script"), &json!({"packages": 2, "first_only": true})).await;
+        simulators.control(&format!("{warehouse}/script"), &json!({"packages": 2, "first_only": true})).await;
         let order = order(&format!("split-{warehouse}"));
-        write(&town.partners, warehouse, &order, Attempt::First).await.unwrap();
-        let told = told_of(&mut town, &order.fulfillment(1)).await;
-        let polled = town.partners.inquire(&cx(), &inquiry(&order, warehouse)).await.unwrap();
+        write(&simulators.partners, warehouse, &order, Attempt::First).await.unwrap();
+        let told = told_of(&mut simulators, &order.fulfillment(1)).await;
+        let polled = simulators.partners.inquire(&cx(), &inquiry(&order, warehouse)).await.unwrap();
         let packages = |commands: &[Command]| {
             let packed = commands.iter().filter_map(|command| match command {
                 Command::RecordPacked(packed) => Some(packed.package.to_string()),
@@ -698,13 +698,13 @@ async fn c09_packages_that_are_not_told_of_are_found_by_asking() {
 }
 
 #[tokio::test]
-async fn b28_what_we_wrote_comes_back_and_is_nothing_and_what_others_want_is_read() {
-    let mut town = Town::new().await;
+async fn b28_echoes_of_our_writes_are_ignored_and_changes_by_others_are_read() {
+    let mut simulators = Simulators::new().await;
     for partner in ["crm", "erp"] {
-        town.control(&format!("{partner}/settings"), &json!({"echo": true})).await;
+        simulators.control(&format!("{partner}/settings"), &json!({"echo": true})).await;
     }
     let order = order("CRM-1");
-    write(&town.partners, "sales_order.create", &order, Attempt::First).await.unwrap();
+    write(&simulators.partners, "sales_order.create", &order, Attempt::First).await.unwrap();
     let update = CrmUpdate {
         source: "acme-crm".parse().unwrap(),
         external_id: "CRM-1".parse().unwrap(),
@@ -715,20 +715,20 @@ async fn b28_what_we_wrote_comes_back_and_is_nothing_and_what_others_want_is_rea
         sales_order: None,
         invoice: None,
     };
-    town.partners.update(&cx(), &update, 3).await.unwrap();
+    simulators.partners.tell(&cx(), &update, 3).await.unwrap();
     for _ in 0..2 {
-        let delivery = town.hear().await;
-        let read = town.partners.read_change(&delivery).await.unwrap();
+        let delivery = simulators.hear().await;
+        let read = simulators.partners.read_change(&delivery).await.unwrap();
         assert_eq!(read, Err(Unmappable::Unrelated("our own write")), "{}", delivery.topic);
     }
     let cancelled = json!({"topic": "order.cancelled", "data": {"id": "CRM-1", "reason": "changed their mind"}});
-    town.control("crm/changes", &cancelled).await;
+    simulators.control("crm/changes", &cancelled).await;
     let held = json!({"topic": "order.held", "data": {"reference": order.to_string(), "reason": "over the limit"}});
-    town.control("erp/changes", &held).await;
+    simulators.control("erp/changes", &held).await;
     let mut wanted = Vec::new();
     for _ in 0..2 {
-        let delivery = town.hear().await;
-        let change = town.partners.read_change(&delivery).await.unwrap().unwrap();
+        let delivery = simulators.hear().await;
+        let change = simulators.partners.read_change(&delivery).await.unwrap().unwrap();
         assert_eq!(change.order, order);
         wanted.push(change.request);
     }
@@ -738,15 +738,15 @@ async fn b28_what_we_wrote_comes_back_and_is_nothing_and_what_others_want_is_rea
 
 #[tokio::test]
 async fn c15_a_total_that_disagrees_with_its_lines_is_parked_with_the_place() {
-    let mut town = Town::new().await;
-    town.control("eastco/script", &json!({"packages": 1, "wrong_total": true, "milestones": []})).await;
-    write(&town.partners, "eastco", &order("CRM-1"), Attempt::First).await.unwrap();
+    let mut simulators = Simulators::new().await;
+    simulators.control("eastco/script", &json!({"packages": 1, "wrong_total": true, "milestones": []})).await;
+    write(&simulators.partners, "eastco", &order("CRM-1"), Attempt::First).await.unwrap();
     loop {
-        let delivery = town.hear().await;
+        let delivery = simulators.hear().await;
         if delivery.topic != "package.packed" {
             continue;
         }
-        let read = town.partners.read_report(&delivery).await.unwrap();
+        let read = simulators.partners.read_report(&delivery).await.unwrap();
         let Err(Unmappable::Malformed(offences)) = read else { panic!("{read:?}") };
         assert_eq!(offences[0].pointer, "/data/package/total_quantity");
         return;

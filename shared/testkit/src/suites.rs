@@ -175,7 +175,7 @@ pub async fn parties(store: &impl Parties) {
     };
     assert_eq!(store.fetch(&reference).await.unwrap(), None);
     store.store(&reference, &party("Ada Example")).await.unwrap();
-    store.store(&reference, &party("Somebody Else")).await.unwrap();
+    store.store(&reference, &party("Another Person")).await.unwrap();
     let stored = store.fetch(&reference).await.unwrap().unwrap();
     assert_eq!(stored.name, "Ada Example", "a record is immutable");
 }
