@@ -53,8 +53,11 @@ pub(crate) fn without_tests(text: &str) -> String {
     text[..inline.unwrap_or(text.len())].to_owned()
 }
 
-/// Whether a file is declared as a module of tests, by its folder's module or a sibling.
+/// Whether a file is declared as a module of tests, by its folder's module or a sibling, or is in such a module's folder.
 pub(crate) fn is_test(path: &str, sources: &[String]) -> bool {
+    if path.contains("/src/") && path.contains("/tests/") {
+        return true;
+    }
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let declaration = format!("#[cfg(test)]\nmod {};", name.trim_end_matches(".rs"));
     let beside = |other: &&String| other.rsplit_once('/').is_some_and(|(its, _)| its == folder);

@@ -90,10 +90,10 @@ fn every_problem_that_the_code_answers_is_described_and_no_other() {
 
 #[test]
 fn every_refusal_of_a_request_or_a_decision_is_described_and_no_other() {
-    // What an order answers to wishes, and any stream to decisions.
+    // An order's answers to change requests, and any stream's answers to decisions.
     let places = [
-        ("shared/domain/src/order/decide.rs", &["rejected(\"", "Some((\""][..]),
-        ("shared/domain/src/review.rs", &["Rejection::new(\""][..]),
+        ("shared/domain/src/order/changes.rs", &["rejected(\"", "Some((\""][..]),
+        ("shared/domain/src/core/review.rs", &["Rejection::new(\""][..]),
     ];
     let mut refused = BTreeSet::new();
     for (path, beginnings) in places {
@@ -123,7 +123,7 @@ fn statuses_and_kinds_of_review_are_the_domains() {
     assert_eq!(texts(&schemas["ReviewKind"]["enum"]), kinds);
     let choices: BTreeSet<String> = Choice::ALL.iter().map(|choice| choice.as_str().to_owned()).collect();
     assert_eq!(texts(&schemas["Choice"]["enum"]), choices);
-    let milestones = schemars::schema_for!(domain::fulfillment::MilestoneKind);
+    let milestones = schemars::schema_for!(domain::shipment::MilestoneKind);
     let milestones = milestones.as_value()["oneOf"].as_array().unwrap().iter();
     let milestones = milestones.map(|kind| kind["const"].as_str().unwrap().to_owned());
     let packages = milestones.chain(["packed".to_owned(), "voided".to_owned()]);

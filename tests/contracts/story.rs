@@ -211,7 +211,7 @@ fn asides() -> Vec<Commit> {
                 "type": "order.stock_arrived", "lines": [{ "line": 1, "sku": "SKU-1", "quantity": pieces("2") }],
             }),
         ),
-        order(11, json!({ "type": "order.deallocated", "part": 1 })),
+        order(11, json!({ "type": "order.deallocated", "allocation_no": 1 })),
         order(12, json!({ "type": "order.sales_order_cancelled", "sales_order": "SO-1" })),
         order(13, json!({ "type": "order.orphan_document", "document": "SO-2" })),
         order(4, decided("order.review_decided", "credit_refused", "approve")),

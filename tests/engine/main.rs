@@ -9,11 +9,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use domain::fulfillment::MilestoneKind;
 use domain::order::AllocationNo;
 use domain::order::OrderReview;
 use domain::order::{AllocationRequest, Stage};
 use domain::party::{Party, PartyRef};
+use domain::shipment::MilestoneKind;
 use domain::{
     Fulfillment, FulfillmentCommand, FulfillmentEffect, Order, OrderCommand, OrderEffect, OrderId, PartnerId,
     Rejection, Workflow,

@@ -8,14 +8,16 @@ mod samples;
 use std::collections::BTreeSet;
 
 use domain::fulfillment::{
-    FulfillmentRequest, FulfillmentReview, GoodsIssued, Milestone, MilestoneKind, Missing, Opened, PackageStatus,
-    Packed, Rejected, TracedGoods, Voided, Watch,
+    FulfillmentRequest, FulfillmentReview, GoodsIssued, Milestone, Missing, Opened, Packed, Rejected, TracedGoods,
+    Voided, Watch,
 };
 use domain::order::{
-    Allocation, AllocationNo, CreditExpired, CrmState, Deallocated, LineQuantity, OrderReview, Progress, RequestStatus,
-    SalesOrderCancelled, StockArrived, Traced,
+    Allocation, AllocationNo, CreditExpired, CrmState, Deallocated, LineQuantity, OrderReview, SalesOrderCancelled,
+    StockArrived, Traced,
 };
 use domain::review::{Choice, Review, ReviewKind as _};
+use domain::shipment::{MilestoneKind, PackageStatus};
+use domain::shipment::{Progress, RequestStatus};
 use domain::workflow::{decide, evolve, fold};
 use domain::{
     Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentEvent, Order, OrderCommand, OrderEffect, OrderEvent,

@@ -93,6 +93,9 @@ fn steps(root: &Path) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for workflow in fs::read_dir(root.join("functions"))? {
         let workflow = workflow?;
+        if !workflow.path().is_dir() {
+            continue;
+        }
         for step in fs::read_dir(workflow.path())? {
             found.push((workflow.file_name(), step?.file_name()));
         }

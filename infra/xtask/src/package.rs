@@ -88,6 +88,9 @@ fn workflows(workspace: &Workspace) -> Result<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
     for workflow in fs::read_dir(workspace.root.join("functions"))? {
         let workflow = workflow?;
+        if !workflow.path().is_dir() {
+            continue;
+        }
         for step in fs::read_dir(workflow.path())? {
             let [step, workflow] = [step?.file_name(), workflow.file_name()];
             all.insert(step.to_string_lossy().into_owned(), workflow.to_string_lossy().into_owned());

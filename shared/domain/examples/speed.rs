@@ -10,8 +10,8 @@ mod samples;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use domain::fulfillment::MilestoneKind;
-use domain::order::RequestStatus;
+use domain::shipment::MilestoneKind;
+use domain::shipment::RequestStatus;
 use domain::workflow::{decide, evolve};
 use domain::{Fulfillment, FulfillmentCommand, FulfillmentEffect, Order, OrderCommand, OrderEffect, Workflow};
 use samples::{

@@ -13,12 +13,13 @@ pub mod fulfillment;
 pub mod order;
 #[cfg(test)]
 mod samples;
+pub mod shipment;
 
 // The tests' words name this crate from outside, so that the laws in `tests/` can use them, too.
 #[cfg(test)]
 extern crate self as domain;
 
-pub use crate::core::{goods, ids, money, party, quantity, review, workflow};
+pub use crate::core::{goods, ids, money, party, quantity, rejection, review, workflow};
 pub use fulfillment::{Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentEvent};
 pub use ids::{
     Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, IdError, LineNo, Lot, OrderId, PackageId,
@@ -27,4 +28,5 @@ pub use ids::{
 pub use money::{Currency, Money};
 pub use order::{Order, OrderCommand, OrderEffect, OrderEvent, routing};
 pub use quantity::{Conversion, Quantity, Uom};
-pub use workflow::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, OpenEffects, Rejection, Workflow};
+pub use rejection::Rejection;
+pub use workflow::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, OpenEffects, Workflow};

@@ -6,18 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use domain::fulfillment::{
-    Accepted, Closed, GoodsIssued, Late, Milestone, MilestoneKind, Missing, Opened, PackageStatus, Packed, Rejected,
-    TracedGoods, Voided, Withdrawn,
+    Accepted, Closed, GoodsIssued, Late, Milestone, Missing, Opened, Packed, Rejected, TracedGoods, Voided, Withdrawn,
 };
 use domain::order::{
     AllocatedLine, Allocation, AllocationNo, Amendment, Assignment, CancelRequested, Component, CreditApproved,
     CreditRefused, CrmUpdated, Deadlines, Handling, Held, HoldReleased, Invoiced, LineQuantity, OrderLine, Overdue,
-    PackageSummary, Progress, Quote, QuotedLine, Released, RequestStatus, Routing, ServiceLevel, ShortPolicy, Source,
-    Submission, Traced,
+    Quote, QuotedLine, Released, Routing, ServiceLevel, ShortPolicy, Source, Submission, Traced,
 };
 use domain::party::{Destination, PartyRef};
 use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::routing::{Candidate, Reason, Site, Territory};
+use domain::shipment::{MilestoneKind, PackageStatus};
+use domain::shipment::{PackageSummary, Progress, RequestStatus};
 use domain::workflow::decide;
 use domain::{
     EffectFailed, EffectRejected, EffectStarted, Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentId,

@@ -245,7 +245,7 @@ fn every_contrl_is_read_as_it_was_written() {
 }
 
 #[test]
-fn f11_a_repeated_interchange_is_told_from_a_reused_control_number() {
+fn a_repeated_interchange_is_told_from_a_reused_control_number() {
     for (repeat, verdict, code) in [
         (Repeat::of(None, b"digest"), 'A', 0),
         (Repeat::of(Some(b"digest"), b"digest"), 'R', 25),
@@ -269,7 +269,7 @@ fn f11_a_repeated_interchange_is_told_from_a_reused_control_number() {
 }
 
 #[test]
-fn f12_the_same_control_numbers_give_the_same_bytes() {
+fn the_same_control_numbers_give_the_same_bytes() {
     let reply = replies(&two()).remove(0);
     let (parties, acknowledgment) = &reply.groups[0];
     let file = written(&reply, parties, acknowledgment, false);

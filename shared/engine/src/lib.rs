@@ -6,14 +6,19 @@
 //! - [`ports`]: traits for stores and partners. `cloud` implements them on AWS, `partners` over HTTP, `testkit` in
 //!   memory; one test suite per port checks all its implementations.
 //! - [`http`]: requests and answers of the API.
+//! - [`context`], [`cause`], [`failure`], [`redact`]: what all of these need.
 
+pub mod cause;
+pub mod context;
+pub mod failure;
 pub mod http;
 pub mod ports;
+pub mod redact;
 pub mod run;
 
+pub use cause::{Cause, RequestCause};
+pub use context::{Clock, Context, EventEnvelope, Work};
+pub use failure::{Code, Failure, Outcome, Wait};
 pub use ports::{delivery, inbound, partner, partner_health, stores};
-pub use run::cause::{Cause, RequestCause};
-pub use run::context::{Clock, Context, EventEnvelope, Work};
-pub use run::failure::{Code, Failure, Outcome, Wait};
 pub use run::journal::{Commit, Journal, Stream};
-pub use run::{batch, context, effect, failure, journal, redact, relay};
+pub use run::{batch, effect, journal, relay};

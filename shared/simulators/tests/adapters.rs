@@ -10,12 +10,13 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
-use domain::fulfillment::{FulfillmentRequest, GoodsIssue, Inquiry, MilestoneKind, Withdrawal};
+use domain::fulfillment::{FulfillmentRequest, GoodsIssue, Inquiry, Withdrawal};
 use domain::order::{
     AllocationNo, AllocationRequest, CreditQuery, CrmUpdate, Deallocation, InvoiceRequest, LinePrice, LineQuantity,
     OrderLine, PriceQuery, SalesOrder, SalesOrderCancellation, ServiceLevel, Status, StockQuery,
 };
 use domain::party::{Destination, Party, PartyRef};
+use domain::shipment::MilestoneKind;
 use domain::{DocumentNumber, FulfillmentCommand as Command, LineNo, OrderId, Quantity};
 use engine::delivery::{Delivery, Role};
 use engine::http::Request;
@@ -289,8 +290,8 @@ async fn every_call_and_message_of_an_order_is_understood_on_both_sides() {
         sales_order: Some(released.sales_order),
         invoice: Some(invoiced.invoice),
     };
-    assert_eq!(partners.tell(&cx, &update, 9).await, Ok(()));
-    assert_eq!(partners.tell(&cx, &update, 8).await, Ok(()), "the CRM keeps the newer one");
+    assert_eq!(partners.update(&cx, &update, 9).await, Ok(()));
+    assert_eq!(partners.update(&cx, &update, 8).await, Ok(()), "the CRM keeps the newer one");
 
     // Until every package of both fulfillments has arrived.
     let mut delivered: BTreeMap<String, usize> = BTreeMap::new();
@@ -715,7 +716,7 @@ async fn b28_echoes_of_our_writes_are_ignored_and_changes_by_others_are_read() {
         sales_order: None,
         invoice: None,
     };
-    simulators.partners.tell(&cx(), &update, 3).await.unwrap();
+    simulators.partners.update(&cx(), &update, 3).await.unwrap();
     for _ in 0..2 {
         let delivery = simulators.hear().await;
         let read = simulators.partners.read_change(&delivery).await.unwrap();

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::order::{
-    LineQuantities, LineQuantity, OrderEffect, PackageSummary, Progress, RequestStatus, Status, WithdrawalReason,
-};
+use domain::order::{LineQuantities, LineQuantity, OrderEffect, Status, WithdrawalReason};
+use domain::shipment::{PackageSummary, Progress, RequestStatus};
 use domain::workflow::evolve;
 use domain::{Fulfillment, FulfillmentId, Money, Order, OrderEvent, OrderId};
 use engine::journal::events_of;

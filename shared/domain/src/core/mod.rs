@@ -8,5 +8,6 @@ pub mod ids;
 pub mod money;
 pub mod party;
 pub mod quantity;
+pub mod rejection;
 pub mod review;
 pub mod workflow;

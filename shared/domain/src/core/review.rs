@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{base32, fingerprint};
-use crate::workflow::{OUTCOME_UNKNOWN, Rejection};
+use crate::rejection::{OUTCOME_UNKNOWN, Rejection};
 
 /// The kinds of decision that a workflow leaves to people.
 pub trait ReviewKind: Copy + Ord + fmt::Debug + Serialize + DeserializeOwned + 'static {

@@ -7,8 +7,9 @@ use crate::fulfillment::{
     Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentEvent, FulfillmentReview, Withdrawn,
 };
 use crate::ids::{ExternalId, PackageId};
+use crate::rejection::Rejection;
 use crate::review::{Choice, Decision, allowed};
-use crate::workflow::{Claim, Rejection};
+use crate::workflow::Claim;
 
 impl Fulfillment {
     /// A fact is recorded in every stage, unless it is recorded already.

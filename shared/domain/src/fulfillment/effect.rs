@@ -10,8 +10,10 @@ use crate::ids::PackageId;
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum FulfillmentEffect {
     /// The warehouse is requested to ship.
+    #[serde(rename = "request_fulfillment")]
     Request,
     /// The warehouse is requested to withdraw the fulfillment unshipped.
+    #[serde(rename = "withdraw_fulfillment")]
     Withdraw,
     /// A package's goods issue is posted at the ERP.
     PostGoodsIssue {

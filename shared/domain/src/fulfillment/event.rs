@@ -15,8 +15,10 @@ use crate::ids::{
 };
 use crate::party::PartyRef;
 use crate::quantity::Quantity;
+use crate::rejection::Rejection;
 use crate::review::Decision;
-use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, Rejection};
+use crate::shipment::MilestoneKind;
+use crate::workflow::{EffectFailed, EffectRejected, EffectStarted};
 
 /// An event of a fulfillment. Its `type` is its name on the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -225,70 +227,6 @@ pub struct Milestone {
     /// The carrier's tracking number, where the report names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking: Option<Tracking>,
-}
-
-/// The steps of a package, in the words that all partners' codes are mapped to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MilestoneKind {
-    /// A code that the registry does not map. It is never guessed; a person looks at it.
-    Unknown,
-    /// A label is printed; nothing has moved.
-    LabelCreated,
-    /// The package is held: in the warehouse, or on its way.
-    OnHold,
-    /// The carrier took the package.
-    PickedUp,
-    /// The package is moving.
-    InTransit,
-    /// It will arrive later than promised.
-    DeliveryDelayed,
-    /// It is in the delivery vehicle.
-    OutForDelivery,
-    /// The receiver can collect it.
-    ReadyForPickup,
-    /// The carrier tried to deliver and failed.
-    DeliveryFailed,
-    /// The receiver has it.
-    Delivered,
-    /// It is on its way back to the sender.
-    ReturnToSender,
-    /// The shipper cancelled the shipment.
-    Cancelled,
-}
-
-impl MilestoneKind {
-    /// The name as it is written on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::LabelCreated => "label_created",
-            Self::OnHold => "on_hold",
-            Self::PickedUp => "picked_up",
-            Self::InTransit => "in_transit",
-            Self::DeliveryDelayed => "delivery_delayed",
-            Self::OutForDelivery => "out_for_delivery",
-            Self::ReadyForPickup => "ready_for_pickup",
-            Self::DeliveryFailed => "delivery_failed",
-            Self::Delivered => "delivered",
-            Self::ReturnToSender => "return_to_sender",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether a package with this milestone has left the warehouse.
-    pub fn means_left(self) -> bool {
-        match self {
-            Self::PickedUp
-            | Self::InTransit
-            | Self::OutForDelivery
-            | Self::ReadyForPickup
-            | Self::DeliveryFailed
-            | Self::Delivered
-            | Self::ReturnToSender => true,
-            Self::Unknown | Self::LabelCreated | Self::OnHold | Self::DeliveryDelayed | Self::Cancelled => false,
-        }
-    }
 }
 
 /// A package's goods issue in the ERP.

@@ -30,15 +30,16 @@ use jiff::Timestamp;
 
 pub use effect::FulfillmentEffect;
 pub use event::*;
-pub use package::{Contents, Leg, Package, PackageStatus};
+pub use package::{Contents, Leg, Package};
 pub use request::{FulfillmentRequest, GoodsIssue, Inquiry, Withdrawal};
 pub use review::FulfillmentReview;
 pub use watch::Watch;
 
 use crate::goods::LineQuantity;
 use crate::ids::{FulfillmentId, PackageId};
+use crate::rejection::Rejection;
 use crate::review::{Decision, Decisions, Review};
-use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Rejection, Workflow};
+use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Workflow};
 
 /// The state of one fulfillment.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::de::IntoDeserializer;
-use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::fulfillment::event::{Milestone, MilestoneKind, Packed, TracedGoods};
+use crate::fulfillment::event::{Milestone, Packed, TracedGoods};
 use crate::goods::LineQuantity;
 use crate::ids::{Carrier, Tracking};
+use crate::shipment::{MilestoneKind, PackageStatus};
 
 /// The reports of one package. They are kept in sets and latest-wins registers, so that any order of arrival ends in
 /// the same state.
@@ -46,71 +44,6 @@ pub struct Leg {
     pub carrier: Option<Carrier>,
     /// The carrier's tracking number.
     pub tracking: Tracking,
-}
-
-/// The status of a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PackageStatus {
-    /// The warehouse packed it, and nothing more is known.
-    Packed,
-    /// Its label was voided.
-    Voided,
-    /// The milestone that is furthest along the way; of the same phase, the latest one.
-    #[serde(untagged)]
-    At(MilestoneKind),
-}
-
-/// Written by hand. With an untagged variant serde's derived error would be "no variant matched", and a reader could
-/// not tell a status of a later release from a broken record.
-impl<'de> Deserialize<'de> for PackageStatus {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        match word.as_str() {
-            "packed" => Ok(Self::Packed),
-            "voided" => Ok(Self::Voided),
-            kind => MilestoneKind::deserialize(IntoDeserializer::<D::Error>::into_deserializer(kind)).map(Self::At),
-        }
-    }
-}
-
-impl PackageStatus {
-    /// The name as it is written on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Packed => "packed",
-            Self::Voided => "voided",
-            Self::At(kind) => kind.as_str(),
-        }
-    }
-
-    /// Whether the package has left the warehouse and has neither arrived nor been returned.
-    pub fn is_under_way(self) -> bool {
-        match self {
-            Self::Packed | Self::Voided => false,
-            Self::At(kind) => phase(kind) == UNDER_WAY,
-        }
-    }
-}
-
-/// The phase between leaving the warehouse and arriving.
-const UNDER_WAY: u8 = 2;
-
-/// How far along the way a milestone is. A later phase wins even with an earlier time; within one phase, the later time wins.
-/// So a report that arrives late never moves a package backwards.
-fn phase(kind: MilestoneKind) -> u8 {
-    match kind {
-        MilestoneKind::Unknown | MilestoneKind::Cancelled => 0,
-        MilestoneKind::LabelCreated | MilestoneKind::OnHold => 1,
-        MilestoneKind::PickedUp
-        | MilestoneKind::InTransit
-        | MilestoneKind::DeliveryDelayed
-        | MilestoneKind::OutForDelivery
-        | MilestoneKind::ReadyForPickup
-        | MilestoneKind::DeliveryFailed => UNDER_WAY,
-        MilestoneKind::Delivered => 3,
-        MilestoneKind::ReturnToSender => 4,
-    }
 }
 
 impl Package {
@@ -182,7 +115,7 @@ impl Package {
                 PackageStatus::At(MilestoneKind::Cancelled)
             };
         }
-        let newest = self.counted_milestones().max_by_key(|m| (phase(m.milestone), m.at, m.milestone));
+        let newest = self.counted_milestones().max_by_key(|m| (m.milestone.phase(), m.at, m.milestone));
         newest.map_or(PackageStatus::Packed, |m| PackageStatus::At(m.milestone))
     }
 

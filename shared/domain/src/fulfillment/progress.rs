@@ -3,8 +3,8 @@
 use crate::fulfillment::Fulfillment;
 use crate::fulfillment::package::Package;
 use crate::ids::PackageId;
-use crate::order::{PackageSummary, Progress, RequestStatus};
 use crate::quantity::QuantityError;
+use crate::shipment::{PackageSummary, Progress, RequestStatus};
 
 impl Fulfillment {
     /// The state that the order should record, as of this stream's `version`. Kits are counted whole.

@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use crate::fulfillment::{Fulfillment, FulfillmentEffect, Opened};
 use crate::goods::{LineQuantity, ServiceLevel};
 use crate::ids::{DocumentNumber, ExternalId, FulfillmentId, PackageId, PartnerId, SiteCode};
-use crate::order::{Assignment, Order, RequestStatus};
+use crate::order::{Assignment, Order};
 use crate::party::PartyRef;
-use crate::workflow::{EffectRequest, Rejection, key};
+use crate::rejection::Rejection;
+use crate::shipment::RequestStatus;
+use crate::workflow::{EffectRequest, key};
 
 /// Requests a warehouse to ship a fulfillment.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::fulfillment::package::{Contents, Package};
-use crate::fulfillment::{Fulfillment, FulfillmentEffect, FulfillmentReview, MilestoneKind};
+use crate::fulfillment::{Fulfillment, FulfillmentEffect, FulfillmentReview};
 use crate::ids::{DocumentNumber, ExternalId, PackageId};
+use crate::rejection::Rejection;
 use crate::review::{Choice, Review, open};
-use crate::workflow::Rejection;
+use crate::shipment::MilestoneKind;
 
 impl Fulfillment {
     /// The decisions that wait for a person, derived from the fulfillment's facts.

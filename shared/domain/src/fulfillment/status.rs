@@ -3,8 +3,8 @@
 use crate::fulfillment::package::Package;
 use crate::fulfillment::{Fulfillment, FulfillmentEffect};
 use crate::ids::{ExternalId, PackageId};
-use crate::order::RequestStatus;
-use crate::workflow::Rejection;
+use crate::rejection::Rejection;
+use crate::shipment::RequestStatus;
 
 impl Fulfillment {
     /// The warehouse's answer to the request. A warehouse that ships has accepted, even if it answered otherwise.

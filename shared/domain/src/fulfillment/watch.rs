@@ -7,8 +7,8 @@ use crate::fulfillment::package::Package;
 use crate::fulfillment::{Fulfillment, FulfillmentReview, Late, Missing, Opened};
 use crate::goods::Deadlines;
 use crate::ids::PackageId;
-use crate::order::RequestStatus;
 use crate::review::Review;
+use crate::shipment::RequestStatus;
 
 /// When to look at a fulfillment again.
 #[derive(Debug, Clone, PartialEq, Eq)]

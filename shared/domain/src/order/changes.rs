@@ -8,9 +8,8 @@ use crate::order::event::{
 };
 use crate::order::fulfillments::Fulfillments;
 use crate::order::line_quantities::LineQuantities;
-use crate::order::notices::notice;
 use crate::order::pricing::Stage;
-use crate::workflow::Rejection;
+use crate::rejection::Rejection;
 
 /// What is requested of the order.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,12 +58,12 @@ impl Order {
         if self.stage.invoice().is_some() {
             return vec![
                 rejected("ORDER_CLOSED", "the order is delivered and invoiced"),
-                notice(Template::CancelRejected),
+                OrderEvent::notice(Template::CancelRejected),
             ];
         }
         if self.has_all_shipped() {
             let why = "all of it has left the warehouse; a return can be offered";
-            return vec![rejected("ALREADY_SHIPPED", why), notice(Template::CancelRejected)];
+            return vec![rejected("ALREADY_SHIPPED", why), OrderEvent::notice(Template::CancelRejected)];
         }
         // Withdraw also what was withdrawn or kept before for another reason: what ships from now on, ships in spite of this.
         let unshipped = self.fulfillments.assignments.keys().filter(|id| !self.fulfillments.has_shipped(id));
@@ -114,7 +113,7 @@ impl Order {
             return vec![rejected(code, why)];
         }
         if self.fulfillments.withdrawable().next().is_none() {
-            return vec![OrderEvent::Amended(amendment), notice(Template::Amended)];
+            return vec![OrderEvent::Amended(amendment), OrderEvent::notice(Template::Amended)];
         }
         self.with_withdrawals(OrderEvent::AmendRequested(amendment), WithdrawalReason::Amended)
     }
@@ -131,12 +130,12 @@ impl Order {
             let revision = amendment.revision;
             let rejection = Rejection::new("ALREADY_PICKED", format!("{kept} is being picked, or has left"));
             let rejected = OrderEvent::AmendRejected(AmendRejected { revision, rejection });
-            return vec![rejected, notice(Template::AmendRejected)];
+            return vec![rejected, OrderEvent::notice(Template::AmendRejected)];
         }
         if self.fulfillments.withdrawable().next().is_some() {
             return vec![];
         }
-        vec![OrderEvent::Amended(amendment.clone()), notice(Template::Amended)]
+        vec![OrderEvent::Amended(amendment.clone()), OrderEvent::notice(Template::Amended)]
     }
 
     /// The order has another content and starts from the beginning; what the ERP has for it is deallocated or changed.

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{DocumentNumber, ExternalId, LineNo, OrderId, PartnerId, base32, fingerprint};
 use crate::order::Order;
-use crate::order::event::{CrmUpdated, OrderEvent, PackageSummary};
+use crate::order::event::{CrmUpdated, OrderEvent};
 use crate::order::line_quantities::LineQuantities;
 use crate::order::status::Status;
 use crate::quantity::Quantity;
+use crate::shipment::PackageSummary;
 
 /// What the CRM shows.
 #[derive(Debug, Clone, PartialEq, Eq)]

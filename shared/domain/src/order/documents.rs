@@ -21,8 +21,9 @@ use crate::order::pricing::{Credit, Stage};
 use crate::order::reviews::over_shipped;
 use crate::party::Destination;
 use crate::quantity::Quantity;
+use crate::rejection::Rejection;
 use crate::review::{Choice, Review};
-use crate::workflow::{Claim, EffectFailed, EffectRejected, EffectRequest, OpenEffects, Rejection, key};
+use crate::workflow::{Claim, EffectFailed, EffectRejected, EffectRequest, OpenEffects, key};
 
 /// The order's documents at the ERP.
 #[derive(Debug, Clone, PartialEq)]

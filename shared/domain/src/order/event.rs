@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::goods::{Deadlines, Handling, LineQuantity, ServiceLevel, ShortPolicy};
 use crate::ids::{
-    Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, PackageId, PartnerId, PurchaseOrder,
-    SiteCode, Sku, Tracking,
+    CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, PartnerId, PurchaseOrder, SiteCode, Sku,
 };
 use crate::money::{Currency, Money};
 use crate::order::candidate::Candidate;
@@ -18,8 +17,10 @@ use crate::order::effect::{AllocationNo, OrderEffect};
 use crate::order::review::OrderReview;
 use crate::party::{Destination, PartyRef};
 use crate::quantity::{Conversion, Quantity};
+use crate::rejection::Rejection;
 use crate::review::Decision;
-use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, Rejection};
+use crate::shipment::Progress;
+use crate::workflow::{EffectFailed, EffectRejected, EffectStarted};
 
 /// An event of an order. Its `type` is its name on the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -125,6 +126,13 @@ pub enum OrderEvent {
     /// The partner refused a call; nothing was done, unless the reason leaves doubt.
     #[serde(rename = "order.effect_rejected")]
     EffectRejected(EffectRejected<OrderEffect>),
+}
+
+impl OrderEvent {
+    /// A notice to the customer.
+    pub(super) fn notice(template: Template) -> Self {
+        Self::CustomerNotice(CustomerNotice { template })
+    }
 }
 
 /// The order as it was submitted.
@@ -331,65 +339,6 @@ pub struct Assignment {
     /// What happens to goods that the warehouse cannot find.
     #[serde(default, skip_serializing_if = "ShortPolicy::is_usual")]
     pub on_short: ShortPolicy,
-}
-
-/// The state of one fulfillment, as its own stream reported it. The report with the highest `as_of` counts, in whatever
-/// order the reports arrive.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Progress {
-    /// The fulfillment that reports.
-    pub fulfillment: FulfillmentId,
-    /// The version of the fulfillment's stream that the report was computed from.
-    pub as_of: u64,
-    /// The warehouse's answer to the request.
-    pub request_status: RequestStatus,
-    /// The quantity that left the warehouse, by line; kits are counted whole.
-    pub shipped: BTreeMap<LineNo, Quantity>,
-    /// The quantity that arrived, by line.
-    pub delivered: BTreeMap<LineNo, Quantity>,
-    /// All packages that are not void.
-    pub packages: Vec<PackageSummary>,
-    /// Whether every package that left has its goods issue in the ERP.
-    pub goods_issued: bool,
-    /// The quantity that the warehouse was requested to ship and will not ship, by line. Empty until it closed the
-    /// fulfillment.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub unfilled: BTreeMap<LineNo, Quantity>,
-    /// Whether `unfilled` has an entry. It is a field of its own because rules of the bus cannot test a map.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub closed_short: bool,
-    /// Why the warehouse refused a requested withdrawal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdrawal_refused: Option<String>,
-}
-
-/// The warehouse's answer to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RequestStatus {
-    /// The warehouse has not answered.
-    Requested,
-    /// The warehouse will ship.
-    Accepted,
-    /// The warehouse will not ship.
-    Rejected,
-    /// The warehouse withdrew the fulfillment unshipped, or never had it.
-    Withdrawn,
-}
-
-/// What the customer can be shown about a package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PackageSummary {
-    /// The warehouse's name of the package.
-    pub package: PackageId,
-    /// `None` until a label is printed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub carrier: Option<Carrier>,
-    /// The carrier's tracking number; `None` until a label is printed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tracking: Option<Tracking>,
-    /// Computed from the package's reports.
-    pub status: crate::fulfillment::PackageStatus,
 }
 
 /// What the CRM shows.

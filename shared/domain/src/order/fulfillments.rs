@@ -7,11 +7,10 @@ use rust_decimal::Decimal;
 
 use crate::ids::{FulfillmentId, LineNo};
 use crate::order::Order;
-use crate::order::event::{
-    Assignment, CancelRequested, OrderEvent, Progress, RequestStatus, Routed, WithdrawalReason, WithdrawalRequested,
-};
+use crate::order::event::{Assignment, CancelRequested, OrderEvent, Routed, WithdrawalReason, WithdrawalRequested};
 use crate::order::pricing::Stage;
 use crate::order::routing::Routing;
+use crate::shipment::{Progress, RequestStatus};
 use crate::workflow::Workflow;
 
 /// The order's fulfillments.

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::goods::ShortPolicy;
 use crate::ids::{FulfillmentId, LineNo, Sku};
 use crate::order::Order;
-use crate::order::event::{AllocatedLine, OrderLine, RequestStatus};
+use crate::order::event::{AllocatedLine, OrderLine};
 use crate::quantity::{Quantity, Uom};
+use crate::shipment::RequestStatus;
 
 /// One line's quantities, in its stock-keeping unit once it is priced (before that in the ordered unit).
 ///

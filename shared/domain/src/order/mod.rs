@@ -46,8 +46,10 @@ pub use stock::{AllocationRequest, Deallocation, Stock, StockQuery};
 pub use terms::Terms;
 
 use crate::ids::{FulfillmentId, OrderId};
+use crate::rejection::Rejection;
 use crate::review::{Decision, Decisions, Review};
-use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Rejection, Workflow};
+use crate::shipment::Progress;
+use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Workflow};
 
 /// A submitted order. Its sub-machines are independent axes: none of them can hide another.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::fulfillment::{MilestoneKind, PackageStatus};
 use crate::ids::FulfillmentId;
 use crate::order::changes::Desired;
-use crate::order::event::{CustomerNotice, OrderEvent, Template, WithdrawalReason};
+use crate::order::event::{OrderEvent, Template, WithdrawalReason};
 use crate::order::{Order, OrderCommand, Status};
+use crate::shipment::{MilestoneKind, PackageStatus};
 use crate::workflow::Workflow;
 
 impl Order {
@@ -17,7 +17,7 @@ impl Order {
         if may_concern_the_customer && !events.is_empty() {
             let before = self.conditions();
             let after = events.iter().fold(self.clone(), Self::evolve).conditions();
-            events.extend(after.difference(&before).copied().map(notice));
+            events.extend(after.difference(&before).copied().map(OrderEvent::notice));
         }
         events
     }
@@ -80,7 +80,3 @@ impl Order {
 }
 
 const RETURNED: PackageStatus = PackageStatus::At(MilestoneKind::ReturnToSender);
-
-pub(super) fn notice(template: Template) -> OrderEvent {
-    OrderEvent::CustomerNotice(CustomerNotice { template })
-}

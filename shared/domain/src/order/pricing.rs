@@ -14,7 +14,7 @@ use crate::order::event::{
 };
 use crate::party::Destination;
 use crate::quantity::{Conversion, Uom};
-use crate::workflow::Rejection;
+use crate::rejection::Rejection;
 
 /// How far our own work has come.
 #[derive(Debug, Clone, PartialEq, Eq)]

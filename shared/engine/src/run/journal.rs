@@ -9,9 +9,9 @@ use domain::Workflow;
 use domain::workflow::{decide, evolve};
 use jiff::Timestamp;
 
+use crate::cause::{Cause, RequestCause};
 use crate::context::Context;
 use crate::failure::{Code, Failure, Outcome, Wait};
-use crate::run::cause::{Cause, RequestCause};
 use crate::stores::DueItem;
 
 /// The events that one step decided, with the data that an audit needs.

@@ -2,10 +2,6 @@
 //! answer, and ends with an [`Outcome`](failure::Outcome) or a [`Failure`](failure::Failure).
 
 pub mod batch;
-pub mod cause;
-pub mod context;
 pub mod effect;
-pub mod failure;
 pub mod journal;
-pub mod redact;
 pub mod relay;

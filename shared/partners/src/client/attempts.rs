@@ -37,7 +37,7 @@ impl<S: Secrets, T: Transport> PartnerClient<'_, S, T> {
                 Ok(FirstStep::LookUp { then_wait: (!is_settled && settle > Duration::ZERO).then_some(settle) })
             }
             (Attempt::Repeat { .. }, Submissions::Neither) => Err(CallFailure::Refused(Rejection::new(
-                domain::workflow::OUTCOME_UNKNOWN,
+                domain::rejection::OUTCOME_UNKNOWN,
                 format!("{} may have done it and offers no look-up; an operator has to look there", self.partner.id),
             ))),
         }

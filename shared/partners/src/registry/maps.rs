@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use domain::fulfillment::MilestoneKind;
 use domain::order::{Component, ServiceLevel};
+use domain::shipment::MilestoneKind;
 use domain::{Carrier, IdError, SiteCode, Sku, Uom};
 use engine::delivery::Role;
 

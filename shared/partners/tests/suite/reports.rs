@@ -1,7 +1,8 @@
 //! Reading warehouses' reports.
 
 use domain::FulfillmentCommand as Command;
-use domain::fulfillment::{Milestone, MilestoneKind, Packed, Voided};
+use domain::fulfillment::{Milestone, Packed, Voided};
+use domain::shipment::MilestoneKind;
 use engine::delivery::{Delivery, Role};
 use engine::inbound::{ReportReader as _, Reported, Unmappable};
 use jiff::Timestamp;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use domain::FulfillmentCommand as Command;
-use domain::fulfillment::MilestoneKind;
+use domain::shipment::MilestoneKind;
 use engine::delivery::{Delivery, Role};
 use engine::inbound::Unmappable;
 use engine::inbound::{ChangeReader as _, OrderReader as _, ReportReader as _};

@@ -169,7 +169,7 @@ fn every_allocation_under_the_reference_is_released_and_none_twice() {
         "POST /allocations/AL-3/release".to_owned(),
     ];
     assert_eq!(script.requests(), expected);
-    assert_eq!(script.call(1).header("idempotency-key"), Some(format!("release-allocation/{}/AL-2", order()).as_str()));
+    assert_eq!(script.call(1).header("idempotency-key"), Some(format!("deallocate/{}/AL-2", order()).as_str()));
     assert_eq!(script.call(1).header("x-origin"), Some("crossdock"));
     assert_eq!(script.call(0).header("x-origin"), None, "a read has no origin");
 }

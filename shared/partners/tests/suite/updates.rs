@@ -1,7 +1,8 @@
 //! Status updates to the CRM.
 
-use domain::fulfillment::{MilestoneKind, PackageStatus};
-use domain::order::{CrmLine, CrmUpdate, PackageSummary, Status};
+use domain::order::{CrmLine, CrmUpdate, Status};
+use domain::shipment::PackageSummary;
+use domain::shipment::{MilestoneKind, PackageStatus};
 use engine::Code;
 use engine::partner::{CallFailure, Crm as _};
 use serde_json::json;

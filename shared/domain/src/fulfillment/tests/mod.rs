@@ -1,15 +1,17 @@
 //! The fulfillment's unit tests, by subject. Here are their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use crate::fulfillment::{Closed, MilestoneKind, Missing, PackageStatus, Watch};
+use crate::fulfillment::{Closed, Missing, Watch};
 use crate::fulfillment::{FulfillmentEffect, FulfillmentRequest, FulfillmentReview};
-use crate::order::{RequestStatus, Traced};
+use crate::order::Traced;
 use crate::review::{Choice, Decision, Review};
 use crate::samples::{
     accepted, apply, at, begin, closed, decision, each, failed, goods_issued, id, kit, late, line_no, line_quantity,
     milestone, open, open_as, opened, packed, part, play, quantity, refused, rejected, started, too_late, traceable,
     voided, watched, with_lots, with_serials, withdrawn,
 };
+use crate::shipment::RequestStatus;
+use crate::shipment::{MilestoneKind, PackageStatus};
 use crate::{Fulfillment, FulfillmentCommand, PackageId, Workflow};
 
 mod decisions;

@@ -1,10 +1,10 @@
 //! The order's unit tests, by subject. Here are their helpers.
 #![allow(clippy::unwrap_used)]
 
-use crate::fulfillment::{MilestoneKind, Opened, PackageStatus};
+use crate::fulfillment::Opened;
 use crate::order::{
     Allocation, CreditApproved, CreditExpired, CrmState, Deallocated, Expected, LineQuantities, Released,
-    RequestStatus, SalesOrderCancelled, ShortPolicy, Status, StockArrived, Template, WithdrawalReason,
+    SalesOrderCancelled, ShortPolicy, Status, StockArrived, Template, WithdrawalReason,
 };
 use crate::order::{AllocationNo, OrderEffect, OrderReview};
 use crate::review::{Choice, Review, ReviewKind as _};
@@ -13,6 +13,8 @@ use crate::samples::{
     fulfillment_id, held, hold_released, id, invoiced, line_no, line_quantity, overdue, play, progress, quantity,
     quote, refused, refused_credit, released, routed, routing, site, started, submission, to_release,
 };
+use crate::shipment::RequestStatus;
+use crate::shipment::{MilestoneKind, PackageStatus};
 use crate::{EffectFailed, EffectRequest, Order, OrderCommand, OrderEvent, Rejection, Uom, Workflow};
 
 mod changes;

@@ -1,7 +1,8 @@
 //! A CRM's messages as our commands, and our order status as the CRM's.
 
 use domain::OrderId;
-use domain::order::{CrmUpdate, PackageSummary};
+use domain::order::CrmUpdate;
+use domain::shipment::PackageSummary;
 use engine::delivery::Delivery;
 use engine::inbound::{ChangeRequest, NewOrder, OrderChange, Unmappable};
 use jiff::Timestamp;

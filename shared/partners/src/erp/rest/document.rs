@@ -81,7 +81,7 @@ async fn find<S: Secrets, T: Transport, K: DeserializeOwned, A: DeserializeOwned
 /// Another document exists under our reference.
 pub(super) fn differs(document: &Document<'_>) -> CallFailure {
     let why = format!("{} of {} has other content than ours", document.path, document.reference);
-    CallFailure::Refused(Rejection::new(domain::workflow::DUPLICATE_DIFFERS, why))
+    CallFailure::Refused(Rejection::new(domain::rejection::DUPLICATE_DIFFERS, why))
 }
 
 /// All items under `reference`, undone ones included.

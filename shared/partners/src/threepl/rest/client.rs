@@ -99,7 +99,7 @@ async fn find<S: Secrets, T: Transport>(
         None if live.is_empty() => Ok(None),
         None => {
             let why = format!("the fulfillment of {} has other content than ours", body.reference);
-            Err(CallFailure::Refused(Rejection::new(domain::workflow::DUPLICATE_DIFFERS, why)))
+            Err(CallFailure::Refused(Rejection::new(domain::rejection::DUPLICATE_DIFFERS, why)))
         }
     }
 }

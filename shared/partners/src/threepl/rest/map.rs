@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use domain::fulfillment::{Accepted, Closed, Milestone, MilestoneKind, Packed, Rejected, TracedGoods, Voided};
+use domain::fulfillment::{Accepted, Closed, Milestone, Packed, Rejected, TracedGoods, Voided};
 use domain::order::LineQuantity;
+use domain::shipment::MilestoneKind;
 use domain::{FulfillmentCommand, LineNo, PackageId, Quantity, Serial};
 use engine::delivery::Delivery;
 use engine::inbound::{Reported, Unmappable};

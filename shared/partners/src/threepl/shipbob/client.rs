@@ -72,7 +72,7 @@ impl<S: Secrets, T: Transport> Channel<'_, S, T> {
         let Some(first) = existing.first() else { return Ok(None) };
         let differs = |why: &str| {
             let why = format!("the order of {} {why}", order.reference_id);
-            Err(CallFailure::Refused(Rejection::new(domain::workflow::DUPLICATE_DIFFERS, why)))
+            Err(CallFailure::Refused(Rejection::new(domain::rejection::DUPLICATE_DIFFERS, why)))
         };
         match existing.iter().find(|existing| existing.is_same(order)) {
             Some(existing) if existing.status.as_deref() == Some("Cancelled") => differs("was cancelled there"),

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use domain::fulfillment::{
-    Accepted, Closed, FulfillmentRequest, Milestone, MilestoneKind, Packed, Rejected, TracedGoods,
-};
+use domain::fulfillment::{Accepted, Closed, FulfillmentRequest, Milestone, Packed, Rejected, TracedGoods};
 use domain::order::{LineQuantity, ServiceLevel};
 use domain::party::Party;
+use domain::shipment::MilestoneKind;
 use domain::{FulfillmentCommand, LineNo, PackageId, Quantity, Rejection, Serial};
 use engine::delivery::Delivery;
 use engine::http::Request;

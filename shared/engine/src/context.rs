@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::cause::Cause;
 use crate::failure::{Code, Failure};
-use crate::run::cause::Cause;
 
 /// The clock of adapters and scheduled steps. Domain code has none: its commands carry the time.
 pub trait Clock {

@@ -50,13 +50,13 @@ impl RequestCause {
     }
 
     /// Whether `other` has the same key and the digest of another payload.
-    pub(super) fn contradicts(&self, other: &Cause) -> bool {
+    pub(crate) fn contradicts(&self, other: &Cause) -> bool {
         let same_key = other.0.starts_with(&self.key) && other.0.len() == self.cause.0.len();
         same_key && *other != self.cause
     }
 
     /// The start of the range of causes that have the same key.
-    pub(super) fn first(&self) -> Cause {
+    pub(crate) fn first(&self) -> Cause {
         Cause(self.key.clone())
     }
 }
