@@ -1,12 +1,15 @@
-import { App, Stack, Tags } from 'aws-cdk-lib';
+import { App, Stack } from 'aws-cdk-lib';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Crossdock } from 'crossdock-cdk';
 
 const app = new App();
-const stack = new Stack(app, 'CrossdockProd', { stackName: 'crossdock-prod', terminationProtection: true });
-Tags.of(stack).add('application', 'crossdock');
+const stack = new Stack(app, 'CrossdockProd', {
+  stackName: 'crossdock-prod',
+  tags: { application: 'crossdock', environment: 'production' },
+  terminationProtection: true,
+});
 
 const crossdock = new Crossdock(stack, 'Crossdock', {
   packages: process.env.CROSSDOCK_PACKAGES ?? 'target/packages/arm64',

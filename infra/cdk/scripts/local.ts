@@ -1,5 +1,5 @@
 /**
- * Synthesises the construct for the local stack, without an account: local.ts PACKAGES PARAMETERS BUCKET FOLDER
+ * Synthesizes the construct for the local stack, without an account: local.ts PACKAGES PARAMETERS BUCKET FOLDER
  *
  * PARAMETERS is a JSON file with values for the root's parameters. infra/local/deploy_cdk.py runs this.
  */

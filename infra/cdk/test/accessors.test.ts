@@ -6,12 +6,12 @@ import { CfnOutput } from 'aws-cdk-lib';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
-import { CHILDREN, FUNCTIONS, synthesised, transformed } from './support';
+import { CHILDREN, FUNCTIONS, synthesized, transformed } from './support';
 
 const ofType = (template: any, type: string): any[] => Object.values<any>(template.Resources).filter((found) => found.Type === type);
 
 test('bus and apiUrl are those of the root', () => {
-  const { files } = synthesised({}, (crossdock, stack) => {
+  const { files } = synthesized({}, (crossdock, stack) => {
     new CfnOutput(stack, 'Url', { value: crossdock.apiUrl });
     new CfnOutput(stack, 'BusArn', { value: crossdock.bus.eventBusArn });
   });
@@ -20,7 +20,7 @@ test('bus and apiUrl are those of the root', () => {
 });
 
 test('onEvent makes one rule for each type of event and adds the targets', () => {
-  const { files } = synthesised({}, (crossdock, stack) => {
+  const { files } = synthesized({}, (crossdock, stack) => {
     const first = crossdock.onEvent('order.invoiced', new SqsQueue(new Queue(stack, 'First')));
     assert.equal(crossdock.onEvent('order.invoiced', new SqsQueue(new Queue(stack, 'Second'))), first);
   });
@@ -32,7 +32,7 @@ test('onEvent makes one rule for each type of event and adds the targets', () =>
 });
 
 test('a table is granted with its indexes, and personal data with its key', () => {
-  const { files } = synthesised({}, (crossdock, stack) => {
+  const { files } = synthesized({}, (crossdock, stack) => {
     const role = new Role(stack, 'Reader', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     for (const name of ['journal', 'deliveries', 'parties', 'views', 'due', 'registry', 'partner-health']) {
       assert.equal(crossdock.table(name), crossdock.table(name));
@@ -49,7 +49,7 @@ test('a table is granted with its indexes, and personal data with its key', () =
 test('every function and its dead-letter queue is found by its name, through an output of its stack', () => {
   const queues = FUNCTIONS.filter(({ child, id }) => transformed(child).Resources[`${id}Dlq`]);
   assert.ok(queues.length > 15, `${queues.length} dead-letter queues`);
-  const { files } = synthesised({}, (crossdock, stack) => {
+  const { files } = synthesized({}, (crossdock, stack) => {
     for (const { name } of FUNCTIONS) new CfnOutput(stack, `F ${name}`, { value: crossdock.function(name).functionArn });
     for (const { name } of queues) new CfnOutput(stack, `Q ${name}`, { value: crossdock.deadLetterQueue(name).queueArn });
   });
@@ -63,7 +63,7 @@ test('every function and its dead-letter queue is found by its name, through an 
 
 test('alarms are all alarms of all stacks, each once', () => {
   const expected = CHILDREN.flatMap((child) => ofType(transformed(child), 'AWS::CloudWatch::Alarm')).length;
-  synthesised({}, (crossdock) => {
+  synthesized({}, (crossdock) => {
     assert.equal(new Set(crossdock.alarms).size, expected);
     assert.deepEqual(crossdock.alarms, crossdock.alarms);
   });
@@ -71,7 +71,7 @@ test('alarms are all alarms of all stacks, each once', () => {
 });
 
 test('an unknown name is answered with the known ones', () => {
-  synthesised({}, (crossdock) => {
+  synthesized({}, (crossdock) => {
     assert.throws(() => crossdock.table('orders'), /no table OrdersTable; there are: JournalTable, /);
     assert.throws(() => crossdock.function('order-prise'), /no function order-prise; there are: .*order-price/);
     assert.throws(() => crossdock.deadLetterQueue('token-authorize'), /token-authorize has no dead-letter queue/);

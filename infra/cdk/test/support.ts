@@ -1,8 +1,8 @@
-/** What the tests share: an app whose output names no account, and packages that stand in for the built ones. */
+/** What the tests share: an app whose output names no account, and packages that take the place of the built ones. */
 
 import * as fs from 'fs';
 import * as path from 'path';
-import { App, AppProps, DefaultStackSynthesizer, Stack } from 'aws-cdk-lib';
+import { App, DefaultStackSynthesizer, Stack } from 'aws-cdk-lib';
 import { Crossdock, CrossdockProps } from 'crossdock-cdk';
 
 export const PACKAGE = path.join(__dirname, '..');
@@ -30,12 +30,17 @@ export const FUNCTIONS = CHILDREN.flatMap((child) =>
     .map(([id, resource]) => ({ child, id, name: resource.Metadata.BuildProperties.Binary as string })),
 );
 
-/** An empty folder, which goes when the tests end. */
+let own: string | undefined;
+
+/** An empty folder, which is removed when the tests end. */
 export function scratch(): string {
-  fs.mkdirSync(path.join(PACKAGE, 'cdk.out'), { recursive: true });
-  const folder = fs.mkdtempSync(path.join(PACKAGE, 'cdk.out', 'test-'));
-  process.on('exit', () => fs.rmSync(folder, { recursive: true }));
-  return folder;
+  if (!own) {
+    fs.mkdirSync(path.join(PACKAGE, 'cdk.out'), { recursive: true });
+    const made = fs.mkdtempSync(path.join(PACKAGE, 'cdk.out', 'test-'));
+    process.on('exit', () => fs.rmSync(made, { recursive: true }));
+    own = made;
+  }
+  return fs.mkdtempSync(path.join(own, 'folder-'));
 }
 
 /** A folder with a package for each function; each has other bytes, so that assets cannot be mixed up unseen. */
@@ -48,19 +53,20 @@ export function packages(): string {
   return folder;
 }
 
-export function app(props: AppProps = {}): App {
-  return new App({ analyticsReporting: false, builtinCloudFormationValidation: false, treeMetadata: false, outdir: scratch(), ...props });
+/** An app that writes into a scratch folder. infra/checks lints the templates, so that the CDK need not. */
+export function app(): App {
+  return new App({ analyticsReporting: false, builtinCloudFormationValidation: false, treeMetadata: false, outdir: scratch() });
 }
 
 /** A stack without the bootstrap rule, which belongs to the account and not to the templates. */
-export function stackIn(scope: App, bucket = 'packages', name = 'Test'): Stack {
-  return new Stack(scope, name, {
-    synthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: false, fileAssetsBucketName: bucket, qualifier: 'test' }),
+export function stackIn(scope: App): Stack {
+  return new Stack(scope, 'Test', {
+    synthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: false, fileAssetsBucketName: 'packages', qualifier: 'test' }),
   });
 }
 
-/** The synthesised templates by the logical id of the child, and `root`; with the digests of the assets. */
-export function synthesised(
+/** The synthesized templates by the logical id of the child, and `root`; and the file of each asset by its S3 key. */
+export function synthesized(
   props: Partial<CrossdockProps> = {},
   use?: (crossdock: Crossdock, stack: Stack) => void,
   propsOf?: (stack: Stack) => Partial<CrossdockProps>,

@@ -7,10 +7,10 @@ import { test } from 'node:test';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { propOf, propsFile } from '../scripts/generate';
 import { parameterValues } from '../src/props';
-import { CHILDREN, FUNCTIONS, PACKAGE, synthesised, transformed } from './support';
+import { CHILDREN, FUNCTIONS, PACKAGE, synthesized, transformed } from './support';
 
 test('the default synthesis is the transformed templates, but for the places of assets', () => {
-  const { files, sources } = synthesised();
+  const { files, sources } = synthesized();
   assert.deepEqual(Object.keys(files).sort(), [...CHILDREN, 'root'].sort());
   for (const [name, template] of Object.entries(files)) {
     const expected = transformed(name);
@@ -68,7 +68,7 @@ const EVERY_PROP = {
 };
 
 test('a prop takes the place of its parameter, in the root and in what it passes to a child', () => {
-  const { files } = synthesised(EVERY_PROP, undefined, (stack) => ({ alarmTopic: Topic.fromTopicArn(stack, 'Topic', TOPIC) }));
+  const { files } = synthesized(EVERY_PROP, undefined, (stack) => ({ alarmTopic: Topic.fromTopicArn(stack, 'Topic', TOPIC) }));
   const { Parameters, Resources, Outputs, Conditions } = files.root;
   assert.equal(Parameters, undefined);
   assert.deepEqual(Conditions.OnAws, { 'Fn::Equals': ['local', 'aws'] });
@@ -87,7 +87,7 @@ test('a prop takes the place of its parameter, in the root and in what it passes
 });
 
 test('a value that CloudFormation would refuse is refused at synthesis', () => {
-  const refused = (props: object, expected: RegExp) => assert.throws(() => synthesised(props), expected);
+  const refused = (props: object, expected: RegExp) => assert.throws(() => synthesized(props), expected);
   refused({ stepConcurrency: 3 }, /StepConcurrency is 3, but must be one of 2, 4, 10/);
   refused({ namePrefix: 'Crossdock' }, /NamePrefix is "Crossdock", but must match/);
   refused({ namePrefix: 'a'.repeat(41) }, /must have 2 to 40 characters/);
@@ -95,5 +95,5 @@ test('a value that CloudFormation would refuse is refused at synthesis', () => {
 });
 
 test('a missing package is named with the way to get it', () => {
-  assert.throws(() => synthesised({ packages: '/nowhere' }), /there is no \/nowhere\/[\w-]+\/bootstrap.zip: .*cargo xtask package/);
+  assert.throws(() => synthesized({ packages: '/nowhere' }), /there is no \/nowhere\/[\w-]+\/bootstrap.zip: .*cargo xtask package/);
 });
