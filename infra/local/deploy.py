@@ -123,7 +123,11 @@ def deploy(asked, aws):
             update_code(aws, changed, functions, packages, resources)
         else:
             say("nothing changed")
+    return finish(asked, aws, functions, parameters, documents)
 
+
+def finish(asked, aws, functions, parameters, documents):
+    """Does what is outside the templates, and describes the stack in live.json."""
     resources = resources_of(aws)
     stack = describe(aws)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

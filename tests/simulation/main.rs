@@ -54,7 +54,7 @@ fn a_seed_reproduces_its_schedule_exactly() {
 fn a_failing_schedule_is_shortened_and_still_fails() {
     let name = "refused-entries-ignored";
     let mutant = mutants::named(name).unwrap();
-    let caught = hunt(Some(mutant), 2..HUNTED).unwrap();
+    let caught = hunt(Some(mutant), 5..HUNTED).unwrap();
     let drawn = Schedule::draw(caught.seed);
     let (shortest, report) = shrink(&drawn, Some(mutant), Duration::from_secs(60));
     assert!(!report.violations.is_empty());

@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(fed("order.allocated", allocated("0")), "sales-order-create");
         assert_eq!(fed("order.allocated", allocated("2")), "crm-update backorder-check sales-order-create");
         let mut later = allocated("0");
-        later["part"] = json!(2);
+        later["allocation_no"] = json!(2);
         assert_eq!(fed("order.allocated", later), "sales-order-create order-route");
     }
 

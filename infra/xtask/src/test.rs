@@ -11,6 +11,7 @@ use crate::{prerequisites, process, stack};
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
 const MACHETE: &str = "0.9.2";
+const NODE: u32 = 20;
 
 /// Live tests under way at once, whatever the machine: they wait far more than they work.
 const AT_ONCE: &str = "32";
@@ -18,10 +19,10 @@ const AT_ONCE: &str = "32";
 /// What a person may leave out.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Leaves out the dependency check and the live tests on the local stack.
+    /// Leaves out the dependency check, the CDK construct and the live tests on the local stack.
     #[arg(long)]
     quick: bool,
-    /// Runs this stage alone: format, lints, docs, dependencies, template, tests or live.
+    /// Runs this stage alone: format, lints, docs, dependencies, template, cdk, tests or live.
     #[arg(long, value_name = "STAGE")]
     stage: Option<Stage>,
 }
@@ -33,13 +34,14 @@ enum Stage {
     Docs,
     Dependencies,
     Template,
+    Cdk,
     Tests,
     Live,
 }
 
 impl Stage {
-    const ALL: [Self; 7] =
-        [Self::Format, Self::Lints, Self::Docs, Self::Dependencies, Self::Template, Self::Tests, Self::Live];
+    const ALL: [Self; 8] =
+        [Self::Format, Self::Lints, Self::Docs, Self::Dependencies, Self::Template, Self::Cdk, Self::Tests, Self::Live];
 
     fn name(self) -> &'static str {
         match self {
@@ -48,6 +50,7 @@ impl Stage {
             Self::Docs => "docs",
             Self::Dependencies => "dependencies",
             Self::Template => "template",
+            Self::Cdk => "cdk",
             Self::Tests => "tests",
             Self::Live => "live",
         }
@@ -60,6 +63,7 @@ impl Stage {
             Self::Docs => docs(workspace),
             Self::Dependencies => dependencies(workspace),
             Self::Template => template(workspace),
+            Self::Cdk => cdk(workspace),
             Self::Tests => tests(workspace),
             Self::Live => live(workspace),
         }
@@ -72,7 +76,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let stages: Vec<Stage> = match options.stage {
         Some(stage) => vec![stage],
         None if options.quick => {
-            Stage::ALL.into_iter().filter(|stage| !matches!(stage, Stage::Dependencies | Stage::Live)).collect()
+            let left_out = |stage: &Stage| matches!(stage, Stage::Dependencies | Stage::Cdk | Stage::Live);
+            Stage::ALL.into_iter().filter(|stage| !left_out(stage)).collect()
         }
         None => Stage::ALL.to_vec(),
     };
@@ -157,6 +162,23 @@ fn dependencies(workspace: &Workspace) -> Result<()> {
 fn template(workspace: &Workspace) -> Result<()> {
     prerequisites::python(workspace)?;
     process::run(&mut workspace.python("infra/checks/check_template.py"), minutes(5))
+}
+
+/// The CDK construct against the transformed templates. Nothing else needs Node.js, so a machine without it passes.
+fn cdk(workspace: &Workspace) -> Result<()> {
+    let major = |version: &str| version.trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
+    let node = process::probe("node", &["--version"]).as_deref().and_then(major);
+    if node.is_none_or(|version| version < NODE) || process::probe("npm", &["--version"]).is_none() {
+        println!("cdk: NOT CHECKED: this machine has no Node.js {NODE} or newer with npm");
+        return Ok(());
+    }
+    prerequisites::python(workspace)?;
+    for arguments in [&["ci", "--prefer-offline", "--no-audit", "--no-fund"][..], &["run", "templates"], &["test"]] {
+        let mut npm = Command::new("npm");
+        npm.current_dir(workspace.root.join("infra/cdk")).args(arguments);
+        process::run(&mut npm, minutes(10))?;
+    }
+    Ok(())
 }
 
 fn tests(workspace: &Workspace) -> Result<()> {

@@ -1,0 +1,2 @@
+export { Crossdock } from './crossdock';
+export { CrossdockProps } from './props';

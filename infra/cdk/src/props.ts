@@ -1,0 +1,132 @@
+// Generated from infra/template.yaml by scripts/generate.ts: `npm run props`.
+
+import { ITopic } from 'aws-cdk-lib/aws-sns';
+
+/** Where the packages are, and a prop for each parameter of infra/template.yaml. */
+export interface CrossdockProps {
+  /** Folder with `<function>/bootstrap.zip` for each function, as `cargo xtask package` makes it. */
+  readonly packages: string;
+
+  /**
+   * Names of functions, queues, rules, logs and the bus begin with it. Choose one for each environment, such as crossdock-prod; in one account and region none may be the beginning of another.
+   *
+   * @default - a parameter of the stack; its default: none, so that the deployment must set it
+   */
+  readonly namePrefix?: string;
+
+  /**
+   * "aws", or "local" for the emulator, which lacks event archives and key policies and whose partners are simulators on loopback. Nothing else differs between the two.
+   * One of aws, local.
+   *
+   * @default - a parameter of the stack; its default: "aws"
+   */
+  readonly platform?: string;
+
+  /**
+   * Processor of the functions. The local stack runs the binaries of the machine it is on.
+   * One of arm64, x86_64.
+   *
+   * @default - a parameter of the stack; its default: "arm64"
+   */
+  readonly architecture?: string;
+
+  /**
+   * Longest run of a function, in seconds. A queue hides a message for six times as long, so that with a short one the work of a killed process comes back soon. 10 suits partners that answer in seconds.
+   * One of 3, 5, 10, 15, 20, 29.
+   *
+   * @default - a parameter of the stack; its default: "10"
+   */
+  readonly functionTimeoutSeconds?: number;
+
+  /**
+   * Most instances of one step at a time. Lambda allows no less than 2.
+   * One of 2, 4, 10, 20, 50, 100, 200, 500, 1000.
+   *
+   * @default - a parameter of the stack; its default: "10"
+   */
+  readonly stepConcurrency?: number;
+
+  /**
+   * What the functions log, in the syntax of RUST_LOG.
+   *
+   * @default - a parameter of the stack; its default: "info"
+   */
+  readonly logLevel?: string;
+
+  /**
+   * How long logs are kept, in days.
+   * One of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731.
+   *
+   * @default - a parameter of the stack; its default: 30
+   */
+  readonly logRetentionDays?: number;
+
+  /**
+   * Age of a step's oldest message that rings its alarm, in seconds.
+   *
+   * @default - a parameter of the stack; its default: 300
+   */
+  readonly queueAgeAlarmSeconds?: number;
+
+  /**
+   * SNS topic that alarms notify. With none, an alarm only changes its state.
+   *
+   * @default - a parameter of the stack; its default: ""
+   */
+  readonly alarmTopic?: ITopic;
+
+  /**
+   * Secrets Manager names begin with it: <prefix>/partner/<partner id> and <prefix>/api/tokens. They are created outside this template.
+   *
+   * @default - a parameter of the stack; its default: "crossdock"
+   */
+  readonly secretsPrefix?: string;
+
+  /**
+   * Part of every event id. Count it up after the journal was restored to a point in time, so that new events do not reuse the ids of lost ones.
+   *
+   * @default - a parameter of the stack; its default: "1"
+   */
+  readonly journalEpoch?: string;
+
+  /**
+   * How long the bus keeps its events for replay, in days.
+   *
+   * @default - a parameter of the stack; its default: 30
+   */
+  readonly archiveDays?: number;
+
+  /**
+   * Requests per second that the API takes before it answers 429.
+   *
+   * @default - a parameter of the stack; its default: 200
+   */
+  readonly apiRequestsPerSecond?: number;
+
+  /**
+   * Requests that the API takes at once before it answers 429.
+   *
+   * @default - a parameter of the stack; its default: 400
+   */
+  readonly apiBurst?: number;
+}
+
+/** The values of the template's parameters; undefined for a prop that was left out. */
+export function parameterValues(props: CrossdockProps): { [parameter: string]: string | number | undefined } {
+  return {
+    NamePrefix: props.namePrefix,
+    Platform: props.platform,
+    Architecture: props.architecture,
+    FunctionTimeoutSeconds: props.functionTimeoutSeconds,
+    StepConcurrency: props.stepConcurrency,
+    LogLevel: props.logLevel,
+    LogRetentionDays: props.logRetentionDays,
+    QueueAgeAlarmSeconds: props.queueAgeAlarmSeconds,
+    AlarmTopicArn: props.alarmTopic?.topicArn,
+    SecretsPrefix: props.secretsPrefix,
+    JournalEpoch: props.journalEpoch,
+    ArchiveDays: props.archiveDays,
+    ApiRequestsPerSecond: props.apiRequestsPerSecond,
+    ApiBurst: props.apiBurst,
+  };
+}
