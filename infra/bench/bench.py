@@ -373,10 +373,10 @@ def serve(case, asked, certificate, key, pipe):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     pipe.send(server.server_address[1])
     while True:
-        wish = pipe.recv()
+        request = pipe.recv()
         with lock:
             pipe.send(json.loads(json.dumps(counted)))
-            if wish == "reset":
+            if request == "reset":
                 counted.update(calls={}, write_units=0)
 
 

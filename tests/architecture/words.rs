@@ -83,10 +83,8 @@ const EXCEPTIONS: [&str; 2] = [
     "tests/architecture/words.rs",
 ];
 
-/// The offences are listed, one `file:line: word` a line, by
-/// `cargo test -p crossdock-tests --test architecture -- --ignored retired`.
+/// The offences are listed, one `file:line: word` a line.
 #[test]
-#[ignore = "until the last retired word is gone"]
 fn the_retired_words_are_gone() {
     let kinds = [".rs", ".md", ".toml", ".yaml", ".py", ".json"];
     let mut offences = Vec::new();

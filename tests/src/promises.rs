@@ -72,10 +72,7 @@ pub fn violations_after(deployment: &Deployment, play: &RunContext<'_>) -> Vec<S
 
 /// Every submitted order.
 fn all(deployment: &Deployment) -> impl Iterator<Item = Order> {
-    deployment.orders().into_iter().filter_map(|id| match deployment.fold(&id) {
-        Some(known) => Some(known),
-        None => None,
-    })
+    deployment.orders().into_iter().filter_map(|id| deployment.fold(&id))
 }
 
 /// P8: sends every message again, days later, and lists what that changed.

@@ -11,7 +11,7 @@ use crate::documents::ShippedLine;
 /// A partner's own meanings, which go before the general ones.
 pub type Overrides<M> = BTreeMap<Code, M>;
 
-/// What became of a line of a warehouse's order, by its status (W1201, element 368).
+/// The outcome of a line of a warehouse's order, by its status (W1201, element 368).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LineOutcome {
     /// As it was ordered.

@@ -249,10 +249,10 @@ pub struct Ta1 {
     pub code: u8,
 }
 
-/// What a reader tells. Sets are lent: whoever needs one longer maps it or clones it.
+/// What a reader reports. Sets are borrowed: map or clone a set to keep it longer.
 ///
-/// The trailer comes last, so an interchange or group may turn out to be rejected after its sets were told: whoever
-/// processes sets commits them at [`Event::InterchangeEnd`].
+/// The trailer comes last, so an interchange or group may turn out to be rejected after its sets were reported: commit
+/// processed sets at [`Event::InterchangeEnd`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {

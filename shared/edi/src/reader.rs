@@ -236,7 +236,7 @@ impl<'o> Reader<'o> {
             Detected::NeedMore => false,
             Detected::Found(delimiters, notes) => self.begin(Standard::X12, delimiters, notes, 0),
             Detected::Unreadable(problem) => {
-                // Somebody has to be told: what can be read of the header is, for a TA1.
+                // Report the readable part of the header, so that a TA1 can answer it.
                 let mut broken = self.broken_header(problem);
                 self.ordinal += 1;
                 broken.ordinal = self.ordinal;

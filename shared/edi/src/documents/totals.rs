@@ -44,8 +44,8 @@ const RULES: [Rule; 12] = [
 /// Holds a document's totals against its lines: W03, W14, W76, CTT, CNT. A document whose totals disagree is quarantined
 /// ([`Problem::TotalsDisagree`]), since either may be the one that is right.
 ///
-/// Partners may count other units in the total than in the lines (cartons and eaches); whoever has such a partner does not
-/// ask. Documents without totals agree.
+/// Partners may count other units in the total than in the lines (cartons and eaches); do not call this for
+/// such a partner. Documents without totals agree.
 pub fn check_totals(set: &Set) -> Result<(), Box<Complaint>> {
     for rule in RULES.iter().filter(|rule| set.id == rule.set) {
         let mut sum = Decimal::ZERO;
