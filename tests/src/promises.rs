@@ -49,8 +49,8 @@ pub fn violations_after(deployment: &Deployment, play: &RunContext<'_>) -> Vec<S
         .extend(deployment.parked().iter().map(|m| format!("P1: still parked: {} {} {}", m.function, m.code, m.cause)));
     for known in all(deployment) {
         let external = known.terms.submission.external_id.as_str();
-        let is_to_deallocate = |decision: &Decision<OrderReview>| decision.choice == Choice::Cancel;
-        let may_end = play.cancelled.iter().any(|it| it == external) || known.decisions.values().any(is_to_deallocate);
+        let is_cancellation = |decision: &Decision<OrderReview>| decision.choice == Choice::Cancel;
+        let may_end = play.cancelled.iter().any(|it| it == external) || known.decisions.values().any(is_cancellation);
         let status = known.status();
         if status != Status::Invoiced && !(may_end && status.is_final()) {
             let reviews = known.reviews();

@@ -6,6 +6,8 @@
 
 // A command-line tool speaks through its two streams.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
+// Doc comments of commands are their help texts, where `<step>` is a placeholder.
+#![allow(rustdoc::invalid_html_tags)]
 
 mod bench;
 mod demo;
@@ -31,7 +33,7 @@ use clap::{Parser, Subcommand};
 /// everything. Both do their own set-up; the first run compiles for some minutes.
 ///
 /// Where things go: Python tools and the local stack's files in `.local/`, compiled code in `target/`, or in
-/// `~/.cache/crossdock/target` where the folder `~/.cache/crossdock` exists (make it to fulfillment compiled dependencies
+/// `~/.cache/crossdock/target` where the folder `~/.cache/crossdock` exists (make it to share compiled dependencies
 /// between clones), or wherever CARGO_TARGET_DIR says.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]

@@ -1,7 +1,7 @@
 //! Typed documents that are the same whichever standard they came in.
 //!
 //! Codes stay as the partner sent them ([`Code`](crate::Code)); what they mean is decided in [`crate::codes`], with the
-//! partner's configuration. What a document does not name is not lost: the [`Set`](crate::Set) has every segment.
+//! partner's configuration. What a document does not name is not lost: the [`Set`] has every segment.
 
 mod common;
 mod edifact;

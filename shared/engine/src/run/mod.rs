@@ -1,5 +1,5 @@
 //! How a step runs: it loads its stream, lets the domain decide, commits a claim before it calls a partner, commits the
-//! answer, and ends with an [`Outcome`](failure::Outcome) or a [`Failure`](failure::Failure).
+//! answer, and ends with an [`Outcome`](crate::Outcome) or a [`Failure`](crate::Failure).
 
 pub mod batch;
 pub mod effect;
