@@ -273,7 +273,7 @@ fn report(Options { workflow, step, .. }: &Options, files: &[File]) -> String {
          2. `criticality`, `sla_seconds`, `effect` and `asks` in events/catalog/{workflow}.toml, and the events that the \
          step's commits emit.\n\
          3. The simulation. Add\n   to tests/Cargo.toml:         {step} = {{ path = \"../functions/{workflow}/{step}\" }}\n   \
-         to tests/src/deployment.rs, in `invoke`:\n\n            \"{step}\" => {{\n                let ports = \
+         to tests/src/deployment/dispatch.rs, in `invoke`:\n\n            \"{step}\" => {{\n                let ports = \
          {module}::Ports {{ journal }};\n                order.run(\"{step}\", ports, {module}::handle)\n            }}\n\n   \
          Then remove `simulated = false` from events/catalog/{workflow}.toml. Until then no simulated event reaches the step.",
         written.join("\n  ")
