@@ -3,9 +3,9 @@
 
     bench.py --binary target/release/order-route [--batch 10] [--delay-us 4000]
 
-It plays both neighbours of a function: the Lambda Runtime API, and an AWS endpoint (TLS, HTTP/1.1) that answers what cases.py
-says and counts. The function runs alone on one core, its neighbours on another; its CPU time is the kernel's count
-for the process, so that a slow neighbour costs it nothing. Medians over several starts; compare rows of one run with each
+It plays both neighbors of a function: the Lambda Runtime API, and an AWS endpoint (TLS, HTTP/1.1) that answers what cases.py
+says and counts. The function runs alone on one core, its neighbors on another; its CPU time is the kernel's count
+for the process, so that a slow neighbor costs it nothing. Medians over several starts; compare rows of one run with each
 other, for absolute times drift by a quarter from run to run. One JSON object on stdout.
 """
 

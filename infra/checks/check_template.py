@@ -45,7 +45,7 @@ sys.path.insert(0, str(HERE))
 import rules  # noqa: E402
 import stacks  # noqa: E402
 import template as reading  # noqa: E402
-from rules import Finding, House  # noqa: E402
+from rules import Finding, Code  # noqa: E402
 from stacks import Files  # noqa: E402
 
 # One is enough: every region has our resource types.
@@ -77,13 +77,13 @@ def main(arguments=None):
         if asked.write:
             write(reading.transformed_all(sam), asked.write)
             return 0
-        house = read_house(asked.functions, asked.domain, asked.ports, asked.cloud)
+        code = read_code(asked.functions, asked.domain, asked.ports, asked.cloud)
         files = files_of(sam, asked.functions)
-        findings = check(files, house, strict=asked.strict)
+        findings = check(files, code, strict=asked.strict)
     except reading.Unreadable as error:
         print(f"cannot check: {error}", file=sys.stderr)
         return 2
-    notes = [] if asked.strict else sorted(name for name, fields in house.fields.items() if fields is None)
+    notes = [] if asked.strict else sorted(name for name, fields in code.fields.items() if fields is None)
     resources = {name: len(template["Resources"]) for name, template in files.plain.items()}
     if asked.json:
         print(json.dumps({"resources": resources, "findings": [asdict(f) for f in findings], "no_ports": notes}, indent=2))
@@ -115,7 +115,7 @@ def write(plain, folder):
         (folder / f"{name}.json").write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")
 
 
-def check(files, house, strict=False, lint=True):
+def check(files, code, strict=False, lint=True):
     """All findings of the templates, sorted, each once."""
     found = {finding for rule in stacks.all_rules() for finding in rule(files)}
     for name, template in files.plain.items():
@@ -130,9 +130,9 @@ def check(files, house, strict=False, lint=True):
             found.add(Finding("unresolvable", name, problem, "add the row, or remove the value from AllowedValues"))
             continue
         for rule in rules.all_rules():
-            found.update(rule(stack, house))
+            found.update(rule(stack, code))
     if strict:
-        for name, fields in house.fields.items():
+        for name, fields in code.fields.items():
             if fields is None:
                 problem = f"functions/*/{name}/src/lib.rs has no `pub struct Ports`"
                 found.add(Finding("no-ports", rules.pascal(name), problem, "list in it all that the step may touch"))
@@ -158,7 +158,7 @@ def described(plain):
                 yield Finding("description", name, f"it has no Description under {section}", "say what it is for")
 
 
-def read_house(functions, domain, ports, cloud):
+def read_code(functions, domain, ports, cloud):
     """What the rules compare the templates with."""
     if not functions.is_dir():
         raise reading.Unreadable(f"there is no folder {functions}")
@@ -168,8 +168,8 @@ def read_house(functions, domain, ports, cloud):
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise reading.Unreadable(f"{ports}: {error}") from error
     fields = {name: fields_of_ports(folder / "src" / "lib.rs") for name, folder in folders.items()}
-    heard = {name: events_of_header(folder / "src" / "lib.rs") for name, folder in folders.items()}
-    return House(sorted(folders), table, fields, events_of(domain), heard, settings_of(cloud))
+    listens = {name: events_of_header(folder / "src" / "lib.rs") for name, folder in folders.items()}
+    return Code(sorted(folders), table, fields, events_of(domain), listens, settings_of(cloud))
 
 
 def fields_of_ports(path):

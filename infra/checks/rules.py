@@ -26,19 +26,19 @@ class Finding:
 
 
 @dataclass
-class House:
+class Code:
     """What the rules compare the templates with."""
 
     functions: list  # Folder names under functions/.
     ports: dict  # ports.toml
     fields: dict  # Function -> the fields of its Ports; None where it has no Ports yet.
     events: set  # Types of events on the bus; empty where they are not known.
-    heard: dict  # Function -> the events that its header names under `- On:`; empty where it names none.
+    listens: dict  # Function -> the events that its header names under `- On:`; empty where it names none.
     settings: set  # Environment variables that shared/cloud reads; empty where they are not known.
 
 
 def all_rules():
-    """Every rule, as (stack, house) -> findings."""
+    """Every rule, as (stack, code) -> findings."""
     return [
         functions_and_folders,
         function_settings,
@@ -110,10 +110,10 @@ def number(value):
 # Functions
 
 
-def functions_and_folders(stack, house):
+def functions_and_folders(stack, code):
     """Folder, binary, function, queue and log group share one name."""
     deployed = functions(stack)
-    for folder in house.functions:
+    for folder in code.functions:
         if folder not in deployed:
             yield Finding(
                 "function-missing",
@@ -122,7 +122,7 @@ def functions_and_folders(stack, house):
                 f"add {pascal(folder)} with FunctionName ${{NamePrefix}}-{folder}, or remove the folder",
             )
     for name, (logical, properties) in deployed.items():
-        if name not in house.functions:
+        if name not in code.functions:
             yield Finding(
                 "function-unknown", logical, f"there is no functions/*/{name}", "add the folder, or remove the function"
             )
@@ -155,7 +155,7 @@ def functions_and_folders(stack, house):
             )
 
 
-def function_settings(stack, _house):
+def function_settings(stack, _code):
     """Runtime, processor, format of logs, tracing."""
     if stack.template["Parameters"].get("Architecture", {}).get("Default") != "arm64":
         yield Finding("arm64", "Architecture", "arm64 is not the default", "set the parameter's Default to arm64")
@@ -175,7 +175,7 @@ def function_settings(stack, _house):
             yield Finding("tracing-off", name, "X-Ray is on", "Tracing: PassThrough; trace context is in our events")
 
 
-def logs(stack, _house):
+def logs(stack, _code):
     """Every function logs JSON into a log group of its own, which expires."""
     for name, p in stack.of_type("AWS::Lambda::Function"):
         config = p.get("LoggingConfig", {})
@@ -201,7 +201,7 @@ def logs(stack, _house):
 # Queues
 
 
-def queues(stack, _house):
+def queues(stack, _code):
     """Visibility, attempts, size, encryption and the dead-letter queue of every queue that feeds a function."""
     for name, p in stack.of_type("AWS::SQS::Queue"):
         if p.get("MaximumMessageSize") != MEBIBYTE:
@@ -252,7 +252,7 @@ def queues(stack, _house):
             )
 
 
-def dead_letter_queues(stack, _house):
+def dead_letter_queues(stack, _code):
     """A dead-letter queue outlives its source: a message keeps its age when it moves."""
     for name, p in stack.of_type("AWS::SQS::Queue"):
         target = name_of((p.get("RedrivePolicy") or {}).get("deadLetterTargetArn"))
@@ -277,7 +277,7 @@ def dead_letter_queues(stack, _house):
 # Rules and schedules
 
 
-def rules_and_targets(stack, house):
+def rules_and_targets(stack, code):
     """bus -> rule -> queue, with an explicit retry policy and a dead-letter queue at the target."""
     for name, p in stack.of_type("AWS::Events::Rule"):
         if name_of(p.get("EventBusName")) != "Bus":
@@ -289,15 +289,15 @@ def rules_and_targets(stack, house):
         kinds = {kind for branch in branches for kind in branch.get("detail-type", [])}
         if not all(branch.get("detail-type") for branch in branches):
             yield Finding("rule-event", name, "it takes events of any type", "name them in EventPattern.detail-type")
-        for kind in sorted(kinds - house.events) if house.events else []:
+        for kind in sorted(kinds - code.events) if code.events else []:
             yield Finding("rule-event", name, f"nothing emits {kind!r}", "use an event's name as shared/domain spells it")
         # A header names the main events and describes the others; events/catalog has the whole list.
-        unheard = house.heard.get(dashed(name.removesuffix("Rule")), set()) - kinds
-        if unheard:
+        missed = code.listens.get(dashed(name.removesuffix("Rule")), set()) - kinds
+        if missed:
             yield Finding(
                 "rule-header",
                 name,
-                f"it does not take {', '.join(sorted(unheard))}, which the function's header names",
+                f"it does not take {', '.join(sorted(missed))}, which the function's header names",
                 "add it to the rule, or correct the header (`- On:` in src/lib.rs)",
             )
         data = pattern.get("detail", {}).get("data", {})
@@ -323,7 +323,7 @@ def alternatives(pattern):
     return [pattern | branch for branch in pattern.get("$or", [{}])]
 
 
-def schedules(stack, _house):
+def schedules(stack, _code):
     """A schedule's target has a dead-letter queue and a retry policy as well."""
     for name, p in stack.of_type("AWS::Scheduler::Schedule"):
         target = p.get("Target", {})
@@ -351,7 +351,7 @@ def target_policies(stack, name, target, own_dlq):
         )
 
 
-def queue_policies(stack, _house):
+def queue_policies(stack, _code):
     """A queue accepts EventBridge's messages from exactly the rule that feeds it."""
     feeds = {}  # Queue -> rules that send to it, as a target or as a dead-letter queue.
     for name, p in stack.of_type("AWS::Events::Rule"):
@@ -407,7 +407,7 @@ def queue_policies(stack, _house):
 # Event source mappings
 
 
-def queue_sources(stack, _house):
+def queue_sources(stack, _code):
     """Partial batch answers, batches of ten, and a ceiling on concurrency that Lambda accepts."""
     for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
         if stack.properties(name_of(p.get("EventSourceArn")), "AWS::SQS::Queue") is None:
@@ -427,7 +427,7 @@ def queue_sources(stack, _house):
             )
 
 
-def stream_sources(stack, _house):
+def stream_sources(stack, _code):
     """A stream's retries are bounded, its batches bisected, and a record that is given up leaves a trace."""
     for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
         table = name_of(p.get("EventSourceArn"))
@@ -468,7 +468,7 @@ def partial_batches(name, properties):
         yield Finding(
             "source-partial",
             name,
-            "one bad record would fail its neighbours",
+            "one bad record would fail its neighbors",
             "FunctionResponseTypes: [ReportBatchItemFailures]",
         )
 
@@ -476,7 +476,7 @@ def partial_batches(name, properties):
 # Alarms
 
 
-def alarms(stack, _house):
+def alarms(stack, _code):
     """Every queue, dead-letter queue and stream has an alarm."""
     found = {}
     for name, p in stack.of_type("AWS::CloudWatch::Alarm"):
@@ -521,7 +521,7 @@ def alarms(stack, _house):
 # Tables
 
 
-def tables(stack, _house):
+def tables(stack, _code):
     """On demand, encrypted, restorable, and never deleted with the stack."""
     for name, p in stack.of_type("AWS::DynamoDB::Table"):
         resource = stack.resources[name]
@@ -563,7 +563,7 @@ def tables(stack, _house):
 SAID_BY_SENDERS = ("header", "body", "sourceIp", "path", "querystring", "userAgent")
 
 
-def api(stack, _house):
+def api(stack, _code):
     """Every route reaches a function that permits it, needs a token or a signature, and logs no content."""
     for name, p in stack.of_type("AWS::ApiGatewayV2::Route"):
         key = str(p.get("RouteKey"))
@@ -654,7 +654,7 @@ def as_list(value):
     return value if isinstance(value, list) else [value]
 
 
-def trust(stack, _house):
+def trust(stack, _code):
     """One role for each function, assumed by one service, without managed policies."""
     users = {}
     for name, p in stack.of_type("AWS::Lambda::Function"):
@@ -671,9 +671,9 @@ def trust(stack, _house):
             yield Finding("role-trust", name, f"{json.dumps(trusted)} may assume it", f"only {service}")
 
 
-def wildcards(stack, house):
+def wildcards(stack, code):
     """No wildcard in a policy, but where ports.toml says why AWS demands it."""
-    allowed = [with_parameters(entry["on"], stack) for entry in house.ports.get("wildcard", [])]
+    allowed = [with_parameters(entry["on"], stack) for entry in code.ports.get("wildcard", [])]
     for role, _ in stack.of_type("AWS::IAM::Role"):
         for statement in statements_of(stack, role):
             sid = statement.get("Sid", "a statement")
@@ -719,12 +719,12 @@ def fed_by(stack, logical):
 DENY = "deny "
 
 
-def wanted_of(stack, house, name, logical):
+def wanted_of(stack, code, name, logical):
     """What a function's role has to allow, as (action, resource) pairs, and unknown words. None if it has no Ports."""
-    fields = house.fields.get(name)
+    fields = code.fields.get(name)
     if fields is None:
         return None
-    about = house.ports.get("function", {}).get(name, {})
+    about = code.ports.get("function", {}).get(name, {})
     words = [about.get("means", {}).get(field, field) for field in fields] + about.get("also", [])
     feed, stream = fed_by(stack, logical)
     pairs, unknown = set(), []
@@ -741,28 +741,28 @@ def wanted_of(stack, house, name, logical):
                     places = [with_parameters(on.replace("<Function>", logical), stack)]
                 pairs.update((action, place) for action in permit["actions"] for place in places)
         for other in entry.get("includes", []):
-            add(house.ports["port"][other])
+            add(code.ports["port"][other])
 
     for word in words:
-        if word in house.ports["port"]:
-            add(house.ports["port"][word])
+        if word in code.ports["port"]:
+            add(code.ports["port"][word])
         else:
             unknown.append(word)
-    add(house.ports["feed"][feed])
-    add(house.ports["feed"]["any"])
+    add(code.ports["feed"][feed])
+    add(code.ports["feed"]["any"])
     return pairs, unknown
 
 
-def least_privilege(stack, house):
+def least_privilege(stack, code):
     """A role allows what its function's Ports hold and what its runner needs: no more, no less."""
     for name, (logical, p) in functions(stack).items():
-        wanted = wanted_of(stack, house, name, logical)
+        wanted = wanted_of(stack, code, name, logical)
         if wanted is None:
             continue
         pairs, unknown = wanted
         role = name_of(p.get("Role"))
-        about = house.ports.get("function", {}).get(name, {})
-        for field in sorted(about.get("means", {}).keys() - set(house.fields[name])):
+        about = code.ports.get("function", {}).get(name, {})
+        for field in sorted(about.get("means", {}).keys() - set(code.fields[name])):
             yield Finding(
                 "ports-word",
                 logical,
@@ -808,7 +808,7 @@ TABLE_VARIABLES = {
 }
 
 
-def environment(stack, house):
+def environment(stack, code):
     """A function gets the names of what its role lets it touch, under variables that it reads, and no others."""
     for logical, p in stack.of_type("AWS::Lambda::Function"):
         given = (p.get("Environment") or {}).get("Variables", {})
@@ -837,7 +837,7 @@ def environment(stack, house):
                     f"{variable} is {given.get(variable)!r}, its role says {wanted.get(variable)!r}",
                     "give a function the names of what its role lets it touch, and no others",
                 )
-        for variable in sorted(given.keys() - house.settings) if house.settings else []:
+        for variable in sorted(given.keys() - code.settings) if code.settings else []:
             yield Finding(
                 "environment", logical, f"no function reads {variable}", "use the name that shared/cloud/src spells, or remove it"
             )

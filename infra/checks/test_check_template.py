@@ -15,7 +15,7 @@ import template as reading
 
 SAM = reading.read_all(check_template.ROOT / "infra" / "template.yaml")
 FUNCTIONS = check_template.ROOT / "functions"
-HOUSE = check_template.read_house(
+CODE = check_template.read_code(
     FUNCTIONS,
     check_template.ROOT / "shared" / "domain" / "src",
     check_template.HERE / "ports.toml",
@@ -42,13 +42,13 @@ class Resources:
         del self.home(name)[name]
 
 
-def findings(change=None, house=HOUSE, lint=False, strict=False):
+def findings(change=None, code=CODE, lint=False, strict=False):
     """What is found in the templates after `change`, which gets the resources and the files."""
     # By way of text, so that the children do not have one dict of parameters in common.
     sam = json.loads(json.dumps(SAM, default=str))
     if change:
         change(Resources(sam), sam)
-    return check_template.check(check_template.files_of(sam, FUNCTIONS), house, strict=strict, lint=lint)
+    return check_template.check(check_template.files_of(sam, FUNCTIONS), code, strict=strict, lint=lint)
 
 
 def children(sam):
@@ -209,8 +209,8 @@ class Template(unittest.TestCase):
         def change(resources, sam):
             resources["SalesOrderCreateRule"]["Properties"]["EventPattern"]["detail-type"].remove("order.allocated")
 
-        house = with_house(heard={"sales-order-create": {"order.credit_approved", "order.allocated"}})
-        self.caught("rule-header", "SalesOrderCreateRule", change, house=house)
+        code = with_code(listens={"sales-order-create": {"order.credit_approved", "order.allocated"}})
+        self.caught("rule-header", "SalesOrderCreateRule", change, code=code)
 
     def test_a_branch_without_an_event_is_caught(self):
         def change(resources, sam):
@@ -582,7 +582,7 @@ class Template(unittest.TestCase):
 
     def test_a_variable_that_no_function_reads_is_caught(self):
         def change(resources, sam):
-            resources["FulfillmentRollup"]["Properties"]["Environment"]["Variables"]["GATES"] = "x"
+            resources["FulfillmentRollup"]["Properties"]["Environment"]["Variables"]["UNUSED"] = "x"
 
         self.caught("environment", "FulfillmentRollup", change)
 
@@ -598,8 +598,8 @@ class Template(unittest.TestCase):
         self.caught("function-unknown", "OrderLose", change)
 
     def test_a_folder_without_a_function_is_caught(self):
-        house = with_house(functions=[*HOUSE.functions, "order-dream"])
-        self.caught("function-missing", "OrderDream", None, house=house)
+        code = with_code(functions=[*CODE.functions, "order-dream"])
+        self.caught("function-missing", "OrderDream", None, code=code)
 
     def test_a_function_under_anothers_name_is_caught(self):
         def change(resources, sam):
@@ -620,26 +620,26 @@ class Template(unittest.TestCase):
         self.caught("queue-name", "OrderPriceQueue", change)
 
     def test_a_role_that_allows_more_than_the_ports_is_caught(self):
-        house = with_house(fields={**NO_FIELDS, "fulfillment-rollup": ["journal"]})
+        code = with_code(fields={**NO_FIELDS, "fulfillment-rollup": ["journal"]})
         where = {"Fn::GetAtt": ["PartiesTable", "Arn"]}
-        self.caught("policy-more", "FulfillmentRollupRole", allow("FulfillmentRollupRole", ["dynamodb:GetItem"], where), house=house)
+        self.caught("policy-more", "FulfillmentRollupRole", allow("FulfillmentRollupRole", ["dynamodb:GetItem"], where), code=code)
 
     def test_a_role_that_allows_less_than_the_ports_is_caught(self):
-        house = with_house(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "erp"]})
-        self.caught("policy-less", "FulfillmentRollupRole", None, house=house)
+        code = with_code(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "erp"]})
+        self.caught("policy-less", "FulfillmentRollupRole", None, code=code)
 
     def test_an_unknown_port_is_caught(self):
-        house = with_house(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "telepathy"]})
-        self.caught("ports-word", "FulfillmentRollup", None, house=house)
+        code = with_code(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "telepathy"]})
+        self.caught("ports-word", "FulfillmentRollup", None, code=code)
 
     def test_a_role_that_allows_what_the_ports_hold_has_no_findings(self):
-        house = with_house(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "clock"]})
-        self.assertEqual(findings(house=house), [])
+        code = with_code(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "clock"]})
+        self.assertEqual(findings(code=code), [])
 
     def test_a_function_without_ports_fails_only_when_asked(self):
-        house = with_house(fields=NO_FIELDS)
-        self.assertEqual(findings(house=house), [])
-        self.caught("no-ports", "FulfillmentRollup", None, house=house, strict=True)
+        code = with_code(fields=NO_FIELDS)
+        self.assertEqual(findings(code=code), [])
+        self.caught("no-ports", "FulfillmentRollup", None, code=code, strict=True)
 
 
 class Deployment(unittest.TestCase):
@@ -709,18 +709,18 @@ class Ports(unittest.TestCase):
                 "//! - Then: `order.released`.\n",
                 encoding="utf-8",
             )
-            heard = check_template.events_of_header(path)
-        self.assertEqual(heard, {"order.credit_approved", "order.allocated"})
+            listens = check_template.events_of_header(path)
+        self.assertEqual(listens, {"order.credit_approved", "order.allocated"})
 
     def test_no_ports_is_not_the_same_as_none(self):
         self.assertIsNone(self.fields("//! order-price.\n"))
 
 
-NO_FIELDS = dict.fromkeys(HOUSE.functions)
+NO_FIELDS = dict.fromkeys(CODE.functions)
 
 
-def with_house(**changes):
-    return rules.House(**{**vars(HOUSE), **changes})
+def with_code(**changes):
+    return rules.Code(**{**vars(CODE), **changes})
 
 
 def allow(role, actions, where):

@@ -1,7 +1,7 @@
 """Loaded by the emulator's Python at its start: corrections of its differences from AWS, and counters.
 
 - Its Lambda Runtime API leaves Nagle's algorithm on, which costs about 45 ms an invocation, together with delayed
-  acknowledgements.
+  acknowledgments.
 - It authorizes each batch operation of SQS as an action of its own. IAM has no such actions: AWS authorizes
   SendMessageBatch as SendMessage, and so on.
 - The calls of functions are counted (call_counts.py).

@@ -6,7 +6,7 @@
     stack.py down                        everything, in reverse order
 
 Each process has a session of its own, a log and a record under .local/stack. A record holds the process's start time
-besides its id, so that a recycled id is never signalled. Nothing survives `down`: what a stack held is gone with it,
+besides its id, so that a recycled id is never signaled. Nothing survives `down`: what a stack held is gone with it,
 which makes every `up` a clean start.
 """
 

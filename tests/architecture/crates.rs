@@ -39,8 +39,8 @@ fn functions_never_see_each_other_not_even_in_tests() {
     let names: BTreeSet<&str> = functions.iter().map(|package| package.name.as_str()).collect();
     assert!(names.len() >= 20, "found only {names:?}");
     for package in &functions {
-        let neighbours: Vec<_> = package.all_dependencies.iter().filter(|name| names.contains(name.as_str())).collect();
-        assert!(neighbours.is_empty(), "{} links {neighbours:?}", package.folder);
+        let neighbors: Vec<_> = package.all_dependencies.iter().filter(|name| names.contains(name.as_str())).collect();
+        assert!(neighbors.is_empty(), "{} links {neighbors:?}", package.folder);
         let place: Vec<&str> = package.folder.split('/').collect();
         let &[_, _, folder] = place.as_slice() else { panic!("{} is not functions/<workflow>/<step>", package.folder) };
         assert_eq!(folder, package.name, "folder and package have one name");

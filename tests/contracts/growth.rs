@@ -59,15 +59,15 @@ impl Side<'_> {
         }
         flat.required.extend(list(schema, "required").filter_map(Value::as_str).map(str::to_owned));
         for several in ["oneOf", "anyOf"] {
-            let labelled = list(schema, several).enumerate().map(|(i, part)| (self.label(part, i), part.clone()));
-            flat.variants.extend(labelled);
+            let labeled = list(schema, several).enumerate().map(|(i, part)| (self.label(part, i), part.clone()));
+            flat.variants.extend(labeled);
         }
         for name in ["items", "additionalProperties", "patternProperties"] {
             flat.inner.extend(schema.get(name).map(|part| (name, part.clone())));
         }
     }
 
-    /// What tells a variant from its neighbours: its constant, the constant of its tag, its reference, its type; else its
+    /// What tells a variant from its neighbors: its constant, the constant of its tag, its reference, its type; else its
     /// place.
     fn label(&self, variant: &Value, place: usize) -> String {
         let flat = Side { root: self.root, here: variant.clone() }.flat();

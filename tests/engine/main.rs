@@ -431,7 +431,7 @@ fn the_answer_is_recorded_although_the_order_was_cancelled_in_between() {
     assert_eq!(settled(claim, &journal, 1, Ok(stock("AL-1"))), Ok(Outcome::Applied));
     let state = order(&journal).state;
     assert!(!state.as_ref().unwrap().stock.allocations.is_empty());
-    assert!(state.as_ref().unwrap().deallocation().is_some(), "what was set aside in vain is given back");
+    assert!(state.as_ref().unwrap().deallocation().is_some(), "stock that the order no longer needs is deallocated");
     assert!(matches!(claiming(&journal, 9), Ok(Claimed::Nothing)));
 }
 

@@ -442,7 +442,7 @@ fn post(state: Fulfillment, asked: &mut Vec<GoodsIssued>) -> Fulfillment {
 
 // ---- An order's facts
 
-/// The standing of fulfillment `n` at `as_of`: always the same for the same two, as a stream's version is.
+/// The progress of fulfillment `n` as of version `as_of`: equal arguments give equal progress, as in a stream.
 fn progress_of(n: u32, as_of: u64) -> Progress {
     let rng = (u64::from(n) * 7 + as_of * 13) % 11;
     let request_status = match rng {

@@ -23,7 +23,7 @@ const PLENTY: u32 = 1_000_000;
 pub struct Report {
     /// How often each kind of fault happened.
     pub faults_met: BTreeMap<String, u64>,
-    /// What is violations, in words; nothing where all promises hold.
+    /// The violated promises, in words; empty if all promises hold.
     pub violations: Vec<String>,
     /// How many messages were delivered.
     pub delivered: usize,

@@ -2,7 +2,7 @@
 //!
 //! It prepares what it needs (a Python environment, test tools), names what it cannot prepare, and leaves nothing running
 //! that it was not asked to keep. It links no AWS crate and none of ours, so that it compiles in seconds; what speaks to
-//! the local stack is Python in `infra/local`.
+//! the local stack is Python in `infra/local`, and the drivers in `infra/drive`, which it runs as programs.
 
 // A command-line tool speaks through its two streams.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -59,7 +59,7 @@ enum Command {
     /// parked is redriven once; and the CRM, the journal, the ERP and the warehouses have to agree, everything exactly once.
     ///
     /// It prints a row for each time, and exits non-zero when anything is lost, doubled or unexplained. A seed makes kills
-    /// and faults fall alike again; what the processes are at just then is the machine's to say, so repeat a seed a few
+    /// and faults fall alike again; what each process does at that moment depends on the machine, so repeat a seed a few
     /// times to meet a failure again:
     ///
     ///   cargo xtask kill --times 10
@@ -69,7 +69,8 @@ enum Command {
     /// meanwhile. Needs Linux.
     #[command(verbatim_doc_comment)]
     Kill(kill::Options),
-    /// Checks everything: format, lints, docs, dependencies, the template, all tests, then the live tests on the local stack.
+    /// Checks everything: format, lints, docs, dependencies, the template, the CDK construct, all tests, then the live tests on the
+    /// local stack.
     ///
     /// The first failure ends the run with the stage's name and the command that repeats it alone.
     Test(test::Options),

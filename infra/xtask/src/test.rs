@@ -132,15 +132,15 @@ fn docs(workspace: &Workspace) -> Result<()> {
     process::run(&mut doc, minutes(20))
 }
 
-/// Unused dependencies, licences, banned and doubled crates, sources; and known vulnerabilities where the advisory database is
+/// Unused dependencies, licenses, banned and doubled crates, sources; and known vulnerabilities where the advisory database is
 /// available.
 fn dependencies(workspace: &Workspace) -> Result<()> {
     let machete =
         prerequisites::cargo_tool(workspace, "machete", MACHETE).context("cargo-machete cannot be installed")?;
     let mut unused = Command::new(machete);
-    unused.current_dir(&workspace.root).args(["machete", "--skip-target-dir"]);
+    unused.current_dir(&workspace.root).args(["--skip-target-dir"]);
     process::run(&mut unused, minutes(2)).context("remove the unused dependencies")?;
-    let deny = prerequisites::cargo_tool(workspace, "deny", DENY).context("cargo-deny is not to be had")?;
+    let deny = prerequisites::cargo_tool(workspace, "deny", DENY).context("cargo-deny cannot be installed")?;
     let check = |options: &[&str], what: &[&str]| {
         let mut check = Command::new(&deny);
         check.current_dir(&workspace.root).arg("--locked").args(options).arg("check").args(what);

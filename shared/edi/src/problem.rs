@@ -1,4 +1,4 @@
-//! Every problem, with its sentence and its code in each acknowledgement.
+//! Every problem, with its sentence and its code in each acknowledgment.
 //!
 //! Sources: for the 997 and the TA1, Microsoft's page on X12 acknowledgments of Logic Apps; for CONTRL, the names of element
 //! 0085 of the UN/EDIFACT service code list. The sentences are ours.

@@ -234,7 +234,7 @@ pub const UNKNOWN_OPERATION: &str = "unknown";
 /// One document that was created or changed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Effect {
-    /// Such as `sales_order` or `allocation_released`.
+    /// Such as `sales_order` or `allocation_deallocated`.
     pub kind: &'static str,
     /// The partner's number.
     pub id: String,

@@ -28,7 +28,7 @@ pub(crate) fn decimal(body: &Value, name: &str) -> Result<Decimal, Reply> {
     }
 }
 
-/// The lines of a request: positive whole quantities of SKUs that the catalogue has, in units that the SKU has.
+/// The lines of a request: positive whole quantities of SKUs that the catalog has, in units that the SKU has.
 pub(crate) fn lines(body: &Value) -> Result<Vec<Line>, Reply> {
     let lines = body
         .get("lines")
@@ -60,7 +60,7 @@ fn line(body: &Value) -> Result<Line, Reply> {
     let sku = text(body, "sku")?;
     let uom = text(body, "uom")?;
     if !sku.starts_with("SKU-") || has_part(sku, "UNKNOWN") {
-        return Err(refused("UNKNOWN_SKU", number, &format!("{sku} is not in the catalogue")));
+        return Err(refused("UNKNOWN_SKU", number, &format!("{sku} is not in the catalog")));
     }
     if eaches(sku, uom).is_none() {
         return Err(refused("UNKNOWN_UOM", number, &format!("{sku} has no unit {uom}")));

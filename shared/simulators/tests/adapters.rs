@@ -479,8 +479,8 @@ async fn undo(
     let (cx, order) = (cx(), order.clone());
     match write {
         "allocation.create" => {
-            let release = Deallocation { order, allocation_no: AllocationNo::new(1), sent_until: None };
-            partners.deallocate(&cx, &release, attempt).await.map(|()| None)
+            let deallocation = Deallocation { order, allocation_no: AllocationNo::new(1), sent_until: None };
+            partners.deallocate(&cx, &deallocation, attempt).await.map(|()| None)
         }
         "sales_order.create" => {
             let cancel = SalesOrderCancellation { order, sales_order: None, sent_until: None };

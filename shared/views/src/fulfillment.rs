@@ -73,20 +73,11 @@ fn describe<'a>(event: &FulfillmentEvent, warehouse: &'a str, at: Timestamp) -> 
         FulfillmentEvent::GoodsIssued(issued) => {
             ("erp", format!("goods issue {} for package {}", issued.document, issued.package), at)
         }
-        FulfillmentEvent::EffectStarted(started) => (OURS, started_text(started, effect), at),
-        FulfillmentEvent::EffectFailed(failed) => (OURS, failed_text(failed, effect), at),
+        FulfillmentEvent::EffectStarted(started) => (OURS, started_text(started), at),
+        FulfillmentEvent::EffectFailed(failed) => (OURS, failed_text(failed), at),
         FulfillmentEvent::EffectRejected(rejected) => {
             let by_the_erp = matches!(rejected.effect, FulfillmentEffect::PostGoodsIssue { .. });
-            (if by_the_erp { "erp" } else { warehouse }, rejected_text(rejected, effect), at)
+            (if by_the_erp { "erp" } else { warehouse }, rejected_text(rejected), at)
         }
-    }
-}
-
-/// The effect for people, as the verb after "to".
-fn effect(effect: &FulfillmentEffect) -> String {
-    match effect {
-        FulfillmentEffect::Request => "request shipment from the warehouse".to_owned(),
-        FulfillmentEffect::Withdraw => "request the withdrawal from the warehouse".to_owned(),
-        FulfillmentEffect::PostGoodsIssue { package } => format!("post the goods issue of package {package}"),
     }
 }

@@ -2,6 +2,7 @@
 //! the console and the operator's command line. Each workflow has a module; this file has what they share.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::workflow::evolve;
@@ -177,15 +178,15 @@ fn decision_text<K: ReviewKind>(decision: &Decision<K>) -> String {
     format!("{} decided by {by}: {}{note}", kind.as_str(), choice.as_str())
 }
 
-fn started_text<E>(started: &EffectStarted<E>, describe: impl Fn(&E) -> String) -> String {
-    format!("about to {}, attempt {}, key {}", describe(&started.effect), started.attempt, started.key)
+fn started_text<E: Display>(started: &EffectStarted<E>) -> String {
+    format!("about to {}, attempt {}, key {}", started.effect, started.attempt, started.key)
 }
 
-fn failed_text<E>(failed: &EffectFailed<E>, describe: impl Fn(&E) -> String) -> String {
+fn failed_text<E: Display>(failed: &EffectFailed<E>) -> String {
     let what = if failed.not_sent { "did not reach the partner" } else { "no usable answer" };
-    format!("{what} when about to {}: {}", describe(&failed.effect), failed.code)
+    format!("{what} when about to {}: {}", failed.effect, failed.code)
 }
 
-fn rejected_text<E>(rejected: &EffectRejected<E>, describe: impl Fn(&E) -> String) -> String {
-    format!("refused to {}: {}", describe(&rejected.effect), rejected.rejection)
+fn rejected_text<E: Display>(rejected: &EffectRejected<E>) -> String {
+    format!("refused to {}: {}", rejected.effect, rejected.rejection)
 }

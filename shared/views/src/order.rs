@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::order::{LineQuantities, LineQuantity, OrderEffect, Status, WithdrawalReason};
+use domain::order::{LineQuantities, LineQuantity, Status, WithdrawalReason};
 use domain::shipment::{PackageSummary, Progress, RequestStatus};
 use domain::workflow::evolve;
 use domain::{Fulfillment, FulfillmentId, Money, Order, OrderEvent, OrderId};
@@ -239,9 +239,9 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, Strin
         }
         OrderEvent::RequestRejected(reason) => (OURS, format!("request refused: {reason}")),
         OrderEvent::Overdue(overdue) => (OURS, format!("not completed by {}", overdue.deadline)),
-        OrderEvent::EffectStarted(started) => (OURS, started_text(started, effect)),
-        OrderEvent::EffectFailed(failed) => (OURS, failed_text(failed, effect)),
-        OrderEvent::EffectRejected(refused) => ("erp", rejected_text(refused, effect)),
+        OrderEvent::EffectStarted(started) => (OURS, started_text(started)),
+        OrderEvent::EffectFailed(failed) => (OURS, failed_text(failed)),
+        OrderEvent::EffectRejected(refused) => ("erp", rejected_text(refused)),
     }
 }
 
@@ -253,16 +253,4 @@ fn shipped_and_delivered(progress: &Progress) -> String {
     };
     let parts = [quantities("shipped", &progress.shipped), quantities("delivered", &progress.delivered)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
-}
-
-/// The effect for people, as the verb after "to".
-fn effect(effect: &OrderEffect) -> String {
-    match effect {
-        OrderEffect::Allocate { allocation_no } if allocation_no.is_first() => "allocate stock".to_owned(),
-        OrderEffect::Allocate { allocation_no } => format!("allocate stock, allocation {allocation_no}"),
-        OrderEffect::Deallocate { allocation_no } => format!("undo allocation {allocation_no}"),
-        OrderEffect::CreateSalesOrder => "create or change the sales order".to_owned(),
-        OrderEffect::CancelSalesOrder => "cancel the sales order".to_owned(),
-        OrderEffect::Invoice => "create the invoice".to_owned(),
-    }
 }

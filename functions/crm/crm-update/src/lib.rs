@@ -1,7 +1,7 @@
 //! Updates an order in the CRM to its newest state.
 //!
 //! - On: every event that changes what the CRM shows, from `order.submitted` to `order.invoiced`;
-//!   `events/catalog/events.toml` has the list.
+//!   `events/catalog/crm.toml` has the list.
 //! - Does: `Crm::update` with the order's version. It needs no claim: the CRM drops an update that is older than the
 //!   one it shows.
 //! - Then: `order.crm_updated`, which stays in the journal.

@@ -1,7 +1,6 @@
 //! Commits a change request that a CRM or the ERP sends: to cancel, hold, release or amend an order.
 //!
-//! - On: `delivery.received` from a CRM with the topic `order.cancelled`, `.held`, `.hold_released` or `.amended`, or
-//!   from an ERP.
+//! - On: `delivery.received` from a CRM, with a topic that cancels, holds, releases or amends an order, or from an ERP.
 //! - Does: calls no partner.
 //! - Then: `order.cancel_requested`, `.held`, `.hold_released`, `.amend_requested`, `.amended` or `.request_rejected`,
 //!   with `order.withdrawal_requested` for each fulfillment that the change withdraws.

@@ -1,4 +1,4 @@
-//! Releases an allocation in the ERP that the order no longer needs.
+//! Deallocates stock in the ERP that the order no longer needs.
 //!
 //! - On: `order.cancel_requested` and `order.amended`; `order.fulfillment_progressed` if a fulfillment was rejected,
 //!   withdrawn or closed short; `order.orphan_document`, for stock that was allocated too late; `order.deallocated`,
@@ -20,7 +20,7 @@ use usecases::work::OrderWork;
 pub struct Ports<J, E> {
     /// Orders' streams.
     pub journal: J,
-    /// Releases the allocation.
+    /// Deallocates the stock.
     pub erp: E,
 }
 

@@ -50,9 +50,9 @@ impl<K: ReviewKind> Review<K> {
     }
 
     /// A partner's refusal of `effect` as a review.
-    pub(crate) fn of_refusal(effect: &impl fmt::Debug, why: &Rejection) -> Self {
+    pub(crate) fn of_refusal(effect: &impl fmt::Display, why: &Rejection) -> Self {
         let kind = if why.code == OUTCOME_UNKNOWN { K::OUTCOME_UNKNOWN } else { K::PARTNER_REFUSED };
-        Self { kind, reason: format!("{effect:?}: {why}") }
+        Self { kind, reason: format!("{effect}: {why}") }
     }
 }
 

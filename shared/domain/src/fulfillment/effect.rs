@@ -1,5 +1,7 @@
 //! What a fulfillment makes or changes at its warehouse and at the ERP.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,4 +22,15 @@ pub enum FulfillmentEffect {
         /// The package that left.
         package: PackageId,
     },
+}
+
+/// For people, as the verb after "to".
+impl fmt::Display for FulfillmentEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request => f.write_str("request shipment from the warehouse"),
+            Self::Withdraw => f.write_str("request the withdrawal from the warehouse"),
+            Self::PostGoodsIssue { package } => write!(f, "post the goods issue of package {package}"),
+        }
+    }
 }

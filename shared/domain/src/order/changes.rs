@@ -65,7 +65,8 @@ impl Order {
             let why = "all of it has left the warehouse; a return can be offered";
             return vec![rejected("ALREADY_SHIPPED", why), OrderEvent::notice(Template::CancelRejected)];
         }
-        // Withdraw also what was withdrawn or kept before for another reason: what ships from now on, ships in spite of this.
+        // Request a withdrawal also where one was requested or refused for another reason: a fulfillment that ships from now
+        // on ships although the order is cancelled.
         let unshipped = self.fulfillments.assignments.keys().filter(|id| !self.fulfillments.has_shipped(id));
         let withdrawals = Fulfillments::withdraw(unshipped, WithdrawalReason::Cancelled);
         std::iter::once(OrderEvent::CancelRequested(request)).chain(withdrawals).collect()
@@ -126,9 +127,9 @@ impl Order {
     /// The pending amendment takes effect once every fulfillment is withdrawn, and is rejected if one stays.
     pub(super) fn conclude_amendment(&self) -> Vec<OrderEvent> {
         let Some(amendment) = &self.changes.amending else { return vec![] };
-        if let Some(kept) = self.fulfillments.kept() {
+        if let Some(fulfillment) = self.fulfillments.one_that_ships_anyway() {
             let revision = amendment.revision;
-            let rejection = Rejection::new("ALREADY_PICKED", format!("{kept} is being picked, or has left"));
+            let rejection = Rejection::new("ALREADY_PICKED", format!("{fulfillment} is being picked, or has left"));
             let rejected = OrderEvent::AmendRejected(AmendRejected { revision, rejection });
             return vec![rejected, OrderEvent::notice(Template::AmendRejected)];
         }

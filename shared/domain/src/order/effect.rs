@@ -28,6 +28,20 @@ pub enum OrderEffect {
     Invoice,
 }
 
+/// For people, as the verb after "to".
+impl fmt::Display for OrderEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allocate { allocation_no } if allocation_no.is_first() => f.write_str("allocate stock"),
+            Self::Allocate { allocation_no } => write!(f, "allocate stock, allocation {allocation_no}"),
+            Self::Deallocate { allocation_no } => write!(f, "undo allocation {allocation_no}"),
+            Self::CreateSalesOrder => f.write_str("create or change the sales order"),
+            Self::CancelSalesOrder => f.write_str("cancel the sales order"),
+            Self::Invoice => f.write_str("create the invoice"),
+        }
+    }
+}
+
 /// Numbers an order's allocations, from 1. An order has several where stock was short or where it was amended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]

@@ -80,13 +80,13 @@ impl Fulfillments {
     }
 
     /// Whether the warehouse ships the fulfillment in spite of a requested withdrawal.
-    pub(super) fn keeps(&self, id: &FulfillmentId) -> bool {
+    pub(super) fn ships_anyway(&self, id: &FulfillmentId) -> bool {
         self.has_shipped(id) || (!self.will_not_ship(id) && self.was_withdrawal_refused(id))
     }
 
     /// A fulfillment that its warehouse ships in spite of a requested withdrawal.
-    pub(super) fn kept(&self) -> Option<&FulfillmentId> {
-        self.withdrawals.keys().find(|id| self.keeps(id))
+    pub(super) fn one_that_ships_anyway(&self) -> Option<&FulfillmentId> {
+        self.withdrawals.keys().find(|id| self.ships_anyway(id))
     }
 
     fn was_withdrawal_refused(&self, id: &FulfillmentId) -> bool {
@@ -148,7 +148,7 @@ impl Fulfillments {
 
     /// The fulfillments that `why` withdraws: those that may still be withdrawn and were not refused before.
     pub(super) fn withdrawals_for(&self, why: WithdrawalReason) -> impl Iterator<Item = OrderEvent> {
-        Self::withdraw(self.withdrawable().filter(|id| !self.keeps(id)), why)
+        Self::withdraw(self.withdrawable().filter(|id| !self.ships_anyway(id)), why)
     }
 }
 

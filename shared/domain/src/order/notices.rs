@@ -64,7 +64,7 @@ impl Order {
         let cancelled = |(_, why): &(&FulfillmentId, &WithdrawalReason)| **why == WithdrawalReason::Cancelled;
         let kept_though_cancelled = || {
             let mut withdrawals = self.fulfillments.withdrawals.iter().filter(cancelled);
-            withdrawals.any(|(id, _)| self.fulfillments.keeps(id))
+            withdrawals.any(|(id, _)| self.fulfillments.ships_anyway(id))
         };
         let conditions = [
             (Template::Backordered, self.is_desired() && lines.iter().any(|line| !line.backordered.is_zero())),

@@ -85,7 +85,7 @@ impl Order {
             let refused = fulfillments.progress.get(id).and_then(|progress| progress.withdrawal_refused.as_ref());
             if self.is_cancelled() && fulfillments.has_shipped(id) && *why == WithdrawalReason::Cancelled {
                 raise(OrderReview::ShippedAfterCancel, format!("{id} left although the order was cancelled"));
-            } else if let (Some(refused), true) = (refused, fulfillments.keeps(id)) {
+            } else if let (Some(refused), true) = (refused, fulfillments.ships_anyway(id)) {
                 raise(OrderReview::WithdrawalRefused, format!("{id} was not withdrawn: {refused}"));
             }
         }
@@ -116,7 +116,7 @@ impl Order {
             }
             let all: BTreeSet<&DocumentNumber> = duplicates.iter().chain(used).collect();
             let names: Vec<&str> = all.into_iter().map(DocumentNumber::as_str).collect();
-            let reason = format!("{effect:?} made more than the order asked for: {}", names.join(", "));
+            let reason = format!("{effect} made more than the order asked for: {}", names.join(", "));
             Some(Review { kind: OrderReview::DuplicateDocument, reason })
         })
     }

@@ -102,7 +102,7 @@ impl Order {
         let shipped = lines.iter().any(|line| !line.shipped.is_zero());
         // Goods that left before a cancellation or a hold, or in spite of it, continue; the request covers the rest.
         match &self.changes.desired {
-            Desired::Cancelled(_) if !shipped && self.fulfillments.kept().is_none() => {
+            Desired::Cancelled(_) if !shipped && self.fulfillments.one_that_ships_anyway().is_none() => {
                 return if self.is_undone() { Status::Cancelled } else { Status::Cancelling };
             }
             Desired::OnHold(_) if !shipped => return Status::OnHold,

@@ -179,7 +179,7 @@ pub trait Erp {
     /// Asks how much stock there is for lines that are short, at most each line's quantity. Changes nothing.
     fn stock(&self, cx: &Context, query: &StockQuery) -> impl Future<Output = Result<Vec<LineQuantity>, CallFailure>>;
 
-    /// Releases all stock that is allocated under the allocation's reference. Succeeds if there is none.
+    /// Deallocates all stock that is allocated under the allocation's reference. Succeeds if there is none.
     fn deallocate(
         &self,
         cx: &Context,

@@ -300,11 +300,10 @@ fn a_price_without_each_line_exactly_once_is_unreadable() {
 
 #[test]
 fn b21_an_unknown_sku_is_an_answer_with_its_line() {
-    let script =
-        Script::default().then(422, json!({"code": "UNKNOWN_SKU", "line": 2, "reason": "not in the catalogue"}));
+    let script = Script::default().then(422, json!({"code": "UNKNOWN_SKU", "line": 2, "reason": "not in the catalog"}));
     let answer = run(partners(&script).price(&cx(), &price_query())).unwrap();
     let PriceAnswer::Unpriceable(why) = answer else { panic!("{answer:?}") };
-    assert_eq!(why.to_string(), "UNKNOWN_SKU: line 2: not in the catalogue");
+    assert_eq!(why.to_string(), "UNKNOWN_SKU: line 2: not in the catalog");
 }
 
 #[test]

@@ -161,8 +161,8 @@ fn every_allocation_under_the_reference_is_released_and_none_twice() {
         {"id": "AL-1", "status": "released"}, {"id": "AL-2", "status": "open"}, {"id": "AL-3", "status": "open"},
     ]);
     let script = Script::default().then(200, json!({"items": items})).then(200, "{}").then(404, "{}");
-    let release = Deallocation { order: order(), allocation_no: AllocationNo::new(1), sent_until: None };
-    assert_eq!(run(partners(&script).deallocate(&cx(), &release, Attempt::First)), Ok(()));
+    let deallocation = Deallocation { order: order(), allocation_no: AllocationNo::new(1), sent_until: None };
+    assert_eq!(run(partners(&script).deallocate(&cx(), &deallocation, Attempt::First)), Ok(()));
     let expected = [
         format!("GET /allocations?reference={}", order()),
         "POST /allocations/AL-2/release".to_owned(),
@@ -180,8 +180,8 @@ fn b01_an_undo_waits_for_a_document_that_may_have_been_sent_a_moment_ago() {
     let soon = Some("2026-03-02T09:59:45Z".parse().unwrap());
     let late = Some("2026-03-02T09:59:00Z".parse().unwrap());
     for (sent_until, waits) in [(soon, true), (late, false), (None, false)] {
-        let release = Deallocation { order: order(), allocation_no: AllocationNo::new(1), sent_until };
-        let answer = run(partners_that(lookup(), &none()).deallocate(&cx(), &release, Attempt::First));
+        let deallocation = Deallocation { order: order(), allocation_no: AllocationNo::new(1), sent_until };
+        let answer = run(partners_that(lookup(), &none()).deallocate(&cx(), &deallocation, Attempt::First));
         assert_eq!(matches!(answer, Err(CallFailure::Limited { .. })), waits, "{answer:?}");
         let cancel = SalesOrderCancellation { order: order(), sales_order: None, sent_until };
         let answer = run(partners_that(lookup(), &none()).cancel_sales_order(&cx(), &cancel, Attempt::First));
@@ -192,8 +192,8 @@ fn b01_an_undo_waits_for_a_document_that_may_have_been_sent_a_moment_ago() {
     }
     // A partner without keys and look-up is left to an operator.
     let neither = || partners_that(json!({"semantics": "neither"}), &Script::default());
-    let release = Deallocation { order: order(), allocation_no: AllocationNo::new(1), sent_until: None };
-    assert_eq!(refused(run(neither().deallocate(&cx(), &release, Attempt::First))), "OUTCOME_UNKNOWN");
+    let deallocation = Deallocation { order: order(), allocation_no: AllocationNo::new(1), sent_until: None };
+    assert_eq!(refused(run(neither().deallocate(&cx(), &deallocation, Attempt::First))), "OUTCOME_UNKNOWN");
     assert_eq!(refused(withdraw(&neither(), &withdrawal("eastco", None, Some(NOW)))), "OUTCOME_UNKNOWN");
 }
 

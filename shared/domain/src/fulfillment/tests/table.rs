@@ -76,7 +76,7 @@ fn stages() -> Vec<(&'static str, Fulfillment)> {
             apply(with_reference.clone(), FulfillmentCommand::Announce(started(FulfillmentEffect::Withdraw, 1))),
         ),
         ("withdrawn", apply(with_reference.clone(), withdrawn(Some("F-1")))),
-        ("kept", apply(with_reference.clone(), too_late())),
+        ("withdrawal-refused", apply(with_reference.clone(), too_late())),
         ("closed", apply(with_reference.clone(), closed(3))),
         ("late", apply(requested, late(Missing::Departure, 1_440))),
         ("packed", packed.clone()),
@@ -92,70 +92,70 @@ fn every_command_has_one_answer_in_every_stage() {
     let expected = "\
 open
   opened+effect_started: absent
-  effect_started: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+  effect_started: requested effect-failed refused rejected accepted withdrawing withdrawn withdrawal-refused closed late packed voided left posted
 close-not-sent
   opened+withdrawn: absent
-  -: requested effect-failed rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+  -: requested effect-failed rejected accepted withdrawing withdrawn withdrawal-refused closed late packed voided left posted
   withdrawn: refused
 accepted
   !FULFILLMENT_UNKNOWN: absent
   accepted: requested effect-failed refused rejected late
-  -: accepted withdrawing withdrawn kept closed packed voided left posted
+  -: accepted withdrawing withdrawn withdrawal-refused closed packed voided left posted
 rejected
   !FULFILLMENT_UNKNOWN: absent
-  rejected: requested effect-failed refused accepted withdrawing withdrawn kept closed late packed voided left posted
+  rejected: requested effect-failed refused accepted withdrawing withdrawn withdrawal-refused closed late packed voided left posted
   -: rejected
 withdrawn
   !FULFILLMENT_UNKNOWN: absent
-  withdrawn: requested effect-failed refused rejected accepted withdrawing kept closed late packed voided left posted
+  withdrawn: requested effect-failed refused rejected accepted withdrawing withdrawal-refused closed late packed voided left posted
   -: withdrawn
 withdrawal-refused
   !FULFILLMENT_UNKNOWN: absent
   withdrawal_refused: requested effect-failed refused rejected accepted withdrawing withdrawn closed late packed voided left posted
-  -: kept
+  -: withdrawal-refused
 packed
   !FULFILLMENT_UNKNOWN: absent
-  package_packed: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late
+  package_packed: requested effect-failed refused rejected accepted withdrawing withdrawn withdrawal-refused closed late
   -: packed voided left posted
 voided
   !FULFILLMENT_UNKNOWN: absent
-  package_voided: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late packed left posted
+  package_voided: requested effect-failed refused rejected accepted withdrawing withdrawn withdrawal-refused closed late packed left posted
   -: voided
 milestone
   !FULFILLMENT_UNKNOWN: absent
-  milestone_recorded: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late packed voided
+  milestone_recorded: requested effect-failed refused rejected accepted withdrawing withdrawn withdrawal-refused closed late packed voided
   -: left posted
 closed
   !FULFILLMENT_UNKNOWN: absent
-  closed: requested effect-failed refused rejected accepted withdrawing withdrawn kept late packed voided left posted
+  closed: requested effect-failed refused rejected accepted withdrawing withdrawn withdrawal-refused late packed voided left posted
   -: closed
 goods-issued
   !FULFILLMENT_UNKNOWN: absent
-  goods_issued: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late packed voided left
+  goods_issued: requested effect-failed refused rejected accepted withdrawing withdrawn withdrawal-refused closed late packed voided left
   -: posted
 late
   opened+late: absent
-  late: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed packed voided left posted
+  late: requested effect-failed refused rejected accepted withdrawing withdrawn withdrawal-refused closed packed voided left posted
   -: late
 all
   !FULFILLMENT_UNKNOWN: absent
   accepted+rejected: requested effect-failed refused late
   accepted: rejected
-  rejected: accepted withdrawing withdrawn kept closed packed voided left posted
+  rejected: accepted withdrawing withdrawn withdrawal-refused closed packed voided left posted
 decide
   !FULFILLMENT_UNKNOWN: absent
-  !REVIEW_NOT_OPEN: requested effect-failed rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+  !REVIEW_NOT_OPEN: requested effect-failed rejected accepted withdrawing withdrawn withdrawal-refused closed late packed voided left posted
   review_decided: refused
 announce
   !FULFILLMENT_UNKNOWN: absent
-  effect_started: requested effect-failed refused rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+  effect_started: requested effect-failed refused rejected accepted withdrawing withdrawn withdrawal-refused closed late packed voided left posted
 effect-failed
   !FULFILLMENT_UNKNOWN: absent
   effect_failed: requested late
-  -: effect-failed refused rejected accepted withdrawing withdrawn kept closed packed voided left posted
+  -: effect-failed refused rejected accepted withdrawing withdrawn withdrawal-refused closed packed voided left posted
 refused
   !FULFILLMENT_UNKNOWN: absent
-  effect_rejected: requested effect-failed rejected accepted withdrawing withdrawn kept closed late packed voided left posted
+  effect_rejected: requested effect-failed rejected accepted withdrawing withdrawn withdrawal-refused closed late packed voided left posted
   -: refused
 ";
     assert_eq!(table, expected, "the code has this table:\n{table}");

@@ -62,7 +62,7 @@ fn name(command: &OrderCommand) -> &'static str {
         OrderCommand::ExpireCredit(_) => "credit-expired",
         OrderCommand::RecordAllocation(_) => "allocation",
         OrderCommand::RecordStock(_) => "stock-arrived",
-        OrderCommand::RecordDeallocated(_) => "allocation-released",
+        OrderCommand::RecordDeallocated(_) => "deallocated",
         OrderCommand::RecordRelease(_) => "release",
         OrderCommand::RecordSalesOrderCancelled(_) => "sales-order-cancelled",
         OrderCommand::RecordRouting(_) => "routing",
@@ -78,7 +78,7 @@ fn name(command: &OrderCommand) -> &'static str {
         OrderCommand::Decide(_) => "decide",
         OrderCommand::Announce(_) => "announce",
         OrderCommand::RecordEffectFailed(_) => "effect-failed",
-        OrderCommand::RecordEffectRejected(_) => "refused",
+        OrderCommand::RecordEffectRejected(_) => "effect-rejected",
     }
 }
 

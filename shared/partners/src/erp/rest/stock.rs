@@ -175,7 +175,7 @@ fn available(lines: &[LineQuantity], items: Vec<OnHand>, maps: &Maps) -> Result<
     Ok(found)
 }
 
-/// Releases every allocation under the reference that is not released yet.
+/// Deallocates: posts the release of every allocation under the reference that has none yet.
 pub(crate) async fn deallocate<S: Secrets, T: Transport>(
     client: &PartnerClient<'_, S, T>,
     request: &Deallocation,
