@@ -47,7 +47,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 const UNDER_WAY: u64 = 70;
 const ROOM_WITHIN: Duration = Duration::from_secs(12);
 
-/// One order in so many is from a customer without credit, so that the worklist is tested, too.
+/// Every n-th order is from a customer without credit, so that the worklist is tested, too.
 const WITHOUT_CREDIT: usize = 40;
 
 /// Runs the kill test on the stack that `CROSSDOCK_LIVE` names. The report lists what is wrong afterwards.

@@ -144,7 +144,7 @@ impl Order {
         std::iter::once(OrderEvent::ReviewDecided(decision)).chain(follows).collect()
     }
 
-    /// What a decision changes in the state. The steps that it lets go on see that for themselves.
+    /// What a decision changes in the state. A step that may now continue reads that from the state.
     pub(super) fn apply_decision(&mut self, decision: &Decision<OrderReview>) {
         match (decision.kind, decision.choice) {
             (OrderReview::Unpriceable, Choice::Retry) => self.stage = Stage::Submitted,

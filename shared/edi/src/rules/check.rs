@@ -12,7 +12,7 @@ use crate::complaint::{Complaint, Complaints, Position, Problem};
 use crate::segment::{Element, Segment};
 use crate::{Code, Leniencies};
 
-/// A loop that is open: which node comes next at the earliest, and how often it came.
+/// An open loop: the earliest node that may come next (`at`), and how often the loop has occurred (`count`).
 #[derive(Clone, Copy)]
 struct Frame {
     end: u16,

@@ -130,8 +130,8 @@ fn entry(id: &str, version: &str, text: &str) -> Result<Entry, RuleError> {
     Ok(Entry { id, version: version.to_string(), text: text.to_string() })
 }
 
-/// The function group code that a set belongs in (GS01, element 479). Sources: facts of the sets' published grammars; PR and
-/// PO as in the implementation guides of the 855 and 850.
+/// The function group code that a set belongs in (GS01, element 479). Sources: the sets' published grammars; for PR and PO,
+/// the implementation guides of the 855 and 850.
 pub(crate) fn group_code(set: &str) -> Option<&'static str> {
     Some(match set {
         "180" => "AN",

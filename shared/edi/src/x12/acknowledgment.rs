@@ -50,7 +50,7 @@ pub struct SetAcknowledgment {
     pub id: String,
     /// AK202.
     pub control: String,
-    /// AK3 loops.
+    /// One AK3 loop for each segment in error.
     pub segments: Vec<SegmentError>,
     /// AK501.
     pub verdict: Verdict,

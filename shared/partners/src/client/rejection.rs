@@ -30,7 +30,7 @@ pub(crate) fn without_party(words: &str, party: &Party) -> String {
     let Party { name, company, line1, line2, city, region: _, postal_code, country: _, phone, email } = party;
     let optional = [company, line2, phone, email].into_iter().filter_map(Option::as_ref);
     let personal = [name, line1, city, postal_code].into_iter().chain(optional);
-    // A part of one or two letters occurs in any sentence.
+    // Parts of one or two letters stay: they occur in ordinary words, and without those the reason could not be read.
     let clean = personal.filter(|part| part.len() > 2).fold(words.to_owned(), |words, part| cut(&words, part));
     // After the cuts: the redaction takes a postal code and a house number side by side for a phone number, and then the
     // street would not be found any more.

@@ -88,7 +88,7 @@ pub enum TransportFailure {
 }
 
 impl Call {
-    /// The header called `name`, which is in lower case.
+    /// The value of the header `name`; `name` is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| *header == name).map(|(_, value)| value.as_str())
     }

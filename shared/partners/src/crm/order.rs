@@ -269,7 +269,7 @@ fn amount(place: &Place<'_>, currency: Option<Currency>, terms: &Terms<'_>) -> O
     amount
 }
 
-/// What the digest covers. Sender, external id and time are left out, so that the same order from two systems has one digest.
+/// The content that the digest covers. Sender, external id and time are left out, so that the same order from two systems has one digest.
 #[derive(Serialize)]
 struct Canonical<'a> {
     customer: &'a str,

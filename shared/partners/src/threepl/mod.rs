@@ -51,7 +51,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Ware
         self.call_warehouse(&request.warehouse, cx, rest, shipbob).await
     }
 
-    /// A repeat needs no look-up: what is cancelled stays cancelled.
+    /// A repeat needs no look-up: to cancel a shipment that is already cancelled changes nothing.
     async fn withdraw(
         &self,
         cx: &Context,
