@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 
 use crate::complaint::{Complaint, Complaints, Position, Problem};
 use crate::delimiters::Delimiters;
-use crate::event::{Group, Interchange, Set};
+use crate::event::{Event, Group, Interchange, Set, Standard};
 use crate::numbers::Numbers;
 use crate::options::Options;
 use crate::rules::{Checker, Context, Grammar};
-use crate::segment::Segments;
+use crate::segment::{Segment, Segments};
 use crate::{Code, Leniencies, Leniency};
 
 /// Where in the envelopes the reader is.
@@ -174,6 +174,71 @@ impl State {
         }
     }
 
+    /// Ends the group, by its trailer `id` (GE or UNE) or because there is none. Its last set has ended.
+    pub(crate) fn end_group_by(
+        &mut self,
+        options: &Options,
+        id: &str,
+        trailer: Option<&Segment<'_>>,
+        at: u64,
+        on: &mut dyn FnMut(Event<'_>),
+    ) {
+        let Some(group) = &mut self.group else {
+            if trailer.is_some() {
+                self.complain_of_interchange(options, Problem::MisplacedSegment, at, Some((id, 0)));
+            }
+            return;
+        };
+        match trailer {
+            None => self.complain_of_group(options, Problem::GroupTrailerMissing, at, (id, 0)),
+            Some(trailer) => {
+                let (count, control) = (trailer.element(1), trailer.element(2));
+                group.declared = count.text().parse::<u32>().ok();
+                let problem = match group.declared {
+                    Some(declared) if declared == group.received => {
+                        padded(count.raw()).then_some(Problem::CountPadding)
+                    }
+                    Some(declared) if declared > group.received => Some(Problem::SetCountTooHigh),
+                    _ => Some(Problem::SetCountWrong),
+                };
+                let control_problem = mismatch(&group.control, &control.text(), Problem::GroupControlMismatch);
+                if let Some(problem) = problem {
+                    self.complain_of_group(options, problem, count.at(), (id, 1));
+                }
+                if let Some(problem) = control_problem {
+                    self.complain_of_group(options, problem, control.at(), (id, 2));
+                }
+            }
+        }
+        if let (Some(interchange), Some(group)) = (&self.interchange, &self.group) {
+            on(Event::GroupEnd(interchange, group));
+        }
+        self.group = None;
+    }
+
+    /// Holds the interchange to its trailer `id` (IEA or UNZ). X12 has no rule against an empty interchange.
+    pub(crate) fn take_interchange_trailer(&mut self, options: &Options, id: &str, trailer: &Segment<'_>) {
+        let Some(interchange) = &mut self.interchange else { return };
+        interchange.complete = true;
+        let (count, control) = (trailer.element(1), trailer.element(2));
+        let is_empty = interchange.standard == Standard::Edifact && interchange.received == 0;
+        let count_problem = if count.text().parse::<u32>() != Ok(interchange.received) {
+            Some(Problem::GroupCountWrong)
+        } else {
+            padded(count.raw()).then_some(Problem::CountPadding)
+        };
+        let control_problem = mismatch(&interchange.control, &control.text(), Problem::InterchangeControlMismatch);
+        if let Some(problem) = count_problem {
+            self.complain_of_interchange(options, problem, count.at(), Some((id, 1)));
+        }
+        if is_empty {
+            self.complain_of_interchange(options, Problem::EmptyInterchange, trailer.at(), Some((id, 0)));
+        }
+        if let Some(problem) = control_problem {
+            self.complain_of_interchange(options, problem, control.at(), Some((id, 2)));
+        }
+    }
+
     pub(crate) fn complain_of_interchange(
         &mut self,
         options: &Options,
@@ -233,4 +298,21 @@ pub(crate) fn tag<'a>(
         length += 1;
     }
     place.get(..length).unwrap_or_default()
+}
+
+/// Whether a count has leading zeros.
+pub(crate) fn padded(count: &[u8]) -> bool {
+    count.len() > 1 && count.first() == Some(&b'0')
+}
+
+/// How a trailer's control number differs from its header's.
+pub(crate) fn mismatch(header: &str, trailer: &str, problem: Problem) -> Option<Problem> {
+    if header == trailer {
+        return None;
+    }
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    match (number(header), number(trailer)) {
+        (Some(header), Some(trailer)) if header == trailer => Some(Problem::ControlNumberPadding),
+        _ => Some(problem),
+    }
 }

@@ -10,8 +10,7 @@ use crate::event::{Event, Group, Interchange, Party, Standard, Usage};
 use crate::options::Options;
 use crate::rules::{Context, is_date, is_time};
 use crate::segment::{Element, Segment, Span};
-use crate::state::{Found, State, tag};
-use crate::x12::{mismatch, padded};
+use crate::state::{Found, State, mismatch, padded, tag};
 
 impl State {
     /// Takes one segment; returns whether the interchange goes on.
@@ -184,57 +183,12 @@ impl State {
         if self.in_set {
             self.end_message(options, false, at, on);
         }
-        let Some(group) = &self.group else {
-            if une.is_some() {
-                self.complain_of_interchange(options, Problem::MisplacedSegment, at, Some(("UNE", 0)));
-            }
-            return;
-        };
-        let (received, control) = (group.received, group.control.clone());
-        match une {
-            None => self.complain_of_group(options, Problem::GroupTrailerMissing, at, ("UNE", 0)),
-            Some(une) => {
-                let count = une.element(1);
-                let declared = count.text().parse::<u32>().ok();
-                if let Some(group) = &mut self.group {
-                    group.declared = declared;
-                }
-                let problem = match declared {
-                    Some(declared) if declared == received => padded(count.raw()).then_some(Problem::CountPadding),
-                    Some(declared) if declared > received => Some(Problem::SetCountTooHigh),
-                    _ => Some(Problem::SetCountWrong),
-                };
-                if let Some(problem) = problem {
-                    self.complain_of_group(options, problem, count.at(), ("UNE", 1));
-                }
-                if let Some(problem) = mismatch(&control, &une.element(2).text(), Problem::GroupControlMismatch) {
-                    self.complain_of_group(options, problem, une.element(2).at(), ("UNE", 2));
-                }
-            }
-        }
-        if let (Some(interchange), Some(group)) = (&self.interchange, &self.group) {
-            on(Event::GroupEnd(interchange, group));
-        }
-        self.group = None;
+        self.end_group_by(options, "UNE", une, at, on);
     }
 
     fn end_edifact(&mut self, options: &Options, unz: &Segment<'_>, on: &mut dyn FnMut(Event<'_>)) -> bool {
         self.close_edifact(options, unz.at(), on);
-        let Some(interchange) = &mut self.interchange else { return false };
-        interchange.complete = true;
-        let (received, control) = (interchange.received, interchange.control.clone());
-        let count = unz.element(1);
-        if count.text().parse::<u32>() != Ok(received) {
-            self.complain_of_interchange(options, Problem::GroupCountWrong, count.at(), Some(("UNZ", 1)));
-        } else if padded(count.raw()) {
-            self.complain_of_interchange(options, Problem::CountPadding, count.at(), Some(("UNZ", 1)));
-        }
-        if received == 0 {
-            self.complain_of_interchange(options, Problem::EmptyInterchange, unz.at(), Some(("UNZ", 0)));
-        }
-        if let Some(problem) = mismatch(&control, &unz.element(2).text(), Problem::InterchangeControlMismatch) {
-            self.complain_of_interchange(options, problem, unz.element(2).at(), Some(("UNZ", 2)));
-        }
+        self.take_interchange_trailer(options, "UNZ", unz);
         self.end_interchange(options, unz.at(), on);
         false
     }

@@ -4,8 +4,6 @@ mod acknowledgment;
 mod read;
 mod write;
 
-pub(crate) use read::{mismatch, padded};
-
 pub use acknowledgment::{
     Acknowledger, ElementError, FunctionalAcknowledgment, GroupParties, Reply, SegmentError, SetAcknowledgment,
 };

@@ -10,7 +10,7 @@ use crate::event::{Event, Group, Interchange, Party, Standard, Ta1, Usage};
 use crate::options::Options;
 use crate::rules::{group_code, is_date, is_time};
 use crate::segment::{Segment, Span};
-use crate::state::{Found, State, tag};
+use crate::state::{Found, State, mismatch, padded, tag};
 
 /// Group codes of sets that this crate has no rules for, but that are codes of X12 all the same.
 const FOREIGN_GROUPS: [&str; 24] = [
@@ -218,58 +218,12 @@ impl State {
         if self.in_set {
             self.end_x12_set(options, false, at, on);
         }
-        let Some(group) = &self.group else {
-            if ge.is_some() {
-                self.complain_of_interchange(options, Problem::MisplacedSegment, at, Some(("GE", 0)));
-            }
-            return;
-        };
-        let received = group.received;
-        let control = group.control.clone();
-        match ge {
-            None => self.complain_of_group(options, Problem::GroupTrailerMissing, at, ("GE", 0)),
-            Some(ge) => {
-                let count = ge.element(1);
-                let declared = count.text().parse::<u32>().ok();
-                let mut problem = match declared {
-                    Some(declared) if declared == received => None,
-                    Some(declared) if declared > received => Some(Problem::SetCountTooHigh),
-                    _ => Some(Problem::SetCountWrong),
-                };
-                if let Some(group) = &mut self.group {
-                    group.declared = declared;
-                }
-                if problem.is_none() && padded(count.raw()) {
-                    problem = Some(Problem::CountPadding);
-                }
-                if let Some(problem) = problem {
-                    self.complain_of_group(options, problem, count.at(), ("GE", 1));
-                }
-                if let Some(problem) = mismatch(&control, &ge.element(2).text(), Problem::GroupControlMismatch) {
-                    self.complain_of_group(options, problem, ge.element(2).at(), ("GE", 2));
-                }
-            }
-        }
-        if let (Some(interchange), Some(group)) = (&self.interchange, &self.group) {
-            on(Event::GroupEnd(interchange, group));
-        }
-        self.group = None;
+        self.end_group_by(options, "GE", ge, at, on);
     }
 
     fn end_x12(&mut self, options: &Options, iea: &Segment<'_>, on: &mut dyn FnMut(Event<'_>)) -> bool {
         self.close_group(options, iea.at(), on);
-        let Some(interchange) = &mut self.interchange else { return false };
-        interchange.complete = true;
-        let (received, control) = (interchange.received, interchange.control.clone());
-        let count = iea.element(1);
-        if count.text().parse::<u32>() != Ok(received) {
-            self.complain_of_interchange(options, Problem::GroupCountWrong, count.at(), Some(("IEA", 1)));
-        } else if padded(count.raw()) {
-            self.complain_of_interchange(options, Problem::CountPadding, count.at(), Some(("IEA", 1)));
-        }
-        if let Some(problem) = mismatch(&control, &iea.element(2).text(), Problem::InterchangeControlMismatch) {
-            self.complain_of_interchange(options, problem, iea.element(2).at(), Some(("IEA", 2)));
-        }
+        self.take_interchange_trailer(options, "IEA", iea);
         self.end_interchange(options, iea.at(), on);
         false
     }
@@ -443,23 +397,6 @@ impl State {
 
 fn digits(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Whether a count has leading zeros.
-pub(crate) fn padded(count: &[u8]) -> bool {
-    count.len() > 1 && count.first() == Some(&b'0')
-}
-
-/// How a trailer's control number differs from its header's.
-pub(crate) fn mismatch(header: &str, trailer: &str, problem: Problem) -> Option<Problem> {
-    if header == trailer {
-        return None;
-    }
-    let number = |text: &str| text.trim().parse::<u64>().ok();
-    match (number(header), number(trailer)) {
-        (Some(header), Some(trailer)) if header == trailer => Some(Problem::ControlNumberPadding),
-        _ => Some(problem),
-    }
 }
 
 /// What is wrong with an ISA's elements, in the order of the elements.

@@ -4,12 +4,15 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use jiff::civil::Date;
+
 use super::{
     EdifactMessage, Item, carrier, code, decimal, gin, moment, participant, quantity, reference, refuse, text,
     variance, write_carrier, write_day, write_item, write_moments, write_participants, write_quantity, write_reference,
     write_references,
 };
 use crate::complaint::{Complaint, Problem};
+use crate::documents::common::{Moment, Reference};
 use crate::documents::x12::{missing, wrong};
 use crate::documents::{
     OrderLine, Package, ReceiptConfirmation, ReceiptException, ReceivedLine, ShipmentConfirmation, ShippedLine,
@@ -22,6 +25,35 @@ use crate::{Code, Set};
 /// 1004 and 1225 of BGM.
 fn head(segment: &Segment<'_>) -> Result<(Option<String>, Code), Box<Complaint>> {
     Ok((text(segment.element(2).component(1)), code(segment, 3, 1)?.unwrap_or_default()))
+}
+
+/// Reads a DTM. The first day with the qualifier `own` is the document's `date`; what else there is goes to `dates`.
+fn take_moment(
+    segment: &Segment<'_>,
+    own: &str,
+    date: &mut Option<Date>,
+    dates: &mut Vec<Moment>,
+) -> Result<(), Box<Complaint>> {
+    let moment = moment(segment)?;
+    match moment.filter(|moment| moment.qualifier == own && moment.time.is_none()) {
+        Some(moment) if date.is_none() => *date = moment.date,
+        _ => dates.extend(moment),
+    }
+    Ok(())
+}
+
+/// Reads an RFF. The first one with a qualifier of `own` fills that field; what else there is goes to `references`.
+fn take_reference<const N: usize>(
+    segment: &Segment<'_>,
+    own: [(&str, &mut Option<String>); N],
+    references: &mut Vec<Reference>,
+) -> Result<(), Box<Complaint>> {
+    let reference = reference(segment)?;
+    match own.into_iter().find(|(qualifier, field)| reference.qualifier == *qualifier && field.is_none()) {
+        Some((_, field)) => *field = reference.value,
+        None => references.push(reference),
+    }
+    Ok(())
 }
 
 fn number(text: Option<&String>) -> Option<u32> {
@@ -56,12 +88,8 @@ impl EdifactMessage for WarehouseOrder {
                         b"NAD" => order.parties.push(participant(&segment)?),
                         b"TDT" => order.carrier = Some(carrier(&segment)?),
                         b"RFF" if order.parties.is_empty() => {
-                            let reference = reference(&segment)?;
-                            if reference.qualifier == "ON" && order.purchase_order_no.is_none() {
-                                order.purchase_order_no = reference.value;
-                            } else {
-                                order.references.push(reference);
-                            }
+                            let own = [("ON", &mut order.purchase_order_no)];
+                            take_reference(&segment, own, &mut order.references)?;
                         }
                         _ => {}
                     },
@@ -144,22 +172,10 @@ impl EdifactMessage for ShipmentConfirmation {
                         take_package(package, tag, &segment)?;
                     }
                 }
-                b"DTM" => {
-                    let moment = moment(&segment)?;
-                    match moment.filter(|moment| moment.qualifier == "11" && moment.time.is_none()) {
-                        Some(moment) if shipment.date.is_none() => shipment.date = moment.date,
-                        _ => shipment.dates.extend(moment),
-                    }
-                }
+                b"DTM" => take_moment(&segment, "11", &mut shipment.date, &mut shipment.dates)?,
                 b"RFF" if shipment.parties.is_empty() => {
-                    let reference = reference(&segment)?;
-                    if reference.qualifier == "VN" && shipment.order_no.is_none() {
-                        shipment.order_no = reference.value;
-                    } else if reference.qualifier == "ON" && shipment.purchase_order_no.is_none() {
-                        shipment.purchase_order_no = reference.value;
-                    } else {
-                        shipment.references.push(reference);
-                    }
+                    let own = [("VN", &mut shipment.order_no), ("ON", &mut shipment.purchase_order_no)];
+                    take_reference(&segment, own, &mut shipment.references)?;
                 }
                 b"NAD" => shipment.parties.push(participant(&segment)?),
                 b"TDT" => shipment.carrier = Some(carrier(&segment)?),
@@ -286,22 +302,10 @@ impl EdifactMessage for ReceiptConfirmation {
                         take_received(line, tag, &segment)?;
                     }
                 }
-                b"DTM" => {
-                    let moment = moment(&segment)?;
-                    match moment.filter(|moment| moment.qualifier == "50" && moment.time.is_none()) {
-                        Some(moment) if receipt.date.is_none() => receipt.date = moment.date,
-                        _ => receipt.dates.extend(moment),
-                    }
-                }
+                b"DTM" => take_moment(&segment, "50", &mut receipt.date, &mut receipt.dates)?,
                 b"RFF" if receipt.parties.is_empty() => {
-                    let reference = reference(&segment)?;
-                    if reference.qualifier == "ON" && receipt.order_no.is_none() {
-                        receipt.order_no = reference.value;
-                    } else if reference.qualifier == "AAK" && receipt.shipment_id.is_none() {
-                        receipt.shipment_id = reference.value;
-                    } else {
-                        receipt.references.push(reference);
-                    }
+                    let own = [("ON", &mut receipt.order_no), ("AAK", &mut receipt.shipment_id)];
+                    take_reference(&segment, own, &mut receipt.references)?;
                 }
                 b"NAD" => receipt.parties.push(participant(&segment)?),
                 _ => {}
