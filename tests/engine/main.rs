@@ -9,14 +9,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use domain::order::AllocationNo;
-use domain::order::OrderReview;
-use domain::order::{AllocationRequest, Stage};
+use domain::order::{AllocationNo, AllocationRequest, OrderReview, Stage};
 use domain::party::{Party, PartyRef};
 use domain::shipment::MilestoneKind;
 use domain::{
-    Fulfillment, FulfillmentCommand, FulfillmentEffect, Order, OrderCommand, OrderEffect, OrderId, PartnerId,
-    Rejection, Workflow,
+    EffectStarted, Fulfillment, FulfillmentCommand, FulfillmentEffect, Order, OrderCommand, OrderEffect, OrderId,
+    PartnerId, Rejection, Workflow,
 };
 use engine::batch::{Parked, Queue, Record, Step, run, settle};
 use engine::effect::{Claimed, claim};
@@ -274,19 +272,18 @@ fn unknown() -> CallFailure {
     CallFailure::Unknown { code: Code::PartnerTimeout, cause: "no answer".into() }
 }
 
+/// The committed intent of the order's first allocation, which is still open.
+fn allocation_started(journal: &impl Journal) -> EffectStarted<OrderEffect> {
+    let first = OrderEffect::Allocate { allocation_no: AllocationNo::FIRST };
+    order(journal).state.unwrap().open_effects().get(&first).unwrap().started().clone()
+}
+
 #[test]
 fn an_intent_is_committed_before_the_effect_with_a_key_of_the_work() {
     let journal = priced();
     let claim = mine(claiming(&journal, 1));
     assert_eq!(claim.attempt(), Attempt::First);
-    let started = order(&journal)
-        .state
-        .unwrap()
-        .open_effects()
-        .get(&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST })
-        .unwrap()
-        .started()
-        .clone();
+    let started = allocation_started(&journal);
     assert_eq!(started.key, format!("allocate/{}", order_id()));
     assert_eq!((started.of_version, started.until, started.attempt), (2, at(2), 1));
 }
@@ -295,28 +292,13 @@ fn an_intent_is_committed_before_the_effect_with_a_key_of_the_work() {
 fn a_held_claim_defers_until_it_lapses_and_is_then_repeated_with_the_same_key() {
     let journal = priced();
     let first = mine(claiming(&journal, 1));
-    let key = order(&journal)
-        .state
-        .unwrap()
-        .open_effects()
-        .get(&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST })
-        .unwrap()
-        .started()
-        .key
-        .clone();
+    let key = allocation_started(&journal).key;
     let Err(Failure::Deferred { until, why: Wait::Claimed }) = claiming(&journal, 1) else { panic!("it is held") };
     assert_eq!(until, at(2));
     drop(first);
     let second = mine(claiming(&journal, 2));
     assert!(matches!(second.attempt(), Attempt::Repeat { .. }));
-    let started = order(&journal)
-        .state
-        .unwrap()
-        .open_effects()
-        .get(&OrderEffect::Allocate { allocation_no: AllocationNo::FIRST })
-        .unwrap()
-        .started()
-        .clone();
+    let started = allocation_started(&journal);
     assert_eq!((started.key, started.attempt), (key, 2));
 }
 
