@@ -79,10 +79,13 @@ fn patches(root: &Path, only: Option<&str>) -> Result<Vec<(String, String)>> {
 
 /// What finds the copy's mistake; `None` when nothing does.
 fn find(workspace: &Workspace, copy: &Path, runs: u64) -> Result<Option<String>> {
+    // A target folder of the copy's own: cargo names artifacts by a crate's place in its workspace, so in ours it would take
+    // the mistake for the repository's own code.
+    let target = workspace.target.join("mutants/target");
     let cargo = || {
-        // The same target folder: the dependencies are compiled there already.
         let mut command = workspace.cargo();
-        command.current_dir(copy).env("CARGO_TERM_COLOR", "never").env("CARGO_PROFILE_DEV_INCREMENTAL", "false");
+        command.current_dir(copy).env("CARGO_TARGET_DIR", &target);
+        command.env("CARGO_TERM_COLOR", "never").env("CARGO_PROFILE_DEV_INCREMENTAL", "false");
         command
     };
     let mut build = cargo();
@@ -90,7 +93,7 @@ fn find(workspace: &Workspace, copy: &Path, runs: u64) -> Result<Option<String>>
     // Not our streams: a patched source may have warnings, which say nothing.
     let built = build.output().context("cannot run cargo")?;
     ensure!(built.status.success(), "the copy does not compile:\n{}", String::from_utf8_lossy(&built.stderr));
-    let mut simulate = Command::new(workspace.binaries().join("examples/simulate"));
+    let mut simulate = Command::new(target.join("debug/examples/simulate"));
     simulate.current_dir(copy).args(["--first", "--runs", &runs.to_string()]);
     let found = process::answer(&mut simulate, Duration::from_secs(60 * 60))?;
     if !found.trim().is_empty() {

@@ -18,13 +18,12 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// The repository that this tool was compiled in, and the folder that cargo builds into.
+    /// The repository that `cargo xtask` was called in, and the folder that cargo builds into.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .ancestors()
-            .nth(2)
-            .context("the tool was compiled outside the repository")?
-            .to_owned();
+        // Cargo names the package when it runs it. What it was compiled in may be another clone that has the same target folder.
+        let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root =
+            Path::new(&package).ancestors().nth(2).context("the tool was compiled outside the repository")?.to_owned();
         let cache = env::var_os("XDG_CACHE_HOME")
             .map(PathBuf::from)
             .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
