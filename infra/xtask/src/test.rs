@@ -11,7 +11,11 @@ use crate::{prerequisites, process, stack};
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
 const MACHETE: &str = "0.9.2";
+const FUZZ: &str = "0.13.2";
 const NODE: u32 = 20;
+
+/// Seconds that each fuzz target looks for a file that breaks the EDI reader.
+const FUZZ_SECONDS: u32 = 60;
 
 /// Live tests under way at once, whatever the machine: they wait far more than they work.
 const AT_ONCE: &str = "32";
@@ -19,10 +23,10 @@ const AT_ONCE: &str = "32";
 /// What a person may leave out.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Leaves out the dependency check, the CDK construct and the live tests on the local stack.
+    /// Leaves out the dependency check, the CDK construct, the fuzzing and the live tests on the local stack.
     #[arg(long)]
     quick: bool,
-    /// Runs this stage alone: format, lints, docs, dependencies, template, cdk, tests or live.
+    /// Runs this stage alone: format, lints, docs, dependencies, template, cdk, tests, fuzz or live.
     #[arg(long, value_name = "STAGE")]
     stage: Option<Stage>,
 }
@@ -36,12 +40,22 @@ enum Stage {
     Template,
     Cdk,
     Tests,
+    Fuzz,
     Live,
 }
 
 impl Stage {
-    const ALL: [Self; 8] =
-        [Self::Format, Self::Lints, Self::Docs, Self::Dependencies, Self::Template, Self::Cdk, Self::Tests, Self::Live];
+    const ALL: [Self; 9] = [
+        Self::Format,
+        Self::Lints,
+        Self::Docs,
+        Self::Dependencies,
+        Self::Template,
+        Self::Cdk,
+        Self::Tests,
+        Self::Fuzz,
+        Self::Live,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -52,6 +66,7 @@ impl Stage {
             Self::Template => "template",
             Self::Cdk => "cdk",
             Self::Tests => "tests",
+            Self::Fuzz => "fuzz",
             Self::Live => "live",
         }
     }
@@ -65,6 +80,7 @@ impl Stage {
             Self::Template => template(workspace),
             Self::Cdk => cdk(workspace),
             Self::Tests => tests(workspace),
+            Self::Fuzz => fuzz(workspace),
             Self::Live => live(workspace),
         }
     }
@@ -76,7 +92,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let stages: Vec<Stage> = match options.stage {
         Some(stage) => vec![stage],
         None if options.quick => {
-            let left_out = |stage: &Stage| matches!(stage, Stage::Dependencies | Stage::Cdk | Stage::Live);
+            let left_out =
+                |stage: &Stage| matches!(stage, Stage::Dependencies | Stage::Cdk | Stage::Fuzz | Stage::Live);
             Stage::ALL.into_iter().filter(|stage| !left_out(stage)).collect()
         }
         None => Stage::ALL.to_vec(),
@@ -199,6 +216,36 @@ fn tests(workspace: &Workspace) -> Result<()> {
             process::run(&mut test, minutes(45))
         }
     }
+}
+
+/// Each fuzz target of the EDI library, for a minute. Without a nightly toolchain and a C++ compiler, the same bodies run on files
+/// that proptest makes of the samples.
+fn fuzz(workspace: &Workspace) -> Result<()> {
+    let nightly = process::probe("rustup", &["run", "nightly", "cargo", "--version"]).is_some();
+    let compiler = process::probe("c++", &["--version"]).is_some();
+    let fuzzer = if nightly && compiler { prerequisites::cargo_tool(workspace, "fuzz", FUZZ) } else { None };
+    let Some(fuzzer) = fuzzer else {
+        println!("fuzz: this machine lacks a nightly toolchain, a C++ compiler or cargo-fuzz: with proptest instead");
+        let mut test = workspace.cargo();
+        test.args(["test", "--release", "--quiet", "--package", "edi", "--test", "mutations"])
+            .env("EDI_FUZZ_CASES", "50000");
+        return process::run(&mut test, minutes(15));
+    };
+    let folder = workspace.root.join("shared/edi/fuzz");
+    let built = workspace.target.join("fuzz");
+    for target in ["x12", "edifact"] {
+        let mut run = Command::new("rustup");
+        run.current_dir(&workspace.root).args(["run", "nightly"]).arg(&fuzzer).args(["fuzz", "run", "--target-dir"]);
+        run.arg(&built).arg("--fuzz-dir").arg(&folder).arg(target);
+        // What it finds new goes into the first folder, a file that breaks the reader beside it.
+        let corpus = built.join("corpus").join(target);
+        std::fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
+        run.arg(&corpus).arg(folder.join("seeds").join(target));
+        run.arg("--").arg(format!("-max_total_time={FUZZ_SECONDS}")).args(["-max_len=4096", "-verbosity=0"]);
+        run.arg("-print_final_stats=1").arg(format!("-artifact_prefix={}/", built.join(target).display()));
+        process::run(&mut run, minutes(15)).with_context(|| format!("the fuzz target {target} found a file"))?;
+    }
+    Ok(())
 }
 
 /// The live tests against this working tree on the local stack; a stack that ran before keeps running.

@@ -66,6 +66,18 @@ fn every_file_of_one_byte_and_every_byte_before_a_sample_is_survived() {
     }
 }
 
+#[test]
+fn the_seeds_of_the_fuzz_targets_are_the_samples() {
+    for (seed, sample) in [
+        (&include_bytes!("../fuzz/seeds/x12/945")[..], X12_945),
+        (include_bytes!("../fuzz/seeds/x12/945-lenient"), X12_945),
+        (include_bytes!("../fuzz/seeds/edifact/desadv"), EDIFACT_DESADV),
+        (include_bytes!("../fuzz/seeds/edifact/desadv-lenient"), EDIFACT_DESADV),
+    ] {
+        assert_eq!(&seed[1..], sample.as_bytes());
+    }
+}
+
 /// A sample with pieces cut out, doubled, moved and overwritten.
 fn mutated(sample: &'static str) -> impl Strategy<Value = Vec<u8>> {
     let change = (0..sample.len(), 0..40_usize, 0..sample.len(), 0..4_u8, any::<u8>());
