@@ -1,20 +1,31 @@
-"""Counts the AWS calls that the deployed functions make, so that the demonstration can say what an order costs.
+"""Counts what AWS would bill for the deployed functions, so that the demonstration can say what an order costs.
 
 Loaded into the emulator by sitecustomize. It wraps each service behind the emulator's authorization, and adds one path:
 
     GET    /_crossdock/calls     the counts since the last reset, by function
     DELETE /_crossdock/calls     the same, and sets them to zero
 
-It counts calls with the credentials of an execution role, so that those of deploying tools are left out. Write units are
-the emulator's answer to ReturnConsumedCapacity (item size in steps of 1 KB, indexes included, twice in a transaction); a
-write that its condition refused counts as one, because AWS charges for it, too. It does not count what no function calls
-itself: reads of table streams, Lambda's polling of queues, the bus's deliveries.
+It counts calls with the credentials of an execution role, so that those of deploying tools are left out. For each function:
+
+- invocations; of a queue: batches, messages, and those of them that found nothing to do (by their log line);
+- calls by operation, and the entries of calls that have several;
+- write units: the emulator's answer to ReturnConsumedCapacity (item size in steps of 1 KB, indexes included, twice in a
+  transaction). A refused conditional write is billed by the larger of the item that is stored and the item that is not;
+- read units by size: 4 KB a unit, all items of a page together, half of it where an old answer will do. The emulator itself
+  says one or a half whatever the size;
+- bytes of log lines.
+
+It does not count what no function calls itself: reads of table streams, Lambda's polling of queues, the bus's deliveries.
 """
 
 import json
 import threading
 
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+READS = {"GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems"}
+
+# Log lines of messages that changed nothing.
+NOTHING_TO_DO = ('"outcome":"ignored"', '"outcome":"already_done"')
 SERVICES = ("dynamodb", "sqs", "events", "secretsmanager")
 
 lock = threading.Lock()
@@ -47,9 +58,18 @@ def wrap_invocations():
 
     invoke = ProvidedWorker.invoke
 
-    def counted_invoke(self, *given, **named):
+    def counted_invoke(self, event, *given, **named):
         add(self.func_name, "invocations", 1)
-        return invoke(self, *given, **named)
+        records = event.get("Records", []) if isinstance(event, dict) else []
+        messages = sum(record.get("eventSource") == "aws:sqs" for record in records)
+        if messages:
+            add(self.func_name, "batches", 1)
+            add(self.func_name, "messages", messages)
+        answer = invoke(self, event, *given, **named)
+        lines = answer.get("log") or ""
+        add(self.func_name, "log_bytes", len(lines.encode()))
+        add(self.func_name, "nothing_to_do", sum(lines.count(mark) for mark in NOTHING_TO_DO))
+        return answer
 
     ProvidedWorker.invoke = counted_invoke
 
@@ -64,18 +84,27 @@ def counted(service, handler):
         asked = json.loads(body or b"{}")
         if "Entries" in asked:
             add(function, "entries", len(asked["Entries"]), f"{service}.{operation}")
-        if service != "dynamodb" or operation not in WRITES:
+        if service != "dynamodb" or operation not in WRITES | READS:
             return await handler(method, path, headers, body, query)
-        body = json.dumps({"ReturnConsumedCapacity": "TOTAL", **asked}).encode()
+        if operation in WRITES:
+            body = json.dumps({"ReturnConsumedCapacity": "TOTAL", **asked}).encode()
         status, answered, answer = await handler(method, path, headers, body, query)
-        for table, units in write_units(operation, asked, status, answer).items():
-            add(function, "write_units", units, table)
+        if operation in WRITES:
+            for table, units in write_units(asked, status, answer).items():
+                add(function, "write_units", units, table)
+        elif status == 200:
+            whole = answer
+            if "ProjectionExpression" in asked or "FilterExpression" in asked:
+                # Whole items are billed, also where the answer has a part of them.
+                _, _, whole = await handler(method, path, headers, json.dumps(unprojected(asked)).encode(), query)
+            for table, units in read_units(asked, json.loads(whole or b"{}")).items():
+                add(function, "read_units", units, table)
         return status, answered, answer
 
     return handle
 
 
-def write_units(operation, asked, status, answer):
+def write_units(asked, status, answer):
     told = json.loads(answer or b"{}")
     if status == 200:
         consumed = told.get("ConsumedCapacity", [])
@@ -83,14 +112,60 @@ def write_units(operation, asked, status, answer):
         return {one["TableName"]: one["CapacityUnits"] for one in consumed}
     refused = told.get("__type", "").rpartition("#")[2]
     if refused == "ConditionalCheckFailedException":
-        return {asked["TableName"]: 1}
+        return {asked["TableName"]: refused_units(asked)}
     if refused == "TransactionCanceledException":
         units = {}
         for item in asked["TransactItems"]:
-            table = next(iter(item.values()))["TableName"]
-            units[table] = units.get(table, 0) + 2
+            write = next(iter(item.values()))
+            units[write["TableName"]] = units.get(write["TableName"], 0) + 2 * refused_units(write)
         return units
     return {}
+
+
+def refused_units(write):
+    """Of a write whose condition failed."""
+    from ministack.services import dynamodb
+
+    table = dynamodb._tables.get(write["TableName"])
+    if not table:
+        return 1
+    key = write.get("Key") or {name: write["Item"][name] for name in (table["pk_name"], table["sk_name"]) if name}
+    stored = dynamodb._get_item_by_key(table, key) or {}
+    size = max(dynamodb._item_size_bytes(stored), dynamodb._item_size_bytes(write.get("Item") or {}))
+    return dynamodb._capacity_kb(size)
+
+
+def read_units(asked, told):
+    from ministack.services import dynamodb
+
+    def units(items, consistent):
+        size = sum(dynamodb._item_size_bytes(item) for item in items)
+        return max(1, -(-size // 4096)) * (1 if consistent else 0.5)
+
+    if "RequestItems" in asked:
+        return {
+            table: sum(units([item], asked["RequestItems"][table].get("ConsistentRead")) for item in items)
+            for table, items in told.get("Responses", {}).items()
+        }
+    if "TransactItems" in asked:
+        read = {}
+        for get, got in zip(asked["TransactItems"], told.get("Responses", [])):
+            table = get["Get"]["TableName"]
+            read[table] = read.get(table, 0) + 2 * units([got.get("Item") or {}], True)
+        return read
+    items = told["Items"] if "Items" in told else [told.get("Item") or {}]
+    return {asked["TableName"]: units(items, asked.get("ConsistentRead"))}
+
+
+def unprojected(asked):
+    """The same read without its projection and filter, and without the names and values that only they use."""
+    rest = {k: v for k, v in asked.items() if k not in ("ProjectionExpression", "FilterExpression")}
+    used = rest.get("KeyConditionExpression", "")
+    for placeholders in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+        kept = {name: value for name, value in rest.pop(placeholders, {}).items() if name in used}
+        if kept:
+            rest[placeholders] = kept
+    return rest
 
 
 def function_of(headers):
@@ -104,11 +179,12 @@ def function_of(headers):
 
 def add(function, kind, amount, name=None):
     with lock:
-        row = counts.setdefault(function, {"invocations": 0, "calls": {}, "entries": {}, "write_units": {}})
+        row = counts.setdefault(function, {})
         if name is None:
-            row[kind] += amount
+            row[kind] = row.get(kind, 0) + amount
         else:
-            row[kind][name] = row[kind].get(name, 0) + amount
+            named = row.setdefault(kind, {})
+            named[name] = named.get(name, 0) + amount
 
 
 def with_path(app):

@@ -14,9 +14,12 @@ pub(crate) struct Options {
     /// Leaves the stack running and prints its URLs and a signed request to try. The next demo reuses it.
     #[arg(long)]
     keep: bool,
-    /// How many orders to send.
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    orders: u32,
+    /// How many orders to send: 50, or 10 with --calm.
+    #[arg(long, value_name = "N")]
+    orders: Option<u32>,
+    /// Sends one order after another, each webhook once, and prints what an order then costs. It counts and is not timed.
+    #[arg(long)]
+    calm: bool,
 }
 
 /// Runs the demonstration. Afterwards nothing runs that did not run before or was not asked for, also after a failure.
@@ -41,15 +44,19 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 fn play(workspace: &Workspace, options: &Options) -> Result<stack::Live> {
     let live = stack::up(workspace)?;
     let mut driver = Command::new(workspace.binaries().join("demo"));
+    let orders = options.orders.unwrap_or(if options.calm { 10 } else { 50 });
     driver
         .current_dir(&workspace.root)
-        .args(["--orders", &options.orders.to_string()])
+        .args(["--orders", &orders.to_string()])
         .env("CROSSDOCK_LIVE", stack::live_file(workspace));
+    if options.calm {
+        driver.arg("--calm");
+    }
     if options.keep {
         // The driver then prints a signed request that a person can send.
         driver.arg("--show-request");
     }
     // A minute and a half for the functions to start, and twelve seconds an order; a longer run hangs.
-    process::run(&mut driver, Duration::from_secs(90 + 12 * u64::from(options.orders)))?;
+    process::run(&mut driver, Duration::from_secs(90 + 12 * u64::from(orders)))?;
     Ok(live)
 }

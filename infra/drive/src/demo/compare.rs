@@ -305,9 +305,10 @@ fn unknown_requests(ledgers: &Ledgers) -> Vec<String> {
         .collect()
 }
 
-/// Webhooks that were not sent twice or not accepted each time.
-pub(super) fn messages(ledgers: &Ledgers) -> Vec<String> {
-    let odd = ledgers.messages.iter().filter(|message| message.attempts < 2 || message.accepted != message.attempts);
+/// Webhooks that were sent less than `copies` times or not accepted each time.
+pub(super) fn messages(ledgers: &Ledgers, copies: usize) -> Vec<String> {
+    let odd =
+        ledgers.messages.iter().filter(|message| message.attempts < copies || message.accepted != message.attempts);
     odd.map(|message| {
         let (partner, id) = (message.partner, &message.id);
         format!("{partner}'s webhook {id} was sent {} times, {} times accepted", message.attempts, message.accepted)

@@ -6,6 +6,7 @@
 mod compare;
 mod cost;
 mod ledgers;
+mod price;
 mod progress;
 mod request;
 pub(crate) mod table;
@@ -21,15 +22,19 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::live::Live;
+use cost::{Counted, PartnerCalls};
 use ledgers::Ledgers;
 use progress::Progress;
 
 /// Options of the demonstration.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// How many orders the CRM sends.
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    pub orders: usize,
+    /// How many orders the CRM sends: 50, or 10 with --calm.
+    #[arg(long, value_name = "N")]
+    pub orders: Option<usize>,
+    /// Sends one order after another, each webhook once: what an order costs where few are in progress.
+    #[arg(long)]
+    pub calm: bool,
     /// The orders, one JSON object a line: single and split, several currencies and packages, cases and eaches. Each gets an
     /// id and a purchase order number of its own; with more orders than lines the file starts again.
     #[arg(long, default_value = "events/samples/orders.jsonl", value_name = "FILE")]
@@ -56,8 +61,11 @@ const EACH: Duration = Duration::from_secs(10);
 pub async fn run(options: &Options, out: &mut dyn Write, terminal: bool) -> Result<bool> {
     let live = Live::from_environment()?;
     quiet(&live).await.context("an earlier run is still in progress")?;
-    for sender in SENDERS {
-        live.fault(sender, FAULT, json!({"operation": "webhook.*"}), json!({"kind": "duplicate", "copies": 1})).await?;
+    if !options.calm {
+        for sender in SENDERS {
+            live.fault(sender, FAULT, json!({"operation": "webhook.*"}), json!({"kind": "duplicate", "copies": 1}))
+                .await?;
+        }
     }
     let played = play(&live, options, out, terminal).await;
     for sender in SENDERS {
@@ -83,25 +91,34 @@ pub(crate) async fn doubled(live: &Live, orders: &[String]) -> Result<Vec<String
 
 async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: bool) -> Result<bool> {
     let wanted = wanted(options)?;
-    let before = Progress::look(live).await?;
+    let partners_before = PartnerCalls::so_far(live).await?;
     live.calls(true).await?;
     let began = Instant::now();
-    writeln!(
-        out,
-        "\nThe CRM sends {} orders of {}; every webhook of every partner is sent twice at the same instant.",
-        wanted.len(),
-        options.file.display()
-    )?;
-    let sent = live.tell("/control/crm/orders", &json!({"orders": wanted})).await?;
-    let orders: Vec<String> = ids(&sent).map(str::to_owned).collect();
-    let late = watch(live, &before, &orders, out, terminal, began).await?;
-    let counted = settled(live).await?;
+    let how = if options.calm {
+        "one after another"
+    } else {
+        "at once; every webhook of every partner is sent twice at the same instant"
+    };
+    writeln!(out, "\nThe CRM sends {} orders of {}, {how}.", wanted.len(), options.file.display())?;
+    let at_once = if options.calm { 1 } else { wanted.len().max(1) };
+    let mut orders: Vec<String> = Vec::new();
+    let mut late = false;
+    for some in wanted.chunks(at_once) {
+        let before = Progress::look(live).await?;
+        let sent = live.tell("/control/crm/orders", &json!({"orders": some})).await?;
+        let new: Vec<String> = ids(&sent).map(str::to_owned).collect();
+        late |= watch(live, &before, &new, out, terminal, began).await?;
+        orders.extend(new);
+    }
+    let functions = settled(live).await?;
+    let counted = Counted { functions, partners_before, partners_after: PartnerCalls::so_far(live).await? };
     let taken = began.elapsed();
 
     let ledgers = Ledgers::gather(live, &orders).await?;
     timeline::print(&ledgers, out)?;
     let mut disagreements = compare::print(&ledgers, out)?;
-    disagreements.extend(compare::messages(&ledgers));
+    let copies = if options.calm { 1 } else { 2 };
+    disagreements.extend(compare::messages(&ledgers, copies));
     times::print(&ledgers, taken, out)?;
     cost::print(live, &counted, orders.len(), out)?;
     verdict(live, &disagreements, late, out)?;
@@ -109,7 +126,8 @@ async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: boo
 }
 
 fn wanted(options: &Options) -> Result<Vec<Value>> {
-    new_orders(&options.file, options.orders, "DEMO")
+    let count = options.orders.unwrap_or(if options.calm { 10 } else { 50 });
+    new_orders(&options.file, count, "DEMO")
 }
 
 /// `count` orders of a file with one order a line, from its start again where it has fewer. Each gets an id that begins with `name`
