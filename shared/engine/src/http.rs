@@ -192,7 +192,7 @@ impl From<crate::Failure> for Problem {
     }
 }
 
-/// A body as JSON text: UTF-8 with one complete JSON value; a byte-order mark is skipped.
+/// A body as JSON text: UTF-8 with one complete JSON value within the bounds of [`crate::json`]; a byte-order mark is skipped.
 ///
 /// # Errors
 /// The problem to answer with, with the place of the error.
@@ -202,8 +202,6 @@ pub fn json_text(body: &[u8]) -> Result<&str, Problem> {
         let place = format!("byte {} is not UTF-8", e.valid_up_to());
         Problem::new(400, "BODY_NOT_UTF8", "The body is not UTF-8 text").detail(place)
     })?;
-    serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|e| {
-        Problem::new(400, "BODY_NOT_JSON", "The body is not JSON").detail(crate::redact::json_error(&e))
-    })?;
+    crate::json::check(bytes).map_err(|why| Problem::new(400, "BODY_NOT_JSON", "The body is not JSON").detail(why))?;
     Ok(text)
 }

@@ -6,12 +6,14 @@
 //! - [`ports`]: traits for stores and partners. `cloud` implements them on AWS, `partners` over HTTP, `testkit` in
 //!   memory; one test suite per port checks all its implementations.
 //! - [`http`]: requests and answers of the API.
+//! - [`json`]: documents from outside, within bounds.
 //! - [`context`], [`cause`], [`failure`], [`redact`]: what all of these need.
 
 pub mod cause;
 pub mod context;
 pub mod failure;
 pub mod http;
+pub mod json;
 pub mod ports;
 pub mod redact;
 pub mod run;

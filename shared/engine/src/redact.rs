@@ -11,16 +11,33 @@ pub fn json_error(error: &serde_json::Error) -> String {
     let text = error.to_string();
     // Names in back-ticks are our own fields and variants; values in quotes are the sender's.
     let field = text.split('`').nth(1).filter(|_| text.starts_with("missing field") || text.starts_with("unknown"));
+    let place = format!("(line {}, column {})", error.line(), error.column());
+    if let Some(bound) = text.strip_prefix("more than ") {
+        let bound = bound.split(" at line").next().unwrap_or_default();
+        return format!("more than {bound} {place}");
+    }
+    if let Some(twice) = text.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next()) {
+        return match is_name(twice) {
+            true => format!("the member `{twice}` is given twice {place}"),
+            false => format!("a member is given twice {place}"),
+        };
+    }
     match field {
         Some(field) if text.starts_with("missing field") => {
-            format!("{kind}: `{field}` is missing (line {}, column {})", error.line(), error.column())
+            format!("{kind}: `{field}` is missing {place}")
         }
-        _ => format!("{kind} (line {}, column {})", error.line(), error.column()),
+        _ => format!("{kind} {place}"),
     }
 }
 
+/// Whether a member's name is one that an interface would have. Names in a sender's text may be anything.
+fn is_name(text: &str) -> bool {
+    text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}
+
 /// `text` without e-mail addresses, bearer tokens, webhook secrets and telephone numbers (seven or more digits, also with spaces
-/// between them), cut to 500 characters.
+/// between them), cut to 500 characters. Amounts and quantities stay: numbers with one to three decimals or with commas between
+/// thousands, and whole numbers before a currency or a unit in capitals.
 pub fn text(text: &str) -> String {
     let mut clean: Vec<&str> = Vec::new();
     let mut after_bearer = false;
@@ -34,7 +51,9 @@ pub fn text(text: &str) -> String {
                 run.push(next);
             }
             let digits: usize = run.iter().map(|word| digits(word)).sum();
-            if digits < 7 && !after_bearer {
+            let counts = run.iter().all(|word| is_amount(word))
+                || (run.len() == 1 && is_whole(word) && words.peek().is_some_and(|next| is_unit(next)));
+            if (digits < 7 || counts) && !after_bearer {
                 clean.append(&mut run);
             } else {
                 clean.push("[redacted]");
@@ -47,6 +66,33 @@ pub fn text(text: &str) -> String {
         clean.push(if secret { "[redacted]" } else { word });
     }
     clean.join(" ").chars().take(500).collect()
+}
+
+/// Whether a word is written as an amount, and not as a telephone number: `99999.00`, `1,250,000`, `-1,250.5`.
+fn is_amount(word: &str) -> bool {
+    let word = word.trim_end_matches(['.', ',', ';', ':']);
+    let unsigned = word.strip_prefix('-').unwrap_or(word);
+    let (whole, decimals) = unsigned.split_once('.').map_or((unsigned, None), |(whole, rest)| (whole, Some(rest)));
+    let mut groups = whole.split(',');
+    let first = groups.next().is_some_and(|first| !first.is_empty() && is_whole(first));
+    let rest: Vec<&str> = groups.collect();
+    let grouped = rest.iter().all(|group| group.len() == 3 && is_whole(group));
+    first
+        && grouped
+        && match decimals {
+            Some(decimals) => (1..=3).contains(&decimals.len()) && is_whole(decimals),
+            None => !rest.is_empty(),
+        }
+}
+
+fn is_whole(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a word may be a currency or a unit of measure: `USD`, `EA`.
+fn is_unit(word: &str) -> bool {
+    let word = word.trim_end_matches(['.', ',', ';', ':', ')']);
+    (2..=3).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// Whether a word has digits and no letters.
@@ -80,5 +126,20 @@ mod tests {
             "ring [redacted] or [redacted] 36 EA of 12"
         );
         assert_eq!(text("line 1: 36 EA, 3 of 12 left"), "line 1: 36 EA, 3 of 12 left");
+        assert_eq!(text("call 202.555.0147 or 555.0147, 020 7946 0018"), "call [redacted] or [redacted] [redacted]");
+    }
+
+    #[test]
+    fn amounts_and_quantities_stay() {
+        for kept in [
+            "over the limit of 99999.00 USD",
+            "the limit is 1,250,000.00, and -1250000.5 is open",
+            "999999999 EA do not fit: at most 10000000 EA.",
+            "a whole number from 1 to 999,999,999",
+        ] {
+            assert_eq!(text(kept), kept);
+        }
+        assert_eq!(text("call 2125550199 today"), "call [redacted] today");
+        assert_eq!(text("2125550199 555.00"), "[redacted]");
     }
 }

@@ -252,11 +252,10 @@ fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// A body as JSON, with gzip undone and a byte-order mark skipped. Signatures are over the body as it was received.
+/// A body as JSON, with gzip undone, within the bounds of [`engine::json`]. Signatures are over the body as it was received.
 pub(crate) fn json(body: &[u8]) -> Result<Value, Vec<Offence>> {
     let plain = crate::wire::gzip::plain(body).map_err(|why| vec![offence("", why)])?;
-    let text = plain.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&plain);
-    serde_json::from_slice(text).map_err(|error| vec![offence("", engine::redact::json_error(&error))])
+    engine::json::read(&plain).map_err(|why| vec![offence("", why)])
 }
 
 /// Why a message that [`is_our_own`] is ignored.

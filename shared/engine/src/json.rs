@@ -1,0 +1,196 @@
+//! Reads JSON from outside: with a bound on its nodes and depth, and with no member given twice.
+//!
+//! A parsed value takes up to eighty times the memory of its text (`{"a":0},`), so the length of a body alone bounds nothing.
+//! serde_json itself keeps the last of two members of one name; the sender may have meant the first.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::{Map, Number, Value};
+
+/// The most values in one document, those inside others included. An order of 500 lines has some 10,000.
+pub const MAX_NODES: usize = 100_000;
+
+/// The deepest nesting of arrays and objects.
+pub const MAX_DEPTH: usize = 32;
+
+/// Why a document is refused: at which line and column, and the name of a member that is given twice.
+pub type Refused = String;
+
+/// The document as a value. A byte-order mark is skipped.
+///
+/// # Errors
+/// It is not JSON, has more than [`MAX_NODES`] values or [`MAX_DEPTH`] levels, or gives a member twice.
+pub fn read(bytes: &[u8]) -> Result<Value, Refused> {
+    parse(bytes, true)
+}
+
+/// Checks what [`read`] checks, but allows members that are given twice, and keeps nothing.
+///
+/// # Errors
+/// As [`read`].
+pub fn check(bytes: &[u8]) -> Result<(), Refused> {
+    parse(bytes, false).map(|_nothing| ())
+}
+
+fn parse(bytes: &[u8], keep: bool) -> Result<Value, Refused> {
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let left = Cell::new(MAX_NODES);
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let value = Node { left: &left, depth: 0, keep }.deserialize(&mut json);
+    let ended = value.and_then(|value| json.end().map(|()| value));
+    ended.map_err(|error| crate::redact::json_error(&error))
+}
+
+/// One value, and all inside it.
+#[derive(Clone, Copy)]
+struct Node<'a> {
+    left: &'a Cell<usize>,
+    depth: usize,
+    keep: bool,
+}
+
+impl Node<'_> {
+    fn inside<E: Error>(self) -> Result<Self, E> {
+        if self.depth == MAX_DEPTH {
+            return Err(E::custom(format_args!("more than {MAX_DEPTH} levels")));
+        }
+        Ok(Self { depth: self.depth + 1, ..self })
+    }
+
+    fn number(number: impl Into<Number>) -> Value {
+        Value::Number(number.into())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let Some(left) = self.left.get().checked_sub(1) else {
+            return Err(D::Error::custom(format_args!("more than {MAX_NODES} values")));
+        };
+        self.left.set(left);
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, is: bool) -> Result<Value, E> {
+        Ok(Value::Bool(is))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Value, E> {
+        Ok(Self::number(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
+        Ok(Self::number(number))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(number).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+        Ok(if self.keep { Value::String(text.to_owned()) } else { Value::Null })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inside = self.inside()?;
+        let mut values = Vec::new();
+        while let Some(value) = items.next_element_seed(inside)? {
+            if self.keep {
+                values.push(value);
+            }
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let inside = self.inside()?;
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if self.keep && object.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+            }
+            let value = members.next_value_seed(inside)?;
+            if self.keep {
+                object.insert(name, value);
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_document_is_read_as_serde_json_reads_it() {
+        for text in [
+            r#"{"a":[1,-2,0.5,"x\n\u00e9",true,false,null,{}],"b":{"c":[]}}"#,
+            "18446744073709551615",
+            "1e3",
+            "\"\"",
+            "[]",
+        ] {
+            assert_eq!(read(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap(), "{text}");
+        }
+        assert_eq!(read(b"\xEF\xBB\xBF{}").unwrap(), json!({}));
+    }
+
+    #[test]
+    fn a_member_that_is_given_twice_is_refused_by_name() {
+        let why = read(br#"{"lines":[{"quantity":"1","quantity":"9"}]}"#).unwrap_err();
+        assert_eq!(why, "the member `quantity` is given twice (line 1, column 36)");
+        assert!(
+            check(br#"{"quantity":"1","quantity":"9"}"#).is_ok(),
+            "whether it matters is not checked before it is stored"
+        );
+        // A name is the sender's text.
+        let why = read(br#"{"ada@example.com":1,"ada@example.com":2}"#).unwrap_err();
+        assert!(!why.contains("ada@"), "{why}");
+    }
+
+    #[test]
+    fn a_small_text_with_very_many_values_or_levels_is_refused() {
+        for text in [format!("[{}0]", "0,".repeat(MAX_NODES)), format!("[{}0]", r#"{"a":0},"#.repeat(MAX_NODES))] {
+            for refused in [read(text.as_bytes()).unwrap_err(), check(text.as_bytes()).unwrap_err()] {
+                assert!(refused.starts_with("more than 100000 values"), "{refused}");
+            }
+        }
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert!(read(nested(MAX_DEPTH).as_bytes()).is_ok());
+        let deep = nested(MAX_DEPTH + 1);
+        assert!(read(deep.as_bytes()).unwrap_err().starts_with("more than 32 levels"));
+        assert!(check(nested(1_000_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_with_its_place() {
+        for (text, why) in [
+            ("", "cut off (line 1, column 0)"),
+            ("{} x", "not valid JSON (line 1, column 4)"),
+            ("{\n NaN}", "not valid JSON (line 2, column 2)"),
+        ] {
+            assert_eq!(read(text.as_bytes()).unwrap_err(), why);
+            assert_eq!(check(text.as_bytes()).unwrap_err(), why);
+        }
+    }
+}
