@@ -32,16 +32,18 @@ lock = threading.Lock()
 counts = {}
 
 
-def install():
-    """Wraps the emulator when it starts to serve: its modules are not loaded before."""
+def install(*others):
+    """Wraps the emulator when it starts to serve: its modules are not loaded before. Then installs the others."""
     import hypercorn.asyncio
 
     serve = hypercorn.asyncio.serve
 
-    def counting(app, config, *others, **more):
+    def counting(app, config, *rest, **more):
         wrap_services()
         wrap_invocations()
-        return serve(with_path(app), config, *others, **more)
+        for install_other in others:
+            install_other()
+        return serve(with_path(app), config, *rest, **more)
 
     hypercorn.asyncio.serve = counting
 

@@ -4,11 +4,13 @@
   acknowledgments.
 - It authorizes each batch operation of SQS as an action of its own. IAM has no such actions: AWS authorizes
   SendMessageBatch as SendMessage, and so on.
+- It ignores batching windows (batching_windows.py).
 - The calls of functions are counted (call_counts.py).
 """
 
 import socketserver
 
+import batching_windows
 import call_counts
 from ministack.core import iam_actions
 
@@ -23,4 +25,4 @@ def single_action(*request):
 
 
 iam_actions.extract_iam_action = single_action
-call_counts.install()
+call_counts.install(batching_windows.install)
