@@ -1,5 +1,6 @@
 //! Third parties' warehouses: they ship fulfillments and report what they did.
 
+mod place;
 mod rest;
 mod shipbob;
 

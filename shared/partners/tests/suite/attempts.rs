@@ -394,6 +394,35 @@ fn b16_a_fraction_is_not_sent_to_a_warehouse_that_counts_whole_units() {
 }
 
 #[test]
+fn b02_an_existing_order_is_ours_in_any_spelling_of_its_address_and_not_at_another_place() {
+    let sent = json!({"name": "Ada Example", "line1": "12 Sample Street", "postal_code": "10001", "country": "US"});
+    for (postal_code, is_ours) in [("10001", true), ("10001-2345", true), ("10002", false)] {
+        for warehouse in ["eastco", "shipwest"] {
+            let mut existing = answer(warehouse).1;
+            if warehouse == "eastco" {
+                let capitals = |text: &Value| json!(text.as_str().unwrap().to_uppercase().replace("STREET", "ST"));
+                existing["ship_to"] = json!({
+                    "name": capitals(&sent["name"]), "line1": capitals(&sent["line1"]), "postal_code": postal_code,
+                    "country": "US",
+                });
+            } else {
+                existing["recipient"]["name"] = json!("ADA EXAMPLE");
+                existing["recipient"]["address"]["address1"] = json!("12 SAMPLE ST");
+                existing["recipient"]["address"]["zip_code"] = json!(postal_code);
+            }
+            let duplicate = match warehouse {
+                "shipwest" => json!({"reference_id": ["already exists"]}),
+                _ => json!({"code": "KEY_REUSED"}),
+            };
+            let status = if warehouse == "shipwest" { 422 } else { 409 };
+            let script = Script::default().then(status, duplicate).then(200, items(warehouse, &[existing]));
+            let result = attempt(&partners(&script), warehouse, Attempt::First);
+            assert_eq!(result.is_ok(), is_ours, "{warehouse} {postal_code}: {result:?}");
+        }
+    }
+}
+
+#[test]
 fn an_order_that_was_cancelled_there_does_not_count_as_accepted() {
     let mut cancelled = answer("shipwest").1;
     cancelled["status"] = json!("Cancelled");

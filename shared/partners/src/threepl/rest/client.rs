@@ -89,7 +89,7 @@ async fn find<S: Secrets, T: Transport>(
     let is_same = |existing: &&ExistingFulfillment| {
         same_lines(&existing.lines, &body.lines)
             && existing.site.as_ref().is_none_or(|site| site == body.site)
-            && existing.ship_to.as_ref().is_none_or(|address| *address == body.ship_to)
+            && existing.ship_to.as_ref().is_none_or(|place| place.may_be(&body.ship_to))
     };
     match live.iter().find(is_same) {
         Some(existing) => {

@@ -4,6 +4,7 @@ use domain::party::Party;
 use serde::{Deserialize, Serialize};
 
 use crate::rest::Line;
+use crate::threepl::place::may_be_same;
 
 #[derive(Serialize)]
 pub(super) struct NewFulfillment<'a> {
@@ -31,7 +32,21 @@ pub(super) struct ExistingFulfillment {
     pub(super) reason: Option<String>,
     pub(super) lines: Vec<Line>,
     pub(super) site: Option<String>,
-    pub(super) ship_to: Option<Address>,
+    pub(super) ship_to: Option<ExistingPlace>,
+}
+
+/// What is compared of an address; a warehouse spells the rest in its own way.
+#[derive(Deserialize)]
+pub(super) struct ExistingPlace {
+    postal_code: Option<String>,
+    country: Option<String>,
+}
+
+impl ExistingPlace {
+    pub(super) fn may_be(&self, address: &Address) -> bool {
+        let sent = [Some(address.postal_code.as_str()), Some(address.country.as_str())];
+        may_be_same([self.postal_code.as_deref(), self.country.as_deref()], sent)
+    }
 }
 
 /// What a withdrawal needs of an existing fulfillment.
@@ -42,22 +57,22 @@ pub(super) struct IdAndStatus {
     pub(super) status: Option<String>,
 }
 
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Serialize)]
 pub(super) struct Address {
     name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     company: Option<String>,
     line1: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     line2: Option<String>,
     city: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<String>,
     postal_code: String,
     country: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
 }
 

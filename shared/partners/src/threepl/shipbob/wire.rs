@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::threepl::place::may_be_same;
+
 #[derive(Serialize)]
 pub(super) struct NewOrder<'a> {
     pub(super) reference_id: String,
@@ -15,27 +17,27 @@ pub(super) struct NewOrder<'a> {
     pub(super) products: Vec<Product>,
 }
 
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Serialize)]
 pub(super) struct Recipient {
     pub(super) name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) email: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) phone_number: Option<String>,
     pub(super) address: Address,
 }
 
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Serialize)]
 pub(super) struct Address {
     pub(super) address1: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) address2: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) company_name: Option<String>,
     pub(super) city: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) state: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) zip_code: Option<String>,
     pub(super) country: String,
 }
@@ -58,9 +60,29 @@ pub(super) struct ExistingOrder {
     #[serde(default)]
     pub(super) status: Option<String>,
     #[serde(default)]
-    pub(super) recipient: Option<Recipient>,
+    pub(super) recipient: Option<ExistingRecipient>,
     #[serde(default)]
     pub(super) products: Vec<Product>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ExistingRecipient {
+    address: Option<ExistingPlace>,
+}
+
+/// What is compared of an address; the vendor spells the rest in its own way.
+#[derive(Deserialize)]
+struct ExistingPlace {
+    zip_code: Option<String>,
+    country: Option<String>,
+}
+
+impl ExistingRecipient {
+    fn may_be(&self, recipient: &Recipient) -> bool {
+        let Some(place) = &self.address else { return true };
+        let sent = [recipient.address.zip_code.as_deref(), Some(recipient.address.country.as_str())];
+        may_be_same([place.zip_code.as_deref(), place.country.as_deref()], sent)
+    }
 }
 
 impl ExistingOrder {
@@ -78,7 +100,7 @@ impl ExistingOrder {
             compared
         };
         comparable(&self.products) == comparable(&order.products)
-            && self.recipient.as_ref().is_none_or(|recipient| *recipient == order.recipient)
+            && self.recipient.as_ref().is_none_or(|recipient| recipient.may_be(&order.recipient))
     }
 }
 
