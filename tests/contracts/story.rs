@@ -231,6 +231,13 @@ fn asides() -> Vec<Commit> {
             }),
         ),
         fulfillment(5, decided("fulfillment.review_decided", "content_mismatch", "accept")),
+        fulfillment(
+            6,
+            json!({
+                "type": "fulfillment.request_rejected", "code": "REVIEW_NOT_OPEN",
+                "reason": "no review of that name waits for a decision (any more)",
+            }),
+        ),
         fulfillment(3, json!({ "type": "fulfillment.rejected", "reason": "out of stock" })),
         fulfillment(4, json!({ "type": "fulfillment.package_voided", "package": "P-2", "at": "2026-11-23T09:55:00Z" })),
         fulfillment(

@@ -12,8 +12,8 @@ use domain::fulfillment::{
     Voided, Watch,
 };
 use domain::order::{
-    Allocation, AllocationNo, CreditExpired, CrmState, Deallocated, LineQuantity, OrderReview, SalesOrderCancelled,
-    StockArrived, Traced,
+    Allocation, AllocationNo, CreditApproved, CreditExpired, CrmState, Deallocated, LineQuantity, OrderReview,
+    SalesOrderCancelled, StockArrived, Traced,
 };
 use domain::review::{Choice, Review, ReviewKind as _};
 use domain::shipment::{MilestoneKind, PackageStatus};
@@ -513,6 +513,7 @@ fn as_order_event(fact: &OrderCommand) -> Option<OrderEvent> {
         | OrderCommand::RecordQuote(_)
         | OrderCommand::RecordUnpriceable(_)
         | OrderCommand::RecordCreditApproved(_)
+        | OrderCommand::RecordCreditExpiredOnArrival(_)
         | OrderCommand::RecordCreditRefused(_)
         | OrderCommand::ExpireCredit(_)
         | OrderCommand::RecordAllocation(_)
@@ -723,7 +724,8 @@ fn order_command() -> impl Strategy<Value = OrderCommand> {
         1 => Just(OrderCommand::ReleaseHold(hold_released())),
         1 => select(vec![vec![8, 5], vec![10], vec![10, 5, 2]]).prop_map(|lines| OrderCommand::Amend(amendment(&lines))),
         1 => (1..=3u32).prop_map(|n| OrderCommand::Reassign(fulfillment_id(n))),
-        1 => Just(OrderCommand::ExpireCredit(CreditExpired { valid_until: at(60) })),
+        1 => Just(OrderCommand::ExpireCredit(CreditExpired { valid_until: at(60), needs_decision: false })),
+        1 => Just(OrderCommand::RecordCreditExpiredOnArrival(CreditApproved { valid_until: Some(at(60)), ..approved() })),
         1 => (1..=2u32).prop_map(|n| OrderCommand::RecordStock(StockArrived { lines: vec![line_quantity(n, 3)] })),
         1 => (1..=3u32).prop_map(|no| OrderCommand::RecordDeallocated(Deallocated { allocation_no: AllocationNo::new(no) })),
         1 => Just(OrderCommand::RecordSalesOrderCancelled(SalesOrderCancelled { sales_order: Some(id("SO-1")) })),
@@ -802,6 +804,7 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
         | OrderCommand::RecordQuote(_)
         | OrderCommand::RecordUnpriceable(_)
         | OrderCommand::RecordCreditApproved(_)
+        | OrderCommand::RecordCreditExpiredOnArrival(_)
         | OrderCommand::RecordCreditRefused(_)
         | OrderCommand::ExpireCredit(_)
         | OrderCommand::RecordAllocation(_)

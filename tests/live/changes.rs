@@ -74,7 +74,10 @@ async fn a_refused_credit_is_on_the_worklist_until_an_operator_decides() {
         page.body["reviews"].as_array().unwrap().iter().find(ours).cloned()
     })
     .await;
-    assert_eq!((&review["kind"], &review["options"]), (&json!("credit_refused"), &json!(["approve", "cancel"])));
+    assert_eq!(
+        (&review["kind"], &review["options"]),
+        (&json!("credit_refused"), &json!(["approve", "retry", "cancel"]))
+    );
     assert!(review["decide_by"].is_string(), "{review}");
     let path = format!("/v1/reviews/{}/decision", review["id"].as_str().unwrap());
     let decide = async |client: &str, key: &str, choice: &str| {

@@ -5,6 +5,8 @@
 #![allow(clippy::panic, clippy::wildcard_enum_match_arm)]
 
 pub mod deployment;
+mod element;
+mod habits;
 pub mod hunt;
 mod logs;
 pub mod mutants;

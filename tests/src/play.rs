@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use simulators::habits::CreditValidity;
 use simulators::{PARTNERS, System};
 use testkit::memory::{ScheduledFault, Script};
 
@@ -11,9 +13,10 @@ use crate::deployment::{Deployment, order_id};
 use crate::logs;
 use crate::mutants::Mutant;
 use crate::promises::{self, RunContext};
-use crate::schedule::{Action, Element, Schedule};
+use crate::schedule::{Action, Element, ErpHabit, Schedule};
 
-const A_DAY: Duration = Duration::from_secs(24 * 3_600);
+/// Longer than a warehouse may take for a departure, after which it is asked for what it did not report.
+const SOME_DAYS: Duration = Duration::from_secs(3 * 24 * 3_600);
 
 /// More than all orders of a schedule need, in eaches.
 const PLENTY: u32 = 1_000_000;
@@ -71,6 +74,7 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
             Element::PartnerFault(..)
             | Element::WarehouseScript(..)
             | Element::StockLimit(..)
+            | Element::ErpHabit(_)
             | Element::AcceptsDuplicates => prepare(&deployment, element),
             Element::Order(order, _) => orders.push(order.clone()),
             Element::Moment(_, Action::Cancel(order)) => cancelled.push(order.clone()),
@@ -98,6 +102,7 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
                     Action::Readdress(order) => deployment.change("order.amended", order.clone()),
                     Action::ByApi(order) => deployment.order_by_api(order),
                     Action::Decide(order, way) => deployment.decide_all(&order_id(order), *way),
+                    Action::DecideTogether(order, ways) => deployment.decide_together(&order_id(order), *ways),
                     Action::Outage(partner, fault) => deployment.start_outage(partner, fault.clone()),
                     Action::Recovered(partner) => deployment.end_outage(partner),
                 }
@@ -109,6 +114,7 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
             | Element::ClockSkew(..)
             | Element::WarehouseScript(..)
             | Element::StockLimit(..)
+            | Element::ErpHabit(_)
             | Element::AcceptsDuplicates => {}
         }
     }
@@ -120,6 +126,7 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
     for (partner, ..) in PARTNERS {
         deployment.end_all_faults(partner);
     }
+    deployment.end_all_habits();
     for element in &schedule.elements {
         if let Element::StockLimit(sku, _) = element {
             deployment.stock(sku, [PLENTY; 2]);
@@ -130,7 +137,7 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
     }
     for _ in 0..3 {
         deployment.redrive();
-        delivered += deployment.run(A_DAY);
+        delivered += deployment.run(SOME_DAYS);
         if !deployment.wrong.is_empty() {
             return Report { violations: deployment.wrong, delivered, met, ..Report::default() };
         }
@@ -138,12 +145,12 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
             deployment.decide_all(&order, 0);
         }
     }
-    delivered += deployment.run(A_DAY);
+    delivered += deployment.run(SOME_DAYS);
     let faults_met = counted(&deployment, &met);
     let context = RunContext { orders: &orders, cancelled: &cancelled, faults_met: &faults_met };
     let mut violations = promises::violations_after(&deployment, &context);
     if schedule.is_thorough() && violations.is_empty() {
-        violations = promises::redriven(&mut deployment, A_DAY);
+        violations = promises::redriven(&mut deployment, SOME_DAYS);
         violations.extend(promises::exposed_personal_data(&deployment, &orders));
     }
     let journal = deployment.fingerprint();
@@ -153,6 +160,18 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
 fn prepare(deployment: &Deployment, element: &Element) {
     if let Element::StockLimit(sku, pieces) = element {
         deployment.stock(sku, *pieces);
+        return;
+    }
+    if let Element::ErpHabit(habit) = element {
+        let start = deployment.clock.now();
+        deployment.erp(|erp| match habit {
+            ErpHabit::CreditFor(ms) => erp.credit_validity = CreditValidity::For(*ms),
+            ErpHabit::CreditUntil(seconds) => {
+                let until = start.checked_add(SignedDuration::from_secs(*seconds)).unwrap_or(start);
+                erp.credit_validity = CreditValidity::Until(until);
+            }
+            ErpHabit::ShowsStockOnly => erp.shows_stock_only = true,
+        });
         return;
     }
     let mut partners = deployment.partners.borrow_mut();
@@ -178,6 +197,7 @@ fn prepare(deployment: &Deployment, element: &Element) {
         | Element::DeliveryFault(..)
         | Element::DeliveredTwice(_)
         | Element::StockLimit(..)
+        | Element::ErpHabit(_)
         | Element::ClockSkew(..) => {}
     }
 }

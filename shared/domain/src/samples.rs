@@ -212,7 +212,7 @@ pub fn hold_released() -> HoldReleased {
 /// A decision of the first review of this kind.
 pub fn decision<K: ReviewKind>(reviews: &[Review<K>], kind: K, choice: Choice) -> Decision<K> {
     let review = reviews.iter().find(|review| review.kind == kind).expect("no such review is open").key();
-    Decision { review, kind, choice, by: "ops".to_owned(), note: String::new() }
+    Decision { review, kind, choice, document: None, by: "ops".to_owned(), note: String::new() }
 }
 
 pub fn overdue() -> Overdue {

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use domain::PartnerId;
+use domain::{PartnerId, Rejection};
 use jiff::Timestamp;
 
 /// How a step ends that is done with its message. The message is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a rejected request is answered; a rejected fact is a defect: `recorded`"]
 pub enum Outcome {
     /// A change was committed.
     Applied,
@@ -16,7 +17,20 @@ pub enum Outcome {
     /// There is nothing to do, for this reason.
     Ignored(&'static str),
     /// A command, a request or an effect was rejected, for this reason.
-    Rejected(String),
+    Rejected(Rejection),
+}
+
+impl Outcome {
+    /// The end of recording a fact.
+    ///
+    /// # Errors
+    /// It was rejected, which no fact may be: STO-005.
+    pub fn recorded(self) -> Result<(), Failure> {
+        match self {
+            Self::Applied | Self::AlreadyDone | Self::Ignored(_) => Ok(()),
+            Self::Rejected(why) => Err(Failure::permanent(Code::StateImpossible, why.to_string())),
+        }
+    }
 }
 
 /// How a step ends that is not done with its message.

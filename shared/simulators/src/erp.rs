@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::exchange::{
-    Effect, Handled, Method, Named, Numbers, Reply, Request, UNKNOWN_OPERATION, Webhook, later, matches, written,
+    Effect, Handled, Method, Named, Numbers, Reply, Request, UNKNOWN_OPERATION, Webhook, matches, written,
 };
+pub use crate::habits::CreditValidity;
 use crate::keys::{IdempotencyKeys, Lookup};
 use crate::parse;
 use crate::pricing::{currency, customer, factor, money, price, rounded};
@@ -23,7 +24,7 @@ use crate::work::Line;
 const CREDIT: i64 = 1_000_000;
 
 /// How long an approval holds, in milliseconds: a day.
-const CREDIT_VALID_MS: u64 = 24 * 60 * 60 * 1000;
+const CREDIT_VALID_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The ERP's state.
 #[derive(Debug)]
@@ -36,6 +37,10 @@ pub struct Erp {
     sales_orders: Vec<SalesOrder>,
     goods_issues: Vec<GoodsIssue>,
     invoices: Vec<Invoice>,
+    /// How long an approval of credit holds.
+    pub credit_validity: CreditValidity,
+    /// Whether stock is shown and not allocated, as if every other order were faster.
+    pub shows_stock_only: bool,
     /// How many of our next changes of a sales order find that it changed in between.
     changes_to_fail: u32,
     /// Whether it sends a message for every sales order that is created or changed, ours included.
@@ -119,6 +124,8 @@ impl Erp {
             sales_orders: Vec::new(),
             goods_issues: Vec::new(),
             invoices: Vec::new(),
+            credit_validity: CreditValidity::For(CREDIT_VALID_MS),
+            shows_stock_only: false,
             changes_to_fail: 0,
             echo: false,
         }
@@ -127,6 +134,12 @@ impl Erp {
     /// Makes the next `times` changes of a sales order find that it changed in between.
     pub fn fail_changes(&mut self, times: u32) {
         self.changes_to_fail = times;
+    }
+
+    /// Approves credit for a day and allocates what it shows, as at the beginning.
+    pub fn reset_habits(&mut self) {
+        self.credit_validity = CreditValidity::For(CREDIT_VALID_MS);
+        self.shows_stock_only = false;
     }
 
     /// A message about an order: `order.held`, `order.hold_released`.
@@ -310,7 +323,7 @@ impl Erp {
         }
         Ok(json!({
             "decision": "approved",
-            "valid_until": written(later(now, CREDIT_VALID_MS)),
+            "valid_until": written(self.credit_validity.until(now)),
         }))
     }
 
@@ -348,8 +361,10 @@ impl Erp {
         let most = if parse::has_part(&line.sku, "SPLIT") { (open / Decimal::TWO).ceil() } else { open };
         let (mut sources, mut reserved) = (Vec::new(), Vec::new());
         for location in order {
+            let shows_stock_only = self.shows_stock_only;
             let on_hand = self.on_hand(&line.sku, location);
             let could = (*on_hand / factor).floor().min(line.quantity).min(most).max(Decimal::ZERO);
+            let could = if shows_stock_only { Decimal::ZERO } else { could };
             if !could.is_zero() {
                 sources.push(Source { location, quantity: could });
             }

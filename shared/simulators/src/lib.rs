@@ -14,6 +14,7 @@ pub mod erp;
 mod erp_tests;
 pub mod exchange;
 pub mod fault;
+pub mod habits;
 mod keys;
 pub mod ledger;
 pub mod message;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::exchange::{Effect, Handled, Method, Named, Numbers, Reply, Request, UNKNOWN_OPERATION, Webhook, written};
+use crate::habits::respelled;
 use crate::keys::{IdempotencyKeys, Lookup};
 use crate::parse;
 use crate::work::{Job, Line, Pace, Package, WarehouseWork, WorkEvent};
@@ -20,6 +21,8 @@ pub struct Rest3pl {
     numbers: Numbers,
     keys: IdempotencyKeys,
     work: WarehouseWork,
+    /// What each request asked for, in the order of the jobs.
+    asked: Vec<Value>,
 }
 
 impl Rest3pl {
@@ -31,6 +34,7 @@ impl Rest3pl {
             numbers: Numbers::new(run),
             keys: IdempotencyKeys::default(),
             work: WarehouseWork::new(pace),
+            asked: Vec::new(),
         }
     }
 
@@ -38,6 +42,7 @@ impl Rest3pl {
     pub fn reset(&mut self) {
         self.keys = IdempotencyKeys::default();
         self.work.reset();
+        self.asked.clear();
     }
 
     /// Its pace.
@@ -63,9 +68,9 @@ impl Rest3pl {
         match (request.method, request.segments().as_slice()) {
             (Method::Post, ["fulfillments"]) => self.create(request, now),
             (Method::Get, ["fulfillments"]) => self.list(request, now).into(),
-            (Method::Get, ["fulfillments", id]) => {
-                self.find(id).map_or_else(|| unknown().into(), |(_, job)| Reply::json(200, &listed(job)).into())
-            }
+            (Method::Get, ["fulfillments", id]) => self
+                .find(id)
+                .map_or_else(|| unknown().into(), |(index, _)| Reply::json(200, &self.listed(index)).into()),
             (Method::Post, ["fulfillments", id, "cancel"]) => self.cancel(id, request),
             _ => Reply::refused(404, "NOT_FOUND", "the warehouse has no such resource").into(),
         }
@@ -115,6 +120,7 @@ impl Rest3pl {
         let numbers = &mut self.numbers;
         self.work.take(id.clone(), reference.clone(), lines, &script, now, || numbers.next("P"));
         let reply = Reply::json(201, &json!({"id": id, "status": "accepted"}));
+        self.asked.push(body.clone());
         self.keys.keep("fulfillment.create", key.clone(), body, &reply);
         let effect = Effect { kind: "fulfillment", id, reference, key: Some(key) };
         Handled::done(reply, effect)
@@ -122,9 +128,11 @@ impl Rest3pl {
 
     fn list(&self, request: &Request, now: Timestamp) -> Reply {
         let reference = request.query.get("reference");
-        let wanted =
-            |job: &&Job| reference.is_none_or(|reference| *reference == job.reference) && job.shown_from <= now;
-        let items: Vec<Value> = self.work.jobs.iter().filter(wanted).map(listed).collect();
+        let wanted = |(_, job): &(usize, &Job)| {
+            reference.is_none_or(|reference| *reference == job.reference) && job.shown_from <= now
+        };
+        let items: Vec<Value> =
+            self.work.jobs.iter().enumerate().filter(wanted).map(|(index, _)| self.listed(index)).collect();
         Reply::json(200, &json!({"items": items}))
     }
 
@@ -146,6 +154,16 @@ impl Rest3pl {
         Handled::done(reply, effect)
     }
 
+    fn listed(&self, index: usize) -> Value {
+        let (Some(job), Some(asked)) = (self.work.jobs.get(index), self.asked.get(index)) else { return Value::Null };
+        let mut all = listed(job);
+        if let (Some(all), Some(address)) = (all.as_object_mut(), asked.get("ship_to")) {
+            let shown = if job.respells { respelled(address) } else { address.clone() };
+            all.insert("ship_to".to_owned(), shown);
+        }
+        all
+    }
+
     fn find(&self, id: &str) -> Option<(usize, &Job)> {
         self.work.jobs.iter().enumerate().find(|(_, job)| job.id == id)
     }
@@ -163,10 +181,10 @@ impl Rest3pl {
         let (topic, more) = match event {
             WorkEvent::Accepted => ("fulfillment.accepted", json!({})),
             WorkEvent::Rejected { reason } => ("fulfillment.rejected", json!({"reason": reason})),
-            WorkEvent::Closed => {
-                let packed = job.packages.iter().filter(|package| package.packed).map(|package| &package.id);
-                ("fulfillment.completed", json!({"packages": packed.collect::<Vec<_>>()}))
-            }
+            WorkEvent::Closed { again } => match job.named(*again) {
+                Some(packages) => ("fulfillment.completed", json!({"packages": packages})),
+                None => ("fulfillment.completed", json!({})),
+            },
             WorkEvent::Packed { package } => ("package.packed", json!({"package": shown(job.packages.get(*package)?)})),
             WorkEvent::Voided { package } => ("package.voided", json!({"package": shown(job.packages.get(*package)?)})),
             WorkEvent::Milestone { package, name } => (
@@ -220,7 +238,7 @@ fn listed(job: &Job) -> Value {
         "reference": job.reference,
         "status": job.status,
         "reason": job.reason,
-        "lines": job.lines,
+        "lines": job.shown_lines(),
         "completed_at": job.closed_at.map(written),
         "packages": job.packages.iter().filter(|package| package.packed).map(package).collect::<Vec<_>>(),
     })

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::exchange::{
     Effect, Handled, Method, Named, Numbers, Reply, Request, UNKNOWN_OPERATION, Webhook, fnv, later, written,
 };
+use crate::habits::respelled;
 use crate::parse;
 use crate::work::{Job, Line, Pace, Package, Status, WarehouseWork, WorkEvent};
 
@@ -259,6 +260,12 @@ impl Shipbob {
         let (Some(job), Some(order)) = (self.work.jobs.get(index), self.orders.get(index)) else {
             return Value::Null;
         };
+        let mut recipient = order.asked.get("recipient").cloned().unwrap_or(Value::Null);
+        if job.respells {
+            let address = respelled(&recipient["address"]);
+            recipient = respelled(&recipient);
+            recipient["address"] = address;
+        }
         json!({
             "id": order.id,
             "created_date": written(order.made),
@@ -269,8 +276,8 @@ impl Shipbob {
             "type": order.asked.get("type").cloned().unwrap_or_else(|| json!("DTC")),
             "channel": {"id": order.channel, "name": "crossdock"},
             "shipping_method": order.asked.get("shipping_method"),
-            "recipient": order.asked.get("recipient"),
-            "products": job.lines.iter().map(product).collect::<Vec<_>>(),
+            "recipient": recipient,
+            "products": job.shown_lines().iter().map(product).collect::<Vec<_>>(),
             "tags": [],
             "shipments": self.shipments(index),
         })
@@ -291,7 +298,7 @@ impl Shipbob {
         }
         let (topic, package) = match event {
             // The vendor confirms an order by its answer alone, and packing by the label.
-            WorkEvent::Accepted | WorkEvent::Packed { .. } | WorkEvent::Closed => return None,
+            WorkEvent::Accepted | WorkEvent::Packed { .. } | WorkEvent::Closed { .. } => return None,
             WorkEvent::Rejected { .. } => ("order.shipment.exception", job.packages.first()?),
             WorkEvent::Voided { package } => ("order.shipment.cancelled", job.packages.get(*package)?),
             WorkEvent::Milestone { package, name } => (topic(name), job.packages.get(*package)?),

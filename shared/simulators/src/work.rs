@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::exchange::{fnv, later, matches};
+pub use crate::habits::{Closes, Trace, WorkScript};
 
 /// A package's milestones, unless a script has others.
 const MILESTONES: [&str; 4] = ["label_created", "picked_up", "in_transit", "delivered"];
@@ -24,69 +25,6 @@ pub struct Pace {
     pub packages: Option<usize>,
     /// The first script that matches a request applies.
     pub scripts: Vec<WorkScript>,
-}
-
-/// How a warehouse handles certain requests.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WorkScript {
-    /// Requests with this reference; `*` stands for any characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-    /// Requests with a line of this SKU; `*` stands for any characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sku: Option<String>,
-    /// The number of packages.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub packages: Option<usize>,
-    /// The answer is a refusal with this reason.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reject: Option<String>,
-    /// Accepted, and refused with this reason by a message one step later.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reject_later: Option<String>,
-    /// These milestones, in this order, instead of the usual ones; any text is sent unchanged.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub milestones: Option<Vec<String>>,
-    /// The first package's label is voided and printed again with another number.
-    #[serde(default)]
-    pub void_first: bool,
-    /// How many units of the first line are never packed.
-    #[serde(default)]
-    pub short_by: u32,
-    /// How many units of the first line are packed in addition.
-    #[serde(default)]
-    pub over_by: u32,
-    /// The first line is packed with this SKU instead of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub substitute: Option<String>,
-    /// Which lots and serial numbers a package reports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace: Option<Trace>,
-    /// A package reports one more in total than its lines have.
-    #[serde(default)]
-    pub wrong_total: bool,
-    /// Messages report the first package only; a query shows the others.
-    #[serde(default)]
-    pub first_only: bool,
-    /// Milliseconds for which a query does not show the request, and no work is done.
-    #[serde(default)]
-    pub late_ms: u64,
-    /// Nothing happens and no message is sent, not even the acceptance.
-    #[serde(default)]
-    pub silent: bool,
-}
-
-/// Lots or serial numbers that a warehouse reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trace {
-    /// The lot of every line.
-    Lots,
-    /// A number for every piece.
-    Serials,
-    /// A number for every piece, and the same numbers in every package.
-    SameSerials,
 }
 
 /// One line of a request, as the warehouse sees it.
@@ -133,11 +71,37 @@ pub(crate) struct Job {
     /// When the last package was packed.
     #[serde(skip)]
     pub(crate) closed_at: Option<Timestamp>,
+    /// How an address and the order of lines are shown.
+    #[serde(skip)]
+    pub(crate) respells: bool,
+    #[serde(skip)]
+    closes: Closes,
     #[serde(skip)]
     first_only: bool,
 }
 
 impl Job {
+    /// The packages that the message of a close names; `None` for a message without a list.
+    pub(crate) fn named(&self, again: bool) -> Option<Vec<&str>> {
+        let packed =
+            || self.packages.iter().filter(|package| package.packed).map(|package| package.id.as_str()).collect();
+        match self.closes {
+            Closes::NamingLate if !again => None,
+            Closes::Naming | Closes::NamingLate => Some(packed()),
+            Closes::WithoutList => None,
+            Closes::WithEmptyList => Some(Vec::new()),
+        }
+    }
+
+    /// The lines as the warehouse shows them.
+    pub(crate) fn shown_lines(&self) -> Vec<Line> {
+        let mut lines = self.lines.clone();
+        if self.respells {
+            lines.reverse();
+        }
+        lines
+    }
+
     /// Whether the warehouse sends no message for `event`.
     pub(crate) fn is_unreported(&self, event: &WorkEvent) -> bool {
         let later = match event {
@@ -145,7 +109,7 @@ impl Job {
             WorkEvent::Packed { package } | WorkEvent::Voided { package } | WorkEvent::Milestone { package, .. } => {
                 *package > 0
             }
-            WorkEvent::Closed => true,
+            WorkEvent::Closed { .. } => true,
         };
         self.first_only && later
     }
@@ -217,7 +181,7 @@ pub(crate) enum WorkEvent {
     Packed { package: usize },
     Voided { package: usize },
     Milestone { package: usize, name: String },
-    Closed,
+    Closed { again: bool },
 }
 
 /// All requests of a warehouse, and the events that are to come.
@@ -238,15 +202,17 @@ impl WarehouseWork {
         *self = Self::new(self.pace.clone());
     }
 
-    /// The script for a request.
-    pub(crate) fn script(&self, reference: &str, lines: &[Line]) -> WorkScript {
-        let fits = |script: &&WorkScript| {
+    /// The script for a request; it applies once less from then on.
+    pub(crate) fn script(&mut self, reference: &str, lines: &[Line]) -> WorkScript {
+        let fits = |script: &&mut WorkScript| {
             let named = script.reference.as_deref().is_none_or(|pattern| matches(pattern, reference));
             let stocked =
                 script.sku.as_deref().is_none_or(|pattern| lines.iter().any(|line| matches(pattern, &line.sku)));
-            named && stocked
+            named && stocked && script.times != Some(0)
         };
-        self.pace.scripts.iter().find(fits).cloned().unwrap_or_default()
+        let Some(script) = self.pace.scripts.iter_mut().find(fits) else { return WorkScript::default() };
+        script.times = script.times.map(|times| times.saturating_sub(1));
+        script.clone()
     }
 
     /// Accepts a request and schedules its events. `package_id` names each package.
@@ -281,6 +247,8 @@ impl WarehouseWork {
             reason: None,
             shown_from: begun,
             closed_at: None,
+            respells: script.respells,
+            closes: script.closes,
             first_only: script.first_only,
         });
         if !script.silent {
@@ -357,7 +325,10 @@ impl WarehouseWork {
                 time = later(time, pace);
             }
         }
-        self.at(closed, job, WorkEvent::Closed);
+        self.at(closed, job, WorkEvent::Closed { again: false });
+        if script.closes == Closes::NamingLate {
+            self.at(later(closed, pace.saturating_mul(10)), job, WorkEvent::Closed { again: true });
+        }
     }
 
     fn at(&mut self, time: Timestamp, job: usize, event: WorkEvent) {
@@ -375,7 +346,8 @@ impl WarehouseWork {
                 job.status = Status::Rejected;
                 job.reason = Some(reason.clone());
             }
-            WorkEvent::Closed => job.closed_at = Some(at),
+            WorkEvent::Closed { again: false } => job.closed_at = Some(at),
+            WorkEvent::Closed { again: true } => {}
             WorkEvent::Packed { package } => {
                 job.status = Status::Packing;
                 if let Some(package) = job.packages.get_mut(*package) {

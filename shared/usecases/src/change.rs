@@ -1,12 +1,10 @@
 //! Requests about existing streams: to amend, hold, release or cancel an order, and to decide a review.
 //!
-//! A request is committed under its own cause, with the refusal if the order cannot carry it out, so that a repeated
-//! request gets the same answer. A request that the domain rejects at once, because it makes no sense now, is not
-//! committed.
+//! A request is committed under its own cause, with the refusal if the stream cannot carry it out, so that a repeated
+//! request gets the same answer.
 
 use domain::ids::{base32, fingerprint};
 use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
-use domain::workflow;
 use domain::{Order, OrderCommand, OrderId, Rejection, Workflow};
 
 use engine::inbound::ChangeRequest;
@@ -16,6 +14,7 @@ use engine::{Context, Failure, Outcome, RequestCause};
 
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub enum Answer {
     /// It is carried out, or is being carried out.
     Accepted,
@@ -29,8 +28,8 @@ impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
         match answer {
             Answer::Accepted => Self::Applied,
-            Answer::Refused(why) => Self::Rejected(why.to_string()),
-            Answer::Unknown => Self::Rejected("there is no such order".to_owned()),
+            Answer::Refused(why) => Self::Rejected(why),
+            Answer::Unknown => Self::Rejected(Rejection::new("ORDER_UNKNOWN", "there is no such order")),
         }
     }
 }
@@ -135,12 +134,9 @@ async fn carry_out<W: Workflow>(
             request.cause().clone()
         }
     };
-    if !stream.has(&cause)
-        && let Err(rejection) = workflow::decide(stream.state.as_ref(), command.clone())
-    {
-        return Ok(Answer::Refused(rejection));
+    if let Outcome::Rejected(why) = stream.commit(journal, cx, &cause, command).await? {
+        return Ok(Answer::Refused(why));
     }
-    stream.commit(journal, cx, &cause, command).await?;
     let commits = journal.read(&stream_name::<W>(&stream.id)).await?;
     let Some(commit) = commits.iter().find(|commit| commit.cause == cause) else { return Ok(Answer::Accepted) };
     let events = events_of::<W>(commit, cx.now)?;

@@ -1,7 +1,7 @@
 //! Creates an order exactly once, by whichever way and however often it is submitted.
 
 use domain::ids::{base32, fingerprint};
-use domain::{Order, OrderCommand, OrderId, Workflow};
+use domain::{Order, OrderCommand, OrderId, Rejection, Workflow};
 use serde_json::json;
 
 use engine::context::Context;
@@ -31,8 +31,12 @@ impl From<Submitted> for Outcome {
         match submitted {
             Submitted::Created => Self::Applied,
             Submitted::Same => Self::AlreadyDone,
-            Submitted::Conflicting => Self::Rejected("the order exists with other content".to_owned()),
-            Submitted::KeyReused => Self::Rejected("the idempotency key was used for another order".to_owned()),
+            Submitted::Conflicting => {
+                Self::Rejected(Rejection::new("SUBMISSION_CONFLICTS", "the order exists with other content"))
+            }
+            Submitted::KeyReused => {
+                Self::Rejected(Rejection::new("KEY_REUSED", "the idempotency key was used for another order"))
+            }
         }
     }
 }
@@ -77,7 +81,7 @@ pub async fn submit(
     if same {
         return Ok((existing, Submitted::Same));
     }
-    stream.commit(journal, cx, &cx.cause(work_key), OrderCommand::Submit(new.submission)).await?;
+    stream.commit(journal, cx, &cx.cause(work_key), OrderCommand::Submit(new.submission)).await?.recorded()?;
     Ok((existing, Submitted::Conflicting))
 }
 

@@ -69,6 +69,7 @@ fn describe<'a>(event: &FulfillmentEvent, warehouse: &'a str, at: Timestamp) -> 
             };
             (OURS, format!("{missing} by {}", late.due), at)
         }
+        FulfillmentEvent::RequestRejected(why) => (OURS, format!("request refused: {why}"), at),
         FulfillmentEvent::ReviewDecided(decision) => (OURS, decision_text(decision), at),
         FulfillmentEvent::GoodsIssued(issued) => {
             ("erp", format!("goods issue {} for package {}", issued.document, issued.package), at)

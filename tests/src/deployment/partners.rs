@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use simulators::System;
+use simulators::erp::Erp;
 use simulators::fault::{PartnerFault, Rule, When};
 
 use super::Deployment;
@@ -43,6 +44,14 @@ impl Deployment {
         erp.set_stock(sku, "WEST", west.into());
     }
 
+    /// Changes the ERP's habits.
+    pub fn erp(&self, change: impl FnOnce(&mut Erp)) {
+        let mut partners = self.partners.borrow_mut();
+        if let Some(System::Erp(erp)) = partners.partner_mut("acme-erp").map(|it| &mut it.system) {
+            change(erp);
+        }
+    }
+
     /// Every call to `partner` meets `fault`, until the outage ends.
     pub fn start_outage(&self, partner: &str, fault: PartnerFault) {
         if let Some(partner) = self.partners.borrow_mut().partner_mut(partner) {
@@ -61,6 +70,16 @@ impl Deployment {
     pub fn end_all_faults(&self, partner: &str) {
         if let Some(partner) = self.partners.borrow_mut().partner_mut(partner) {
             partner.faults.clear(None);
+        }
+    }
+
+    /// Ends the habits of all partners; what warehouses have begun they end in their way.
+    pub fn end_all_habits(&self) {
+        self.erp(Erp::reset_habits);
+        for partner in &mut self.partners.borrow_mut().all {
+            if let Some(pace) = partner.system.pace_mut() {
+                pace.scripts.clear();
+            }
         }
     }
 

@@ -1,16 +1,20 @@
 //! What customers, users and operators request of a deployment.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
 
 use domain::order::OrderReview;
 use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
-use domain::review::{Choice, Decision, ReviewKind as _};
+use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::{Order, OrderCommand, OrderId};
 use engine::http::{Request, Response};
 use engine::journal::execute;
-use engine::{Context, Failure};
+use engine::{Context, Failure, Journal};
 use futures::FutureExt;
-use serde_json::Value;
+use serde_json::{Value, json};
+use testkit::memory::{Fault, Faulty, Script};
 
 use super::Deployment;
 
@@ -28,6 +32,26 @@ pub fn order_request(order: &Value, key: Option<&str>, scopes: &[&str]) -> Reque
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
         ..Request::default()
     }
+}
+
+/// An operator's decision.
+fn decision<K: ReviewKind>(review: &Review<K>, choice: Choice) -> Decision<K> {
+    let (by, note) = ("ops".to_owned(), String::new());
+    Decision { review: review.key(), kind: review.kind, choice, document: None, by, note }
+}
+
+/// One request to the function behind `POST /v1/reviews/{id}/decision`. A failure is answered by 503.
+fn decide(journal: impl Journal, cx: &Context, client: &str, review: &str, decision: &Value) -> Response {
+    let request = Request {
+        headers: BTreeMap::from([("idempotency-key".to_owned(), format!("{client}-{decision}"))]),
+        variables: BTreeMap::from([("id".to_owned(), review.to_owned())]),
+        body: decision.to_string().into_bytes(),
+        client: client.to_owned(),
+        scopes: vec!["reviews:decide".to_owned()],
+        ..Request::default()
+    };
+    let answered = review_decide::handle(&review_decide::Ports { journal }, request, cx).now_or_never();
+    answered.and_then(Result::ok).unwrap_or_else(|| Response::json(503, &json!({})))
 }
 
 impl Deployment {
@@ -88,7 +112,7 @@ impl Deployment {
     pub fn decide(&mut self, order: &OrderId, kind: OrderReview, choice: Choice) {
         let Some(known) = self.fold(order) else { return };
         for review in known.reviews().iter().filter(|review| review.kind == kind) {
-            let decision = Decision { review: review.key(), kind, choice, by: "ops".to_owned(), note: String::new() };
+            let decision = decision(review, choice);
             self.request(order, &format!("decide-{}", review.key()), &OrderCommand::Decide(decision));
         }
     }
@@ -101,11 +125,56 @@ impl Deployment {
             let options = review.kind.options().iter().filter(|choice| **choice != Choice::ResolvedManually);
             let options: Vec<Choice> = options.copied().collect();
             let Some(chosen) = options.get(choice % options.len().max(1)).copied() else { continue };
-            let (key, kind) = (review.key(), review.kind);
-            let decision =
-                Decision { review: key.clone(), kind, choice: chosen, by: "ops".to_owned(), note: String::new() };
-            self.request(order, &format!("decide-{key}"), &OrderCommand::Decide(decision));
+            let decision = decision(&review, chosen);
+            self.request(order, &format!("decide-{}", review.key()), &OrderCommand::Decide(decision));
         }
+    }
+
+    /// Two operators decide each open review of `order` and of its fulfillments at once, each by its choice of `ways`, counted
+    /// round. Only the first may be told that the decision is recorded.
+    pub fn decide_together(&mut self, order: &OrderId, ways: [usize; 2]) {
+        let Some(known) = self.fold(order) else { return };
+        let of_order =
+            known.reviews().into_iter().map(|review| (format!("{order}.{}", review.key()), review.kind.options()));
+        let mut open: Vec<(String, &[Choice])> = of_order.collect();
+        for fulfillment in known.fulfillments.assignments.keys() {
+            let reviews = self.fold_fulfillment(fulfillment).map(|known| known.reviews()).unwrap_or_default();
+            let named =
+                |review: Review<_>| (format!("{fulfillment}.{}", review.key()), ReviewKind::options(review.kind));
+            open.extend(reviews.into_iter().map(named));
+        }
+        for (review, options) in open {
+            let options: Vec<Choice> = options.iter().copied().filter(|it| *it != Choice::ResolvedManually).collect();
+            let Some(count) = NonZeroUsize::new(options.len()) else { continue };
+            let [ann, bo] = ways.map(|way| json!({ "choice": options[way % count] }));
+            let answers = self.decide_at_once(&review, &ann, &bo);
+            if !matches!(answers, [202, 409] | [409, 409]) {
+                self.wrong.push(format!("two people decided {review} at once: {ann} {bo}, answered {answers:?}"));
+            }
+        }
+    }
+
+    /// The answers to two decisions of one review. The first is committed while the second is being decided.
+    pub fn decide_at_once(&mut self, review: &str, first: &Value, second: &Value) -> [u16; 2] {
+        self.sequence += 1;
+        let status = Rc::new(Cell::new(0));
+        let hook = {
+            let (journal, cx, n) = (self.journal.clone(), self.context("review-decide"), self.sequence);
+            let (status, review, first) = (Rc::clone(&status), review.to_owned(), first.clone());
+            move || status.set(decide(journal.clone(), &cx, &format!("ann-{n}"), &review, &first).status)
+        };
+        // The first call is the stream's reading, the second one its append.
+        let script = Script::fault_at(1, Fault::Interleave, hook);
+        script.arm(true);
+        let journal = Faulty::new(self.journal.clone(), &script);
+        let client = format!("bo-{}", self.sequence);
+        let loser = decide(journal, &self.context("review-decide"), &client, review, second);
+        [status.get(), loser.status]
+    }
+
+    /// `client` posts a decision of a review; its key is the client and the decision.
+    pub fn decide_by_api(&self, client: &str, review: &str, decision: &Value) -> Response {
+        decide(self.journal.clone(), &self.context("review-decide"), client, review, decision)
     }
 
     /// Sends a request, and once more under the same key, as a client does that got no answer. An order that was never

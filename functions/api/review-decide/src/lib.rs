@@ -1,14 +1,14 @@
 //! Commits a person's decision of a review of an order or a fulfillment.
 //!
 //! - On: `POST /v1/reviews/{id}/decision` with an `Idempotency-Key` and the scope `reviews:decide`; the body is
-//!   `{"choice": …, "note": …}`.
+//!   `{"choice": …, "note": …, "document": …}`.
 //! - Does: calls no partner.
 //! - Then: 202, and `order.review_decided` or `fulfillment.review_decided`, which starts the steps that waited for it;
 //!   if the choice is to cancel, `order.cancel_requested`, too.
 //! - Fails: 400/422 (not a decision), 403 (no scope), 404 (no such review), 409 (the review is closed, it does not
-//!   offer the choice, or the key was used for another decision).
+//!   offer the choice, the document's number is missing, or the key was used for another decision).
 
-use domain::review::{Choice, Decision, ReviewKind};
+use domain::review::{Choice, Decision, ManualDocument, ReviewKind};
 use domain::{Fulfillment, FulfillmentCommand, Order, OrderCommand, Workflow};
 use engine::http::{Offence, Problem, Request, Response};
 use engine::{Context, Failure, Journal};
@@ -28,6 +28,7 @@ struct Body {
     choice: Choice,
     #[serde(default)]
     note: String,
+    document: Option<ManualDocument>,
 }
 
 /// In characters; the rest of a longer note is cut off.
@@ -69,7 +70,8 @@ async fn decide<W: Workflow>(
     command: impl FnOnce(Decision<W::Review>) -> W::Command,
 ) -> Result<Result<Answer, Problem>, Failure> {
     let parsed = decision::<W::Review>(review, request).and_then(|decision| {
-        let payload = [&decision.review, decision.choice.as_str(), &decision.note];
+        let document = decision.document.as_ref().map(|document| json!(document).to_string()).unwrap_or_default();
+        let payload = [&decision.review, decision.choice.as_str(), &decision.note, &document];
         Ok((WorkKey::of_client(&request.client, request.idempotency_key()?, &payload), decision))
     });
     match parsed {
@@ -82,10 +84,10 @@ fn decision<K: ReviewKind>(review: &str, request: &Request) -> Result<Decision<K
     let name = review.split_once('-').map_or(review, |(name, _)| name);
     let kind = K::ALL.iter().copied().find(|kind| kind.as_str() == name).ok_or_else(no_such_review)?;
     engine::http::json_text(&request.body)?;
-    let Body { choice, note } =
+    let Body { choice, note, document } =
         serde_json::from_slice(&request.body).map_err(|_not_shown| not_a_decision(kind.options()))?;
     let note = engine::redact::text(&note.chars().take(MAX_NOTE_LENGTH).collect::<String>());
-    Ok(Decision { review: review.to_owned(), kind, choice, by: request.client.clone(), note })
+    Ok(Decision { review: review.to_owned(), kind, choice, document, by: request.client.clone(), note })
 }
 
 fn not_a_decision(options: &[Choice]) -> Problem {

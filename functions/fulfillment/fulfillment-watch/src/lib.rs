@@ -51,7 +51,10 @@ pub async fn handle(
             match ports.warehouse.inquire(cx, &inquiry).await {
                 Ok(facts) => {
                     let cause = cx.cause(&format!("{}@{}", work.fulfillment, fulfillment.version));
-                    fulfillment.commit(&ports.journal, cx, &cause, FulfillmentCommand::RecordAll(facts)).await?;
+                    fulfillment
+                        .commit(&ports.journal, cx, &cause, FulfillmentCommand::RecordAll(facts))
+                        .await?
+                        .recorded()?;
                 }
                 Err(failure) => {
                     let code = failure.code().as_str();
@@ -86,8 +89,14 @@ async fn raise(
         && let Some(state) = &order.state
         && state.could_ship_elsewhere(&fulfillment.id, &ports.registry.sites(cx).await?, cx.now)
     {
-        order.commit(&ports.journal, cx, &cx.cause(&key), OrderCommand::Reassign(fulfillment.id.clone())).await?;
+        order
+            .commit(&ports.journal, cx, &cx.cause(&key), OrderCommand::Reassign(fulfillment.id.clone()))
+            .await?
+            .recorded()?;
     }
-    fulfillment.commit(&ports.journal, cx, &cx.cause(&key), FulfillmentCommand::RaiseLate(assigned, late)).await?;
+    fulfillment
+        .commit(&ports.journal, cx, &cx.cause(&key), FulfillmentCommand::RaiseLate(assigned, late))
+        .await?
+        .recorded()?;
     Ok(())
 }

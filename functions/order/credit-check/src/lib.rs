@@ -3,7 +3,8 @@
 //! - On: `order.priced`; `order.credit_expired`; `order.hold_released` and `order.review_decided`, after which an order
 //!   may continue.
 //! - Does: `Erp::credit`, which changes nothing.
-//! - Then: `order.credit_approved`, or `order.credit_refused`, which opens a review.
+//! - Then: `order.credit_approved`; `order.credit_refused`, or `order.credit_expired` if the approval had expired when it
+//!   arrived: both open a review.
 //! - Fails: MSG-002 (malformed id), PRT-… (the ERP), STO-… (the journal).
 
 use domain::{Order, OrderCommand};
@@ -31,7 +32,7 @@ pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: 
     };
     let answer = ports.erp.credit(cx, &query).await.map_err(|e| e.into_failure(cx.now))?;
     let command = match answer {
-        CreditAnswer::Approved(approved) => OrderCommand::RecordCreditApproved(approved),
+        CreditAnswer::Approved(approved) => query.approved(approved, cx.now),
         CreditAnswer::Refused(refused) => OrderCommand::RecordCreditRefused(refused),
     };
     // The cause has the version, because credit is checked again after it expires and after an amendment.

@@ -48,6 +48,8 @@ async fn expire_credit(journal: &impl Journal, work: &OrderWork, cx: &Context) -
     let Some(valid_until) = order.state.as_ref().and_then(|order| order.expired_credit(cx.now)) else {
         return Ok(Outcome::Ignored("no sales order to create now"));
     };
-    let command = OrderCommand::ExpireCredit(CreditExpired { valid_until });
-    order.commit(journal, cx, &cx.cause(&format!("expired-{valid_until}")), command).await
+    let command = OrderCommand::ExpireCredit(CreditExpired { valid_until, needs_decision: false });
+    // The cause has the version, because the next approval may end at the same time.
+    let cause = cx.cause(&format!("expired@{}", order.version));
+    order.commit(journal, cx, &cause, command).await
 }

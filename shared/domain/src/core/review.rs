@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{base32, fingerprint};
+use crate::ids::{DocumentNumber, SiteCode, base32, fingerprint};
 use crate::rejection::{OUTCOME_UNKNOWN, Rejection};
 
 /// The kinds of decision that a workflow leaves to people.
@@ -65,11 +66,28 @@ pub struct Decision<K> {
     pub kind: K,
     /// What is to be done.
     pub choice: Choice,
+    /// What a person made by hand at the partner, if the choice is `resolved_manually`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<ManualDocument>,
     /// The client of the API that decided.
     pub by: String,
     /// The person's words; no personal data.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+}
+
+/// A document that a person made by hand in a partner's own system, instead of a call that the partner refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ManualDocument {
+    /// The partner's number of it.
+    pub number: DocumentNumber,
+    /// The site that all of an allocation is at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteCode>,
+    /// The total of an invoice, including tax, in the order's currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub total: Option<Decimal>,
 }
 
 /// The decisions of one stream, by the review's key.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::fulfillment::package::Package;
 use crate::fulfillment::{
-    Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentEvent, FulfillmentReview, Withdrawn,
+    Accepted, Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentEvent, FulfillmentReview, GoodsIssued,
+    Withdrawn,
 };
 use crate::ids::{ExternalId, PackageId};
 use crate::rejection::Rejection;
@@ -34,7 +35,7 @@ impl Fulfillment {
                 FulfillmentEvent::Withdrawn(Withdrawn { reference: None })
             }
             FulfillmentCommand::CloseNotSent(_) => return Ok(vec![]),
-            FulfillmentCommand::Decide(decision) => return self.decide_review(decision),
+            FulfillmentCommand::Decide(decision) => return Ok(self.decide_review(decision)),
             FulfillmentCommand::RecordAll(commands) => return self.decide_all(commands),
         };
         Ok(if self.is_new(&event) { vec![event] } else { vec![] })
@@ -53,20 +54,44 @@ impl Fulfillment {
         Ok(all)
     }
 
-    /// Records a decision. If a person withdrew the fulfillment by hand in the warehouse's own system, it is withdrawn.
-    fn decide_review(&self, decision: Decision<FulfillmentReview>) -> Result<Vec<FulfillmentEvent>, Rejection> {
-        allowed(&self.reviews(), &decision)?;
-        let is_manual = decision.choice == Choice::ResolvedManually;
-        let is_withdrawal = self.rejected_effect(&decision.review) == Some(&FulfillmentEffect::Withdraw);
-        let mut events = vec![FulfillmentEvent::ReviewDecided(decision)];
-        if is_manual && is_withdrawal {
-            let mut references: Vec<Option<ExternalId>> = self.references().cloned().map(Some).collect();
-            if references.is_empty() {
-                references.push(None);
-            }
-            events.extend(references.into_iter().map(|reference| FulfillmentEvent::Withdrawn(Withdrawn { reference })));
+    /// Records a decision and what a person did by hand in the partner's own system, or why the decision cannot be followed.
+    fn decide_review(&self, decision: Decision<FulfillmentReview>) -> Vec<FulfillmentEvent> {
+        let follows = match allowed(&self.reviews(), &decision) {
+            Ok(()) if decision.choice == Choice::ResolvedManually => self.resolved_manually(&decision),
+            Ok(()) => Ok(vec![]),
+            Err(rejection) => Err(rejection),
+        };
+        match follows {
+            Ok(follows) => std::iter::once(FulfillmentEvent::ReviewDecided(decision)).chain(follows).collect(),
+            Err(rejection) => vec![FulfillmentEvent::RequestRejected(rejection)],
         }
-        Ok(events)
+    }
+
+    /// What a manual resolution of a refused effect makes true. A request and a goods issue may be resolved without the
+    /// document's number: then the warehouse's reports count, and the package counts as posted.
+    fn resolved_manually(&self, decision: &Decision<FulfillmentReview>) -> Result<Vec<FulfillmentEvent>, Rejection> {
+        let number = decision.document.as_ref().map(|document| &document.number);
+        Ok(match (self.rejected_effect(&decision.review), number) {
+            (Some(FulfillmentEffect::Withdraw), _) => {
+                let mut references: Vec<Option<ExternalId>> = self.references().cloned().map(Some).collect();
+                if references.is_empty() {
+                    references.push(None);
+                }
+                let withdrawn = |reference| FulfillmentEvent::Withdrawn(Withdrawn { reference });
+                references.into_iter().map(withdrawn).collect()
+            }
+            (Some(FulfillmentEffect::Request), Some(number)) => {
+                let reference = number.as_str().parse();
+                let reference = reference.map_err(|_| Rejection::new("DOCUMENT_INVALID", "it is no reference"))?;
+                vec![FulfillmentEvent::Accepted(Accepted { reference })]
+            }
+            (Some(FulfillmentEffect::PostGoodsIssue { package }), Some(number)) => {
+                let lines = self.postings.get(package).cloned().unwrap_or_else(|| self.lines_to_post(package));
+                let (package, document) = (package.clone(), number.clone());
+                vec![FulfillmentEvent::GoodsIssued(GoodsIssued { package, document, lines })]
+            }
+            (Some(FulfillmentEffect::Request | FulfillmentEffect::PostGoodsIssue { .. }), None) | (None, _) => vec![],
+        })
     }
 
     /// Whether the event would change the state; if not, it is not recorded. (A repeated claim changes its `until`.)
@@ -108,7 +133,7 @@ impl Fulfillment {
                 open(&effect) || !self.goods_issues.get(&issued.package).is_some_and(|issues| issues.contains(issued))
             }
             FulfillmentEvent::Late(late) => !self.late.contains(late),
-            FulfillmentEvent::ReviewDecided(_) => true,
+            FulfillmentEvent::ReviewDecided(_) | FulfillmentEvent::RequestRejected(_) => true,
             FulfillmentEvent::EffectStarted(started) => {
                 let claim = self.open_effects.get(&started.effect);
                 let is_held = matches!(claim, Some(Claim::Held(earlier)) if earlier == started);
@@ -124,7 +149,7 @@ impl Fulfillment {
     pub(super) fn apply(&mut self, event: &FulfillmentEvent) {
         match event {
             // Only the first opening counts; it is the state's beginning.
-            FulfillmentEvent::Opened(_) => {}
+            FulfillmentEvent::Opened(_) | FulfillmentEvent::RequestRejected(_) => {}
             FulfillmentEvent::Accepted(accepted) => {
                 self.open_effects.close(&FulfillmentEffect::Request);
                 self.accepted.insert(accepted.clone());

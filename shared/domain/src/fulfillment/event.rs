@@ -57,6 +57,9 @@ pub enum FulfillmentEvent {
     /// A person decided a review of the fulfillment.
     #[serde(rename = "fulfillment.review_decided")]
     ReviewDecided(Decision<FulfillmentReview>),
+    /// A decision cannot be followed; its review, if there is one, stays as it is.
+    #[serde(rename = "fulfillment.request_rejected")]
+    RequestRejected(Rejection),
     /// The ERP posted a package's goods issue.
     #[serde(rename = "fulfillment.goods_issued")]
     GoodsIssued(GoodsIssued),

@@ -172,6 +172,10 @@ impl Workflow for Fulfillment {
         self.reviews()
     }
 
+    fn refusal(event: &FulfillmentEvent) -> Option<&Rejection> {
+        if let FulfillmentEvent::RequestRejected(rejection) = event { Some(rejection) } else { None }
+    }
+
     fn announce(started: EffectStarted<FulfillmentEffect>) -> FulfillmentCommand {
         FulfillmentCommand::Announce(started)
     }

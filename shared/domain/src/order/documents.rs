@@ -12,17 +12,19 @@ use crate::goods::LineQuantity;
 use crate::ids::{CustomerId, DocumentNumber, LineNo, OrderId, PurchaseOrder, Sku};
 use crate::money::Money;
 use crate::order::Order;
+use crate::order::changes::rejected;
 use crate::order::effect::{AllocationNo, OrderEffect};
 use crate::order::event::{
     Deallocated, Invoiced, OrderEvent, OrderLine, OrphanDocument, Released, SalesOrderCancelled,
 };
 use crate::order::line_quantities::{LineQuantities, less};
 use crate::order::pricing::{Credit, Stage};
+use crate::order::review::OrderReview;
 use crate::order::reviews::over_shipped;
 use crate::party::Destination;
 use crate::quantity::Quantity;
 use crate::rejection::Rejection;
-use crate::review::{Choice, Review};
+use crate::review::{Choice, Decision, Review};
 use crate::workflow::{Claim, EffectFailed, EffectRejected, EffectRequest, OpenEffects, key};
 
 /// The order's documents at the ERP.
@@ -352,17 +354,43 @@ impl Order {
         events
     }
 
-    /// What a manual resolution of a refused undoing makes true.
-    pub(super) fn resolved_manually(&self, review: &str) -> Vec<OrderEvent> {
-        match self.documents.rejected_in(review) {
-            Some(OrderEffect::Deallocate { allocation_no }) => {
-                vec![OrderEvent::Deallocated(Deallocated { allocation_no: *allocation_no })]
+    /// What a manual resolution of a refused effect makes true: the document that a person made by hand is recorded like one of
+    /// the ERP's own answers, so that the order goes on.
+    pub(super) fn resolved_manually(&self, decision: &Decision<OrderReview>) -> Vec<OrderEvent> {
+        let document = decision.document.as_ref();
+        let number = document.map(|document| document.number.clone());
+        match (self.documents.rejected_in(&decision.review).cloned(), number) {
+            (Some(OrderEffect::Deallocate { allocation_no }), _) => {
+                vec![OrderEvent::Deallocated(Deallocated { allocation_no })]
             }
-            Some(OrderEffect::CancelSalesOrder) => {
+            (Some(OrderEffect::CancelSalesOrder), _) => {
                 let sales_order = self.documents.sales_order().cloned();
                 vec![OrderEvent::SalesOrderCancelled(SalesOrderCancelled { sales_order })]
             }
-            Some(OrderEffect::Allocate { .. } | OrderEffect::CreateSalesOrder | OrderEffect::Invoice) | None => vec![],
+            (Some(OrderEffect::Allocate { allocation_no }), Some(number)) => {
+                let Some(site) = document.and_then(|document| document.site.as_ref()) else {
+                    return vec![rejected("DOCUMENT_NEEDED", "name the site that the stock was allocated at")];
+                };
+                self.record_allocation(self.manual_allocation(allocation_no, number, site))
+            }
+            (Some(OrderEffect::CreateSalesOrder), Some(number)) => match self.documents.sales_order() {
+                Some(known) if *known != number => {
+                    vec![rejected("OTHER_DOCUMENT", &format!("the order's sales order is {known}"))]
+                }
+                Some(_) | None => self.record_release(Released { sales_order: number, revision: self.terms.revision }),
+            },
+            (Some(OrderEffect::Invoice), Some(invoice)) => {
+                let (total, price) = (document.and_then(|document| document.total), self.stage.price());
+                let Some((amount, price)) = total.zip(price) else {
+                    return vec![rejected("DOCUMENT_NEEDED", "name the invoice's total, including tax")];
+                };
+                let total = Money { amount, currency: price.total.currency };
+                self.record_invoice(Invoiced { invoice, total })
+            }
+            (Some(OrderEffect::Allocate { .. } | OrderEffect::CreateSalesOrder | OrderEffect::Invoice), None) => {
+                vec![rejected("DOCUMENT_NEEDED", "name the number of the document that was made by hand")]
+            }
+            (None, _) => vec![],
         }
     }
 

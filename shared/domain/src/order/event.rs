@@ -437,6 +437,9 @@ pub struct CreditExpired {
     /// When it expired.
     #[schemars(with = "String")]
     pub valid_until: Timestamp,
+    /// Whether a person has to decide: the approval had expired when it arrived, or approvals expired too often.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_decision: bool,
 }
 
 /// Stock for a quantity that was short.

@@ -21,6 +21,7 @@ mod notices;
 mod pricing;
 mod review;
 mod reviews;
+mod rounds;
 pub mod routing;
 mod status;
 mod stock;
@@ -40,6 +41,7 @@ pub use line_quantities::LineQuantities;
 pub use pricing::{Credit, CreditQuery, PriceQuery, Quote, QuotedLine, Stage};
 pub use review::OrderReview;
 pub use reviews::Overrides;
+pub use rounds::CreditRounds;
 pub use routing::Routing;
 pub use status::Status;
 pub use stock::{AllocationRequest, Deallocation, Stock, StockQuery};
@@ -60,6 +62,8 @@ pub struct Order {
     pub stage: Stage,
     /// What is requested of it.
     pub changes: Changes,
+    /// How often a granted credit expired.
+    pub credit_rounds: CreditRounds,
     /// What the ERP allocates.
     pub stock: Stock,
     /// What the ERP makes.
@@ -87,6 +91,8 @@ pub enum OrderCommand {
     RecordUnpriceable(Rejection),
     /// The ERP granted credit.
     RecordCreditApproved(CreditApproved),
+    /// The ERP granted credit that had expired when the answer arrived.
+    RecordCreditExpiredOnArrival(CreditApproved),
     /// The ERP refused credit.
     RecordCreditRefused(CreditRefused),
     /// The granted credit expired.
@@ -153,6 +159,7 @@ impl Workflow for Order {
             terms: Terms::new(submission.clone()),
             stage: Stage::Submitted,
             changes: Changes::NONE,
+            credit_rounds: CreditRounds::default(),
             stock: Stock::default(),
             documents: Documents::new(),
             fulfillments: Fulfillments::default(),
@@ -211,7 +218,8 @@ impl Order {
             OrderCommand::RecordUnpriceable(why) => self.stage.record_unpriceable(why),
             OrderCommand::RecordCreditApproved(approved) => self.stage.record_credit_approved(approved),
             OrderCommand::RecordCreditRefused(refused) => self.stage.if_credit_open(OrderEvent::CreditRefused(refused)),
-            OrderCommand::ExpireCredit(expired) => self.stage.expire_credit(expired),
+            OrderCommand::RecordCreditExpiredOnArrival(approved) => self.record_credit_expired_on_arrival(approved),
+            OrderCommand::ExpireCredit(expired) => self.expire_credit(expired),
             OrderCommand::RecordAllocation(allocation) => self.record_allocation(allocation),
             OrderCommand::RecordStock(stock) => self.record_stock(stock),
             OrderCommand::RecordDeallocated(deallocated) => {
@@ -249,7 +257,10 @@ impl Order {
             OrderEvent::SubmissionConflicted(conflict) => {
                 self.terms.conflicts.insert(conflict.clone());
             }
-            OrderEvent::Priced(price) => self.stage = Stage::Priced(price.clone(), Credit::Pending),
+            OrderEvent::Priced(price) => {
+                self.credit_rounds = CreditRounds::default();
+                self.stage = Stage::Priced(price.clone(), Credit::Pending);
+            }
             OrderEvent::Unpriceable(why) => {
                 self.forget_decisions(OrderReview::Unpriceable);
                 self.stage = Stage::Unpriceable(why.clone());
@@ -259,7 +270,10 @@ impl Order {
                 self.forget_decisions(OrderReview::CreditRefused);
                 self.stage.set_credit(Credit::Refused(refused.clone()));
             }
-            OrderEvent::CreditExpired(_) => self.stage.set_credit(Credit::Pending),
+            OrderEvent::CreditExpired(expired) => {
+                self.forget_decisions(OrderReview::CreditExpired);
+                self.apply_credit_expired(expired);
+            }
             OrderEvent::Allocated(allocation) => self.apply_allocation(allocation),
             OrderEvent::Deallocated(Deallocated { allocation_no }) => {
                 let allocation_no = *allocation_no;

@@ -43,6 +43,7 @@ impl Order {
             | OrderCommand::RecordQuote(_)
             | OrderCommand::RecordUnpriceable(_)
             | OrderCommand::RecordCreditApproved(_)
+            | OrderCommand::RecordCreditExpiredOnArrival(_)
             | OrderCommand::RecordCreditRefused(_)
             | OrderCommand::ExpireCredit(_)
             | OrderCommand::RecordStock(_)

@@ -7,11 +7,11 @@ use rust_decimal::Decimal;
 
 use crate::ids::{CustomerId, LineNo, OrderId};
 use crate::money::{Currency, Money};
-use crate::order::Order;
 use crate::order::event::{
     CreditApproved, CreditExpired, CreditRefused, Invoiced, OrderEvent, OrderLine, Price, PricedLine, Routed,
     Submission,
 };
+use crate::order::{Order, OrderCommand};
 use crate::party::Destination;
 use crate::quantity::{Conversion, Uom};
 use crate::rejection::Rejection;
@@ -38,12 +38,14 @@ pub enum Stage {
 /// The ERP's answer on credit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credit {
-    /// Not answered yet, or expired.
+    /// Not answered yet, or expired and to be asked for again.
     Pending,
     /// Granted.
     Approved(CreditApproved),
     /// Refused.
     Refused(CreditRefused),
+    /// Expired, and not asked for again before a person decides.
+    Expired(CreditExpired),
 }
 
 impl Stage {
@@ -140,24 +142,9 @@ impl Stage {
         match self {
             Self::Priced(_, Credit::Refused(known)) if answer == OrderEvent::CreditRefused(known.clone()) => vec![],
             Self::Priced(_, Credit::Pending | Credit::Refused(_)) => vec![answer],
-            Self::Priced(_, Credit::Approved(_))
+            Self::Priced(_, Credit::Approved(_) | Credit::Expired(_))
             | Self::Submitted
             | Self::Unpriceable(_)
-            | Self::Released(_)
-            | Self::Unroutable(..)
-            | Self::Routed(_)
-            | Self::Invoiced(..) => vec![],
-        }
-    }
-
-    pub(super) fn expire_credit(&self, expired: CreditExpired) -> Vec<OrderEvent> {
-        match self {
-            Self::Priced(_, Credit::Approved(approved)) if approved.valid_until == Some(expired.valid_until) => {
-                vec![OrderEvent::CreditExpired(expired)]
-            }
-            Self::Submitted
-            | Self::Unpriceable(_)
-            | Self::Priced(..)
             | Self::Released(_)
             | Self::Unroutable(..)
             | Self::Routed(_)
@@ -226,6 +213,17 @@ pub struct CreditQuery {
     pub amount: Money,
 }
 
+impl CreditQuery {
+    /// The command that records the ERP's approval, which arrived at `now`.
+    pub fn approved(&self, approved: CreditApproved, now: Timestamp) -> OrderCommand {
+        if approved.valid_until.is_some_and(|until| until <= now) {
+            OrderCommand::RecordCreditExpiredOnArrival(approved)
+        } else {
+            OrderCommand::RecordCreditApproved(approved)
+        }
+    }
+}
+
 impl Order {
     /// The price query that is due.
     pub fn price_query(&self) -> Option<PriceQuery> {
@@ -240,6 +238,36 @@ impl Order {
             destination: submission.destination.clone(),
             lines: submission.lines.clone(),
         })
+    }
+
+    /// An approval that had expired when it arrived is not asked for again: the next one would be no longer.
+    pub(super) fn record_credit_expired_on_arrival(&self, approved: CreditApproved) -> Vec<OrderEvent> {
+        let Stage::Priced(price, Credit::Pending) = &self.stage else { return vec![] };
+        let valid_until = approved.valid_until.filter(|_| price.total == approved.amount);
+        let expired = |valid_until| OrderEvent::CreditExpired(CreditExpired { valid_until, needs_decision: true });
+        valid_until.map(expired).into_iter().collect()
+    }
+
+    pub(super) fn expire_credit(&self, expired: CreditExpired) -> Vec<OrderEvent> {
+        match &self.stage {
+            Stage::Priced(_, Credit::Approved(approved)) if approved.valid_until == Some(expired.valid_until) => {
+                let needs_decision = self.credit_rounds.is_used_up_by_another();
+                vec![OrderEvent::CreditExpired(CreditExpired { needs_decision, ..expired })]
+            }
+            Stage::Submitted
+            | Stage::Unpriceable(_)
+            | Stage::Priced(..)
+            | Stage::Released(_)
+            | Stage::Unroutable(..)
+            | Stage::Routed(_)
+            | Stage::Invoiced(..) => vec![],
+        }
+    }
+
+    pub(super) fn apply_credit_expired(&mut self, expired: &CreditExpired) {
+        self.credit_rounds.count();
+        let again = if expired.needs_decision { Credit::Expired(expired.clone()) } else { Credit::Pending };
+        self.stage.set_credit(again);
     }
 
     /// The credit query that is due.

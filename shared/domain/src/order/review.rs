@@ -13,8 +13,12 @@ words! {
         PriceDisagrees = "price_disagrees",
         /// The ERP refused credit.
         CreditRefused = "credit_refused",
+        /// An approval of credit had expired when it arrived, or approvals expire again and again before the release.
+        CreditExpired = "credit_expired",
         /// Stock is short and the order may not ship in parts.
         StockShort = "stock_short",
+        /// Stock is shown again and again that cannot be allocated or is not in the warehouse.
+        StockNotAllocated = "stock_not_allocated",
         /// No warehouse may or can ship it.
         Unroutable = "unroutable",
         /// A warehouse refused its fulfillment.
@@ -51,8 +55,11 @@ impl ReviewKind for OrderReview {
 
     fn options(self) -> &'static [Choice] {
         match self {
-            Self::Unpriceable | Self::PartnerRefused => &[Choice::Retry, Choice::Cancel, Choice::ResolvedManually],
-            Self::PriceDisagrees | Self::CreditRefused => &[Choice::Approve, Choice::Cancel],
+            Self::Unpriceable | Self::StockNotAllocated => &[Choice::Retry, Choice::Cancel],
+            Self::PartnerRefused => &[Choice::Retry, Choice::Cancel, Choice::ResolvedManually],
+            Self::PriceDisagrees => &[Choice::Approve, Choice::Cancel],
+            Self::CreditRefused => &[Choice::Approve, Choice::Retry, Choice::Cancel],
+            Self::CreditExpired => &[Choice::Retry, Choice::Approve, Choice::Cancel],
             Self::StockShort => &[Choice::Wait, Choice::ShipAvailable, Choice::Cancel],
             Self::Unroutable | Self::FulfillmentRejected => &[Choice::RouteAgain, Choice::Cancel],
             Self::OverShipped => &[Choice::Approve, Choice::Recall],
@@ -71,6 +78,7 @@ impl ReviewKind for OrderReview {
             Self::Unpriceable
             | Self::PriceDisagrees
             | Self::CreditRefused
+            | Self::CreditExpired
             | Self::Unroutable
             | Self::FulfillmentRejected
             | Self::WithdrawalRefused
@@ -78,6 +86,7 @@ impl ReviewKind for OrderReview {
             | Self::PartnerRefused
             | Self::ShippedAfterCancel => hours(4),
             Self::StockShort
+            | Self::StockNotAllocated
             | Self::OverShipped
             | Self::ContentMismatch
             | Self::ConflictingSubmission

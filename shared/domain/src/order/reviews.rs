@@ -10,6 +10,7 @@ use crate::order::event::{CancelRequested, CreditApproved, OrderEvent, Withdrawa
 use crate::order::line_quantities::LineQuantities;
 use crate::order::pricing::{Credit, Stage};
 use crate::order::review::OrderReview;
+use crate::order::rounds::CreditRounds;
 use crate::review::{Choice, Decision, Review, allowed, open};
 
 /// What was approved beyond the order's own content. An amendment revokes it.
@@ -62,6 +63,10 @@ impl Order {
         match &self.stage {
             Stage::Unpriceable(why) => raise(OrderReview::Unpriceable, why.to_string()),
             Stage::Priced(_, Credit::Refused(refused)) => raise(OrderReview::CreditRefused, refused.reason.clone()),
+            Stage::Priced(_, Credit::Expired(expired)) => {
+                let reason = format!("the ERP's approval ended at {}, before the release", expired.valid_until);
+                raise(OrderReview::CreditExpired, reason);
+            }
             Stage::Priced(_, Credit::Approved(_)) if !self.stock.allocations.is_empty() && !self.stock_suffices() => {
                 raise(OrderReview::StockShort, "stock is short and the order may not go in parts".to_owned());
             }
@@ -73,6 +78,7 @@ impl Order {
             }
             Stage::Submitted | Stage::Priced(..) | Stage::Released(_) | Stage::Routed(_) | Stage::Invoiced(..) => {}
         }
+        reviews.extend(self.stock_in_doubt());
         reviews
     }
 
@@ -134,7 +140,7 @@ impl Order {
         let follows = if decision.choice == Choice::Cancel {
             self.cancel(CancelRequested { reason: format!("decided by {}", decision.by) })
         } else if decision.choice == Choice::ResolvedManually {
-            self.resolved_manually(&decision.review)
+            self.resolved_manually(&decision)
         } else {
             vec![]
         };
@@ -148,7 +154,14 @@ impl Order {
     pub(super) fn apply_decision(&mut self, decision: &Decision<OrderReview>) {
         match (decision.kind, decision.choice) {
             (OrderReview::Unpriceable, Choice::Retry) => self.stage = Stage::Submitted,
-            (OrderReview::CreditRefused, Choice::Approve) => {
+            (OrderReview::CreditRefused | OrderReview::CreditExpired, Choice::Retry) => {
+                self.credit_rounds = CreditRounds::default();
+                self.stage.set_credit(Credit::Pending);
+            }
+            (OrderReview::StockNotAllocated, Choice::Retry) => {
+                self.stock.fruitless_accepted = self.fruitless_rounds();
+            }
+            (OrderReview::CreditRefused | OrderReview::CreditExpired, Choice::Approve) => {
                 if let Stage::Priced(price, credit) = &mut self.stage {
                     *credit = Credit::Approved(CreditApproved { amount: price.total, valid_until: None });
                 }

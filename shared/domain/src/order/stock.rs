@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::goods::LineQuantity;
-use crate::ids::{DocumentNumber, OrderId};
+use crate::ids::{DocumentNumber, OrderId, SiteCode};
 use crate::order::Order;
 use crate::order::effect::{AllocationNo, OrderEffect};
-use crate::order::event::{AllocatedLine, Allocation, Deallocated, OrderEvent, StockArrived};
+use crate::order::event::{AllocatedLine, Allocation, Deallocated, OrderEvent, Source, StockArrived};
+use crate::quantity::Quantity;
 use crate::workflow::{EffectRequest, OpenEffects, key};
 
 /// The order's allocations.
@@ -25,6 +26,8 @@ pub struct Stock {
     pub deallocated: BTreeSet<AllocationNo>,
     /// What the ERP has meanwhile of what was short.
     pub arrived: Vec<LineQuantity>,
+    /// The fruitless rounds after which a person decided to go on.
+    pub fruitless_accepted: u32,
 }
 
 impl Stock {
@@ -75,6 +78,7 @@ impl Stock {
         self.to_deallocate.extend(requested);
         self.allocations.clear();
         self.arrived.clear();
+        self.fruitless_accepted = 0;
     }
 }
 
@@ -172,8 +176,29 @@ impl Order {
         if blocked || self.documents.rejected.contains_key(&OrderEffect::Allocate { allocation_no }) {
             return None;
         }
-        let lines = if self.stock.allocations.is_empty() { self.all_lines() } else { self.available_lines() };
+        let lines = self.lines_to_allocate();
         (!lines.is_empty()).then(|| AllocationRequest { order: self.id().clone(), allocation_no, lines })
+    }
+
+    fn lines_to_allocate(&self) -> Vec<LineQuantity> {
+        if self.stock.allocations.is_empty() { self.all_lines() } else { self.available_lines() }
+    }
+
+    /// An allocation that a person made by hand: all that was requested, at one site.
+    pub(super) fn manual_allocation(
+        &self,
+        allocation_no: AllocationNo,
+        number: DocumentNumber,
+        site: &SiteCode,
+    ) -> Allocation {
+        let is_first = self.stock.allocations.is_empty();
+        let line = |goods: LineQuantity| AllocatedLine {
+            line: goods.line,
+            sources: vec![Source { location: site.clone(), quantity: goods.quantity }],
+            short: Quantity::zero(goods.quantity.uom()),
+            asked: (!is_first).then_some(goods.quantity),
+        };
+        Allocation { allocation_no, number, lines: self.lines_to_allocate().into_iter().map(line).collect() }
     }
 
     /// The deallocation that is due: of an allocation that an amendment dropped, or of any if nothing of the order will ship.
@@ -193,6 +218,7 @@ impl Order {
         let due = self.is_active()
             && !self.stock.allocations.is_empty()
             && !lines.is_empty()
+            && !self.is_stock_in_doubt()
             && self.stage.invoice().is_none();
         due.then(|| StockQuery { order: self.id().clone(), lines })
     }

@@ -313,7 +313,7 @@ fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &
             tracing::info!(function, correlation, stream, attempt, outcome = "ignored", why, "{stream}: {why}");
         }
         Settled::Done(Outcome::Rejected(why)) => {
-            let why = crate::redact::text(why);
+            let why = crate::redact::text(&why.to_string());
             tracing::warn!(function, correlation, stream, attempt, outcome = "rejected", %why, "{stream}: rejected, {why}");
         }
         Settled::Deferred { until, why } => {

@@ -156,8 +156,8 @@ impl<W: Workflow> Claim<W> {
             Err(CallFailure::Refused(rejection)) => {
                 let refused = EffectRejected { effect, rejection: rejection.clone() };
                 let cause = cx.cause(&format!("{key}#refused-{claim}"));
-                self.stream.commit(journal, cx, &cause, W::effect_rejected(refused)).await?;
-                Ok(Outcome::Rejected(rejection.to_string()))
+                self.stream.commit(journal, cx, &cause, W::effect_rejected(refused)).await?.recorded()?;
+                Ok(Outcome::Rejected(rejection))
             }
             Err(
                 failure @ (CallFailure::Unknown { .. }
@@ -169,7 +169,7 @@ impl<W: Workflow> Claim<W> {
                 let (code, not_sent) = (failure.code().as_str().to_owned(), failure.is_undone());
                 let cause = cx.cause(&format!("{key}#failed-{claim}"));
                 let failed = EffectFailed { effect, attempt, code, not_sent };
-                self.stream.commit(journal, cx, &cause, W::effect_failed(failed)).await?;
+                self.stream.commit(journal, cx, &cause, W::effect_failed(failed)).await?.recorded()?;
                 // A repeat may have been stopped by the partner's settle time, which starts again when this claim
                 // lapses.
                 let is_settling = self.earlier.is_some() && matches!(failure, CallFailure::Limited { .. });

@@ -200,7 +200,7 @@ impl<W: Workflow> Stream<W> {
             let events = match decide(self.state.as_ref(), command.clone()) {
                 Ok(events) if events.is_empty() => return Ok(Outcome::Ignored("nothing new")),
                 Ok(events) => events,
-                Err(rejection) => return Ok(Outcome::Rejected(rejection.to_string())),
+                Err(rejection) => return Ok(Outcome::Rejected(rejection)),
             };
             let commit = self.next(cx, cause, &events)?;
             match journal.append(&commit).await? {

@@ -144,7 +144,7 @@ all
   rejected: accepted withdrawing withdrawn withdrawal-refused closed packed voided left posted
 decide
   !FULFILLMENT_UNKNOWN: absent
-  !REVIEW_NOT_OPEN: requested effect-failed rejected accepted withdrawing withdrawn withdrawal-refused closed late packed voided left posted
+  request_rejected: requested effect-failed rejected accepted withdrawing withdrawn withdrawal-refused closed late packed voided left posted
   review_decided: refused
 announce
   !FULFILLMENT_UNKNOWN: absent

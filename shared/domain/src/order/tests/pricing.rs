@@ -50,12 +50,45 @@ fn credit_that_expires_before_the_release_is_checked_again() {
         play(priced(false), [OrderCommand::RecordCreditApproved(until), OrderCommand::RecordAllocation(stock(0))]);
     assert!(order.sales_order_request(at(59)).is_some() && order.expired_credit(at(59)).is_none());
     assert!(order.sales_order_request(at(60)).is_none());
-    let expired = CreditExpired { valid_until: order.expired_credit(at(60)).unwrap() };
+    let expired = CreditExpired { valid_until: order.expired_credit(at(60)).unwrap(), needs_decision: false };
     let order = apply(order, OrderCommand::ExpireCredit(expired.clone()));
     assert!(order.credit_query().is_some());
     assert_eq!(order.decide(OrderCommand::ExpireCredit(expired)), Ok(vec![]), "the expiry is recorded once");
     let order = apply(order, OrderCommand::RecordCreditApproved(approved()));
     assert!(order.sales_order_request(at(61)).is_some());
+}
+
+#[test]
+fn credit_that_expires_again_and_again_is_reviewed_after_five_rounds() {
+    let until = CreditApproved { valid_until: Some(at(60)), ..approved() };
+    let expired = CreditExpired { valid_until: at(60), needs_decision: false };
+    let round = [OrderCommand::RecordCreditApproved(until.clone()), OrderCommand::ExpireCredit(expired.clone())];
+    let four = play(priced(false), round.iter().cycle().take(8).cloned());
+    assert!(four.credit_query().is_some() && kinds(&four).is_empty());
+    let five = play(four, round.clone());
+    assert!(five.credit_query().is_none());
+    assert_eq!(kinds(&five), [OrderReview::CreditExpired]);
+    let again = decide(&five, OrderReview::CreditExpired, Choice::Retry);
+    assert!(again.credit_query().is_some() && kinds(&again).is_empty());
+    let ten = play(again, round.iter().cycle().take(10).cloned());
+    assert_eq!(kinds(&ten), [OrderReview::CreditExpired], "the same review opens again");
+    let stock = OrderCommand::RecordAllocation(stock(0));
+    let approved = apply(decide(&ten, OrderReview::CreditExpired, Choice::Approve), stock);
+    assert!(approved.sales_order_request(at(61)).is_some());
+}
+
+#[test]
+fn b31_an_approval_counts_as_expired_on_arrival_at_its_last_moment() {
+    let order = priced(false);
+    let query = order.credit_query().unwrap();
+    let until = CreditApproved { valid_until: Some(at(60)), ..approved() };
+    let early = apply(order.clone(), query.approved(until.clone(), at(59)));
+    assert!(kinds(&early).is_empty() && early.credit_query().is_none());
+    let late = apply(order.clone(), query.approved(until.clone(), at(60)));
+    assert_eq!((kinds(&late), late.credit_query()), (vec![OrderReview::CreditExpired], None));
+    let amended = apply(order, OrderCommand::Amend(amendment(&[8])));
+    let late = apply(amended, query.approved(until, at(60)));
+    assert!(kinds(&late).is_empty(), "it is not of this price");
 }
 
 #[test]

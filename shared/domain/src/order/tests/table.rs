@@ -8,9 +8,12 @@ fn after(command: &OrderCommand) -> Option<OrderCommand> {
         OrderCommand::Submit(_) => Some(OrderCommand::RecordQuote(quote(&submission(&[10]), 1))),
         OrderCommand::RecordQuote(_) => Some(OrderCommand::RecordUnpriceable(Rejection::new("UNKNOWN_SKU", "no"))),
         OrderCommand::RecordUnpriceable(_) => Some(OrderCommand::RecordCreditApproved(approved())),
-        OrderCommand::RecordCreditApproved(_) => Some(OrderCommand::RecordCreditRefused(refused_credit())),
+        OrderCommand::RecordCreditApproved(_) => {
+            Some(OrderCommand::RecordCreditExpiredOnArrival(CreditApproved { valid_until: Some(at(0)), ..approved() }))
+        }
+        OrderCommand::RecordCreditExpiredOnArrival(_) => Some(OrderCommand::RecordCreditRefused(refused_credit())),
         OrderCommand::RecordCreditRefused(_) => {
-            Some(OrderCommand::ExpireCredit(CreditExpired { valid_until: at(1_440) }))
+            Some(OrderCommand::ExpireCredit(CreditExpired { valid_until: at(1_440), needs_decision: false }))
         }
         OrderCommand::ExpireCredit(_) => Some(OrderCommand::RecordAllocation(stock(0))),
         OrderCommand::RecordAllocation(_) => {
@@ -58,6 +61,7 @@ fn name(command: &OrderCommand) -> &'static str {
         OrderCommand::RecordQuote(_) => "quote",
         OrderCommand::RecordUnpriceable(_) => "unpriceable",
         OrderCommand::RecordCreditApproved(_) => "credit-approved",
+        OrderCommand::RecordCreditExpiredOnArrival(_) => "credit-expired-on-arrival",
         OrderCommand::RecordCreditRefused(_) => "credit-refused",
         OrderCommand::ExpireCredit(_) => "credit-expired",
         OrderCommand::RecordAllocation(_) => "allocation",
