@@ -7,3 +7,4 @@ mod intake;
 mod order;
 mod platform;
 mod support;
+mod sweeps;
