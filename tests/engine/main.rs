@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod faults_that_last;
 #[path = "../../shared/domain/src/samples.rs"]
 mod samples;
+mod shared_streams;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -16,13 +18,13 @@ use domain::{
     EffectStarted, Fulfillment, FulfillmentCommand, FulfillmentEffect, Order, OrderCommand, OrderEffect, OrderId,
     PartnerId, Rejection, Workflow,
 };
-use engine::batch::{Parked, Queue, Record, Step, run, settle};
+use engine::batch::{Parked, Queue, Record, Step, Turn, run, settle};
 use engine::effect::{Claimed, claim};
 use engine::inbound::{ChangeRequest, NewOrder};
 use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, events_of, execute};
 use engine::partner::{Attempt, CallFailure, Ready, Recipient};
-use engine::relay::{Bus, Entry, entries, publish};
-use engine::stores::{Due, DueItem, DuePage, Parties, Views};
+use engine::relay::{Bus, Entry, Published, Rejected, entries, publish};
+use engine::stores::{Due, DueItem, DuePage, Parties, Views, WaitingPartner};
 use engine::{Cause, Code, Context, EventEnvelope, Failure, Journal, Outcome, Wait};
 use futures::FutureExt;
 use jiff::Timestamp;
@@ -49,6 +51,8 @@ fn context(function: &'static str, minute: i64) -> Context {
         event_time: at(0),
         lease: Duration::from_secs(60),
         epoch: "e1".to_owned(),
+        actor: None,
+        folds: Default::default(),
     }
 }
 
@@ -399,9 +403,9 @@ fn b23_a_call_that_found_the_circuit_open_waits_and_its_outcome_stays_unknown() 
 #[test]
 fn our_own_fault_is_parked_and_can_be_redriven_after_its_correction() {
     let journal = priced();
-    let ours = CallFailure::Ours { code: Code::PartnerUnauthorized, cause: "401".into() };
+    let ours = CallFailure::Ours { code: Code::PartnerRefused, cause: "400".into() };
     let parked = settled(mine(claiming(&journal, 1)), &journal, 1, Err(ours));
-    assert!(matches!(parked, Err(Failure::Permanent { code: Code::PartnerUnauthorized, .. })));
+    assert!(matches!(parked, Err(Failure::Permanent { code: Code::PartnerRefused, .. })));
     assert!(matches!(claiming(&journal, 1), Ok(Claimed::Mine(..))));
 }
 
@@ -556,19 +560,6 @@ fn f03_a_poison_message_among_nine_good_ones_is_parked_with_its_cause_and_delays
 }
 
 #[test]
-fn the_last_attempt_of_a_transient_failure_is_parked_by_us_with_its_cause() {
-    let (queue, due) = (MemoryQueue::default(), MemoryDue::default());
-    for (count, again, parked) in [(1, 1, 0), (2, 1, 0), (3, 0, 1), (4, 0, 2)] {
-        let left = batch(&[message("1", count)], &queue, &due, |_order| Err(busy()));
-        assert_eq!((left.len(), queue.parked().len()), (again, parked));
-    }
-    let parked = queue.parked().remove(0);
-    assert_eq!((parked.code, parked.attempts, parked.correlation.as_str()), (Code::PartnerBusy, 3, "corr"));
-    assert_eq!(parked.stream, format!("order/{}", order_of("1")));
-    assert_eq!(parked.cause, "503 for [redacted]");
-}
-
-#[test]
 fn a_permanent_failure_is_parked_at_once_and_acknowledged() {
     let (queue, due) = (MemoryQueue::default(), MemoryDue::default());
     let failure = || Failure::permanent(Code::PartnerUnknown, "no such partner");
@@ -607,13 +598,22 @@ impl Due for Down {
     async fn defer(&self, _item: &DueItem) -> Result<(), Failure> {
         Err(busy())
     }
-    async fn ready(&self, _: u32, _: Timestamp, _: u32, _: Option<&str>) -> Result<DuePage, Failure> {
+    async fn ready(&self, _: &str, _: Timestamp, _: u32, _: Option<&str>) -> Result<DuePage, Failure> {
         Err(busy())
     }
     async fn waiting(&self, _parent: &str, _limit: u32) -> Result<Vec<DueItem>, Failure> {
         Err(busy())
     }
     async fn done(&self, _item: &DueItem) -> Result<(), Failure> {
+        Err(busy())
+    }
+    async fn all_done(&self, _items: &[DueItem]) -> Result<(), Failure> {
+        Err(busy())
+    }
+    async fn partners(&self) -> Result<Vec<WaitingPartner>, Failure> {
+        Err(busy())
+    }
+    async fn forget(&self, _partner: &WaitingPartner) -> Result<(), Failure> {
         Err(busy())
     }
 }
@@ -639,7 +639,8 @@ fn a_handlers_context_names_the_message_it_works_on() {
         *seen.borrow_mut() = Some(context);
         async { Ok(Outcome::Applied) }
     };
-    now(settle(&STEP, &message("1", 1), at(10), 0, &queue, &due, &handle));
+    let turn = Turn { now: at(10), ..Turn::default() };
+    now(settle(&STEP, &message("1", 1), turn, &queue, &due, &handle));
     let context = seen.borrow_mut().take().unwrap();
     assert_eq!((context.correlation.as_str(), context.now, context.event_time), ("corr", at(10), at(0)));
     assert_eq!(context.cause("route").as_str(), "order-route/route");
@@ -713,9 +714,13 @@ impl Picky {
 }
 
 impl Bus for Picky {
-    async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
+    async fn publish(&self, entries: &[Entry]) -> Result<Vec<Rejected>, Failure> {
         self.sent.borrow_mut().push(entries.iter().map(|entry| entry.kind.clone()).collect());
-        Ok(self.refusals.borrow_mut().pop().unwrap_or_default())
+        let rejected = self.refusals.borrow_mut().pop().unwrap_or_default().into_iter();
+        // The bus never accepts this one.
+        let is_huge = |index: &usize| entries[*index].kind == "event 9";
+        let for_good = |index: &usize| is_huge(index).then(|| Failure::permanent(Code::StoreRefused, "too large"));
+        Ok(rejected.map(|index| Rejected { index, for_good: for_good(&index) }).collect())
     }
 }
 
@@ -723,7 +728,7 @@ impl Bus for Picky {
 fn exactly_the_refused_entries_are_sent_again() {
     let records = [vec![entry(0), entry(1)], vec![], vec![entry(2), entry(3)]];
     let bus = Picky::new(&[&[1, 3], &[1]]);
-    assert_eq!(now(publish(&bus, &records)), Ok(None));
+    assert_eq!(now(publish(&bus, &records)), Ok(Published::default()));
     let sent = bus.sent.borrow();
     assert_eq!(sent[0], ["event 0", "event 1", "event 2", "event 3"]);
     assert_eq!(sent[1..], [vec!["event 1", "event 3"], vec!["event 3"]]);
@@ -733,9 +738,20 @@ fn exactly_the_refused_entries_are_sent_again() {
 fn an_entry_that_stays_refused_stops_the_stream_at_its_record() {
     let records = [vec![entry(0)], vec![entry(1)], vec![entry(2)]];
     let bus = Picky::new(&[&[1, 2], &[0, 1], &[0], &[0], &[0], &[0]]);
-    assert_eq!(now(publish(&bus, &records)), Ok(Some(1)));
+    assert_eq!(now(publish(&bus, &records)).unwrap().again_from, Some(1));
     let nothing = Picky::new(&[]);
-    assert_eq!((now(publish(&nothing, &[vec![], vec![]])), nothing.sent.borrow().len()), (Ok(None), 0));
+    let published = now(publish(&nothing, &[vec![], vec![]]));
+    assert_eq!((published, nothing.sent.borrow().len()), (Ok(Published::default()), 0));
+}
+
+#[test]
+fn f14_an_entry_that_the_bus_never_accepts_is_reported_alone_and_the_others_are_published() {
+    let records = [vec![entry(0)], vec![entry(8), entry(9)], vec![entry(2)]];
+    let bus = Picky::new(&[&[2, 3]]);
+    let published = now(publish(&bus, &records)).unwrap();
+    assert_eq!(published.again_from, None);
+    assert!(matches!(&published.refused[..], [(1, Failure::Permanent { .. })]), "{published:?}");
+    assert_eq!(bus.sent.borrow()[1], ["event 2"]);
 }
 
 #[test]
@@ -743,7 +759,7 @@ fn a_bus_that_refuses_for_a_while_gets_every_event_once() {
     let bus = MemoryBus::default();
     bus.refuse_some(2);
     let records: Vec<Vec<Entry>> = (0..4).map(|n| vec![entry(n)]).collect();
-    assert_eq!(now(publish(&bus, &records)), Ok(None));
+    assert_eq!(now(publish(&bus, &records)), Ok(Published::default()));
     let mut kinds: Vec<String> = bus.take().into_iter().map(|entry| entry.kind).collect();
     kinds.sort();
     assert_eq!(kinds, ["event 0", "event 1", "event 2", "event 3"]);

@@ -8,3 +8,4 @@ mod intake;
 mod order;
 mod platform;
 mod support;
+mod sweeps;

@@ -19,8 +19,8 @@ use engine::partner::{
     Attempt, CallFailure, CreditAnswer, Erp, PriceAnswer, Ready, Recipient, Warehouse, WarehouseAnswer,
     WithdrawalAnswer,
 };
-use engine::relay::{Bus, Entry};
-use engine::stores::{Due, DueItem, DuePage};
+use engine::relay::{Bus, Entry, Rejected};
+use engine::stores::{Due, DueItem, DuePage, WaitingPartner};
 use engine::{Commit, Context, Failure, Journal};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -201,7 +201,7 @@ fn lapse(commit: &mut Commit) {
 }
 
 impl<P: Bus> Bus for Mistaken<P> {
-    async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
+    async fn publish(&self, entries: &[Entry]) -> Result<Vec<Rejected>, Failure> {
         let refused = self.inner.publish(entries).await?;
         Ok(if self.makes(Mutant::RefusedEntriesIgnored) { vec![] } else { refused })
     }
@@ -211,8 +211,14 @@ impl<P: Due> Due for Mistaken<P> {
     async fn defer(&self, item: &DueItem) -> Result<(), Failure> {
         if self.makes(Mutant::DeferredForgotten) { Ok(()) } else { self.inner.defer(item).await }
     }
-    async fn ready(&self, shard: u32, now: Timestamp, limit: u32, after: Option<&str>) -> Result<DuePage, Failure> {
-        let page = self.inner.ready(shard, now, limit, after).await?;
+    async fn ready(
+        &self,
+        partition: &str,
+        now: Timestamp,
+        limit: u32,
+        after: Option<&str>,
+    ) -> Result<DuePage, Failure> {
+        let page = self.inner.ready(partition, now, limit, after).await?;
         if self.makes(Mutant::DueForgottenFirst) {
             for item in &page.items {
                 self.inner.done(item).await?;
@@ -225,6 +231,15 @@ impl<P: Due> Due for Mistaken<P> {
     }
     async fn done(&self, item: &DueItem) -> Result<(), Failure> {
         self.inner.done(item).await
+    }
+    async fn all_done(&self, items: &[DueItem]) -> Result<(), Failure> {
+        self.inner.all_done(items).await
+    }
+    async fn partners(&self) -> Result<Vec<WaitingPartner>, Failure> {
+        self.inner.partners().await
+    }
+    async fn forget(&self, partner: &WaitingPartner) -> Result<(), Failure> {
+        self.inner.forget(partner).await
     }
 }
 

@@ -89,6 +89,10 @@ const CONDITION: &str = "ConditionalCheckFailed";
 
 impl Journal for JournalTable {
     async fn read(&self, stream: &str) -> Result<Vec<Commit>, Failure> {
+        self.read_after(stream, 0).await
+    }
+
+    async fn read_after(&self, stream: &str, version: u64) -> Result<Vec<Commit>, Failure> {
         let mut commits = Vec::new();
         let mut next: Option<Item> = None;
         loop {
@@ -97,9 +101,11 @@ impl Journal for JournalTable {
                 .query()
                 .table_name(&self.table)
                 .consistent_read(true)
-                .key_condition_expression("#s = :s")
+                .key_condition_expression("#s = :s AND #v > :v")
                 .expression_attribute_names("#s", "stream")
+                .expression_attribute_names("#v", "version")
                 .expression_attribute_values(":s", text(stream))
+                .expression_attribute_values(":v", number(version))
                 .set_exclusive_start_key(next)
                 .send()
                 .await
@@ -339,6 +345,10 @@ mod tests {
         let calls = canned.calls();
         assert!(calls.iter().all(|(operation, input)| operation == "Query" && input["ConsistentRead"] == true));
         assert_eq!(calls[1].1["ExclusiveStartKey"]["version"]["N"], "1");
+        assert_eq!(calls[0].1["ExpressionAttributeValues"][":v"]["N"], "0");
+        let newer = Canned::always(200, json!({ "Items": [stored(7)] }));
+        assert_eq!(journal(&newer).read_after("order/ord_1", 6).await, Ok(vec![commit(7)]));
+        assert_eq!(newer.calls()[0].1["ExpressionAttributeValues"][":v"]["N"], "6");
     }
 
     #[tokio::test]

@@ -285,6 +285,8 @@ impl Start {
             event_time: now,
             lease: self.lease(),
             epoch: self.settings.epoch.clone(),
+            actor: None,
+            folds: Default::default(),
         }
     }
 

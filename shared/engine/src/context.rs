@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::cause::Cause;
 use crate::failure::{Code, Failure};
+use crate::folds::Folds;
 
 /// The clock of adapters and scheduled steps. Domain code has none: its commands carry the time.
 pub trait Clock {
@@ -35,6 +36,11 @@ pub struct Context {
     pub lease: Duration,
     /// The journal's epoch, part of every event's id. A restored journal gets a new one.
     pub epoch: String,
+    /// Who wants what this delivery does: `client/<name>`, `partner/<id>`; `None` if no one but the function does. It is
+    /// the actor of the delivery's commits; their cause names the function.
+    pub actor: Option<String>,
+    /// The streams that this batch has loaded.
+    pub folds: Folds,
 }
 
 impl Context {

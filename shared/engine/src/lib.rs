@@ -12,6 +12,7 @@
 pub mod cause;
 pub mod context;
 pub mod failure;
+pub mod folds;
 pub mod http;
 pub mod json;
 pub mod ports;

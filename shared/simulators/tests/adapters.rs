@@ -167,6 +167,8 @@ fn cx() -> Context {
         event_time: Timestamp::now(),
         lease: Duration::from_secs(1),
         epoch: "e".to_owned(),
+        actor: None,
+        folds: Default::default(),
     }
 }
 
@@ -424,7 +426,7 @@ async fn a_partner_that_is_down_and_one_that_refuses_our_token_are_different_fai
         let rule = json!([{"match": {"operation": at, "times": 2}, "fault": {"kind": "unauthorized"}}]);
         simulators.control(&format!("{partner}/faults"), &rule).await;
         let unknown = write(&simulators.partners, operation, &order("unknown"), Attempt::First).await.unwrap_err();
-        assert!(matches!(unknown, CallFailure::Ours { code: Code::PartnerUnauthorized, .. }), "{unknown:?}");
+        assert!(matches!(unknown, CallFailure::NotSent { code: Code::PartnerUnauthorized, .. }), "{unknown:?}");
         simulators.fault(partner, at, &json!({"kind": "down"})).await;
         let down = write(&simulators.partners, operation, &order("down"), Attempt::First).await.unwrap_err();
         assert!(matches!(down, CallFailure::Unknown { code: Code::PartnerBusy, .. }), "{down:?}");

@@ -144,7 +144,8 @@ pub async fn deliveries(store: &impl Deliveries) {
     let (first, second) = (delivery(b"\xEF\xBB\xBF{}"), delivery(b"{ }"));
     assert_eq!(store.fetch(&first.partner, &id).await.unwrap(), None);
     assert_eq!(store.store(&first).await.unwrap(), StoreOutcome::New);
-    assert_eq!(store.store(&first).await.unwrap(), StoreOutcome::Same);
+    assert_eq!(store.store(&first).await.unwrap(), StoreOutcome::Same { received_at });
+    store.announce_again(&first.key()).await.unwrap();
     assert_eq!(
         store.store(&second).await.unwrap(),
         StoreOutcome::Conflict { stored: first.digest() },
@@ -209,20 +210,20 @@ pub async fn partner_health(store: &impl PartnerHealthStore) {
 /// A promise is broken.
 #[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
 pub async fn due(store: &impl Due) {
-    let id = fresh("due");
+    let (id, partner) = (fresh("due"), fresh("suite").parse::<domain::PartnerId>().unwrap());
     let item = |seconds: i64| DueItem {
         due: at().checked_add(std::time::Duration::from_secs(seconds.unsigned_abs())).unwrap(),
         id: id.clone(),
         function: "order-price".to_owned(),
         body: r#"{"detail":{}}"#.to_owned(),
         why: "claimed".to_owned(),
-        partner: Some("eastco".parse().unwrap()),
+        partner: Some(partner.clone()),
         parent: None,
     };
     let (early, late) = (item(1), item(2));
-    let shard = early.shard();
+    let partition = early.partition();
     let mine = async |now: Timestamp| {
-        let ready = store.ready(shard, now, 1_000, None).await.unwrap();
+        let ready = store.ready(&partition, now, 1_000, None).await.unwrap();
         ready.items.into_iter().filter(|create| create.id == id).collect::<Vec<_>>()
     };
     store.defer(&late).await.unwrap();
@@ -231,9 +232,13 @@ pub async fn due(store: &impl Due) {
     assert_eq!(mine(at()).await, vec![], "nothing is due yet");
     assert_eq!(mine(early.due).await, vec![early.clone()], "due to the moment, once");
     assert_eq!(mine(late.due).await, vec![early.clone(), late.clone()], "oldest first");
+    let listed = async || store.partners().await.unwrap().into_iter().find(|waiting| waiting.partner == partner);
+    let waiting = listed().await.unwrap();
+    store.forget(&waiting).await.unwrap();
+    assert!(listed().await.is_some(), "a partner whose work has just begun to wait stays listed");
     let (mut paged, mut after) = (Vec::new(), None);
     loop {
-        let page = store.ready(shard, late.due, 1, after.as_deref()).await.unwrap();
+        let page = store.ready(&partition, late.due, 1, after.as_deref()).await.unwrap();
         paged.extend(page.items.into_iter().filter(|create| create.id == id));
         after = page.next;
         if after.is_none() {
@@ -244,9 +249,20 @@ pub async fn due(store: &impl Due) {
     store.done(&early).await.unwrap();
     store.done(&early).await.unwrap();
     assert_eq!(mine(late.due).await, vec![late.clone()]);
-    store.done(&late).await.unwrap();
+    let more = [late.clone(), item(4), item(5)];
+    for item in &more {
+        store.defer(item).await.unwrap();
+    }
+    store.all_done(&more).await.unwrap();
+    store.all_done(&[]).await.unwrap();
+    assert_eq!(mine(item(5).due).await, vec![], "gone at once");
     let parent = format!("fulfillment/{id}");
-    let child = DueItem { parent: Some(parent.clone()), ..item(3) };
+    let child = DueItem { parent: Some(parent.clone()), partner: None, ..item(3) };
+    let partition = child.partition();
+    let mine = async |now: Timestamp| {
+        let ready = store.ready(&partition, now, 1_000, None).await.unwrap();
+        ready.items.into_iter().filter(|create| create.id == id).collect::<Vec<_>>()
+    };
     store.defer(&child).await.unwrap();
     assert_eq!(store.waiting(&parent, 10).await.unwrap(), vec![child.clone()], "found by what it waits for");
     assert_eq!(store.waiting("fulfillment/another", 10).await.unwrap(), vec![]);
@@ -266,6 +282,7 @@ pub async fn views(store: &impl Views) {
         key: format!("{list}-{n}"),
         part: "summary".to_owned(),
         version,
+        fold: 1,
         list: list.to_owned(),
         rank: format!("2026-11-23T00:00:{n:02}.000Z/{n}"),
         document: format!(r#"{{"version":{version}}}"#),
@@ -275,7 +292,11 @@ pub async fn views(store: &impl Views) {
     }
     assert!(!store.put(&row(0, 1, &list)).await.unwrap(), "an older row never replaces a newer one");
     assert!(!store.put(&row(0, 2, &list)).await.unwrap(), "nor an equal one");
-    assert_eq!(store.get(&row(0, 2, &list).key, "summary").await.unwrap(), Some(row(0, 2, &list)));
+    let rebuilt = |version: u64| ViewRow { fold: 2, ..row(0, version, &list) };
+    assert!(!store.put(&rebuilt(1)).await.unwrap(), "nor an older one of a newer fold");
+    assert!(store.put(&rebuilt(2)).await.unwrap(), "a newer fold is written over the same version");
+    assert!(!store.put(&row(0, 2, &list)).await.unwrap(), "and not the other way round");
+    assert_eq!(store.get(&row(0, 2, &list).key, "summary").await.unwrap(), Some(rebuilt(2)));
     let first = store.list(&list, 3, None).await.unwrap();
     let second = store.list(&list, 3, first.next.as_deref()).await.unwrap();
     let keys = |rows: &[ViewRow]| rows.iter().map(|row| row.key.clone()).collect::<Vec<_>>();

@@ -131,6 +131,7 @@ pub fn rows(order: &TimedFold<Order>) -> Vec<ViewRow> {
         key: format!("order/{id}"),
         part: "summary".to_owned(),
         version: order.version,
+        fold: crate::FOLD,
         list: format!("order/{}", summary.status.as_str()),
         // Ranked by a time that never changes: the index is then written only when the status changes, and cursors stay
         // valid.

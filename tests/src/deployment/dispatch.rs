@@ -1,10 +1,13 @@
 //! Queues and functions: which message goes to which invocation, and what its end means for the queue.
 
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::time::Duration;
 
 use engine::batch::{Record, Step};
 use engine::{Context, Failure, Outcome, Work};
+use futures::future::join_all;
 use jiff::Timestamp;
 use testkit::memory::{Faulty, Script};
 
@@ -113,10 +116,19 @@ impl Deployment {
         for mut running in ready {
             let script = running.script.clone();
             script.arm_for(&running.function);
-            let polled = running.work.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+            let (polled, killed, stalled) = loop {
+                let woken = Arc::new(Woken::default());
+                let waker = Waker::from(Arc::clone(&woken));
+                let polled = running.work.as_mut().poll(&mut TaskContext::from_waker(&waker));
+                let (killed, stalled) = (script.take_killed(), script.take_stalled());
+                // One message of the batch has let another one go on.
+                if polled.is_pending() && !killed && stalled.is_none() && woken.0.load(Ordering::Relaxed) {
+                    continue;
+                }
+                break (polled, killed, stalled);
+            };
             script.arm(false);
             self.wait_for_partner(&running.function);
-            let (killed, stalled) = (script.take_killed(), script.take_stalled());
             let failed = match (polled, stalled) {
                 (Poll::Ready(failed), _) if !killed => Some(failed),
                 (Poll::Pending, Some(pause)) if !killed && self.clock.after(pause) < running.times_out_at => {
@@ -245,6 +257,16 @@ impl Deployment {
     }
 }
 
+/// Whether an invocation can go on at once.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// What every function is invoked with.
 struct Invoked<'a> {
     deployment: &'a mut Deployment,
@@ -265,11 +287,20 @@ impl Invoked<'_> {
         let queue = deployment.mistaken(Faulty::new(dead, script));
         let due = deployment.mistaken(Faulty::new(deployment.due.clone(), script));
         let forgets = deployment.mutant == Some(Mutant::PartialBatchIgnored);
+        let ignores_claims = deployment.mutant == Some(Mutant::ClaimIgnored);
         let clock = deployment.clock_of(function);
         Box::pin(async move {
             let (ports, handle) = (&ports, &handle);
             let one = |work: W, cx: Context| async move { handle(ports, work, &cx).await };
-            let failed = engine::batch::run(&step, &records, || clock.now(), || 500, &queue, &due, one).await;
+            let run = async |records: &[Record]| {
+                engine::batch::run(&step, records, || clock.now(), || 500, &queue, &due, &one).await
+            };
+            // A fold that the batch shares has the claim as it is, so that only a message of its own reads it wrongly.
+            let failed = if ignores_claims {
+                join_all(records.iter().map(std::slice::from_ref).map(run)).await.concat()
+            } else {
+                run(&records).await
+            };
             if forgets { vec![] } else { failed }
         })
     }

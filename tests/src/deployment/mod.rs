@@ -236,6 +236,8 @@ impl Deployment {
             event_time: self.clock.now(),
             lease: LEASE,
             epoch: "e1".to_owned(),
+            actor: None,
+            folds: Default::default(),
         }
     }
 

@@ -32,6 +32,11 @@ impl Deployment {
         streams.iter().filter_map(|name| name.strip_prefix("order/")?.parse().ok()).collect()
     }
 
+    /// Removes the parked messages with this body. Returns how many there were.
+    pub fn discard(&self, body: &str) -> usize {
+        self.dead.values().map(|queue| queue.discard(body)).sum()
+    }
+
     /// The messages in all dead-letter queues.
     pub fn parked(&self) -> Vec<Parked> {
         self.dead.values().flat_map(MemoryQueue::parked).collect()

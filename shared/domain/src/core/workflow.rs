@@ -17,7 +17,7 @@ use crate::rejection::Rejection;
 use crate::review::ReviewKind;
 
 /// The state of a stream, folded from its events; it exists from the first event on.
-pub trait Workflow: Clone + fmt::Debug + Sized {
+pub trait Workflow: Clone + fmt::Debug + Sized + 'static {
     /// What identifies one stream.
     type Id: fmt::Display + fmt::Debug + Clone;
     /// What happened: stored, published and folded.

@@ -8,13 +8,13 @@
 use std::time::Duration;
 
 use domain::workflow::Claim as OpenClaim;
-use domain::workflow::{decide, evolve};
+use domain::workflow::decide;
 use domain::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, Workflow};
 use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, Wait};
-use crate::journal::{Append, Journal, Stream};
+use crate::journal::{Append, Journal, Stream, stream_name};
 use crate::partner::{Attempt, CallFailure, Ready, Recipient};
 
 /// The outcome of trying to claim an effect.
@@ -67,9 +67,9 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
     guard: impl Fn(Option<&W>) -> Option<R>,
     announce: impl Fn(EffectStarted<W::Effect>) -> W::Command,
 ) -> Result<Claimed<W, R>, Failure> {
-    let mut is_ready = false;
-    for _ in 0..MAX_RACES {
-        let mut stream = Stream::<W>::load(journal, id, cx).await?;
+    let (mut is_ready, mut races) = (false, 0);
+    let mut stream = Stream::<W>::load(journal, id, cx).await?;
+    while races < MAX_RACES {
         let Some(request) = guard(stream.state.as_ref()) else { return Ok(Claimed::Nothing) };
         // A request that undoes an effect waits until no delivery can still be carrying out that effect.
         if let Some(until) = request.not_before().filter(|until| *until > cx.now) {
@@ -91,6 +91,12 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
             ready.map_err(|failure| delay_by_tries(failure, tries))?;
             is_ready = true;
         }
+        let slot = cx.folds.slot(&stream_name::<W>(id));
+        let mut slot = slot.lock().await;
+        // Another message of the batch has committed meanwhile: ask the guard again.
+        if stream.catch_up(&slot)? {
+            continue;
+        }
         let (effect, key) = (request.effect(), request.key());
         let started = EffectStarted { effect, key, of_version: stream.version, until: cx.until(), attempt };
         let events = match decide(stream.state.as_ref(), announce(started.clone())) {
@@ -101,14 +107,11 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
         };
         // The cause has the claim's version, because each delivery makes a claim of its own.
         let cause = cx.cause(&format!("{}#started-{}", started.key, stream.version + 1));
-        let commit = stream.next(cx, &cause, &events)?;
-        match journal.append(&commit).await? {
+        match stream.append(&mut slot, journal, cx, &cause, &events).await? {
             Append::Committed => {
-                stream.version = commit.version;
-                stream.state = events.iter().fold(stream.state, evolve);
                 return Ok(Claimed::Mine(Claim { stream, started, earlier, tries: tries.saturating_add(1) }, request));
             }
-            Append::Raced => {}
+            Append::Raced => races += 1,
         }
     }
     Err(Failure::transient(crate::failure::Code::JournalRaced, "other steps committed first, several times in a row"))
@@ -151,12 +154,12 @@ impl<W: Workflow> Claim<W> {
         match answer {
             Ok(command) => {
                 let cause = cx.cause(&format!("{key}#answer-{claim}"));
-                self.stream.commit(journal, cx, &cause, command).await
+                self.stream.commit_answer(journal, cx, &cause, command).await
             }
             Err(CallFailure::Refused(rejection)) => {
                 let refused = EffectRejected { effect, rejection: rejection.clone() };
                 let cause = cx.cause(&format!("{key}#refused-{claim}"));
-                self.stream.commit(journal, cx, &cause, W::effect_rejected(refused)).await?.recorded()?;
+                self.stream.commit_answer(journal, cx, &cause, W::effect_rejected(refused)).await?.recorded()?;
                 Ok(Outcome::Rejected(rejection))
             }
             Err(
@@ -169,7 +172,7 @@ impl<W: Workflow> Claim<W> {
                 let (code, not_sent) = (failure.code().as_str().to_owned(), failure.is_undone());
                 let cause = cx.cause(&format!("{key}#failed-{claim}"));
                 let failed = EffectFailed { effect, attempt, code, not_sent };
-                self.stream.commit(journal, cx, &cause, W::effect_failed(failed)).await?.recorded()?;
+                self.stream.commit_answer(journal, cx, &cause, W::effect_failed(failed)).await?.recorded()?;
                 // A repeat may have been stopped by the partner's settle time, which starts again when this claim
                 // lapses.
                 let is_settling = self.earlier.is_some() && matches!(failure, CallFailure::Limited { .. });

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::cause::{Cause, RequestCause};
 use crate::context::Context;
 use crate::failure::{Code, Failure, Outcome, Wait};
+use crate::folds::Slot;
 use crate::stores::DueItem;
 
 /// The events that one step decided, with the data that an audit needs.
@@ -25,7 +26,8 @@ pub struct Commit {
     pub cause: Cause,
     /// See [`Context::correlation`].
     pub correlation: String,
-    /// The function that wrote it.
+    /// Who wanted it: `client/<name>`, `partner/<id>`, or the function by itself. The cause begins with the function in
+    /// each case.
     pub actor: String,
     /// The writer's time.
     pub at: Timestamp,
@@ -78,6 +80,14 @@ pub trait Journal {
     /// All commits of a stream, in order, by a consistent read; empty if there is no such stream.
     fn read(&self, stream: &str) -> impl Future<Output = Result<Vec<Commit>, Failure>>;
 
+    /// The commits of a stream after `version`, likewise. A store overrides it, so that it reads no others.
+    fn read_after(&self, stream: &str, version: u64) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
+        async move {
+            let commits = self.read(stream).await?;
+            Ok(commits.into_iter().filter(|commit| commit.version > version).collect())
+        }
+    }
+
     /// Writes `commit` unless its stream has a commit of that version.
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>>;
 
@@ -88,6 +98,9 @@ pub trait Journal {
 impl<J: Journal> Journal for &J {
     fn read(&self, stream: &str) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
         (**self).read(stream)
+    }
+    fn read_after(&self, stream: &str, version: u64) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
+        (**self).read_after(stream, version)
     }
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>> {
         (**self).append(commit)
@@ -134,13 +147,21 @@ pub fn events_of<W: Workflow>(commit: &Commit, now: Timestamp) -> Result<Vec<W::
 }
 
 impl<W: Workflow> Stream<W> {
-    /// Reads and folds the stream.
+    /// Reads and folds the stream; within a batch, once for all of its messages.
     ///
     /// # Errors
     /// Failures of the store and of [`events_of`].
     pub async fn load(journal: &impl Journal, id: &W::Id, cx: &Context) -> Result<Self, Failure> {
-        let commits = journal.read(&stream_name::<W>(id)).await?;
-        Self::of(id, commits, cx.now)
+        let name = stream_name::<W>(id);
+        let slot = cx.folds.slot(&name);
+        let mut slot = slot.lock().await;
+        if let Some(stream) = slot.fold::<Self>()? {
+            return Ok(stream.clone());
+        }
+        let commits = journal.read(&name).await.inspect_err(|failure| slot.fail(failure))?;
+        let stream = Self::of(id, commits, cx.now)?;
+        stream.share(&mut slot);
+        Ok(stream)
     }
 
     /// Folds the stream from all of its commits.
@@ -149,13 +170,24 @@ impl<W: Workflow> Stream<W> {
     /// Failures of [`events_of`].
     pub fn of(id: &W::Id, commits: Vec<Commit>, now: Timestamp) -> Result<Self, Failure> {
         let mut stream = Self { id: id.clone(), state: None, version: 0, causes: BTreeSet::new() };
+        stream.extend(commits, now)?;
+        Ok(stream)
+    }
+
+    /// Folds the commits that follow the newest one.
+    fn extend(&mut self, commits: Vec<Commit>, now: Timestamp) -> Result<(), Failure> {
         for commit in commits {
             let events = events_of::<W>(&commit, now)?;
-            stream.state = events.iter().fold(stream.state, evolve);
-            stream.version = commit.version;
-            stream.causes.insert(commit.cause);
+            self.follow(commit, &events);
         }
-        Ok(stream)
+        Ok(())
+    }
+
+    /// The stream after `commit`, which has `events`.
+    fn follow(&mut self, commit: Commit, events: &[W::Event]) {
+        self.state = events.iter().fold(self.state.take(), evolve);
+        self.version = commit.version;
+        self.causes.insert(commit.cause);
     }
 
     /// Whether the stream has a commit with this cause.
@@ -178,8 +210,8 @@ impl<W: Workflow> Stream<W> {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Decides `command` and commits its events. If another commit was written first, loads the stream and decides
-    /// again.
+    /// Decides `command` and commits its events. If another commit was written first, reads what is newer and decides
+    /// again. Messages of one batch commit to a stream one after another.
     ///
     /// Returns `AlreadyDone` if the stream has `cause`, `Ignored` if the command has no events, and `Rejected` if the
     /// domain rejects the command; then nothing is written.
@@ -193,6 +225,38 @@ impl<W: Workflow> Stream<W> {
         cause: &Cause,
         command: W::Command,
     ) -> Result<Outcome, Failure> {
+        let slot = cx.folds.slot(&stream_name::<W>(&self.id));
+        let mut slot = slot.lock().await;
+        self.commit_in(&mut slot, journal, cx, cause, command).await
+    }
+
+    /// As [`Stream::commit`], for a partner's answer: it is committed although the store has failed for another message
+    /// of the batch, because otherwise the answer would be lost.
+    pub(crate) async fn commit_answer(
+        &mut self,
+        journal: &impl Journal,
+        cx: &Context,
+        cause: &Cause,
+        command: W::Command,
+    ) -> Result<Outcome, Failure> {
+        let slot = cx.folds.slot(&stream_name::<W>(&self.id));
+        let mut locked = slot.lock().await;
+        if matches!(*locked, Slot::Failed(_)) {
+            drop(locked);
+            return self.commit_in(&mut Slot::Unknown, journal, cx, cause, command).await;
+        }
+        self.commit_in(&mut locked, journal, cx, cause, command).await
+    }
+
+    async fn commit_in(
+        &mut self,
+        slot: &mut Slot,
+        journal: &impl Journal,
+        cx: &Context,
+        cause: &Cause,
+        command: W::Command,
+    ) -> Result<Outcome, Failure> {
+        self.catch_up(slot)?;
         for _ in 0..MAX_RACES {
             if self.has(cause) {
                 return Ok(Outcome::AlreadyDone);
@@ -202,18 +266,56 @@ impl<W: Workflow> Stream<W> {
                 Ok(events) => events,
                 Err(rejection) => return Ok(Outcome::Rejected(rejection)),
             };
-            let commit = self.next(cx, cause, &events)?;
-            match journal.append(&commit).await? {
-                Append::Raced => *self = Self::load(journal, &self.id, cx).await?,
-                Append::Committed => {
-                    self.version = commit.version;
-                    self.state = events.iter().fold(self.state.take(), evolve);
-                    self.causes.insert(commit.cause);
-                    return Ok(Outcome::Applied);
-                }
+            match self.append(slot, journal, cx, cause, &events).await? {
+                Append::Raced => {}
+                Append::Committed => return Ok(Outcome::Applied),
             }
         }
         Err(Failure::transient(Code::JournalRaced, "other steps committed first, several times in a row"))
+    }
+
+    /// Writes `events` as the next commit. After either answer the stream is up to date: if it raced, what is newer was
+    /// read.
+    pub(crate) async fn append(
+        &mut self,
+        slot: &mut Slot,
+        journal: &impl Journal,
+        cx: &Context,
+        cause: &Cause,
+        events: &[W::Event],
+    ) -> Result<Append, Failure> {
+        let commit = self.next(cx, cause, events)?;
+        let appended = journal.append(&commit).await.inspect_err(|failure| slot.fail(failure))?;
+        match appended {
+            Append::Committed => self.follow(commit, events),
+            Append::Raced => {
+                let newer = journal.read_after(&commit.stream, self.version).await;
+                self.extend(newer.inspect_err(|failure| slot.fail(failure))?, cx.now)?;
+            }
+        }
+        self.share(slot);
+        Ok(appended)
+    }
+
+    /// Takes the batch's fold if another message of the batch has committed meanwhile. Returns whether one has.
+    ///
+    /// # Errors
+    /// The failure of the store that another message met.
+    pub(crate) fn catch_up(&mut self, slot: &Slot) -> Result<bool, Failure> {
+        let newer = slot.fold::<Self>()?.filter(|fold| fold.version > self.version);
+        let is_newer = newer.is_some();
+        if let Some(newer) = newer {
+            *self = newer.clone();
+        }
+        Ok(is_newer)
+    }
+
+    /// Lets the batch's other messages continue from here. A stream that does not exist is not shared, because a message
+    /// that waits for it has to look again.
+    fn share(&self, slot: &mut Slot) {
+        if self.version > 0 {
+            slot.store(self.clone());
+        }
     }
 
     /// The commit of `events` that follows the newest one. It is not written yet.
@@ -228,7 +330,7 @@ impl<W: Workflow> Stream<W> {
             version: self.version + 1,
             cause: cause.clone(),
             correlation: cx.correlation.clone(),
-            actor: cx.function.to_owned(),
+            actor: cx.actor.clone().unwrap_or_else(|| cx.function.to_owned()),
             at: cx.now,
             traceparent: cx.traceparent.clone(),
             epoch: cx.epoch.clone(),

@@ -231,6 +231,8 @@ pub fn cx() -> Context {
         event_time: "2026-03-02T09:59:58Z".parse().unwrap(),
         lease: Duration::from_secs(60),
         epoch: "e".to_owned(),
+        actor: None,
+        folds: Default::default(),
     }
 }
 

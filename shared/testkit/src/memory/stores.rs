@@ -1,7 +1,7 @@
 //! One store per port, each a shared map or list.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, StoreOutcome};
 use engine::journal::{Append, CreateOutcome, NewStream};
 use engine::partner_health::{PartnerHealth, PartnerHealthStore};
-use engine::relay::{Bus, Entry};
-use engine::stores::{Deliveries, Due, DueItem, DuePage, Page, Parties, Queues, ViewRow, Views};
+use engine::relay::{Bus, Entry, Rejected};
+use engine::stores::{Deliveries, Due, DueItem, DuePage, Page, Parties, Queues, ViewRow, Views, WaitingPartner};
 use engine::{Code, Commit, Failure, Journal};
 use jiff::Timestamp;
 
@@ -124,7 +124,7 @@ impl Deliveries for MemoryDeliveries {
         if let Some(known) = stored.get(&delivery.key()) {
             let digest = known.digest();
             return Ok(if digest == delivery.digest() {
-                StoreOutcome::Same
+                StoreOutcome::Same { received_at: known.received_at }
             } else {
                 StoreOutcome::Conflict { stored: digest }
             });
@@ -132,6 +132,11 @@ impl Deliveries for MemoryDeliveries {
         stored.insert(delivery.key(), delivery.clone());
         self.stream.borrow_mut().push_back(delivery.clone());
         Ok(StoreOutcome::New)
+    }
+
+    async fn announce_again(&self, key: &str) -> Result<(), Failure> {
+        self.stream.borrow_mut().extend(self.stored.borrow().get(key).cloned());
+        Ok(())
     }
 
     async fn fetch(&self, partner: &PartnerId, id: &str) -> Result<Option<Delivery>, Failure> {
@@ -156,11 +161,11 @@ impl Parties for MemoryParties {
 
 /// Deferred work.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryDue(Rc<RefCell<BTreeMap<(u32, String), DueItem>>>);
+pub struct MemoryDue(Rc<RefCell<BTreeMap<(String, String), DueItem>>>);
 
 impl MemoryDue {
     fn put(&self, item: &DueItem) {
-        self.0.borrow_mut().insert((item.shard(), item.sort_key()), item.clone());
+        self.0.borrow_mut().insert((item.partition(), item.sort_key()), item.clone());
     }
 
     /// The earliest due time.
@@ -182,11 +187,18 @@ impl Due for MemoryDue {
         Ok(())
     }
 
-    async fn ready(&self, shard: u32, now: Timestamp, limit: u32, after: Option<&str>) -> Result<DuePage, Failure> {
+    async fn ready(
+        &self,
+        partition: &str,
+        now: Timestamp,
+        limit: u32,
+        after: Option<&str>,
+    ) -> Result<DuePage, Failure> {
         let known = self.0.borrow();
-        let due = |item: &&DueItem| item.shard() == shard && item.due <= now;
-        let on = |item: &&DueItem| after.is_none_or(|after| item.sort_key().as_str() > after);
-        let items: Vec<DueItem> = known.values().filter(due).filter(on).take(limit as usize).cloned().collect();
+        let first = (partition.to_owned(), after.unwrap_or_default().to_owned());
+        let rest = known.range(first..).filter(|((_, key), _)| after.is_none_or(|after| key.as_str() > after));
+        let due = rest.take_while(|((place, _), item)| place == partition && item.due <= now);
+        let items: Vec<DueItem> = due.take(limit as usize).map(|(_, item)| item.clone()).collect();
         let next = items.last().filter(|_| items.len() == limit as usize).map(DueItem::sort_key);
         Ok(DuePage { items, next })
     }
@@ -197,7 +209,24 @@ impl Due for MemoryDue {
     }
 
     async fn done(&self, item: &DueItem) -> Result<(), Failure> {
-        self.0.borrow_mut().remove(&(item.shard(), item.sort_key()));
+        self.0.borrow_mut().remove(&(item.partition(), item.sort_key()));
+        Ok(())
+    }
+
+    async fn all_done(&self, items: &[DueItem]) -> Result<(), Failure> {
+        for item in items {
+            self.done(item).await?;
+        }
+        Ok(())
+    }
+
+    async fn partners(&self) -> Result<Vec<WaitingPartner>, Failure> {
+        let waiting: BTreeSet<PartnerId> = self.0.borrow().values().filter_map(|item| item.partner.clone()).collect();
+        Ok(waiting.into_iter().map(|partner| WaitingPartner { partner, since: Timestamp::UNIX_EPOCH }).collect())
+    }
+
+    async fn forget(&self, _partner: &WaitingPartner) -> Result<(), Failure> {
+        // The list is made of the items.
         Ok(())
     }
 }
@@ -248,6 +277,14 @@ impl MemoryQueue {
     /// Takes the dead-letter queue's messages: a redrive.
     pub fn take_parked(&self) -> Vec<Parked> {
         self.parked.borrow_mut().drain(..).collect()
+    }
+
+    /// Removes the dead-letter queue's messages with this body. Returns how many there were.
+    pub fn discard(&self, body: &str) -> usize {
+        let mut parked = self.parked.borrow_mut();
+        let before = parked.len();
+        parked.retain(|message| message.body != body);
+        before - parked.len()
     }
 
     /// Takes the pause that was requested for a delivery.
@@ -306,12 +343,12 @@ impl MemoryBus {
 }
 
 impl Bus for MemoryBus {
-    async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
+    async fn publish(&self, entries: &[Entry]) -> Result<Vec<Rejected>, Failure> {
         let refusing = self.refuse.get() > 0;
         self.refuse.set(self.refuse.get().saturating_sub(1));
         let (refused, taken): (Vec<_>, Vec<_>) = (0..).zip(entries).partition(|(i, _)| refusing && i % 2 == 0);
         self.published.borrow_mut().extend(taken.into_iter().map(|(_, entry): (usize, &Entry)| entry.clone()));
-        Ok(refused.into_iter().map(|(i, _)| i).collect())
+        Ok(refused.into_iter().map(|(index, _)| Rejected { index, for_good: None }).collect())
     }
 }
 
@@ -323,7 +360,7 @@ impl Views for MemoryViews {
     async fn put(&self, row: &ViewRow) -> Result<bool, Failure> {
         let mut rows = self.0.borrow_mut();
         let place = (row.key.clone(), row.part.clone());
-        let newer = rows.get(&place).is_none_or(|known| known.version < row.version);
+        let newer = rows.get(&place).is_none_or(|known| (known.version, known.fold) < (row.version, row.fold));
         if newer {
             rows.insert(place, row.clone());
         }
