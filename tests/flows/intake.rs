@@ -41,7 +41,7 @@ fn signed(deployment: &Deployment, delivery: &str, body: Vec<u8>, secrets: &[Str
 }
 
 /// A webhook of a warehouse, signed now.
-fn report(deployment: &Deployment, partner: &str, delivery: &str, kind: &str, data: &Value) -> Request {
+pub(crate) fn report(deployment: &Deployment, partner: &str, delivery: &str, kind: &str, data: &Value) -> Request {
     let body = json!({ "type": kind, "timestamp": deployment.clock.now().to_string(), "data": data });
     let request = signed(deployment, delivery, body.to_string().into_bytes(), &[sign::local_secret(partner)]);
     Request {

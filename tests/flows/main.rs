@@ -4,6 +4,7 @@
 
 mod fulfillment;
 mod intake;
+mod names;
 mod order;
 mod platform;
 mod support;

@@ -123,13 +123,14 @@ impl Start {
         Ok(Self { function, settings, aws })
     }
 
-    /// The journal: needs `JOURNAL_TABLE`; to create streams, `DUE_TABLE`, too.
+    /// The journal: needs `JOURNAL_TABLE`; to create orders, `DUE_TABLE` and `PARTIES_TABLE`, too.
     ///
     /// # Errors
     /// The setting is missing.
     pub fn journal(&self) -> Result<JournalTable, StartError> {
         let table = need(&self.settings.names.journal, "JOURNAL_TABLE")?;
-        Ok(JournalTable::new(self.aws.dynamodb(), table, self.settings.names.due.clone()))
+        let names = &self.settings.names;
+        Ok(JournalTable::new(self.aws.dynamodb(), table, names.due.clone(), names.parties.clone()))
     }
 
     /// The store of raw deliveries: needs `DELIVERIES_TABLE`.

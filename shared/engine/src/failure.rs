@@ -60,6 +60,8 @@ pub enum Wait {
     Time,
     /// Stock in the ERP.
     Stock,
+    /// The end of a cancellation: a new order has the cancelled order's purchase order number.
+    Cancelling,
     /// A newer release: the stream has an event that this one cannot read.
     SchemaAhead,
     /// The partner's circuit is open: it does not answer, and only a probe is sent now and then.
@@ -77,6 +79,7 @@ impl Wait {
             Self::ParentUnknown(_) => "parent_unknown",
             Self::Time => "time",
             Self::Stock => "stock",
+            Self::Cancelling => "cancelling",
             Self::SchemaAhead => "schema_ahead",
             Self::Circuit(_) => "circuit",
             Self::Slow(_) => "slow",
@@ -87,7 +90,12 @@ impl Wait {
     pub fn partner(&self) -> Option<&PartnerId> {
         match self {
             Self::Limited(partner) | Self::Circuit(partner) | Self::Slow(partner) => Some(partner),
-            Self::Claimed | Self::ParentUnknown(_) | Self::Time | Self::Stock | Self::SchemaAhead => None,
+            Self::Claimed
+            | Self::ParentUnknown(_)
+            | Self::Time
+            | Self::Stock
+            | Self::Cancelling
+            | Self::SchemaAhead => None,
         }
     }
 
@@ -101,6 +109,7 @@ impl Wait {
             | Self::Slow(_)
             | Self::Time
             | Self::Stock
+            | Self::Cancelling
             | Self::SchemaAhead => None,
         }
     }

@@ -160,7 +160,7 @@ impl Deployment {
         let invoked = Invoked { deployment: self, records, script };
         match function {
             "order-import" => {
-                let ports = order_import::Ports { journal, deliveries, parties, registry };
+                let ports = order_import::Ports { journal, deliveries, registry };
                 invoked.run("order-import", ports, order_import::handle)
             }
             "order-price" => {

@@ -20,6 +20,7 @@ use engine::batch::Parked;
 use engine::delivery::Delivery;
 use engine::{Commit, Context};
 use jiff::Timestamp;
+use serde_json::Value;
 use simulators::outbox::RetryPolicy;
 use simulators::{Settings, SimulatedPartners};
 use testkit::memory::{
@@ -89,6 +90,8 @@ pub struct Deployment {
     pub most_deliveries: u32,
     /// Every message that the bus sent to a queue: function and body.
     pub published: Vec<(String, String)>,
+    /// The orders that the API could not take: their client sends them again.
+    pub untaken: Vec<Value>,
     /// One line per invocation, for a failing test to print.
     pub history: Vec<String>,
     bus: MemoryBus,
@@ -146,12 +149,13 @@ impl Deployment {
             mutant,
         };
         let (due, partner_health) = (MemoryDue::default(), MemoryPartnerHealth::default());
+        let parties = MemoryParties::default();
         Self {
             adapters: Partners::new(registry, transport, clock.clone(), partner_health.clone()),
             partner_health,
-            journal: MemoryJournal::new(due.clone()),
+            journal: MemoryJournal::new(due.clone(), parties.clone()),
             deliveries: MemoryDeliveries::default(),
-            parties: MemoryParties::default(),
+            parties,
             due,
             views: MemoryViews::default(),
             partners,
@@ -164,6 +168,7 @@ impl Deployment {
             wrong: Vec::new(),
             most_deliveries: 0,
             published: Vec::new(),
+            untaken: Vec::new(),
             history: Vec::new(),
             bus: MemoryBus::default(),
             rules: RULES.with(Rc::clone),

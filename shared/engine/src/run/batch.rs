@@ -221,6 +221,7 @@ fn due_item(
         | Wait::Limited(_)
         | Wait::ParentUnknown(_)
         | Wait::Time
+        | Wait::Cancelling
         | Wait::SchemaAhead
         | Wait::Circuit(_)
         | Wait::Slow(_) => (event_time, record.body.as_str()),

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use domain::Workflow;
+use domain::party::{Party, PartyRef};
 use domain::workflow::{decide, evolve};
 use jiff::Timestamp;
 
@@ -55,6 +56,20 @@ pub struct NewStream {
     pub unique: Vec<String>,
     /// Raises the stream if it has not ended by its deadline, even if the relay never publishes its events.
     pub deadline: DueItem,
+    /// The stream's personal data. A stream that is not created leaves none behind.
+    pub party: Option<(PartyRef, Party)>,
+    /// A natural key that another stream gives up for this one.
+    pub takeover: Option<Takeover>,
+}
+
+/// A natural key that moves from one stream to another.
+#[derive(Debug, Clone)]
+pub struct Takeover {
+    /// The key. Its owner is the stream of `last`.
+    pub key: String,
+    /// The commit by which the owner gives the key up. Its version follows the one that was read, so an owner that has
+    /// changed since keeps the key.
+    pub last: Commit,
 }
 
 /// The outcome of creating a stream.
@@ -64,6 +79,8 @@ pub enum CreateOutcome {
     Committed,
     /// The stream existed already; nothing was written.
     Exists,
+    /// The stream that was to give its key up has changed, or no longer has the key; nothing was written.
+    Raced,
     /// Another stream has one of the natural keys; nothing was written.
     Taken {
         /// The key, as in [`NewStream::unique`].
@@ -81,7 +98,11 @@ pub trait Journal {
     /// Writes `commit` unless its stream has a commit of that version.
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>>;
 
-    /// Writes a stream's first commit, its natural keys and its deadline in one transaction.
+    /// Writes `commits`, each of another stream, in one transaction, unless one of the streams has a commit of that
+    /// version.
+    fn append_all(&self, commits: &[Commit]) -> impl Future<Output = Result<Append, Failure>>;
+
+    /// Writes a stream's first commit and everything else in `new_stream` in one transaction.
     fn create(&self, new_stream: &NewStream) -> impl Future<Output = Result<CreateOutcome, Failure>>;
 }
 
@@ -91,6 +112,9 @@ impl<J: Journal> Journal for &J {
     }
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>> {
         (**self).append(commit)
+    }
+    fn append_all(&self, commits: &[Commit]) -> impl Future<Output = Result<Append, Failure>> {
+        (**self).append_all(commits)
     }
     fn create(&self, new_stream: &NewStream) -> impl Future<Output = Result<CreateOutcome, Failure>> {
         (**self).create(new_stream)
