@@ -24,7 +24,7 @@ use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, events_o
 use engine::partner::{Attempt, CallFailure, Ready, Recipient};
 use engine::relay::{Bus, Entry, entries, publish};
 use engine::stores::{Due, DueItem, DuePage, Parties, Views};
-use engine::{Cause, Code, Context, EventEnvelope, Failure, Journal, Outcome, Wait};
+use engine::{Cause, Code, Context, Epoch, EventEnvelope, Failure, Journal, Outcome, Wait};
 use futures::FutureExt;
 use jiff::Timestamp;
 use samples::{allocation, approved, at, cancel, id, order_id, quote, refused_credit, submission, to_release};
@@ -49,7 +49,7 @@ fn context(function: &'static str, minute: i64) -> Context {
         now: at(minute),
         event_time: at(0),
         lease: Duration::from_secs(60),
-        epoch: "e1".to_owned(),
+        epoch: Epoch::FIRST,
     }
 }
 
@@ -473,7 +473,7 @@ fn the_failure_of_an_older_attempt_does_not_end_the_claim_of_a_later_one() {
 
 // ---- Batches
 
-const STEP: Step = Step { function: "order-route", attempts: 3, lease: Duration::from_secs(5), epoch: String::new() };
+const STEP: Step = Step { function: "order-route", attempts: 3, lease: Duration::from_secs(5), epoch: Epoch::FIRST };
 
 /// A message about the order that the CRM calls `external`.
 fn message(external: &str, receive_count: u32) -> Record {

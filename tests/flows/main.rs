@@ -7,4 +7,5 @@ mod intake;
 mod names;
 mod order;
 mod platform;
+mod restore;
 mod support;

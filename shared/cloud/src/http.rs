@@ -274,7 +274,7 @@ mod tests {
             now: jiff::Timestamp::UNIX_EPOCH,
             event_time: jiff::Timestamp::UNIX_EPOCH,
             lease: std::time::Duration::ZERO,
-            epoch: "1".to_owned(),
+            epoch: engine::Epoch::FIRST,
         };
         let answer_to = |failure| {
             let payload = answer(&cx, "POST /v1/orders", Err(failure)).unwrap();

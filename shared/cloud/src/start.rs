@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use engine::batch::Step;
 use engine::context::SKEW;
 use engine::partner::PartnerPorts;
-use engine::{Clock, Failure};
+use engine::{Clock, Epoch, Failure};
 use jiff::Timestamp;
 
 use crate::aws::{Aws, Roots};
@@ -234,8 +234,8 @@ impl Start {
     }
 
     /// See [`engine::Context::epoch`].
-    pub fn epoch(&self) -> &str {
-        &self.settings.epoch
+    pub fn epoch(&self) -> Epoch {
+        self.settings.epoch
     }
 
     /// See [`engine::Context::lease`]: the function's timeout plus the difference that clocks may have.
@@ -271,7 +271,7 @@ impl Start {
             function: self.function,
             attempts: self.settings.attempts,
             lease: self.lease(),
-            epoch: self.settings.epoch.clone(),
+            epoch: self.settings.epoch,
         }
     }
 
@@ -285,7 +285,7 @@ impl Start {
             now,
             event_time: now,
             lease: self.lease(),
-            epoch: self.settings.epoch.clone(),
+            epoch: self.settings.epoch,
         }
     }
 

@@ -244,6 +244,7 @@ pub fn opened(lines: &[LineQuantity]) -> Opened {
         lines: lines.to_vec(),
         handling: BTreeMap::new(),
         deadlines: None,
+        ordered_at: None,
     }
 }
 

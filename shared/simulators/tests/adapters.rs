@@ -166,7 +166,7 @@ fn cx() -> Context {
         now: Timestamp::now(),
         event_time: Timestamp::now(),
         lease: Duration::from_secs(1),
-        epoch: "e".to_owned(),
+        epoch: engine::Epoch::FIRST,
     }
 }
 

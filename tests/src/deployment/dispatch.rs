@@ -260,7 +260,7 @@ impl Invoked<'_> {
         handle: impl AsyncFn(&P, W, &Context) -> Result<Outcome, Failure> + 'static,
     ) -> Invocation {
         let Self { deployment, records, script } = self;
-        let step = Step { function, attempts: ATTEMPTS, lease: LEASE, epoch: "e1".to_owned() };
+        let step = Step { function, attempts: ATTEMPTS, lease: LEASE, epoch: deployment.epoch };
         let dead = deployment.dead.entry(function.to_owned()).or_default().clone();
         let queue = deployment.mistaken(Faulty::new(dead, script));
         let due = deployment.mistaken(Faulty::new(deployment.due.clone(), script));

@@ -47,6 +47,8 @@ pub use status::Status;
 pub use stock::{AllocationRequest, Deallocation, Stock, StockQuery};
 pub use terms::Terms;
 
+use jiff::Timestamp;
+
 use crate::ids::{FulfillmentId, OrderId};
 use crate::rejection::Rejection;
 use crate::review::{Decision, Decisions, Review};
@@ -181,6 +183,10 @@ impl Workflow for Order {
 
     fn open_effects(&self) -> &OpenEffects<OrderEffect> {
         &self.documents.open_effects
+    }
+
+    fn ordered_at(&self) -> Option<Timestamp> {
+        Some(self.terms.submission.ordered_at)
     }
 
     fn reviews(&self) -> Vec<Review<OrderReview>> {

@@ -115,7 +115,7 @@ pub struct ViewRow {
     pub key: String,
     /// Distinguishes the rows of one stream, such as `summary` and `reviews`.
     pub part: String,
-    /// The stream's version that the row was folded from.
+    /// The [rank](crate::Epoch::rank) of the stream's version that the row was folded from.
     pub version: u64,
     /// The list that shows the row, such as `order/shipped`; empty if no list does.
     pub list: String,

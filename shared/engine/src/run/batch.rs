@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use crate::context::{Context, EventEnvelope, Work};
+use crate::context::{Context, Epoch, EventEnvelope, Work};
 use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::stores::{Due, DueItem, sortable};
 
@@ -73,7 +73,7 @@ pub struct Step {
     /// See [`Context::lease`].
     pub lease: Duration,
     /// See [`Context::epoch`].
-    pub epoch: String,
+    pub epoch: Epoch,
 }
 
 /// What happened to a message after its step.
@@ -201,7 +201,7 @@ fn context(step: &Step, envelope: &EventEnvelope<'_>, now: Timestamp) -> Context
         now,
         event_time: envelope.time,
         lease: step.lease,
-        epoch: step.epoch.clone(),
+        epoch: step.epoch,
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Commit {
     pub at: Timestamp,
     /// W3C trace context; `None` if the sender gave none.
     pub traceparent: Option<String>,
-    /// See [`Context::epoch`].
+    /// The number of its [`Context::epoch`].
     pub epoch: String,
     /// The events, as a JSON array.
     pub events: String,
@@ -133,6 +133,8 @@ pub struct Stream<W: Workflow> {
     pub state: Option<W>,
     /// The newest commit's version; 0 before the first.
     pub version: u64,
+    /// The first commit's time; `None` before it.
+    pub began: Option<Timestamp>,
     causes: BTreeSet<Cause>,
 }
 
@@ -172,11 +174,12 @@ impl<W: Workflow> Stream<W> {
     /// # Errors
     /// Failures of [`events_of`].
     pub fn of(id: &W::Id, commits: Vec<Commit>, now: Timestamp) -> Result<Self, Failure> {
-        let mut stream = Self { id: id.clone(), state: None, version: 0, causes: BTreeSet::new() };
+        let mut stream = Self { id: id.clone(), state: None, version: 0, began: None, causes: BTreeSet::new() };
         for commit in commits {
             let events = events_of::<W>(&commit, now)?;
             stream.state = events.iter().fold(stream.state, evolve);
             stream.version = commit.version;
+            stream.began = stream.began.or(Some(commit.at));
             stream.causes.insert(commit.cause);
         }
         Ok(stream)
@@ -255,7 +258,7 @@ impl<W: Workflow> Stream<W> {
             actor: cx.function.to_owned(),
             at: cx.now,
             traceparent: cx.traceparent.clone(),
-            epoch: cx.epoch.clone(),
+            epoch: cx.epoch.number.to_string(),
             events: text,
         })
     }

@@ -26,6 +26,13 @@ pub struct MemoryJournal {
     parties: MemoryParties,
 }
 
+/// The journal as it was at one time.
+#[derive(Debug, Clone, Default)]
+pub struct JournalBackup {
+    streams: BTreeMap<String, Vec<Commit>>,
+    unique: BTreeMap<String, String>,
+}
+
 impl MemoryJournal {
     /// An empty journal; a new stream writes its deadline to `due`, and its personal data to `parties`.
     pub fn new(due: MemoryDue, parties: MemoryParties) -> Self {
@@ -55,6 +62,18 @@ impl MemoryJournal {
         commits.push(commit.clone());
         commits.sort_by_key(|commit| commit.version);
         self.stream.borrow_mut().push_back(commit.clone());
+    }
+
+    /// A copy of the whole table.
+    pub fn backup(&self) -> JournalBackup {
+        JournalBackup { streams: self.streams.borrow().clone(), unique: self.unique.borrow().clone() }
+    }
+
+    /// Puts the table back to what it was. The stream's readers do not see that.
+    pub fn restore(&self, backup: &JournalBackup) {
+        self.streams.borrow_mut().clone_from(&backup.streams);
+        self.unique.borrow_mut().clone_from(&backup.unique);
+        self.stream.borrow_mut().clear();
     }
 
     fn is_free(&self, commit: &Commit) -> bool {
