@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use domain::order::{AllocationNo, AllocationRequest, OrderReview, Stage};
 use domain::party::{Party, PartyRef};
+use domain::review::{Choice, Decision};
 use domain::shipment::MilestoneKind;
 use domain::{
     EffectStarted, Fulfillment, FulfillmentCommand, FulfillmentEffect, Order, OrderCommand, OrderEffect, OrderId,
     PartnerId, Rejection, Workflow,
 };
 use engine::batch::{Parked, Queue, Record, Step, run, settle};
-use engine::effect::{Claimed, claim};
+use engine::effect::{Claim, Claimed, claim};
 use engine::inbound::{ChangeRequest, NewOrder};
 use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, events_of, execute};
 use engine::partner::{Attempt, CallFailure, Ready, Recipient};
@@ -469,6 +470,53 @@ fn the_failure_of_an_older_attempt_does_not_end_the_claim_of_a_later_one() {
     assert!(settled(first, &journal, 2, Err(unknown())).is_err());
     assert!(matches!(claiming(&journal, 2), Err(Failure::Deferred { why: Wait::Claimed, .. })));
     assert_eq!(settled(second, &journal, 2, Ok(stock("AL-1"))), Ok(Outcome::Applied));
+}
+
+/// The journal was restored at minute 5; the order is of minute 0.
+fn restored(minute: i64) -> Context {
+    Context { epoch: Epoch { number: 2, began: at(5) }, ..context("stock-allocate", minute) }
+}
+
+fn claim_at(journal: &MemoryJournal, cx: &Context) -> Claim<Order> {
+    mine(now(claim(journal, &(), &order_id(), cx, Order::allocation_request)))
+}
+
+#[test]
+fn f13_the_first_call_for_an_order_that_is_older_than_the_epoch_is_a_repetition() {
+    let journal = priced();
+    assert_eq!(claim_at(&priced(), &context("stock-allocate", 10)).attempt(), Attempt::First, "never restored");
+    let later = Context { epoch: Epoch { number: 2, began: at(-5) }, ..context("stock-allocate", 10) };
+    assert_eq!(claim_at(&priced(), &later).attempt(), Attempt::First, "ordered after the restore");
+    let first = claim_at(&journal, &restored(10));
+    assert_eq!(first.attempt(), Attempt::Repeat { over_by: at(5) });
+    // The partner's settle time is not over, or it answers 429: the lost call may still have been carried out.
+    let limited = CallFailure::Limited { partner: id("acme-erp"), retry_after: Duration::from_secs(30) };
+    assert!(now(first.settle(&journal, &restored(10), Err(limited))).is_err());
+    assert!(
+        matches!(claim_at(&journal, &restored(12)).attempt(), Attempt::Repeat { .. }),
+        "a failure does not close it"
+    );
+}
+
+#[test]
+fn f13_a_retry_that_a_person_decided_after_a_restore_is_sent() {
+    let journal = priced();
+    let unknown = Rejection::new(domain::rejection::OUTCOME_UNKNOWN, "an operator has to look there");
+    let refused =
+        now(claim_at(&journal, &restored(10)).settle(&journal, &restored(10), Err(CallFailure::Refused(unknown))));
+    assert!(matches!(refused, Ok(Outcome::Rejected(_))));
+    let reviews = order(&journal).state.unwrap().reviews();
+    let [review] = &reviews[..] else { panic!("{reviews:?}") };
+    assert_eq!(review.kind, OrderReview::OutcomeUnknown);
+    let decision = Decision {
+        review: review.key(),
+        kind: review.kind,
+        choice: Choice::Retry,
+        by: "ops".to_owned(),
+        note: String::new(),
+    };
+    assert_eq!(commit(&journal, "decide", OrderCommand::Decide(decision)), Ok(Outcome::Applied));
+    assert_eq!(claim_at(&journal, &restored(20)).attempt(), Attempt::First);
 }
 
 // ---- Batches
