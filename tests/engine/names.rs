@@ -30,10 +30,16 @@ fn do_to(client: &PartnerClient, external: &str, work: &str, command: OrderComma
     assert_eq!(done, Ok(Outcome::Applied));
 }
 
-/// Order 1, of minute 0, is cancelled at minute 10.
-fn cancelled() -> PartnerClient {
+/// Order 1, of minute 0.
+fn active() -> PartnerClient {
     let client = PartnerClient::new();
     assert_eq!(submit_at(&client.journal, "1", 0), Ok((order_of("1"), Submitted::Created)));
+    client
+}
+
+/// Order 1, of minute 0, is cancelled at minute 10.
+fn cancelled() -> PartnerClient {
+    let client = active();
     do_to(&client, "1", "cancel", OrderCommand::Cancel(cancel()));
     assert_eq!(load(&client, "1").state.unwrap().status(), Status::Cancelled);
     client
@@ -41,8 +47,7 @@ fn cancelled() -> PartnerClient {
 
 /// The same, with an allocation at the ERP that may exist: it is not undone yet.
 fn cancelling() -> PartnerClient {
-    let client = PartnerClient::new();
-    assert_eq!(submit_at(&client.journal, "1", 0), Ok((order_of("1"), Submitted::Created)));
+    let client = active();
     let allocate = OrderEffect::Allocate { allocation_no: AllocationNo::FIRST };
     do_to(&client, "1", "announce", OrderCommand::Announce(samples::started(allocate, 1)));
     do_to(&client, "1", "cancel", OrderCommand::Cancel(cancel()));
@@ -160,8 +165,7 @@ fn b29_of_two_orders_that_take_over_at_once_one_is_new_and_the_other_one_is_its_
 #[test]
 fn b51_a_cancellation_beside_the_second_sources_copy_makes_no_second_order() {
     for n in 0.. {
-        let client = PartnerClient::new();
-        submit_at(&client.journal, "1", 0).unwrap();
+        let client = active();
         let journal = client.journal.clone();
         let other = move || {
             let cx = context("tests", 10);
@@ -197,8 +201,7 @@ fn b51_a_late_copy_of_the_cancelled_order_is_an_alias_of_that_order_and_not_of_i
 #[test]
 fn b30_one_id_under_two_purchase_orders_at_once_is_an_order_or_an_alias_and_never_both() {
     for n in 0.. {
-        let client = PartnerClient::new();
-        submit_at(&client.journal, "1", 0).unwrap();
+        let client = active();
         let journal = client.journal.clone();
         let mut elsewhere = new_order("EDI-9", "PO-2", "y");
         elsewhere.submission.ordered_at = at(5);
@@ -214,19 +217,9 @@ fn b30_one_id_under_two_purchase_orders_at_once_is_an_order_or_an_alias_and_neve
 
 #[test]
 fn b29_b30_a_submission_that_is_killed_or_unanswered_at_any_call_ends_the_same_when_it_comes_again() {
-    let cases: [(fn() -> PartnerClient, i64, Submitted); 3] = [
-        (cancelled, 20, Submitted::Created),
-        (cancelled, 5, Submitted::Conflicting),
-        (
-            || {
-                let client = PartnerClient::new();
-                submit_at(&client.journal, "1", 0).unwrap();
-                client
-            },
-            5,
-            Submitted::Same,
-        ),
-    ];
+    type Case = (fn() -> PartnerClient, i64, Submitted);
+    let cases: [Case; 3] =
+        [(cancelled, 20, Submitted::Created), (cancelled, 5, Submitted::Conflicting), (active, 5, Submitted::Same)];
     for (start, minute, expected) in cases {
         let mut places = 0;
         for fault in [Fault::KillBefore, Fault::KillAfter, Fault::LoseReply, Fault::Throttle, Fault::Race] {
@@ -254,8 +247,7 @@ fn b29_b30_a_submission_that_is_killed_or_unanswered_at_any_call_ends_the_same_w
 
 #[test]
 fn what_the_loser_of_a_race_would_have_stored_is_not_there() {
-    let client = PartnerClient::new();
-    submit_at(&client.journal, "1", 0).unwrap();
+    let client = active();
     let mut loser = ordered("EDI-9", 5);
     loser.party = party("another address");
     loser.submission.digest = "another address".to_owned();
@@ -289,8 +281,7 @@ fn a_key_of_another_order_takes_nothing_over() {
 
 #[test]
 fn an_alias_names_its_order_in_its_only_commit() {
-    let client = PartnerClient::new();
-    submit_at(&client.journal, "1", 0).unwrap();
+    let client = active();
     submit_at(&client.journal, "EDI-9", 5).unwrap();
     let commits = client.journal.commits(&format!("order/{}", order_of("EDI-9")));
     let [only] = &commits[..] else { panic!("{commits:?}") };

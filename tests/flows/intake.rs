@@ -197,7 +197,7 @@ fn post(deployment: &Deployment, key: Option<&str>, scopes: &[&str], order: &Val
     deployment.post_order(order_request(order, key, scopes)).unwrap().unwrap()
 }
 
-fn get(deployment: &Deployment, path: &str, id: &OrderId) -> (u16, Value) {
+pub(crate) fn get(deployment: &Deployment, path: &str, id: &OrderId) -> (u16, Value) {
     let request = Request {
         path: path.to_owned(),
         variables: BTreeMap::from([("id".to_owned(), id.to_string())]),

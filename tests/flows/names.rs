@@ -10,7 +10,7 @@ use engine::http::{Request, Response};
 use futures::FutureExt;
 use serde_json::{Value, json};
 
-use crate::intake::report;
+use crate::intake::{get, report};
 use crate::support::{A_DAY, assert_promises_hold, id_of, slow_down_warehouses, split, state, status};
 
 const A_MINUTE: Duration = Duration::from_secs(60);
@@ -130,6 +130,8 @@ fn b30_a_cancel_under_the_second_sources_id_reaches_the_order_by_either_door() {
         }
         deployment.run(A_DAY);
         assert_eq!(status(&deployment, &first), Status::Cancelled, "{deployment:?}");
+        let (code, shown) = get(&deployment, &format!("/v1/orders/{alias}"), &alias);
+        assert_eq!((code, shown["id"].as_str()), (200, Some(first.as_str())), "an alias shows its order");
         assert_eq!(deployment.parked(), vec![]);
         assert_promises_hold(&deployment);
     }
