@@ -482,7 +482,7 @@ fn claim_at(journal: &MemoryJournal, cx: &Context) -> Claim<Order> {
 }
 
 #[test]
-fn f13_the_first_call_for_an_order_that_is_older_than_the_epoch_is_a_repetition() {
+fn the_first_call_for_an_order_that_is_older_than_the_epoch_is_a_repetition() {
     let journal = priced();
     assert_eq!(claim_at(&priced(), &context("stock-allocate", 10)).attempt(), Attempt::First, "never restored");
     let later = Context { epoch: Epoch { number: 2, began: at(-5) }, ..context("stock-allocate", 10) };
@@ -499,7 +499,7 @@ fn f13_the_first_call_for_an_order_that_is_older_than_the_epoch_is_a_repetition(
 }
 
 #[test]
-fn f13_a_retry_that_a_person_decided_after_a_restore_is_sent() {
+fn a_retry_that_a_person_decided_after_a_restore_is_sent() {
     let journal = priced();
     let unknown = Rejection::new(domain::rejection::OUTCOME_UNKNOWN, "an operator has to look there");
     let refused =

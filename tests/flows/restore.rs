@@ -36,7 +36,7 @@ fn deployment() -> Deployment {
 /// Expected: every effect of the lost time is found at its partner and not done again, the lists and the CRM show the order's
 /// end, and the order ends as without the restore.
 #[test]
-fn f13_what_a_restored_journal_lost_is_not_done_again_wherever_it_was_restored_to() {
+fn what_a_restored_journal_lost_is_not_done_again_wherever_it_was_restored_to() {
     let id = order_id("CRM-1");
     let mut places = 0;
     for function in FUNCTIONS {

@@ -186,6 +186,8 @@ mod tests {
             ("FUNCTION_TIMEOUT_SECONDS", "0"),
             ("FUNCTION_TIMEOUT_SECONDS", "soon"),
             ("MAX_ATTEMPTS", "0"),
+            ("JOURNAL_EPOCH", "e1"),
+            ("JOURNAL_EPOCH", "2"),
             ("PARTNERS_MAY_BE_PRIVATE", "yes"),
         ] {
             assert!(

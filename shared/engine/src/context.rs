@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f13_an_epoch_is_a_number_and_a_time_and_orders_versions_across_restores() {
+    fn an_epoch_is_a_number_and_a_time_and_orders_versions_across_restores() {
         let second: Epoch = "2@2026-03-02T10:00:00Z".parse().unwrap();
         assert_eq!(second, Epoch { number: 2, began: "2026-03-02T10:00:00Z".parse().unwrap() });
         assert_eq!("1".parse(), Ok(Epoch::FIRST));
