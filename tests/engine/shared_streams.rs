@@ -74,6 +74,9 @@ impl Journal for Slow {
         self.calls.borrow_mut().raced += usize::from(answer == Append::Raced);
         Ok(answer)
     }
+    async fn append_all(&self, commits: &[Commit]) -> Result<Append, Failure> {
+        self.inner.append_all(commits).await
+    }
     async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
         self.inner.create(new_stream).await
     }

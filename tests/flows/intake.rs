@@ -41,7 +41,7 @@ fn signed(deployment: &Deployment, delivery: &str, body: Vec<u8>, secrets: &[Str
 }
 
 /// A webhook of a warehouse, signed now.
-fn report(deployment: &Deployment, partner: &str, delivery: &str, kind: &str, data: &Value) -> Request {
+pub(crate) fn report(deployment: &Deployment, partner: &str, delivery: &str, kind: &str, data: &Value) -> Request {
     let body = json!({ "type": kind, "timestamp": deployment.clock.now().to_string(), "data": data });
     let request = signed(deployment, delivery, body.to_string().into_bytes(), &[sign::local_secret(partner)]);
     Request {
@@ -236,7 +236,7 @@ fn post(deployment: &Deployment, key: Option<&str>, scopes: &[&str], order: &Val
     deployment.post_order(order_request(order, key, scopes)).unwrap().unwrap()
 }
 
-fn get(deployment: &Deployment, path: &str, id: &OrderId) -> (u16, Value) {
+pub(crate) fn get(deployment: &Deployment, path: &str, id: &OrderId) -> (u16, Value) {
     let request = Request {
         path: path.to_owned(),
         variables: BTreeMap::from([("id".to_owned(), id.to_string())]),

@@ -78,7 +78,7 @@ pub struct Mistake {
 }
 
 /// Every mistake.
-pub const ALL: [Mistake; 18] = [
+pub const ALL: [Mistake; 20] = [
     port("key-from-message", "a partner gets a new key with each delivery", Mutant::KeyFromMessage),
     port("unconditional-put", "a commit overwrites the one that came first", Mutant::UnconditionalPut),
     port("race-taken-for-written", "a commit that lost its race counts as written", Mutant::RaceTakenForWritten),
@@ -94,6 +94,8 @@ pub const ALL: [Mistake; 18] = [
     port("due-forgotten-first", "a due item goes before its work is queued", Mutant::DueForgottenFirst),
     port("parked-nowhere", "a hopeless message is acknowledged and not parked", Mutant::ParkedNowhere),
     rule("late-answer-dropped", "an answer for a cancelled order is dropped"),
+    rule("taken-over-early", "a purchase order is taken over before its cancellation is carried out"),
+    rule("copy-taken-for-new", "a late copy of a cancelled order is a new order"),
     rule("void-counted", "the content of a void package counts as shipped"),
     rule("closed-believed", "what a late report may still bring counts as short"),
     port("timeout-taken-for-no", "no answer counts as a refusal", Mutant::TimeoutTakenForNo),
@@ -182,6 +184,10 @@ impl Journal for Mistaken<MemoryJournal> {
             Append::Raced if self.makes(Mutant::RaceTakenForWritten) => Ok(Append::Committed),
             answer => Ok(answer),
         }
+    }
+
+    async fn append_all(&self, commits: &[Commit]) -> Result<Append, Failure> {
+        self.inner.append_all(commits).await
     }
 
     async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {

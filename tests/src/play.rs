@@ -78,6 +78,7 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
             | Element::AcceptsDuplicates => prepare(&deployment, element),
             Element::Order(order, _) => orders.push(order.clone()),
             Element::Moment(_, Action::Cancel(order)) => cancelled.push(order.clone()),
+            Element::Moment(_, Action::CancelByApi(order, alias)) => cancelled.extend([order.clone(), alias.clone()]),
             Element::Moment(_, Action::Hold(order)) => held.push(order.clone()),
             Element::Moment(..) => {}
         }
@@ -101,6 +102,7 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
                     Action::Amend(order, quantity) => deployment.amend(&order_id(order), *quantity),
                     Action::Readdress(order) => deployment.change("order.amended", order.clone()),
                     Action::ByApi(order) => deployment.order_by_api(order),
+                    Action::CancelByApi(_, alias) => deployment.cancel_by_api(alias),
                     Action::Decide(order, way) => deployment.decide_all(&order_id(order), *way),
                     Action::DecideTogether(order, ways) => deployment.decide_together(&order_id(order), *ways),
                     Action::Outage(partner, fault) => deployment.start_outage(partner, fault.clone()),
@@ -139,6 +141,7 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
     }
     for _ in 0..3 {
         deployment.redrive();
+        deployment.order_again_by_api();
         delivered += deployment.run(SOME_DAYS);
         if !deployment.wrong.is_empty() {
             return Report { violations: deployment.wrong, delivered, met, ..Report::default() };
@@ -219,6 +222,13 @@ fn counted(deployment: &Deployment, met: &[(ScheduledFault, &'static str)]) -> B
     for partner in &deployment.partners.borrow().all {
         for (name, n) in &partner.ledger.faults {
             *faults_met.entry(format!("partner: {name}")).or_default() += n;
+        }
+    }
+    for order in deployment.orders().iter().filter_map(|id| deployment.fold(id)) {
+        let names =
+            [("order: taken over", order.names.taken.is_some()), ("order: alias", !order.names.aliases.is_empty())];
+        for (name, _) in names.into_iter().filter(|(_, is_so)| *is_so) {
+            *faults_met.entry(name.to_owned()).or_default() += 1;
         }
     }
     for (kind, n) in deployment.delivery_fault_counts() {

@@ -8,9 +8,8 @@ use engine::stores::Deliveries;
 use engine::{Code, Failure};
 use jiff::Timestamp;
 
-use crate::errors::failure;
+use crate::errors::{condition_failed, failure};
 use crate::items::{Item, Reader, bytes, item, number, text};
-use crate::journal::condition_failed;
 
 /// The table of raw deliveries.
 #[derive(Debug, Clone)]

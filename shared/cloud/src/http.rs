@@ -276,7 +276,7 @@ mod tests {
             now: jiff::Timestamp::UNIX_EPOCH,
             event_time: jiff::Timestamp::UNIX_EPOCH,
             lease: std::time::Duration::ZERO,
-            epoch: "1".to_owned(),
+            epoch: engine::Epoch::FIRST,
             actor: None,
             folds: Default::default(),
         };

@@ -415,7 +415,7 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
             event_time: Timestamp::UNIX_EPOCH,
             lease: Duration::ZERO,
-            epoch: "1".to_owned(),
+            epoch: engine::Epoch::FIRST,
             actor: None,
             folds: Default::default(),
         }

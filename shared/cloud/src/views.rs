@@ -7,9 +7,8 @@ use engine::stores::{Page, ViewRow, Views};
 use engine::{Code, Failure};
 use serde::{Deserialize, Serialize};
 
-use crate::errors::failure;
+use crate::errors::{condition_failed, failure};
 use crate::items::{Item, Reader, item, number, text};
-use crate::journal::condition_failed;
 
 /// The table of read models.
 #[derive(Debug, Clone)]

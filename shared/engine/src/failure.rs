@@ -74,6 +74,8 @@ pub enum Wait {
     Time,
     /// Stock in the ERP.
     Stock,
+    /// The end of a cancellation: a new order has the cancelled order's purchase order number.
+    Cancelling,
     /// A newer release: the stream has an event that this one cannot read.
     SchemaAhead,
     /// The partner's circuit is open: it does not answer, and only a probe is sent now and then.
@@ -95,6 +97,7 @@ impl Wait {
             Self::ParentUnknown(_) => "parent_unknown",
             Self::Time => "time",
             Self::Stock => "stock",
+            Self::Cancelling => "cancelling",
             Self::SchemaAhead => "schema_ahead",
             Self::Circuit(_) => "circuit",
             Self::Slow(_) => "slow",
@@ -108,9 +111,13 @@ impl Wait {
         match self {
             Self::Limited(partner) | Self::Circuit(partner) | Self::Slow(partner) => Some(partner),
             Self::Configuration(partner) => partner.as_ref(),
-            Self::Claimed | Self::ParentUnknown(_) | Self::Time | Self::Stock | Self::SchemaAhead | Self::Failing => {
-                None
-            }
+            Self::Claimed
+            | Self::ParentUnknown(_)
+            | Self::Time
+            | Self::Stock
+            | Self::Cancelling
+            | Self::SchemaAhead
+            | Self::Failing => None,
         }
     }
 
@@ -125,6 +132,7 @@ impl Wait {
             | Self::Configuration(_)
             | Self::Time
             | Self::Stock
+            | Self::Cancelling
             | Self::SchemaAhead
             | Self::Failing => None,
         }

@@ -20,7 +20,7 @@ pub mod redact;
 pub mod run;
 
 pub use cause::{Cause, RequestCause};
-pub use context::{Clock, Context, EventEnvelope, Work};
+pub use context::{Clock, Context, Epoch, EventEnvelope, Work};
 pub use failure::{Code, Failure, Outcome, Wait};
 pub use ports::{delivery, inbound, partner, partner_health, stores};
 pub use run::journal::{Commit, Journal, Stream};

@@ -166,7 +166,7 @@ fn cx() -> Context {
         now: Timestamp::now(),
         event_time: Timestamp::now(),
         lease: Duration::from_secs(1),
-        epoch: "e".to_owned(),
+        epoch: engine::Epoch::FIRST,
         actor: None,
         folds: Default::default(),
     }
@@ -735,7 +735,9 @@ async fn b28_echoes_of_our_writes_are_ignored_and_changes_by_others_are_read() {
         assert_eq!(change.order, order);
         wanted.push(change.request);
     }
-    assert!(wanted.contains(&ChangeRequest::Cancel { reason: "changed their mind".to_owned() }), "{wanted:?}");
+    let cancels =
+        |it: &ChangeRequest| matches!(it, ChangeRequest::Cancel { reason, .. } if reason == "changed their mind");
+    assert!(wanted.iter().any(cancels), "{wanted:?}");
     assert!(wanted.contains(&ChangeRequest::Hold { reason: "over the limit".to_owned() }), "{wanted:?}");
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::OrderId;
-use engine::journal::{Append, CreateOutcome, NewStream};
+use engine::journal::{Append, CreateOutcome, NewStream, Takeover};
 use engine::partner_health::{CallOutcome, Limits, PartnerHealth, PartnerHealthStore, Permit};
 use engine::stores::{Deliveries, Due, DueItem, Parties, ViewRow, Views};
 use engine::{Cause, Commit, Journal};
@@ -47,7 +47,7 @@ fn new_stream(stream: &str, unique: &[&str]) -> NewStream {
         parent: None,
     };
     let unique = unique.iter().map(|key| (*key).to_owned()).collect();
-    NewStream { commit: commit(stream, 1, stream), unique, deadline }
+    NewStream { commit: commit(stream, 1, stream), unique, deadline, party: None, takeover: None }
 }
 
 /// The journal's promises.
@@ -89,6 +89,56 @@ pub async fn journal(journal: &impl Journal) {
         "the other key was free"
     );
     assert_eq!(journal.read(&first).await.unwrap(), vec![commit(&first, 1, &first)]);
+    several_streams(journal).await;
+    takeovers(journal).await;
+}
+
+/// Commits of several streams are written together or not at all.
+#[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
+async fn several_streams(journal: &impl Journal) {
+    let (order, alias) = (fresh("order/suite"), fresh("order/suite"));
+    assert_eq!(journal.create(&new_stream(&order, &[])).await.unwrap(), CreateOutcome::Committed);
+    let both = |version: u64| [commit(&order, version, "alias"), commit(&alias, 1, "alias")];
+    assert_eq!(journal.append_all(&both(2)).await.unwrap(), Append::Committed);
+    assert_eq!(journal.append_all(&both(3)).await.unwrap(), Append::Raced, "the second stream has its first commit");
+    assert_eq!(journal.read(&order).await.unwrap().len(), 2, "all of it or nothing");
+    assert_eq!(journal.read(&alias).await.unwrap(), vec![commit(&alias, 1, "alias")]);
+    assert_eq!(journal.create(&new_stream(&alias, &[])).await.unwrap(), CreateOutcome::Exists, "an alias is no order");
+    let other = fresh("order/suite");
+    let behind = [commit(&order, 2, "late"), commit(&other, 1, "late")];
+    assert_eq!(journal.append_all(&behind).await.unwrap(), Append::Raced, "the first stream has moved on");
+    assert_eq!(journal.read(&other).await.unwrap(), vec![]);
+}
+
+/// A natural key moves to a new stream only from the owner that was read, and unchanged.
+#[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
+async fn takeovers(journal: &impl Journal) {
+    let (old, key) = (fresh("order/suite"), fresh("po"));
+    assert_eq!(journal.create(&new_stream(&old, &[&key])).await.unwrap(), CreateOutcome::Committed);
+    let taking = |stream: &str, version: u64, unique: &[&str]| NewStream {
+        takeover: Some(Takeover { key: key.clone(), last: commit(&old, version, stream) }),
+        ..new_stream(stream, unique)
+    };
+    let (first, second, used) = (fresh("order/suite"), fresh("order/suite"), fresh("key"));
+    assert_eq!(journal.append(&commit(&old, 2, "news")).await.unwrap(), Append::Committed);
+    let behind = journal.create(&taking(&first, 2, &[])).await.unwrap();
+    assert_eq!(behind, CreateOutcome::Raced, "the owner has a commit after the version that was read");
+    assert_eq!(journal.read(&first).await.unwrap(), vec![], "all of a takeover or none of it");
+    assert_eq!(journal.create(&taking(&first, 3, &[&used])).await.unwrap(), CreateOutcome::Committed);
+    assert_eq!(journal.read(&old).await.unwrap().len(), 3);
+    let late = journal.create(&taking(&second, 4, &[])).await.unwrap();
+    assert_eq!(late, CreateOutcome::Raced, "it is no longer the owner");
+    assert_eq!(journal.read(&old).await.unwrap().len(), 3);
+    let taken = journal.create(&new_stream(&second, &[&key])).await.unwrap();
+    assert_eq!(taken, CreateOutcome::Taken { key: key.clone(), owner: first.clone() }, "the new owner has the key");
+    let onward = NewStream {
+        takeover: Some(Takeover { key: key.clone(), last: commit(&first, 2, &second) }),
+        ..new_stream(&second, &[&used])
+    };
+    let taken = CreateOutcome::Taken { key: used.clone(), owner: first.clone() };
+    assert_eq!(journal.create(&onward).await.unwrap(), taken, "another key of it is taken");
+    assert_eq!(journal.read(&first).await.unwrap().len(), 1);
+    assert_eq!(journal.create(&NewStream { unique: vec![], ..onward }).await.unwrap(), CreateOutcome::Committed);
 }
 
 /// Of two hundred concurrent commits at one version, one is written.

@@ -172,7 +172,7 @@ impl Deployment {
         let invoked = Invoked { deployment: self, records, script };
         match function {
             "order-import" => {
-                let ports = order_import::Ports { journal, deliveries, parties, registry };
+                let ports = order_import::Ports { journal, deliveries, registry };
                 invoked.run("order-import", ports, order_import::handle)
             }
             "order-price" => {
@@ -282,7 +282,7 @@ impl Invoked<'_> {
         handle: impl AsyncFn(&P, W, &Context) -> Result<Outcome, Failure> + 'static,
     ) -> Invocation {
         let Self { deployment, records, script } = self;
-        let step = Step { function, attempts: ATTEMPTS, lease: LEASE, epoch: "e1".to_owned() };
+        let step = Step { function, attempts: ATTEMPTS, lease: LEASE, epoch: deployment.epoch };
         let dead = deployment.dead.entry(function.to_owned()).or_default().clone();
         let queue = deployment.mistaken(Faulty::new(dead, script));
         let due = deployment.mistaken(Faulty::new(deployment.due.clone(), script));

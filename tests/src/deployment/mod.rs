@@ -18,13 +18,14 @@ use ::partners::Partners;
 use domain::OrderId;
 use engine::batch::Parked;
 use engine::delivery::Delivery;
-use engine::{Commit, Context};
+use engine::{Commit, Context, Epoch};
 use jiff::Timestamp;
+use serde_json::Value;
 use simulators::outbox::RetryPolicy;
 use simulators::{Settings, SimulatedPartners};
 use testkit::memory::{
-    MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth, MemoryQueue,
-    MemoryQueues, MemoryViews, Script,
+    JournalBackup, MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth,
+    MemoryQueue, MemoryQueues, MemoryViews, Script,
 };
 
 use crate::mutants::{Mistaken, Mutant};
@@ -65,6 +66,8 @@ pub struct Deployment {
     pub parties: MemoryParties,
     /// Deferred work.
     pub due: MemoryDue,
+    /// The journal's epoch.
+    pub epoch: Epoch,
     /// Partner health.
     pub partner_health: MemoryPartnerHealth,
     /// Read models.
@@ -89,6 +92,8 @@ pub struct Deployment {
     pub most_deliveries: u32,
     /// Every message that the bus sent to a queue: function and body.
     pub published: Vec<(String, String)>,
+    /// The orders that the API could not take: their client sends them again.
+    pub untaken: Vec<Value>,
     /// One line per invocation, for a failing test to print.
     pub history: Vec<String>,
     bus: MemoryBus,
@@ -146,12 +151,14 @@ impl Deployment {
             mutant,
         };
         let (due, partner_health) = (MemoryDue::default(), MemoryPartnerHealth::default());
+        let parties = MemoryParties::default();
         Self {
             adapters: Partners::new(registry, transport, clock.clone(), partner_health.clone()),
+            epoch: Epoch::FIRST,
             partner_health,
-            journal: MemoryJournal::new(due.clone()),
+            journal: MemoryJournal::new(due.clone(), parties.clone()),
             deliveries: MemoryDeliveries::default(),
-            parties: MemoryParties::default(),
+            parties,
             due,
             views: MemoryViews::default(),
             partners,
@@ -164,6 +171,7 @@ impl Deployment {
             wrong: Vec::new(),
             most_deliveries: 0,
             published: Vec::new(),
+            untaken: Vec::new(),
             history: Vec::new(),
             bus: MemoryBus::default(),
             rules: RULES.with(Rc::clone),
@@ -226,6 +234,24 @@ impl Deployment {
         parked.len()
     }
 
+    /// Restores the journal to `backup`, as the runbook says: nothing is in flight, and a new epoch begins.
+    pub fn restore(&mut self, backup: &JournalBackup) {
+        self.journal.restore(backup);
+        self.epoch = Epoch { number: self.epoch.number + 1, began: self.clock.now() };
+        self.queues.clear();
+        self.running.clear();
+        self.journal_stream.clear();
+        self.views_stream.clear();
+        self.deliveries_stream.clear();
+    }
+
+    /// Announces everything again that was ever announced.
+    pub fn replay(&mut self) {
+        for (function, body) in self.published.clone() {
+            self.enqueue(&function, &body);
+        }
+    }
+
     /// A context as the runner of `function` would make it.
     pub fn context(&self, function: &'static str) -> Context {
         Context {
@@ -235,7 +261,7 @@ impl Deployment {
             now: self.clock_of(function).now(),
             event_time: self.clock.now(),
             lease: LEASE,
-            epoch: "e1".to_owned(),
+            epoch: self.epoch,
             actor: None,
             folds: Default::default(),
         }

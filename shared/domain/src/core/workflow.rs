@@ -54,6 +54,9 @@ pub trait Workflow: Clone + fmt::Debug + Sized + 'static {
     /// The effects that are announced and not yet answered.
     fn open_effects(&self) -> &OpenEffects<Self::Effect>;
 
+    /// When the customer ordered what the stream is about; `None` where a release before this one did not record it.
+    fn ordered_at(&self) -> Option<Timestamp>;
+
     /// The decisions that wait for a person now.
     fn reviews(&self) -> Vec<crate::review::Review<Self::Review>>;
 

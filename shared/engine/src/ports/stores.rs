@@ -151,7 +151,7 @@ pub struct ViewRow {
     pub key: String,
     /// Distinguishes the rows of one stream, such as `summary` and `reviews`.
     pub part: String,
-    /// The stream's version that the row was folded from.
+    /// The [rank](crate::Epoch::rank) of the stream's version that the row was folded from.
     pub version: u64,
     /// The number of the fold that made the row. It rises with releases that show something else for the same version.
     pub fold: u32,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use crate::context::{Context, EventEnvelope, Work};
+use crate::context::{Context, Epoch, EventEnvelope, Work};
 use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::folds::Folds;
 use crate::run::failing;
@@ -75,7 +75,7 @@ pub struct Step {
     /// See [`Context::lease`].
     pub lease: Duration,
     /// See [`Context::epoch`].
-    pub epoch: String,
+    pub epoch: Epoch,
 }
 
 /// What happened to a message after its step.
@@ -278,7 +278,7 @@ fn context(step: &Step, envelope: &EventEnvelope<'_>, now: Timestamp, folds: Fol
         now,
         event_time: envelope.time,
         lease: step.lease,
-        epoch: step.epoch.clone(),
+        epoch: step.epoch,
         actor: sender.map(|partner| format!("partner/{partner}")),
         folds,
     }
@@ -313,6 +313,7 @@ impl Message<'_> {
             | Wait::Limited(_)
             | Wait::ParentUnknown(_)
             | Wait::Time
+            | Wait::Cancelling
             | Wait::SchemaAhead
             | Wait::Circuit(_)
             | Wait::Slow(_)

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use domain::workflow::Claim as OpenClaim;
-use domain::workflow::decide;
+use domain::workflow::{decide, fold};
 use domain::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, Workflow};
 use jiff::Timestamp;
 
@@ -31,8 +31,8 @@ pub enum Claimed<W: Workflow, R> {
 pub struct Claim<W: Workflow> {
     stream: Stream<W>,
     started: EffectStarted<W::Effect>,
-    /// The open claim that this one replaces. Its call may have reached the partner.
-    earlier: Option<EffectStarted<W::Effect>>,
+    /// The end of an earlier attempt whose call may have reached the partner.
+    earlier_until: Option<Timestamp>,
     /// How often the effect was claimed, from 1.
     tries: u32,
 }
@@ -76,15 +76,16 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
             return Err(Failure::Deferred { until, why: Wait::Claimed });
         }
         let earlier = stream.state.as_ref().and_then(|state| state.open_effects().get(&request.effect()));
-        let attempt = match earlier {
+        let tries = stream.how_often(&cx.cause(&format!("{}#started-", request.key())));
+        let (attempt, earlier_until) = match earlier {
             Some(OpenClaim::Held(started)) if started.until > cx.now => {
                 return Err(Failure::Deferred { until: started.until, why: Wait::Claimed });
             }
-            Some(open) => open.started().attempt.saturating_add(1),
-            None => 1,
+            Some(open) => (open.started().attempt.saturating_add(1), Some(open.started().until)),
+            // The journal may have lost a first attempt. It counts, so that no failure of this one closes the claim.
+            None if tries == 0 && may_be_lost(&stream, &request, &announce, cx) => (2, Some(cx.epoch.began)),
+            None => (1, None),
         };
-        let earlier = earlier.map(|open| open.started().clone());
-        let tries = stream.how_often(&cx.cause(&format!("{}#started-", request.key())));
         // Only once, even after a lost race: `ready` has reserved the permit that the call uses.
         if !is_ready {
             let ready = partner.ready(cx, Recipient::of(&request)).await;
@@ -109,12 +110,41 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
         let cause = cx.cause(&format!("{}#started-{}", started.key, stream.version + 1));
         match stream.append(&mut slot, journal, cx, &cause, &events).await? {
             Append::Committed => {
-                return Ok(Claimed::Mine(Claim { stream, started, earlier, tries: tries.saturating_add(1) }, request));
+                return Ok(Claimed::Mine(
+                    Claim { stream, started, earlier_until, tries: tries.saturating_add(1) },
+                    request,
+                ));
             }
             Append::Raced => races += 1,
         }
     }
     Err(Failure::transient(crate::failure::Code::JournalRaced, "other steps committed first, several times in a row"))
+}
+
+/// Whether the effect may have been announced and carried out in the time that a restored journal lost: the stream, or the
+/// customer's order, is older than the epoch.
+fn may_be_lost<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
+    stream: &Stream<W>,
+    request: &R,
+    announce: impl Fn(EffectStarted<W::Effect>) -> W::Command,
+    cx: &Context,
+) -> bool {
+    let ordered_at = match &stream.state {
+        Some(state) => state.ordered_at(),
+        // What the stream is about to begin with.
+        None => {
+            let started = EffectStarted {
+                effect: request.effect(),
+                key: request.key(),
+                of_version: 0,
+                until: cx.now,
+                attempt: 1,
+            };
+            let events = decide::<W>(None, announce(started)).unwrap_or_default();
+            fold::<W>(&events).and_then(|state| state.ordered_at())
+        }
+    };
+    [stream.began, ordered_at].into_iter().flatten().any(|at| at < cx.epoch.began)
 }
 
 /// Delays work that waits for an open circuit by one second per earlier claim, so that the least-tried work probes
@@ -133,7 +163,7 @@ impl<W: Workflow> Claim<W> {
     /// Whether this is the first call. Before a repeat, the adapter of some partners looks the outcome of the first
     /// call up.
     pub fn attempt(&self) -> Attempt {
-        self.earlier.as_ref().map_or(Attempt::First, |earlier| Attempt::Repeat { over_by: earlier.until })
+        self.earlier_until.map_or(Attempt::First, |over_by| Attempt::Repeat { over_by })
     }
 
     /// Commits the outcome of the call: the answer's command, a rejection, or a failure.
@@ -175,7 +205,7 @@ impl<W: Workflow> Claim<W> {
                 self.stream.commit_answer(journal, cx, &cause, W::effect_failed(failed)).await?.recorded()?;
                 // A repeat may have been stopped by the partner's settle time, which starts again when this claim
                 // lapses.
-                let is_settling = self.earlier.is_some() && matches!(failure, CallFailure::Limited { .. });
+                let is_settling = self.earlier_until.is_some() && matches!(failure, CallFailure::Limited { .. });
                 let failure = failure.into_failure(if is_settling { lapses_at } else { cx.now });
                 Err(delay_by_tries(failure, self.tries))
             }

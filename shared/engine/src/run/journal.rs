@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use domain::Workflow;
+use domain::party::{Party, PartyRef};
 use domain::workflow::{decide, evolve};
 use jiff::Timestamp;
 
@@ -33,7 +34,7 @@ pub struct Commit {
     pub at: Timestamp,
     /// W3C trace context; `None` if the sender gave none.
     pub traceparent: Option<String>,
-    /// See [`Context::epoch`].
+    /// The number of its [`Context::epoch`].
     pub epoch: String,
     /// The events, as a JSON array.
     pub events: String,
@@ -57,6 +58,20 @@ pub struct NewStream {
     pub unique: Vec<String>,
     /// Raises the stream if it has not ended by its deadline, even if the relay never publishes its events.
     pub deadline: DueItem,
+    /// The stream's personal data. A stream that is not created leaves none behind.
+    pub party: Option<(PartyRef, Party)>,
+    /// A natural key that another stream gives up for this one.
+    pub takeover: Option<Takeover>,
+}
+
+/// A natural key that moves from one stream to another.
+#[derive(Debug, Clone)]
+pub struct Takeover {
+    /// The key. Its owner is the stream of `last`.
+    pub key: String,
+    /// The commit by which the owner gives the key up. Its version follows the one that was read, so an owner that has
+    /// changed since keeps the key.
+    pub last: Commit,
 }
 
 /// The outcome of creating a stream.
@@ -66,6 +81,8 @@ pub enum CreateOutcome {
     Committed,
     /// The stream existed already; nothing was written.
     Exists,
+    /// The stream that was to give its key up has changed, or no longer has the key; nothing was written.
+    Raced,
     /// Another stream has one of the natural keys; nothing was written.
     Taken {
         /// The key, as in [`NewStream::unique`].
@@ -91,7 +108,11 @@ pub trait Journal {
     /// Writes `commit` unless its stream has a commit of that version.
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>>;
 
-    /// Writes a stream's first commit, its natural keys and its deadline in one transaction.
+    /// Writes `commits`, each of another stream, in one transaction, unless one of the streams has a commit of that
+    /// version.
+    fn append_all(&self, commits: &[Commit]) -> impl Future<Output = Result<Append, Failure>>;
+
+    /// Writes a stream's first commit and everything else in `new_stream` in one transaction.
     fn create(&self, new_stream: &NewStream) -> impl Future<Output = Result<CreateOutcome, Failure>>;
 }
 
@@ -104,6 +125,9 @@ impl<J: Journal> Journal for &J {
     }
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>> {
         (**self).append(commit)
+    }
+    fn append_all(&self, commits: &[Commit]) -> impl Future<Output = Result<Append, Failure>> {
+        (**self).append_all(commits)
     }
     fn create(&self, new_stream: &NewStream) -> impl Future<Output = Result<CreateOutcome, Failure>> {
         (**self).create(new_stream)
@@ -122,6 +146,8 @@ pub struct Stream<W: Workflow> {
     pub state: Option<W>,
     /// The newest commit's version; 0 before the first.
     pub version: u64,
+    /// The first commit's time; `None` before it.
+    pub began: Option<Timestamp>,
     causes: BTreeSet<Cause>,
 }
 
@@ -169,7 +195,7 @@ impl<W: Workflow> Stream<W> {
     /// # Errors
     /// Failures of [`events_of`].
     pub fn of(id: &W::Id, commits: Vec<Commit>, now: Timestamp) -> Result<Self, Failure> {
-        let mut stream = Self { id: id.clone(), state: None, version: 0, causes: BTreeSet::new() };
+        let mut stream = Self { id: id.clone(), state: None, version: 0, began: None, causes: BTreeSet::new() };
         stream.extend(commits, now)?;
         Ok(stream)
     }
@@ -187,6 +213,7 @@ impl<W: Workflow> Stream<W> {
     fn follow(&mut self, commit: Commit, events: &[W::Event]) {
         self.state = events.iter().fold(self.state.take(), evolve);
         self.version = commit.version;
+        self.began = self.began.or(Some(commit.at));
         self.causes.insert(commit.cause);
     }
 
@@ -333,7 +360,7 @@ impl<W: Workflow> Stream<W> {
             actor: cx.actor.clone().unwrap_or_else(|| cx.function.to_owned()),
             at: cx.now,
             traceparent: cx.traceparent.clone(),
-            epoch: cx.epoch.clone(),
+            epoch: cx.epoch.number.to_string(),
             events: text,
         })
     }

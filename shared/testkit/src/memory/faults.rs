@@ -74,7 +74,7 @@ impl Fault {
         match self {
             Self::KillBefore | Self::KillAfter | Self::LoseReply | Self::Interleave | Self::Stall { .. } => true,
             Self::Throttle => !["erp.", "crm.", "warehouse."].iter().any(|partner| call.starts_with(partner)),
-            Self::Race => call == "journal.append",
+            Self::Race => matches!(call, "journal.append" | "journal.take_over"),
             Self::Refuse => matches!(call, "bus.publish" | "queues.send"),
         }
     }
@@ -282,6 +282,12 @@ fn store_lost() -> Failure {
     Failure::transient(Code::StoreBusy, "the reply was lost")
 }
 
+/// A commit of another step that takes the place of `commit`.
+fn rival(commit: &Commit) -> Commit {
+    let cause = Cause::new("rival", &commit.version.to_string());
+    Commit { cause, events: "[]".to_owned(), ..commit.clone() }
+}
+
 fn call_lost() -> CallFailure {
     CallFailure::Unknown { code: Code::PartnerTimeout, cause: "the reply was lost".into() }
 }
@@ -296,13 +302,26 @@ impl<P: Journal> Journal for Faulty<P> {
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
         let fault = self.script.next("journal.append");
         if fault == Some(Fault::Race) {
-            let cause = Cause::new("rival", &commit.version.to_string());
-            self.inner.append(&Commit { cause, events: "[]".to_owned(), ..commit.clone() }).await?;
+            self.inner.append(&rival(commit)).await?;
         }
         self.script.meet(fault, store_lost, self.inner.append(commit)).await
     }
+    async fn append_all(&self, commits: &[Commit]) -> Result<Append, Failure> {
+        let fault = self.script.next("journal.append");
+        if let (Some(Fault::Race), Some(commit)) = (fault, commits.first()) {
+            self.inner.append(&rival(commit)).await?;
+        }
+        self.script.meet(fault, store_lost, self.inner.append_all(commits)).await
+    }
     async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
-        self.script.around("journal.create", store_lost, self.inner.create(new_stream)).await
+        let Some(takeover) = &new_stream.takeover else {
+            return self.script.around("journal.create", store_lost, self.inner.create(new_stream)).await;
+        };
+        let fault = self.script.next("journal.take_over");
+        if fault == Some(Fault::Race) {
+            self.inner.append(&rival(&takeover.last)).await?;
+        }
+        self.script.meet(fault, store_lost, self.inner.create(new_stream)).await
     }
 }
 

@@ -9,7 +9,7 @@ use domain::PartnerId;
 use domain::party::{Party, PartyRef};
 use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, StoreOutcome};
-use engine::journal::{Append, CreateOutcome, NewStream};
+use engine::journal::{Append, CreateOutcome, NewStream, Takeover};
 use engine::partner_health::{PartnerHealth, PartnerHealthStore};
 use engine::relay::{Bus, Entry, Rejected};
 use engine::stores::{Deliveries, Due, DueItem, DuePage, Page, Parties, Queues, ViewRow, Views, WaitingPartner};
@@ -23,12 +23,20 @@ pub struct MemoryJournal {
     unique: Rc<RefCell<BTreeMap<String, String>>>,
     stream: Rc<RefCell<VecDeque<Commit>>>,
     due: MemoryDue,
+    parties: MemoryParties,
+}
+
+/// The journal as it was at one time.
+#[derive(Debug, Clone, Default)]
+pub struct JournalBackup {
+    streams: BTreeMap<String, Vec<Commit>>,
+    unique: BTreeMap<String, String>,
 }
 
 impl MemoryJournal {
-    /// An empty journal; a new stream writes its deadline to `due`.
-    pub fn new(due: MemoryDue) -> Self {
-        Self { due, ..Self::default() }
+    /// An empty journal; a new stream writes its deadline to `due`, and its personal data to `parties`.
+    pub fn new(due: MemoryDue, parties: MemoryParties) -> Self {
+        Self { due, parties, ..Self::default() }
     }
 
     /// Every stream's name.
@@ -56,13 +64,28 @@ impl MemoryJournal {
         self.stream.borrow_mut().push_back(commit.clone());
     }
 
-    fn write(&self, commit: &Commit) -> bool {
-        let streams = self.streams.borrow();
+    /// A copy of the whole table.
+    pub fn backup(&self) -> JournalBackup {
+        JournalBackup { streams: self.streams.borrow().clone(), unique: self.unique.borrow().clone() }
+    }
+
+    /// Puts the table back to what it was. The stream's readers do not see that.
+    pub fn restore(&self, backup: &JournalBackup) {
+        self.streams.borrow_mut().clone_from(&backup.streams);
+        self.unique.borrow_mut().clone_from(&backup.unique);
+        self.stream.borrow_mut().clear();
+    }
+
+    fn is_free(&self, commit: &Commit) -> bool {
         let is_free = |commits: &Vec<Commit>| commits.iter().all(|known| known.version != commit.version);
-        let free = streams.get(&commit.stream).is_none_or(is_free);
-        drop(streams);
+        self.streams.borrow().get(&commit.stream).is_none_or(is_free)
+    }
+
+    /// All of `commits` or none. Returns whether they were written.
+    fn write(&self, commits: &[Commit]) -> bool {
+        let free = commits.iter().all(|commit| self.is_free(commit));
         if free {
-            self.overwrite(commit);
+            commits.iter().for_each(|commit| self.overwrite(commit));
         }
         free
     }
@@ -74,7 +97,11 @@ impl Journal for MemoryJournal {
     }
 
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
-        Ok(if self.write(commit) { Append::Committed } else { Append::Raced })
+        Ok(if self.write(std::slice::from_ref(commit)) { Append::Committed } else { Append::Raced })
+    }
+
+    async fn append_all(&self, commits: &[Commit]) -> Result<Append, Failure> {
+        Ok(if self.write(commits) { Append::Committed } else { Append::Raced })
     }
 
     async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
@@ -82,14 +109,26 @@ impl Journal for MemoryJournal {
             return Ok(CreateOutcome::Exists);
         }
         let mut unique = self.unique.borrow_mut();
+        let is_given_up =
+            |Takeover { key, last }: &Takeover| unique.get(key) == Some(&last.stream) && self.is_free(last);
+        if !new_stream.takeover.as_ref().is_none_or(is_given_up) {
+            return Ok(CreateOutcome::Raced);
+        }
         if let Some((key, owner)) = new_stream.unique.iter().find_map(|key| Some((key, unique.get(key)?))) {
             return Ok(CreateOutcome::Taken { key: key.clone(), owner: owner.clone() });
+        }
+        if let Some(Takeover { key, last }) = &new_stream.takeover {
+            self.overwrite(last);
+            unique.insert(key.clone(), new_stream.commit.stream.clone());
         }
         for key in &new_stream.unique {
             unique.insert(key.clone(), new_stream.commit.stream.clone());
         }
-        self.write(&new_stream.commit);
+        self.overwrite(&new_stream.commit);
         self.due.put(&new_stream.deadline);
+        if let Some((reference, party)) = &new_stream.party {
+            self.parties.put(reference, party);
+        }
         Ok(CreateOutcome::Committed)
     }
 }
@@ -148,9 +187,20 @@ impl Deliveries for MemoryDeliveries {
 #[derive(Debug, Clone, Default)]
 pub struct MemoryParties(Rc<RefCell<BTreeMap<PartyRef, Party>>>);
 
+impl MemoryParties {
+    /// The references of all records.
+    pub fn references(&self) -> Vec<PartyRef> {
+        self.0.borrow().keys().cloned().collect()
+    }
+
+    fn put(&self, reference: &PartyRef, party: &Party) {
+        self.0.borrow_mut().entry(reference.clone()).or_insert_with(|| party.clone());
+    }
+}
+
 impl Parties for MemoryParties {
     async fn store(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
-        self.0.borrow_mut().entry(reference.clone()).or_insert_with(|| party.clone());
+        self.put(reference, party);
         Ok(())
     }
 
