@@ -169,7 +169,10 @@ fn b51_a_cancellation_beside_the_second_sources_copy_makes_no_second_order() {
         let journal = client.journal.clone();
         let other = move || {
             let cx = context("tests", 10);
-            now(execute::<Order>(&journal, &order_of("1"), &cx, "c", OrderCommand::Cancel(cancel()))).unwrap();
+            now(execute::<Order>(&journal, &order_of("1"), &cx, "c", OrderCommand::Cancel(cancel())))
+                .unwrap()
+                .recorded()
+                .unwrap();
         };
         let (submitted, happened) = interleaved(&client, n, other, |journal| submit_at(journal, "EDI-9", 5));
         if !happened {
