@@ -175,7 +175,7 @@ impl Sweeps {
             now: began,
             event_time: began,
             lease: Duration::from_secs(10) + SKEW,
-            epoch: "e1".to_owned(),
+            epoch: engine::Epoch::FIRST,
             actor: None,
             folds: Default::default(),
         };
