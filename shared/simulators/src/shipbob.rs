@@ -151,7 +151,12 @@ impl Shipbob {
         if !self.accepts_duplicates && self.work.jobs.iter().any(|job| job.reference == reference) {
             return Err(invalid(422, "reference_id", "an order with this reference_id already exists"));
         }
-        let script = self.work.script(&reference, &lines);
+        let mut script = self.work.script(&reference, &lines);
+        // ShipBob has no order without a shipment: a shipment of which it finds nothing becomes an exception.
+        if script.finds_nothing_of(&lines) {
+            script.short_by = 0;
+            script.reject_later.get_or_insert_with(|| "OUT_OF_STOCK".to_owned());
+        }
         if let Some(reason) = &script.reject {
             return Err(invalid(422, "products", reason));
         }

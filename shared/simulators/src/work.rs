@@ -388,6 +388,13 @@ fn picked(lines: &[Line], script: &WorkScript) -> Vec<Line> {
     lines
 }
 
+impl WorkScript {
+    /// Whether nothing of `lines` is picked.
+    pub(crate) fn finds_nothing_of(&self, lines: &[Line]) -> bool {
+        picked(lines, self).is_empty()
+    }
+}
+
 /// The lines without lots and serial numbers.
 fn bare(lines: &[Line]) -> Vec<Line> {
     lines.iter().map(|line| Line::new(line.line, &line.sku, line.quantity, &line.uom)).collect()

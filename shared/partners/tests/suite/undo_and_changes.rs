@@ -471,6 +471,22 @@ fn a_change_request_has_its_order_and_reason_and_an_amendment_the_whole_order() 
 }
 
 #[test]
+fn an_empty_list_of_packages_in_a_message_is_no_list() {
+    let closed = |packages: Value| {
+        let data = json!({
+            "reference": order().fulfillment(1), "id": "F-1", "occurred_at": "2026-03-02T09:00:00Z", "packages": packages,
+        });
+        let message = json!({"type": "fulfillment.completed", "timestamp": NOW, "data": data});
+        let report = run(partners(&Script::default()).read_report(&delivery("eastco", Role::Warehouse, &message)));
+        match report.unwrap().unwrap().commands.remove(0) {
+            Command::RecordClosed(closed) => closed.packages.map(|packages| packages.len()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!([json!(null), json!([]), json!(["P-1"])].map(closed), [None, None, Some(1)]);
+}
+
+#[test]
 fn an_inquiry_yields_the_commands_of_the_messages() {
     let item = json!({
         "id": "F-1", "status": "completed", "lines": [], "completed_at": "2026-03-02T09:00:00Z",
