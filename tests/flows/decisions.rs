@@ -90,7 +90,7 @@ fn b48_a_document_that_a_person_found_or_made_becomes_a_fact_and_the_order_goes_
         let decide = |deployment: &Deployment, body: Value| deployment.decide_by_api("ann", review, &body);
         let nameless = decide(&deployment, json!({"choice": "resolved_manually"}));
         assert_eq!(problem(&nameless), (409, "DOCUMENT_NEEDED".to_owned()), "{operation}");
-        assert_eq!(open_reviews(&deployment, &id), std::slice::from_ref(&review), "nothing is decided");
+        assert_eq!(open_reviews(&deployment, &id), std::slice::from_ref(review), "nothing is decided");
         document["number"] = deployment.state("acme-erp").pointer(place).unwrap().clone();
         let decided = decide(&deployment, json!({"choice": "resolved_manually", "document": document}));
         assert_eq!(decided.status, 202, "{operation}");
