@@ -242,7 +242,7 @@ fn fuzz(workspace: &Workspace) -> Result<()> {
         std::fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
         run.arg(&corpus).arg(folder.join("seeds").join(target));
         run.arg("--").arg(format!("-max_total_time={FUZZ_SECONDS}")).args(["-max_len=4096", "-verbosity=0"]);
-        run.arg("-print_final_stats=1").arg(format!("-artifact_prefix={}/", built.join(target).display()));
+        run.arg("-print_final_stats=1").arg(format!("-artifact_prefix={}-", built.join(target).display()));
         process::run(&mut run, minutes(15)).with_context(|| format!("the fuzz target {target} found a file"))?;
     }
     Ok(())
