@@ -237,13 +237,15 @@ fn fuzz(workspace: &Workspace) -> Result<()> {
         let mut run = Command::new("rustup");
         run.current_dir(&workspace.root).args(["run", "nightly"]).arg(&fuzzer).args(["fuzz", "run", "--target-dir"]);
         run.arg(&built).arg("--fuzz-dir").arg(&folder).arg(target);
-        // What it finds new goes into the first folder, a file that breaks the reader beside it.
+        // What it finds new goes into the first folder.
         let corpus = built.join("corpus").join(target);
         std::fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
         run.arg(&corpus).arg(folder.join("seeds").join(target));
         run.arg("--").arg(format!("-max_total_time={FUZZ_SECONDS}")).args(["-max_len=4096", "-verbosity=0"]);
-        run.arg("-print_final_stats=1").arg(format!("-artifact_prefix={}-", built.join(target).display()));
-        process::run(&mut run, minutes(15)).with_context(|| format!("the fuzz target {target} found a file"))?;
+        let found = format!("{}-", built.join(target).display());
+        run.arg("-print_final_stats=1").arg(format!("-artifact_prefix={found}"));
+        process::run(&mut run, minutes(15))
+            .with_context(|| format!("the fuzz target {target} failed; a file that breaks the reader is {found}*"))?;
     }
     Ok(())
 }
