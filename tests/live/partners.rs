@@ -60,21 +60,37 @@ async fn a_partner_that_is_down_for_a_while_delays_its_own_work_and_loses_none()
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn f01_what_was_parked_over_refused_credentials_is_redriven_twice_and_done_once() {
+async fn f01_what_was_parked_is_redriven_twice_and_done_once() {
     let (live, order) = (live(), Order::new("redrive", Goods::East));
-    let mut locked_out = Faults::new(&live, &order);
-    locked_out.script("eastco", "fulfillment.create", &order, 1_000, json!({"kind": "unauthorized"})).await;
+    let mut moved = Faults::new(&live, &order);
+    let refusal = json!({"kind": "refuse", "status": 405, "code": "METHOD_NOT_ALLOWED", "reason": "moved"});
+    moved.script("eastco", "fulfillment.create", &order, 1_000, refusal).await;
     let correlation = submit(&live, &order).await;
     let message = until("the work is parked", async || parked(&live, "fulfillment-request", &correlation).await).await;
     let told = &message["MessageAttributes"];
     assert_eq!(told["attempts"]["StringValue"], "1", "waiting does not help: {told}");
-    assert_eq!(told["code"]["StringValue"], "PRT-004", "{told}");
+    assert_eq!(told["code"]["StringValue"], "PRT-005", "{told}");
     assert_eq!(told["stream"]["StringValue"], format!("order/{}", order.id), "{told}");
-    locked_out.mend().await;
+    moved.mend().await;
     let again = json!({"QueueUrl": live.queue("fulfillment-request").unwrap(), "MessageBody": message["Body"]});
     for _ in 0..2 {
         live.aws("AmazonSQS.SendMessage", &again).await.unwrap();
     }
+    ends_well(&live, &order).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn f16_work_at_a_partner_that_refuses_our_credentials_waits_and_is_done_once_it_takes_them() {
+    let (live, order) = (live(), Order::new("credentials", Goods::West));
+    let mut locked_out = Faults::new(&live, &order);
+    locked_out.script("shipwest", "fulfillment.create", &order, 1_000, json!({"kind": "unauthorized"})).await;
+    let correlation = submit(&live, &order).await;
+    until("the credentials are refused", async || (locked_out.applied().await > 0).then_some(())).await;
+    // Long enough for a message that nobody holds back to be parked.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(parked(&live, "fulfillment-request", &correlation).await, None, "it waits for the right credentials");
+    locked_out.mend().await;
     ends_well(&live, &order).await;
 }
 
