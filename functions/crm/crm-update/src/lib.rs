@@ -1,14 +1,14 @@
 //! Updates an order in the CRM to its newest state.
 //!
-//! - On: every event that changes what the CRM shows, from `order.submitted` to `order.invoiced`;
-//!   `events/catalog/crm.toml` has the list.
-//! - Does: `Crm::update` with the order's version. It needs no claim: the CRM drops an update that is older than the
-//!   one it shows.
+//! - On: every event that changes what the CRM shows, from `order.submitted` to `order.invoiced`, and every report of a
+//!   package; `events/catalog/crm.toml` has the list.
+//! - Does: folds the order and its fulfillments, which have the packages, and calls `Crm::update` with the sum of their
+//!   versions. It needs no claim: the CRM drops an update that is older than the one it shows.
 //! - Then: `order.crm_updated`, which stays in the journal.
 //! - Fails: MSG-002 (malformed id), PRT-… (the CRM), STO-… (the journal; STO-004 if the order changed during the call).
 
 use domain::order::CrmUpdated;
-use domain::{Order, OrderCommand};
+use domain::{Fulfillment, Order, OrderCommand};
 use engine::partner::Crm;
 use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 use usecases::work::OrderWork;
@@ -16,7 +16,7 @@ use usecases::work::OrderWork;
 /// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, C> {
-    /// Orders' streams.
+    /// Orders' and fulfillments' streams.
     pub journal: J,
     /// Shows people at the customer's the state of their orders.
     pub crm: C,
@@ -28,10 +28,21 @@ pub struct Ports<J, C> {
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal, impl Crm>, work: OrderWork, cx: &Context) -> Result<Outcome, Failure> {
     let mut order = Stream::<Order>::load(&ports.journal, &work.order, cx).await?;
-    let Some(update) = order.state.as_ref().and_then(Order::crm_update) else {
+    let Some(state) = &order.state else {
+        return Ok(Outcome::Ignored("the order was never submitted"));
+    };
+    let mut packages = Vec::new();
+    // A version of a stream only grows. So a reader after the last commit of all these streams has a higher sum than any
+    // reader of something older.
+    let mut version = order.version;
+    for id in state.fulfillments.ids() {
+        let fulfillment = Stream::<Fulfillment>::load(&ports.journal, id, cx).await?;
+        version += fulfillment.version;
+        packages.extend(fulfillment.state.iter().flat_map(Fulfillment::package_summaries));
+    }
+    let Some(update) = state.crm_update(packages) else {
         return Ok(Outcome::Ignored("the CRM is up to date"));
     };
-    let version = order.version;
     ports.crm.update(cx, &update, cx.epoch.rank(version)).await.map_err(|e| e.into_failure(cx.now))?;
     let updated = CrmUpdated { version, digest: update.digest() };
     let cause = cx.cause(&format!("{version}/{}", updated.digest));

@@ -30,9 +30,9 @@ pub async fn handle(ports: &Ports<impl Journal>, work: FulfillmentWork, cx: &Con
         return Ok(Outcome::Ignored("the fulfillment was never opened"));
     };
     let mixed_units = |e: domain::quantity::QuantityError| Failure::permanent(Code::StateImpossible, e.to_string());
-    let progress = state.progress(fulfillment.version).map_err(mixed_units)?;
+    let progress = state.progress().map_err(mixed_units)?;
     let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
-    let cause = cx.cause(&format!("{}@{}", work.fulfillment, fulfillment.version));
+    let cause = cx.cause(&format!("{}@{}", work.fulfillment, progress.as_of));
     let recorded = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordProgress(progress)).await?;
     tell_successors(&ports.journal, order.state, &work.fulfillment, cx).await?;
     Ok(recorded)

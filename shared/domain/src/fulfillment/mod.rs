@@ -6,8 +6,10 @@
 //! This file has the state, the commands and the [`Workflow`]. `decide` turns commands into events and events into state;
 //! `status` has the predicates on the request and its withdrawal; `package` is one package, `content` compares packages with
 //! the request, `tracing` checks lots and serial numbers, `goods_issues` computes what the ERP posts. `request`, `watch`,
-//! `progress` and `reviews` are what follows for partners, for the clock, for the order and for people.
+//! `progress` and `reviews` are what follows for partners, for the clock, for the order and for people; `changed` is when the
+//! order's register last changed.
 
+mod changed;
 mod content;
 mod decide;
 mod effect;
@@ -35,6 +37,9 @@ pub use request::{FulfillmentRequest, GoodsIssue, Inquiry, Withdrawal};
 pub use review::FulfillmentReview;
 pub use watch::Watch;
 
+use serde::{Deserialize, Serialize};
+
+use crate::fulfillment::changed::Changed;
 use crate::goods::LineQuantity;
 use crate::ids::{FulfillmentId, PackageId};
 use crate::rejection::Rejection;
@@ -42,7 +47,7 @@ use crate::review::{Decision, Decisions, Review};
 use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Workflow};
 
 /// The state of one fulfillment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fulfillment {
     /// The fulfillment as the order assigned it.
     pub opened: Opened,
@@ -68,11 +73,13 @@ pub struct Fulfillment {
     /// Every expected report that did not arrive in time.
     pub late: BTreeSet<Late>,
     /// The partner's reason for each refused effect, until a person decides to retry it or it is announced again.
+    #[serde(with = "crate::pairs")]
     pub rejected_effects: BTreeMap<FulfillmentEffect, Rejection>,
     /// The decisions that people took.
     pub decisions: Decisions<FulfillmentReview>,
     /// The announced and unanswered effects.
     pub open_effects: OpenEffects<FulfillmentEffect>,
+    changed: Changed,
 }
 
 /// What may be requested of a fulfillment, answered for it or reported about it.
@@ -122,6 +129,7 @@ impl Workflow for Fulfillment {
     type Review = FulfillmentReview;
 
     const KIND: &'static str = "fulfillment";
+    const FOLD: u32 = 1;
 
     fn create(command: FulfillmentCommand) -> Result<Vec<FulfillmentEvent>, Rejection> {
         if let FulfillmentCommand::Open(opened, started) = command {
@@ -137,8 +145,11 @@ impl Workflow for Fulfillment {
 
     fn begin(event: &FulfillmentEvent) -> Option<Self> {
         let FulfillmentEvent::Opened(opened) = event else { return None };
+        let mut opened = opened.clone();
+        // Found by line, for each line of each package.
+        opened.lines.sort_by_key(|goods| goods.line);
         Some(Self {
-            opened: opened.clone(),
+            opened,
             accepted: BTreeSet::new(),
             rejected: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
@@ -152,6 +163,7 @@ impl Workflow for Fulfillment {
             rejected_effects: BTreeMap::new(),
             decisions: Decisions::new(),
             open_effects: OpenEffects::default(),
+            changed: Changed::OPENED,
         })
     }
 
@@ -160,8 +172,22 @@ impl Workflow for Fulfillment {
     }
 
     fn evolve(mut self, event: &FulfillmentEvent) -> Self {
-        self.apply(event);
+        self.apply_and_mark(event);
         self
+    }
+
+    fn is_fact(event: &FulfillmentEvent) -> bool {
+        matches!(
+            event,
+            FulfillmentEvent::PackagePacked(_)
+                | FulfillmentEvent::PackageVoided(_)
+                | FulfillmentEvent::MilestoneRecorded(_)
+                | FulfillmentEvent::Closed(_)
+        )
+    }
+
+    fn committed(&mut self, version: u64) {
+        self.changed.committed(version);
     }
 
     fn open_effects(&self) -> &OpenEffects<FulfillmentEffect> {

@@ -49,6 +49,10 @@ impl Fulfillment {
     /// that concern this package.
     pub(super) fn duplicate_serials(&self, of: Option<&PackageId>) -> Vec<Review<FulfillmentReview>> {
         let mut found: BTreeMap<(&Sku, &Serial), Vec<&PackageId>> = BTreeMap::new();
+        let concerns_none = |of: &PackageId| self.packages.get(of).is_none_or(|package| package.traced().is_empty());
+        if of.is_some_and(concerns_none) {
+            return Vec::new();
+        }
         for (id, package) in self.live() {
             let reported: BTreeSet<&TracedGoods> = package.traced().iter().collect();
             for goods in reported.into_iter().filter(|goods| self.traced(goods.line) == Some(Traced::Serial)) {

@@ -2,6 +2,8 @@
 //!
 //! A request always commits, also where it changes nothing or is refused: a redelivery of it finds it answered.
 
+use serde::{Deserialize, Serialize};
+
 use crate::order::Order;
 use crate::order::event::{
     AmendRejected, Amendment, CancelRequested, Held, HoldReleased, OrderEvent, Template, WithdrawalReason,
@@ -12,7 +14,7 @@ use crate::order::pricing::Stage;
 use crate::rejection::Rejection;
 
 /// What is requested of the order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
     /// The state that is desired.
     pub desired: Desired,
@@ -21,7 +23,7 @@ pub struct Changes {
 }
 
 /// The state that is desired of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Desired {
     /// It is to be fulfilled.
     Active,

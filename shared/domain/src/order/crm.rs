@@ -11,7 +11,7 @@ use crate::quantity::Quantity;
 use crate::shipment::PackageSummary;
 
 /// What the CRM shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CrmState {
     /// Nothing yet.
     Nothing,
@@ -91,8 +91,8 @@ impl CrmUpdate {
 }
 
 impl Order {
-    /// The CRM update that is due.
-    pub fn crm_update(&self) -> Option<CrmUpdate> {
+    /// The CRM update that is due. `packages` are those of the order's fulfillments, whose streams have them.
+    pub fn crm_update(&self, packages: Vec<PackageSummary>) -> Option<CrmUpdate> {
         let submission = &self.terms.submission;
         let update = CrmUpdate {
             source: submission.source.clone(),
@@ -100,7 +100,7 @@ impl Order {
             order: self.id().clone(),
             status: self.status(),
             lines: self.line_quantities().into_iter().map(CrmLine::from).collect(),
-            packages: self.packages().cloned().collect(),
+            packages,
             sales_order: self.documents.sales_order().cloned(),
             invoice: self.stage.invoice().map(|invoiced| invoiced.invoice.clone()),
         };
@@ -108,10 +108,5 @@ impl Order {
             CrmState::Newest(shown) if shown.digest == update.digest() => None,
             CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => Some(update),
         }
-    }
-
-    /// All packages of all fulfillments that are not void.
-    pub(super) fn packages(&self) -> impl Iterator<Item = &PackageSummary> {
-        self.fulfillments.progress.values().flat_map(|progress| &progress.packages)
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::goods::LineQuantity;
 use crate::ids::{CustomerId, DocumentNumber, LineNo, OrderId, PurchaseOrder, Sku};
@@ -28,20 +29,22 @@ use crate::review::{Choice, Decision, Review};
 use crate::workflow::{Claim, EffectFailed, EffectRejected, EffectRequest, OpenEffects, key};
 
 /// The order's documents at the ERP.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Documents {
     /// The sales order.
     pub sales_order: SalesOrderState,
     /// Documents that the ERP made beside the one that the order uses, or in a stage that requested none.
+    #[serde(with = "crate::pairs")]
     pub duplicates: BTreeMap<OrderEffect, BTreeSet<DocumentNumber>>,
     /// What the ERP refused.
+    #[serde(with = "crate::pairs")]
     pub rejected: BTreeMap<OrderEffect, Rejection>,
     /// Announced and unanswered effects.
     pub open_effects: OpenEffects<OrderEffect>,
 }
 
 /// The sales order at the ERP.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SalesOrderState {
     /// As far as we know it was never created.
     None,

@@ -404,7 +404,7 @@ pub struct Assignment {
 /// What the CRM shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CrmUpdated {
-    /// The version of the order's stream that the CRM shows.
+    /// The sum of the versions of the order's stream and its fulfillments' of which the CRM shows the content.
     pub version: u64,
     /// Digest of the content that was sent. An update with the same digest is not sent again.
     pub digest: String,

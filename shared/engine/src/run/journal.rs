@@ -3,10 +3,11 @@
 //! That put is the state change, the optimistic lock, the idempotency record, the outbox entry and the audit record in
 //! one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Workflow;
 use domain::party::{Party, PartyRef};
+use domain::review::Review;
 use domain::workflow::{decide, evolve};
 use jiff::Timestamp;
 
@@ -14,6 +15,8 @@ use crate::cause::{Cause, RequestCause};
 use crate::context::Context;
 use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::folds::Slot;
+use crate::run::snapshot::{EVERY, Kept, NEWEST, Snapshot};
+use crate::run::stored::check_size;
 use crate::stores::DueItem;
 
 /// The events that one step decided, with the data that an audit needs.
@@ -38,6 +41,17 @@ pub struct Commit {
     pub epoch: String,
     /// The events, as a JSON array.
     pub events: String,
+    /// The keys of the reviews that it opened: open after it, and not before. Readers take their `since` from here, so that
+    /// a fold does not derive all reviews anew after each commit.
+    pub opened_reviews: Vec<String>,
+}
+
+impl Commit {
+    /// A digest of all that makes it what it is.
+    fn digest(&self) -> String {
+        let place = format!("{}/{}/{}", self.epoch, self.stream, self.version);
+        domain::ids::base32(&domain::ids::fingerprint(&[&place, self.cause.as_str(), &self.events]), 26)
+    }
 }
 
 /// The outcome of an append.
@@ -105,6 +119,15 @@ pub trait Journal {
         }
     }
 
+    /// The newest commits of a stream, at most `limit`, in order, by a consistent read.
+    fn read_newest(&self, stream: &str, limit: u32) -> impl Future<Output = Result<Vec<Commit>, Failure>>;
+
+    /// The snapshot of a stream, if one is stored. The read need not be consistent.
+    fn snapshot(&self, stream: &str) -> impl Future<Output = Result<Option<Snapshot>, Failure>>;
+
+    /// Stores a snapshot in place of the earlier one. One that is too large for the store is left out.
+    fn store_snapshot(&self, snapshot: &Snapshot) -> impl Future<Output = Result<(), Failure>>;
+
     /// Writes `commit` unless its stream has a commit of that version.
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>>;
 
@@ -122,6 +145,15 @@ impl<J: Journal> Journal for &J {
     }
     fn read_after(&self, stream: &str, version: u64) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
         (**self).read_after(stream, version)
+    }
+    fn read_newest(&self, stream: &str, limit: u32) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
+        (**self).read_newest(stream, limit)
+    }
+    fn snapshot(&self, stream: &str) -> impl Future<Output = Result<Option<Snapshot>, Failure>> {
+        (**self).snapshot(stream)
+    }
+    fn store_snapshot(&self, snapshot: &Snapshot) -> impl Future<Output = Result<(), Failure>> {
+        (**self).store_snapshot(snapshot)
     }
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>> {
         (**self).append(commit)
@@ -148,7 +180,15 @@ pub struct Stream<W: Workflow> {
     pub version: u64,
     /// The first commit's time; `None` before it.
     pub began: Option<Timestamp>,
+    /// The newest commit's time; `None` before the first.
+    pub changed: Option<Timestamp>,
+    /// When each review was opened, also of those that are closed again: the last time.
+    pub opened_reviews: BTreeMap<String, Timestamp>,
     causes: BTreeSet<Cause>,
+    /// The causes of commits of facts alone; of those that a snapshot has, only the newest.
+    facts: BTreeSet<Cause>,
+    /// Whether a snapshot of at most [`EVERY`] versions ago is stored, or none is needed.
+    is_cached: bool,
 }
 
 /// The stream's name in the journal: `<workflow>/<id>`.
@@ -184,10 +224,25 @@ impl<W: Workflow> Stream<W> {
         if let Some(stream) = slot.fold::<Self>()? {
             return Ok(stream.clone());
         }
-        let commits = journal.read(&name).await.inspect_err(|failure| slot.fail(failure))?;
-        let stream = Self::of(id, commits, cx.now)?;
+        let stream = Self::read(journal, id, cx).await.inspect_err(|failure| slot.fail(failure))?;
         stream.share(&mut slot);
         Ok(stream)
+    }
+
+    /// Reads and folds what follows the stream's snapshot, or all of it where there is none.
+    async fn read(journal: &impl Journal, id: &W::Id, cx: &Context) -> Result<Self, Failure> {
+        let name = stream_name::<W>(id);
+        let newest = journal.read_newest(&name, NEWEST).await?;
+        if newest.first().is_none_or(|first| first.version == 1) {
+            return Self::of(id, newest, cx.now);
+        }
+        if let Some(snapshot) = journal.snapshot(&name).await?
+            && let Some(stream) = Self::continued(id, snapshot, newest, cx)?
+        {
+            return Ok(stream);
+        }
+        let stream = Self::of(id, journal.read(&name).await?, cx.now)?;
+        Ok(Self { is_cached: false, ..stream })
     }
 
     /// Folds the stream from all of its commits.
@@ -195,9 +250,46 @@ impl<W: Workflow> Stream<W> {
     /// # Errors
     /// Failures of [`events_of`].
     pub fn of(id: &W::Id, commits: Vec<Commit>, now: Timestamp) -> Result<Self, Failure> {
-        let mut stream = Self { id: id.clone(), state: None, version: 0, began: None, causes: BTreeSet::new() };
+        let mut stream = Self {
+            id: id.clone(),
+            state: None,
+            version: 0,
+            began: None,
+            changed: None,
+            opened_reviews: BTreeMap::new(),
+            causes: BTreeSet::new(),
+            facts: BTreeSet::new(),
+            is_cached: true,
+        };
         stream.extend(commits, now)?;
         Ok(stream)
+    }
+
+    /// The stream `id` after its `newest` commits, which continue `snapshot`. `None` if the snapshot is of another fold or
+    /// another epoch, does not end in one of them, or cannot be read.
+    fn continued(id: &W::Id, snapshot: Snapshot, newest: Vec<Commit>, cx: &Context) -> Result<Option<Self>, Failure> {
+        let is_last = |commit: &Commit| commit.version == snapshot.version && commit.digest() == snapshot.digest;
+        let epoch = cx.epoch.number.to_string();
+        if snapshot.fold != W::FOLD || snapshot.epoch != epoch || !newest.iter().any(is_last) {
+            return Ok(None);
+        }
+        let Some(kept) = Kept::<W>::unpacked(&snapshot.state) else { return Ok(None) };
+        let mut stream = Self {
+            id: id.clone(),
+            state: Some(kept.state),
+            version: snapshot.version,
+            began: Some(kept.began),
+            changed: Some(kept.changed),
+            opened_reviews: kept.opened_reviews,
+            causes: kept.causes.into_iter().map(Cause::stored).collect(),
+            facts: BTreeSet::new(),
+            is_cached: true,
+        };
+        let (folded, newer): (Vec<Commit>, Vec<Commit>) =
+            newest.into_iter().partition(|commit| commit.version <= snapshot.version);
+        stream.facts.extend(folded.into_iter().map(|commit| commit.cause));
+        stream.extend(newer, cx.now)?;
+        Ok(Some(stream))
     }
 
     /// Folds the commits that follow the newest one.
@@ -214,12 +306,56 @@ impl<W: Workflow> Stream<W> {
         self.state = events.iter().fold(self.state.take(), evolve);
         self.version = commit.version;
         self.began = self.began.or(Some(commit.at));
-        self.causes.insert(commit.cause);
+        self.changed = Some(commit.at);
+        if let Some(state) = &mut self.state {
+            state.committed(commit.version);
+        }
+        self.opened_reviews.extend(commit.opened_reviews.into_iter().map(|review| (review, commit.at)));
+        let causes = if events.iter().all(W::is_fact) { &mut self.facts } else { &mut self.causes };
+        causes.insert(commit.cause);
+    }
+
+    /// The stream after `commit`, which was just written; stores a snapshot where one is due.
+    async fn committed(&mut self, journal: &impl Journal, commit: Commit, events: &[W::Event]) {
+        if self.is_cached && !commit.version.is_multiple_of(EVERY) {
+            return self.follow(commit, events);
+        }
+        self.follow(commit.clone(), events);
+        let stored = match self.to_snapshot(&commit) {
+            Ok(Some(snapshot)) => journal.store_snapshot(&snapshot).await,
+            Ok(None) => Ok(()),
+            Err(failure) => Err(failure),
+        };
+        self.is_cached = stored.is_ok();
+        if let Err(failure) = stored {
+            // The commit is written and counts; the next one tries again.
+            tracing::warn!(stream = %commit.stream, ?failure, "{}: the snapshot was not stored", commit.stream);
+        }
+    }
+
+    /// The snapshot of the stream, whose newest commit is `newest`.
+    fn to_snapshot(&self, newest: &Commit) -> Result<Option<Snapshot>, Failure> {
+        let Some(state) = &self.state else { return Ok(None) };
+        let kept = Kept {
+            state: state.clone(),
+            began: self.began.unwrap_or(newest.at),
+            changed: newest.at,
+            opened_reviews: self.opened_reviews.clone(),
+            causes: self.causes.iter().map(|cause| cause.as_str().to_owned()).collect(),
+        };
+        Ok(Some(Snapshot {
+            stream: newest.stream.clone(),
+            version: newest.version,
+            fold: W::FOLD,
+            epoch: newest.epoch.clone(),
+            digest: newest.digest(),
+            state: kept.packed()?,
+        }))
     }
 
     /// Whether the stream has a commit with this cause.
     pub fn has(&self, cause: &Cause) -> bool {
-        self.causes.contains(cause)
+        self.causes.contains(cause) || self.facts.contains(cause)
     }
 
     /// Whether the idempotency key of `request` was used with another payload.
@@ -314,7 +450,7 @@ impl<W: Workflow> Stream<W> {
         let commit = self.next(cx, cause, events)?;
         let appended = journal.append(&commit).await.inspect_err(|failure| slot.fail(failure))?;
         match appended {
-            Append::Committed => self.follow(commit, events),
+            Append::Committed => self.committed(journal, commit, events).await,
             Append::Raced => {
                 let newer = journal.read_after(&commit.stream, self.version).await;
                 self.extend(newer.inspect_err(|failure| slot.fail(failure))?, cx.now)?;
@@ -348,10 +484,11 @@ impl<W: Workflow> Stream<W> {
     /// The commit of `events` that follows the newest one. It is not written yet.
     ///
     /// # Errors
-    /// The events cannot be written as JSON: permanent.
+    /// The events cannot be written as JSON, or STO-006: permanent.
     pub fn next(&self, cx: &Context, cause: &Cause, events: &[W::Event]) -> Result<Commit, Failure> {
         let text = serde_json::to_string(events)
             .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
+        check_size(events, &text)?;
         Ok(Commit {
             stream: stream_name::<W>(&self.id),
             version: self.version + 1,
@@ -362,7 +499,17 @@ impl<W: Workflow> Stream<W> {
             traceparent: cx.traceparent.clone(),
             epoch: cx.epoch.number.to_string(),
             events: text,
+            opened_reviews: self.opened_by(events),
         })
+    }
+
+    /// The keys of the reviews that `events` open.
+    fn opened_by(&self, events: &[W::Event]) -> Vec<String> {
+        let keys = |state: Option<&W>| -> BTreeSet<String> {
+            state.map(W::reviews).unwrap_or_default().iter().map(Review::key).collect()
+        };
+        let after = keys(events.iter().fold(self.state.clone(), evolve).as_ref());
+        if after.is_empty() { Vec::new() } else { after.difference(&keys(self.state.as_ref())).cloned().collect() }
     }
 }
 
