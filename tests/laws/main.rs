@@ -206,7 +206,7 @@ fn mixed<T: Clone + std::fmt::Debug + 'static>(
 /// All that a reader sees of a fulfillment.
 fn seen(state: &Fulfillment) -> impl PartialEq + std::fmt::Debug {
     let known = state;
-    let statuses: Vec<PackageStatus> = known.packages.values().map(domain::fulfillment::Package::status).collect();
+    let statuses: Vec<PackageStatus> = known.packages.values().map(|package| package.status()).collect();
     let asked = (
         FulfillmentRequest::due(Some(state), &known.opened),
         state.withdrawal(),
@@ -402,7 +402,7 @@ fn kits_shipped(state: &Fulfillment) -> Quantity {
 }
 
 fn kits_posted(state: &Fulfillment) -> Quantity {
-    let issues = state.goods_issues.values().flatten();
+    let issues = state.goods_issues.values().flat_map(|all| all.iter());
     let kits = issues.flat_map(|issued| &issued.lines).filter(|fulfillment| fulfillment.line == line_no(1));
     kits.fold(each(0), |sum, fulfillment| sum.plus(fulfillment.quantity).unwrap())
 }

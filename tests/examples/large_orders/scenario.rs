@@ -44,8 +44,14 @@ pub(crate) struct Size {
     pub(crate) packages: u32,
 }
 
+/// Invocations with ten messages about one stream.
+const TEN_REPORTS: &str = "ten reports at once";
+const TEN_POSTINGS: &str = "ten goods issues at once";
+
 /// The steps that are measured at an order's end.
-pub(crate) const STEPS: [&str; 8] = [
+pub(crate) const STEPS: [&str; 10] = [
+    TEN_REPORTS,
+    TEN_POSTINGS,
     "warehouse-report-record",
     "goods-issue-post",
     "fulfillment-rollup",
@@ -320,17 +326,27 @@ impl Scenario {
         let alone = Folds::default();
         let (fulfillment, lines) = self.place(1);
         let last = milestone("PKG-00001", 100_000, MilestoneKind::Delivered);
+        let name = |n: u32| format!("PKG-NEW-{n}");
+        let late = |n: u32, milestone_kind| milestone(&name(n), 90_000 + i64::from(n), milestone_kind);
+        let ten = Folds::of_batch();
         match step {
-            "goods-issue-post" => {
-                self.record(&fulfillment, packed("PKG-NEW", 90_000, &lines, None), &alone);
-                self.record(&fulfillment, milestone("PKG-NEW", 90_001, MilestoneKind::PickedUp), &alone);
+            "goods-issue-post" | TEN_REPORTS | TEN_POSTINGS => {
+                for n in 0..10 {
+                    self.record(&fulfillment, packed(&name(n), 90_000, &lines, None), &alone);
+                    self.record(&fulfillment, late(n, MilestoneKind::PickedUp), &alone);
+                }
             }
             "warehouse-report-record" => {}
             _ => self.record(&fulfillment, last.clone(), &alone),
         }
         let run = || match step {
             "warehouse-report-record" => self.record(&fulfillment, last, &alone),
-            "goods-issue-post" => drop(self.post(&fulfillment, "PKG-NEW", &alone)),
+            "goods-issue-post" => assert!(!self.post(&fulfillment, &name(0), &alone), "nine more are to be posted"),
+            TEN_REPORTS => (0..10).for_each(|n| self.record(&fulfillment, late(n, MilestoneKind::InTransit), &ten)),
+            TEN_POSTINGS => {
+                let done: Vec<bool> = (0..10).map(|n| self.post(&fulfillment, &name(n), &ten)).collect();
+                assert_eq!(done.last(), Some(&true), "none is left");
+            }
             "fulfillment-rollup" => self.rollup(&fulfillment, &alone),
             "fulfillment-watch" => self.watch(&fulfillment),
             "crm-update" => self.crm(),

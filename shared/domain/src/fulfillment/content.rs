@@ -108,9 +108,8 @@ impl Fulfillment {
 
     /// The packages that left and count as shipped.
     pub(super) fn shipped_packages(&self) -> impl Iterator<Item = (&PackageId, &Package)> {
-        self.packages
-            .iter()
-            .filter(|(id, package)| package.has_left() && !package.is_void() && self.is_counted(id, package))
+        let packages = self.packages.iter().map(|(id, package)| (id, package.as_ref()));
+        packages.filter(|(id, package)| package.has_left() && !package.is_void() && self.is_counted(id, package))
     }
 
     /// Whether a package's content counts: all of it was requested, or a person accepted it.

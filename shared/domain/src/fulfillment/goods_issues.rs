@@ -1,6 +1,7 @@
 //! Goods issues: what the ERP has to post for each package, and whether it posted what left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
@@ -16,7 +17,7 @@ impl Fulfillment {
     /// The lines of a package's goods issue: its products, and the kits that are complete with it. Empty if the package did
     /// not leave, does not count, or completes no kit.
     pub(super) fn lines_to_post(&self, id: &PackageId) -> Vec<LineQuantity> {
-        let shipped = |package: &&Package| package.has_left() && self.is_counted(id, package);
+        let shipped = |package: &&Arc<Package>| package.has_left() && self.is_counted(id, package);
         let Some(package) = self.packages.get(id).filter(shipped) else { return Vec::new() };
         let is_product = |packed: &&LineQuantity| {
             !packed.quantity.is_zero() && matches!(self.opened.classify(packed), PackedAs::Product)

@@ -27,6 +27,7 @@ mod tracing;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -63,10 +64,11 @@ pub struct Fulfillment {
     pub closed: Option<Timestamp>,
     /// The packages that the warehouse listed when it closed the fulfillment; `None` while no report has a list.
     pub listed: Option<BTreeSet<PackageId>>,
-    /// Every package that was reported.
-    pub packages: BTreeMap<PackageId, Package>,
+    /// Every package that was reported. Copies of the state share those that do not differ: each commit copies the state
+    /// before it, and there may be a thousand packages.
+    pub packages: BTreeMap<PackageId, Arc<Package>>,
     /// The goods issues in the ERP. A second one of a package is a duplicate, which is reviewed.
-    pub goods_issues: BTreeMap<PackageId, BTreeSet<GoodsIssued>>,
+    pub goods_issues: BTreeMap<PackageId, Arc<BTreeSet<GoodsIssued>>>,
     /// The lines of every announced and unanswered goods issue. A repeat posts the same lines under the same key, and no
     /// other package posts them.
     pub postings: BTreeMap<PackageId, Vec<LineQuantity>>,

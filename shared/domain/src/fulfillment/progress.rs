@@ -1,5 +1,7 @@
 //! The register that the order gets from its fulfillment, and the packages for those who show them.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::fulfillment::package::{Contents, Package};
@@ -88,7 +90,7 @@ impl Fulfillment {
 
     /// All that the register counts of one package.
     fn counted(&self, id: &PackageId) -> Counted {
-        let package = self.packages.get(id);
+        let package = self.packages.get(id).map(Arc::as_ref);
         let has_left = package.is_some_and(Package::has_left);
         let counts = has_left || self.closed.is_some();
         // Of a kit, a lot or serial number that is missing in one package may keep another one from being posted.

@@ -184,6 +184,8 @@ pub struct Stream<W: Workflow> {
     pub changed: Option<Timestamp>,
     /// When each review was opened, also of those that are closed again: the last time.
     pub opened_reviews: BTreeMap<String, Timestamp>,
+    /// The keys of the reviews that are open at this version, once they were derived.
+    open_reviews: Option<BTreeSet<String>>,
     causes: BTreeSet<Cause>,
     /// The causes of commits of facts alone; of those that a snapshot has, only the newest.
     facts: BTreeSet<Cause>,
@@ -257,6 +259,7 @@ impl<W: Workflow> Stream<W> {
             began: None,
             changed: None,
             opened_reviews: BTreeMap::new(),
+            open_reviews: None,
             causes: BTreeSet::new(),
             facts: BTreeSet::new(),
             is_cached: true,
@@ -281,6 +284,7 @@ impl<W: Workflow> Stream<W> {
             began: Some(kept.began),
             changed: Some(kept.changed),
             opened_reviews: kept.opened_reviews,
+            open_reviews: None,
             causes: kept.causes.into_iter().map(Cause::stored).collect(),
             facts: BTreeSet::new(),
             is_cached: true,
@@ -296,14 +300,16 @@ impl<W: Workflow> Stream<W> {
     fn extend(&mut self, commits: Vec<Commit>, now: Timestamp) -> Result<(), Failure> {
         for commit in commits {
             let events = events_of::<W>(&commit, now)?;
-            self.follow(commit, &events);
+            let state = events.iter().fold(self.state.take(), evolve);
+            self.follow(commit, &events, Next { state, open_reviews: None, opened_reviews: Vec::new() });
         }
         Ok(())
     }
 
-    /// The stream after `commit`, which has `events`.
-    fn follow(&mut self, commit: Commit, events: &[W::Event]) {
-        self.state = events.iter().fold(self.state.take(), evolve);
+    /// The stream after `commit`, which has `events` and leads to `next`.
+    fn follow(&mut self, commit: Commit, events: &[W::Event], next: Next<W>) {
+        self.state = next.state;
+        self.open_reviews = next.open_reviews;
         self.version = commit.version;
         self.began = self.began.or(Some(commit.at));
         self.changed = Some(commit.at);
@@ -316,11 +322,11 @@ impl<W: Workflow> Stream<W> {
     }
 
     /// The stream after `commit`, which was just written; stores a snapshot where one is due.
-    async fn committed(&mut self, journal: &impl Journal, commit: Commit, events: &[W::Event]) {
+    async fn committed(&mut self, journal: &impl Journal, commit: Commit, events: &[W::Event], next: Next<W>) {
         if self.is_cached && !commit.version.is_multiple_of(EVERY) {
-            return self.follow(commit, events);
+            return self.follow(commit, events, next);
         }
-        self.follow(commit.clone(), events);
+        self.follow(commit.clone(), events, next);
         let stored = match self.to_snapshot(&commit) {
             Ok(Some(snapshot)) => journal.store_snapshot(&snapshot).await,
             Ok(None) => Ok(()),
@@ -406,7 +412,7 @@ impl<W: Workflow> Stream<W> {
         let mut locked = slot.lock().await;
         if matches!(*locked, Slot::Failed(_)) {
             drop(locked);
-            return self.commit_in(&mut Slot::Unknown, journal, cx, cause, command).await;
+            return self.commit_in(&mut Slot::Alone, journal, cx, cause, command).await;
         }
         self.commit_in(&mut locked, journal, cx, cause, command).await
     }
@@ -447,10 +453,11 @@ impl<W: Workflow> Stream<W> {
         cause: &Cause,
         events: &[W::Event],
     ) -> Result<Append, Failure> {
-        let commit = self.next(cx, cause, events)?;
+        let next = self.after(events);
+        let commit = self.commit_of(cx, cause, events, &next)?;
         let appended = journal.append(&commit).await.inspect_err(|failure| slot.fail(failure))?;
         match appended {
-            Append::Committed => self.committed(journal, commit, events).await,
+            Append::Committed => self.committed(journal, commit, events, next).await,
             Append::Raced => {
                 let newer = journal.read_after(&commit.stream, self.version).await;
                 self.extend(newer.inspect_err(|failure| slot.fail(failure))?, cx.now)?;
@@ -477,7 +484,7 @@ impl<W: Workflow> Stream<W> {
     /// that waits for it has to look again.
     fn share(&self, slot: &mut Slot) {
         if self.version > 0 {
-            slot.store(self.clone());
+            slot.store(self);
         }
     }
 
@@ -486,6 +493,10 @@ impl<W: Workflow> Stream<W> {
     /// # Errors
     /// The events cannot be written as JSON, or STO-006: permanent.
     pub fn next(&self, cx: &Context, cause: &Cause, events: &[W::Event]) -> Result<Commit, Failure> {
+        self.commit_of(cx, cause, events, &self.after(events))
+    }
+
+    fn commit_of(&self, cx: &Context, cause: &Cause, events: &[W::Event], next: &Next<W>) -> Result<Commit, Failure> {
         let text = serde_json::to_string(events)
             .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
         check_size(events, &text)?;
@@ -499,18 +510,34 @@ impl<W: Workflow> Stream<W> {
             traceparent: cx.traceparent.clone(),
             epoch: cx.epoch.number.to_string(),
             events: text,
-            opened_reviews: self.opened_by(events),
+            opened_reviews: next.opened_reviews.clone(),
         })
     }
 
-    /// The keys of the reviews that `events` open.
-    fn opened_by(&self, events: &[W::Event]) -> Vec<String> {
-        let keys = |state: Option<&W>| -> BTreeSet<String> {
-            state.map(W::reviews).unwrap_or_default().iter().map(Review::key).collect()
+    /// What follows if `events` are committed.
+    fn after(&self, events: &[W::Event]) -> Next<W> {
+        let state = events.iter().fold(self.state.clone(), evolve);
+        let open_reviews = review_keys(state.as_ref());
+        let opened_reviews = match &self.open_reviews {
+            Some(before) => open_reviews.difference(before).cloned().collect(),
+            None if open_reviews.is_empty() => Vec::new(),
+            None => open_reviews.difference(&review_keys(self.state.as_ref())).cloned().collect(),
         };
-        let after = keys(events.iter().fold(self.state.clone(), evolve).as_ref());
-        if after.is_empty() { Vec::new() } else { after.difference(&keys(self.state.as_ref())).cloned().collect() }
+        Next { state, open_reviews: Some(open_reviews), opened_reviews }
     }
+}
+
+/// What a commit leads to.
+struct Next<W> {
+    state: Option<W>,
+    /// See [`Stream`].
+    open_reviews: Option<BTreeSet<String>>,
+    /// See [`Commit::opened_reviews`].
+    opened_reviews: Vec<String>,
+}
+
+fn review_keys<W: Workflow>(state: Option<&W>) -> BTreeSet<String> {
+    state.map(W::reviews).unwrap_or_default().iter().map(Review::key).collect()
 }
 
 /// Loads the stream, decides `command` and commits its events: a whole step, if it needs nothing else.

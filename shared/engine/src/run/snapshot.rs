@@ -14,11 +14,11 @@ use crate::run::stored::{deflated, inflated};
 ///
 /// Fewer commits between two snapshots are fewer to read, and more snapshots to write. `cargo run --release -p
 /// crossdock-tests --example large_orders` counts both.
-pub const EVERY: u64 = 50;
+pub const EVERY: u64 = 100;
 
 /// How many of a stream's newest commits a load reads first. A stream of no more commits costs one read, as if there were
 /// no snapshots. Some more than [`EVERY`], since others may commit before the snapshot is stored.
-pub const NEWEST: u32 = 58;
+pub const NEWEST: u32 = 108;
 
 /// A stream's state, as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
