@@ -71,6 +71,9 @@ const REPORTS: [MilestoneKind; 5] = [
     MilestoneKind::Delivered,
 ];
 
+/// A function's journal, with what it has kept.
+type WarmJournal = Recent<Counted<MemoryJournal>>;
+
 /// The stores of an order.
 pub(crate) struct Scenario {
     size: Size,
@@ -79,7 +82,7 @@ pub(crate) struct Scenario {
     units: Units,
     journal: Counted<MemoryJournal>,
     /// Each function's journal, with what it has kept, if the functions stay warm.
-    warm: Option<RefCell<BTreeMap<&'static str, Recent<Counted<MemoryJournal>>>>>,
+    warm: Option<RefCell<BTreeMap<&'static str, WarmJournal>>>,
     views: Counted<MemoryViews>,
     deliveries: MemoryDeliveries,
     parties: MemoryParties,
@@ -102,7 +105,7 @@ impl Scenario {
 
     /// The journal of a function, which runs in one process from the first message to the last, or in a new one for each
     /// message.
-    fn journal_of(&self, function: &'static str) -> Recent<Counted<MemoryJournal>> {
+    fn journal_of(&self, function: &'static str) -> WarmJournal {
         let cold = || Recent::new(self.journal.clone());
         match &self.warm {
             Some(warm) => warm.borrow_mut().entry(function).or_insert_with(cold).clone(),
