@@ -44,6 +44,9 @@ const VISIBILITY: Duration = Duration::from_secs(18);
 /// A function's timeout and two seconds, as `cloud` sets it.
 const LEASE: Duration = Duration::from_secs(5);
 
+/// How often each step ended in each way: by step and outcome.
+pub type Outcomes = Rc<RefCell<BTreeMap<(&'static str, &'static str), u32>>>;
+
 /// The partners' adapters, over memory.
 pub type LocalPartners = Partners<LocalRegistry, MemoryTransport, DeploymentClock, MemoryPartnerHealth>;
 
@@ -89,6 +92,8 @@ pub struct Deployment {
     pub most_deliveries: u32,
     /// Every message that the bus sent to a queue: function and body.
     pub published: Vec<(String, String)>,
+    /// How often each step ended in each way.
+    pub outcomes: Outcomes,
     /// One line per invocation, for a failing test to print.
     pub history: Vec<String>,
     bus: MemoryBus,
@@ -164,6 +169,7 @@ impl Deployment {
             wrong: Vec::new(),
             most_deliveries: 0,
             published: Vec::new(),
+            outcomes: Outcomes::default(),
             history: Vec::new(),
             bus: MemoryBus::default(),
             rules: RULES.with(Rc::clone),
