@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use domain::workflow::Claim as OpenClaim;
-use domain::workflow::{decide, evolve};
+use domain::workflow::decide;
 use domain::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, Workflow};
 use jiff::Timestamp;
 
@@ -104,8 +104,7 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
         let commit = stream.next(cx, &cause, &events)?;
         match journal.append(&commit).await? {
             Append::Committed => {
-                stream.version = commit.version;
-                stream.state = events.iter().fold(stream.state, evolve);
+                stream.apply(commit, &events);
                 return Ok(Claimed::Mine(Claim { stream, started, earlier, tries: tries.saturating_add(1) }, request));
             }
             Append::Raced => {}
