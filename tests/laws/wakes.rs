@@ -346,7 +346,7 @@ impl World {
             "sales-order-create" if answer == 2 => {
                 // The credit has expired when the step runs.
                 let Some(valid_until) = order.expired_credit(the_end()) else { return };
-                (None, OrderCommand::ExpireCredit(CreditExpired { valid_until }))
+                (None, OrderCommand::ExpireCredit(CreditExpired { valid_until, needs_decision: false }))
             }
             "sales-order-create" => {
                 let released = domain::order::Released { revision: order.terms.revision, ..released("SO-1") };
