@@ -218,7 +218,7 @@ def queues(stack, _code):
                 "queue-dlq",
                 name,
                 "it has no dead-letter queue: what always fails would go round until it expires",
-                f"RedrivePolicy: {{deadLetterTargetArn: !GetAtt {name.removesuffix('Queue')}Dlq.Arn, maxReceiveCount: 6}}",
+                f"RedrivePolicy: {{deadLetterTargetArn: !GetAtt {name.removesuffix('Queue')}Dlq.Arn, maxReceiveCount: 10}}",
             )
         elif (number(redrive.get("maxReceiveCount")) or 0) < 5:
             yield Finding(
@@ -454,15 +454,23 @@ def stream_sources(stack, _code):
                 f"DestinationConfig: {{OnFailure: {{Type: SQS, Destination: !GetAtt {function}Dlq.Arn}}}}",
             )
         age = number(p.get("MaximumRecordAgeInSeconds"))
-        if age is None or not 0 < age < STREAM_LIVES_SECONDS:
+        if age is None or not STREAM_LIVES_SECONDS - 7_200 <= age < STREAM_LIVES_SECONDS:
             yield Finding(
                 "stream-age",
                 name,
-                f"records are given up after {age} s; the stream forgets them at {STREAM_LIVES_SECONDS}, without a trace",
-                "MaximumRecordAgeInSeconds: 21600",
+                f"records are given up after {age} s; the stream keeps them for {STREAM_LIVES_SECONDS}, and then forgets them without a trace",
+                "MaximumRecordAgeInSeconds: 82800",
             )
-        if number(p.get("MaximumRetryAttempts")) in (None, -1):
+        attempts = number(p.get("MaximumRetryAttempts"))
+        if attempts in (None, -1):
             yield Finding("stream-attempts", name, "a poison record would block its shard", "set MaximumRetryAttempts")
+        elif attempts < 10000:
+            yield Finding(
+                "stream-attempts",
+                name,
+                f"an outage gives records up after {attempts} attempts, hours before the stream forgets them",
+                "MaximumRetryAttempts: 10000",
+            )
         if p.get("BisectBatchOnFunctionError") is not True:
             yield Finding(
                 "stream-bisect", name, "one crash would give up the whole batch", "BisectBatchOnFunctionError: true"

@@ -270,6 +270,17 @@ class Template(unittest.TestCase):
 
         self.caught("stream-attempts", "JournalRelayRecords", change)
 
+    def test_f14_a_stream_that_gives_up_early_is_caught(self):
+        def few(resources, sam):
+            resources["DeliveryRelay"]["Properties"]["Events"]["Records"]["Properties"]["MaximumRetryAttempts"] = 100
+
+        def early(resources, sam):
+            records = resources["DeliveryRelay"]["Properties"]["Events"]["Records"]["Properties"]
+            records["MaximumRecordAgeInSeconds"] = 21600
+
+        self.caught("stream-attempts", "DeliveryRelayRecords", few)
+        self.caught("stream-age", "DeliveryRelayRecords", early)
+
     def test_a_stream_record_that_outlives_the_stream_is_caught(self):
         def change(resources, sam):
             records = resources["ViewProject"]["Properties"]["Events"]["Records"]["Properties"]

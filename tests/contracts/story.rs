@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 /// The order that `acme-crm` knows as CRM-1001.
 pub(crate) const ORDER: &str = "ord_6ce86670g2ykygj63p6wp7y650";
 
+/// Another order, or another id of it.
+const OTHER: &str = "ord_0123456789abcdefghjkmnpqrs";
+
 const SOURCE: &str = "/crossdock/sample";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -174,6 +177,14 @@ fn asides() -> Vec<Commit> {
                 "type": "order.submission_conflicted", "source": "portal", "external_id": "P-5", "digest": "b".repeat(64),
             }),
         ),
+        order(3, json!({ "type": "order.alias_added", "alias": OTHER, "source": "portal", "external_id": "P-5" })),
+        commit(&format!("order/{OTHER}"), 1, "sample", at, vec![json!({ "type": "order.aliased", "order": ORDER })]),
+        order(12, json!({ "type": "order.purchase_order_moved", "to": OTHER })),
+        order(
+            1,
+            json!({ "type": "order.purchase_order_taken", "from": OTHER, "cancelled_at": "2026-11-22T16:00:00Z" }),
+        ),
+        order(9, json!({ "type": "order.predecessor_shipped", "fulfillment": format!("{OTHER}-1") })),
         order(
             2,
             json!({
@@ -182,7 +193,12 @@ fn asides() -> Vec<Commit> {
         ),
         order(3, json!({ "type": "order.credit_refused", "reason": "over the limit" })),
         order(8, unroutable),
-        order(9, json!({ "type": "order.cancel_requested", "reason": "the customer ordered twice" })),
+        order(
+            9,
+            json!({
+                "type": "order.cancel_requested", "reason": "the customer ordered twice", "asked_at": "2026-11-23T09:59:58Z",
+            }),
+        ),
         order(
             10,
             json!({

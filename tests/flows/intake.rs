@@ -41,7 +41,7 @@ fn signed(deployment: &Deployment, delivery: &str, body: Vec<u8>, secrets: &[Str
 }
 
 /// A webhook of a warehouse, signed now.
-fn report(deployment: &Deployment, partner: &str, delivery: &str, kind: &str, data: &Value) -> Request {
+pub(crate) fn report(deployment: &Deployment, partner: &str, delivery: &str, kind: &str, data: &Value) -> Request {
     let body = json!({ "type": kind, "timestamp": deployment.clock.now().to_string(), "data": data });
     let request = signed(deployment, delivery, body.to_string().into_bytes(), &[sign::local_secret(partner)]);
     Request {
@@ -121,6 +121,45 @@ fn a03_another_delivery_of_the_same_order_is_the_same_order() {
 }
 
 #[test]
+fn f14_a_delivery_that_was_never_announced_is_announced_when_its_sender_repeats_it() {
+    let mut deployment = Deployment::new(13);
+    let at = deployment.clock.now().to_string();
+    let body = json!({ "type": "order.created", "timestamp": at, "data": order("CRM-1") }).to_string().into_bytes();
+    let send = |deployment: &mut Deployment| {
+        let request = signed(deployment, "msg-1", body.clone(), &[sign::local_secret("acme-crm")]);
+        assert_eq!(deployment.webhook(request), Some(202));
+    };
+    send(&mut deployment);
+    let lost = deployment.deliveries.take_stream();
+    assert_eq!(lost.len(), 1, "the relay gave it up");
+    deployment.run(A_DAY);
+    assert!(deployment.orders().is_empty());
+    deployment.wait(Duration::from_secs(120));
+    send(&mut deployment);
+    deployment.run(A_DAY);
+    assert_eq!(deployment.orders(), [id_of("acme-crm", "CRM-1")]);
+    let imported = deployment.published.iter().filter(|(function, _)| function == "order-import").count();
+    assert_eq!(imported, 1);
+    send(&mut deployment);
+    send(&mut deployment);
+    deployment.run(A_DAY);
+    assert_eq!(deployment.made("acme-erp", "sales_order").len(), 1);
+    assert_promises_hold(&deployment);
+}
+
+#[test]
+fn f14_a_sender_that_repeats_at_once_costs_no_second_announcement() {
+    let mut deployment = Deployment::new(13);
+    for _ in 0..3 {
+        let request = webhook(&deployment, "msg-1", &order("CRM-1"));
+        assert_eq!(deployment.webhook(request), Some(202));
+    }
+    deployment.run(A_DAY);
+    let imported = deployment.published.iter().filter(|(function, _)| function == "order-import").count();
+    assert_eq!(imported, 1);
+}
+
+#[test]
 fn a04_a_wrong_signature_is_refused_and_nothing_is_stored() {
     let mut deployment = Deployment::new(14);
     let mut request = webhook(&deployment, "msg-1", &order("CRM-1"));
@@ -197,7 +236,7 @@ fn post(deployment: &Deployment, key: Option<&str>, scopes: &[&str], order: &Val
     deployment.post_order(order_request(order, key, scopes)).unwrap().unwrap()
 }
 
-fn get(deployment: &Deployment, path: &str, id: &OrderId) -> (u16, Value) {
+pub(crate) fn get(deployment: &Deployment, path: &str, id: &OrderId) -> (u16, Value) {
     let request = Request {
         path: path.to_owned(),
         variables: BTreeMap::from([("id".to_owned(), id.to_string())]),

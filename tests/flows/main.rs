@@ -5,6 +5,9 @@
 mod decisions;
 mod fulfillment;
 mod intake;
+mod names;
 mod order;
 mod platform;
+mod restore;
 mod support;
+mod sweeps;

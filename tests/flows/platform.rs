@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crossdock_tests::deployment::{Deployment, order_id};
+use crossdock_tests::deployment::{Deployment, DeploymentClock, order_id};
 use crossdock_tests::promises::{redriven, statuses};
 use engine::context::SKEW;
 use engine::stores::{Due as _, DueItem, Queues, sortable};
 use engine::{Code, Failure};
 use futures::FutureExt as _;
 use jiff::Timestamp;
-use testkit::memory::MemoryQueues;
+use testkit::memory::{MemoryDue, MemoryPartnerHealth, MemoryQueues};
 
 use crate::support::{A_DAY, assert_promises_hold, sample, slow_down_warehouses, split};
 
@@ -64,6 +64,11 @@ fn due_now(deployment: &Deployment) -> Timestamp {
     deployment.clock.now().checked_sub(SKEW).unwrap()
 }
 
+fn ports<Q>(deployment: &Deployment, queues: Q) -> due_fire::Ports<MemoryDue, Q, MemoryPartnerHealth, DeploymentClock> {
+    let (due, partner_health) = (deployment.due.clone(), deployment.partner_health.clone());
+    due_fire::Ports { due, queues, partner_health, clock: deployment.clock.clone() }
+}
+
 /// Queues of which `crm-update` refuses everything.
 struct RefusingQueue(MemoryQueues);
 
@@ -91,7 +96,7 @@ fn a_queue_that_refuses_everything_delays_no_other_queues_due_work() {
         };
         assert_eq!(deployment.due.defer(&item).now_or_never(), Some(Ok(())));
     }
-    let ports = due_fire::Ports { due: deployment.due.clone(), queues: RefusingQueue(MemoryQueues::default()) };
+    let ports = ports(&deployment, RefusingQueue(MemoryQueues::default()));
     let fired = due_fire::handle(&ports, due_fire::LAST_TICK, &deployment.context("due-fire")).now_or_never();
     assert!(matches!(fired, Some(Err(_))), "the sweep reports the failure: {fired:?}");
     let sent: Vec<String> = ports.queues.0.take().into_iter().map(|(function, _)| function).collect();
@@ -126,7 +131,7 @@ fn due_work_that_cannot_be_sent_hides_no_due_work_behind_it() {
             Some(Ok(()))
         );
     }
-    let ports = due_fire::Ports { due: deployment.due.clone(), queues: RefusingQueue(MemoryQueues::default()) };
+    let ports = ports(&deployment, RefusingQueue(MemoryQueues::default()));
     let fired = due_fire::handle(&ports, due_fire::LAST_TICK, &deployment.context("due-fire")).now_or_never();
     assert!(matches!(fired, Some(Err(_))), "the sweep reports the failure: {fired:?}");
     assert_eq!((ports.queues.0.take().len(), deployment.due.all().len()), (100, 2_900));
@@ -137,7 +142,7 @@ fn f08_work_that_a_step_with_a_slow_clock_defers_to_the_same_time_again_is_not_l
     let deployment = Deployment::new(1);
     let item = DueItem { due: deployment.clock.now(), ..waiting() };
     assert_eq!(deployment.due.defer(&item).now_or_never(), Some(Ok(())));
-    let ports = due_fire::Ports { due: deployment.due.clone(), queues: MemoryQueues::default() };
+    let ports = ports(&deployment, MemoryQueues::default());
     // A step whose clock is behind could defer the work to the same time again; the sweep would then delete the new item.
     let fired = due_fire::handle(&ports, due_fire::LAST_TICK, &deployment.context("due-fire")).now_or_never();
     assert!(matches!(fired, Some(Ok(0))), "{fired:?}");
@@ -162,7 +167,7 @@ fn waiting() -> DueItem {
 #[test]
 fn each_tick_requests_the_next_one_up_to_the_last_of_its_minute() {
     let (deployment, queues) = (Deployment::new(1), MemoryQueues::default());
-    let ports = due_fire::Ports { due: deployment.due.clone(), queues: queues.clone() };
+    let ports = ports(&deployment, queues.clone());
     let (mut tick, mut ticks) = (0, 1);
     loop {
         let swept = due_fire::handle(&ports, tick, &deployment.context("due-fire")).now_or_never();
@@ -190,7 +195,7 @@ fn work_that_is_due_together_is_fired_in_the_order_of_its_events_over_all_shards
     for n in (0..150).rev() {
         assert_eq!(deployment.due.defer(&item(n)).now_or_never(), Some(Ok(())));
     }
-    let ports = due_fire::Ports { due: deployment.due.clone(), queues: queues.clone() };
+    let ports = ports(&deployment, queues.clone());
     let fired = due_fire::handle(&ports, due_fire::LAST_TICK, &deployment.context("due-fire")).now_or_never();
     assert!(matches!(fired, Some(Ok(150))), "{fired:?}");
     let bodies: Vec<String> = queues.take().into_iter().map(|(_, body)| body).collect();

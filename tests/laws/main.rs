@@ -14,7 +14,7 @@ use domain::fulfillment::{
 };
 use domain::order::{
     Allocation, AllocationNo, CreditApproved, CreditExpired, CrmState, Deallocated, LineQuantity, OrderReview,
-    SalesOrderCancelled, StockArrived, Traced,
+    PredecessorShipped, PurchaseOrderUse, SalesOrderCancelled, StockArrived, Traced,
 };
 use domain::review::{Choice, Review, ReviewKind as _};
 use domain::shipment::{MilestoneKind, PackageStatus};
@@ -22,7 +22,7 @@ use domain::shipment::{Progress, RequestStatus};
 use domain::workflow::{decide, evolve, fold};
 use domain::{
     Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentEvent, Order, OrderCommand, OrderEffect, OrderEvent,
-    Quantity, Rejection, Workflow,
+    OrderId, Quantity, Rejection, Workflow,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -534,6 +534,7 @@ fn as_order_event(fact: &OrderCommand) -> Option<OrderEvent> {
         | OrderCommand::Decide(_)
         | OrderCommand::Announce(_)
         | OrderCommand::RecordEffectFailed(_)
+        | OrderCommand::RecordPredecessorShipped(_)
         | OrderCommand::RecordEffectRejected(_) => None,
     }
 }
@@ -714,6 +715,14 @@ fn order_command() -> impl Strategy<Value = OrderCommand> {
     });
     prop_oneof![
         2 => Just(OrderCommand::Submit(base())),
+        1 => (select(vec!["EDI-1", "EDI-2"]), select(vec!["first", "second"])).prop_map(move |(external, digest)| {
+            let mut again = base();
+            again.external_id = id(external);
+            again.ship_to.order = OrderId::derive(&again.source, &again.external_id);
+            again.digest = digest.to_owned();
+            OrderCommand::Submit(again)
+        }),
+        1 => Just(OrderCommand::RecordPredecessorShipped(PredecessorShipped { fulfillment: fulfillment_id(9) })),
         2 => quotes.prop_map(OrderCommand::RecordQuote),
         1 => select(vec!["A", "B"]).prop_map(|code| OrderCommand::RecordUnpriceable(Rejection::new(code, "no"))),
         2 => Just(OrderCommand::RecordCreditApproved(approved())),
@@ -820,6 +829,7 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
         | OrderCommand::RecordInvoice(_)
         | OrderCommand::Reassign(_)
         | OrderCommand::RaiseOverdue(_)
+        | OrderCommand::RecordPredecessorShipped(_)
         | OrderCommand::RecordEffectFailed(_)
         | OrderCommand::RecordEffectRejected(_) => true,
     }
@@ -920,6 +930,31 @@ proptest! {
             journal.extend(events);
         }
         prop_assert_eq!(fold::<Order>(&journal), order);
+    }
+
+    /// Expected: the number goes only to what was ordered later, and only when no partner has, or may have, anything of the
+    /// cancelled order.
+    #[test]
+    fn b29_b51_a_purchase_order_is_moves_only_by_a_cancelled_order_of_which_nothing_is_left(
+        steps in 0..=5usize,
+        commands in proptest::collection::vec(prop_oneof![1 => Just(OrderCommand::Cancel(cancel())), 9 => order_command()], 1..40),
+    ) {
+        let mut order = to_release(&[10, 5]).into_iter().take(steps).fold(None, apply_to::<Order>);
+        let mut later = submission(&[10, 5]);
+        for command in commands {
+            order = apply_to(order, command);
+            let Some(order) = &order else { continue };
+            for minute in [49, 50, 51] {
+                later.ordered_at = at(minute);
+                prop_assert_eq!(order.purchase_order_use(&later, None), PurchaseOrderUse::SameOrder);
+                let moves = matches!(order.purchase_order_use(&later, Some(at(50))), PurchaseOrderUse::NewOrder { .. });
+                let nothing_left = order.nothing_will_ship()
+                    && order.documents.sales_order().is_none()
+                    && order.stock.allocations.is_empty()
+                    && order.documents.open_effects.is_empty();
+                prop_assert!(!moves || nothing_left && minute > 50, "{:?}", order);
+            }
+        }
     }
 
     #[test]

@@ -95,7 +95,9 @@ impl World {
             now: at(0),
             event_time: at(0),
             lease: std::time::Duration::from_secs(5),
-            epoch: "1".to_owned(),
+            epoch: engine::Epoch::FIRST,
+            actor: None,
+            folds: Default::default(),
         }
     }
 

@@ -53,6 +53,8 @@ pub enum Action {
     Readdress(Value),
     /// The same purchase order arrives by our own API, too.
     ByApi(Value),
+    /// The API's client cancels an order by its own id, the second one here; the first one here is the CRM's.
+    CancelByApi(String, String),
     /// An operator decides every open review of an order by the choice with this number, counted round.
     Decide(String, usize),
     /// Two operators decide each open review of an order and of its fulfillments at once, by these choices, counted round.
@@ -96,6 +98,9 @@ impl fmt::Display for Element {
             Self::Moment(pause, Action::ByApi(order)) => {
                 let po = order["customer_po"].as_str().unwrap_or("?");
                 write!(f, "{pause} s pass; {po} is ordered by our API, too")
+            }
+            Self::Moment(pause, Action::CancelByApi(order, alias)) => {
+                write!(f, "{pause} s pass; order {order} is cancelled as {alias}")
             }
             Self::Moment(pause, Action::Decide(order, way)) => {
                 write!(f, "{pause} s pass; the reviews of {order} are decided by choice {way}")

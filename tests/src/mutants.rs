@@ -19,8 +19,8 @@ use engine::partner::{
     Attempt, CallFailure, CreditAnswer, Erp, PriceAnswer, Ready, Recipient, Warehouse, WarehouseAnswer,
     WithdrawalAnswer,
 };
-use engine::relay::{Bus, Entry};
-use engine::stores::{Due, DueItem, DuePage};
+use engine::relay::{Bus, Entry, Rejected};
+use engine::stores::{Due, DueItem, DuePage, WaitingPartner};
 use engine::{Commit, Context, Failure, Journal};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ pub struct Mistake {
 }
 
 /// Every mistake.
-pub const ALL: [Mistake; 18] = [
+pub const ALL: [Mistake; 20] = [
     port("key-from-message", "a partner gets a new key with each delivery", Mutant::KeyFromMessage),
     port("unconditional-put", "a commit overwrites the one that came first", Mutant::UnconditionalPut),
     port("race-taken-for-written", "a commit that lost its race counts as written", Mutant::RaceTakenForWritten),
@@ -94,6 +94,8 @@ pub const ALL: [Mistake; 18] = [
     port("due-forgotten-first", "a due item goes before its work is queued", Mutant::DueForgottenFirst),
     port("parked-nowhere", "a hopeless message is acknowledged and not parked", Mutant::ParkedNowhere),
     rule("late-answer-dropped", "an answer for a cancelled order is dropped"),
+    rule("taken-over-early", "a purchase order is taken over before its cancellation is carried out"),
+    rule("copy-taken-for-new", "a late copy of a cancelled order is a new order"),
     rule("void-counted", "the content of a void package counts as shipped"),
     rule("closed-believed", "what a late report may still bring counts as short"),
     port("timeout-taken-for-no", "no answer counts as a refusal", Mutant::TimeoutTakenForNo),
@@ -184,6 +186,10 @@ impl Journal for Mistaken<MemoryJournal> {
         }
     }
 
+    async fn append_all(&self, commits: &[Commit]) -> Result<Append, Failure> {
+        self.inner.append_all(commits).await
+    }
+
     async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
         self.inner.create(new_stream).await
     }
@@ -201,7 +207,7 @@ fn lapse(commit: &mut Commit) {
 }
 
 impl<P: Bus> Bus for Mistaken<P> {
-    async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
+    async fn publish(&self, entries: &[Entry]) -> Result<Vec<Rejected>, Failure> {
         let refused = self.inner.publish(entries).await?;
         Ok(if self.makes(Mutant::RefusedEntriesIgnored) { vec![] } else { refused })
     }
@@ -211,8 +217,14 @@ impl<P: Due> Due for Mistaken<P> {
     async fn defer(&self, item: &DueItem) -> Result<(), Failure> {
         if self.makes(Mutant::DeferredForgotten) { Ok(()) } else { self.inner.defer(item).await }
     }
-    async fn ready(&self, shard: u32, now: Timestamp, limit: u32, after: Option<&str>) -> Result<DuePage, Failure> {
-        let page = self.inner.ready(shard, now, limit, after).await?;
+    async fn ready(
+        &self,
+        partition: &str,
+        now: Timestamp,
+        limit: u32,
+        after: Option<&str>,
+    ) -> Result<DuePage, Failure> {
+        let page = self.inner.ready(partition, now, limit, after).await?;
         if self.makes(Mutant::DueForgottenFirst) {
             for item in &page.items {
                 self.inner.done(item).await?;
@@ -225,6 +237,15 @@ impl<P: Due> Due for Mistaken<P> {
     }
     async fn done(&self, item: &DueItem) -> Result<(), Failure> {
         self.inner.done(item).await
+    }
+    async fn all_done(&self, items: &[DueItem]) -> Result<(), Failure> {
+        self.inner.all_done(items).await
+    }
+    async fn partners(&self) -> Result<Vec<WaitingPartner>, Failure> {
+        self.inner.partners().await
+    }
+    async fn forget(&self, partner: &WaitingPartner) -> Result<(), Failure> {
+        self.inner.forget(partner).await
     }
 }
 

@@ -78,6 +78,7 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
             | Element::AcceptsDuplicates => prepare(&deployment, element),
             Element::Order(order, _) => orders.push(order.clone()),
             Element::Moment(_, Action::Cancel(order)) => cancelled.push(order.clone()),
+            Element::Moment(_, Action::CancelByApi(order, alias)) => cancelled.extend([order.clone(), alias.clone()]),
             Element::Moment(_, Action::Hold(order)) => held.push(order.clone()),
             Element::Moment(..) => {}
         }
@@ -101,6 +102,7 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
                     Action::Amend(order, quantity) => deployment.amend(&order_id(order), *quantity),
                     Action::Readdress(order) => deployment.change("order.amended", order.clone()),
                     Action::ByApi(order) => deployment.order_by_api(order),
+                    Action::CancelByApi(_, alias) => deployment.cancel_by_api(alias),
                     Action::Decide(order, way) => deployment.decide_all(&order_id(order), *way),
                     Action::DecideTogether(order, ways) => deployment.decide_together(&order_id(order), *ways),
                     Action::Outage(partner, fault) => deployment.start_outage(partner, fault.clone()),
@@ -123,6 +125,8 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
     if !deployment.wrong.is_empty() {
         return Report { violations: deployment.wrong, delivered, met, ..Report::default() };
     }
+    // Most faults pass, so that a schedule may park nothing by itself.
+    deployment.enqueue("order-price", HOPELESS);
     for (partner, ..) in PARTNERS {
         deployment.end_all_faults(partner);
     }
@@ -137,6 +141,7 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
     }
     for _ in 0..3 {
         deployment.redrive();
+        deployment.order_again_by_api();
         delivered += deployment.run(SOME_DAYS);
         if !deployment.wrong.is_empty() {
             return Report { violations: deployment.wrong, delivered, met, ..Report::default() };
@@ -146,9 +151,13 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
         }
     }
     delivered += deployment.run(SOME_DAYS);
+    let parked = deployment.discard(HOPELESS);
     let faults_met = counted(&deployment, &met);
     let context = RunContext { orders: &orders, cancelled: &cancelled, faults_met: &faults_met };
     let mut violations = promises::violations_after(&deployment, &context);
+    if parked == 0 {
+        violations.push("P1: a message that no step can read is in no dead-letter queue".to_owned());
+    }
     if schedule.is_thorough() && violations.is_empty() {
         violations = promises::redriven(&mut deployment, SOME_DAYS);
         violations.extend(promises::exposed_personal_data(&deployment, &orders));
@@ -156,6 +165,9 @@ fn run(schedule: &Schedule, mutant: Option<Mutant>) -> Report {
     let journal = deployment.fingerprint();
     Report { faults_met, violations, delivered, journal, met }
 }
+
+/// A message that no release can read.
+const HOPELESS: &str = "{\"detail\":\"no event\"}";
 
 fn prepare(deployment: &Deployment, element: &Element) {
     if let Element::StockLimit(sku, pieces) = element {
@@ -210,6 +222,13 @@ fn counted(deployment: &Deployment, met: &[(ScheduledFault, &'static str)]) -> B
     for partner in &deployment.partners.borrow().all {
         for (name, n) in &partner.ledger.faults {
             *faults_met.entry(format!("partner: {name}")).or_default() += n;
+        }
+    }
+    for order in deployment.orders().iter().filter_map(|id| deployment.fold(id)) {
+        let names =
+            [("order: taken over", order.names.taken.is_some()), ("order: alias", !order.names.aliases.is_empty())];
+        for (name, _) in names.into_iter().filter(|(_, is_so)| *is_so) {
+            *faults_met.entry(name.to_owned()).or_default() += 1;
         }
     }
     for (kind, n) in deployment.delivery_fault_counts() {

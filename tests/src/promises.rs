@@ -7,7 +7,7 @@ use domain::due::DueWork;
 use domain::order::OrderReview;
 use domain::order::Status;
 use domain::review::{Choice, Decision};
-use domain::{Fulfillment, FulfillmentId, LineNo, Order, Workflow as _};
+use domain::{Fulfillment, FulfillmentId, LineNo, Order, OrderEvent, Workflow as _};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -30,11 +30,15 @@ pub fn violations(deployment: &Deployment) -> Vec<String> {
     violations.extend(at_most_one(deployment));
     violations.extend(nothing_lost(deployment));
     let mut bought = BTreeSet::new();
+    violations.extend(unanswered_reorders(deployment));
     for known in all(deployment) {
         violations.extend(conserved(&known));
         violations.extend(agrees_with_ledgers(deployment, &known));
         let natural = (known.terms.submission.customer.to_string(), known.terms.submission.customer_po.to_string());
-        if let Some((_, po)) = bought.replace(natural) {
+        // The number of a cancelled order may have gone to the next one.
+        if known.names.moved_to.is_none()
+            && let Some((_, po)) = bought.replace(natural)
+        {
             violations.push(format!("P2: {po} is two orders"));
         }
     }
@@ -66,7 +70,8 @@ pub fn violations_after(deployment: &Deployment, play: &RunContext<'_>) -> Vec<S
         violations.extend(moved(deployment, &known));
     }
     let lossy = |name: &String| name.starts_with("partner") || ["stalled", "raced"].iter().all(|it| it != name);
-    if !play.faults_met.keys().any(|name| lossy(name) && !name.starts_with("message")) {
+    let harmless = |name: &String| name.starts_with("message") || name.starts_with("order");
+    if !play.faults_met.keys().any(|name| lossy(name) && !harmless(name)) {
         violations.extend(unanswered(deployment));
     }
     violations
@@ -373,14 +378,8 @@ fn nothing_lost(deployment: &Deployment) -> Vec<String> {
     let parked = deployment.parked();
     for order in deployment.made("acme-crm", "order").keys() {
         let id = order_id(order);
-        match deployment.fold(&id) {
-            // The same purchase order may have come by the API before.
-            None if parked.is_empty()
-                && !all(deployment)
-                    .any(|it| sent_as(deployment, order) == it.terms.submission.customer_po.as_str()) =>
-            {
-                violations.push(format!("P1: {order} was never submitted"));
-            }
+        match deployment.order_named(&id) {
+            None if parked.is_empty() => violations.push(format!("P1: {order} was never submitted")),
             None => {}
             Some(known) => {
                 let fulfillment_waits = known.fulfillments.assignments.keys().any(|fulfillment| {
@@ -399,11 +398,28 @@ fn nothing_lost(deployment: &Deployment) -> Vec<String> {
     violations
 }
 
-/// The purchase order number of the CRM's `order`.
-fn sent_as(deployment: &Deployment, order: &str) -> String {
-    let state = deployment.state("acme-crm");
-    let sent = state["orders"].as_array().into_iter().flatten().find(|it| it["id"] == order);
-    sent.and_then(|it| it["customer_po"].as_str()).unwrap_or_default().to_owned()
+/// P1: a submission under a new id that came after the order's cancellation is a new order, or a conflict of the old one.
+fn unanswered_reorders(deployment: &Deployment) -> Vec<String> {
+    let mut violations = Vec::new();
+    for known in all(deployment) {
+        let mut is_cancelled = false;
+        let stream = format!("order/{}", known.id());
+        for commit in deployment.journal.commits(&stream) {
+            let events: Vec<OrderEvent> = serde_json::from_str(&commit.events).unwrap_or_default();
+            let conflicts = events.iter().any(|event| matches!(event, OrderEvent::SubmissionConflicted(_)));
+            for event in events {
+                is_cancelled |= matches!(event, OrderEvent::CancelRequested(_));
+                if let OrderEvent::AliasAdded(added) = event
+                    && is_cancelled
+                    && !conflicts
+                {
+                    let external = added.external_id;
+                    violations.push(format!("P1: {external} is an alias of the cancelled {stream} without a review"));
+                }
+            }
+        }
+    }
+    violations
 }
 
 /// P5: every line adds up.

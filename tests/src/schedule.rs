@@ -27,8 +27,9 @@ static CLOCKS: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 /// The calls at which a fault is most likely to break a promise: function and call.
-const AIMS: [(&str, &str); 12] = [
+const AIMS: [(&str, &str); 13] = [
     ("order-import", "journal.create"),
+    ("order-import", "journal.take_over"),
     ("credit-check", "journal.append"),
     ("stock-allocate", "journal.append"),
     ("stock-allocate", "erp.allocate"),
@@ -191,8 +192,20 @@ fn orders(rng: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
         // Most of an order's work happens in its first seconds, so most actions come then.
         match rng.u8(0..24) {
             kind if kind < 4 || quiet && rng.bool() => {
+                let mut again = order.clone();
+                again["id"] = json!(format!("{id}-new"));
                 elements.push(Element::Order(order, rng.u64(0..3)));
                 elements.push(Element::Moment(rng.u64(0..6), Action::Cancel(id)));
+                // Some are ordered again under the same purchase order, by either door, some of them at once.
+                let pause = if rng.bool() { rng.u64(0..10) } else { rng.u64(30..900) };
+                match rng.u8(0..4) {
+                    0 => {
+                        elements.push(Element::Moment(pause, Action::Redrive));
+                        elements.push(Element::Order(again, rng.u64(0..20)));
+                    }
+                    1 => elements.push(Element::Moment(pause, Action::ByApi(again))),
+                    _ => {}
+                }
             }
             4..7 => {
                 elements.push(Element::Order(order, rng.u64(0..4)));
@@ -213,7 +226,11 @@ fn orders(rng: &mut fastrand::Rng, quiet: bool, elements: &mut Vec<Element>) {
                 let mut twin = order.clone();
                 twin["id"] = json!(format!("{id}-again"));
                 elements.push(Element::Order(order, rng.u64(0..2)));
+                let alias = twin["id"].as_str().unwrap_or_default().to_owned();
                 elements.push(Element::Moment(0, Action::ByApi(twin)));
+                if rng.bool() {
+                    elements.push(Element::Moment(rng.u64(0..8), Action::CancelByApi(id, alias)));
+                }
             }
             14..16 => {
                 elements.push(Element::Order(order, rng.u64(0..20)));

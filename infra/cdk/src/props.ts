@@ -83,7 +83,7 @@ export interface CrossdockProps {
   readonly secretsPrefix?: string;
 
   /**
-   * Part of every event id. Count it up after the journal was restored to a point in time, so that new events do not reuse the ids of lost ones.
+   * Part of every event id. After the journal was restored to a point in time, count it up and say when it began, such as 2@2026-03-02T10:00:00Z: what was ordered before counts as possibly done at partners.
    *
    * @default - a parameter of the stack; its default: "1"
    */

@@ -61,7 +61,7 @@ const EVERY_PROP = {
   logRetentionDays: 90,
   queueAgeAlarmSeconds: 600,
   secretsPrefix: 'company',
-  journalEpoch: '2',
+  journalEpoch: '2@2026-03-02T10:00:00Z',
   archiveDays: 60,
   apiRequestsPerSecond: 20,
   apiBurst: 40,

@@ -19,7 +19,7 @@ async fn handle(ports: &Ports<impl Journal>, work: OrderWork, cx: &Context) -> R
         actor: cx.function.to_owned(),
         at: cx.now,
         traceparent: cx.traceparent.clone(),
-        epoch: cx.epoch.clone(),
+        epoch: cx.epoch.number.to_string(),
         events: r#"[{"type":"order.overdue"}]"#.to_owned(),
         wakes: vec![],
     };

@@ -5,9 +5,9 @@ use std::time::Duration;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use engine::Failure;
-use engine::relay::{Bus, Entry};
+use engine::relay::{Bus, Entry, Rejected};
 
-use crate::errors::failure;
+use crate::errors::{entry_failure, failure};
 
 /// The deployment's event bus.
 #[derive(Debug, Clone)]
@@ -33,8 +33,8 @@ impl EventBus {
         Self { client, name }
     }
 
-    /// Makes one call. Returns the indices of the rejected entries.
-    async fn put(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
+    /// Makes one call. Returns the rejected entries.
+    async fn put(&self, entries: &[Entry]) -> Result<Vec<Rejected>, Failure> {
         let request = |entry: &Entry| {
             PutEventsRequestEntry::builder()
                 .event_bus_name(&self.name)
@@ -45,38 +45,72 @@ impl EventBus {
                 .build()
         };
         let put = self.client.put_events().set_entries(Some(entries.iter().map(request).collect()));
-        let answer = put.send().await.map_err(|e| failure("PutEvents", &e))?;
+        let answer = put.send().await.map_err(|e| failure(PUT, &e))?;
         let results = answer.entries();
-        // An entry that the answer leaves out may not be on the bus: send it again.
-        let is_rejected = |index: &usize| results.get(*index).is_none_or(|result| result.event_id().is_none());
-        let rejected: Vec<usize> = (0..entries.len()).filter(is_rejected).collect();
+        let rejected = |index: usize| match results.get(index) {
+            Some(result) if result.event_id().is_some() => None,
+            Some(result) => {
+                let (code, why) = (result.error_code().unwrap_or_default(), result.error_message().unwrap_or_default());
+                let for_good = OF_ENTRY.contains(&code).then(|| entry_failure(PUT, code, why));
+                Some(Rejected { index, for_good })
+            }
+            // An entry that the answer leaves out may not be on the bus: send it again.
+            None => Some(Rejected { index, for_good: None }),
+        };
+        let rejected: Vec<Rejected> = (0..entries.len()).filter_map(rejected).collect();
         if let Some(first) = rejected.first() {
-            let code = results.get(*first).and_then(|result| result.error_code()).unwrap_or("no answer");
+            let code = results.get(first.index).and_then(|result| result.error_code()).unwrap_or("no answer");
             tracing::warn!(code, rejected = rejected.len(), of = entries.len(), "the bus rejected entries: {code}");
+        }
+        Ok(rejected)
+    }
+
+    /// Makes one call; if the bus refuses it as a whole and for good, one call for each entry, so that one entry that is too
+    /// large holds up no other.
+    async fn put_each(&self, entries: &[Entry]) -> Result<Vec<Rejected>, Failure> {
+        let failure = match self.put(entries).await {
+            Err(failure @ Failure::Permanent { .. }) => failure,
+            answer @ (Ok(_) | Err(Failure::Deferred { .. } | Failure::Transient { .. })) => return answer,
+        };
+        if entries.len() < 2 {
+            // Permission and name of the bus concern all entries: they are corrected in the deployment, and the entry waits.
+            let is_of_entry =
+                matches!(&failure, Failure::Permanent { cause, .. } if cause.contains("ValidationException"));
+            return if is_of_entry { Ok(vec![Rejected { index: 0, for_good: Some(failure) }]) } else { Err(failure) };
+        }
+        let mut rejected = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            let alone = Box::pin(self.put_each(std::slice::from_ref(entry))).await?;
+            rejected.extend(alone.into_iter().map(|rejected| Rejected { index, ..rejected }));
         }
         Ok(rejected)
     }
 }
 
+const PUT: &str = "PutEvents";
+
+/// The codes of an entry that no repetition can cure. Others concern the bus or our permissions, and end.
+const OF_ENTRY: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
+
 impl Bus for EventBus {
-    async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
+    async fn publish(&self, entries: &[Entry]) -> Result<Vec<Rejected>, Failure> {
         let mut rejected = Vec::new();
         let mut sent = 0;
         while let Some(rest) = entries.get(sent..).filter(|rest| !rest.is_empty()) {
             let (chunk, _) = rest.split_at(chunk_length(rest));
-            match self.put(chunk).await {
-                Ok(indices) => rejected.extend(indices.into_iter().map(|index| sent + index)),
+            match self.put_each(chunk).await {
+                Ok(more) => rejected.extend(more.into_iter().map(|it| Rejected { index: sent + it.index, ..it })),
                 // Earlier calls succeeded, so that only the rest has to be sent again.
                 Err(Failure::Transient { code, cause }) if sent > 0 => {
                     tracing::warn!(code = code.as_str(), %cause, "the bus accepted {sent} of {} entries", entries.len());
-                    rejected.extend(sent..entries.len());
+                    rejected.extend((sent..entries.len()).map(|index| Rejected { index, for_good: None }));
                     break;
                 }
                 Err(failure) => return Err(failure),
             }
             sent += chunk.len();
         }
-        if !rejected.is_empty() {
+        if rejected.iter().any(|rejected| rejected.for_good.is_none()) {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(rejected)
@@ -118,6 +152,38 @@ mod tests {
         })
     }
 
+    fn again(indices: &[usize]) -> Result<Vec<Rejected>, Failure> {
+        Ok(indices.iter().map(|index| Rejected { index: *index, for_good: None }).collect())
+    }
+
+    #[tokio::test]
+    async fn f14_an_entry_that_the_bus_will_never_accept_is_told_apart_from_a_busy_bus() {
+        let results = json!([{ "EventId": "e" }, { "ErrorCode": "MalformedDetail", "ErrorMessage": "x" }, { "ErrorCode": "InternalFailure" }]);
+        let canned = Canned::always(200, json!({ "FailedEntryCount": 2, "Entries": results }));
+        let bus = EventBus::new(canned.aws().eventbridge(), "bus".to_owned());
+        let rejected = bus.publish(&with_details(&["a", "b", "c"])).await.unwrap();
+        assert!(matches!(&rejected[0], Rejected { index: 1, for_good: Some(Failure::Permanent { .. }) }));
+        assert_eq!(rejected[1], Rejected { index: 2, for_good: None });
+    }
+
+    #[tokio::test]
+    async fn f14_an_entry_for_which_the_bus_refuses_the_whole_call_is_found() {
+        let canned = Canned::new(|_, (_, input): &Call| {
+            let entries = input["Entries"].as_array().unwrap();
+            if entries.iter().any(|entry| entry["Detail"] == "huge") {
+                return Some((400, error("ValidationException")));
+            }
+            let all: Vec<Value> = entries.iter().map(|_| json!({ "EventId": "e" })).collect();
+            Some((200, json!({ "Entries": all })))
+        });
+        let bus = EventBus::new(canned.aws().eventbridge(), "bus".to_owned());
+        let rejected = bus.publish(&with_details(&["a", "huge", "c"])).await.unwrap();
+        assert!(matches!(&rejected[..], [Rejected { index: 1, for_good: Some(Failure::Permanent { .. }) }]));
+        let denied = Canned::always(400, error("AccessDeniedException"));
+        let bus = EventBus::new(denied.aws().eventbridge(), "bus".to_owned());
+        assert!(bus.publish(&with_details(&["a", "b"])).await.is_err(), "what concerns all entries parks none");
+    }
+
     fn with_details(details: &[&str]) -> Vec<Entry> {
         let entry = |detail: &&str| Entry {
             kind: "order.priced".to_owned(),
@@ -133,7 +199,7 @@ mod tests {
         let bus = EventBus::new(canned.aws().eventbridge(), "bus".to_owned());
         let mut details = vec!["yes"; 25];
         (details[3], details[24]) = ("no", "no");
-        assert_eq!(bus.publish(&with_details(&details)).await, Ok(vec![3, 24]));
+        assert_eq!(bus.publish(&with_details(&details)).await, again(&[3, 24]));
         assert_eq!(canned.operations().len(), 3);
         let first = &canned.calls()[0].1["Entries"][0];
         assert_eq!((first["Source"].as_str(), first["EventBusName"].as_str()), (Some("crossdock"), Some("bus")));
@@ -148,7 +214,7 @@ mod tests {
             if n == 0 { Some((200, json!({ "Entries": all }))) } else { Some((503, error("ServiceUnavailable"))) }
         });
         let bus = EventBus::new(canned.aws().eventbridge(), "bus".to_owned());
-        assert_eq!(bus.publish(&with_details(&["yes"; 12])).await, Ok(vec![10, 11]));
+        assert_eq!(bus.publish(&with_details(&["yes"; 12])).await, again(&[10, 11]));
         let down = Canned::always(503, error("ServiceUnavailable"));
         let bus = EventBus::new(down.aws().eventbridge(), "bus".to_owned());
         assert!(matches!(bus.publish(&with_details(&["yes"; 12])).await, Err(Failure::Transient { .. })));
@@ -158,7 +224,7 @@ mod tests {
     async fn entries_that_the_answer_leaves_out_are_rejected() {
         let canned = Canned::always(200, json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "e" }] }));
         let bus = EventBus::new(canned.aws().eventbridge(), "bus".to_owned());
-        assert_eq!(bus.publish(&with_details(&["a", "b"])).await, Ok(vec![1]));
+        assert_eq!(bus.publish(&with_details(&["a", "b"])).await, again(&[1]));
     }
 
     fn entries(sizes: &[usize]) -> Vec<Entry> {

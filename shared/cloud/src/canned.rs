@@ -57,6 +57,7 @@ impl Canned {
             let value = match name {
                 "FUNCTION_TIMEOUT_SECONDS" => "1",
                 "AWS_REGION" => "us-east-1",
+                "JOURNAL_EPOCH" => "1",
                 _ if name.starts_with("AWS_ENDPOINT") || name.starts_with("PARTNERS") || name.starts_with("MAX") => "",
                 _ => "any",
             };

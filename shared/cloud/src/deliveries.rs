@@ -8,9 +8,8 @@ use engine::stores::Deliveries;
 use engine::{Code, Failure};
 use jiff::Timestamp;
 
-use crate::errors::failure;
+use crate::errors::{condition_failed, failure};
 use crate::items::{Item, Reader, bytes, item, number, text};
-use crate::journal::condition_failed;
 
 /// The table of raw deliveries.
 #[derive(Debug, Clone)]
@@ -24,6 +23,7 @@ const RETENTION_SECONDS: i64 = 30 * 86_400;
 
 const PUT: &str = "PutItem in deliveries";
 const GET: &str = "GetItem from deliveries";
+const UPDATE: &str = "UpdateItem in deliveries";
 
 impl DeliveriesTable {
     pub(crate) fn new(client: Client, table: String) -> Self {
@@ -60,8 +60,23 @@ impl Deliveries for DeliveriesTable {
         };
         // The earlier delivery expired between the put and the read; the sender's next attempt succeeds.
         let expired = || Failure::transient(Code::StoreBusy, "the earlier delivery has just expired");
-        let stored = Reader::new(existing.ok_or_else(expired)?, "delivery").text("digest")?;
-        Ok(if stored == digest { StoreOutcome::Same } else { StoreOutcome::Conflict { stored } })
+        let mut existing = Reader::new(existing.ok_or_else(expired)?, "delivery");
+        let stored = existing.text("digest")?;
+        if stored != digest {
+            return Ok(StoreOutcome::Conflict { stored });
+        }
+        Ok(StoreOutcome::Same { received_at: existing.time("received_at")? })
+    }
+
+    async fn announce_again(&self, key: &str) -> Result<(), Failure> {
+        // Any change of the item brings it into the table's stream. The condition keeps an expired delivery from coming
+        // back as an item of this attribute alone.
+        let update = self.client.update_item().table_name(&self.table).key("delivery", text(key));
+        let update = update.update_expression("SET #again = :now").condition_expression("attribute_exists(#d)");
+        let update = update.expression_attribute_names("#again", "announced_again_at");
+        let update = update.expression_attribute_names("#d", "delivery");
+        let update = update.expression_attribute_values(":now", text(Timestamp::now().to_string()));
+        update.send().await.map(|_| ()).map_err(|e| failure(UPDATE, &e))
     }
 
     async fn fetch(&self, partner: &PartnerId, id: &str) -> Result<Option<Delivery>, Failure> {
@@ -133,7 +148,7 @@ mod tests {
     /// A store that has a delivery with `digest`. `in_error` says whether the error of a put contains the item.
     fn storing(digest: String, in_error: bool) -> Canned {
         Canned::new(move |_, (operation, _): &Call| {
-            let item = json!({ "digest": { "S": digest } });
+            let item = json!({ "digest": { "S": digest }, "received_at": { "S": "2026-11-23T00:00:00Z" } });
             if operation == "GetItem" {
                 return Some((200, json!({ "Item": item })));
             }
@@ -150,7 +165,8 @@ mod tests {
         for in_error in [true, false] {
             let calls = if in_error { vec!["PutItem"] } else { vec!["PutItem", "GetItem"] };
             let same = storing(delivery().digest(), in_error);
-            assert_eq!(table(&same).store(&delivery()).await, Ok(StoreOutcome::Same));
+            let received_at = "2026-11-23T00:00:00Z".parse().unwrap();
+            assert_eq!(table(&same).store(&delivery()).await, Ok(StoreOutcome::Same { received_at }));
             assert_eq!(same.operations(), calls);
             let other = storing("0f".to_owned(), in_error);
             assert_eq!(table(&other).store(&delivery()).await, Ok(StoreOutcome::Conflict { stored: "0f".to_owned() }));

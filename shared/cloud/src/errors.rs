@@ -3,10 +3,13 @@
 //! Each call first handles the errors that are answers to it (a condition that failed, a secret that is missing).
 //! [`failure`] classifies the others.
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use engine::{Code, Failure};
+
+use crate::items::Item;
 
 /// A failed call, without the operation's own types.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,6 +49,15 @@ const RETRYABLE: [&str; 19] = [
     "TransactionConflictException",
     "TransactionInProgressException",
 ];
+
+/// Whether a put failed by its condition, with the existing item: `Some(None)` if the store did not return it, `None`
+/// for other errors.
+pub(crate) fn condition_failed<R>(error: &SdkError<PutItemError, R>) -> Option<Option<&Item>> {
+    match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(failed)) => Some(failed.item()),
+        Some(_) | None => None,
+    }
+}
 
 /// Whether there was no trusted connection: none at all, or one with an untrusted certificate.
 pub(crate) fn is_unreachable<E>(error: &SdkError<E, HttpResponse>) -> bool {

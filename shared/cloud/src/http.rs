@@ -125,7 +125,9 @@ impl Received {
     }
 
     pub(crate) fn context(&self, start: &Start) -> Context {
-        start.context(self.correlation.clone(), self.traceparent.clone())
+        let client = self.request.as_ref().map_or("", |request| request.client.as_str());
+        let actor = (!client.is_empty()).then(|| format!("client/{client}"));
+        Context { actor, ..start.context(self.correlation.clone(), self.traceparent.clone()) }
     }
 }
 
@@ -274,7 +276,9 @@ mod tests {
             now: jiff::Timestamp::UNIX_EPOCH,
             event_time: jiff::Timestamp::UNIX_EPOCH,
             lease: std::time::Duration::ZERO,
-            epoch: "1".to_owned(),
+            epoch: engine::Epoch::FIRST,
+            actor: None,
+            folds: Default::default(),
         };
         let answer_to = |failure| {
             let payload = answer(&cx, "POST /v1/orders", Err(failure)).unwrap();

@@ -1,17 +1,16 @@
 //! The journal in DynamoDB: one commit is one item, written by one conditional put.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use engine::journal::{Append, Commit, CreateOutcome, Journal, NewStream, Wake};
+use engine::journal::{Append, Commit, CreateOutcome, Journal, NewStream, Takeover, Wake};
 use engine::{Cause, Code, Failure};
 
-use crate::due;
-use crate::errors::{entry_failure, failure};
+use crate::errors::{condition_failed, entry_failure, failure};
 use crate::items::{Item, Reader, item, number, text};
+use crate::{due, parties};
 
 /// The journal's table.
 #[derive(Debug, Clone)]
@@ -19,19 +18,47 @@ pub struct JournalTable {
     client: Client,
     table: String,
     due_table: Option<String>,
+    parties_table: Option<String>,
 }
 
 const PUT: &str = "PutItem in the journal";
 const READ: &str = "Query of the journal";
-const CREATE: &str = "TransactWriteItems in the journal";
+const TRANSACT: &str = "TransactWriteItems in the journal";
 
 /// The attribute with a random id of the put that wrote the item. By it, a retry whose first answer was lost recognizes
 /// its own item.
 const WRITE_ID: &str = "write_id";
 
 impl JournalTable {
-    pub(crate) fn new(client: Client, table: String, due_table: Option<String>) -> Self {
-        Self { client, table, due_table }
+    pub(crate) fn new(client: Client, table: String, due_table: Option<String>, parties_table: Option<String>) -> Self {
+        Self { client, table, due_table, parties_table }
+    }
+
+    /// All writes of the transaction that creates a stream, in the order that [`Self::not_created`] reads its reasons in.
+    fn creation(&self, new_stream: &NewStream) -> Result<Vec<TransactWriteItem>, Failure> {
+        let write_id = fastrand::u64(..).to_string();
+        let mut writes = vec![put_if_absent(&self.table, item_of(&new_stream.commit, &write_id))?];
+        for key in &new_stream.unique {
+            writes.push(put_if_absent(&self.table, unique_item(key, &new_stream.commit))?);
+        }
+        if let Some(Takeover { key, last }) = &new_stream.takeover {
+            writes.push(put_if_absent(&self.table, item_of(last, &write_id))?);
+            let moved = Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(unique_item(key, &new_stream.commit)))
+                .condition_expression("#o = :o")
+                .expression_attribute_names("#o", "owner")
+                .expression_attribute_values(":o", text(&last.stream));
+            writes.push(put(moved)?);
+        }
+        let due = Put::builder().table_name(setting(self.due_table.as_ref(), "DUE_TABLE")?);
+        writes.push(put(due.set_item(Some(due::item_of(&new_stream.deadline))))?);
+        if let Some((reference, party)) = &new_stream.party {
+            let parties = Put::builder().table_name(setting(self.parties_table.as_ref(), "PARTIES_TABLE")?);
+            // Without a condition: the number of a record is made from its content.
+            writes.push(put(parties.set_item(Some(parties::item_of(reference, party)?)))?);
+        }
+        Ok(writes)
     }
 
     /// The name of the stream that has the natural key; `unique` is the key of the natural key's item.
@@ -52,7 +79,7 @@ impl JournalTable {
     }
 
     /// Why the transaction was cancelled. The reasons are in the order of the transaction's writes.
-    async fn cancelled(
+    async fn not_created(
         &self,
         new_stream: &NewStream,
         cancelled: &TransactionCanceledException,
@@ -61,6 +88,10 @@ impl JournalTable {
         let code = |index: usize| reasons.get(index).and_then(|reason| reason.code()).unwrap_or("None");
         if code(0) == CONDITION {
             return Ok(CreateOutcome::Exists);
+        }
+        let moved = 1 + new_stream.unique.len();
+        if new_stream.takeover.is_some() && [moved, moved + 1].iter().any(|index| code(*index) == CONDITION) {
+            return Ok(CreateOutcome::Raced);
         }
         for (index, key) in (1..).zip(&new_stream.unique) {
             if code(index) != CONDITION {
@@ -74,13 +105,18 @@ impl JournalTable {
             let no_owner = || Failure::transient(Code::StoreBusy, "a natural key was taken and is free again");
             return owner.map(|owner| CreateOutcome::Taken { key: key.clone(), owner }).ok_or_else(no_owner);
         }
-        let cause = reasons.iter().find(|reason| !matches!(reason.code(), None | Some("None")));
-        Err(match cause {
-            Some(reason) => {
-                entry_failure(CREATE, reason.code().unwrap_or_default(), reason.message().unwrap_or_default())
-            }
-            None => Failure::transient(Code::StoreBusy, "the transaction was cancelled without a reason"),
-        })
+        Err(cancelled_for(cancelled))
+    }
+}
+
+/// A transaction that was cancelled for another reason than a condition.
+fn cancelled_for(cancelled: &TransactionCanceledException) -> Failure {
+    let mut reasons = cancelled.cancellation_reasons().iter();
+    match reasons.find(|reason| !matches!(reason.code(), None | Some("None"))) {
+        Some(reason) => {
+            entry_failure(TRANSACT, reason.code().unwrap_or_default(), reason.message().unwrap_or_default())
+        }
+        None => Failure::transient(Code::StoreBusy, "the transaction was cancelled without a reason"),
     }
 }
 
@@ -89,6 +125,10 @@ const CONDITION: &str = "ConditionalCheckFailed";
 
 impl Journal for JournalTable {
     async fn read(&self, stream: &str) -> Result<Vec<Commit>, Failure> {
+        self.read_after(stream, 0).await
+    }
+
+    async fn read_after(&self, stream: &str, version: u64) -> Result<Vec<Commit>, Failure> {
         let mut commits = Vec::new();
         let mut next: Option<Item> = None;
         loop {
@@ -97,9 +137,11 @@ impl Journal for JournalTable {
                 .query()
                 .table_name(&self.table)
                 .consistent_read(true)
-                .key_condition_expression("#s = :s")
+                .key_condition_expression("#s = :s AND #v > :v")
                 .expression_attribute_names("#s", "stream")
+                .expression_attribute_names("#v", "version")
                 .expression_attribute_values(":s", text(stream))
+                .expression_attribute_values(":v", number(version))
                 .set_exclusive_start_key(next)
                 .send()
                 .await
@@ -138,54 +180,59 @@ impl Journal for JournalTable {
         }
     }
 
-    async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
-        let no_table = || Failure::permanent(Code::StoreRefused, "the setting DUE_TABLE is missing");
-        let due_table = self.due_table.as_ref().ok_or_else(no_table)?;
+    async fn append_all(&self, commits: &[Commit]) -> Result<Append, Failure> {
         let write_id = fastrand::u64(..).to_string();
-        let mut writes = vec![put_if_absent(&self.table, item_of(&new_stream.commit, &write_id))?];
-        for key in &new_stream.unique {
-            writes.push(put_if_absent(&self.table, unique_item(key, &new_stream.commit))?);
+        let writes = commits.iter().map(|commit| put_if_absent(&self.table, item_of(commit, &write_id)));
+        let writes = writes.collect::<Result<Vec<_>, Failure>>()?;
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(Append::Committed),
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    let mut reasons = cancelled.cancellation_reasons().iter();
+                    let raced = reasons.any(|reason| reason.code() == Some(CONDITION));
+                    if raced { Ok(Append::Raced) } else { Err(cancelled_for(cancelled)) }
+                }
+                Some(_) | None => Err(failure(TRANSACT, &error)),
+            },
         }
-        let deadline = Put::builder().table_name(due_table).set_item(Some(due::item_of(&new_stream.deadline)));
-        writes.push(TransactWriteItem::builder().put(deadline.build().map_err(unbuilt)?).build());
+    }
+
+    async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
+        let writes = self.creation(new_stream)?;
         // The SDK adds a token to the call, so that a retry after a lost answer succeeds again.
         let result = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         match result {
             Ok(_) => Ok(CreateOutcome::Committed),
             Err(error) => match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    self.cancelled(new_stream, cancelled).await
+                    self.not_created(new_stream, cancelled).await
                 }
-                Some(_) | None => Err(failure(CREATE, &error)),
+                Some(_) | None => Err(failure(TRANSACT, &error)),
             },
         }
     }
 }
 
-/// Whether a put failed by its condition, with the existing item: `Some(None)` if the store did not return it, `None`
-/// for other errors.
-pub(crate) fn condition_failed<R>(error: &SdkError<PutItemError, R>) -> Option<Option<&Item>> {
-    match error.as_service_error() {
-        Some(PutItemError::ConditionalCheckFailedException(failed)) => Some(failed.item()),
-        Some(_) | None => None,
-    }
-}
-
 fn unbuilt(error: impl std::fmt::Display) -> Failure {
-    Failure::permanent(Code::StoreRefused, format!("{CREATE}: the request could not be built: {error}"))
+    Failure::permanent(Code::StoreRefused, format!("{TRANSACT}: the request could not be built: {error}"))
 }
 
 /// A write of a transaction that fails if the item's key exists.
 fn put_if_absent(table: &str, item: Item) -> Result<TransactWriteItem, Failure> {
-    let put = Put::builder()
+    put(Put::builder()
         .table_name(table)
         .set_item(Some(item))
         .condition_expression("attribute_not_exists(#s)")
         .expression_attribute_names("#s", "stream")
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-        .build()
-        .map_err(unbuilt)?;
-    Ok(TransactWriteItem::builder().put(put).build())
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld))
+}
+
+fn put(put: PutBuilder) -> Result<TransactWriteItem, Failure> {
+    Ok(TransactWriteItem::builder().put(put.build().map_err(unbuilt)?).build())
+}
+
+fn setting<'a>(value: Option<&'a String>, name: &'static str) -> Result<&'a String, Failure> {
+    value.ok_or_else(|| Failure::permanent(Code::StoreRefused, format!("the setting {name} is missing")))
 }
 
 /// The table's key for a natural key, beside the streams' names.
@@ -254,6 +301,7 @@ pub(crate) fn wakes_of(attribute: Option<&str>) -> Result<Vec<Wake>, Failure> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use domain::party::PartyRef;
     use engine::stores::DueItem;
     use jiff::Timestamp;
     use serde_json::{Value, json};
@@ -262,7 +310,8 @@ mod tests {
     use crate::canned::{Call, Canned, Reply, error};
 
     fn journal(canned: &Canned) -> JournalTable {
-        JournalTable::new(canned.aws().dynamodb(), "journal".to_owned(), Some("due".to_owned()))
+        let (due, parties) = (Some("due".to_owned()), Some("parties".to_owned()));
+        JournalTable::new(canned.aws().dynamodb(), "journal".to_owned(), due, parties)
     }
 
     fn commit(version: u64) -> Commit {
@@ -290,7 +339,18 @@ mod tests {
             partner: None,
             parent: None,
         };
-        NewStream { commit: commit(1), unique: vec!["po/1".to_owned(), "key/2".to_owned()], deadline }
+        let unique = vec!["po/1".to_owned(), "key/2".to_owned()];
+        NewStream { commit: commit(1), unique, deadline, party: None, takeover: None }
+    }
+
+    /// The same, with a receiver, and with its purchase order taken over from another stream.
+    fn taking_over() -> NewStream {
+        let order = domain::OrderId::derive(&"crm".parse().unwrap(), &"1".parse().unwrap());
+        let address = json!({"name": "A", "line1": "B", "city": "C", "postal_code": "1", "country": "US"});
+        let party = Some((PartyRef { order, n: 1 }, serde_json::from_value(address).unwrap()));
+        let last = Commit { stream: "order/ord_0".to_owned(), ..commit(7) };
+        let takeover = Some(Takeover { key: "po/1".to_owned(), last });
+        NewStream { unique: vec!["key/2".to_owned()], party, takeover, ..new_stream() }
     }
 
     fn is_busy(failure: &Failure) -> bool {
@@ -316,7 +376,7 @@ mod tests {
             assert_eq!(canned.calls().len(), 1, "{code} is final");
         }
         let no_answer = Canned::new(|_, _| None).aws_within(std::time::Duration::from_millis(100));
-        let no_answer = JournalTable::new(no_answer.dynamodb(), "journal".to_owned(), None);
+        let no_answer = JournalTable::new(no_answer.dynamodb(), "journal".to_owned(), None, None);
         assert!(is_busy(&no_answer.append(&commit(2)).await.unwrap_err()), "no answer in time");
     }
 
@@ -359,6 +419,10 @@ mod tests {
         let calls = canned.calls();
         assert!(calls.iter().all(|(operation, input)| operation == "Query" && input["ConsistentRead"] == true));
         assert_eq!(calls[1].1["ExclusiveStartKey"]["version"]["N"], "1");
+        assert_eq!(calls[0].1["ExpressionAttributeValues"][":v"]["N"], "0");
+        let newer = Canned::always(200, json!({ "Items": [stored(7)] }));
+        assert_eq!(journal(&newer).read_after("order/ord_1", 6).await, Ok(vec![commit(7)]));
+        assert_eq!(newer.calls()[0].1["ExpressionAttributeValues"][":v"]["N"], "6");
     }
 
     #[tokio::test]
@@ -424,5 +488,41 @@ mod tests {
             .map(|w| w["Put"]["TableName"].as_str().unwrap())
             .collect();
         assert_eq!(tables, ["journal", "journal", "journal", "due"]);
+    }
+
+    #[tokio::test]
+    async fn a_takeover_moves_the_key_by_condition_and_stops_where_the_owner_has_changed() {
+        let canned = Canned::always(200, json!({}));
+        assert_eq!(journal(&canned).create(&taking_over()).await, Ok(CreateOutcome::Committed));
+        let (_, input) = canned.calls().remove(0);
+        let put = |index: usize| &input["TransactItems"][index]["Put"];
+        assert_eq!(put(2)["Item"]["version"]["N"], "7", "no commit follows the one that was read");
+        assert_eq!(put(2)["ConditionExpression"], "attribute_not_exists(#s)");
+        assert_eq!(put(3)["Item"]["owner"]["S"], "order/ord_1");
+        assert_eq!(put(3)["ExpressionAttributeValues"][":o"]["S"], "order/ord_0");
+        assert_eq!((&put(4)["TableName"], &put(5)["TableName"]), (&json!("due"), &json!("parties")));
+        let (none, failed) = (json!({ "Code": "None" }), json!({ "Code": "ConditionalCheckFailed" }));
+        for changed in [json!([none, none, failed, none, none, none]), json!([none, none, none, failed, none, none])] {
+            let raced = journal(&cancelling(changed, None)).create(&taking_over()).await;
+            assert_eq!(raced, Ok(CreateOutcome::Raced));
+        }
+        let named = json!({ "Code": "ConditionalCheckFailed", "Item": { "owner": {"S": "order/ord_7"} } });
+        let used = cancelling(json!([none, named, none, none, none, none]), None);
+        let taken = CreateOutcome::Taken { key: "key/2".to_owned(), owner: "order/ord_7".to_owned() };
+        assert_eq!(journal(&used).create(&taking_over()).await, Ok(taken));
+    }
+
+    #[tokio::test]
+    async fn commits_of_several_streams_are_written_together_or_not_at_all() {
+        let both = [commit(2), Commit { stream: "order/ord_2".to_owned(), ..commit(1) }];
+        let canned = Canned::always(200, json!({}));
+        assert_eq!(journal(&canned).append_all(&both).await, Ok(Append::Committed));
+        let (operation, input) = canned.calls().remove(0);
+        assert_eq!((operation.as_str(), input["TransactItems"].as_array().unwrap().len()), ("TransactWriteItems", 2));
+        let (none, failed) = (json!({ "Code": "None" }), json!({ "Code": "ConditionalCheckFailed" }));
+        let raced = cancelling(json!([none, failed]), None);
+        assert_eq!(journal(&raced).append_all(&both).await, Ok(Append::Raced));
+        let conflict = cancelling(json!([{ "Code": "TransactionConflict" }, none]), None);
+        assert!(is_busy(&journal(&conflict).append_all(&both).await.unwrap_err()));
     }
 }

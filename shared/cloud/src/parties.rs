@@ -5,9 +5,8 @@ use domain::party::{Party, PartyRef};
 use engine::stores::Parties;
 use engine::{Code, Failure};
 
-use crate::errors::failure;
-use crate::items::{Reader, item, number, text};
-use crate::journal::condition_failed;
+use crate::errors::{condition_failed, failure};
+use crate::items::{Item, Reader, item, number, text};
 
 /// The table of parties.
 #[derive(Debug, Clone)]
@@ -22,21 +21,25 @@ impl PartiesTable {
     }
 }
 
+/// A party as it is stored.
+pub(crate) fn item_of(reference: &PartyRef, party: &Party) -> Result<Item, Failure> {
+    let unwritable = |e: serde_json::Error| {
+        Failure::permanent(Code::StateImpossible, format!("a party: {}", engine::redact::json_error(&e)))
+    };
+    Ok(item([
+        ("party", Some(text(reference.key()))),
+        ("n", Some(number(reference.n))),
+        ("document", Some(text(serde_json::to_string(party).map_err(unwritable)?))),
+    ]))
+}
+
 impl Parties for PartiesTable {
     async fn store(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
-        let unwritable = |e: serde_json::Error| {
-            Failure::permanent(Code::StateImpossible, format!("a party: {}", engine::redact::json_error(&e)))
-        };
-        let record = item([
-            ("party", Some(text(reference.key()))),
-            ("n", Some(number(reference.n))),
-            ("document", Some(text(serde_json::to_string(party).map_err(unwritable)?))),
-        ]);
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(record))
+            .set_item(Some(item_of(reference, party)?))
             .condition_expression("attribute_not_exists(#p)")
             .expression_attribute_names("#p", "party")
             .send()

@@ -6,9 +6,8 @@ use domain::PartnerId;
 use engine::partner_health::{PartnerHealth, PartnerHealthStore};
 use engine::{Code, Failure};
 
-use crate::errors::failure;
+use crate::errors::{condition_failed, failure};
 use crate::items::{Reader, item, number, text};
-use crate::journal::condition_failed;
 
 /// The table of partners' health.
 #[derive(Debug, Clone)]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use engine::Epoch;
+
 /// A setting that is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SettingError {
@@ -24,7 +26,7 @@ impl std::fmt::Display for SettingError {
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) environment: String,
-    pub(crate) epoch: String,
+    pub(crate) epoch: Epoch,
     pub(crate) timeout: Duration,
     pub(crate) attempts: u32,
     pub(crate) partners_may_be_private: bool,
@@ -92,7 +94,7 @@ impl Settings {
         let attempts = get("MAX_ATTEMPTS").map_or(Some(5), |text| text.parse().ok().filter(|attempts| *attempts >= 1));
         Ok(Self {
             environment: need("ENVIRONMENT")?,
-            epoch: need("JOURNAL_EPOCH")?,
+            epoch: need("JOURNAL_EPOCH")?.parse().map_err(|why| SettingError::Invalid("JOURNAL_EPOCH", why))?,
             timeout: timeout
                 .map(Duration::from_secs)
                 .ok_or(SettingError::Invalid("FUNCTION_TIMEOUT_SECONDS", "a whole number of seconds from 1 to 900"))?,
@@ -184,6 +186,8 @@ mod tests {
             ("FUNCTION_TIMEOUT_SECONDS", "0"),
             ("FUNCTION_TIMEOUT_SECONDS", "soon"),
             ("MAX_ATTEMPTS", "0"),
+            ("JOURNAL_EPOCH", "e1"),
+            ("JOURNAL_EPOCH", "2"),
             ("PARTNERS_MAY_BE_PRIVATE", "yes"),
         ] {
             assert!(

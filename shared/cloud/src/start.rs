@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use engine::batch::Step;
 use engine::context::SKEW;
 use engine::partner::PartnerPorts;
-use engine::{Clock, Failure};
+use engine::{Clock, Epoch, Failure};
 use jiff::Timestamp;
 
 use crate::aws::{Aws, Roots};
@@ -123,13 +123,14 @@ impl Start {
         Ok(Self { function, settings, aws })
     }
 
-    /// The journal: needs `JOURNAL_TABLE`; to create streams, `DUE_TABLE`, too.
+    /// The journal: needs `JOURNAL_TABLE`; to create orders, `DUE_TABLE` and `PARTIES_TABLE`, too.
     ///
     /// # Errors
     /// The setting is missing.
     pub fn journal(&self) -> Result<JournalTable, StartError> {
         let table = need(&self.settings.names.journal, "JOURNAL_TABLE")?;
-        Ok(JournalTable::new(self.aws.dynamodb(), table, self.settings.names.due.clone()))
+        let names = &self.settings.names;
+        Ok(JournalTable::new(self.aws.dynamodb(), table, names.due.clone(), names.parties.clone()))
     }
 
     /// The store of raw deliveries: needs `DELIVERIES_TABLE`.
@@ -233,8 +234,8 @@ impl Start {
     }
 
     /// See [`engine::Context::epoch`].
-    pub fn epoch(&self) -> &str {
-        &self.settings.epoch
+    pub fn epoch(&self) -> Epoch {
+        self.settings.epoch
     }
 
     /// See [`engine::Context::lease`]: the function's timeout plus the difference that clocks may have.
@@ -270,7 +271,7 @@ impl Start {
             function: self.function,
             attempts: self.settings.attempts,
             lease: self.lease(),
-            epoch: self.settings.epoch.clone(),
+            epoch: self.settings.epoch,
         }
     }
 
@@ -284,7 +285,9 @@ impl Start {
             now,
             event_time: now,
             lease: self.lease(),
-            epoch: self.settings.epoch.clone(),
+            epoch: self.settings.epoch,
+            actor: None,
+            folds: Default::default(),
         }
     }
 

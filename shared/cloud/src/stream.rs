@@ -31,11 +31,6 @@ pub struct BatchResult {
 }
 
 impl BatchResult {
-    /// The result of a handler whose images do not fail one by one.
-    pub fn again_from(index: Option<usize>) -> Self {
-        Self { again_from: index, poison: Vec::new() }
-    }
-
     /// The result of a handler that fails by stream. The failure is attributed to the last commit of the stream in the
     /// batch.
     pub fn by_stream(commits: &[Commit], failures: Vec<(String, Failure)>) -> Self {
@@ -47,6 +42,10 @@ impl BatchResult {
 
 /// A new item of a table, as the table's stream delivers it.
 pub trait Image: Sized {
+    /// Whether an update of an item counts as a new one.
+    #[doc(hidden)]
+    const UPDATED: bool = false;
+
     /// Parses an item; `None` for one that the stream's functions do not need.
     ///
     /// # Errors
@@ -115,8 +114,9 @@ impl<T: Image> Batch<T> {
         let mut batch = Self { images: vec![], positions: vec![], records: vec![], poison: vec![] };
         for (position, record) in event.records.iter().enumerate() {
             batch.records.push(record.pointer());
-            // Skip updates and deletions: the items of these tables are written once.
-            let Some(image) = record.dynamodb.new_image.filter(|_| record.event_name == "INSERT") else { continue };
+            // Skip deletions, and updates of what is written once.
+            let is_wanted = record.event_name == "INSERT" || T::UPDATED && record.event_name == "MODIFY";
+            let Some(image) = record.dynamodb.new_image.filter(|_| is_wanted) else { continue };
             match T::read(&RawImage(image)) {
                 Ok(Some(image)) => {
                     batch.images.push(image);
@@ -325,6 +325,9 @@ impl Image for Commit {
 }
 
 impl Image for Delivery {
+    /// A delivery is updated if its sender repeats it.
+    const UPDATED: bool = true;
+
     fn read(image: &RawImage<'_>) -> Result<Option<Self>, Failure> {
         #[derive(Deserialize)]
         struct Stored {
@@ -415,7 +418,9 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
             event_time: Timestamp::UNIX_EPOCH,
             lease: Duration::ZERO,
-            epoch: "1".to_owned(),
+            epoch: engine::Epoch::FIRST,
+            actor: None,
+            folds: Default::default(),
         }
     }
 

@@ -7,9 +7,8 @@ use engine::stores::{Page, ViewRow, Views};
 use engine::{Code, Failure};
 use serde::{Deserialize, Serialize};
 
-use crate::errors::failure;
+use crate::errors::{condition_failed, failure};
 use crate::items::{Item, Reader, item, number, text};
-use crate::journal::condition_failed;
 
 /// The table of read models.
 #[derive(Debug, Clone)]
@@ -34,8 +33,12 @@ impl Views for ViewsTable {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item_of(row)))
-            .condition_expression("attribute_not_exists(#pk) OR #version < :version")
+            .condition_expression(
+                "attribute_not_exists(#pk) OR #version < :version OR (#version = :version AND #fold < :fold)",
+            )
             .expression_attribute_names("#pk", "pk")
+            .expression_attribute_names("#fold", "fold")
+            .expression_attribute_values(":fold", number(row.fold))
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":version", number(row.version))
             .send()
@@ -114,6 +117,7 @@ fn item_of(row: &ViewRow) -> Item {
         ("pk", Some(text(&row.key))),
         ("sk", Some(text(&row.part))),
         ("version", Some(number(row.version))),
+        ("fold", Some(number(row.fold))),
         ("status", listed(&row.list)),
         ("status_sort", listed(&row.rank)),
         ("document", Some(text(&row.document))),
@@ -126,6 +130,7 @@ fn row_of(item: Item) -> Result<ViewRow, Failure> {
         key: item.text("pk")?,
         part: item.text("sk")?,
         version: item.number("version")?,
+        fold: item.number("fold")?,
         list: item.optional_text("status").unwrap_or_default(),
         rank: item.optional_text("status_sort").unwrap_or_default(),
         document: item.text("document")?,

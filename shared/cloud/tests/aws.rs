@@ -251,7 +251,7 @@ async fn events_reach_the_queue_of_the_rule_that_selects_them() {
         resources: vec![resource("crm-update"), resource(if n.is_multiple_of(2) { "order-price" } else { "due-wake" })],
     };
     let entries: Vec<Entry> = (0..25).map(entry).collect();
-    assert_eq!(bus.publish(&entries).await.unwrap(), Vec::<usize>::new());
+    assert_eq!(bus.publish(&entries).await.unwrap(), vec![]);
     let mut received_events = 0;
     for _ in 0..20 {
         let received = sqs.receive_message().queue_url(&queue).max_number_of_messages(10).send().await.unwrap();

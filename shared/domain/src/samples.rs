@@ -191,7 +191,7 @@ pub fn crm_updated(version: u64, digest: &str) -> CrmUpdated {
 }
 
 pub fn cancel() -> CancelRequested {
-    CancelRequested { reason: "changed their mind".to_owned() }
+    CancelRequested { reason: "changed their mind".to_owned(), asked_at: None }
 }
 
 /// An amendment to one line for each number of pieces.
@@ -244,6 +244,7 @@ pub fn opened(lines: &[LineQuantity]) -> Opened {
         lines: lines.to_vec(),
         handling: BTreeMap::new(),
         deadlines: None,
+        ordered_at: None,
     }
 }
 

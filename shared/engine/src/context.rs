@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::cause::Cause;
 use crate::failure::{Code, Failure};
+use crate::folds::Folds;
 
 /// The clock of adapters and scheduled steps. Domain code has none: its commands carry the time.
 pub trait Clock {
@@ -33,8 +34,51 @@ pub struct Context {
     pub event_time: Timestamp,
     /// How long the work on this delivery can last at most. A claim is valid for this time.
     pub lease: Duration,
-    /// The journal's epoch, part of every event's id. A restored journal gets a new one.
-    pub epoch: String,
+    /// The journal's epoch.
+    pub epoch: Epoch,
+    /// Who wants what this delivery does: `client/<name>`, `partner/<id>`; `None` if no one but the function does. It is
+    /// the actor of the delivery's commits; their cause names the function.
+    pub actor: Option<String>,
+    /// The streams that this batch has loaded.
+    pub folds: Folds,
+}
+
+/// The journal's epoch: counted up after the journal was restored to an earlier point in time, so that nothing outside of the
+/// journal takes a version of the new epoch for the version of the same number that was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch {
+    /// From 1 on; part of every event's id.
+    pub number: u32,
+    /// When it began. What was requested before may have been carried out in the time that the journal lost.
+    pub began: Timestamp,
+}
+
+impl Epoch {
+    /// The epoch of a journal that was never restored.
+    pub const FIRST: Self = Self { number: 1, began: Timestamp::MIN };
+
+    /// A stream's `version` as a number that orders the versions of all epochs.
+    pub fn rank(self, version: u64) -> u64 {
+        /// More commits than a stream has. The numbers of millions of epochs are exact in JSON, too.
+        const VERSIONS: u64 = 1_000_000_000;
+        u64::from(self.number) * VERSIONS + version
+    }
+}
+
+/// Reads `<number>`, of a journal that was never restored, or `<number>@<time>`.
+impl std::str::FromStr for Epoch {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const MUST: &str = "1, or a number from 2 to 999999 and when it began, such as 2@2026-03-02T10:00:00Z";
+        let (number, began) = text.split_once('@').map_or((text, None), |(number, began)| (number, Some(began)));
+        let number: u32 = number.parse().ok().filter(|number| (1..1_000_000).contains(number)).ok_or(MUST)?;
+        match began {
+            Some(began) => began.parse().map(|began| Self { number, began }).map_err(|_not_shown| MUST),
+            None if number == 1 => Ok(Self::FIRST),
+            None => Err(MUST),
+        }
+    }
 }
 
 impl Context {
@@ -170,5 +214,24 @@ pub struct DeliveryWork {
 impl Work for DeliveryWork {
     fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
         envelope.payload()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_a_number_and_a_time_and_orders_versions_across_restores() {
+        let second: Epoch = "2@2026-03-02T10:00:00Z".parse().unwrap();
+        assert_eq!(second, Epoch { number: 2, began: "2026-03-02T10:00:00Z".parse().unwrap() });
+        assert_eq!("1".parse(), Ok(Epoch::FIRST));
+        for bad in ["", "0", "e1", "2", "2@", "2@soon", "1000000@2026-03-02T10:00:00Z", "-1"] {
+            assert!(bad.parse::<Epoch>().is_err(), "{bad}");
+        }
+        assert!(second.rank(1) > Epoch::FIRST.rank(999_999));
+        assert!(Epoch::FIRST.rank(1) > 999_999, "a number of a release without epochs");
+        assert!(second.rank(2) > second.rank(1));
     }
 }

@@ -44,7 +44,7 @@ pub enum Failure {
         why: Wait,
     },
     /// The message, and no other of its batch, goes back to its queue. The pause grows with each attempt and has
-    /// jitter.
+    /// jitter. After a few attempts the message waits as a due item, and is parked if it fails for hours.
     Transient {
         /// Says what went wrong, for alarms and pages.
         code: Code,
@@ -74,12 +74,18 @@ pub enum Wait {
     Time,
     /// Stock in the ERP.
     Stock,
+    /// The end of a cancellation: a new order has the cancelled order's purchase order number.
+    Cancelling,
     /// A newer release: the stream has an event that this one cannot read.
     SchemaAhead,
     /// The partner's circuit is open: it does not answer, and only a probe is sent now and then.
     Circuit(PartnerId),
     /// A place among the calls in flight: the partner answers slowly, so only a few calls are made at a time.
     Slow(PartnerId),
+    /// A correction of our configuration: the partner's document is not valid, or no partner has the role.
+    Configuration(Option<PartnerId>),
+    /// The end of a fault: the step has failed at each of the queue's deliveries, and tries again later and later.
+    Failing,
 }
 
 impl Wait {
@@ -91,9 +97,12 @@ impl Wait {
             Self::ParentUnknown(_) => "parent_unknown",
             Self::Time => "time",
             Self::Stock => "stock",
+            Self::Cancelling => "cancelling",
             Self::SchemaAhead => "schema_ahead",
             Self::Circuit(_) => "circuit",
             Self::Slow(_) => "slow",
+            Self::Configuration(_) => "configuration",
+            Self::Failing => "failing",
         }
     }
 
@@ -101,7 +110,14 @@ impl Wait {
     pub fn partner(&self) -> Option<&PartnerId> {
         match self {
             Self::Limited(partner) | Self::Circuit(partner) | Self::Slow(partner) => Some(partner),
-            Self::Claimed | Self::ParentUnknown(_) | Self::Time | Self::Stock | Self::SchemaAhead => None,
+            Self::Configuration(partner) => partner.as_ref(),
+            Self::Claimed
+            | Self::ParentUnknown(_)
+            | Self::Time
+            | Self::Stock
+            | Self::Cancelling
+            | Self::SchemaAhead
+            | Self::Failing => None,
         }
     }
 
@@ -113,9 +129,12 @@ impl Wait {
             | Self::Limited(_)
             | Self::Circuit(_)
             | Self::Slow(_)
+            | Self::Configuration(_)
             | Self::Time
             | Self::Stock
-            | Self::SchemaAhead => None,
+            | Self::Cancelling
+            | Self::SchemaAhead
+            | Self::Failing => None,
         }
     }
 }

@@ -12,6 +12,7 @@
 pub mod cause;
 pub mod context;
 pub mod failure;
+pub mod folds;
 pub mod http;
 pub mod json;
 pub mod ports;
@@ -19,7 +20,7 @@ pub mod redact;
 pub mod run;
 
 pub use cause::{Cause, RequestCause};
-pub use context::{Clock, Context, EventEnvelope, Work};
+pub use context::{Clock, Context, Epoch, EventEnvelope, Work};
 pub use failure::{Code, Failure, Outcome, Wait};
 pub use ports::{delivery, inbound, partner, partner_health, stores};
 pub use run::journal::{Commit, Journal, Stream};

@@ -9,7 +9,7 @@ use domain::routing::Site;
 use engine::inbound::Sites;
 use engine::partner::{CallFailure, Documents, PartnerPorts, Ready, Recipient, Secrets};
 use engine::partner_health::{Limits, PartnerHealthStore};
-use engine::{Clock, Code, Context, Failure};
+use engine::{Clock, Code, Context, Failure, Wait};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::client::PartnerClient;
@@ -91,16 +91,30 @@ impl<S: Documents, T, C: Clock, H> Partners<S, T, C, H> {
     /// The partner called `id`.
     ///
     /// # Errors
-    /// The store's; `CFG-001` if there is no such partner, or if its document cannot be read.
+    /// The store's; `CFG-001` if there is no such partner. Deferred if its document cannot be read.
     pub async fn partner(&self, id: &PartnerId) -> Result<Partner, Failure> {
         match self.locate(id.as_str()).await? {
             Located::Partner(partner) => Ok(*partner),
-            Located::Broken(why) => Err(Failure::permanent(Code::PartnerUnknown, why)),
+            Located::Broken(why) => {
+                tracing::error!(partner = %id, code = Code::PartnerUnknown.as_str(), why, "the document of {id} cannot be read");
+                Err(Failure::Deferred { until: self.corrected(), why: Wait::Configuration(Some(id.clone())) })
+            }
             Located::Unknown => {
                 let why = format!("the registry has no partner {}", engine::redact::text(id.as_str()));
                 Err(Failure::permanent(Code::PartnerUnknown, why))
             }
         }
+    }
+
+    /// When to try again after a fault of the configuration: the cached registry is another one by then.
+    fn corrected(&self) -> Timestamp {
+        self.clock.now().checked_add(MAX_AGE).unwrap_or(Timestamp::MAX)
+    }
+
+    /// A fault of the configuration that concerns no single partner. All work that meets it waits until it is corrected.
+    fn misconfigured(&self, why: &'static str) -> CallFailure {
+        tracing::error!(code = Code::PartnerUnknown.as_str(), "{why}");
+        CallFailure::Closed { until: self.corrected(), why: Wait::Configuration(None), after: None }
     }
 
     /// Looks `id` up; reads the registry again if `id` is not in the cached one.
@@ -145,8 +159,8 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Part
         });
         match (erps.next(), erps.next()) {
             (Some((erp, protocol)), None) => Ok((erp.clone(), protocol)),
-            (None, _) => Err(misconfigured("the registry has no ERP")),
-            (Some(_), Some(_)) => Err(misconfigured("the registry has more than one ERP")),
+            (None, _) => Err(self.misconfigured("the registry has no ERP")),
+            (Some(_), Some(_)) => Err(self.misconfigured("the registry has more than one ERP")),
         }
     }
 
@@ -160,7 +174,10 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Part
         let crms: Vec<(&Partner, CrmProtocol)> = crms.collect();
         match (crms.iter().find(|(crm, _)| crm.id == *source), crms.as_slice()) {
             (Some((crm, protocol)), _) | (None, [(crm, protocol)]) => Ok(((*crm).clone(), *protocol)),
-            (None, _) => Err(misconfigured("the registry does not say which CRM shows this order")),
+            (None, _) if registry.has_broken() => {
+                Err(self.misconfigured("the order's CRM may be in a broken document"))
+            }
+            (None, _) => Err(ours(Code::PartnerUnknown, "the registry does not say which CRM shows this order")),
         }
     }
 
@@ -168,7 +185,7 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Part
         let partner = self.partner(id).await.map_err(not_sent)?;
         match partner.protocol {
             Protocol::Warehouse(protocol) => Ok((partner, protocol)),
-            Protocol::Crm(_) | Protocol::Erp(_) => Err(misconfigured("this partner is not a warehouse")),
+            Protocol::Crm(_) | Protocol::Erp(_) => Err(ours(Code::PartnerUnknown, "this partner is not a warehouse")),
         }
     }
 
@@ -196,16 +213,14 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Part
         let limits = Limits { slow: partner.limits.slow.min(client.timeout() * 3 / 4), ..partner.limits };
         match (result, self.limiter.record(partner, &limits, &permit, outcome, requests, self.clock.now()).await) {
             (Err(failure), Some((until, why))) => {
+                let (id, code) = (&partner.id, failure.code().as_str());
+                tracing::warn!(partner = %id, code, %until, "{code}: work for {id} waits until {until}");
                 let why = why.wait(partner.id.clone());
                 Err(CallFailure::Closed { until, why, after: Some(Box::new(failure)) })
             }
             (result, _) => result,
         }
     }
-}
-
-fn misconfigured(why: &'static str) -> CallFailure {
-    ours(Code::PartnerUnknown, why)
 }
 
 impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Ready for Partners<S, T, C, H> {

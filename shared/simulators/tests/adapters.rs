@@ -166,7 +166,9 @@ fn cx() -> Context {
         now: Timestamp::now(),
         event_time: Timestamp::now(),
         lease: Duration::from_secs(1),
-        epoch: "e".to_owned(),
+        epoch: engine::Epoch::FIRST,
+        actor: None,
+        folds: Default::default(),
     }
 }
 
@@ -424,7 +426,7 @@ async fn a_partner_that_is_down_and_one_that_refuses_our_token_are_different_fai
         let rule = json!([{"match": {"operation": at, "times": 2}, "fault": {"kind": "unauthorized"}}]);
         simulators.control(&format!("{partner}/faults"), &rule).await;
         let unknown = write(&simulators.partners, operation, &order("unknown"), Attempt::First).await.unwrap_err();
-        assert!(matches!(unknown, CallFailure::Ours { code: Code::PartnerUnauthorized, .. }), "{unknown:?}");
+        assert!(matches!(unknown, CallFailure::NotSent { code: Code::PartnerUnauthorized, .. }), "{unknown:?}");
         simulators.fault(partner, at, &json!({"kind": "down"})).await;
         let down = write(&simulators.partners, operation, &order("down"), Attempt::First).await.unwrap_err();
         assert!(matches!(down, CallFailure::Unknown { code: Code::PartnerBusy, .. }), "{down:?}");
@@ -733,7 +735,9 @@ async fn b28_echoes_of_our_writes_are_ignored_and_changes_by_others_are_read() {
         assert_eq!(change.order, order);
         wanted.push(change.request);
     }
-    assert!(wanted.contains(&ChangeRequest::Cancel { reason: "changed their mind".to_owned() }), "{wanted:?}");
+    let cancels =
+        |it: &ChangeRequest| matches!(it, ChangeRequest::Cancel { reason, .. } if reason == "changed their mind");
+    assert!(wanted.iter().any(cancels), "{wanted:?}");
     assert!(wanted.contains(&ChangeRequest::Hold { reason: "over the limit".to_owned() }), "{wanted:?}");
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::OrderId;
-use engine::journal::{Append, CreateOutcome, NewStream, Wake};
+use engine::journal::{Append, CreateOutcome, NewStream, Takeover, Wake};
 use engine::partner_health::{CallOutcome, Limits, PartnerHealth, PartnerHealthStore, Permit};
 use engine::stores::{Deliveries, Due, DueItem, Parties, ViewRow, Views};
 use engine::{Cause, Commit, Journal};
@@ -52,7 +52,7 @@ fn new_stream(stream: &str, unique: &[&str]) -> NewStream {
         parent: None,
     };
     let unique = unique.iter().map(|key| (*key).to_owned()).collect();
-    NewStream { commit: commit(stream, 1, stream), unique, deadline }
+    NewStream { commit: commit(stream, 1, stream), unique, deadline, party: None, takeover: None }
 }
 
 /// The journal's promises.
@@ -94,6 +94,56 @@ pub async fn journal(journal: &impl Journal) {
         "the other key was free"
     );
     assert_eq!(journal.read(&first).await.unwrap(), vec![commit(&first, 1, &first)]);
+    several_streams(journal).await;
+    takeovers(journal).await;
+}
+
+/// Commits of several streams are written together or not at all.
+#[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
+async fn several_streams(journal: &impl Journal) {
+    let (order, alias) = (fresh("order/suite"), fresh("order/suite"));
+    assert_eq!(journal.create(&new_stream(&order, &[])).await.unwrap(), CreateOutcome::Committed);
+    let both = |version: u64| [commit(&order, version, "alias"), commit(&alias, 1, "alias")];
+    assert_eq!(journal.append_all(&both(2)).await.unwrap(), Append::Committed);
+    assert_eq!(journal.append_all(&both(3)).await.unwrap(), Append::Raced, "the second stream has its first commit");
+    assert_eq!(journal.read(&order).await.unwrap().len(), 2, "all of it or nothing");
+    assert_eq!(journal.read(&alias).await.unwrap(), vec![commit(&alias, 1, "alias")]);
+    assert_eq!(journal.create(&new_stream(&alias, &[])).await.unwrap(), CreateOutcome::Exists, "an alias is no order");
+    let other = fresh("order/suite");
+    let behind = [commit(&order, 2, "late"), commit(&other, 1, "late")];
+    assert_eq!(journal.append_all(&behind).await.unwrap(), Append::Raced, "the first stream has moved on");
+    assert_eq!(journal.read(&other).await.unwrap(), vec![]);
+}
+
+/// A natural key moves to a new stream only from the owner that was read, and unchanged.
+#[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
+async fn takeovers(journal: &impl Journal) {
+    let (old, key) = (fresh("order/suite"), fresh("po"));
+    assert_eq!(journal.create(&new_stream(&old, &[&key])).await.unwrap(), CreateOutcome::Committed);
+    let taking = |stream: &str, version: u64, unique: &[&str]| NewStream {
+        takeover: Some(Takeover { key: key.clone(), last: commit(&old, version, stream) }),
+        ..new_stream(stream, unique)
+    };
+    let (first, second, used) = (fresh("order/suite"), fresh("order/suite"), fresh("key"));
+    assert_eq!(journal.append(&commit(&old, 2, "news")).await.unwrap(), Append::Committed);
+    let behind = journal.create(&taking(&first, 2, &[])).await.unwrap();
+    assert_eq!(behind, CreateOutcome::Raced, "the owner has a commit after the version that was read");
+    assert_eq!(journal.read(&first).await.unwrap(), vec![], "all of a takeover or none of it");
+    assert_eq!(journal.create(&taking(&first, 3, &[&used])).await.unwrap(), CreateOutcome::Committed);
+    assert_eq!(journal.read(&old).await.unwrap().len(), 3);
+    let late = journal.create(&taking(&second, 4, &[])).await.unwrap();
+    assert_eq!(late, CreateOutcome::Raced, "it is no longer the owner");
+    assert_eq!(journal.read(&old).await.unwrap().len(), 3);
+    let taken = journal.create(&new_stream(&second, &[&key])).await.unwrap();
+    assert_eq!(taken, CreateOutcome::Taken { key: key.clone(), owner: first.clone() }, "the new owner has the key");
+    let onward = NewStream {
+        takeover: Some(Takeover { key: key.clone(), last: commit(&first, 2, &second) }),
+        ..new_stream(&second, &[&used])
+    };
+    let taken = CreateOutcome::Taken { key: used.clone(), owner: first.clone() };
+    assert_eq!(journal.create(&onward).await.unwrap(), taken, "another key of it is taken");
+    assert_eq!(journal.read(&first).await.unwrap().len(), 1);
+    assert_eq!(journal.create(&NewStream { unique: vec![], ..onward }).await.unwrap(), CreateOutcome::Committed);
 }
 
 /// Of two hundred concurrent commits at one version, one is written.
@@ -149,7 +199,8 @@ pub async fn deliveries(store: &impl Deliveries) {
     let (first, second) = (delivery(b"\xEF\xBB\xBF{}"), delivery(b"{ }"));
     assert_eq!(store.fetch(&first.partner, &id).await.unwrap(), None);
     assert_eq!(store.store(&first).await.unwrap(), StoreOutcome::New);
-    assert_eq!(store.store(&first).await.unwrap(), StoreOutcome::Same);
+    assert_eq!(store.store(&first).await.unwrap(), StoreOutcome::Same { received_at });
+    store.announce_again(&first.key()).await.unwrap();
     assert_eq!(
         store.store(&second).await.unwrap(),
         StoreOutcome::Conflict { stored: first.digest() },
@@ -214,20 +265,20 @@ pub async fn partner_health(store: &impl PartnerHealthStore) {
 /// A promise is broken.
 #[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
 pub async fn due(store: &impl Due) {
-    let id = fresh("due");
+    let (id, partner) = (fresh("due"), fresh("suite").parse::<domain::PartnerId>().unwrap());
     let item = |seconds: i64| DueItem {
         due: at().checked_add(std::time::Duration::from_secs(seconds.unsigned_abs())).unwrap(),
         id: id.clone(),
         function: "order-price".to_owned(),
         body: r#"{"detail":{}}"#.to_owned(),
         why: "claimed".to_owned(),
-        partner: Some("eastco".parse().unwrap()),
+        partner: Some(partner.clone()),
         parent: None,
     };
     let (early, late) = (item(1), item(2));
-    let shard = early.shard();
+    let partition = early.partition();
     let mine = async |now: Timestamp| {
-        let ready = store.ready(shard, now, 1_000, None).await.unwrap();
+        let ready = store.ready(&partition, now, 1_000, None).await.unwrap();
         ready.items.into_iter().filter(|create| create.id == id).collect::<Vec<_>>()
     };
     store.defer(&late).await.unwrap();
@@ -236,9 +287,13 @@ pub async fn due(store: &impl Due) {
     assert_eq!(mine(at()).await, vec![], "nothing is due yet");
     assert_eq!(mine(early.due).await, vec![early.clone()], "due to the moment, once");
     assert_eq!(mine(late.due).await, vec![early.clone(), late.clone()], "oldest first");
+    let listed = async || store.partners().await.unwrap().into_iter().find(|waiting| waiting.partner == partner);
+    let waiting = listed().await.unwrap();
+    store.forget(&waiting).await.unwrap();
+    assert!(listed().await.is_some(), "a partner whose work has just begun to wait stays listed");
     let (mut paged, mut after) = (Vec::new(), None);
     loop {
-        let page = store.ready(shard, late.due, 1, after.as_deref()).await.unwrap();
+        let page = store.ready(&partition, late.due, 1, after.as_deref()).await.unwrap();
         paged.extend(page.items.into_iter().filter(|create| create.id == id));
         after = page.next;
         if after.is_none() {
@@ -249,9 +304,20 @@ pub async fn due(store: &impl Due) {
     store.done(&early).await.unwrap();
     store.done(&early).await.unwrap();
     assert_eq!(mine(late.due).await, vec![late.clone()]);
-    store.done(&late).await.unwrap();
+    let more = [late.clone(), item(4), item(5)];
+    for item in &more {
+        store.defer(item).await.unwrap();
+    }
+    store.all_done(&more).await.unwrap();
+    store.all_done(&[]).await.unwrap();
+    assert_eq!(mine(item(5).due).await, vec![], "gone at once");
     let parent = format!("fulfillment/{id}");
-    let child = DueItem { parent: Some(parent.clone()), ..item(3) };
+    let child = DueItem { parent: Some(parent.clone()), partner: None, ..item(3) };
+    let partition = child.partition();
+    let mine = async |now: Timestamp| {
+        let ready = store.ready(&partition, now, 1_000, None).await.unwrap();
+        ready.items.into_iter().filter(|create| create.id == id).collect::<Vec<_>>()
+    };
     store.defer(&child).await.unwrap();
     assert_eq!(store.waiting(&parent, 10).await.unwrap(), vec![child.clone()], "found by what it waits for");
     assert_eq!(store.waiting("fulfillment/another", 10).await.unwrap(), vec![]);
@@ -271,6 +337,7 @@ pub async fn views(store: &impl Views) {
         key: format!("{list}-{n}"),
         part: "summary".to_owned(),
         version,
+        fold: 1,
         list: list.to_owned(),
         rank: format!("2026-11-23T00:00:{n:02}.000Z/{n}"),
         document: format!(r#"{{"version":{version}}}"#),
@@ -280,7 +347,11 @@ pub async fn views(store: &impl Views) {
     }
     assert!(!store.put(&row(0, 1, &list)).await.unwrap(), "an older row never replaces a newer one");
     assert!(!store.put(&row(0, 2, &list)).await.unwrap(), "nor an equal one");
-    assert_eq!(store.get(&row(0, 2, &list).key, "summary").await.unwrap(), Some(row(0, 2, &list)));
+    let rebuilt = |version: u64| ViewRow { fold: 2, ..row(0, version, &list) };
+    assert!(!store.put(&rebuilt(1)).await.unwrap(), "nor an older one of a newer fold");
+    assert!(store.put(&rebuilt(2)).await.unwrap(), "a newer fold is written over the same version");
+    assert!(!store.put(&row(0, 2, &list)).await.unwrap(), "and not the other way round");
+    assert_eq!(store.get(&row(0, 2, &list).key, "summary").await.unwrap(), Some(rebuilt(2)));
     let first = store.list(&list, 3, None).await.unwrap();
     let second = store.list(&list, 3, first.next.as_deref()).await.unwrap();
     let keys = |rows: &[ViewRow]| rows.iter().map(|row| row.key.clone()).collect::<Vec<_>>();

@@ -5,12 +5,14 @@
 
 use domain::ids::{base32, fingerprint};
 use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
-use domain::{Order, OrderCommand, OrderId, Rejection, Workflow};
+use domain::{OrderCommand, OrderId, Rejection, Workflow};
 
 use engine::inbound::ChangeRequest;
 use engine::journal::{Journal, Stream, events_of, stream_name};
 use engine::stores::Parties;
 use engine::{Context, Failure, Outcome, RequestCause};
+
+use crate::names;
 
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +60,8 @@ impl WorkKey {
 /// Of a payload's digest, in base-32 digits.
 const DIGEST_LENGTH: usize = 12;
 
-/// Requests a change of `order`. A repeated `work_key` gets the first answer again.
+/// Requests a change of `order`, by its own id or an alias. A repeated `work_key` gets the first answer again. Returns the
+/// order's own id.
 ///
 /// # Errors
 /// Failures of the stores.
@@ -69,13 +72,16 @@ pub async fn change(
     order: &OrderId,
     work_key: &WorkKey,
     request: ChangeRequest,
-) -> Result<Answer, Failure> {
-    let stream = Stream::<Order>::load(journal, order, cx).await?;
+) -> Result<(OrderId, Answer), Failure> {
+    let stream = names::load(journal, order, cx).await?;
+    let order = stream.id.clone();
     if stream.version == 0 {
-        return Ok(Answer::Unknown);
+        return Ok((order, Answer::Unknown));
     }
     let command = match request {
-        ChangeRequest::Cancel { reason } => OrderCommand::Cancel(CancelRequested { reason }),
+        ChangeRequest::Cancel { reason, asked_at } => {
+            OrderCommand::Cancel(CancelRequested { reason, asked_at: Some(asked_at) })
+        }
         ChangeRequest::Hold { reason } => OrderCommand::Hold(Held { reason }),
         ChangeRequest::ReleaseHold { reason } => OrderCommand::ReleaseHold(HoldReleased { reason }),
         ChangeRequest::Amend { new, reason } => {
@@ -94,7 +100,8 @@ pub async fn change(
             })
         }
     };
-    carry_out(stream, journal, cx, work_key, command).await
+    let answer = carry_out(stream, journal, cx, work_key, command).await?;
+    Ok((order, answer))
 }
 
 /// Decides a review of the stream `id`. A repeated `work_key` gets the first answer again.

@@ -3,5 +3,6 @@
 //! between is here.
 
 pub mod change;
+pub mod names;
 pub mod submission;
 pub mod work;

@@ -12,9 +12,26 @@ use engine::stores::ViewRow;
 use engine::{Commit, Failure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 pub mod fulfillment;
 pub mod order;
+
+/// The number of this release's rows. Raise it when a row shows something else for the same stream: rows are then written
+/// over those of the same version and a lower number.
+pub const FOLD: u32 = 1;
+
+/// The documents of a list's rows, as they were written. They are not read into types: a newer release may have written a
+/// status, a kind or an option that this one does not know, and its row is shown all the same.
+pub fn documents(rows: &[ViewRow]) -> Vec<Value> {
+    let document = |row: &ViewRow| serde_json::from_str(&row.document).unwrap_or_else(|_| json!({ "id": row.key }));
+    rows.iter().map(document).collect()
+}
+
+/// The elements of a document that is a list, or the document itself.
+pub fn each(document: Value) -> Vec<Value> {
+    if let Value::Array(elements) = document { elements } else { vec![document] }
+}
 
 /// A review that waits for a person's decision.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -99,6 +116,7 @@ impl<W: Workflow> TimedFold<W> {
             key: format!("{}/{id}", W::KIND),
             part: REVIEWS.to_owned(),
             version: self.version,
+            fold: FOLD,
             list: if reviews.is_empty() { String::new() } else { OPEN_REVIEWS.to_owned() },
             rank: format!("{}/{id}", soonest_first(first)),
             document: serde_json::to_string(&reviews).unwrap_or_default(),
@@ -189,4 +207,25 @@ fn failed_text<E: Display>(failed: &EffectFailed<E>) -> String {
 
 fn rejected_text<E: Display>(rejected: &EffectRejected<E>) -> String {
     format!("refused to {}: {}", rejected.effect, rejected.rejection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_a_newer_release_is_listed_as_it_was_written() {
+        let row = |document: &str| ViewRow {
+            key: "order/ord_1".to_owned(),
+            part: REVIEWS.to_owned(),
+            version: 1,
+            fold: FOLD + 1,
+            list: OPEN_REVIEWS.to_owned(),
+            rank: "1".to_owned(),
+            document: document.to_owned(),
+        };
+        let newer = json!([{ "kind": "quarantined", "options": ["burn_it"] }, { "kind": "late" }]);
+        let listed: Vec<Value> = documents(&[row(&newer.to_string()), row("{")]).into_iter().flat_map(each).collect();
+        assert_eq!(listed, [newer[0].clone(), newer[1].clone(), json!({ "id": "order/ord_1" })]);
+    }
 }

@@ -131,6 +131,7 @@ pub fn rows(order: &TimedFold<Order>) -> Vec<ViewRow> {
         key: format!("order/{id}"),
         part: "summary".to_owned(),
         version: order.version,
+        fold: crate::FOLD,
         list: format!("order/{}", summary.status.as_str()),
         // Ranked by a time that never changes: the index is then written only when the status changes, and cursors stay
         // valid.
@@ -170,7 +171,17 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, Strin
     match event {
         OrderEvent::Submitted(s) => (source, format!("ordered as {} with {} lines", s.external_id, s.lines.len())),
         OrderEvent::SubmissionConflicted(c) => {
-            (OURS, format!("{} submitted it again as {}, with other content", c.source, c.external_id))
+            let how = if c.after_cancel { "after its cancellation" } else { "with other content" };
+            (OURS, format!("{} submitted it again as {}, {how}", c.source, c.external_id))
+        }
+        OrderEvent::AliasAdded(added) => (OURS, format!("{} calls it {}, too", added.source, added.external_id)),
+        OrderEvent::Aliased(aliased) => (OURS, format!("the same order as {}", aliased.order)),
+        OrderEvent::PurchaseOrderMoved(moved) => (OURS, format!("its purchase order went to {}", moved.to)),
+        OrderEvent::PurchaseOrderTaken(taken) => {
+            (OURS, format!("took the purchase order over from {}, which is cancelled", taken.from))
+        }
+        OrderEvent::PredecessorShipped(shipped) => {
+            (OURS, format!("{} of the cancelled order with its purchase order left", shipped.fulfillment))
         }
         OrderEvent::Priced(price) => ("erp", format!("priced at {}, of which tax {}", price.total, price.tax)),
         OrderEvent::Unpriceable(reason) => ("erp", format!("cannot be priced: {reason}")),

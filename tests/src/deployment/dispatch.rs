@@ -1,10 +1,13 @@
 //! Queues and functions: which message goes to which invocation, and what its end means for the queue.
 
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::time::Duration;
 
 use engine::batch::{Record, Step};
 use engine::{Context, Failure, Outcome, Work};
+use futures::future::join_all;
 use jiff::Timestamp;
 use testkit::memory::{Faulty, Script};
 
@@ -113,10 +116,19 @@ impl Deployment {
         for mut running in ready {
             let script = running.script.clone();
             script.arm_for(&running.function);
-            let polled = running.work.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+            let (polled, killed, stalled) = loop {
+                let woken = Arc::new(Woken::default());
+                let waker = Waker::from(Arc::clone(&woken));
+                let polled = running.work.as_mut().poll(&mut TaskContext::from_waker(&waker));
+                let (killed, stalled) = (script.take_killed(), script.take_stalled());
+                // One message of the batch has let another one go on.
+                if polled.is_pending() && !killed && stalled.is_none() && woken.0.load(Ordering::Relaxed) {
+                    continue;
+                }
+                break (polled, killed, stalled);
+            };
             script.arm(false);
             self.wait_for_partner(&running.function);
-            let (killed, stalled) = (script.take_killed(), script.take_stalled());
             let failed = match (polled, stalled) {
                 (Poll::Ready(failed), _) if !killed => Some(failed),
                 (Poll::Pending, Some(pause)) if !killed && self.clock.after(pause) < running.times_out_at => {
@@ -160,7 +172,7 @@ impl Deployment {
         let invoked = Invoked { deployment: self, records, script };
         match function {
             "order-import" => {
-                let ports = order_import::Ports { journal, deliveries, parties, registry };
+                let ports = order_import::Ports { journal, deliveries, registry };
                 invoked.run("order-import", ports, order_import::handle)
             }
             "order-price" => {
@@ -245,6 +257,16 @@ impl Deployment {
     }
 }
 
+/// Whether an invocation can go on at once.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// What every function is invoked with.
 struct Invoked<'a> {
     deployment: &'a mut Deployment,
@@ -260,11 +282,12 @@ impl Invoked<'_> {
         handle: impl AsyncFn(&P, W, &Context) -> Result<Outcome, Failure> + 'static,
     ) -> Invocation {
         let Self { deployment, records, script } = self;
-        let step = Step { function, attempts: ATTEMPTS, lease: LEASE, epoch: "e1".to_owned() };
+        let step = Step { function, attempts: ATTEMPTS, lease: LEASE, epoch: deployment.epoch };
         let dead = deployment.dead.entry(function.to_owned()).or_default().clone();
         let queue = deployment.mistaken(Faulty::new(dead, script));
         let due = deployment.mistaken(Faulty::new(deployment.due.clone(), script));
         let forgets = deployment.mutant == Some(Mutant::PartialBatchIgnored);
+        let ignores_claims = deployment.mutant == Some(Mutant::ClaimIgnored);
         let clock = deployment.clock_of(function);
         let outcomes = deployment.outcomes.clone();
         Box::pin(async move {
@@ -274,7 +297,15 @@ impl Invoked<'_> {
                 *outcomes.borrow_mut().entry((function, named(&ended))).or_default() += 1;
                 ended
             };
-            let failed = engine::batch::run(&step, &records, || clock.now(), || 500, &queue, &due, one).await;
+            let run = async |records: &[Record]| {
+                engine::batch::run(&step, records, || clock.now(), || 500, &queue, &due, &one).await
+            };
+            // A fold that the batch shares has the claim as it is, so that only a message of its own reads it wrongly.
+            let failed = if ignores_claims {
+                join_all(records.iter().map(std::slice::from_ref).map(run)).await.concat()
+            } else {
+                run(&records).await
+            };
             if forgets { vec![] } else { failed }
         })
     }

@@ -18,13 +18,14 @@ use ::partners::Partners;
 use domain::OrderId;
 use engine::batch::Parked;
 use engine::delivery::Delivery;
-use engine::{Commit, Context};
+use engine::{Commit, Context, Epoch};
 use jiff::Timestamp;
+use serde_json::Value;
 use simulators::outbox::RetryPolicy;
 use simulators::{Settings, SimulatedPartners};
 use testkit::memory::{
-    MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth, MemoryQueue,
-    MemoryQueues, MemoryViews, Script,
+    JournalBackup, MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth,
+    MemoryQueue, MemoryQueues, MemoryViews, Script,
 };
 
 use crate::mutants::{Mistaken, Mutant};
@@ -68,6 +69,8 @@ pub struct Deployment {
     pub parties: MemoryParties,
     /// Deferred work.
     pub due: MemoryDue,
+    /// The journal's epoch.
+    pub epoch: Epoch,
     /// Partner health.
     pub partner_health: MemoryPartnerHealth,
     /// Read models.
@@ -94,6 +97,8 @@ pub struct Deployment {
     pub published: Vec<(String, String)>,
     /// How often each step ended in each way.
     pub outcomes: Outcomes,
+    /// The orders that the API could not take: their client sends them again.
+    pub untaken: Vec<Value>,
     /// One line per invocation, for a failing test to print.
     pub history: Vec<String>,
     bus: MemoryBus,
@@ -151,12 +156,14 @@ impl Deployment {
             mutant,
         };
         let (due, partner_health) = (MemoryDue::default(), MemoryPartnerHealth::default());
+        let parties = MemoryParties::default();
         Self {
             adapters: Partners::new(registry, transport, clock.clone(), partner_health.clone()),
+            epoch: Epoch::FIRST,
             partner_health,
-            journal: MemoryJournal::new(due.clone()),
+            journal: MemoryJournal::new(due.clone(), parties.clone()),
             deliveries: MemoryDeliveries::default(),
-            parties: MemoryParties::default(),
+            parties,
             due,
             views: MemoryViews::default(),
             partners,
@@ -170,6 +177,7 @@ impl Deployment {
             most_deliveries: 0,
             published: Vec::new(),
             outcomes: Outcomes::default(),
+            untaken: Vec::new(),
             history: Vec::new(),
             bus: MemoryBus::default(),
             rules: RULES.with(Rc::clone),
@@ -232,6 +240,24 @@ impl Deployment {
         parked.len()
     }
 
+    /// Restores the journal to `backup`, as the runbook says: nothing is in flight, and a new epoch begins.
+    pub fn restore(&mut self, backup: &JournalBackup) {
+        self.journal.restore(backup);
+        self.epoch = Epoch { number: self.epoch.number + 1, began: self.clock.now() };
+        self.queues.clear();
+        self.running.clear();
+        self.journal_stream.clear();
+        self.views_stream.clear();
+        self.deliveries_stream.clear();
+    }
+
+    /// Announces everything again that was ever announced.
+    pub fn replay(&mut self) {
+        for (function, body) in self.published.clone() {
+            self.enqueue(&function, &body);
+        }
+    }
+
     /// A context as the runner of `function` would make it.
     pub fn context(&self, function: &'static str) -> Context {
         Context {
@@ -241,7 +267,9 @@ impl Deployment {
             now: self.clock_of(function).now(),
             event_time: self.clock.now(),
             lease: LEASE,
-            epoch: "e1".to_owned(),
+            epoch: self.epoch,
+            actor: None,
+            folds: Default::default(),
         }
     }
 

@@ -19,6 +19,12 @@ impl Deployment {
         loaded.and_then(Result::ok).and_then(|stream| stream.state)
     }
 
+    /// The order that has this name, as its own id or as an alias.
+    pub fn order_named(&self, name: &OrderId) -> Option<Order> {
+        let loaded = usecases::names::load(&self.journal, name, &self.context("test")).now_or_never();
+        loaded.and_then(Result::ok).and_then(|stream| stream.state)
+    }
+
     /// A fulfillment, folded.
     pub fn fold_fulfillment(&self, id: &FulfillmentId) -> Option<Fulfillment> {
         let cx = self.context("test");
@@ -26,10 +32,16 @@ impl Deployment {
         loaded.and_then(Result::ok).and_then(|stream| stream.state)
     }
 
-    /// The ids of all orders.
+    /// The ids of all orders, without aliases.
     pub fn orders(&self) -> Vec<OrderId> {
         let streams = self.journal.streams();
-        streams.iter().filter_map(|name| name.strip_prefix("order/")?.parse().ok()).collect()
+        let ids = streams.iter().filter_map(|name| name.strip_prefix("order/")?.parse().ok());
+        ids.filter(|id| self.fold(id).is_some()).collect()
+    }
+
+    /// Removes the parked messages with this body. Returns how many there were.
+    pub fn discard(&self, body: &str) -> usize {
+        self.dead.values().map(|queue| queue.discard(body)).sum()
     }
 
     /// The messages in all dead-letter queues.

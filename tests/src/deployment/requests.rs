@@ -59,21 +59,59 @@ impl Deployment {
     pub fn order_by_api(&mut self, order: &Value) {
         let key = format!("key-{}", order["id"]);
         let answered = self.post_order(order_request(order, Some(&key), &["orders:write"]));
-        if !matches!(&answered, Some(Ok(response)) if matches!(response.status, 202 | 409)) {
-            self.wrong.push(format!("an order by the API was not accepted: {answered:?}"));
+        match answered {
+            Some(Ok(response)) if matches!(response.status, 202 | 409) => {}
+            // A cancelled order with the same purchase order is still being undone: the answer is 503.
+            Some(Err(Failure::Deferred { .. })) => self.untaken.push(order.clone()),
+            other => self.wrong.push(format!("an order by the API was not accepted: {other:?}")),
+        }
+    }
+
+    /// Clients send the orders again that the API could not take.
+    pub fn order_again_by_api(&mut self) {
+        for order in std::mem::take(&mut self.untaken) {
+            self.order_by_api(&order);
+        }
+    }
+
+    /// The client cancels the order that it calls `external`.
+    pub fn cancel_by_api(&mut self, external: &str) {
+        let (Ok(source), Ok(id)) = (CLIENT.parse(), external.parse()) else { return };
+        let id = OrderId::derive(&source, &id);
+        // A client that got no id for its order has none to cancel.
+        if self.order_named(&id).is_none() {
+            return;
+        }
+        self.sequence += 1;
+        let key = format!("cancel-{}", self.sequence);
+        let request = Request {
+            variables: [("id".to_owned(), id.to_string()), ("change".to_owned(), "cancel".to_owned())].into(),
+            headers: [("idempotency-key".to_owned(), key)].into(),
+            body: br#"{"reason": "ordered by mistake"}"#.to_vec(),
+            ..order_request(&Value::Null, None, &["orders:write"])
+        };
+        let (journal, parties, read) = (self.journal.clone(), self.parties.clone(), partners::read_order_body);
+        let ports = change_create::Ports { journal, parties, read };
+        for _ in 0..2 {
+            let cx = self.context("change-create");
+            let answer = change_create::handle(&ports, request.clone(), &cx).now_or_never();
+            // 409: it is too late, as any cancellation may be.
+            if !matches!(&answer, Some(Ok(response)) if matches!(response.status, 202 | 409)) {
+                self.wrong.push(format!("a cancel under the second id {external} was not taken: {answer:?}"));
+            }
         }
     }
 
     /// One request to the function behind `POST /v1/orders`.
     pub fn post_order(&self, request: Request) -> Option<Result<Response, Failure>> {
         let read = partners::read_order_body;
-        let ports = order_create::Ports { journal: self.journal.clone(), parties: self.parties.clone(), read };
+        let ports = order_create::Ports { journal: self.journal.clone(), read };
         order_create::handle(&ports, request, &self.context("order-create")).now_or_never()
     }
 
     /// The customer cancels `order`.
     pub fn cancel(&mut self, order: &OrderId) {
-        let request = CancelRequested { reason: "ordered by mistake".to_owned() };
+        let request = CancelRequested { reason: "ordered by mistake".to_owned(), asked_at: None };
         self.request(order, "cancel", &OrderCommand::Cancel(request));
     }
 
@@ -196,7 +234,7 @@ impl Deployment {
     pub fn canceller(&self, order: &OrderId) -> impl FnMut() + 'static {
         let (journal, order, cx) = (self.journal.clone(), order.clone(), self.context("test-cancel"));
         move || {
-            let request = CancelRequested { reason: "ordered by mistake".to_owned() };
+            let request = CancelRequested { reason: "ordered by mistake".to_owned(), asked_at: None };
             let cancelled = execute::<Order>(&journal, &order, &cx, "cancel", OrderCommand::Cancel(request));
             assert!(matches!(cancelled.now_or_never(), Some(Ok(_))), "the cancel was not committed");
         }

@@ -62,8 +62,8 @@ impl Deployment {
             let ports =
                 delivery_relay::Ports { bus: self.mistaken(Faulty::new(self.bus.clone(), &script)), source: source() };
             match run_to_end(&script, "delivery-relay", delivery_relay::handle(&ports, &self.deliveries_stream)) {
-                Some(Ok(None)) => self.deliveries_stream.clear(),
-                Some(Ok(Some(_)) | Err(_)) | None => {
+                Some(Ok(published)) if published.again_from.is_none() => self.deliveries_stream.clear(),
+                Some(Ok(_) | Err(_)) | None => {
                     self.waits.insert("delivery-relay", self.clock.after(RETRY_AFTER));
                 }
             }
@@ -135,11 +135,17 @@ impl Deployment {
         }
         let script = self.script_for("due-fire");
         let (due, queues) = (self.due.clone(), self.fired.clone());
-        let ports =
-            due_fire::Ports { due: self.mistaken(Faulty::new(due, &script)), queues: Faulty::new(queues, &script) };
+        let ports = due_fire::Ports {
+            due: self.mistaken(Faulty::new(due, &script)),
+            queues: Faulty::new(queues, &script),
+            partner_health: self.partner_health.clone(),
+            clock: self.clock_of("due-fire"),
+        };
         // When it was killed or refused, or its clock is wrong, it runs again after the pause.
-        run_to_end(&script, "due-fire", due_fire::handle(&ports, due_fire::LAST_TICK, &self.context("due-fire")));
-        self.waits.insert("due-fire", self.clock.after(RETRY_AFTER));
+        let cx = self.context("due-fire");
+        let fired = run_to_end(&script, "due-fire", due_fire::handle(&ports, due_fire::LAST_TICK, &cx));
+        let pause = if matches!(fired, Some(Ok(0))) { due_fire::PAUSE } else { RETRY_AFTER };
+        self.waits.insert("due-fire", self.clock.after(pause));
         self.queue_fired();
     }
 

@@ -10,7 +10,6 @@ use engine::http::{Problem, Request, Response};
 use engine::stores::Views;
 use engine::{Context, Failure};
 use serde_json::json;
-use views::order::Summary;
 
 /// The ports that this function uses.
 #[derive(Debug)]
@@ -43,7 +42,6 @@ pub async fn handle(ports: &Ports<impl Views>, request: Request, _cx: &Context) 
         Err(Failure::Permanent { .. }) if cursor.is_some() => return Ok(Problem::bad_cursor().into()),
         Err(failure) => return Err(failure),
     };
-    let rows = page.rows.iter().map(|row| serde_json::from_str::<Summary>(&row.document));
-    let orders: Vec<Summary> = rows.filter_map(Result::ok).collect();
+    let orders = views::documents(&page.rows);
     Ok(Response::json(200, &json!({ "orders": orders, "next": page.next })))
 }

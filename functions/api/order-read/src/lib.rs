@@ -2,7 +2,7 @@
 //!
 //! - On: `GET /v1/orders/{id}` and `GET /v1/orders/{id}/timeline`, with the scope `orders:read`.
 //! - Does: folds the order and its fulfillments from the journal, not from a view, so that an order can be read as soon
-//!   as it was accepted.
+//!   as it was accepted. An alias shows its order.
 //! - Then: 200 with the order or the timeline.
 //! - Fails: 400 (malformed id), 403 (no scope), 404 (no such order).
 
@@ -12,6 +12,7 @@ use engine::journal::stream_name;
 use engine::{Commit, Context, Failure, Journal};
 use futures::future::try_join_all;
 use serde_json::json;
+use usecases::names;
 use views::TimedFold;
 
 /// The ports that this function uses.
@@ -33,7 +34,7 @@ pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context)
         let problem = Problem::new(400, "ID_INVALID", "This is not an order's id");
         return Ok(problem.detail("an id is `ord_` and 26 letters and digits").into());
     };
-    let commits = ports.journal.read(&stream_name::<Order>(&id)).await?;
+    let (id, commits) = names::commits(&ports.journal, &id, cx.now).await?;
     let Some(order) = TimedFold::<Order>::of(&commits, cx.now)? else {
         return Ok(Problem::new(404, "ORDER_UNKNOWN", "There is no such order").into());
     };

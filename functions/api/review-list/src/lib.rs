@@ -8,8 +8,8 @@
 use engine::http::{Problem, Request, Response};
 use engine::stores::Views;
 use engine::{Context, Failure};
-use serde_json::json;
-use views::{OPEN_REVIEWS, OpenReview};
+use serde_json::{Value, json};
+use views::OPEN_REVIEWS;
 
 /// The ports that this function uses.
 #[derive(Debug)]
@@ -33,7 +33,6 @@ pub async fn handle(ports: &Ports<impl Views>, request: Request, _cx: &Context) 
         Err(Failure::Permanent { .. }) if cursor.is_some() => return Ok(Problem::bad_cursor().into()),
         Err(failure) => return Err(failure),
     };
-    let rows = page.rows.iter().map(|row| serde_json::from_str::<Vec<OpenReview>>(&row.document));
-    let reviews: Vec<OpenReview> = rows.filter_map(Result::ok).flatten().collect();
+    let reviews: Vec<Value> = views::documents(&page.rows).into_iter().flat_map(views::each).collect();
     Ok(Response::json(200, &json!({ "reviews": reviews, "next": page.next })))
 }

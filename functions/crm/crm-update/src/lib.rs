@@ -31,7 +31,7 @@ pub async fn handle(ports: &Ports<impl Journal, impl Crm>, work: OrderWork, cx: 
         return Ok(Outcome::Ignored("the CRM is up to date"));
     };
     let version = order.version;
-    ports.crm.update(cx, &update, version).await.map_err(|e| e.into_failure(cx.now))?;
+    ports.crm.update(cx, &update, cx.epoch.rank(version)).await.map_err(|e| e.into_failure(cx.now))?;
     let updated = CrmUpdated { version, digest: update.digest() };
     let cause = cx.cause(&format!("{version}/{}", updated.digest));
     let outcome = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordCrmUpdated(updated)).await?;

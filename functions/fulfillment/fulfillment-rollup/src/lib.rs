@@ -4,10 +4,11 @@
 //! - Does: calls no partner. Folds the fulfillment's stream and commits the result to the order's stream.
 //! - Then: `order.fulfillment_progressed` if something changed, with what follows from it for the order:
 //!   `order.amended` or `order.amend_rejected` once all fulfillments have answered, `order.withdrawal_requested`,
-//!   `order.customer_notice`.
+//!   `order.customer_notice`; `order.predecessor_shipped` on the order that took over a cancelled order's purchase order.
 //! - Fails: MSG-002 (malformed id), STO-… (the journal).
 
-use domain::{Fulfillment, Order, OrderCommand};
+use domain::order::PredecessorShipped;
+use domain::{Fulfillment, FulfillmentId, Order, OrderCommand};
 use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 use usecases::work::FulfillmentWork;
 
@@ -32,5 +33,25 @@ pub async fn handle(ports: &Ports<impl Journal>, work: FulfillmentWork, cx: &Con
     let progress = state.progress(as_of).map_err(mixed_units)?;
     let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
     let cause = cx.cause(&format!("{}@{as_of}", work.fulfillment));
-    order.commit(&ports.journal, cx, &cause, OrderCommand::RecordProgress(progress)).await
+    let recorded = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordProgress(progress)).await?;
+    tell_successors(&ports.journal, order.state, &work.fulfillment, cx).await?;
+    Ok(recorded)
+}
+
+/// Tells the orders that took over the purchase order of this cancelled one, one after the other, what left all the same.
+async fn tell_successors(
+    journal: &impl Journal,
+    mut order: Option<Order>,
+    fulfillment: &FulfillmentId,
+    cx: &Context,
+) -> Result<(), Failure> {
+    let mut next = order.as_ref().and_then(|order| order.successor_to_tell(fulfillment)).cloned();
+    while let Some(id) = next {
+        let mut successor = Stream::<Order>::load(journal, &id, cx).await?;
+        let shipped = OrderCommand::RecordPredecessorShipped(PredecessorShipped { fulfillment: fulfillment.clone() });
+        successor.commit(journal, cx, &cx.cause(&format!("{fulfillment}#shipped")), shipped).await?.recorded()?;
+        order = successor.state;
+        next = order.and_then(|order| order.names.moved_to);
+    }
+    Ok(())
 }

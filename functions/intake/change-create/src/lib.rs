@@ -64,7 +64,7 @@ where
     // The body's text is the payload: two bodies with one meaning but different text are different requests.
     let body = String::from_utf8_lossy(&request.body);
     let key = WorkKey::of_client(&request.client, &key, &[request.variable("change"), &body]);
-    let answer = change::change(&ports.journal, &ports.parties, cx, &order, &key, change).await?;
+    let (order, answer) = change::change(&ports.journal, &ports.parties, cx, &order, &key, change).await?;
     Ok(match answer {
         Answer::Accepted => {
             let location = format!("/v1/orders/{order}");
@@ -94,7 +94,7 @@ where
         })?;
     let reason = engine::redact::text(&reason);
     match request.variable("change") {
-        "cancel" => Ok(ChangeRequest::Cancel { reason }),
+        "cancel" => Ok(ChangeRequest::Cancel { reason, asked_at: cx.now }),
         "hold" => Ok(ChangeRequest::Hold { reason }),
         "release-hold" => Ok(ChangeRequest::ReleaseHold { reason }),
         "amend" => {

@@ -50,7 +50,8 @@ pub async fn handle(
         Err(outcome) => return Ok(outcome),
     };
     let key = WorkKey::of(delivery.key());
-    match change::change(&ports.journal, &ports.parties, cx, &change.order, &key, change.request).await? {
+    let (_, answer) = change::change(&ports.journal, &ports.parties, cx, &change.order, &key, change.request).await?;
+    match answer {
         Answer::Unknown => Err(cx.wait_for_parent(stream_name::<Order>(&change.order), MAX_WAIT)),
         answer @ (Answer::Accepted | Answer::Refused(_)) => Ok(answer.into()),
     }

@@ -1,13 +1,14 @@
-//! Publishes a pointer to each new delivery on the bus.
+//! Publishes a pointer to each new delivery on the bus, and to each one that its sender repeated.
 //!
 //! - On: the stream of the deliveries table.
 //! - Does: `Bus::publish`. The raw bytes stay in the table.
 //! - Then: `delivery.received`.
-//! - Fails: if the bus rejects an entry repeatedly, the stream delivers again from there.
+//! - Fails: a delivery whose entry the bus will never accept is parked. If the bus rejects an entry repeatedly, the stream
+//!   delivers again from there.
 
 use engine::Failure;
 use engine::delivery::{Delivery, DeliveryReceived};
-use engine::relay::{Bus, delivery_entry, publish};
+use engine::relay::{Bus, Published, delivery_entry, publish};
 
 /// The ports that this function uses.
 #[derive(Debug)]
@@ -18,11 +19,11 @@ pub struct Ports<B> {
     pub source: String,
 }
 
-/// Publishes `deliveries`, in order. Returns the index from which the stream has to deliver again, if it has to.
+/// Publishes `deliveries`, in order. Returns what is left to do.
 ///
 /// # Errors
 /// A failure of the bus: the stream delivers the whole batch again.
-pub async fn handle(ports: &Ports<impl Bus>, deliveries: &[Delivery]) -> Result<Option<usize>, Failure> {
+pub async fn handle(ports: &Ports<impl Bus>, deliveries: &[Delivery]) -> Result<Published, Failure> {
     let pointer = |delivery: &Delivery| {
         let received = DeliveryReceived {
             partner: delivery.partner.clone(),

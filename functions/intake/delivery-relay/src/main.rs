@@ -7,7 +7,8 @@ use engine::delivery::Delivery;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
     let relay = async |ports: &Ports<_>, deliveries: &[Delivery], _cx: &engine::Context| {
-        Ok(BatchResult::again_from(handle(ports, deliveries).await?))
+        let published = handle(ports, deliveries).await?;
+        Ok(BatchResult { again_from: published.again_from, poison: published.refused })
     };
     cloud::stream("delivery-relay", async |start| Ok(Ports { bus: start.bus()?, source: start.source() }), relay).await
 }

@@ -1,26 +1,27 @@
 //! Creates an order that an API client submits.
 //!
 //! - On: `POST /v1/orders`, with an `Idempotency-Key` and the scope `orders:write`.
-//! - Does: calls no partner. Writes the order's first commit, its unique keys and its deadline in one transaction.
-//! - Then: 202 and `order.submitted`; `order.submission_conflicted` if the order exists with other content.
+//! - Does: calls no partner. Writes the order's first commit, its address, its unique keys and its deadline in one
+//!   transaction.
+//! - Then: 202 and `order.submitted`; for a second id of an order `order.alias_added` and `order.aliased`;
+//!   `order.submission_conflicted` if the order exists with other content or is cancelled; `order.purchase_order_moved` and
+//!   `order.purchase_order_taken` if it takes the number of a cancelled order over.
 //! - Fails: 400/422 (not an order; the answer points to each mistake), 403 (no scope), 409 (the order exists with other
-//!   content, or the key was used for another order).
+//!   content or is cancelled, or the key was used for another order), 503 (among others while a cancelled order with the
+//!   same purchase order number is being undone).
 
 use domain::{OrderId, PartnerId};
 use engine::http::{Offence, Problem, Request, Response};
 use engine::inbound::NewOrder;
-use engine::stores::Parties;
 use engine::{Context, Failure, Journal};
 use serde_json::json;
 use usecases::submission::{self, Submitted};
 
 /// The ports that this function uses.
 #[derive(Debug)]
-pub struct Ports<J, P, R> {
-    /// Orders' streams.
+pub struct Ports<J, R> {
+    /// Orders' streams; a new one with its address.
     pub journal: J,
-    /// Stores the order's address.
-    pub parties: P,
     /// Parses a client's order. `main` sets it to the parser in `partners`.
     pub read: R,
 }
@@ -29,11 +30,7 @@ pub struct Ports<J, P, R> {
 ///
 /// # Errors
 /// A failure of the store: the answer is then 503, and the client tries again with the same key.
-pub async fn handle<R>(
-    ports: &Ports<impl Journal, impl Parties, R>,
-    request: Request,
-    cx: &Context,
-) -> Result<Response, Failure>
+pub async fn handle<R>(ports: &Ports<impl Journal, R>, request: Request, cx: &Context) -> Result<Response, Failure>
 where
     R: Fn(&PartnerId, &[u8], jiff::Timestamp) -> Result<NewOrder, Vec<Offence>>,
 {
@@ -55,8 +52,7 @@ where
         Err(offences) => return Ok(not_an_order(offences).into()),
     };
     let own_key = format!("{}/{key}", request.client);
-    let (order, submitted) =
-        submission::submit(&ports.journal, &ports.parties, cx, &own_key, new, Some(&own_key)).await?;
+    let (order, submitted) = submission::submit(&ports.journal, cx, &own_key, new, Some(&own_key)).await?;
     Ok(answer(&order, submitted, cx))
 }
 
@@ -68,8 +64,8 @@ fn answer(order: &OrderId, submitted: Submitted, cx: &Context) -> Response {
             Response::json(202, &body).with("location", location)
         }
         Submitted::Conflicting => {
-            let problem = Problem::new(409, "ORDER_EXISTS", "The order exists with other content");
-            problem.detail(format!("it is {order}; it keeps the first content, and a review was opened")).into()
+            let problem = Problem::new(409, "ORDER_EXISTS", "The order exists with other content, or is cancelled");
+            problem.detail(format!("it is {order}; it stays as it is, and a review was opened")).into()
         }
         Submitted::KeyReused => {
             let problem = Problem::new(409, "KEY_REUSED", "The idempotency key was used for another order");

@@ -7,9 +7,7 @@ use order_create::{Ports, handle};
 async fn main() -> Exit {
     cloud::http(
         "order-create",
-        async |start| {
-            Ok(Ports { journal: start.journal()?, parties: start.parties()?, read: partners::read_order_body })
-        },
+        async |start| Ok(Ports { journal: start.journal()?, read: partners::read_order_body }),
         handle,
     )
     .await

@@ -1,26 +1,27 @@
 //! Creates an order from a CRM's webhook.
 //!
 //! - On: `delivery.received` from a CRM, unless the topic is one of `change-import`'s.
-//! - Does: calls no partner. Writes the order's first commit, its natural key and its deadline in one transaction.
-//! - Then: `order.submitted`; `order.submission_conflicted` if the order exists with other content.
+//! - Does: calls no partner. Writes the order's first commit, its address, its natural key and its deadline in one
+//!   transaction; waits while a cancelled order with the same purchase order number is being undone.
+//! - Then: `order.submitted`; for a second id of an order `order.alias_added` and `order.aliased`;
+//!   `order.submission_conflicted` if the order exists with other content or is cancelled; `order.purchase_order_moved` and
+//!   `order.purchase_order_taken` if it takes the number of a cancelled order over.
 //! - Fails: MSG-003 (delivery expired), MSG-004 (not an order), STO-… (the stores).
 
 use engine::context::DeliveryWork;
 use engine::delivery::Delivery;
 use engine::inbound::{OrderReader, delivered};
-use engine::stores::{Deliveries, Parties};
+use engine::stores::Deliveries;
 use engine::{Context, Failure, Journal, Outcome};
 use usecases::submission;
 
 /// The ports that this step uses.
 #[derive(Debug)]
-pub struct Ports<J, D, P, R> {
-    /// Orders' streams.
+pub struct Ports<J, D, R> {
+    /// Orders' streams; a new one with its address.
     pub journal: J,
     /// Raw deliveries.
     pub deliveries: D,
-    /// Stores the order's address.
-    pub parties: P,
     /// Parses the delivery as its partner's document says.
     pub registry: R,
 }
@@ -30,7 +31,7 @@ pub struct Ports<J, D, P, R> {
 /// # Errors
 /// See the module's header.
 pub async fn handle(
-    ports: &Ports<impl Journal, impl Deliveries, impl Parties, impl OrderReader>,
+    ports: &Ports<impl Journal, impl Deliveries, impl OrderReader>,
     work: DeliveryWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
@@ -39,6 +40,6 @@ pub async fn handle(
         Ok(read) => read,
         Err(outcome) => return Ok(outcome),
     };
-    let (_, submitted) = submission::submit(&ports.journal, &ports.parties, cx, &delivery.key(), new, None).await?;
+    let (_, submitted) = submission::submit(&ports.journal, cx, &delivery.key(), new, None).await?;
     Ok(submitted.into())
 }

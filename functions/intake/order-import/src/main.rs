@@ -12,7 +12,6 @@ async fn main() -> Exit {
             Ok(Ports {
                 journal: start.journal()?,
                 deliveries: start.deliveries()?,
-                parties: start.parties()?,
                 registry: Partners::new(start.registry()?, (), start.clock(), ()),
             })
         },

@@ -2,7 +2,8 @@
 //! answer.
 //!
 //! - On: `POST /v1/webhooks/{partner}`.
-//! - Does: one conditional write of the delivery.
+//! - Does: one conditional write of the delivery. If the same one is stored for more than a minute, it is announced again
+//!   by a second write: its first announcement may be lost, and a second one changes nothing.
 //! - Then: 202, and `delivery.received`, which `delivery-relay` publishes from the table's stream.
 //! - Fails: 400 (not JSON, or not gzip), 401 (signature), 404 (no such partner), 413 (too large): nothing is stored.
 //!   503: the sender has to send again.
@@ -12,6 +13,7 @@ use engine::http::{Problem, Request, Response};
 use engine::inbound::{Senders, Unverified, Verified};
 use engine::stores::Deliveries;
 use engine::{Context, Failure};
+use jiff::SignedDuration;
 use serde_json::json;
 
 /// The ports that this function uses.
@@ -49,9 +51,8 @@ pub async fn handle(
         return Ok(problem.into());
     }
     let delivery = delivery(sender, request, cx);
-    match ports.deliveries.store(&delivery).await? {
-        StoreOutcome::New | StoreOutcome::Same => {}
-        StoreOutcome::Conflict { stored } => store_beside(&ports.deliveries, delivery.clone(), &stored).await?,
+    if let StoreOutcome::Conflict { stored } = store(&ports.deliveries, &delivery).await? {
+        store_beside(&ports.deliveries, delivery.clone(), &stored).await?;
     }
     Ok(Response::json(202, &json!({ "delivery": delivery.id, "correlation_id": cx.correlation })))
 }
@@ -63,6 +64,22 @@ fn check_is_json(body: &[u8]) -> Result<(), Problem> {
     engine::http::json_text(&plain).map(|_text| ())
 }
 
+/// How long the first announcement of a delivery may take. A sender that repeats it earlier, as many do at once, causes
+/// no second one.
+const ANNOUNCED_WITHIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// Stores a delivery, and announces it again if the same one was stored before.
+async fn store(deliveries: &impl Deliveries, delivery: &Delivery) -> Result<StoreOutcome, Failure> {
+    let outcome = deliveries.store(delivery).await?;
+    match &outcome {
+        StoreOutcome::Same { received_at } if delivery.received_at.duration_since(*received_at) > ANNOUNCED_WITHIN => {
+            deliveries.announce_again(&delivery.key()).await?;
+        }
+        StoreOutcome::New | StoreOutcome::Same { .. } | StoreOutcome::Conflict { .. } => {}
+    }
+    Ok(outcome)
+}
+
 /// Stores a delivery whose id the sender has already used for another body. The first body keeps the id; this one gets
 /// an id with its digest, and is then processed like any other delivery. `stored` is the digest of the first body.
 async fn store_beside(deliveries: &impl Deliveries, mut delivery: Delivery, stored: &str) -> Result<(), Failure> {
@@ -70,7 +87,7 @@ async fn store_beside(deliveries: &impl Deliveries, mut delivery: Delivery, stor
     let (partner, id) = (delivery.partner.clone(), delivery.id.clone());
     tracing::error!(%partner, delivery = %id, stored, other = %digest, "{partner} sent {id} again with another body");
     delivery.id = format!("{id}~{}", digest.get(..16).unwrap_or(&digest));
-    deliveries.store(&delivery).await.map(|_new_or_same| ())
+    store(deliveries, &delivery).await.map(|_new_or_same| ())
 }
 
 fn delivery(sender: Verified, request: Request, cx: &Context) -> Delivery {

@@ -38,7 +38,7 @@ pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: 
     // An ERP may show stock and then not allocate it: after a second allocation, wait for the next quarter of an hour.
     let was_allocated = order.state.as_ref().is_some_and(|order| order.stock.allocations.len() > 1);
     if was_allocated && cx.now.duration_since(cx.event_time) < SignedDuration::from_secs(PAUSE_SECONDS) {
-        return Err(next_check(cx));
+        return Err(next_check(cx, &work));
     }
     let lines = ports.erp.stock(cx, &query).await.map_err(|e| e.into_failure(cx.now))?;
     let some = lines.iter().any(|goods| !goods.quantity.is_zero());
@@ -49,12 +49,15 @@ pub async fn handle(ports: &Ports<impl Journal, impl Erp>, work: OrderWork, cx: 
         outcome = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordStock(StockArrived { lines })).await?;
     }
     // Keep checking for the rest while only some of it is in stock.
-    if all { Ok(outcome) } else { Err(next_check(cx)) }
+    if all { Ok(outcome) } else { Err(next_check(cx, &work)) }
 }
 
-/// Defers to the next full quarter of an hour, so that several events of an order cause one check.
-fn next_check(cx: &Context) -> Failure {
-    let quarter = cx.now.as_second().div_euclid(PAUSE_SECONDS).saturating_add(1);
-    let until = Timestamp::from_second(quarter.saturating_mul(PAUSE_SECONDS)).unwrap_or(Timestamp::MAX);
+/// Defers to the next of the order's own times, one each quarter of an hour: several events of an order cause one check,
+/// and the orders' checks are spread over the quarter.
+fn next_check(cx: &Context, work: &OrderWork) -> Failure {
+    let digest = domain::ids::fingerprint(&[&work.order.to_string()]);
+    let own = digest.iter().take(4).fold(0_i64, |own, byte| own * 256 + i64::from(*byte)) % PAUSE_SECONDS;
+    let quarter = (cx.now.as_second() - own).div_euclid(PAUSE_SECONDS).saturating_add(1);
+    let until = Timestamp::from_second(quarter.saturating_mul(PAUSE_SECONDS) + own).unwrap_or(Timestamp::MAX);
     Failure::Deferred { until, why: Wait::Stock }
 }

@@ -5,5 +5,13 @@ use due_fire::{Ports, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
-    cloud::schedule("due-fire", async |start| Ok(Ports { due: start.due()?, queues: start.queues()? }), handle).await
+    let ports = async |start: &cloud::Start| {
+        Ok(Ports {
+            due: start.due()?,
+            queues: start.queues()?,
+            partner_health: start.partner_health()?,
+            clock: start.clock(),
+        })
+    };
+    cloud::schedule("due-fire", ports, handle).await
 }

@@ -4,8 +4,8 @@
 //! - Does: `Bus::publish`, and resends exactly the entries that the bus rejected. An event that is published twice has
 //!   the same id both times.
 //! - Then: the bus's rules pass the events on to the queues of the steps.
-//! - Fails: a commit that cannot be parsed is parked, and the others are published. If the bus rejects an entry
-//!   repeatedly, the stream delivers again from there.
+//! - Fails: a commit that cannot be parsed, or that the bus will never accept, is parked, and the others are published. If
+//!   the bus rejects an entry repeatedly, the stream delivers again from there.
 
 use engine::relay::{Bus, Entry, entries, publish};
 use engine::{Commit, Failure};
@@ -24,7 +24,7 @@ pub struct Ports<B> {
 pub struct Relayed {
     /// The index from which the stream has to deliver again, if it has to.
     pub again_from: Option<usize>,
-    /// The indices of commits that cannot be parsed, with the reason. They have to be parked.
+    /// The indices of commits that cannot be parsed or published, with the reason. They have to be parked.
     pub poison: Vec<(usize, Failure)>,
 }
 
@@ -42,6 +42,8 @@ pub async fn handle(ports: &Ports<impl Bus>, commits: &[Commit]) -> Result<Relay
         });
         all.push(entries);
     }
-    relayed.again_from = publish(&ports.bus, &all).await?;
+    let published = publish(&ports.bus, &all).await?;
+    relayed.again_from = published.again_from;
+    relayed.poison.extend(published.refused);
     Ok(relayed)
 }

@@ -54,7 +54,9 @@ async fn project<W: Workflow>(
     let name = stream_name::<W>(id);
     let write = async {
         let fold = TimedFold::<W>::of(&ports.journal.read(&name).await?, cx.now)?;
-        for row in fold.as_ref().map(rows).unwrap_or_default() {
+        for mut row in fold.as_ref().map(rows).unwrap_or_default() {
+            // A row of the time that a restored journal lost may have a higher version.
+            row.version = cx.epoch.rank(row.version);
             ports.views.put(&row).await?;
         }
         Ok(())

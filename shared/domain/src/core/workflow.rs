@@ -18,7 +18,7 @@ use crate::rejection::Rejection;
 use crate::review::ReviewKind;
 
 /// The state of a stream, folded from its events; it exists from the first event on.
-pub trait Workflow: Clone + fmt::Debug + Sized {
+pub trait Workflow: Clone + fmt::Debug + Sized + 'static {
     /// What identifies one stream.
     type Id: fmt::Display + fmt::Debug + Clone;
     /// What happened: stored, published and folded.
@@ -54,6 +54,9 @@ pub trait Workflow: Clone + fmt::Debug + Sized {
 
     /// The effects that are announced and not yet answered.
     fn open_effects(&self) -> &OpenEffects<Self::Effect>;
+
+    /// When the customer ordered what the stream is about; `None` where a release before this one did not record it.
+    fn ordered_at(&self) -> Option<Timestamp>;
 
     /// The decisions that wait for a person now.
     fn reviews(&self) -> Vec<crate::review::Review<Self::Review>>;

@@ -99,6 +99,10 @@ pub struct Opened {
     /// When the warehouse should report. `None` in records of releases that did not watch fulfillments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadlines: Option<Deadlines>,
+    /// When the customer ordered. `None` in records of releases that did not compare it with the journal's epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub ordered_at: Option<Timestamp>,
 }
 
 /// The warehouse accepted the fulfillment.

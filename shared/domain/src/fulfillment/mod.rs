@@ -170,6 +170,10 @@ impl Workflow for Fulfillment {
         &self.open_effects
     }
 
+    fn ordered_at(&self) -> Option<Timestamp> {
+        self.opened.ordered_at
+    }
+
     fn reviews(&self) -> Vec<Review<FulfillmentReview>> {
         self.reviews()
     }

@@ -153,6 +153,7 @@ impl Opened {
             lines: assignment.lines.clone(),
             handling: assignment.handling.clone(),
             deadlines: assignment.deadlines.clone(),
+            ordered_at: Some(submission.ordered_at),
         })
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::goods::{Deadlines, Handling, LineQuantity, ServiceLevel, ShortPolicy};
 use crate::ids::{
-    CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, PartnerId, PurchaseOrder, SiteCode, Sku,
+    CustomerId, DocumentNumber, ExternalId, FulfillmentId, LineNo, OrderId, PartnerId, PurchaseOrder, SiteCode, Sku,
 };
 use crate::money::{Currency, Money};
 use crate::order::candidate::Candidate;
@@ -32,6 +32,21 @@ pub enum OrderEvent {
     /// The same order arrived again with other content. The first content counts, until a person decides.
     #[serde(rename = "order.submission_conflicted")]
     SubmissionConflicted(Conflict),
+    /// The order was submitted under another id, too. Requests under that id reach this order.
+    #[serde(rename = "order.alias_added")]
+    AliasAdded(AliasAdded),
+    /// The id is an alias of another order. No other event follows in the id's own stream.
+    #[serde(rename = "order.aliased")]
+    Aliased(Aliased),
+    /// The order is cancelled, and a new order has its purchase order number now.
+    #[serde(rename = "order.purchase_order_moved")]
+    PurchaseOrderMoved(PurchaseOrderMoved),
+    /// The order took its purchase order number over from a cancelled order.
+    #[serde(rename = "order.purchase_order_taken")]
+    PurchaseOrderTaken(PurchaseOrderTaken),
+    /// A warehouse shipped the cancelled order whose purchase order number this order took over.
+    #[serde(rename = "order.predecessor_shipped")]
+    PredecessorShipped(PredecessorShipped),
     /// The ERP returned price and tax.
     #[serde(rename = "order.priced")]
     Priced(Price),
@@ -195,7 +210,7 @@ pub struct OrderLine {
     pub quantity: Quantity,
 }
 
-/// A submission whose content differs from the first one's.
+/// A submission whose content differs from the first one's, or that came after the order was cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Conflict {
     /// The system that sent it.
@@ -204,6 +219,51 @@ pub struct Conflict {
     pub external_id: ExternalId,
     /// As [`Submission::digest`], of the conflicting submission.
     pub digest: String,
+    /// Whether the order was cancelled before this submission came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_cancel: bool,
+}
+
+/// Another id of the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AliasAdded {
+    /// The id that the order would have had, had this submission come first.
+    pub alias: OrderId,
+    /// The system that sent the submission.
+    pub source: PartnerId,
+    /// The order's id in that system.
+    pub external_id: ExternalId,
+}
+
+/// The order that an alias belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Aliased {
+    /// The order's own id.
+    pub order: OrderId,
+}
+
+/// The order that has the purchase order number now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PurchaseOrderMoved {
+    /// The new order.
+    pub to: OrderId,
+}
+
+/// The cancelled order that had the purchase order number before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PurchaseOrderTaken {
+    /// The cancelled order.
+    pub from: OrderId,
+    /// When its cancellation was requested. A submission that was ordered before belongs to the cancelled order.
+    #[schemars(with = "String")]
+    pub cancelled_at: Timestamp,
+}
+
+/// A fulfillment of the cancelled order that left its warehouse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PredecessorShipped {
+    /// The fulfillment; its id begins with the cancelled order's.
+    pub fulfillment: FulfillmentId,
 }
 
 /// Price and tax by the ERP.
@@ -364,6 +424,10 @@ pub struct Invoiced {
 pub struct CancelRequested {
     /// The requester's words; no personal data.
     pub reason: String,
+    /// When it was requested, by the requester's clock; `None` where that is the time of the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub asked_at: Option<Timestamp>,
 }
 
 /// A request to put the order on hold.

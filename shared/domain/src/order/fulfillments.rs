@@ -206,7 +206,7 @@ impl Order {
         events.extend(after.conclude_amendment());
         if after.was_closed_unfilled() {
             let reason = "no warehouse shipped any of it, and what is short is not sent later".to_owned();
-            events.push(OrderEvent::CancelRequested(CancelRequested { reason }));
+            events.push(OrderEvent::CancelRequested(CancelRequested { reason, asked_at: None }));
         }
         events
     }

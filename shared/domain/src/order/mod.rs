@@ -1,7 +1,7 @@
 //! The order: from the customer's commitment to the invoice.
 //!
 //! An order is split into sub-machines. Each has its state, its part of decide and evolve, its predicates, and the requests
-//! that follow from it: [`terms`](Terms) (what was ordered), [`pricing`](Stage) (price, credit, stage), [`stock`](Stock),
+//! that follow from it: [`terms`](Terms) (what was ordered), [`names`](Names) (what it is called), [`pricing`](Stage) (price, credit, stage), [`stock`](Stock),
 //! [`documents`](Documents) at the ERP, [`fulfillments`](Fulfillments), [`changes`](Changes) (change requests) and
 //! [`crm`](CrmState). This file sends each command and each event to its sub-machine. What is computed from all of them has a
 //! file of its own: line quantities, status, reviews, notices.
@@ -18,6 +18,7 @@ mod effect;
 mod event;
 mod fulfillments;
 mod line_quantities;
+mod names;
 mod notices;
 mod pricing;
 mod review;
@@ -39,6 +40,7 @@ pub use effect::{AllocationNo, OrderEffect};
 pub use event::*;
 pub use fulfillments::Fulfillments;
 pub use line_quantities::LineQuantities;
+pub use names::{Names, PurchaseOrderUse};
 pub use pricing::{Credit, CreditQuery, PriceQuery, Quote, QuotedLine, Stage};
 pub use review::OrderReview;
 pub use reviews::Overrides;
@@ -49,6 +51,8 @@ pub use stock::{AllocationRequest, Deallocation, Stock, StockQuery};
 pub use terms::Terms;
 
 use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 
 use crate::due::DueWork;
 use crate::ids::{FulfillmentId, OrderId};
@@ -62,6 +66,8 @@ use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, 
 pub struct Order {
     /// What was ordered.
     pub terms: Terms,
+    /// What it is called, and which order had its purchase order number before.
+    pub names: Names,
     /// How far our own work has come.
     pub stage: Stage,
     /// What is requested of it.
@@ -89,6 +95,8 @@ pub struct Order {
 pub enum OrderCommand {
     /// A customer orders.
     Submit(Submission),
+    /// The cancelled order whose purchase order number it took over has shipped.
+    RecordPredecessorShipped(PredecessorShipped),
     /// The ERP quoted price and tax.
     RecordQuote(Quote),
     /// The ERP cannot price it.
@@ -161,6 +169,7 @@ impl Workflow for Order {
         let OrderEvent::Submitted(submission) = event else { return None };
         Some(Self {
             terms: Terms::new(submission.clone()),
+            names: Names::default(),
             stage: Stage::Submitted,
             changes: Changes::NONE,
             credit_rounds: CreditRounds::default(),
@@ -185,6 +194,10 @@ impl Workflow for Order {
 
     fn open_effects(&self) -> &OpenEffects<OrderEffect> {
         &self.documents.open_effects
+    }
+
+    fn ordered_at(&self) -> Option<Timestamp> {
+        Some(self.terms.submission.ordered_at)
     }
 
     fn reviews(&self) -> Vec<Review<OrderReview>> {
@@ -220,7 +233,8 @@ impl Order {
 
     fn decide_command(&self, command: OrderCommand) -> Vec<OrderEvent> {
         match command {
-            OrderCommand::Submit(again) => self.terms.compare(again),
+            OrderCommand::Submit(again) => self.submit_again(again),
+            OrderCommand::RecordPredecessorShipped(shipped) => self.names.record_predecessor_shipped(shipped),
             OrderCommand::RecordQuote(quote) if quote.revision != self.terms.revision => vec![],
             OrderCommand::RecordQuote(quote) => self.stage.record_quote(&self.terms.submission, quote),
             OrderCommand::RecordUnpriceable(why) => self.stage.record_unpriceable(why),
@@ -259,6 +273,7 @@ impl Order {
         match event {
             // The first submission counts; `decide` turns a second one into a conflict.
             OrderEvent::Submitted(_)
+            | OrderEvent::Aliased(_)
             | OrderEvent::RequestRejected(_)
             | OrderEvent::CustomerNotice(_)
             | OrderEvent::OrphanDocument(_) => {}
@@ -268,6 +283,12 @@ impl Order {
             OrderEvent::Priced(price) => {
                 self.credit_rounds = CreditRounds::default();
                 self.stage = Stage::Priced(price.clone(), Credit::Pending);
+            }
+            OrderEvent::AliasAdded(added) => drop(self.names.aliases.insert(added.alias.clone())),
+            OrderEvent::PurchaseOrderMoved(moved) => self.names.moved_to = Some(moved.to.clone()),
+            OrderEvent::PurchaseOrderTaken(taken) => self.names.taken = Some(taken.clone()),
+            OrderEvent::PredecessorShipped(shipped) => {
+                self.names.predecessor_shipped.insert(shipped.fulfillment.clone());
             }
             OrderEvent::Unpriceable(why) => {
                 self.forget_decisions(OrderReview::Unpriceable);

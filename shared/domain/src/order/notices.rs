@@ -40,6 +40,7 @@ impl Order {
             | OrderCommand::Hold(_)
             | OrderCommand::Decide(_) => true,
             OrderCommand::Submit(_)
+            | OrderCommand::RecordPredecessorShipped(_)
             | OrderCommand::RecordQuote(_)
             | OrderCommand::RecordUnpriceable(_)
             | OrderCommand::RecordCreditApproved(_)

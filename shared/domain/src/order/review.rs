@@ -29,10 +29,12 @@ words! {
         OverShipped = "over_shipped",
         /// A warehouse's report does not match the order.
         ContentMismatch = "content_mismatch",
-        /// The same order came again with other content.
+        /// The same order came again, with other content or after its cancellation.
         ConflictingSubmission = "conflicting_submission",
         /// Something of a cancelled order was shipped.
         ShippedAfterCancel = "shipped_after_cancel",
+        /// The cancelled order whose purchase order number it took over was shipped all the same.
+        PredecessorShipped = "predecessor_shipped",
         /// A partner refused what we requested.
         PartnerRefused = "partner_refused",
         /// The partner cannot say whether a call took effect.
@@ -65,6 +67,7 @@ impl ReviewKind for OrderReview {
             Self::OverShipped => &[Choice::Approve, Choice::Recall],
             Self::ContentMismatch => &[Choice::Accept, Choice::Recall],
             Self::ConflictingSubmission => &[Choice::Keep],
+            Self::PredecessorShipped => &[Choice::Acknowledge, Choice::Cancel],
             Self::ShippedAfterCancel => &[Choice::Recall, Choice::OfferReturn],
             Self::OutcomeUnknown => &[Choice::Retry, Choice::ResolvedManually],
             Self::DuplicateDocument => &[Choice::ResolvedManually],
@@ -84,7 +87,8 @@ impl ReviewKind for OrderReview {
             | Self::WithdrawalRefused
             | Self::OutcomeUnknown
             | Self::PartnerRefused
-            | Self::ShippedAfterCancel => hours(4),
+            | Self::ShippedAfterCancel
+            | Self::PredecessorShipped => hours(4),
             Self::StockShort
             | Self::StockNotAllocated
             | Self::OverShipped

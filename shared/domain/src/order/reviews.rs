@@ -38,8 +38,13 @@ impl Order {
         reviews.extend(self.duplicate_documents());
         for conflict in &self.terms.conflicts {
             let (source, id) = (&conflict.source, &conflict.external_id);
-            let reason = format!("{source} sent it again as {id}, with other content");
+            let how = if conflict.after_cancel { "after it was cancelled" } else { "with other content" };
+            let reason = format!("{source} sent it again as {id}, {how}");
             reviews.push(Review { kind: OrderReview::ConflictingSubmission, reason });
+        }
+        for fulfillment in &self.names.predecessor_shipped {
+            let reason = format!("{fulfillment} of the cancelled order with the same purchase order left all the same");
+            reviews.push(Review { kind: OrderReview::PredecessorShipped, reason });
         }
         reviews.extend(lines.iter().filter(|line| !line.over.is_zero()).map(over_shipped));
         let mismatch = |reason| Review { kind: OrderReview::ContentMismatch, reason };
@@ -138,7 +143,7 @@ impl Order {
             return vec![rejected(&rejection.code, &rejection.reason)];
         }
         let follows = if decision.choice == Choice::Cancel {
-            self.cancel(CancelRequested { reason: format!("decided by {}", decision.by) })
+            self.cancel(CancelRequested { reason: format!("decided by {}", decision.by), asked_at: None })
         } else if decision.choice == Choice::ResolvedManually {
             self.resolved_manually(&decision)
         } else {

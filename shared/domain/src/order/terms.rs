@@ -35,13 +35,27 @@ impl Terms {
         self.submission.lines.iter().find(|ordered| ordered.line == line)
     }
 
-    /// The same order again is nothing new; another content under its name is a conflict, recorded once.
-    pub(super) fn compare(&self, again: Submission) -> Vec<OrderEvent> {
-        let conflict = Conflict { source: again.source, external_id: again.external_id, digest: again.digest };
-        if self.digests.contains(&conflict.digest) || self.conflicts.contains(&conflict) {
-            return vec![];
+    /// The same order again is nothing new; another content under its name is a conflict, recorded once. So is the same
+    /// content under a new name `after_cancel`: its sender believes that the goods will come.
+    pub(super) fn compare(&self, again: Submission, after_cancel: bool) -> Option<OrderEvent> {
+        if self.is_conflict(&again) || (self.digests.contains(&again.digest) && !after_cancel) {
+            return None;
         }
-        vec![OrderEvent::SubmissionConflicted(conflict)]
+        let Submission { source, external_id, digest, .. } = again;
+        Some(OrderEvent::SubmissionConflicted(Conflict { source, external_id, digest, after_cancel }))
+    }
+
+    /// Whether `again` repeats a content that the order has or had.
+    pub fn is_same(&self, again: &Submission) -> bool {
+        self.digests.contains(&again.digest) && !self.is_conflict(again)
+    }
+
+    /// Whether `again` is recorded as a conflict.
+    fn is_conflict(&self, again: &Submission) -> bool {
+        let of = |it: &Conflict| {
+            (&it.source, &it.external_id, &it.digest) == (&again.source, &again.external_id, &again.digest)
+        };
+        self.conflicts.iter().any(of)
     }
 
     /// Whether `amendment` would change nothing.

@@ -89,7 +89,10 @@ pub enum StoreOutcome {
     /// It was written.
     New,
     /// The same bytes were stored before.
-    Same,
+    Same {
+        /// When they arrived.
+        received_at: Timestamp,
+    },
     /// Other bytes are stored under this id. They were not replaced.
     Conflict {
         /// The digest of the stored bytes, as [`Delivery::digest`].

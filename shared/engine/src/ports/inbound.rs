@@ -37,6 +37,8 @@ pub enum ChangeRequest {
     Cancel {
         /// At most 500 characters.
         reason: String,
+        /// By the sender's clock, and never later than its arrival.
+        asked_at: Timestamp,
     },
     /// Start nothing more for the order.
     Hold {

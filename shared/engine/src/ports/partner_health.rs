@@ -41,7 +41,7 @@ pub struct Limits {
 }
 
 /// A rate limit, as a token bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// Tokens earned a minute; at least 1.
     pub per_minute: u32,
@@ -73,6 +73,10 @@ pub struct PartnerHealth {
     slots: Vec<Timestamp>,
     /// When the last token that was leased is earned.
     tokens_until: Option<Timestamp>,
+    /// [`Limits::in_flight`] while the partner is slow, and [`Limits::rate`] once tokens were leased: for readers without
+    /// the partner's document.
+    in_flight: u32,
+    rate: Option<Rate>,
 }
 
 /// Whether a call may go.
@@ -121,6 +125,10 @@ pub struct Permit {
     /// Its place among the calls in flight, by the end of its lease.
     pub slot: Option<Timestamp>,
 }
+
+/// Of the work that waits for a healthy partner, so much is queued at once: the steps that it returns to serve other partners,
+/// too, which wait behind it for at most a few seconds.
+const MOST_AT_ONCE: u32 = 200;
 
 /// Tokens that an instance leased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +196,10 @@ impl PartnerHealth {
             return Err(now.checked_add(ahead).unwrap_or(Timestamp::MAX));
         };
         let tokens_until = Some(later(earned_by, each.saturating_mul(left)));
-        Ok((Self { tokens_until, ..self.clone() }, Tokens { left, until: later(now, TOKEN_LIFETIME) }))
+        Ok((
+            Self { tokens_until, rate: Some(rate), ..self.clone() },
+            Tokens { left, until: later(now, TOKEN_LIFETIME) },
+        ))
     }
 
     /// The state after `requests` that were sent without a token; later calls wait until they are earned.
@@ -209,6 +220,7 @@ impl PartnerHealth {
             CallOutcome::Answer(took) => {
                 next.recover(permit);
                 next.record_latency(took > limits.slow);
+                next.in_flight = if next.is_slow() { limits.in_flight } else { 0 };
             }
             CallOutcome::Later(until) => {
                 next.recover(permit);
@@ -222,6 +234,21 @@ impl PartnerHealth {
             }
         }
         (next != *self).then_some(next)
+    }
+
+    /// How much of the work that waits for the partner may be queued at `now`, if more is queued after `pause`: none while it
+    /// must not be called, one piece as a probe, and otherwise what it can take until then. New work comes besides.
+    pub fn takes(&self, now: Timestamp, pause: Duration) -> u32 {
+        if self.limited_until.is_some_and(|until| until > now) {
+            return 0;
+        }
+        if let Some(until) = self.open_until {
+            return u32::from(until.max(self.probe_until.unwrap_or(until)) <= now);
+        }
+        let calls = if self.is_slow() { self.in_flight.max(1) } else { MOST_AT_ONCE };
+        let earned = |rate: Rate| u64::from(rate.per_minute).saturating_mul(pause.as_secs()).div_ceil(60);
+        let earned = self.rate.map_or(u64::MAX, earned).max(1);
+        calls.min(u32::try_from(earned).unwrap_or(u32::MAX))
     }
 
     /// When the open circuit admits a probe; `None` if the circuit is closed.
@@ -459,6 +486,22 @@ mod tests {
         let state = state.charge(rate, 2, at(1));
         assert_eq!(state.take_tokens(rate, at(29)).unwrap_err(), at(30));
         assert!(state.take_tokens(rate, at(30)).is_ok());
+    }
+
+    #[test]
+    fn f15_work_that_waits_is_queued_as_the_partner_takes_it() {
+        let pause = Duration::from_secs(10);
+        assert_eq!(PartnerHealth::default().takes(at(0), pause), 200);
+        let open = open();
+        assert_eq!((open.takes(at(6), pause), open.takes(at(7), pause)), (0, 1), "none, then a probe");
+        let probing = admitted(&open, 7).0;
+        assert_eq!(probing.takes(at(8), pause), 0, "one probe at a time");
+        let limited = call(&PartnerHealth::default(), CallOutcome::Later(at(60)), 0);
+        assert_eq!((limited.takes(at(59), pause), limited.takes(at(60), pause)), (0, 200));
+        let slow = (0..3).fold(PartnerHealth::default(), |state, second| call(&state, SLOW, second));
+        assert_eq!(slow.takes(at(9), pause), 2);
+        let (rated, _) = PartnerHealth::default().take_tokens(Rate { per_minute: 90, burst: 9 }, at(0)).unwrap();
+        assert_eq!(rated.takes(at(9), pause), 15);
     }
 
     #[test]

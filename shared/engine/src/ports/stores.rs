@@ -14,6 +14,9 @@ pub trait Deliveries {
     /// Writes `delivery` unless one with its [`Delivery::key`] is stored: one conditional write.
     fn store(&self, delivery: &Delivery) -> impl Future<Output = Result<StoreOutcome, Failure>>;
 
+    /// Makes the store's stream carry the stored delivery with this [`Delivery::key`] once more.
+    fn announce_again(&self, key: &str) -> impl Future<Output = Result<(), Failure>>;
+
     /// The delivery with the sender's `id`; `None` after it expired.
     fn fetch(&self, partner: &PartnerId, id: &str) -> impl Future<Output = Result<Option<Delivery>, Failure>>;
 }
@@ -52,19 +55,43 @@ impl fmt::Debug for DueItem {
     }
 }
 
-/// The number of partitions over which due items are spread.
+/// The number of partitions over which the due items are spread that wait for no partner.
 pub const DUE_SHARDS: u32 = 8;
 
 impl DueItem {
-    /// The item's partition, in `0..DUE_SHARDS`.
-    pub fn shard(&self) -> u32 {
-        u32::from(domain::ids::fingerprint(&[&self.id])[0]) % DUE_SHARDS
+    /// The item's partition: one of its partner's, so that the work of a partner that is down does not stand before other
+    /// work, or else one of [`DUE_SHARDS`].
+    pub fn partition(&self) -> String {
+        match &self.partner {
+            Some(partner) => partner_partition(partner, takes_back(&self.function)),
+            None => (u32::from(domain::ids::fingerprint(&[&self.id])[0]) % DUE_SHARDS).to_string(),
+        }
     }
 
     /// The item's key in its partition: `<RFC 3339, UTC, milliseconds>/<id>`, so that items sort by their due time.
     pub fn sort_key(&self) -> String {
         format!("{}/{}", sortable(self.due), self.id)
     }
+}
+
+/// The partition of the due items that wait for `partner`: of those that take something back, or of the others. What is
+/// taken back goes first, before more is asked for.
+pub fn partner_partition(partner: &PartnerId, takes_back: bool) -> String {
+    format!("partner/{partner}/{}", if takes_back { "back" } else { "ahead" })
+}
+
+/// Whether the function's verb takes something back at a partner.
+fn takes_back(function: &str) -> bool {
+    function.rsplit('-').next().is_some_and(|verb| ["withdraw", "cancel", "deallocate", "hold"].contains(&verb))
+}
+
+/// A partner that has due items, or had some until recently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingPartner {
+    /// The partner.
+    pub partner: PartnerId,
+    /// When work was last known to begin to wait.
+    pub since: Timestamp,
 }
 
 /// `at` in RFC 3339, UTC, with milliseconds. Such texts sort by time.
@@ -86,10 +113,10 @@ pub trait Due {
     /// Writes `item`, or replaces the one with its due time and id.
     fn defer(&self, item: &DueItem) -> impl Future<Output = Result<(), Failure>>;
 
-    /// At most `limit` items of `shard` that are due at `now`, earliest first, after the sort key `after`.
+    /// At most `limit` items of a [`DueItem::partition`] that are due at `now`, earliest first, after the sort key `after`.
     fn ready(
         &self,
-        shard: u32,
+        partition: &str,
         now: Timestamp,
         limit: u32,
         after: Option<&str>,
@@ -100,6 +127,15 @@ pub trait Due {
 
     /// Deletes `item`, after it was sent to its queue.
     fn done(&self, item: &DueItem) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Deletes `items`, at most ten, by as few calls as possible.
+    fn all_done(&self, items: &[DueItem]) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Every partner that has items. One that has none may be among them.
+    fn partners(&self) -> impl Future<Output = Result<Vec<WaitingPartner>, Failure>>;
+
+    /// Takes a partner without items off [`Due::partners`], unless work has begun to wait since it was read there.
+    fn forget(&self, partner: &WaitingPartner) -> impl Future<Output = Result<(), Failure>>;
 }
 
 /// The queues of all steps.
@@ -115,8 +151,10 @@ pub struct ViewRow {
     pub key: String,
     /// Distinguishes the rows of one stream, such as `summary` and `reviews`.
     pub part: String,
-    /// The stream's version that the row was folded from.
+    /// The [rank](crate::Epoch::rank) of the stream's version that the row was folded from.
     pub version: u64,
+    /// The number of the fold that made the row. It rises with releases that show something else for the same version.
+    pub fold: u32,
     /// The list that shows the row, such as `order/shipped`; empty if no list does.
     pub list: String,
     /// The sort key within the list. Lists show the highest first.
@@ -136,7 +174,8 @@ pub struct Page {
 
 /// The store of read models.
 pub trait Views {
-    /// Writes `row` unless the stored one has the same version or a newer one. Returns whether it was written.
+    /// Writes `row` unless the stored one has a newer version, or the same version and no lower [`ViewRow::fold`]. Returns
+    /// whether it was written.
     fn put(&self, row: &ViewRow) -> impl Future<Output = Result<bool, Failure>>;
 
     /// The row of a stream and part; `None` if there is none.

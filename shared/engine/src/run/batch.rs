@@ -7,8 +7,10 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use crate::context::{Context, EventEnvelope, Work};
+use crate::context::{Context, Epoch, EventEnvelope, Work};
 use crate::failure::{Code, Failure, Outcome, Wait};
+use crate::folds::Folds;
+use crate::run::failing;
 use crate::stores::{Due, DueItem, sortable};
 
 /// A message as the queue delivered it.
@@ -67,13 +69,13 @@ pub trait Queue {
 pub struct Step {
     /// The function's name, such as `order-price`.
     pub function: &'static str,
-    /// The delivery at which a message that fails is parked. The queue's own limit is higher, because the queue parks
-    /// without a cause.
+    /// The delivery after which a message whose step fails no longer returns to the queue, but waits as a due item. The
+    /// queue's own limit is higher, because the queue parks without a cause.
     pub attempts: u32,
     /// See [`Context::lease`].
     pub lease: Duration,
     /// See [`Context::epoch`].
-    pub epoch: String,
+    pub epoch: Epoch,
 }
 
 /// What happened to a message after its step.
@@ -87,6 +89,15 @@ pub enum Settled {
         until: Timestamp,
         /// As [`Wait::as_str`].
         why: &'static str,
+    },
+    /// Its step keeps failing, and it waits as a due item.
+    Failing {
+        /// When the item becomes due.
+        until: Timestamp,
+        /// The failure's code.
+        code: Code,
+        /// The failure for people, redacted.
+        cause: String,
     },
     /// It goes back to its queue.
     Retried {
@@ -105,7 +116,7 @@ impl Settled {
     /// Whether the queue may delete the message.
     pub fn acknowledged(&self) -> bool {
         match self {
-            Self::Done(_) | Self::Deferred { .. } | Self::Parked(_) => true,
+            Self::Done(_) | Self::Deferred { .. } | Self::Failing { .. } | Self::Parked(_) => true,
             Self::Retried { .. } => false,
         }
     }
@@ -127,19 +138,58 @@ where
     F: Future<Output = Result<Outcome, Failure>>,
 {
     let (now, rng, handle) = (&now, &rng, &handle);
-    let one = |record| async move {
-        let settled = settle(step, record, now(), rng(), queue, due, handle).await;
-        (!settled.acknowledged()).then(|| record.id.clone())
+    // A single message has no other to share a stream with.
+    let folds = if records.len() > 1 { Folds::of_batch() } else { Folds::default() };
+    let is_batch_safe = records.iter().any(|record| !may_crash(step, record));
+    let one = |(place, record)| {
+        let turn = Turn { now: now(), rng: rng(), folds: folds.clone() };
+        let is_apart = records.len() > 1 && may_crash(step, record) && (is_batch_safe || place > 0);
+        async move {
+            if is_apart {
+                set_apart(step, record, turn.rng, queue).await;
+                return Some(record.id.clone());
+            }
+            let settled = settle(step, record, turn, queue, due, handle).await;
+            (!settled.acknowledged()).then(|| record.id.clone())
+        }
     };
-    join_all(records.iter().map(one)).await.into_iter().flatten().collect()
+    join_all(records.iter().enumerate().map(one)).await.into_iter().flatten().collect()
+}
+
+/// Whether the function may have crashed over the message. Otherwise it would wait as a due item by now, or be parked. A
+/// crash ends the whole process, because the release aborts on a panic (unwinding would make every package larger).
+fn may_crash(step: &Step, record: &Record) -> bool {
+    record.receive_count > step.attempts
+}
+
+/// Returns a message to its queue for up to a minute, so that it is received alone, and a crash over it takes no other with
+/// it. The queue delivers the messages of a crashed batch together again.
+async fn set_apart(step: &Step, record: &Record, rng: u32, queue: &impl Queue) {
+    let pause = Duration::from_millis(1_000 + u64::from(rng.min(1_000)) * 59);
+    let (function, attempt, pause_ms) = (step.function, record.receive_count, pause.as_millis());
+    if let Err(failure) = queue.delay(&record.receipt, pause).await {
+        tracing::warn!(function, ?failure, "the queue did not take the pause; its visibility timeout is the pause");
+    }
+    let why = "its function may have crashed over it, so that it has to run alone";
+    tracing::warn!(function, attempt, outcome = "retried", pause_ms, "a message returns to its queue: {why}");
+}
+
+/// What the batch gives to one of its messages.
+#[derive(Debug, Clone, Default)]
+pub struct Turn {
+    /// The time.
+    pub now: Timestamp,
+    /// A random number in `0..1000`, for the jitter.
+    pub rng: u32,
+    /// The streams that the batch has loaded.
+    pub folds: Folds,
 }
 
 /// Runs the step for one record, then acknowledges, defers, retries or parks the message by how the step ended.
 pub async fn settle<W: Work, F>(
     step: &Step,
     record: &Record,
-    now: Timestamp,
-    rng: u32,
+    turn: Turn,
     queue: &impl Queue,
     due: &impl Due,
     handle: &impl Fn(W, Context) -> F,
@@ -147,24 +197,25 @@ pub async fn settle<W: Work, F>(
 where
     F: Future<Output = Result<Outcome, Failure>>,
 {
-    let envelope = EventEnvelope::read(&record.body);
+    let Turn { now, rng, .. } = turn;
+    let (failing_since, body) = failing::read(&record.body);
+    let envelope = EventEnvelope::read(&body);
     let (correlation, stream, event_time) = match &envelope {
         Ok(envelope) => (envelope.correlation.to_string(), envelope.subject.to_string(), envelope.time),
         Err(_) => (String::new(), String::new(), now),
     };
+    let message =
+        Message { step, record, body: &body, correlation: &correlation, stream: &stream, event_time, now, rng };
     let result = match envelope {
-        Ok(envelope) => match W::read(&envelope) {
-            Ok(work) => handle(work, context(step, &envelope, now)).await,
-            Err(failure) => Err(failure),
-        },
+        Ok(envelope) => run_step::<W, F>(handle, &envelope, context(step, &envelope, now, turn.folds)).await,
         Err(failure) => Err(failure),
     };
     let settled = match result {
         Ok(outcome) => Settled::Done(outcome),
         Err(Failure::Deferred { until, why }) => {
-            let item = due_item(step, record, &stream, event_time, until, &why);
+            let item = message.due_item(until, &why, body.to_string());
             match due.defer(&item).await {
-                Ok(()) if item.parent.is_some() => match handle_again::<W, F>(step, record, now, handle).await {
+                Ok(()) if item.parent.is_some() => match handle_again::<W, F>(&message, handle).await {
                     Ok(outcome) if due.done(&item).await.is_ok() => Settled::Done(outcome),
                     Ok(_) | Err(Failure::Deferred { why: Wait::ParentUnknown(_), .. }) => {
                         Settled::Deferred { until, why: why.as_str() }
@@ -172,28 +223,54 @@ where
                     // The parent exists by now, perhaps without having woken this item, and the step has another wait:
                     // retry.
                     Err(Failure::Deferred { .. }) => {
-                        retry(record, rng, queue, Code::StoreBusy, "the parent was just created").await
+                        message.retry(queue, Code::StoreBusy, "the parent was just created").await
                     }
                     Err(Failure::Transient { code, cause } | Failure::Permanent { code, cause }) => {
-                        retry(record, rng, queue, code, &cause).await
+                        message.retry(queue, code, &cause).await
                     }
                 },
                 Ok(()) => Settled::Deferred { until, why: why.as_str() },
-                Err(_) => retry(record, rng, queue, Code::StoreBusy, "the due item could not be written").await,
+                Err(_) => message.retry(queue, Code::StoreBusy, "the due item could not be written").await,
             }
         }
-        Err(Failure::Transient { code, cause }) if record.receive_count < step.attempts => {
-            retry(record, rng, queue, code, &cause).await
+        // A message that comes back as a due item has used up the queue's deliveries.
+        Err(Failure::Transient { code, cause }) if failing_since.is_none() && record.receive_count < step.attempts => {
+            message.retry(queue, code, &cause).await
         }
-        Err(Failure::Transient { code, cause } | Failure::Permanent { code, cause }) => {
-            park(step, record, &correlation, &stream, now, rng, queue, code, &cause).await
+        Err(Failure::Transient { code, cause }) => {
+            let since = failing_since.unwrap_or_else(|| message.first_received());
+            if failing::is_over(since, now) {
+                message.park(queue, since, code, &cause).await
+            } else {
+                let until = failing::next_attempt(since, now, rng);
+                let item = message.due_item(until, &Wait::Failing, failing::write(&body, since));
+                match due.defer(&item).await {
+                    Ok(()) => Settled::Failing { until, code, cause: crate::redact::text(&cause) },
+                    Err(_) => message.retry(queue, code, &cause).await,
+                }
+            }
+        }
+        Err(Failure::Permanent { code, cause }) => {
+            message.park(queue, failing_since.unwrap_or_else(|| message.first_received()), code, &cause).await
         }
     };
     log(step, record, &correlation, &stream, &settled);
     settled
 }
 
-fn context(step: &Step, envelope: &EventEnvelope<'_>, now: Timestamp) -> Context {
+async fn run_step<W: Work, F>(
+    handle: &impl Fn(W, Context) -> F,
+    envelope: &EventEnvelope<'_>,
+    cx: Context,
+) -> Result<Outcome, Failure>
+where
+    F: Future<Output = Result<Outcome, Failure>>,
+{
+    handle(W::read(envelope)?, cx).await
+}
+
+fn context(step: &Step, envelope: &EventEnvelope<'_>, now: Timestamp, folds: Folds) -> Context {
+    let sender = envelope.subject.strip_prefix("delivery/").and_then(|rest| rest.split('/').next());
     Context {
         function: step.function,
         correlation: envelope.correlation.to_string(),
@@ -201,95 +278,98 @@ fn context(step: &Step, envelope: &EventEnvelope<'_>, now: Timestamp) -> Context
         now,
         event_time: envelope.time,
         lease: step.lease,
-        epoch: step.epoch.clone(),
+        epoch: step.epoch,
+        actor: sender.map(|partner| format!("partner/{partner}")),
+        folds,
     }
 }
 
-/// The record as a due item.
-fn due_item(
-    step: &Step,
-    record: &Record,
-    stream: &str,
+/// A message that a step is done with, in one way or another.
+struct Message<'a> {
+    step: &'a Step,
+    record: &'a Record,
+    /// As the bus wrote it.
+    body: &'a str,
+    correlation: &'a str,
+    stream: &'a str,
     event_time: Timestamp,
-    until: Timestamp,
-    why: &Wait,
-) -> DueItem {
-    // Several events may make an order wait for stock. They make one item, because its id depends on the stream alone.
-    let (since, of) = match why {
-        Wait::Stock => (Timestamp::UNIX_EPOCH, stream),
-        Wait::Claimed
-        | Wait::Limited(_)
-        | Wait::ParentUnknown(_)
-        | Wait::Time
-        | Wait::SchemaAhead
-        | Wait::Circuit(_)
-        | Wait::Slow(_) => (event_time, record.body.as_str()),
-    };
-    let digest = domain::ids::base32(&domain::ids::fingerprint(&[of]), 16);
-    DueItem {
-        due: until,
-        // Deferring an event twice to one time makes one item, because the id has the digest of the event. The id
-        // begins with the event's time, so that items due at one time are fired in the order of their events.
-        id: format!("{}-{}-{digest}", sortable(since), step.function),
-        function: step.function.to_owned(),
-        body: record.body.clone(),
-        why: why.as_str().to_owned(),
-        partner: why.partner().cloned(),
-        parent: why.parent().map(str::to_owned),
+    now: Timestamp,
+    rng: u32,
+}
+
+impl Message<'_> {
+    fn first_received(&self) -> Timestamp {
+        let received = self.record.first_received;
+        if received == Timestamp::UNIX_EPOCH { self.now } else { received }
+    }
+
+    /// The message as a due item with this `body`.
+    fn due_item(&self, until: Timestamp, why: &Wait, body: String) -> DueItem {
+        // Several events may make an order wait for stock. They make one item, because its id depends on the stream
+        // alone.
+        let (since, of) = match why {
+            Wait::Stock => (Timestamp::UNIX_EPOCH, self.stream),
+            Wait::Claimed
+            | Wait::Limited(_)
+            | Wait::ParentUnknown(_)
+            | Wait::Time
+            | Wait::Cancelling
+            | Wait::SchemaAhead
+            | Wait::Circuit(_)
+            | Wait::Slow(_)
+            | Wait::Configuration(_)
+            | Wait::Failing => (self.event_time, self.body),
+        };
+        let digest = domain::ids::base32(&domain::ids::fingerprint(&[of]), 16);
+        DueItem {
+            due: until,
+            // Deferring an event twice to one time makes one item, because the id has the digest of the event. The id
+            // begins with the event's time, so that items due at one time are fired in the order of their events.
+            id: format!("{}-{}-{digest}", sortable(since), self.step.function),
+            function: self.step.function.to_owned(),
+            body,
+            why: why.as_str().to_owned(),
+            partner: why.partner().cloned(),
+            parent: why.parent().map(str::to_owned),
+        }
+    }
+
+    /// Puts the message into the dead-letter queue, with its cause. If that fails, the queue delivers it again.
+    async fn park(&self, queue: &impl Queue, first_received: Timestamp, code: Code, cause: &str) -> Settled {
+        let parked = Parked {
+            body: self.body.to_owned(),
+            code,
+            function: self.step.function,
+            correlation: self.correlation.to_owned(),
+            stream: self.stream.to_owned(),
+            attempts: self.record.receive_count,
+            first_received,
+            cause: crate::redact::text(cause),
+        };
+        match queue.park(&parked).await {
+            Ok(()) => Settled::Parked(code),
+            Err(_) => self.retry(queue, code, "the message could not be sent to the dead-letter queue").await,
+        }
+    }
+
+    /// Returns the message to its queue. If the pause cannot be set, the queue's visibility timeout is the pause.
+    async fn retry(&self, queue: &impl Queue, code: Code, cause: &str) -> Settled {
+        let pause = backoff(self.record.receive_count, self.rng);
+        match queue.delay(&self.record.receipt, pause).await {
+            Ok(()) | Err(_) => Settled::Retried { code, pause, cause: crate::redact::text(cause) },
+        }
     }
 }
 
 /// Runs the step once more after its due item was written: the parent may have been created in between, and `due-wake`
 /// may have looked for waiting items before this one was there.
-async fn handle_again<W: Work, F>(
-    step: &Step,
-    record: &Record,
-    now: Timestamp,
-    handle: &impl Fn(W, Context) -> F,
-) -> Result<Outcome, Failure>
+async fn handle_again<W: Work, F>(message: &Message<'_>, handle: &impl Fn(W, Context) -> F) -> Result<Outcome, Failure>
 where
     F: Future<Output = Result<Outcome, Failure>>,
 {
-    let envelope = EventEnvelope::read(&record.body)?;
-    let work = W::read(&envelope)?;
-    handle(work, context(step, &envelope, now)).await
-}
-
-/// Puts the message into the dead-letter queue, with its cause. If that fails, the queue delivers the message again.
-#[allow(clippy::too_many_arguments)] // It has one call site; a struct would only repeat the nine names.
-async fn park(
-    step: &Step,
-    record: &Record,
-    correlation: &str,
-    stream: &str,
-    now: Timestamp,
-    rng: u32,
-    queue: &impl Queue,
-    code: Code,
-    cause: &str,
-) -> Settled {
-    let parked = Parked {
-        body: record.body.clone(),
-        code,
-        function: step.function,
-        correlation: correlation.to_owned(),
-        stream: stream.to_owned(),
-        attempts: record.receive_count,
-        first_received: if record.first_received == Timestamp::UNIX_EPOCH { now } else { record.first_received },
-        cause: crate::redact::text(cause),
-    };
-    match queue.park(&parked).await {
-        Ok(()) => Settled::Parked(code),
-        Err(_) => retry(record, rng, queue, code, "the message could not be sent to the dead-letter queue").await,
-    }
-}
-
-/// Returns the message to its queue. If the pause cannot be set, the queue's visibility timeout is the pause.
-async fn retry(record: &Record, rng: u32, queue: &impl Queue, code: Code, cause: &str) -> Settled {
-    let pause = backoff(record.receive_count, rng);
-    match queue.delay(&record.receipt, pause).await {
-        Ok(()) | Err(_) => Settled::Retried { code, pause, cause: crate::redact::text(cause) },
-    }
+    let envelope = EventEnvelope::read(message.body)?;
+    let cx = context(message.step, &envelope, message.now, Folds::default());
+    run_step::<W, F>(handle, &envelope, cx).await
 }
 
 /// The pause before the next delivery: one second, doubled at each delivery up to five minutes. Half of it is random,
@@ -318,6 +398,10 @@ fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &
         }
         Settled::Deferred { until, why } => {
             tracing::info!(function, correlation, stream, attempt, outcome = "deferred", why, %until, "{stream}: waits until {until} ({why})");
+        }
+        Settled::Failing { until, code, cause } => {
+            let code = code.as_str();
+            tracing::warn!(function, correlation, stream, attempt, outcome = "failing", code, %until, %cause, "{stream}: {code}, {cause}; tried again at {until}");
         }
         Settled::Retried { code, pause, cause } => {
             let (code, pause_ms) = (code.as_str(), pause.as_millis());

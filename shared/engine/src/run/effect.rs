@@ -8,13 +8,13 @@
 use std::time::Duration;
 
 use domain::workflow::Claim as OpenClaim;
-use domain::workflow::decide;
+use domain::workflow::{decide, fold};
 use domain::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, Workflow};
 use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, Wait};
-use crate::journal::{Append, Journal, Stream};
+use crate::journal::{Append, Journal, Stream, stream_name};
 use crate::partner::{Attempt, CallFailure, Ready, Recipient};
 
 /// The outcome of trying to claim an effect.
@@ -31,8 +31,8 @@ pub enum Claimed<W: Workflow, R> {
 pub struct Claim<W: Workflow> {
     stream: Stream<W>,
     started: EffectStarted<W::Effect>,
-    /// The open claim that this one replaces. Its call may have reached the partner.
-    earlier: Option<EffectStarted<W::Effect>>,
+    /// The end of an earlier attempt whose call may have reached the partner.
+    earlier_until: Option<Timestamp>,
     /// How often the effect was claimed, from 1.
     tries: u32,
 }
@@ -67,29 +67,36 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
     guard: impl Fn(Option<&W>) -> Option<R>,
     announce: impl Fn(EffectStarted<W::Effect>) -> W::Command,
 ) -> Result<Claimed<W, R>, Failure> {
-    let mut is_ready = false;
-    for _ in 0..MAX_RACES {
-        let mut stream = Stream::<W>::load(journal, id, cx).await?;
+    let (mut is_ready, mut races) = (false, 0);
+    let mut stream = Stream::<W>::load(journal, id, cx).await?;
+    while races < MAX_RACES {
         let Some(request) = guard(stream.state.as_ref()) else { return Ok(Claimed::Nothing) };
         // A request that undoes an effect waits until no delivery can still be carrying out that effect.
         if let Some(until) = request.not_before().filter(|until| *until > cx.now) {
             return Err(Failure::Deferred { until, why: Wait::Claimed });
         }
         let earlier = stream.state.as_ref().and_then(|state| state.open_effects().get(&request.effect()));
-        let attempt = match earlier {
+        let tries = stream.how_often(&cx.cause(&format!("{}#started-", request.key())));
+        let (attempt, earlier_until) = match earlier {
             Some(OpenClaim::Held(started)) if started.until > cx.now => {
                 return Err(Failure::Deferred { until: started.until, why: Wait::Claimed });
             }
-            Some(open) => open.started().attempt.saturating_add(1),
-            None => 1,
+            Some(open) => (open.started().attempt.saturating_add(1), Some(open.started().until)),
+            // The journal may have lost a first attempt. It counts, so that no failure of this one closes the claim.
+            None if tries == 0 && may_be_lost(&stream, &request, &announce, cx) => (2, Some(cx.epoch.began)),
+            None => (1, None),
         };
-        let earlier = earlier.map(|open| open.started().clone());
-        let tries = stream.how_often(&cx.cause(&format!("{}#started-", request.key())));
         // Only once, even after a lost race: `ready` has reserved the permit that the call uses.
         if !is_ready {
             let ready = partner.ready(cx, Recipient::of(&request)).await;
             ready.map_err(|failure| delay_by_tries(failure, tries))?;
             is_ready = true;
+        }
+        let slot = cx.folds.slot(&stream_name::<W>(id));
+        let mut slot = slot.lock().await;
+        // Another message of the batch has committed meanwhile: ask the guard again.
+        if stream.catch_up(&slot)? {
+            continue;
         }
         let (effect, key) = (request.effect(), request.key());
         let started = EffectStarted { effect, key, of_version: stream.version, until: cx.until(), attempt };
@@ -101,16 +108,43 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
         };
         // The cause has the claim's version, because each delivery makes a claim of its own.
         let cause = cx.cause(&format!("{}#started-{}", started.key, stream.version + 1));
-        let commit = stream.next(cx, &cause, &events)?;
-        match journal.append(&commit).await? {
+        match stream.append(&mut slot, journal, cx, &cause, &events).await? {
             Append::Committed => {
-                stream.apply(commit, &events);
-                return Ok(Claimed::Mine(Claim { stream, started, earlier, tries: tries.saturating_add(1) }, request));
+                return Ok(Claimed::Mine(
+                    Claim { stream, started, earlier_until, tries: tries.saturating_add(1) },
+                    request,
+                ));
             }
-            Append::Raced => {}
+            Append::Raced => races += 1,
         }
     }
     Err(Failure::transient(crate::failure::Code::JournalRaced, "other steps committed first, several times in a row"))
+}
+
+/// Whether the effect may have been announced and carried out in the time that a restored journal lost: the stream, or the
+/// customer's order, is older than the epoch.
+fn may_be_lost<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
+    stream: &Stream<W>,
+    request: &R,
+    announce: impl Fn(EffectStarted<W::Effect>) -> W::Command,
+    cx: &Context,
+) -> bool {
+    let ordered_at = match &stream.state {
+        Some(state) => state.ordered_at(),
+        // What the stream is about to begin with.
+        None => {
+            let started = EffectStarted {
+                effect: request.effect(),
+                key: request.key(),
+                of_version: 0,
+                until: cx.now,
+                attempt: 1,
+            };
+            let events = decide::<W>(None, announce(started)).unwrap_or_default();
+            fold::<W>(&events).and_then(|state| state.ordered_at())
+        }
+    };
+    [stream.began, ordered_at].into_iter().flatten().any(|at| at < cx.epoch.began)
 }
 
 /// Delays work that waits for an open circuit by one second per earlier claim, so that the least-tried work probes
@@ -129,7 +163,7 @@ impl<W: Workflow> Claim<W> {
     /// Whether this is the first call. Before a repeat, the adapter of some partners looks the outcome of the first
     /// call up.
     pub fn attempt(&self) -> Attempt {
-        self.earlier.as_ref().map_or(Attempt::First, |earlier| Attempt::Repeat { over_by: earlier.until })
+        self.earlier_until.map_or(Attempt::First, |over_by| Attempt::Repeat { over_by })
     }
 
     /// Commits the outcome of the call: the answer's command, a rejection, or a failure.
@@ -150,12 +184,12 @@ impl<W: Workflow> Claim<W> {
         match answer {
             Ok(command) => {
                 let cause = cx.cause(&format!("{key}#answer-{claim}"));
-                self.stream.commit(journal, cx, &cause, command).await
+                self.stream.commit_answer(journal, cx, &cause, command).await
             }
             Err(CallFailure::Refused(rejection)) => {
                 let refused = EffectRejected { effect, rejection: rejection.clone() };
                 let cause = cx.cause(&format!("{key}#refused-{claim}"));
-                self.stream.commit(journal, cx, &cause, W::effect_rejected(refused)).await?.recorded()?;
+                self.stream.commit_answer(journal, cx, &cause, W::effect_rejected(refused)).await?.recorded()?;
                 Ok(Outcome::Rejected(rejection))
             }
             Err(
@@ -168,10 +202,10 @@ impl<W: Workflow> Claim<W> {
                 let (code, not_sent) = (failure.code().as_str().to_owned(), failure.is_undone());
                 let cause = cx.cause(&format!("{key}#failed-{claim}"));
                 let failed = EffectFailed { effect, attempt, code, not_sent };
-                self.stream.commit(journal, cx, &cause, W::effect_failed(failed)).await?.recorded()?;
+                self.stream.commit_answer(journal, cx, &cause, W::effect_failed(failed)).await?.recorded()?;
                 // A repeat may have been stopped by the partner's settle time, which starts again when this claim
                 // lapses.
-                let is_settling = self.earlier.is_some() && matches!(failure, CallFailure::Limited { .. });
+                let is_settling = self.earlier_until.is_some() && matches!(failure, CallFailure::Limited { .. });
                 let failure = failure.into_failure(if is_settling { lapses_at } else { cx.now });
                 Err(delay_by_tries(failure, self.tries))
             }

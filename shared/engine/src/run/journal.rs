@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Workflow;
 use domain::due::{DueWork, newly_due};
+use domain::party::{Party, PartyRef};
 use domain::workflow::{decide, evolve};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::cause::{Cause, RequestCause};
 use crate::context::Context;
 use crate::failure::{Code, Failure, Outcome, Wait};
+use crate::folds::Slot;
 use crate::stores::DueItem;
 
 /// The events that one step decided, with the data that an audit needs.
@@ -27,13 +29,14 @@ pub struct Commit {
     pub cause: Cause,
     /// See [`Context::correlation`].
     pub correlation: String,
-    /// The function that wrote it.
+    /// Who wanted it: `client/<name>`, `partner/<id>`, or the function by itself. The cause begins with the function in
+    /// each case.
     pub actor: String,
     /// The writer's time.
     pub at: Timestamp,
     /// W3C trace context; `None` if the sender gave none.
     pub traceparent: Option<String>,
-    /// See [`Context::epoch`].
+    /// The number of its [`Context::epoch`].
     pub epoch: String,
     /// The events, as a JSON array.
     pub events: String,
@@ -76,6 +79,20 @@ pub struct NewStream {
     pub unique: Vec<String>,
     /// Raises the stream if it has not ended by its deadline, even if the relay never publishes its events.
     pub deadline: DueItem,
+    /// The stream's personal data. A stream that is not created leaves none behind.
+    pub party: Option<(PartyRef, Party)>,
+    /// A natural key that another stream gives up for this one.
+    pub takeover: Option<Takeover>,
+}
+
+/// A natural key that moves from one stream to another.
+#[derive(Debug, Clone)]
+pub struct Takeover {
+    /// The key. Its owner is the stream of `last`.
+    pub key: String,
+    /// The commit by which the owner gives the key up. Its version follows the one that was read, so an owner that has
+    /// changed since keeps the key.
+    pub last: Commit,
 }
 
 /// The outcome of creating a stream.
@@ -85,6 +102,8 @@ pub enum CreateOutcome {
     Committed,
     /// The stream existed already; nothing was written.
     Exists,
+    /// The stream that was to give its key up has changed, or no longer has the key; nothing was written.
+    Raced,
     /// Another stream has one of the natural keys; nothing was written.
     Taken {
         /// The key, as in [`NewStream::unique`].
@@ -94,15 +113,30 @@ pub enum CreateOutcome {
     },
 }
 
+/// The step that wakes what waits for a stream.
+const WAKES_WAITING: &str = "due-wake";
+
 /// The store of commits.
 pub trait Journal {
     /// All commits of a stream, in order, by a consistent read; empty if there is no such stream.
     fn read(&self, stream: &str) -> impl Future<Output = Result<Vec<Commit>, Failure>>;
 
+    /// The commits of a stream after `version`, likewise. A store overrides it, so that it reads no others.
+    fn read_after(&self, stream: &str, version: u64) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
+        async move {
+            let commits = self.read(stream).await?;
+            Ok(commits.into_iter().filter(|commit| commit.version > version).collect())
+        }
+    }
+
     /// Writes `commit` unless its stream has a commit of that version.
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>>;
 
-    /// Writes a stream's first commit, its natural keys and its deadline in one transaction.
+    /// Writes `commits`, each of another stream, in one transaction, unless one of the streams has a commit of that
+    /// version.
+    fn append_all(&self, commits: &[Commit]) -> impl Future<Output = Result<Append, Failure>>;
+
+    /// Writes a stream's first commit and everything else in `new_stream` in one transaction.
     fn create(&self, new_stream: &NewStream) -> impl Future<Output = Result<CreateOutcome, Failure>>;
 }
 
@@ -110,8 +144,14 @@ impl<J: Journal> Journal for &J {
     fn read(&self, stream: &str) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
         (**self).read(stream)
     }
+    fn read_after(&self, stream: &str, version: u64) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
+        (**self).read_after(stream, version)
+    }
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>> {
         (**self).append(commit)
+    }
+    fn append_all(&self, commits: &[Commit]) -> impl Future<Output = Result<Append, Failure>> {
+        (**self).append_all(commits)
     }
     fn create(&self, new_stream: &NewStream) -> impl Future<Output = Result<CreateOutcome, Failure>> {
         (**self).create(new_stream)
@@ -130,6 +170,8 @@ pub struct Stream<W: Workflow> {
     pub state: Option<W>,
     /// The newest commit's version; 0 before the first.
     pub version: u64,
+    /// The first commit's time; `None` before it.
+    pub began: Option<Timestamp>,
     causes: BTreeSet<Cause>,
     /// The version of the newest commit that woke each step.
     woken: BTreeMap<String, u64>,
@@ -157,13 +199,21 @@ pub fn events_of<W: Workflow>(commit: &Commit, now: Timestamp) -> Result<Vec<W::
 }
 
 impl<W: Workflow> Stream<W> {
-    /// Reads and folds the stream.
+    /// Reads and folds the stream; within a batch, once for all of its messages.
     ///
     /// # Errors
     /// Failures of the store and of [`events_of`].
     pub async fn load(journal: &impl Journal, id: &W::Id, cx: &Context) -> Result<Self, Failure> {
-        let commits = journal.read(&stream_name::<W>(id)).await?;
-        Self::of(id, commits, cx.now)
+        let name = stream_name::<W>(id);
+        let slot = cx.folds.slot(&name);
+        let mut slot = slot.lock().await;
+        if let Some(stream) = slot.fold::<Self>()? {
+            return Ok(stream.clone());
+        }
+        let commits = journal.read(&name).await.inspect_err(|failure| slot.fail(failure))?;
+        let stream = Self::of(id, commits, cx.now)?;
+        stream.share(&mut slot);
+        Ok(stream)
     }
 
     /// Folds the stream from all of its commits.
@@ -171,19 +221,32 @@ impl<W: Workflow> Stream<W> {
     /// # Errors
     /// Failures of [`events_of`].
     pub fn of(id: &W::Id, commits: Vec<Commit>, now: Timestamp) -> Result<Self, Failure> {
-        let mut stream =
-            Self { id: id.clone(), state: None, version: 0, causes: BTreeSet::new(), woken: BTreeMap::new() };
-        for commit in commits {
-            let events = events_of::<W>(&commit, now)?;
-            stream.apply(commit, &events);
-        }
+        let mut stream = Self {
+            id: id.clone(),
+            state: None,
+            version: 0,
+            began: None,
+            causes: BTreeSet::new(),
+            woken: BTreeMap::new(),
+        };
+        stream.extend(commits, now)?;
         Ok(stream)
     }
 
-    /// Applies a commit that follows the newest one.
-    pub(crate) fn apply(&mut self, commit: Commit, events: &[W::Event]) {
+    /// Folds the commits that follow the newest one.
+    fn extend(&mut self, commits: Vec<Commit>, now: Timestamp) -> Result<(), Failure> {
+        for commit in commits {
+            let events = events_of::<W>(&commit, now)?;
+            self.follow(commit, &events);
+        }
+        Ok(())
+    }
+
+    /// The stream after `commit`, which has `events`.
+    fn follow(&mut self, commit: Commit, events: &[W::Event]) {
         self.state = events.iter().fold(self.state.take(), evolve);
         self.version = commit.version;
+        self.began = self.began.or(Some(commit.at));
         self.causes.insert(commit.cause);
         self.woken.extend(commit.wakes.into_iter().map(|wake| (wake.step, commit.version)));
     }
@@ -213,8 +276,8 @@ impl<W: Workflow> Stream<W> {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Decides `command` and commits its events. If another commit was written first, loads the stream and decides
-    /// again.
+    /// Decides `command` and commits its events. If another commit was written first, reads what is newer and decides
+    /// again. Messages of one batch commit to a stream one after another.
     ///
     /// Returns `AlreadyDone` if the stream has `cause`, `Ignored` if the command has no events, and `Rejected` if the
     /// domain rejects the command; then nothing is written.
@@ -228,6 +291,38 @@ impl<W: Workflow> Stream<W> {
         cause: &Cause,
         command: W::Command,
     ) -> Result<Outcome, Failure> {
+        let slot = cx.folds.slot(&stream_name::<W>(&self.id));
+        let mut slot = slot.lock().await;
+        self.commit_in(&mut slot, journal, cx, cause, command).await
+    }
+
+    /// As [`Stream::commit`], for a partner's answer: it is committed although the store has failed for another message
+    /// of the batch, because otherwise the answer would be lost.
+    pub(crate) async fn commit_answer(
+        &mut self,
+        journal: &impl Journal,
+        cx: &Context,
+        cause: &Cause,
+        command: W::Command,
+    ) -> Result<Outcome, Failure> {
+        let slot = cx.folds.slot(&stream_name::<W>(&self.id));
+        let mut locked = slot.lock().await;
+        if matches!(*locked, Slot::Failed(_)) {
+            drop(locked);
+            return self.commit_in(&mut Slot::Unknown, journal, cx, cause, command).await;
+        }
+        self.commit_in(&mut locked, journal, cx, cause, command).await
+    }
+
+    async fn commit_in(
+        &mut self,
+        slot: &mut Slot,
+        journal: &impl Journal,
+        cx: &Context,
+        cause: &Cause,
+        command: W::Command,
+    ) -> Result<Outcome, Failure> {
+        self.catch_up(slot)?;
         for _ in 0..MAX_RACES {
             if self.has(cause) {
                 return Ok(Outcome::AlreadyDone);
@@ -237,16 +332,56 @@ impl<W: Workflow> Stream<W> {
                 Ok(events) => events,
                 Err(rejection) => return Ok(Outcome::Rejected(rejection)),
             };
-            let commit = self.next(cx, cause, &events)?;
-            match journal.append(&commit).await? {
-                Append::Raced => *self = Self::load(journal, &self.id, cx).await?,
-                Append::Committed => {
-                    self.apply(commit, &events);
-                    return Ok(Outcome::Applied);
-                }
+            match self.append(slot, journal, cx, cause, &events).await? {
+                Append::Raced => {}
+                Append::Committed => return Ok(Outcome::Applied),
             }
         }
         Err(Failure::transient(Code::JournalRaced, "other steps committed first, several times in a row"))
+    }
+
+    /// Writes `events` as the next commit. After either answer the stream is up to date: if it raced, what is newer was
+    /// read.
+    pub(crate) async fn append(
+        &mut self,
+        slot: &mut Slot,
+        journal: &impl Journal,
+        cx: &Context,
+        cause: &Cause,
+        events: &[W::Event],
+    ) -> Result<Append, Failure> {
+        let commit = self.next(cx, cause, events)?;
+        let appended = journal.append(&commit).await.inspect_err(|failure| slot.fail(failure))?;
+        match appended {
+            Append::Committed => self.follow(commit, events),
+            Append::Raced => {
+                let newer = journal.read_after(&commit.stream, self.version).await;
+                self.extend(newer.inspect_err(|failure| slot.fail(failure))?, cx.now)?;
+            }
+        }
+        self.share(slot);
+        Ok(appended)
+    }
+
+    /// Takes the batch's fold if another message of the batch has committed meanwhile. Returns whether one has.
+    ///
+    /// # Errors
+    /// The failure of the store that another message met.
+    pub(crate) fn catch_up(&mut self, slot: &Slot) -> Result<bool, Failure> {
+        let newer = slot.fold::<Self>()?.filter(|fold| fold.version > self.version);
+        let is_newer = newer.is_some();
+        if let Some(newer) = newer {
+            *self = newer.clone();
+        }
+        Ok(is_newer)
+    }
+
+    /// Lets the batch's other messages continue from here. A stream that does not exist is not shared, because a message
+    /// that waits for it has to look again.
+    fn share(&self, slot: &mut Slot) {
+        if self.version > 0 {
+            slot.store(self.clone());
+        }
     }
 
     /// The commit of `events` that follows the newest one, with the steps that it wakes. It is not written yet.
@@ -258,17 +393,20 @@ impl<W: Workflow> Stream<W> {
             .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
         let before = W::due(self.state.as_ref(), &self.id);
         let state = events.iter().fold(self.state.clone(), evolve);
+        // Messages may wait for any stream, also for an alias, which has no state.
+        let begins = (self.version == 0).then(|| DueWork::new(WAKES_WAITING));
+        let due = newly_due(&before, W::due(state.as_ref(), &self.id)).chain(begins);
         // A step is woken once for two pieces of work on the same part.
-        let wakes: BTreeSet<Wake> = newly_due(&before, W::due(state.as_ref(), &self.id)).map(Wake::from).collect();
+        let wakes: BTreeSet<Wake> = due.map(Wake::from).collect();
         Ok(Commit {
             stream: stream_name::<W>(&self.id),
             version: self.version + 1,
             cause: cause.clone(),
             correlation: cx.correlation.clone(),
-            actor: cx.function.to_owned(),
+            actor: cx.actor.clone().unwrap_or_else(|| cx.function.to_owned()),
             at: cx.now,
             traceparent: cx.traceparent.clone(),
-            epoch: cx.epoch.clone(),
+            epoch: cx.epoch.number.to_string(),
             events: text,
             wakes: wakes.into_iter().collect(),
         })

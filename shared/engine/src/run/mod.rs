@@ -3,5 +3,6 @@
 
 pub mod batch;
 pub mod effect;
+mod failing;
 pub mod journal;
 pub mod relay;

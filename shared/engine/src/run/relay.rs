@@ -29,37 +29,63 @@ pub fn resource(step: &str) -> String {
     format!("crossdock:step/{step}")
 }
 
+/// An entry that the bus did not accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its place among the entries of the call.
+    pub index: usize,
+    /// Why the bus will never accept it; `None` if it may be sent again.
+    pub for_good: Option<Failure>,
+}
+
 /// The event bus.
 pub trait Bus {
-    /// Puts any number of `entries` on the bus. Returns the indices of the rejected ones; a successful call may have
-    /// some.
-    fn publish(&self, entries: &[Entry]) -> impl Future<Output = Result<Vec<usize>, Failure>>;
+    /// Puts any number of `entries` on the bus. Returns the rejected ones; a successful call may have some.
+    fn publish(&self, entries: &[Entry]) -> impl Future<Output = Result<Vec<Rejected>, Failure>>;
+}
+
+/// What is left to do after a publication.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// The index of the first record with an entry that was rejected in every round; the stream has to deliver again from
+    /// there.
+    pub again_from: Option<usize>,
+    /// Records with an entry that the bus will never accept, each with the reason. Their other entries are published.
+    pub refused: Vec<(usize, Failure)>,
 }
 
 /// How often entries are sent before the stream has to deliver their records again.
 const MAX_ROUNDS: usize = 3;
 
 /// Publishes the entries of all records, and resends exactly the entries that the bus rejected.
-///
-/// Returns the index of the first record with an entry that was rejected in every round; the stream has to deliver
-/// again from there.
+/// An entry that the bus will never accept holds up no other.
 ///
 /// # Errors
 /// A failure of the bus, if a call failed as a whole.
-pub async fn publish(bus: &impl Bus, records: &[Vec<Entry>]) -> Result<Option<usize>, Failure> {
+pub async fn publish(bus: &impl Bus, records: &[Vec<Entry>]) -> Result<Published, Failure> {
+    let mut published = Published::default();
     let mut pending: Vec<(usize, Entry)> = Vec::new();
     for (place, entries) in records.iter().enumerate() {
         pending.extend(entries.iter().map(|entry| (place, entry.clone())));
     }
     for _ in 0..MAX_ROUNDS {
         if pending.is_empty() {
-            return Ok(None);
+            return Ok(published);
         }
         let entries: Vec<Entry> = pending.iter().map(|(_, entry)| entry.clone()).collect();
         let rejected = bus.publish(&entries).await?;
-        pending = rejected.into_iter().filter_map(|i| pending.get(i).cloned()).collect();
+        let mut again = Vec::new();
+        for Rejected { index, for_good } in rejected {
+            match (pending.get(index), for_good) {
+                (Some((place, _)), Some(failure)) => published.refused.push((*place, failure)),
+                (Some(entry), None) => again.push(entry.clone()),
+                (None, _) => {}
+            }
+        }
+        pending = again;
     }
-    Ok(pending.iter().map(|(place, _)| *place).min())
+    published.again_from = pending.iter().map(|(place, _)| *place).min();
+    Ok(published)
 }
 
 /// CloudEvents 1.0 in its JSON format, with the extensions `correlationid` (our own) and `traceparent`.

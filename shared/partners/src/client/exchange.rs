@@ -143,7 +143,8 @@ impl<S: Secrets, T: Transport> PartnerClient<'_, S, T> {
             return Ok(token);
         }
         self.meaning(reply).map_err(write_not_sent)?;
-        Err(ours(Code::PartnerUnauthorized, self.cause("sent no x-csrf-token", "its document says csrf = true")))
+        let cause = self.cause("sent no x-csrf-token", "its document says csrf = true");
+        Err(self.misconfigured(Code::PartnerUnauthorized, cause))
     }
 
     /// Sends with the cached token, and once more with a fresh one if the partner rejects it.
@@ -181,7 +182,9 @@ impl<S: Secrets, T: Transport> PartnerClient<'_, S, T> {
             TransportFailure::NotSent(why) => {
                 CallFailure::NotSent { code: Code::PartnerBusy, cause: self.cause("cannot be reached", &why) }
             }
-            TransportFailure::Forbidden(why) => ours(Code::PartnerUnknown, self.cause("cannot be called", why)),
+            TransportFailure::Forbidden(why) => {
+                self.misconfigured(Code::PartnerUnknown, self.cause("cannot be called", why))
+            }
             TransportFailure::TimedOut => {
                 CallFailure::Unknown { code: Code::PartnerTimeout, cause: self.cause("did not answer in time", "") }
             }
@@ -221,8 +224,22 @@ impl<S: Secrets, T: Transport> PartnerClient<'_, S, T> {
 
     async fn token(&self, fresh: bool) -> Result<SecretString, CallFailure> {
         let name = &self.partner.secret;
-        let secret = self.secrets.secret(name, fresh).await.map_err(not_sent)?;
-        auth::token(name, &secret)
+        let secret = self.secrets.secret(name, fresh).await.map_err(not_sent);
+        secret.and_then(|secret| auth::token(name, &secret)).map_err(|failure| match failure {
+            CallFailure::Ours { code, cause } => self.misconfigured(code, cause),
+            failure @ (CallFailure::Refused(_)
+            | CallFailure::Limited { .. }
+            | CallFailure::NotSent { .. }
+            | CallFailure::Unknown { .. }
+            | CallFailure::Closed { .. }) => failure,
+        })
+    }
+
+    /// A fault of our configuration for this partner, which every call to it meets. It counts for the circuit breaker, so that
+    /// the partner's work waits until the fault is corrected, instead of being parked message by message.
+    fn misconfigured(&self, code: Code, cause: Cow<'static, str>) -> CallFailure {
+        self.stats.misconfigured();
+        CallFailure::NotSent { code, cause }
     }
 
     /// What a status means, for any request.
@@ -234,7 +251,10 @@ impl<S: Secrets, T: Transport> PartnerClient<'_, S, T> {
             404 => Ok(Answer::NotFound(reply)),
             409 => Ok(Answer::Conflict(reply)),
             422 => Ok(Answer::Unprocessable(reply)),
-            401 | 403 => Err(ours(Code::PartnerUnauthorized, self.cause("does not accept our credentials", &named))),
+            401 | 403 => {
+                let cause = self.cause("does not accept our credentials", &named);
+                Err(self.misconfigured(Code::PartnerUnauthorized, cause))
+            }
             429 => {
                 let now = self.clock.now();
                 let retry_after = retry_after::read(&reply, now);

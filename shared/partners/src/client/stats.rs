@@ -33,6 +33,12 @@ impl CallStats {
         self.requests.set(self.requests.get() + 1);
     }
 
+    /// Our configuration for the partner is wrong, or its answer to our credentials is. Nothing can be done with it, as if it
+    /// were down.
+    pub(crate) fn misconfigured(&self) {
+        self.failed.set(true);
+    }
+
     /// The partner answered 429.
     pub(crate) fn limited_until(&self, retry_at: Timestamp) {
         self.retry_at.set(Some(retry_at));

@@ -69,6 +69,11 @@ impl Registry {
         self.broken.iter().find(|broken| broken.id == id)
     }
 
+    /// Whether a document cannot be read.
+    pub fn has_broken(&self) -> bool {
+        !self.broken.is_empty()
+    }
+
     /// All partners whose documents can be read, sorted by id.
     pub fn partners(&self) -> impl Iterator<Item = &Partner> {
         self.partners.values()

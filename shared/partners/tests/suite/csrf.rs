@@ -57,7 +57,7 @@ fn b26_an_expired_token_is_fetched_again_once_and_the_request_is_repeated() {
 
     let stubborn = Script::default().then_with(200, &[TOKEN], "{}").then_with(403, &[required], "");
     let refused = post(&sap(&stubborn));
-    assert!(matches!(refused, Err(CallFailure::Ours { code: Code::PartnerUnauthorized, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(CallFailure::NotSent { code: Code::PartnerUnauthorized, .. })), "{refused:?}");
     assert!(stubborn.is_finished());
 }
 
@@ -68,7 +68,7 @@ fn b26_a_failed_fetch_means_that_the_write_was_not_sent() {
         assert!(matches!(failed, Err(CallFailure::NotSent { .. })), "{failed:?}");
     }
     let none = post(&sap(&Script::default().then(200, "{}")));
-    assert!(matches!(none, Err(CallFailure::Ours { code: Code::PartnerUnauthorized, .. })), "{none:?}");
+    assert!(matches!(none, Err(CallFailure::NotSent { code: Code::PartnerUnauthorized, .. })), "{none:?}");
 }
 
 #[test]

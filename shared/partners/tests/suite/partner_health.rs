@@ -195,8 +195,30 @@ fn a_permit_that_a_step_reserved_is_used_by_its_own_call() {
 }
 
 #[test]
-fn rejections_unreadable_answers_and_credentials_are_no_outage() {
-    for answer in [(422, json!({"code": "NO"})), (200, json!("?")), (401, json!({})), (400, json!({}))] {
+fn f16_a_partner_that_accepts_no_credentials_is_not_called_until_a_probe_succeeds() {
+    for answer in [(401, json!({})), (403, json!({}))] {
+        let setup = Setup::new();
+        let [a, b] = [setup.instance(), setup.instance()];
+        setup.answers(Ok(answer));
+        for _ in 0..2 {
+            assert!(matches!(call(&a), Err(CallFailure::NotSent { .. })));
+        }
+        setup.pass(4);
+        let third = call(&a);
+        assert!(matches!(&third, Err(CallFailure::Closed { after: Some(_), why: Wait::Circuit(_), .. })), "{third:?}");
+        assert!(third.unwrap_err().is_undone(), "nothing was done");
+        assert!(setup.calls() > 0);
+        assert_eq!(waits(&call(&b)), Some(&Wait::Circuit(the_erp())));
+        assert_eq!(setup.calls(), 0);
+        setup.answers(Ok(approves()));
+        setup.pass(6);
+        assert_eq!((call(&b), call(&a).is_ok()), (Ok(()), true));
+    }
+}
+
+#[test]
+fn rejections_and_unreadable_answers_are_no_outage() {
+    for answer in [(422, json!({"code": "NO"})), (200, json!("?")), (400, json!({}))] {
         let setup = Setup::new();
         let instance = setup.instance();
         setup.answers(Ok(answer));

@@ -6,9 +6,10 @@ use base64::Engine as _;
 use engine::delivery::Role;
 use engine::http::Request;
 use engine::inbound::{Senders as _, Sites as _, Unverified};
-use engine::partner::Erp as _;
-use engine::{Code, Failure};
+use engine::partner::{CallFailure, Erp as _};
+use engine::{Code, Failure, Wait};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
 use partners::Partners;
 use serde_json::json;
 use sha2::Sha256;
@@ -126,9 +127,14 @@ fn a_broken_document_affects_its_own_partner_only() {
     let script = Script::default().then(200, json!({"decision": "approved"}));
     let partners = partners_of(&store, &script);
     assert!(run(partners.credit(&cx(), &credit_query())).is_ok());
-    let Err(Failure::Permanent { code, cause }) = run(partners.partner(&"eastco".parse().unwrap())) else { panic!() };
-    assert_eq!(code, Code::PartnerUnknown);
-    assert!(cause.contains("warehouse.sites[0].cut_off"), "{cause}");
+    let eastco: domain::PartnerId = "eastco".parse().unwrap();
+    let waits = run(partners.partner(&eastco));
+    let until = NOW.parse::<Timestamp>().unwrap() + std::time::Duration::from_secs(60);
+    assert_eq!(
+        waits.unwrap_err(),
+        Failure::Deferred { until, why: Wait::Configuration(Some(eastco)) },
+        "f16: its work waits until the document is corrected"
+    );
     // The sender has to try again; it is not an unknown sender.
     let unchecked = run(partners.verify("eastco", &request(SECRET, b"{}", &[]), NOW.parse().unwrap()));
     assert!(matches!(unchecked, Err(Unverified::Unchecked(Failure::Transient { .. }))), "{unchecked:?}");
@@ -149,7 +155,9 @@ fn without_exactly_one_erp_nothing_is_called() {
         let store = store();
         *store.documents.borrow_mut() = documents;
         let script = Script::default();
-        assert!(run(partners_of(&store, &script).credit(&cx(), &credit_query())).is_err());
+        let waits = run(partners_of(&store, &script).credit(&cx(), &credit_query()));
+        let why = Wait::Configuration(None);
+        assert!(matches!(&waits, Err(CallFailure::Closed { why: wait, after: None, .. }) if *wait == why), "{waits:?}");
         assert!(script.requests().is_empty());
     }
 }

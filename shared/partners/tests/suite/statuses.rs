@@ -53,7 +53,7 @@ fn expected(operation: &str, status: u16) -> (&'static str, Option<Code>) {
         ("crm-update", 200..=299) => ("done", None),
         (_, 200..=299) => ("unknown", Some(Code::PartnerGarbage)),
         (_, 300..=399) => ("ours", Some(Code::PartnerRefused)),
-        (_, 401 | 403) => ("ours", Some(Code::PartnerUnauthorized)),
+        (_, 401 | 403) => ("not sent", Some(Code::PartnerUnauthorized)),
         ("shipwest", 404) => ("ours", Some(Code::PartnerRefused)),
         // Answers: the warehouse rejects the request, and the ERP has no price.
         ("price" | "shipwest", 422) => ("done", None),
@@ -87,7 +87,7 @@ fn every_status_has_one_meaning_for_every_operation() {
 fn b01_a_request_without_an_answer_is_unknown_and_one_that_was_not_sent_is_not() {
     let table = [
         (TransportFailure::NotSent("refused".to_owned()), ("not sent", Some(Code::PartnerBusy))),
-        (TransportFailure::Forbidden("private"), ("ours", Some(Code::PartnerUnknown))),
+        (TransportFailure::Forbidden("private"), ("not sent", Some(Code::PartnerUnknown))),
         (TransportFailure::TimedOut, ("unknown", Some(Code::PartnerTimeout))),
         (TransportFailure::Lost("reset".to_owned()), ("unknown", Some(Code::PartnerBusy))),
     ];
@@ -147,13 +147,13 @@ fn f09_a_rejected_token_is_read_again_once() {
 }
 
 #[test]
-fn a_secret_without_a_token_is_our_own_failure_and_nothing_is_sent() {
+fn f16_without_a_token_nothing_is_sent() {
     for secret in [json!({}), json!({"token": ""}), json!("token"), json!({"token": 7})] {
         let script = Script::default();
         let store = store();
         *store.secrets.borrow_mut() = (secret.clone(), secret.clone());
         let result = attempt(&partners_of(&store, &script), "price", Attempt::First);
-        assert_eq!(kind(&result), ("ours", Some(Code::SecretMissing)), "{secret}");
+        assert_eq!(kind(&result), ("not sent", Some(Code::SecretMissing)), "{secret}");
     }
 }
 

@@ -230,7 +230,9 @@ pub fn cx() -> Context {
         now: NOW.parse().unwrap(),
         event_time: "2026-03-02T09:59:58Z".parse().unwrap(),
         lease: Duration::from_secs(60),
-        epoch: "e".to_owned(),
+        epoch: engine::Epoch::FIRST,
+        actor: None,
+        folds: Default::default(),
     }
 }
 

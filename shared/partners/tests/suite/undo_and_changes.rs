@@ -452,7 +452,8 @@ fn a_change_request_has_its_order_and_reason_and_an_amendment_the_whole_order() 
     };
     let request = |kind: &str| change(kind, json!({"id": "CRM-1", "reason": "as asked"})).unwrap();
     assert_eq!(request("order.cancelled").order, order());
-    assert_eq!(request("order.cancelled").request, ChangeRequest::Cancel { reason: "as asked".to_owned() });
+    let asked_at = NOW.parse().unwrap();
+    assert_eq!(request("order.cancelled").request, ChangeRequest::Cancel { reason: "as asked".to_owned(), asked_at });
     assert!(matches!(request("order.held").request, ChangeRequest::Hold { .. }));
     assert!(matches!(request("order.hold_released").request, ChangeRequest::ReleaseHold { .. }));
     assert!(matches!(change("order.amended", json!({"id": "CRM-1"})), Err(Unmappable::Malformed(_))), "all of it");

@@ -22,8 +22,8 @@ use engine::partner::{
     Attempt, CallFailure, CreditAnswer, Crm, Erp, PriceAnswer, Ready, Recipient, Warehouse, WarehouseAnswer,
     WithdrawalAnswer,
 };
-use engine::relay::{Bus, Entry};
-use engine::stores::{Deliveries, Due, DueItem, DuePage, Parties, Queues, ViewRow, Views};
+use engine::relay::{Bus, Entry, Rejected};
+use engine::stores::{Deliveries, Due, DueItem, DuePage, Parties, Queues, ViewRow, Views, WaitingPartner};
 use engine::{Cause, Code, Commit, Context, Failure, Journal};
 use jiff::Timestamp;
 
@@ -74,7 +74,7 @@ impl Fault {
         match self {
             Self::KillBefore | Self::KillAfter | Self::LoseReply | Self::Interleave | Self::Stall { .. } => true,
             Self::Throttle => !["erp.", "crm.", "warehouse."].iter().any(|partner| call.starts_with(partner)),
-            Self::Race => call == "journal.append",
+            Self::Race => matches!(call, "journal.append" | "journal.take_over"),
             Self::Refuse => matches!(call, "bus.publish" | "queues.send"),
         }
     }
@@ -282,6 +282,12 @@ fn store_lost() -> Failure {
     Failure::transient(Code::StoreBusy, "the reply was lost")
 }
 
+/// A commit of another step that takes the place of `commit`.
+fn rival(commit: &Commit) -> Commit {
+    let cause = Cause::new("rival", &commit.version.to_string());
+    Commit { cause, events: "[]".to_owned(), ..commit.clone() }
+}
+
 fn call_lost() -> CallFailure {
     CallFailure::Unknown { code: Code::PartnerTimeout, cause: "the reply was lost".into() }
 }
@@ -290,22 +296,41 @@ impl<P: Journal> Journal for Faulty<P> {
     async fn read(&self, stream: &str) -> Result<Vec<Commit>, Failure> {
         self.script.around("journal.read", store_lost, self.inner.read(stream)).await
     }
+    async fn read_after(&self, stream: &str, version: u64) -> Result<Vec<Commit>, Failure> {
+        self.script.around("journal.read", store_lost, self.inner.read_after(stream, version)).await
+    }
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
         let fault = self.script.next("journal.append");
         if fault == Some(Fault::Race) {
-            let cause = Cause::new("rival", &commit.version.to_string());
-            self.inner.append(&Commit { cause, events: "[]".to_owned(), ..commit.clone() }).await?;
+            self.inner.append(&rival(commit)).await?;
         }
         self.script.meet(fault, store_lost, self.inner.append(commit)).await
     }
+    async fn append_all(&self, commits: &[Commit]) -> Result<Append, Failure> {
+        let fault = self.script.next("journal.append");
+        if let (Some(Fault::Race), Some(commit)) = (fault, commits.first()) {
+            self.inner.append(&rival(commit)).await?;
+        }
+        self.script.meet(fault, store_lost, self.inner.append_all(commits)).await
+    }
     async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
-        self.script.around("journal.create", store_lost, self.inner.create(new_stream)).await
+        let Some(takeover) = &new_stream.takeover else {
+            return self.script.around("journal.create", store_lost, self.inner.create(new_stream)).await;
+        };
+        let fault = self.script.next("journal.take_over");
+        if fault == Some(Fault::Race) {
+            self.inner.append(&rival(&takeover.last)).await?;
+        }
+        self.script.meet(fault, store_lost, self.inner.create(new_stream)).await
     }
 }
 
 impl<P: Deliveries> Deliveries for Faulty<P> {
     async fn store(&self, delivery: &Delivery) -> Result<StoreOutcome, Failure> {
         self.script.around("deliveries.store", store_lost, self.inner.store(delivery)).await
+    }
+    async fn announce_again(&self, key: &str) -> Result<(), Failure> {
+        self.script.around("deliveries.announce_again", store_lost, self.inner.announce_again(key)).await
     }
     async fn fetch(&self, partner: &PartnerId, id: &str) -> Result<Option<Delivery>, Failure> {
         self.script.around("deliveries.fetch", store_lost, self.inner.fetch(partner, id)).await
@@ -322,12 +347,12 @@ impl<P: Parties> Parties for Faulty<P> {
 }
 
 impl<P: Bus> Bus for Faulty<P> {
-    async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
+    async fn publish(&self, entries: &[Entry]) -> Result<Vec<Rejected>, Failure> {
         let fault = self.script.next("bus.publish");
         if fault == Some(Fault::Refuse) {
             let taken: Vec<Entry> = entries.iter().skip(1).step_by(2).cloned().collect();
             self.inner.publish(&taken).await?;
-            return Ok((0..entries.len()).step_by(2).collect());
+            return Ok((0..entries.len()).step_by(2).map(|index| Rejected { index, for_good: None }).collect());
         }
         self.script.meet(fault, store_lost, self.inner.publish(entries)).await
     }
@@ -337,14 +362,29 @@ impl<P: Due> Due for Faulty<P> {
     async fn defer(&self, item: &DueItem) -> Result<(), Failure> {
         self.script.around("due.defer", store_lost, self.inner.defer(item)).await
     }
-    async fn ready(&self, shard: u32, now: Timestamp, limit: u32, after: Option<&str>) -> Result<DuePage, Failure> {
-        self.script.around("due.ready", store_lost, self.inner.ready(shard, now, limit, after)).await
+    async fn ready(
+        &self,
+        partition: &str,
+        now: Timestamp,
+        limit: u32,
+        after: Option<&str>,
+    ) -> Result<DuePage, Failure> {
+        self.script.around("due.ready", store_lost, self.inner.ready(partition, now, limit, after)).await
     }
     async fn waiting(&self, parent: &str, limit: u32) -> Result<Vec<DueItem>, Failure> {
         self.script.around("due.waiting", store_lost, self.inner.waiting(parent, limit)).await
     }
     async fn done(&self, item: &DueItem) -> Result<(), Failure> {
         self.script.around("due.done", store_lost, self.inner.done(item)).await
+    }
+    async fn all_done(&self, items: &[DueItem]) -> Result<(), Failure> {
+        self.script.around("due.all_done", store_lost, self.inner.all_done(items)).await
+    }
+    async fn partners(&self) -> Result<Vec<WaitingPartner>, Failure> {
+        self.script.around("due.partners", store_lost, self.inner.partners()).await
+    }
+    async fn forget(&self, partner: &WaitingPartner) -> Result<(), Failure> {
+        self.script.around("due.forget", store_lost, self.inner.forget(partner)).await
     }
 }
 

@@ -8,6 +8,6 @@ mod stores;
 
 pub use faults::{Fault, Faulty, ScheduledFault, Script};
 pub use stores::{
-    MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth, MemoryQueue,
-    MemoryQueues, MemoryViews,
+    JournalBackup, MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth,
+    MemoryQueue, MemoryQueues, MemoryViews,
 };

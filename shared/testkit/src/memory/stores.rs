@@ -1,7 +1,7 @@
 //! One store per port, each a shared map or list.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use domain::PartnerId;
 use domain::party::{Party, PartyRef};
 use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, StoreOutcome};
-use engine::journal::{Append, CreateOutcome, NewStream};
+use engine::journal::{Append, CreateOutcome, NewStream, Takeover};
 use engine::partner_health::{PartnerHealth, PartnerHealthStore};
-use engine::relay::{Bus, Entry};
-use engine::stores::{Deliveries, Due, DueItem, DuePage, Page, Parties, Queues, ViewRow, Views};
+use engine::relay::{Bus, Entry, Rejected};
+use engine::stores::{Deliveries, Due, DueItem, DuePage, Page, Parties, Queues, ViewRow, Views, WaitingPartner};
 use engine::{Code, Commit, Failure, Journal};
 use jiff::Timestamp;
 
@@ -23,12 +23,20 @@ pub struct MemoryJournal {
     unique: Rc<RefCell<BTreeMap<String, String>>>,
     stream: Rc<RefCell<VecDeque<Commit>>>,
     due: MemoryDue,
+    parties: MemoryParties,
+}
+
+/// The journal as it was at one time.
+#[derive(Debug, Clone, Default)]
+pub struct JournalBackup {
+    streams: BTreeMap<String, Vec<Commit>>,
+    unique: BTreeMap<String, String>,
 }
 
 impl MemoryJournal {
-    /// An empty journal; a new stream writes its deadline to `due`.
-    pub fn new(due: MemoryDue) -> Self {
-        Self { due, ..Self::default() }
+    /// An empty journal; a new stream writes its deadline to `due`, and its personal data to `parties`.
+    pub fn new(due: MemoryDue, parties: MemoryParties) -> Self {
+        Self { due, parties, ..Self::default() }
     }
 
     /// Every stream's name.
@@ -56,13 +64,28 @@ impl MemoryJournal {
         self.stream.borrow_mut().push_back(commit.clone());
     }
 
-    fn write(&self, commit: &Commit) -> bool {
-        let streams = self.streams.borrow();
+    /// A copy of the whole table.
+    pub fn backup(&self) -> JournalBackup {
+        JournalBackup { streams: self.streams.borrow().clone(), unique: self.unique.borrow().clone() }
+    }
+
+    /// Puts the table back to what it was. The stream's readers do not see that.
+    pub fn restore(&self, backup: &JournalBackup) {
+        self.streams.borrow_mut().clone_from(&backup.streams);
+        self.unique.borrow_mut().clone_from(&backup.unique);
+        self.stream.borrow_mut().clear();
+    }
+
+    fn is_free(&self, commit: &Commit) -> bool {
         let is_free = |commits: &Vec<Commit>| commits.iter().all(|known| known.version != commit.version);
-        let free = streams.get(&commit.stream).is_none_or(is_free);
-        drop(streams);
+        self.streams.borrow().get(&commit.stream).is_none_or(is_free)
+    }
+
+    /// All of `commits` or none. Returns whether they were written.
+    fn write(&self, commits: &[Commit]) -> bool {
+        let free = commits.iter().all(|commit| self.is_free(commit));
         if free {
-            self.overwrite(commit);
+            commits.iter().for_each(|commit| self.overwrite(commit));
         }
         free
     }
@@ -74,7 +97,11 @@ impl Journal for MemoryJournal {
     }
 
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
-        Ok(if self.write(commit) { Append::Committed } else { Append::Raced })
+        Ok(if self.write(std::slice::from_ref(commit)) { Append::Committed } else { Append::Raced })
+    }
+
+    async fn append_all(&self, commits: &[Commit]) -> Result<Append, Failure> {
+        Ok(if self.write(commits) { Append::Committed } else { Append::Raced })
     }
 
     async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
@@ -82,14 +109,26 @@ impl Journal for MemoryJournal {
             return Ok(CreateOutcome::Exists);
         }
         let mut unique = self.unique.borrow_mut();
+        let is_given_up =
+            |Takeover { key, last }: &Takeover| unique.get(key) == Some(&last.stream) && self.is_free(last);
+        if !new_stream.takeover.as_ref().is_none_or(is_given_up) {
+            return Ok(CreateOutcome::Raced);
+        }
         if let Some((key, owner)) = new_stream.unique.iter().find_map(|key| Some((key, unique.get(key)?))) {
             return Ok(CreateOutcome::Taken { key: key.clone(), owner: owner.clone() });
+        }
+        if let Some(Takeover { key, last }) = &new_stream.takeover {
+            self.overwrite(last);
+            unique.insert(key.clone(), new_stream.commit.stream.clone());
         }
         for key in &new_stream.unique {
             unique.insert(key.clone(), new_stream.commit.stream.clone());
         }
-        self.write(&new_stream.commit);
+        self.overwrite(&new_stream.commit);
         self.due.put(&new_stream.deadline);
+        if let Some((reference, party)) = &new_stream.party {
+            self.parties.put(reference, party);
+        }
         Ok(CreateOutcome::Committed)
     }
 }
@@ -124,7 +163,7 @@ impl Deliveries for MemoryDeliveries {
         if let Some(known) = stored.get(&delivery.key()) {
             let digest = known.digest();
             return Ok(if digest == delivery.digest() {
-                StoreOutcome::Same
+                StoreOutcome::Same { received_at: known.received_at }
             } else {
                 StoreOutcome::Conflict { stored: digest }
             });
@@ -132,6 +171,11 @@ impl Deliveries for MemoryDeliveries {
         stored.insert(delivery.key(), delivery.clone());
         self.stream.borrow_mut().push_back(delivery.clone());
         Ok(StoreOutcome::New)
+    }
+
+    async fn announce_again(&self, key: &str) -> Result<(), Failure> {
+        self.stream.borrow_mut().extend(self.stored.borrow().get(key).cloned());
+        Ok(())
     }
 
     async fn fetch(&self, partner: &PartnerId, id: &str) -> Result<Option<Delivery>, Failure> {
@@ -143,9 +187,20 @@ impl Deliveries for MemoryDeliveries {
 #[derive(Debug, Clone, Default)]
 pub struct MemoryParties(Rc<RefCell<BTreeMap<PartyRef, Party>>>);
 
+impl MemoryParties {
+    /// The references of all records.
+    pub fn references(&self) -> Vec<PartyRef> {
+        self.0.borrow().keys().cloned().collect()
+    }
+
+    fn put(&self, reference: &PartyRef, party: &Party) {
+        self.0.borrow_mut().entry(reference.clone()).or_insert_with(|| party.clone());
+    }
+}
+
 impl Parties for MemoryParties {
     async fn store(&self, reference: &PartyRef, party: &Party) -> Result<(), Failure> {
-        self.0.borrow_mut().entry(reference.clone()).or_insert_with(|| party.clone());
+        self.put(reference, party);
         Ok(())
     }
 
@@ -156,11 +211,11 @@ impl Parties for MemoryParties {
 
 /// Deferred work.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryDue(Rc<RefCell<BTreeMap<(u32, String), DueItem>>>);
+pub struct MemoryDue(Rc<RefCell<BTreeMap<(String, String), DueItem>>>);
 
 impl MemoryDue {
     fn put(&self, item: &DueItem) {
-        self.0.borrow_mut().insert((item.shard(), item.sort_key()), item.clone());
+        self.0.borrow_mut().insert((item.partition(), item.sort_key()), item.clone());
     }
 
     /// The earliest due time.
@@ -182,11 +237,18 @@ impl Due for MemoryDue {
         Ok(())
     }
 
-    async fn ready(&self, shard: u32, now: Timestamp, limit: u32, after: Option<&str>) -> Result<DuePage, Failure> {
+    async fn ready(
+        &self,
+        partition: &str,
+        now: Timestamp,
+        limit: u32,
+        after: Option<&str>,
+    ) -> Result<DuePage, Failure> {
         let known = self.0.borrow();
-        let due = |item: &&DueItem| item.shard() == shard && item.due <= now;
-        let on = |item: &&DueItem| after.is_none_or(|after| item.sort_key().as_str() > after);
-        let items: Vec<DueItem> = known.values().filter(due).filter(on).take(limit as usize).cloned().collect();
+        let first = (partition.to_owned(), after.unwrap_or_default().to_owned());
+        let rest = known.range(first..).filter(|((_, key), _)| after.is_none_or(|after| key.as_str() > after));
+        let due = rest.take_while(|((place, _), item)| place == partition && item.due <= now);
+        let items: Vec<DueItem> = due.take(limit as usize).map(|(_, item)| item.clone()).collect();
         let next = items.last().filter(|_| items.len() == limit as usize).map(DueItem::sort_key);
         Ok(DuePage { items, next })
     }
@@ -197,7 +259,24 @@ impl Due for MemoryDue {
     }
 
     async fn done(&self, item: &DueItem) -> Result<(), Failure> {
-        self.0.borrow_mut().remove(&(item.shard(), item.sort_key()));
+        self.0.borrow_mut().remove(&(item.partition(), item.sort_key()));
+        Ok(())
+    }
+
+    async fn all_done(&self, items: &[DueItem]) -> Result<(), Failure> {
+        for item in items {
+            self.done(item).await?;
+        }
+        Ok(())
+    }
+
+    async fn partners(&self) -> Result<Vec<WaitingPartner>, Failure> {
+        let waiting: BTreeSet<PartnerId> = self.0.borrow().values().filter_map(|item| item.partner.clone()).collect();
+        Ok(waiting.into_iter().map(|partner| WaitingPartner { partner, since: Timestamp::UNIX_EPOCH }).collect())
+    }
+
+    async fn forget(&self, _partner: &WaitingPartner) -> Result<(), Failure> {
+        // The list is made of the items.
         Ok(())
     }
 }
@@ -248,6 +327,14 @@ impl MemoryQueue {
     /// Takes the dead-letter queue's messages: a redrive.
     pub fn take_parked(&self) -> Vec<Parked> {
         self.parked.borrow_mut().drain(..).collect()
+    }
+
+    /// Removes the dead-letter queue's messages with this body. Returns how many there were.
+    pub fn discard(&self, body: &str) -> usize {
+        let mut parked = self.parked.borrow_mut();
+        let before = parked.len();
+        parked.retain(|message| message.body != body);
+        before - parked.len()
     }
 
     /// Takes the pause that was requested for a delivery.
@@ -306,12 +393,12 @@ impl MemoryBus {
 }
 
 impl Bus for MemoryBus {
-    async fn publish(&self, entries: &[Entry]) -> Result<Vec<usize>, Failure> {
+    async fn publish(&self, entries: &[Entry]) -> Result<Vec<Rejected>, Failure> {
         let refusing = self.refuse.get() > 0;
         self.refuse.set(self.refuse.get().saturating_sub(1));
         let (refused, taken): (Vec<_>, Vec<_>) = (0..).zip(entries).partition(|(i, _)| refusing && i % 2 == 0);
         self.published.borrow_mut().extend(taken.into_iter().map(|(_, entry): (usize, &Entry)| entry.clone()));
-        Ok(refused.into_iter().map(|(i, _)| i).collect())
+        Ok(refused.into_iter().map(|(index, _)| Rejected { index, for_good: None }).collect())
     }
 }
 
@@ -323,7 +410,7 @@ impl Views for MemoryViews {
     async fn put(&self, row: &ViewRow) -> Result<bool, Failure> {
         let mut rows = self.0.borrow_mut();
         let place = (row.key.clone(), row.part.clone());
-        let newer = rows.get(&place).is_none_or(|known| known.version < row.version);
+        let newer = rows.get(&place).is_none_or(|known| (known.version, known.fold) < (row.version, row.fold));
         if newer {
             rows.insert(place, row.clone());
         }

@@ -1,11 +1,15 @@
 //! The answer to every command in every stage, and what holds in all stages.
 
 use super::*;
+use crate::order::PredecessorShipped;
 
 /// The command after `command` in the table. The match has to name every command, so none can be left out.
 fn after(command: &OrderCommand) -> Option<OrderCommand> {
     match command {
-        OrderCommand::Submit(_) => Some(OrderCommand::RecordQuote(quote(&submission(&[10]), 1))),
+        OrderCommand::Submit(_) => {
+            Some(OrderCommand::RecordPredecessorShipped(PredecessorShipped { fulfillment: fulfillment_id(9) }))
+        }
+        OrderCommand::RecordPredecessorShipped(_) => Some(OrderCommand::RecordQuote(quote(&submission(&[10]), 1))),
         OrderCommand::RecordQuote(_) => Some(OrderCommand::RecordUnpriceable(Rejection::new("UNKNOWN_SKU", "no"))),
         OrderCommand::RecordUnpriceable(_) => Some(OrderCommand::RecordCreditApproved(approved())),
         OrderCommand::RecordCreditApproved(_) => {
@@ -58,6 +62,7 @@ fn after(command: &OrderCommand) -> Option<OrderCommand> {
 fn name(command: &OrderCommand) -> &'static str {
     match command {
         OrderCommand::Submit(_) => "submit",
+        OrderCommand::RecordPredecessorShipped(_) => "predecessor-shipped",
         OrderCommand::RecordQuote(_) => "quote",
         OrderCommand::RecordUnpriceable(_) => "unpriceable",
         OrderCommand::RecordCreditApproved(_) => "credit-approved",

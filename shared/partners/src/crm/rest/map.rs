@@ -89,7 +89,8 @@ pub(crate) fn read_change(partner: &Partner, delivery: &Delivery) -> Result<Orde
     let id = data.object().and_then(|_| order::external_id(&data.at("id")));
     let reason = fields::reason(&data.at("reason"));
     let request = match kind {
-        CANCELLED => Some(ChangeRequest::Cancel { reason }),
+        CANCELLED => times::first(&[root.at("timestamp")], &partner.time_zone, delivery.received_at)
+            .map(|asked| ChangeRequest::Cancel { reason, asked_at: asked.at }),
         HELD => Some(ChangeRequest::Hold { reason }),
         HOLD_RELEASED => Some(ChangeRequest::ReleaseHold { reason }),
         _ => order_in(&root, partner, delivery).map(|new| ChangeRequest::Amend { new: Box::new(new), reason }),

@@ -1,0 +1,51 @@
+//! Finds an order by any of its names. An alias is a stream of its own with one event that names the order; so a name is
+//! either an order or an alias, and never both.
+
+use domain::{Order, OrderEvent, OrderId};
+use engine::journal::{Journal, Stream, events_of, stream_name};
+use engine::{Commit, Context, Failure};
+use jiff::Timestamp;
+
+/// The order that `name` belongs to, as its own id or as an alias; without a commit if there is none.
+///
+/// # Errors
+/// Failures of the store and of [`events_of`].
+pub async fn load(journal: &impl Journal, name: &OrderId, cx: &Context) -> Result<Stream<Order>, Failure> {
+    let (id, commits) = commits(journal, name, cx.now).await?;
+    Stream::of(&id, commits, cx.now)
+}
+
+/// The same, not folded: the order's own id, and its commits.
+///
+/// # Errors
+/// As [`load`].
+pub async fn commits(
+    journal: &impl Journal,
+    name: &OrderId,
+    now: Timestamp,
+) -> Result<(OrderId, Vec<Commit>), Failure> {
+    let commits = journal.read(&stream_name::<Order>(name)).await?;
+    // The stream of an alias has one commit.
+    if let [only] = commits.as_slice()
+        && let Some(OrderEvent::Aliased(alias)) = events_of::<Order>(only, now)?.into_iter().next()
+    {
+        let commits = journal.read(&stream_name::<Order>(&alias.order)).await?;
+        return Ok((alias.order, commits));
+    }
+    Ok((name.clone(), commits))
+}
+
+/// When the order's cancellation was requested: by the requester's clock where the request has a time, otherwise by ours.
+///
+/// # Errors
+/// As [`events_of`].
+pub(crate) fn cancelled_at(commits: &[Commit], now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    for commit in commits.iter().rev() {
+        for event in events_of::<Order>(commit, now)? {
+            if let OrderEvent::CancelRequested(request) = event {
+                return Ok(Some(request.asked_at.unwrap_or(commit.at)));
+            }
+        }
+    }
+    Ok(None)
+}
