@@ -287,8 +287,16 @@ def rules_and_targets(stack, code):
             yield Finding("rule-source", name, "it takes events of any source", "EventPattern.source: [crossdock]")
         branches = alternatives(pattern)
         kinds = {kind for branch in branches for kind in branch.get("detail-type", [])}
-        if not all(branch.get("detail-type") for branch in branches):
-            yield Finding("rule-event", name, "it takes events of any type", "name them in EventPattern.detail-type")
+        own = [f"crossdock:step/{dashed(name.removesuffix('Rule'))}"]
+        if "resources" in pattern and pattern["resources"] != own:
+            yield Finding("rule-step", name, f"it takes the due work {pattern['resources']}", f"resources: {own}")
+        if not all(branch.get("detail-type") for branch in branches) and "resources" not in pattern:
+            yield Finding(
+                "rule-event",
+                name,
+                "it takes events of any type",
+                f"select its due work (EventPattern.resources: {own}), or name types in EventPattern.detail-type",
+            )
         for kind in sorted(kinds - code.events) if code.events else []:
             yield Finding("rule-event", name, f"nothing emits {kind!r}", "use an event's name as shared/domain spells it")
         # A header names the main events and describes the others; events/catalog has the whole list.

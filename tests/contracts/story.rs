@@ -336,6 +336,7 @@ fn commit(stream: &str, version: u64, cause: &str, at: &str, events: Vec<Value>)
         traceparent: Some(TRACE.to_owned()),
         epoch: "1".to_owned(),
         events: through_the_type(stream, &events),
+        wakes: vec![],
     }
 }
 

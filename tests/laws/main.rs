@@ -4,12 +4,13 @@
 
 #[path = "../../shared/domain/src/samples.rs"]
 mod samples;
+mod wakes;
 
 use std::collections::BTreeSet;
 
 use domain::fulfillment::{
-    FulfillmentRequest, FulfillmentReview, GoodsIssued, Milestone, Missing, Opened, Packed, Rejected, TracedGoods,
-    Voided, Watch,
+    FulfillmentRequest, FulfillmentReview, GoodsIssue, GoodsIssued, Milestone, Missing, Opened, Packed, Rejected,
+    TracedGoods, Voided, Watch,
 };
 use domain::order::{
     Allocation, AllocationNo, CreditApproved, CreditExpired, CrmState, Deallocated, LineQuantity, OrderReview,
@@ -210,7 +211,7 @@ fn seen(state: &Fulfillment) -> impl PartialEq + std::fmt::Debug {
     let asked = (
         FulfillmentRequest::due(Some(state), &known.opened),
         state.withdrawal(),
-        state.any_goods_issue(),
+        state.due_goods_issues().collect::<Vec<_>>(),
         known.watch(),
     );
     (known.request_status(), statuses, known.progress(1), known.reviews(), asked)
@@ -336,7 +337,7 @@ proptest! {
                 state = apply(state, FulfillmentCommand::RecordGoodsIssued(issued));
             }
         }
-        while state.any_goods_issue().is_some() || !asked.is_empty() {
+        while state.due_goods_issues().next().is_some() || !asked.is_empty() {
             state = post(state, &mut asked);
             state = play(state, asked.drain(..).map(FulfillmentCommand::RecordGoodsIssued));
         }
@@ -366,7 +367,7 @@ proptest! {
                 }
             };
         }
-        while state.any_goods_issue().is_some() || !asked.is_empty() {
+        while state.due_goods_issues().next().is_some() || !asked.is_empty() {
             state = post(state, &mut asked);
             state = play(state, asked.drain(..).map(FulfillmentCommand::RecordGoodsIssued));
         }
@@ -428,7 +429,9 @@ fn the_end() -> jiff::Timestamp {
 
 /// The state after the next goods issue was announced; what it asks for, once, is `asked` and not answered yet.
 fn post(state: Fulfillment, asked: &mut Vec<GoodsIssued>) -> Fulfillment {
-    let Some(issue) = state.any_goods_issue() else { return state };
+    let announced = |issue: &GoodsIssue| state.postings.contains_key(&issue.package);
+    let next = state.due_goods_issues().min_by_key(announced);
+    let Some(issue) = next else { return state };
     let document = id(&format!("GI-{}", issue.package));
     let issued = GoodsIssued { package: issue.package, document, lines: issue.lines };
     if asked.iter().any(|other| other.package == issued.package) {

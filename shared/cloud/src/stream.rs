@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::journal::wakes_of;
 use crate::runtime::{self, Answer, Exit, InvocationError, Payload};
 use crate::start::{Start, StartError};
 
@@ -298,6 +299,7 @@ impl Image for Commit {
             traceparent: Option<S>,
             epoch: S,
             events: S,
+            wakes: Option<S>,
         }
         let what = "a commit";
         let unread = |e: serde_json::Error| unreadable(what, &engine::redact::json_error(&e));
@@ -317,6 +319,7 @@ impl Image for Commit {
             traceparent: stored.traceparent.map(|text| text.s),
             epoch: stored.epoch.s,
             events: stored.events.s,
+            wakes: wakes_of(stored.wakes.as_ref().map(|text| text.s.as_str()))?,
         }))
     }
 }

@@ -80,7 +80,9 @@ impl Deployment {
     fn route(&mut self) {
         for entry in self.bus.take() {
             let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
-            let body = json!({ "version": "0", "source": "crossdock", "detail-type": entry.kind, "detail": detail });
+            let body = json!({
+                "version": "0", "source": "crossdock", "detail-type": entry.kind, "resources": entry.resources, "detail": detail,
+            });
             let functions: Vec<String> = self.rules.targets(&body).into_iter().map(str::to_owned).collect();
             for function in functions {
                 self.published.push((function.clone(), body.to_string()));

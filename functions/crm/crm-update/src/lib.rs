@@ -1,7 +1,6 @@
 //! Updates an order in the CRM to its newest state.
 //!
-//! - On: every event that changes what the CRM shows, from `order.submitted` to `order.invoiced`;
-//!   `events/catalog/crm.toml` has the list.
+//! - On: due work: the CRM shows another state than the order's.
 //! - Does: `Crm::update` with the order's version. It needs no claim: the CRM drops an update that is older than the
 //!   one it shows.
 //! - Then: `order.crm_updated`, which stays in the journal.

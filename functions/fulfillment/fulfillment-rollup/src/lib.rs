@@ -1,7 +1,6 @@
 //! Copies a fulfillment's progress to its order.
 //!
-//! - On: every published event of the fulfillment that can change its progress: all but the opening, lateness and
-//!   rejected effects.
+//! - On: due work: what a fulfillment reports to its order has changed.
 //! - Does: calls no partner. Folds the fulfillment's stream and commits the result to the order's stream.
 //! - Then: `order.fulfillment_progressed` if something changed, with what follows from it for the order:
 //!   `order.amended` or `order.amend_rejected` once all fulfillments have answered, `order.withdrawal_requested`,
@@ -26,13 +25,14 @@ pub struct Ports<J> {
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal>, work: FulfillmentWork, cx: &Context) -> Result<Outcome, Failure> {
     let fulfillment = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
-    let Some(state) = &fulfillment.state else {
-        return Ok(Outcome::Ignored("the fulfillment was never opened"));
+    // Marked with the version at which its content last changed, the same report is never written twice.
+    let (Some(state), Some(as_of)) = (&fulfillment.state, fulfillment.last_woken(cx.function)) else {
+        return Ok(Outcome::Ignored("the fulfillment has nothing to report"));
     };
     let mixed_units = |e: domain::quantity::QuantityError| Failure::permanent(Code::StateImpossible, e.to_string());
-    let progress = state.progress(fulfillment.version).map_err(mixed_units)?;
+    let progress = state.progress(as_of).map_err(mixed_units)?;
     let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
-    let cause = cx.cause(&format!("{}@{}", work.fulfillment, fulfillment.version));
+    let cause = cx.cause(&format!("{}@{as_of}", work.fulfillment));
     let recorded = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordProgress(progress)).await?;
     tell_successors(&ports.journal, order.state, &work.fulfillment, cx).await?;
     Ok(recorded)

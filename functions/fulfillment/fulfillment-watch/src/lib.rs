@@ -1,8 +1,8 @@
 //! Watches a fulfillment's deadlines: when one passes, asks the warehouse for missing reports, and raises what is still
 //! missing.
 //!
-//! - On: `order.assigned`; `fulfillment.closed`, if it does not list what was packed; then each deadline of the
-//!   fulfillment, as a due item.
+//! - On: due work: a fulfillment is assigned, is expected to be reported on again, or was closed before all its
+//!   packages were reported. Then each deadline of the fulfillment, as a due item.
 //! - Does: `Warehouse::inquire`, which changes nothing.
 //! - Then: the events of the missing reports, such as `fulfillment.accepted` or `fulfillment.milestone_recorded`;
 //!   otherwise `fulfillment.late`. If the warehouse has not answered the request and another site could ship,

@@ -10,6 +10,7 @@
 
 mod content;
 mod decide;
+mod due;
 mod effect;
 mod event;
 mod goods_issues;
@@ -35,6 +36,7 @@ pub use request::{FulfillmentRequest, GoodsIssue, Inquiry, Withdrawal};
 pub use review::FulfillmentReview;
 pub use watch::Watch;
 
+use crate::due::DueWork;
 use crate::goods::LineQuantity;
 use crate::ids::{FulfillmentId, PackageId};
 use crate::rejection::Rejection;
@@ -178,6 +180,10 @@ impl Workflow for Fulfillment {
 
     fn refusal(event: &FulfillmentEvent) -> Option<&Rejection> {
         if let FulfillmentEvent::RequestRejected(rejection) = event { Some(rejection) } else { None }
+    }
+
+    fn due(state: Option<&Self>, id: &FulfillmentId) -> BTreeSet<DueWork> {
+        state.map_or_else(|| due::before_opening(id), Self::due_work)
     }
 
     fn announce(started: EffectStarted<FulfillmentEffect>) -> FulfillmentCommand {

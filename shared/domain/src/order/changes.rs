@@ -147,6 +147,7 @@ impl Order {
         let requested: Vec<_> = self.documents.allocations_under_way().map(|(no, _)| no).collect();
         self.stock.drop_all(requested);
         self.fulfillments.superseded.extend(self.fulfillments.assignments.keys().cloned());
+        self.fulfillments.unroutable = None;
         self.documents.rejected.clear();
         self.stage = Stage::Submitted;
     }

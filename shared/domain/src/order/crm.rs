@@ -83,9 +83,28 @@ impl From<LineQuantities> for CrmLine {
 }
 
 impl CrmUpdate {
-    /// A digest of its whole content: an update with the same one need not be sent.
+    /// A digest of its content: an update with the same one need not be sent. Statuses between which a customer does not
+    /// tell the difference count as one, since each update costs a call.
     pub fn digest(&self) -> String {
-        let text = serde_json::to_string(self).unwrap_or_default();
+        let status = match self.status {
+            Status::Priced => Status::Submitted,
+            Status::Routed => Status::Released,
+            Status::Submitted
+            | Status::Unpriceable
+            | Status::CreditRefused
+            | Status::Backordered
+            | Status::OnHold
+            | Status::Released
+            | Status::Unroutable
+            | Status::Accepted
+            | Status::PartiallyShipped
+            | Status::Shipped
+            | Status::Delivered
+            | Status::Invoiced
+            | Status::Cancelling
+            | Status::Cancelled => self.status,
+        };
+        let text = serde_json::to_string(&Self { status, ..self.clone() }).unwrap_or_default();
         base32(&fingerprint(&[&text]), 26)
     }
 }

@@ -236,11 +236,17 @@ impl EffectRequest for InvoiceRequest {
 }
 
 impl Order {
+    /// Whether credit and stock are there for the sales order, and the ERP did not refuse it. Without a clock: the credit may
+    /// have expired.
+    pub fn may_create_sales_order(&self) -> bool {
+        let rejected = self.documents.rejected.contains_key(&OrderEffect::CreateSalesOrder);
+        self.is_active() && self.may_release() && !rejected
+    }
+
     /// The sales order that is due. A credit that expired by `now` does not count.
     pub fn sales_order_request(&self, now: Timestamp) -> Option<SalesOrder> {
-        let price = self.stage.price().filter(|_| self.is_active() && self.may_release())?;
-        let rejected = self.documents.rejected.contains_key(&OrderEffect::CreateSalesOrder);
-        if rejected || self.expired_credit(now).is_some() {
+        let price = self.stage.price().filter(|_| self.may_create_sales_order())?;
+        if self.expired_credit(now).is_some() {
             return None;
         }
         let submission = &self.terms.submission;

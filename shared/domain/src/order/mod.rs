@@ -13,6 +13,7 @@ mod candidate;
 mod changes;
 mod crm;
 mod documents;
+mod due;
 mod effect;
 mod event;
 mod fulfillments;
@@ -49,8 +50,11 @@ pub use status::Status;
 pub use stock::{AllocationRequest, Deallocation, Stock, StockQuery};
 pub use terms::Terms;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
+use crate::due::DueWork;
 use crate::ids::{FulfillmentId, OrderId};
 use crate::rejection::Rejection;
 use crate::review::{Decision, Decisions, Review};
@@ -200,6 +204,10 @@ impl Workflow for Order {
         self.reviews()
     }
 
+    fn due(state: Option<&Self>, _id: &OrderId) -> BTreeSet<DueWork> {
+        state.map(Self::due_work).unwrap_or_default()
+    }
+
     fn refusal(event: &OrderEvent) -> Option<&Rejection> {
         if let OrderEvent::RequestRejected(rejection) = event { Some(rejection) } else { None }
     }
@@ -305,8 +313,12 @@ impl Order {
             OrderEvent::StockArrived(stock) => self.stock.arrived.clone_from(&stock.lines),
             OrderEvent::Released(released) => self.apply_release(released),
             OrderEvent::SalesOrderCancelled(cancelled) => self.documents.cancel_sales_order(cancelled),
-            OrderEvent::Routed(_) => self.stage.advance(Stage::Routed),
+            OrderEvent::Routed(_) => {
+                self.fulfillments.unroutable = None;
+                self.stage.advance(Stage::Routed);
+            }
             OrderEvent::Unroutable(routed) => {
+                self.fulfillments.unroutable = self.lines_to_route().map(|query| query.digest());
                 self.forget_decisions(OrderReview::Unroutable);
                 self.stage.advance(|price| Stage::Unroutable(price, routed.clone()));
             }

@@ -175,6 +175,7 @@ impl Order {
             (OrderReview::StockShort, Choice::ShipAvailable) => self.overrides.parts = true,
             (OrderReview::Unroutable | OrderReview::FulfillmentRejected, Choice::RouteAgain) => {
                 self.fulfillments.retry_allowed = self.fulfillments.assignments.keys().cloned().collect();
+                self.fulfillments.unroutable = None;
                 if let Stage::Unroutable(price, _) = &self.stage {
                     self.stage = Stage::Released(price.clone());
                 }

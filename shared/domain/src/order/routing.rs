@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use crate::due::digest;
 use crate::ids::{FulfillmentId, LineNo, PartnerId, SiteCode, Sku};
 use crate::order::{
     Assignment, Component, Deadlines, Handling, LineQuantity, Order, OrderCommand, ServiceLevel, ShortPolicy,
@@ -95,9 +96,16 @@ pub struct RoutingQuery<'a> {
 }
 
 impl Order {
-    /// The routing that is due: of lines with stock and without a warehouse. `None` while a fulfillment is being
-    /// withdrawn, because only the withdrawal shows how much of it has to be routed again.
+    /// The routing that is due: of lines with stock and without a warehouse. One that no site could meet is due again when
+    /// its lines or the excluded sites change, or when a person decides so.
     pub fn routing_query(&self) -> Option<RoutingQuery<'_>> {
+        let is_unroutable = |query: &RoutingQuery<'_>| self.fulfillments.unroutable == Some(query.digest());
+        self.lines_to_route().filter(|query| !is_unroutable(query))
+    }
+
+    /// What has to be routed. `None` while a fulfillment is being withdrawn, because only the withdrawal shows how much of
+    /// it has to be routed again.
+    pub(super) fn lines_to_route(&self) -> Option<RoutingQuery<'_>> {
         let returning = self.fulfillments.withdrawals.keys().any(|id| self.fulfillments.is_returning(id));
         if !self.is_active() || returning || !self.stage.awaits_invoice() {
             return None;
@@ -129,6 +137,11 @@ impl Order {
 }
 
 impl RoutingQuery<'_> {
+    /// Digest of what has to be routed, and of the sites that are excluded.
+    pub(super) fn digest(&self) -> String {
+        digest(&(&self.lines, &self.excluded))
+    }
+
     /// Ranks `sites` as of `now` and chooses among them.
     pub fn decide(&self, sites: &[Site], now: Timestamp) -> OrderCommand {
         let mut rated: Vec<RatedSite<'_>> = sites.iter().map(|site| self.rate(site, now)).collect();
@@ -471,7 +484,16 @@ mod tests {
         for words in ["EAST: does not ship to US", "NORTH: does not offer", "WEST: has no stock"] {
             assert!(review.reason.contains(words), "{}", review.reason);
         }
-        assert!(stuck.routing_query().is_some(), "the next routing may find a site");
+        assert!(stuck.routing_query().is_none(), "the same question again has the same answer");
+        let again = apply(
+            stuck.clone(),
+            OrderCommand::Decide(crate::samples::decision(
+                &stuck.reviews(),
+                review.kind,
+                crate::review::Choice::RouteAgain,
+            )),
+        );
+        assert!(again.routing_query().is_some(), "the next routing may find a site");
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! That put is the state change, the optimistic lock, the idempotency record, the outbox entry and the audit record in
 //! one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Workflow;
+use domain::due::{DueWork, newly_due};
 use domain::party::{Party, PartyRef};
 use domain::workflow::{decide, evolve};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::cause::{Cause, RequestCause};
 use crate::context::Context;
@@ -38,6 +40,25 @@ pub struct Commit {
     pub epoch: String,
     /// The events, as a JSON array.
     pub events: String,
+    /// The steps that have work after this commit which they did not have before it.
+    pub wakes: Vec<Wake>,
+}
+
+/// A step that a commit wakes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Wake {
+    /// The step's name, such as `order-price`.
+    pub step: String,
+    /// The part of the stream that its work is about, as members of an event's payload; empty for the whole stream.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub about: BTreeMap<String, String>,
+}
+
+impl From<DueWork> for Wake {
+    fn from(DueWork { step, about, digest: _ }: DueWork) -> Self {
+        let about = about.into_iter().map(|(member, id)| (member.to_owned(), id));
+        Self { step: step.to_owned(), about: about.collect() }
+    }
 }
 
 /// The outcome of an append.
@@ -91,6 +112,9 @@ pub enum CreateOutcome {
         owner: String,
     },
 }
+
+/// The step that wakes what waits for a stream.
+const WAKES_WAITING: &str = "due-wake";
 
 /// The store of commits.
 pub trait Journal {
@@ -149,6 +173,8 @@ pub struct Stream<W: Workflow> {
     /// The first commit's time; `None` before it.
     pub began: Option<Timestamp>,
     causes: BTreeSet<Cause>,
+    /// The version of the newest commit that woke each step.
+    woken: BTreeMap<String, u64>,
 }
 
 /// The stream's name in the journal: `<workflow>/<id>`.
@@ -195,7 +221,14 @@ impl<W: Workflow> Stream<W> {
     /// # Errors
     /// Failures of [`events_of`].
     pub fn of(id: &W::Id, commits: Vec<Commit>, now: Timestamp) -> Result<Self, Failure> {
-        let mut stream = Self { id: id.clone(), state: None, version: 0, began: None, causes: BTreeSet::new() };
+        let mut stream = Self {
+            id: id.clone(),
+            state: None,
+            version: 0,
+            began: None,
+            causes: BTreeSet::new(),
+            woken: BTreeMap::new(),
+        };
         stream.extend(commits, now)?;
         Ok(stream)
     }
@@ -215,6 +248,12 @@ impl<W: Workflow> Stream<W> {
         self.version = commit.version;
         self.began = self.began.or(Some(commit.at));
         self.causes.insert(commit.cause);
+        self.woken.extend(commit.wakes.into_iter().map(|wake| (wake.step, commit.version)));
+    }
+
+    /// The version of the newest commit that woke `step`: since then, what the step works on has not changed.
+    pub fn last_woken(&self, step: &str) -> Option<u64> {
+        self.woken.get(step).copied()
     }
 
     /// Whether the stream has a commit with this cause.
@@ -345,13 +384,20 @@ impl<W: Workflow> Stream<W> {
         }
     }
 
-    /// The commit of `events` that follows the newest one. It is not written yet.
+    /// The commit of `events` that follows the newest one, with the steps that it wakes. It is not written yet.
     ///
     /// # Errors
     /// The events cannot be written as JSON: permanent.
     pub fn next(&self, cx: &Context, cause: &Cause, events: &[W::Event]) -> Result<Commit, Failure> {
         let text = serde_json::to_string(events)
             .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
+        let before = W::due(self.state.as_ref(), &self.id);
+        let state = events.iter().fold(self.state.clone(), evolve);
+        // Messages may wait for any stream, also for an alias, which has no state.
+        let begins = (self.version == 0).then(|| DueWork::new(WAKES_WAITING));
+        let due = newly_due(&before, W::due(state.as_ref(), &self.id)).chain(begins);
+        // A step is woken once for two pieces of work on the same part.
+        let wakes: BTreeSet<Wake> = due.map(Wake::from).collect();
         Ok(Commit {
             stream: stream_name::<W>(&self.id),
             version: self.version + 1,
@@ -362,6 +408,7 @@ impl<W: Workflow> Stream<W> {
             traceparent: cx.traceparent.clone(),
             epoch: cx.epoch.number.to_string(),
             events: text,
+            wakes: wakes.into_iter().collect(),
         })
     }
 }

@@ -15,6 +15,7 @@ use crate::shipment::{MilestoneKind, PackageStatus};
 use crate::{Fulfillment, FulfillmentCommand, PackageId, Workflow};
 
 mod decisions;
+mod due;
 mod goods_issues;
 mod kits;
 mod packages;
