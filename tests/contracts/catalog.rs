@@ -181,15 +181,12 @@ fn the_catalogs_queues_and_rules_are_the_templates() {
     assert!(rules.is_empty(), "rules that the catalog does not know: {:?}", rules.keys());
     for step in entries("step").iter().filter(|step| text(step, "feed") != "queue") {
         dead_letters(&mut queues, text(step, "name"), number(&settings("stream"), "dlq_retention_seconds"));
-        if let Some(seconds) = step.get("tick_seconds") {
+        if let Some(seconds) = step.get("own_queue_seconds") {
             let own = format!("{}Queue", logical(text(step, "name")));
-            let ticks = queues.remove(&own).unwrap_or_else(|| panic!("there is no {own}"));
-            assert_eq!(ticks["DelaySeconds"].number(), seconds.as_integer(), "{own}");
-            assert_eq!(
-                ticks["MessageRetentionPeriod"].number(),
-                Some(60),
-                "{own}: a tick is worth nothing after its minute"
-            );
+            let queue = queues.remove(&own).unwrap_or_else(|| panic!("there is no {own}"));
+            assert_eq!(queue["MessageRetentionPeriod"].number(), seconds.as_integer(), "{own}");
+            let ticks = step.get("tick_seconds").and_then(toml::Value::as_integer);
+            assert_eq!(queue["DelaySeconds"].number(), ticks, "{own}");
         }
     }
     assert!(queues.is_empty(), "queues that the catalog does not know: {:?}", queues.keys());

@@ -8,13 +8,14 @@ use domain::fulfillment::{FulfillmentRequest, Opened, Watch, Withdrawn};
 use domain::order::{AllocatedLine, CreditExpired, Source};
 use domain::shipment::RequestStatus;
 use domain::{FulfillmentId, PackageId};
-use engine::relay::entries;
+use engine::relay::{Entry, entries, wake_again};
 use engine::{Context, EventEnvelope, Stream, Work};
 use futures::FutureExt as _;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use testkit::memory::MemoryJournal;
+use usecases::due::{DueNow, due_now};
 use usecases::work::{FulfillmentWork, OrderWork, PackageWork};
 
 use super::*;
@@ -33,6 +34,12 @@ enum Move {
     Decide(usize, usize),
     /// A waiting message's step runs, and its partner answers in one of several ways.
     Run(usize, u8),
+    /// A waiting message is lost: discarded, expired, or swallowed between bus and queue.
+    Lose(usize),
+    /// The next commit is made by a release that does not know one of the steps that it should wake.
+    Forget(usize),
+    /// A sweep announces all due work again.
+    Sweep,
 }
 
 fn next_move() -> impl Strategy<Value = Move> {
@@ -55,8 +62,22 @@ fn good_move() -> impl Strategy<Value = Move> {
     ]
 }
 
+/// What happens next in a life that loses messages.
+fn lossy_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        12 => good_move(),
+        1 => (0..32usize).prop_map(Move::Lose),
+        1 => (0..8usize).prop_map(Move::Forget),
+        1 => Just(Move::Sweep),
+    ]
+}
+
 fn lives() -> impl Strategy<Value = Vec<Move>> {
-    prop_oneof![proptest::collection::vec(next_move(), 1..80), proptest::collection::vec(good_move(), 40..120),]
+    prop_oneof![
+        2 => proptest::collection::vec(next_move(), 1..80),
+        2 => proptest::collection::vec(good_move(), 40..120),
+        1 => proptest::collection::vec(lossy_move(), 40..120),
+    ]
 }
 
 /// A step's work: its name, and the fulfillment and package that it is about.
@@ -69,6 +90,10 @@ struct World {
     fulfillments: BTreeMap<FulfillmentId, Stream<Fulfillment>>,
     /// Messages that no run has used up.
     waiting: BTreeSet<Message>,
+    /// Whether messages were lost since the last sweep.
+    is_lossy: bool,
+    /// Which of the next commit's wake-ups its release does not know.
+    forgotten: Option<usize>,
     commits: u32,
 }
 
@@ -83,6 +108,8 @@ impl World {
                 .map(|id| (id.clone(), Stream::of(&id, vec![], at(0)).unwrap()))
                 .collect(),
             waiting: BTreeSet::new(),
+            is_lossy: false,
+            forgotten: None,
             commits: 0,
         }
     }
@@ -122,33 +149,52 @@ impl World {
         self.relay();
     }
 
-    /// Puts every new commit's entries through the rules, and reads the messages as the steps read them.
+    /// Puts every new commit's entries through the rules.
     fn relay(&mut self) {
-        for commit in self.journal.take_stream() {
-            for entry in entries(&commit, "/crossdock/laws").unwrap() {
-                let detail: Value = serde_json::from_str(&entry.detail).unwrap();
-                let body = json!({
-                    "source": "crossdock", "detail-type": entry.kind, "resources": entry.resources, "detail": detail,
-                });
-                let text = body.to_string();
-                let envelope = EventEnvelope::read(&text).unwrap();
-                for step in self.rules.targets(&body) {
-                    let (fulfillment, package) = match step {
-                        "goods-issue-post" => {
-                            let work = PackageWork::read(&envelope).unwrap();
-                            (Some(work.fulfillment), Some(work.package))
-                        }
-                        step if step.starts_with("fulfillment-") => {
-                            (Some(FulfillmentWork::read(&envelope).unwrap().fulfillment), None)
-                        }
-                        "due-wake" => continue,
-                        _ => {
-                            OrderWork::read(&envelope).unwrap();
-                            (None, None)
-                        }
-                    };
-                    self.waiting.insert((step.to_owned(), fulfillment, package));
-                }
+        for mut commit in self.journal.take_stream() {
+            if let Some(forgotten) = self.forgotten.take().filter(|_| !commit.wakes.is_empty()) {
+                commit.wakes.remove(forgotten % commit.wakes.len());
+                self.is_lossy = true;
+            }
+            self.receive(entries(&commit, "/crossdock/laws").unwrap());
+        }
+    }
+
+    /// Announces all due work, as `work-sweep` does.
+    fn sweep(&mut self) {
+        let fulfillments: Vec<Stream<Fulfillment>> = self.fulfillments.values().cloned().collect();
+        for DueNow { stream, wakes } in due_now(&self.order, &fulfillments) {
+            let newest = self.journal.commits(&stream).pop().unwrap();
+            self.receive(wake_again(&newest, wakes, "again-1", "/crossdock/laws").unwrap());
+        }
+        self.is_lossy = false;
+    }
+
+    /// Puts entries through the rules, and reads the messages as the steps read them.
+    fn receive(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            let detail: Value = serde_json::from_str(&entry.detail).unwrap();
+            let body = json!({
+                "source": "crossdock", "detail-type": entry.kind, "resources": entry.resources, "detail": detail,
+            });
+            let text = body.to_string();
+            let envelope = EventEnvelope::read(&text).unwrap();
+            for step in self.rules.targets(&body) {
+                let (fulfillment, package) = match step {
+                    "goods-issue-post" => {
+                        let work = PackageWork::read(&envelope).unwrap();
+                        (Some(work.fulfillment), Some(work.package))
+                    }
+                    step if step.starts_with("fulfillment-") => {
+                        (Some(FulfillmentWork::read(&envelope).unwrap().fulfillment), None)
+                    }
+                    "due-wake" => continue,
+                    _ => {
+                        OrderWork::read(&envelope).unwrap();
+                        (None, None)
+                    }
+                };
+                self.waiting.insert((step.to_owned(), fulfillment, package));
             }
         }
     }
@@ -246,6 +292,14 @@ impl World {
                     self.run(&message, answer);
                 }
             }
+            Move::Lose(message) => {
+                if let Some(message) = self.waiting.iter().nth(message % self.waiting.len().max(1)).cloned() {
+                    self.waiting.remove(&message);
+                    self.is_lossy = true;
+                }
+            }
+            Move::Forget(step) => self.forgotten = Some(step),
+            Move::Sweep => self.sweep(),
         }
     }
 
@@ -450,11 +504,14 @@ fn lost_in(rules: &Rules, life: &[Move]) -> Option<(usize, Vec<Message>)> {
     let mut world = World::new(rules);
     world.order(OrderCommand::Submit(submission(&[10, 5])));
     for (n, next) in life.iter().enumerate() {
-        let lost = world.lost();
+        let lost = if world.is_lossy { vec![] } else { world.lost() };
         if !lost.is_empty() {
             return Some((n, lost));
         }
         world.take(next.clone());
+    }
+    if world.is_lossy {
+        world.sweep();
     }
     Some((life.len(), world.lost())).filter(|(_, lost)| !lost.is_empty())
 }

@@ -46,6 +46,7 @@ impl Deployment {
                     message.deliveries = 1;
                     queue.push(message);
                 }
+                Some(DeliveryFault::Discarded) => self.discarded.push(function.to_owned()),
                 None => queue.push(message),
             }
         }

@@ -95,6 +95,8 @@ pub struct Deployment {
     pub most_deliveries: u32,
     /// Every message that the bus sent to a queue: function and body.
     pub published: Vec<(String, String)>,
+    /// The functions whose messages were lost for ever.
+    pub discarded: Vec<String>,
     /// How often each step ended in each way.
     pub outcomes: Outcomes,
     /// The orders that the API could not take: their client sends them again.
@@ -175,6 +177,7 @@ impl Deployment {
             skews: BTreeMap::new(),
             wrong: Vec::new(),
             most_deliveries: 0,
+            discarded: vec![],
             published: Vec::new(),
             outcomes: Outcomes::default(),
             untaken: Vec::new(),

@@ -67,7 +67,10 @@ pub async fn handle(
         }
     }
     match Watch::of(fulfillment.state.as_ref(), &assigned) {
-        Watch::Until(due, _) => Err(Failure::Deferred { until: due.max(cx.after(MIN_PAUSE)), why: Wait::Time }),
+        Watch::Until(due, _) => {
+            let why = Wait::Time(work.fulfillment.to_string());
+            Err(Failure::Deferred { until: due.max(cx.after(MIN_PAUSE)), why })
+        }
         Watch::Over => Ok(Outcome::Ignored("the fulfillment has no more deadlines")),
     }
 }

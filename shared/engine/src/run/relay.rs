@@ -136,20 +136,44 @@ pub fn entries(commit: &Commit, source: &str) -> Result<Vec<Entry>, Failure> {
         }
         let (woken, rest) = wakes.into_iter().partition(|wake: &Wake| payload.is_about(&wake.about));
         wakes = rest;
-        let detail = detail(commit, source, n, &kind, event).map_err(|e| corrupt(&e))?;
+        let id = format!("{}/{}/{}/{n}", commit.epoch, commit.stream, commit.version);
+        let detail = detail(commit, source, id, &kind, event).map_err(|e| corrupt(&e))?;
         entries.push(entry(kind, detail, &woken));
     }
+    let ids = (events.len()..).map(|n| format!("{}/{}/{}/{n}", commit.epoch, commit.stream, commit.version));
+    entries.extend(work_due(commit, source, wakes, ids)?);
+    Ok(entries)
+}
+
+/// The entries that wake steps for `wakes`, which a stream has had since `newest`, its newest commit. `occasion` tells one
+/// announcement of a commit's work from another.
+///
+/// # Errors
+/// Never in practice: the payloads are texts.
+pub fn wake_again(newest: &Commit, wakes: Vec<Wake>, occasion: &str, source: &str) -> Result<Vec<Entry>, Failure> {
+    let ids = (0..).map(|n| format!("{}/{}/{}/{occasion}/{n}", newest.epoch, newest.stream, newest.version));
+    work_due(newest, source, wakes, ids)
+}
+
+/// One entry for each part of the stream that `wakes` are about.
+fn work_due(
+    commit: &Commit,
+    source: &str,
+    wakes: Vec<Wake>,
+    ids: impl Iterator<Item = String>,
+) -> Result<Vec<Entry>, Failure> {
     let mut by_part: BTreeMap<BTreeMap<String, String>, Vec<Wake>> = BTreeMap::new();
     for wake in wakes {
         by_part.entry(wake.about.clone()).or_default().push(wake);
     }
     let kind = format!("{}.{WORK_DUE}", commit.stream.split('/').next().unwrap_or_default());
-    for (n, (about, woken)) in (events.len()..).zip(by_part) {
+    let entries = by_part.into_iter().zip(ids).map(|((about, woken), id)| {
         let payload = WorkDue { kind: &kind, about: &about };
-        let detail = detail(commit, source, n, &kind, payload).map_err(|e| corrupt(&e))?;
-        entries.push(entry(kind.clone(), detail, &woken));
-    }
-    Ok(entries)
+        let detail = detail(commit, source, id, &kind, payload)
+            .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
+        Ok(entry(kind.clone(), detail, &woken))
+    });
+    entries.collect()
 }
 
 /// The payload of an entry that only wakes steps.
@@ -178,11 +202,11 @@ impl Payload<'_> {
     }
 }
 
-/// The CloudEvents document of the `n`th entry of a commit.
-fn detail(commit: &Commit, source: &str, n: usize, kind: &str, data: impl Serialize) -> serde_json::Result<String> {
+/// The CloudEvents document of one of a commit's entries.
+fn detail(commit: &Commit, source: &str, id: String, kind: &str, data: impl Serialize) -> serde_json::Result<String> {
     serde_json::to_string(&CloudEvent {
         specversion: "1.0",
-        id: format!("{}/{}/{}/{n}", commit.epoch, commit.stream, commit.version),
+        id,
         source,
         kind,
         subject: &commit.stream,

@@ -1,0 +1,69 @@
+//! The work that an order and its fulfillments have now, whatever was announced before: for the sweep that makes up for lost
+//! wake-ups.
+
+use std::collections::BTreeSet;
+
+use domain::due::DueWork;
+use domain::{Fulfillment, FulfillmentId, Order, Workflow};
+use engine::journal::{Stream, Wake, stream_name};
+
+/// The due work of one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueNow {
+    /// The stream's name.
+    pub stream: String,
+    /// The steps that have work on it; never empty.
+    pub wakes: Vec<Wake>,
+}
+
+/// The step that wakes messages which wait for a stream. Such a message has a deadline of its own.
+const WAKES_WAITING: &str = "due-wake";
+
+/// The steps whose guards have a half in the order's stream and a half in the fulfillment's. They have work only if both
+/// halves say so, and the order's stream announces it.
+const HALVES: [&str; 2] = ["fulfillment-request", "fulfillment-watch"];
+
+/// The step that reports a fulfillment's progress to its order.
+const ROLLUP: &str = "fulfillment-rollup";
+
+/// The due work of an order and its fulfillments.
+pub fn due_now(order: &Stream<Order>, fulfillments: &[Stream<Fulfillment>]) -> Vec<DueNow> {
+    let halves: Vec<(String, BTreeSet<DueWork>)> =
+        fulfillments.iter().map(|it| (it.id.to_string(), Fulfillment::due(it.state.as_ref(), &it.id))).collect();
+    let is_due = |work: &DueWork| {
+        let half = || halves.iter().find(|(id, _)| work.about.get("fulfillment") == Some(id));
+        !HALVES.contains(&work.step) || half().is_some_and(|(_, half)| half.iter().any(|it| it.step == work.step))
+    };
+    let of_order = Order::due(order.state.as_ref(), &order.id).into_iter().filter(is_due);
+    let mut found = vec![due_in::<Order>(&order.id, of_order)];
+    for fulfillment in fulfillments.iter().filter(|it| it.state.is_some()) {
+        let due = Fulfillment::due(fulfillment.state.as_ref(), &fulfillment.id);
+        let is_due = |work: &DueWork| match work.step {
+            ROLLUP => is_unreported(order, fulfillment, work),
+            step => !HALVES.contains(&step),
+        };
+        let due = due.into_iter().filter(is_due);
+        found.push(due_in::<Fulfillment>(&fulfillment.id, due));
+    }
+    found.retain(|it| !it.wakes.is_empty());
+    found
+}
+
+/// The fulfillments whose streams may have work for an order's steps.
+pub fn fulfillments_of(order: &Order) -> impl Iterator<Item = &FulfillmentId> {
+    order.fulfillments.assignments.keys()
+}
+
+fn due_in<W: Workflow>(id: &W::Id, due: impl Iterator<Item = DueWork>) -> DueNow {
+    let wakes: BTreeSet<Wake> = due.filter(|work| work.step != WAKES_WAITING).map(Wake::from).collect();
+    DueNow { stream: stream_name::<W>(id), wakes: wakes.into_iter().collect() }
+}
+
+/// Whether the order's register of the fulfillment has other content than the fulfillment's stream, which `report` is made from.
+fn is_unreported(order: &Stream<Order>, fulfillment: &Stream<Fulfillment>, report: &DueWork) -> bool {
+    let known = order.state.as_ref().and_then(|order| order.fulfillments.progress.get(&fulfillment.id));
+    let Some(known) = known else { return !Fulfillment::due(None, &fulfillment.id).contains(report) };
+    let now = fulfillment.state.as_ref().map(|state| state.progress(known.as_of));
+    // A sum out of range is parked by the step.
+    now.is_some_and(|now| now.as_ref() != Ok(known))
+}
