@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use jiff::civil::{Date, Time};
 use rust_decimal::Decimal;
 
-use super::common::{Carrier, ItemId, Mark, Moment, Participant, Reference};
+use super::common::{Carrier, ItemId, Mark, Moment, Participant, Reference, push};
 use super::x12::{parse_date, parse_decimal, parse_time, plain, write_date, wrong};
 use crate::complaint::{Complaint, Problem};
 use crate::segment::{Element, Segment};
@@ -35,7 +35,7 @@ pub trait EdifactMessage: Sized {
 }
 
 fn text(element: Element<'_>) -> Option<String> {
-    (!element.is_empty()).then(|| element.text().into_owned())
+    (!element.is_empty()).then(|| element.to_text())
 }
 
 fn code(segment: &Segment<'_>, element: u16, component: usize) -> Result<Option<Code>, Box<Complaint>> {
@@ -254,7 +254,7 @@ impl Item {
         } else if function == b"4" {
             self.original = Some(ItemId { qualifier, id });
         } else {
-            self.ids.push(ItemId { qualifier, id });
+            push(&mut self.ids, ItemId { qualifier, id });
         }
         Ok(())
     }
@@ -296,7 +296,7 @@ fn gin(marks: &mut Vec<Mark>, segment: &Segment<'_>) -> Result<(), Box<Complaint
     let qualifier = required_code(segment, 1, 1)?;
     for element in 2..=segment.len() {
         let numbers = segment.element(element).components().filter_map(text);
-        marks.extend(numbers.map(|number| Mark { qualifier, number }));
+        numbers.for_each(|number| push(marks, Mark { qualifier, number }));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use jiff::civil::{Date, Time};
 use rust_decimal::Decimal;
 
-use super::common::{Carrier, Contact, ItemId, Mark, Moment, Note, Participant, Reference, Totals};
+use super::common::{Carrier, Contact, ItemId, Mark, Moment, Note, Participant, Reference, Totals, push};
 use crate::complaint::{Complaint, Position, Problem};
 use crate::segment::Segment;
 use crate::write::{Body, Draft, WriteError};
@@ -48,7 +48,8 @@ pub(super) fn missing(set: &Set, id: &str) -> Box<Complaint> {
 }
 
 pub(super) fn text(segment: &Segment<'_>, element: usize) -> Option<String> {
-    segment.text(element).map(alloc::borrow::Cow::into_owned)
+    let element = segment.element(element);
+    (!element.is_empty()).then(|| element.to_text())
 }
 
 pub(super) fn required(segment: &Segment<'_>, element: u16) -> Result<String, Box<Complaint>> {
@@ -204,7 +205,7 @@ pub(super) fn items(segment: &Segment<'_>, positions: &[u16]) -> Result<Vec<Item
     let mut items = Vec::new();
     for position in positions {
         if let Some(item) = item(segment, *position)? {
-            items.push(item);
+            push(&mut items, item);
         }
     }
     Ok(items)
@@ -346,7 +347,7 @@ pub(super) fn write_notes(body: &mut Body, notes: &[Note]) {
 pub(super) fn marks(marks: &mut Vec<Mark>, segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
     for position in [1, 4] {
         if let Some(number) = text(segment, usize::from(position) + 1) {
-            marks.push(Mark { qualifier: required_code(segment, position)?, number });
+            push(marks, Mark { qualifier: required_code(segment, position)?, number });
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use super::{
     write_references,
 };
 use crate::complaint::{Complaint, Problem};
-use crate::documents::common::{Moment, Reference};
+use crate::documents::common::{Moment, Reference, push};
 use crate::documents::x12::{missing, wrong};
 use crate::documents::{
     OrderLine, Package, ReceiptConfirmation, ReceiptException, ReceivedLine, ShipmentConfirmation, ShippedLine,
@@ -165,7 +165,7 @@ impl EdifactMessage for ShipmentConfirmation {
                     let item = Item::of(&segment)?;
                     let line = ShippedLine { items: item.ids, ..ShippedLine::default() };
                     let package = package.ok_or_else(|| wrong(&segment, 1, Problem::UnexpectedSegment))?;
-                    package.lines.push(line);
+                    push(&mut package.lines, line);
                 }
                 tag if loading => {
                     if let Some(package) = package {
@@ -233,12 +233,12 @@ fn take_package(package: &mut Package, tag: &[u8], segment: &Segment<'_>) -> Res
         }
         b"QTY" => {
             let (qualifier, quantity, unit) = quantity(segment)?;
-            match qualifier.as_str() {
-                "12" => {
+            match qualifier.as_bytes() {
+                b"12" => {
                     line.shipped = Some(quantity);
                     line.unit = unit;
                 }
-                "21" => {
+                b"21" => {
                     line.ordered = Some(quantity);
                     line.unit = line.unit.or(unit);
                 }
