@@ -204,6 +204,14 @@ impl<'a> Segment<'a> {
         bits.fold(0, |filled, (_, position)| filled | 1_u64 << position)
     }
 
+    /// The first repetition of the element at a position: what documents read of it.
+    #[cfg(feature = "documents")]
+    #[inline]
+    pub(crate) fn first(&self, position: usize) -> Element<'a> {
+        let element = self.element(position);
+        element.repetitions().next().unwrap_or(element)
+    }
+
     #[inline]
     fn at_span(&self, span: &Span) -> Element<'a> {
         let raw = self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
@@ -290,6 +298,7 @@ impl<'a> Element<'a> {
     }
 
     /// As [`Element::text`], in one step.
+    #[cfg(feature = "documents")]
     #[inline]
     pub(crate) fn to_text(self) -> String {
         match core::str::from_utf8(self.raw) {

@@ -49,7 +49,7 @@ pub struct ShipmentConfirmation {
 /// A package, or the part of a shipment that one LX loop or CPS group tells.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Package {
-    /// LX01; 7164 of CPS.
+    /// LX01; 7164 of CPS, 0 where that is no number.
     pub number: u32,
     /// MAN; GIN.
     pub marks: Vec<Mark>,

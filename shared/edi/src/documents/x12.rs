@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 use super::common::{Carrier, Contact, ItemId, Mark, Moment, Note, Participant, Reference, Totals, push};
 use crate::complaint::{Complaint, Position, Problem};
-use crate::segment::Segment;
+use crate::segment::{Element, Segment};
 use crate::write::{Body, Draft, WriteError};
 use crate::{Code, Set};
 
@@ -29,7 +29,7 @@ pub trait X12Document: Sized {
 
 /// A complaint about one element of a segment.
 pub(super) fn wrong(segment: &Segment<'_>, element: u16, problem: Problem) -> Box<Complaint> {
-    let of = segment.element(usize::from(element));
+    let of = segment.first(usize::from(element));
     let position = Position {
         byte: of.at(),
         segment: Some(segment.ordinal()),
@@ -48,7 +48,7 @@ pub(super) fn missing(set: &Set, id: &str) -> Box<Complaint> {
 }
 
 pub(super) fn text(segment: &Segment<'_>, element: usize) -> Option<String> {
-    let element = segment.element(element);
+    let element = segment.first(element);
     (!element.is_empty()).then(|| element.to_text())
 }
 
@@ -58,7 +58,19 @@ pub(super) fn required(segment: &Segment<'_>, element: u16) -> Result<String, Bo
 
 /// An optional code; one that is too long for a code is an error.
 pub(super) fn code(segment: &Segment<'_>, element: u16) -> Result<Option<Code>, Box<Complaint>> {
-    let of = segment.element(usize::from(element));
+    code_of(segment, element, segment.first(usize::from(element)))
+}
+
+/// As [`code`], of a component.
+pub(super) fn component_code(
+    segment: &Segment<'_>,
+    element: u16,
+    component: usize,
+) -> Result<Option<Code>, Box<Complaint>> {
+    code_of(segment, element, segment.first(usize::from(element)).component(component))
+}
+
+fn code_of(segment: &Segment<'_>, element: u16, of: Element<'_>) -> Result<Option<Code>, Box<Complaint>> {
     match of.code() {
         None if !of.is_empty() => Err(wrong(segment, element, Problem::InvalidCode)),
         code => Ok(code),
@@ -70,7 +82,7 @@ pub(super) fn required_code(segment: &Segment<'_>, element: u16) -> Result<Code,
 }
 
 pub(super) fn decimal(segment: &Segment<'_>, element: u16) -> Result<Option<Decimal>, Box<Complaint>> {
-    let of = segment.element(usize::from(element));
+    let of = segment.first(usize::from(element));
     if of.is_empty() {
         return Ok(None);
     }
@@ -82,7 +94,7 @@ pub(super) fn required_decimal(segment: &Segment<'_>, element: u16) -> Result<De
 }
 
 pub(super) fn date(segment: &Segment<'_>, element: u16) -> Result<Option<Date>, Box<Complaint>> {
-    let of = segment.element(usize::from(element));
+    let of = segment.first(usize::from(element));
     if of.is_empty() {
         return Ok(None);
     }
@@ -94,7 +106,7 @@ pub(super) fn required_date(segment: &Segment<'_>, element: u16) -> Result<Date,
 }
 
 pub(super) fn time(segment: &Segment<'_>, element: u16) -> Result<Option<Time>, Box<Complaint>> {
-    let of = segment.element(usize::from(element));
+    let of = segment.first(usize::from(element));
     if of.is_empty() {
         return Ok(None);
     }
@@ -382,6 +394,6 @@ pub(super) fn write_totals(body: &mut Body, tag: &str, totals: &Totals) {
 
 /// LX01: the number of a package or line in its document.
 pub(super) fn assigned(segment: &Segment<'_>) -> Result<u32, Box<Complaint>> {
-    let number = segment.element(1).text().parse();
+    let number = segment.first(1).text().parse();
     number.map_err(|_| wrong(segment, 1, Problem::InvalidNumber))
 }

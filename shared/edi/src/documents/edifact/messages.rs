@@ -24,7 +24,7 @@ use crate::{Code, Set};
 
 /// 1004 and 1225 of BGM.
 fn head(segment: &Segment<'_>) -> Result<(Option<String>, Code), Box<Complaint>> {
-    Ok((text(segment.element(2).component(1)), code(segment, 3, 1)?.unwrap_or_default()))
+    Ok((text(segment.first(2).component(1)), code(segment, 3, 1)?.unwrap_or_default()))
 }
 
 /// Reads a DTM. The first day with the qualifier `own` is the document's `date`; what else there is goes to `dates`.
@@ -158,7 +158,7 @@ impl EdifactMessage for ShipmentConfirmation {
                 }
                 b"CPS" => {
                     loading = true;
-                    let number = number(text(segment.element(1)).as_ref()).unwrap_or_default();
+                    let number = number(text(segment.first(1)).as_ref()).unwrap_or_default();
                     shipment.packages.push(Package { number, ..Package::default() });
                 }
                 b"LIN" => {
@@ -249,7 +249,7 @@ fn take_package(package: &mut Package, tag: &[u8], segment: &Segment<'_>) -> Res
             let (difference, kind, _) = variance(segment)?;
             (line.difference, line.difference_reason) = (Some(difference), kind);
         }
-        b"GIN" if segment.element(1).raw() == b"BX" => line.lot = text(segment.element(2).component(1)),
+        b"GIN" if segment.first(1).raw() == b"BX" => line.lot = text(segment.first(2).component(1)),
         b"RFF" => line.references.push(reference(segment)?),
         _ => {}
     }
@@ -374,7 +374,7 @@ fn take_received(line: &mut ReceivedLine, tag: &[u8], segment: &Segment<'_>) -> 
                 references: Vec::new(),
             });
         }
-        b"GIN" if segment.element(1).raw() == b"BX" => line.lot = text(segment.element(2).component(1)),
+        b"GIN" if segment.first(1).raw() == b"BX" => line.lot = text(segment.first(2).component(1)),
         b"RFF" => line.references.push(reference(segment)?),
         _ => {}
     }
