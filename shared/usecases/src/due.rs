@@ -23,6 +23,9 @@ const WAKES_WAITING: &str = "due-wake";
 /// halves say so, and the order's stream announces it.
 const HALVES: [&str; 2] = ["fulfillment-request", "fulfillment-watch"];
 
+/// The step whose work the order's half alone decides: what the fulfillment's stream has to say may still be under way.
+const WITHDRAW: &str = "fulfillment-withdraw";
+
 /// The step that reports a fulfillment's progress to its order.
 const ROLLUP: &str = "fulfillment-rollup";
 
@@ -40,7 +43,7 @@ pub fn due_now(order: &Stream<Order>, fulfillments: &[Stream<Fulfillment>]) -> V
         let due = Fulfillment::due(fulfillment.state.as_ref(), &fulfillment.id);
         let is_due = |work: &DueWork| match work.step {
             ROLLUP => is_unreported(order, fulfillment, work),
-            step => !HALVES.contains(&step),
+            step => step != WITHDRAW && !HALVES.contains(&step),
         };
         let due = due.into_iter().filter(is_due);
         found.push(due_in::<Fulfillment>(&fulfillment.id, due));

@@ -16,6 +16,7 @@ use engine::failure::Wait;
 use engine::inbound::Sites;
 use engine::partner::Warehouse;
 use engine::{Context, Failure, Journal, Outcome, Stream};
+use jiff::Timestamp;
 use usecases::work::FulfillmentWork;
 
 /// The ports that this step uses.
@@ -67,12 +68,14 @@ pub async fn handle(
         }
     }
     match Watch::of(fulfillment.state.as_ref(), &assigned) {
-        Watch::Until(due, _) => {
-            let why = Wait::Time(work.fulfillment.to_string());
-            Err(Failure::Deferred { until: due.max(cx.after(MIN_PAUSE)), why })
-        }
+        Watch::Until(due, _) => Err(wait_until(due, &work, cx)),
         Watch::Over => Ok(Outcome::Ignored("the fulfillment has no more deadlines")),
     }
+}
+
+/// Defers to the next deadline, or to the end of [`MIN_PAUSE`] if that is later.
+fn wait_until(due: Timestamp, work: &FulfillmentWork, cx: &Context) -> Failure {
+    Failure::Deferred { until: due.max(cx.after(MIN_PAUSE)), why: Wait::Time(work.fulfillment.to_string()) }
 }
 
 /// The shortest time between two runs for one fulfillment.

@@ -1,4 +1,4 @@
-//! Announces due work again whose announcement was lost: a message that somebody discarded, or that an outage swallowed; work
+//! Announces due work again whose announcement was lost: a message that was discarded, or that an outage swallowed; work
 //! that the release before did not know; work that a corrected partner's document made possible.
 //!
 //! - On: a schedule, once a day; `"again"` in its queue, after a release, a restore, or a change of a partner's document; and

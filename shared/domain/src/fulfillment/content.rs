@@ -208,9 +208,12 @@ impl Fulfillment {
         unpacked.keys().filter_map(|line| self.uncountable(*line)).collect()
     }
 
-    /// Whether the warehouse closed the fulfillment, listed its packages, and reported each of them.
+    /// Whether the warehouse closed the fulfillment, listed its packages, and reported each of them with its content.
     pub(super) fn is_fully_reported(&self) -> bool {
-        let all_reported = |listed: &BTreeSet<PackageId>| listed.iter().all(|id| self.packages.contains_key(id));
+        let is_reported = |id: &PackageId| {
+            self.packages.get(id).is_some_and(|package| package.is_void() || package.contents != Contents::Unreported)
+        };
+        let all_reported = |listed: &BTreeSet<PackageId>| listed.iter().all(is_reported);
         self.closed.is_some() && self.listed.as_ref().is_some_and(all_reported)
     }
 
