@@ -84,13 +84,16 @@ pub enum OrderEvent {
     /// The ERP invoiced the order, which ends it.
     #[serde(rename = "order.invoiced")]
     Invoiced(Invoiced),
+    /// The ERP created an invoice with another total or currency than the order's. It does not count before a person decides.
+    #[serde(rename = "order.invoice_disagreed")]
+    InvoiceDisagreed(InvoiceDisagreed),
     /// The customer or an operator requested a cancellation.
     #[serde(rename = "order.cancel_requested")]
     CancelRequested(CancelRequested),
-    /// The customer or an operator put the order on hold: no new work starts until the hold is released.
+    /// A customer, an operator or a partner put the order on hold: no new work starts until every holder has released its hold.
     #[serde(rename = "order.held")]
     Held(Held),
-    /// The hold was released; work continues.
+    /// A holder released its hold, or will not hold it for what it asked earlier. Work continues once no one holds the order.
     #[serde(rename = "order.hold_released")]
     HoldReleased(HoldReleased),
     /// The customer or an operator requested another content. Warehouses withdraw their fulfillments first.
@@ -419,6 +422,17 @@ pub struct Invoiced {
     pub total: Money,
 }
 
+/// An invoice of the ERP that does not agree with the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InvoiceDisagreed {
+    /// The ERP's number of the invoice.
+    pub invoice: DocumentNumber,
+    /// The invoiced amount, including tax.
+    pub total: Money,
+    /// What the order comes to for the invoiced quantities, by the ERP's own price.
+    pub expected: Money,
+}
+
 /// A request to cancel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelRequested {
@@ -435,13 +449,31 @@ pub struct CancelRequested {
 pub struct Held {
     /// The requester's words; no personal data.
     pub reason: String,
+    /// The partner or API client that holds the order; only its own release ends the hold. `None` in records of releases that knew
+    /// one hold of an order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// When it was requested, by the holder's clock; `None` where that is the time of the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub asked_at: Option<Timestamp>,
 }
 
-/// A request to release the hold.
+/// A request to release a hold. The order goes on once no one holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldReleased {
     /// The requester's words; no personal data.
     pub reason: String,
+    /// The partner or API client that releases its hold. `None` releases every hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// When it was requested, by the holder's clock; `None` where that is the time of the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub asked_at: Option<Timestamp>,
+    /// Whether the holds of others are released, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overrides: bool,
 }
 
 /// The new content of an order: complete, not the difference.
@@ -459,6 +491,19 @@ pub struct Amendment {
     pub lines: Vec<OrderLine>,
     /// As [`Submission::digest`], of the amended order.
     pub digest: String,
+    /// The speed of transport; `None` in records of releases that did not amend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_level: Option<ServiceLevel>,
+    /// As [`Submission::ship_complete`]; `None` in records of releases that did not amend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_complete: Option<bool>,
+    /// The partner or API client that requested it. Its amendments count in the order of its own times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// When it was requested, by the requester's clock; `None` where that is the time of the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub asked_at: Option<Timestamp>,
 }
 
 /// An amendment that was not carried out.
