@@ -324,14 +324,16 @@ impl Order {
 
     pub(super) fn record_invoice(&self, invoiced: Invoiced) -> Vec<OrderEvent> {
         let known = self.is_known(&OrderEffect::Invoice, &invoiced.invoice) && !self.stage.awaits_invoice();
+        let disputed = self.documents.disputed_invoice.as_ref();
+        let disputed = disputed.is_some_and(|it| (&it.invoice, it.total) == (&invoiced.invoice, invoiced.total));
         // What an answer to our own request has to come to is certain: all has arrived by then. Other invoices are only recorded.
-        let is_answer = self.documents.open_effects.contains(&OrderEffect::Invoice);
-        let event = match self.invoice_disagreement(&invoiced) {
-            Some(disagreed) if self.stage.awaits_invoice() && is_answer => OrderEvent::InvoiceDisagreed(disagreed),
-            Some(_) | None => OrderEvent::Invoiced(invoiced),
+        let is_checked =
+            self.stage.awaits_invoice() && (disputed || self.documents.open_effects.contains(&OrderEffect::Invoice));
+        let event = match self.invoice_disagreement(&invoiced).filter(|_| is_checked) {
+            Some(disagreed) => OrderEvent::InvoiceDisagreed(disagreed),
+            None => OrderEvent::Invoiced(invoiced),
         };
-        let disputed = |event: &OrderEvent| matches!(event, OrderEvent::InvoiceDisagreed(it) if self.documents.disputed_invoice.as_ref() == Some(it));
-        let known = known || disputed(&event);
+        let known = known || disputed;
         self.documents.unless_known(&OrderEffect::Invoice, known, event)
     }
 

@@ -22,6 +22,8 @@ use crate::review::Decision;
 use crate::shipment::Progress;
 use crate::workflow::{EffectFailed, EffectRejected, EffectStarted};
 
+pub use crate::order::document_event::{Deallocated, InvoiceDisagreed, Invoiced, OrphanDocument, SalesOrderCancelled};
+
 /// An event of an order. Its `type` is its name on the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
@@ -413,26 +415,6 @@ pub struct CrmUpdated {
     pub digest: String,
 }
 
-/// The invoice by the ERP.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Invoiced {
-    /// The ERP's number of the invoice.
-    pub invoice: DocumentNumber,
-    /// The invoiced amount, including tax.
-    pub total: Money,
-}
-
-/// An invoice of the ERP that does not agree with the order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct InvoiceDisagreed {
-    /// The ERP's number of the invoice.
-    pub invoice: DocumentNumber,
-    /// The invoiced amount, including tax.
-    pub total: Money,
-    /// What the order comes to for the invoiced quantities, by the ERP's own price.
-    pub expected: Money,
-}
-
 /// A request to cancel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelRequested {
@@ -556,28 +538,6 @@ pub struct CreditExpired {
 pub struct StockArrived {
     /// What can be allocated now: at most the quantity that was short, in stock-keeping units.
     pub lines: Vec<LineQuantity>,
-}
-
-/// An allocation that the ERP undid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Deallocated {
-    /// Which allocation of the order.
-    pub allocation_no: AllocationNo,
-}
-
-/// A sales order that is cancelled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SalesOrderCancelled {
-    /// The ERP's number; `None` where the ERP had no sales order.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sales_order: Option<DocumentNumber>,
-}
-
-/// A document that the ERP created after the order had been cancelled or amended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct OrphanDocument {
-    /// The ERP's number of the document.
-    pub document: DocumentNumber,
 }
 
 /// A notice for the customer. It names the template only; the system that writes to customers has the text and the

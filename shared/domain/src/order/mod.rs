@@ -12,6 +12,7 @@
 mod candidate;
 mod changes;
 mod crm;
+mod document_event;
 mod documents;
 mod effect;
 mod event;

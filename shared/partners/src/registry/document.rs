@@ -15,7 +15,7 @@ use super::places::Offences;
 use super::protocol::{CrmProtocol, ErpProtocol, Protocol, ProtocolName, WarehouseProtocol};
 use super::values::{number, one_of, zone};
 use super::{maps, warehouse};
-use crate::client::addresses::is_public;
+use crate::wire::addresses::is_public;
 use crate::wire::fields::{Place, Report, offence};
 
 /// Defaults of absent members.
