@@ -35,7 +35,7 @@ use serde_json::json;
 use testkit::memory::{
     Fault, Faulty, MemoryBus, MemoryDue, MemoryJournal, MemoryParties, MemoryQueue, MemoryViews, Script,
 };
-use usecases::change::{Answer, WorkKey, change};
+use usecases::change::{Answer, Sender, WorkKey, change};
 use usecases::submission::{Submitted, submit};
 use usecases::work::OrderWork;
 
@@ -738,7 +738,8 @@ fn another_request_under_a_used_key_is_refused_and_not_dropped() {
     let desired = |key: &str, wanted: ChangeRequest| {
         let says = format!("{wanted:?}");
         let key = WorkKey::of_client("ops", key, &[&says]);
-        now(change(&journal, &parties, &context("change-create", 10), &order_id(), &key, wanted))
+        let sender = Sender { name: "ops".to_owned(), asked_at: None, may_override: false };
+        now(change(&journal, &parties, &context("change-create", 10), &order_id(), &key, &sender, wanted))
             .map(|(_, answer)| answer)
     };
     let hold = || ChangeRequest::Hold { reason: "a call".to_owned() };

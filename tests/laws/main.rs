@@ -122,7 +122,15 @@ fn fact() -> impl Strategy<Value = FulfillmentCommand> {
     let carrier = || proptest::option::of(select(vec![id("UPS"), id("DHL")]));
     let packed = (package(), 0..20i64, contents(), carrier(), tracking(), traced());
     let packed = packed.prop_map(|(package, n, lines, carrier, tracking, traced)| {
-        FulfillmentCommand::RecordPacked(Packed { package, at: at(n), lines, carrier, tracking, traced })
+        FulfillmentCommand::RecordPacked(Packed {
+            package,
+            at: at(n),
+            lines,
+            carrier,
+            tracking,
+            traced,
+            unassigned: vec![],
+        })
     });
     let milestone = (package(), 0..20i64, kind(), any::<bool>(), carrier(), tracking());
     let milestone = milestone.prop_map(|(package, n, milestone, clock_ahead, carrier, tracking)| {
@@ -530,6 +538,7 @@ fn as_order_event(fact: &OrderCommand) -> Option<OrderEvent> {
         | OrderCommand::Hold(_)
         | OrderCommand::ReleaseHold(_)
         | OrderCommand::Amend(_)
+        | OrderCommand::RefuseRequest(_)
         | OrderCommand::Reassign(_)
         | OrderCommand::Decide(_)
         | OrderCommand::Announce(_)
@@ -808,6 +817,7 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
         | OrderCommand::Hold(_)
         | OrderCommand::ReleaseHold(_)
         | OrderCommand::Amend(_)
+        | OrderCommand::RefuseRequest(_)
         | OrderCommand::Decide(_)
         | OrderCommand::Announce(_) => false,
         // Every stale update of the CRM is recorded: it makes the order send the newest status again.

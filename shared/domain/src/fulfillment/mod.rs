@@ -5,12 +5,13 @@
 //!
 //! This file has the state, the commands and the [`Workflow`]. `decide` turns commands into events and events into state;
 //! `status` has the predicates on the request and its withdrawal; `package` is one package, `content` compares packages with
-//! the request, `tracing` checks lots and serial numbers, `goods_issues` computes what the ERP posts. `request`, `watch`,
+//! the request, `distribution` distributes goods over lines of one product, `tracing` checks lots and serial numbers, `goods_issues` computes what the ERP posts. `request`, `watch`,
 //! `progress` and `reviews` are what follows for partners, for the clock, for the order and for people.
 
 mod content;
 mod decide;
 mod due;
+mod distribution;
 mod effect;
 mod event;
 mod goods_issues;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::fulfillment::event::{Milestone, Packed, TracedGoods};
+use crate::fulfillment::event::{Milestone, Packed, TracedGoods, UnassignedGoods};
 use crate::goods::LineQuantity;
 use crate::ids::{Carrier, Tracking};
 use crate::shipment::{MilestoneKind, PackageStatus};
@@ -31,8 +31,8 @@ pub enum Contents {
     /// The warehouse has not reported it.
     #[default]
     Unreported,
-    /// The latest report and its time.
-    Reported(Timestamp, Vec<LineQuantity>),
+    /// The latest report and its time: the goods by line, and those whose line is not known.
+    Reported(Timestamp, Vec<LineQuantity>, Vec<UnassignedGoods>),
 }
 
 /// A label of a package.
@@ -48,8 +48,8 @@ pub struct Leg {
 
 impl Package {
     pub(super) fn record_packed(&mut self, packed: &Packed) {
-        let reported = Contents::Reported(packed.at, packed.lines.clone());
-        if !packed.lines.is_empty() && self.contents < reported {
+        let reported = Contents::Reported(packed.at, packed.lines.clone(), packed.unassigned.clone());
+        if packed.has_content() && self.contents < reported {
             self.contents = reported;
         }
         let traced = Some((packed.at, packed.traced.clone()));
@@ -68,10 +68,10 @@ impl Package {
     pub(super) fn is_changed_by_packed(&self, packed: &Packed) -> bool {
         let newer = match &self.contents {
             Contents::Unreported => true,
-            Contents::Reported(at, lines) => (*at, lines) < (packed.at, &packed.lines),
+            Contents::Reported(at, lines, rest) => (*at, lines, rest) < (packed.at, &packed.lines, &packed.unassigned),
         };
         let traced = self.traced.as_ref().is_none_or(|(at, traced)| (*at, traced) < (packed.at, &packed.traced));
-        (newer && !packed.lines.is_empty())
+        (newer && packed.has_content())
             || (traced && !packed.traced.is_empty())
             || self.is_changed_by_label(packed.at, packed.carrier.as_ref(), packed.tracking.as_ref())
     }
@@ -158,22 +158,23 @@ impl Package {
             || self.milestones.iter().any(|m| m.milestone == MilestoneKind::LabelCreated && after(m.at))
     }
 
-    /// The milestones that count for the status. Milestones of a label that was voided later do not count, except that
-    /// a package arrived or came back.
+    /// The milestones that count for the status. What a label did before it was voided does not count, except that the package
+    /// left: a void does not bring it back.
     fn counted_milestones(&self) -> impl Iterator<Item = &Milestone> {
         let voided = self.voided_or_cancelled();
         self.milestones.iter().filter(move |m| match m.milestone {
             MilestoneKind::Cancelled => false,
-            MilestoneKind::Delivered | MilestoneKind::ReturnToSender => true,
+            MilestoneKind::PickedUp
+            | MilestoneKind::InTransit
+            | MilestoneKind::OutForDelivery
+            | MilestoneKind::ReadyForPickup
+            | MilestoneKind::DeliveryFailed
+            | MilestoneKind::Delivered
+            | MilestoneKind::ReturnToSender => true,
             MilestoneKind::Unknown
             | MilestoneKind::LabelCreated
             | MilestoneKind::OnHold
-            | MilestoneKind::PickedUp
-            | MilestoneKind::InTransit
-            | MilestoneKind::DeliveryDelayed
-            | MilestoneKind::OutForDelivery
-            | MilestoneKind::ReadyForPickup
-            | MilestoneKind::DeliveryFailed => voided.is_none_or(|voided| m.at > voided),
+            | MilestoneKind::DeliveryDelayed => voided.is_none_or(|voided| m.at > voided),
         })
     }
 
@@ -181,7 +182,15 @@ impl Package {
     pub fn lines(&self) -> &[LineQuantity] {
         match &self.contents {
             Contents::Unreported => &[],
-            Contents::Reported(_, lines) => lines,
+            Contents::Reported(_, lines, _) => lines,
+        }
+    }
+
+    /// The goods whose order line is not known.
+    pub fn unassigned(&self) -> &[UnassignedGoods] {
+        match &self.contents {
+            Contents::Unreported => &[],
+            Contents::Reported(_, _, unassigned) => unassigned,
         }
     }
 

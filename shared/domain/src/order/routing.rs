@@ -93,6 +93,8 @@ pub struct RoutingQuery<'a> {
     lines: Vec<LineQuantity>,
     /// Sites whose warehouses rejected a fulfillment of the order.
     excluded: BTreeSet<&'a SiteCode>,
+    /// Lines of which a site did not find all, although the ERP showed it there.
+    not_found: BTreeSet<(&'a SiteCode, LineNo)>,
 }
 
 impl Order {
@@ -111,7 +113,8 @@ impl Order {
             return None;
         }
         let lines = self.unassigned_lines();
-        (!lines.is_empty()).then(|| RoutingQuery { order: self, lines, excluded: self.excluded_sites().collect() })
+        let (excluded, not_found) = (self.excluded_sites().collect(), self.not_found());
+        (!lines.is_empty()).then_some(RoutingQuery { order: self, lines, excluded, not_found })
     }
 
     /// Whether other `sites` could ship all of `fulfillment` from the allocated stock. If not, withdrawing it would
@@ -119,7 +122,8 @@ impl Order {
     pub fn could_ship_elsewhere(&self, fulfillment: &FulfillmentId, sites: &[Site], now: Timestamp) -> bool {
         let Some(assignment) = self.fulfillments.assignments.get(fulfillment) else { return false };
         let excluded = self.excluded_sites().chain([&assignment.site]).collect();
-        let query = RoutingQuery { order: self, lines: assignment.lines.clone(), excluded };
+        let not_found = self.not_found();
+        let query = RoutingQuery { order: self, lines: assignment.lines.clone(), excluded, not_found };
         matches!(query.decide(sites, now), OrderCommand::RecordRouting(routing) if !routing.assignments.is_empty())
     }
 
@@ -127,6 +131,14 @@ impl Order {
     fn excluded_sites(&self) -> impl Iterator<Item = &SiteCode> {
         let assignments = &self.fulfillments.assignments;
         self.fulfillments.refusals().filter_map(|id| assignments.get(id).map(|assignment| &assignment.site))
+    }
+
+    /// The lines of which a site closed its fulfillment short: the ERP may show stock there that does not exist.
+    fn not_found(&self) -> BTreeSet<(&SiteCode, LineNo)> {
+        let fulfillments = &self.fulfillments;
+        let short = fulfillments.progress.iter().filter(|(id, _)| !fulfillments.superseded.contains(*id));
+        let of_site = short.filter_map(|(id, progress)| Some((&fulfillments.assignments.get(id)?.site, progress)));
+        of_site.flat_map(|(site, progress)| progress.unfilled.keys().map(move |line| (site, *line))).collect()
     }
 
     /// What each line still needs from a warehouse: the ordered quantity, less what is short or has a warehouse.
@@ -144,9 +156,11 @@ impl RoutingQuery<'_> {
 
     /// Ranks `sites` as of `now` and chooses among them.
     pub fn decide(&self, sites: &[Site], now: Timestamp) -> OrderCommand {
-        let mut rated: Vec<RatedSite<'_>> = sites.iter().map(|site| self.rate(site, now)).collect();
-        rated.sort_by_key(|rated| rated.rank());
-        let plan = self.one_site(&rated).unwrap_or_else(|| self.split(&rated));
+        let (mut rated, mut plan) = self.plan(sites, now);
+        if plan.is_empty() && !self.not_found.is_empty() {
+            // No other site can ship it: the stock may have been found or replenished.
+            (rated, plan) = Self { not_found: BTreeSet::new(), ..self.clone() }.plan(sites, now);
+        }
         let earlier = u32::try_from(self.order.fulfillments.assignments.len()).unwrap_or(u32::MAX);
         let assignments = (earlier.saturating_add(1)..).zip(&plan).map(|(n, (i, lines))| {
             let RatedSite { site, ships_on, .. } = &rated[*i];
@@ -169,6 +183,14 @@ impl RoutingQuery<'_> {
             chosen: plan.contains_key(&i),
         });
         OrderCommand::RecordRouting(Routing { candidates: candidates.collect(), assignments })
+    }
+
+    /// The sites, best first, and what each of them ships.
+    fn plan<'s>(&self, sites: &'s [Site], now: Timestamp) -> (Vec<RatedSite<'s>>, BTreeMap<usize, Vec<LineQuantity>>) {
+        let mut rated: Vec<RatedSite<'_>> = sites.iter().map(|site| self.rate(site, now)).collect();
+        rated.sort_by_key(|rated| rated.rank());
+        let plan = self.one_site(&rated).unwrap_or_else(|| self.split(&rated));
+        (rated, plan)
     }
 
     fn rate<'s>(&self, site: &'s Site, now: Timestamp) -> RatedSite<'s> {
@@ -210,6 +232,9 @@ impl RoutingQuery<'_> {
     /// that the site ships in other fulfillments of the order.
     fn available_at(&self, site: &Site, goods: &LineQuantity) -> Quantity {
         let zero = Quantity::zero(goods.quantity.uom());
+        if self.not_found.contains(&(&site.code, goods.line)) {
+            return zero;
+        }
         let add = |sum: Quantity, part: Quantity| sum.plus(part).unwrap_or(sum);
         let lines = self.order.stock.lines();
         let sources = lines.filter(|line| line.line == goods.line).flat_map(|line| &line.sources);

@@ -20,6 +20,7 @@ mod goods_issues;
 mod kits;
 mod packages;
 mod requests;
+mod same_sku;
 mod shortages;
 mod table;
 mod tracing;

@@ -75,3 +75,19 @@ fn b17_a_serial_number_in_two_packages_blocks_both_until_one_is_corrected_or_voi
         assert_eq!((kinds(&accepted), posting(&accepted, "P-1")), (vec![], Some(lines(2))));
     }
 }
+
+#[test]
+fn c19_a_serial_number_that_comes_twice_is_reviewed_also_where_none_is_required() {
+    let pair = |package, serials| with_serials(packed(package, 1, &lines(2), None), serials);
+    let facts =
+        [pair("P-1", &["S-1", "S-2"]), pair("P-2", &["S-2", "S-3"]), milestone("P-1", 2, MilestoneKind::PickedUp)];
+    for facts in permutations(&facts) {
+        let state = play(open(&lines(4)), facts);
+        let posted = posting(&state, "P-1");
+        assert_eq!(
+            (kinds(&state), posted),
+            (vec![FulfillmentReview::SerialTwice], Some(lines(2))),
+            "it blocks nothing"
+        );
+    }
+}
