@@ -10,8 +10,8 @@
 
 mod content;
 mod decide;
-mod due;
 mod distribution;
+mod due;
 mod effect;
 mod event;
 mod goods_issues;
