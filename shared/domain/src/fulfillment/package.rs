@@ -147,8 +147,12 @@ impl Package {
 
     /// When its label was voided or its shipment cancelled; the latest time.
     fn voided_or_cancelled(&self) -> Option<Timestamp> {
-        let cancelled = self.milestones.iter().filter(|m| m.milestone == MilestoneKind::Cancelled).map(|m| m.at);
-        cancelled.max().max(self.voided)
+        self.cancelled().max(self.voided)
+    }
+
+    /// When its shipment was cancelled; the latest time.
+    fn cancelled(&self) -> Option<Timestamp> {
+        self.milestones.iter().filter(|m| m.milestone == MilestoneKind::Cancelled).map(|m| m.at).max()
     }
 
     /// Whether a label was printed after the last one was voided: another tracking number, or a `label_created`.
@@ -159,18 +163,17 @@ impl Package {
     }
 
     /// The milestones that count for the status. What a label did before it was voided does not count, except that the package
-    /// left: a void does not bring it back.
+    /// left: a void does not bring it back. A cancelled shipment is replaced by another one, so only its arrival counts.
     fn counted_milestones(&self) -> impl Iterator<Item = &Milestone> {
-        let voided = self.voided_or_cancelled();
+        let (voided, cancelled) = (self.voided_or_cancelled(), self.cancelled());
         self.milestones.iter().filter(move |m| match m.milestone {
             MilestoneKind::Cancelled => false,
+            MilestoneKind::Delivered | MilestoneKind::ReturnToSender => true,
             MilestoneKind::PickedUp
             | MilestoneKind::InTransit
             | MilestoneKind::OutForDelivery
             | MilestoneKind::ReadyForPickup
-            | MilestoneKind::DeliveryFailed
-            | MilestoneKind::Delivered
-            | MilestoneKind::ReturnToSender => true,
+            | MilestoneKind::DeliveryFailed => cancelled.is_none_or(|cancelled| m.at > cancelled),
             MilestoneKind::Unknown
             | MilestoneKind::LabelCreated
             | MilestoneKind::OnHold
