@@ -5,8 +5,9 @@
 //!
 //! This file has the state, the commands and the [`Workflow`]. `decide` turns commands into events and events into state;
 //! `status` has the predicates on the request and its withdrawal; `package` is one package, `content` compares packages with
-//! the request, `distribution` distributes goods over lines of one product, `tracing` checks lots and serial numbers, `goods_issues` computes what the ERP posts. `request`, `watch`,
-//! `progress` and `reviews` are what follows for partners, for the clock, for the order and for people.
+//! the request, `distribution` distributes goods over lines of one product, `tracing` checks lots and serial numbers,
+//! `goods_issues` computes what the ERP posts. `request`, `watch`, `progress`, `due` and `reviews` are what follows for
+//! partners, for the clock, for the order, for steps and for people.
 
 mod content;
 mod decide;
