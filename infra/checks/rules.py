@@ -287,8 +287,16 @@ def rules_and_targets(stack, code):
             yield Finding("rule-source", name, "it takes events of any source", "EventPattern.source: [crossdock]")
         branches = alternatives(pattern)
         kinds = {kind for branch in branches for kind in branch.get("detail-type", [])}
-        if not all(branch.get("detail-type") for branch in branches):
-            yield Finding("rule-event", name, "it takes events of any type", "name them in EventPattern.detail-type")
+        own = [f"crossdock:step/{dashed(name.removesuffix('Rule'))}"]
+        if "resources" in pattern and pattern["resources"] != own:
+            yield Finding("rule-step", name, f"it takes the due work {pattern['resources']}", f"resources: {own}")
+        if not all(branch.get("detail-type") for branch in branches) and "resources" not in pattern:
+            yield Finding(
+                "rule-event",
+                name,
+                "it takes events of any type",
+                f"select its due work (EventPattern.resources: {own}), or name types in EventPattern.detail-type",
+            )
         for kind in sorted(kinds - code.events) if code.events else []:
             yield Finding("rule-event", name, f"nothing emits {kind!r}", "use an event's name as shared/domain spells it")
         # A header names the main events and describes the others; events/catalog has the whole list.
@@ -415,7 +423,9 @@ def queue_sources(stack, _code):
         yield from partial_batches(name, p)
         if name_of(p.get("EventSourceArn")) != f"{name_of(p.get('FunctionName'))}Queue":
             yield Finding("source-queue", name, "it reads another function's queue", "one queue, one function")
-        if p.get("BatchSize") != 10:
+        # A message of a scheduled function to itself may be a run of its own.
+        sizes = [10, 1] if fed_by(stack, name_of(p.get("FunctionName")))[0] == "schedule" else [10]
+        if p.get("BatchSize") not in sizes:
             yield Finding("source-batch", name, f"BatchSize is {p.get('BatchSize')}", "BatchSize: 10")
         concurrency = number((p.get("ScalingConfig") or {}).get("MaximumConcurrency"))
         if concurrency is None or concurrency < 2:

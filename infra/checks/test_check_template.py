@@ -201,22 +201,35 @@ class Template(unittest.TestCase):
 
     def test_a_rule_for_an_event_that_nothing_emits_is_caught(self):
         def change(resources, sam):
-            resources["OrderPriceRule"]["Properties"]["EventPattern"]["detail-type"] = ["order.submited"]
+            resources["OrderImportRule"]["Properties"]["EventPattern"]["detail-type"] = ["delivery.recieved"]
+
+        self.caught("rule-event", "OrderImportRule", change)
+
+    def test_a_rule_for_another_steps_due_work_is_caught(self):
+        def change(resources, sam):
+            resources["OrderPriceRule"]["Properties"]["EventPattern"]["resources"] = ["crossdock:step/order-route"]
+
+        self.caught("rule-step", "OrderPriceRule", change)
+
+    def test_a_rule_for_everything_is_caught(self):
+        def change(resources, sam):
+            del resources["OrderPriceRule"]["Properties"]["EventPattern"]["resources"]
 
         self.caught("rule-event", "OrderPriceRule", change)
 
     def test_a_rule_that_hears_less_than_the_functions_header_says_is_caught(self):
         def change(resources, sam):
-            resources["SalesOrderCreateRule"]["Properties"]["EventPattern"]["detail-type"].remove("order.allocated")
+            resources["OrderImportRule"]["Properties"]["EventPattern"]["detail-type"] = ["order.submitted"]
 
-        code = with_code(listens={"sales-order-create": {"order.credit_approved", "order.allocated"}})
-        self.caught("rule-header", "SalesOrderCreateRule", change, code=code)
+        code = with_code(listens={"order-import": {"delivery.received"}})
+        self.caught("rule-header", "OrderImportRule", change, code=code)
 
     def test_a_branch_without_an_event_is_caught(self):
         def change(resources, sam):
-            resources["CrmUpdateRule"]["Properties"]["EventPattern"]["$or"].append({"detail": {"data": {"x": ["y"]}}})
+            pattern = resources["OrderImportRule"]["Properties"]["EventPattern"]
+            pattern["$or"] = [{"detail-type": pattern.pop("detail-type")}, {"detail": {"data": {"x": ["y"]}}}]
 
-        self.caught("rule-event", "CrmUpdateRule", change)
+        self.caught("rule-event", "OrderImportRule", change)
 
     def test_a_rule_for_every_partners_deliveries_is_caught(self):
         def change(resources, sam):

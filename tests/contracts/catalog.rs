@@ -115,7 +115,8 @@ fn every_event_comes_from_and_goes_to_functions_that_are_there() {
     }
     for entry in entries("event") {
         let kind = text(&entry, "type");
-        assert_eq!(texts(&entry, "to"), takers.remove(kind).unwrap_or_default(), "{kind}: `to` is not what rules say");
+        let to = entry.get("to").map(|_| texts(&entry, "to")).unwrap_or_default();
+        assert_eq!(to, takers.remove(kind).unwrap_or_default(), "{kind}: `to` is not what rules say");
         for function in texts(&entry, "from") {
             assert!(function_folder(&function).is_some(), "{kind}: there is no {function}");
         }
@@ -135,11 +136,26 @@ fn the_catalogs_queues_and_rules_are_the_templates() {
     for step in entries("step").iter().filter(|step| text(step, "feed") == "queue") {
         let name = text(step, "name");
         let own = logical(name);
-        let on = texts(step, "on");
+        let on = step.get("on").map(|_| texts(step, "on")).unwrap_or_default();
+        let when = step.get("when").map(|_| text(step, "when"));
         match rules.remove(&format!("{own}Rule")) {
-            None => assert!(on.is_empty(), "{name}: the template has no {own}Rule"),
+            None => assert!(on.is_empty() && when.is_none(), "{name}: the template has no {own}Rule"),
             Some(rule) => {
                 assert_eq!(on, Template::kinds_of_rule(rule), "{name}: `on` is not what {own}Rule selects");
+                let own_work = when.map(|sentence| {
+                    assert!(sentence.ends_with('.'), "{name}: `when` is a sentence");
+                    engine::relay::resource(name)
+                });
+                let selected = rule.at(&["EventPattern", "resources"]).texts();
+                assert_eq!(
+                    selected,
+                    BTreeSet::from_iter(own_work),
+                    "{name}: {own}Rule selects its due work by its name"
+                );
+                assert!(
+                    selected.is_empty() != on.is_empty(),
+                    "{name}: either due work wakes it, or types of events do"
+                );
                 let target = &rule["Targets"][0];
                 assert_eq!(target["Arn"].text(), format!("{own}Queue.Arn"), "{name}: the rule's target");
                 assert_eq!(target.at(&["DeadLetterConfig", "Arn"]).text(), format!("{own}Dlq.Arn"), "{name}");
@@ -165,15 +181,12 @@ fn the_catalogs_queues_and_rules_are_the_templates() {
     assert!(rules.is_empty(), "rules that the catalog does not know: {:?}", rules.keys());
     for step in entries("step").iter().filter(|step| text(step, "feed") != "queue") {
         dead_letters(&mut queues, text(step, "name"), number(&settings("stream"), "dlq_retention_seconds"));
-        if let Some(seconds) = step.get("tick_seconds") {
+        if let Some(seconds) = step.get("own_queue_seconds") {
             let own = format!("{}Queue", logical(text(step, "name")));
-            let ticks = queues.remove(&own).unwrap_or_else(|| panic!("there is no {own}"));
-            assert_eq!(ticks["DelaySeconds"].number(), seconds.as_integer(), "{own}");
-            assert_eq!(
-                ticks["MessageRetentionPeriod"].number(),
-                Some(60),
-                "{own}: a tick is worth nothing after its minute"
-            );
+            let queue = queues.remove(&own).unwrap_or_else(|| panic!("there is no {own}"));
+            assert_eq!(queue["MessageRetentionPeriod"].number(), seconds.as_integer(), "{own}");
+            let ticks = step.get("tick_seconds").and_then(toml::Value::as_integer);
+            assert_eq!(queue["DelaySeconds"].number(), ticks, "{own}");
         }
     }
     assert!(queues.is_empty(), "queues that the catalog does not know: {:?}", queues.keys());

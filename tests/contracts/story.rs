@@ -209,8 +209,25 @@ fn asides() -> Vec<Commit> {
         ),
         order(11, json!({ "type": "order.overdue", "deadline": "2026-12-07T09:00:00Z" })),
         order(6, json!({ "type": "order.effect_rejected", "effect": "create_sales_order", "rejection": refused })),
-        order(9, json!({ "type": "order.held", "reason": "over the credit limit" })),
-        order(10, json!({ "type": "order.hold_released", "reason": "paid" })),
+        order(
+            13,
+            json!({
+                "type": "order.invoice_disagreed", "invoice": "INV-2", "total": usd("99.00"), "expected": usd("97.11"),
+            }),
+        ),
+        order(
+            9,
+            json!({
+                "type": "order.held", "reason": "over the credit limit", "holder": "acme-erp",
+                "asked_at": "2026-11-23T09:59:58Z",
+            }),
+        ),
+        order(
+            10,
+            json!({
+                "type": "order.hold_released", "reason": "paid", "holder": "acme-erp", "asked_at": "2026-11-23T09:59:59Z",
+            }),
+        ),
         order(9, amendment("order.amend_requested")),
         order(10, amendment("order.amended")),
         order(
@@ -338,6 +355,7 @@ fn commit(stream: &str, version: u64, cause: &str, at: &str, events: Vec<Value>)
         epoch: "1".to_owned(),
         events: through_the_type(stream, &events),
         opened_reviews: vec![],
+        wakes: vec![],
     }
 }
 

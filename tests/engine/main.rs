@@ -24,9 +24,9 @@ use domain::{
 use engine::batch::{Parked, Queue, Record, Step, Turn, run, settle};
 use engine::effect::{Claim, Claimed, claim};
 use engine::inbound::{ChangeRequest, NewOrder};
-use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, events_of, execute};
+use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, Wake, events_of, execute};
 use engine::partner::{Attempt, CallFailure, Ready, Recipient};
-use engine::relay::{Bus, Entry, Published, Rejected, entries, publish};
+use engine::relay::{Bus, Entry, Published, Rejected, entries, publish, resource};
 use engine::snapshot::Snapshot;
 use engine::stores::{Due, DueItem, DuePage, Parties, Views, WaitingPartner};
 use engine::{Cause, Code, Context, Epoch, EventEnvelope, Failure, Journal, Outcome, Wait};
@@ -37,7 +37,7 @@ use serde_json::json;
 use testkit::memory::{
     Fault, Faulty, MemoryBus, MemoryDue, MemoryJournal, MemoryParties, MemoryQueue, MemoryViews, Script,
 };
-use usecases::change::{Answer, WorkKey, change};
+use usecases::change::{Answer, Sender, WorkKey, change};
 use usecases::submission::{Submitted, submit};
 use usecases::work::OrderWork;
 
@@ -213,6 +213,7 @@ fn journaled(events: serde_json::Value) -> Commit {
         epoch: "e1".to_owned(),
         events: events.to_string(),
         opened_reviews: vec![],
+        wakes: vec![],
     }
 }
 
@@ -748,7 +749,8 @@ fn another_request_under_a_used_key_is_refused_and_not_dropped() {
     let desired = |key: &str, wanted: ChangeRequest| {
         let says = format!("{wanted:?}");
         let key = WorkKey::of_client("ops", key, &[&says]);
-        now(change(&journal, &parties, &context("change-create", 10), &order_id(), &key, wanted))
+        let sender = Sender { name: "ops".to_owned(), asked_at: None, may_override: false };
+        now(change(&journal, &parties, &context("change-create", 10), &order_id(), &key, &sender, wanted))
             .map(|(_, answer)| answer)
     };
     let hold = || ChangeRequest::Hold { reason: "a call".to_owned() };
@@ -762,7 +764,7 @@ fn another_request_under_a_used_key_is_refused_and_not_dropped() {
 // ---- The relay
 
 fn entry(n: usize) -> Entry {
-    Entry { kind: format!("event {n}"), detail: String::new() }
+    Entry { kind: format!("event {n}"), detail: String::new(), resources: vec![] }
 }
 
 /// A bus that refuses some entries at each call, and notes what was sent.
@@ -847,6 +849,59 @@ fn an_events_id_is_its_place_in_the_journal_whatever_is_published_beside_it() {
     let body = json!({"detail": details[0]}).to_string();
     let notice = EventEnvelope::read(&body).unwrap();
     assert_eq!((notice.kind.as_ref(), notice.correlation.as_ref()), ("order.routed", "corr"));
+}
+
+fn wake(step: &str, about: &[(&str, &str)]) -> Wake {
+    let about = about.iter().map(|(member, id)| ((*member).to_owned(), (*id).to_owned()));
+    Wake { step: step.to_owned(), about: about.collect() }
+}
+
+#[test]
+fn b50_a_step_is_a_resource_of_the_event_about_its_work_and_of_no_other() {
+    let mut commit = journaled(json!([
+        {"type": "order.effect_started", "fulfillment": "f-2"}, {"type": "order.routed"},
+        {"type": "order.assigned", "fulfillment": "f-1"}, {"type": "order.assigned", "fulfillment": "f-2"},
+    ]));
+    commit.wakes = vec![
+        wake("crm-update", &[]),
+        wake("fulfillment-request", &[("fulfillment", "f-1")]),
+        wake("fulfillment-request", &[("fulfillment", "f-2")]),
+    ];
+    let entries = entries(&commit, "/crossdock/tests").unwrap();
+    let woken: Vec<(&str, Vec<&str>)> =
+        entries.iter().map(|it| (it.kind.as_str(), it.resources.iter().map(String::as_str).collect())).collect();
+    let request = vec!["crossdock:step/fulfillment-request"];
+    let expected = [
+        ("order.routed", vec!["crossdock:step/crm-update"]),
+        ("order.assigned", request.clone()),
+        ("order.assigned", request),
+    ];
+    assert_eq!(woken, expected);
+}
+
+#[test]
+fn b50_work_that_no_published_event_is_about_gets_an_entry_of_its_own() {
+    let mut commit = journaled(json!([{"type": "order.effect_failed"}]));
+    assert_eq!(entries(&commit, "/x").unwrap(), [], "it wakes no step");
+    let about = [("fulfillment", "f-1")];
+    commit.wakes = vec![wake("b", &about), wake("a", &about), wake("crm-update", &[])];
+    let entries = entries(&commit, "/x").unwrap();
+    let seen: Vec<(serde_json::Value, Vec<String>)> = entries
+        .iter()
+        .map(|it| {
+            let detail: serde_json::Value = serde_json::from_str(&it.detail).unwrap();
+            assert_eq!((it.kind.as_str(), &detail["type"]), ("order.work_due", &json!("order.work_due")));
+            (json!([detail["id"], detail["data"]]), it.resources.clone())
+        })
+        .collect();
+    let due = |n: u32, data: serde_json::Value| json!([format!("e1/order/x/1/{n}"), data]);
+    assert_eq!(
+        seen,
+        [
+            (due(1, json!({"type": "order.work_due"})), vec![resource("crm-update")]),
+            (due(2, json!({"type": "order.work_due", "fulfillment": "f-1"})), vec![resource("a"), resource("b")]),
+        ]
+    );
 }
 
 #[test]

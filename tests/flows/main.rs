@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod answers;
+mod changes;
 mod decisions;
 mod fulfillment;
 mod intake;

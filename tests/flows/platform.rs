@@ -1,18 +1,19 @@
 //! The platform: redriving, replaying, poison messages, and the sweep over deferred work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crossdock_tests::deployment::{Deployment, DeploymentClock, order_id};
+use crossdock_tests::deployment::{DeliveryFault, Deployment, DeploymentClock, order_id};
 use crossdock_tests::promises::{redriven, statuses};
 use engine::context::SKEW;
 use engine::stores::{Due as _, DueItem, Queues, sortable};
 use engine::{Code, Failure};
 use futures::FutureExt as _;
 use jiff::Timestamp;
+use serde_json::json;
 use testkit::memory::{MemoryDue, MemoryPartnerHealth, MemoryQueues};
 
-use crate::support::{A_DAY, assert_promises_hold, sample, slow_down_warehouses, split};
+use crate::support::{A_DAY, assert_promises_hold, line, order_of, sample, slow_down_warehouses, split};
 
 #[test]
 fn redriving_every_message_ever_sent_changes_nothing() {
@@ -57,6 +58,56 @@ fn f03_poison_messages_among_nine_good_orders_are_parked_with_their_cause_and_de
     let parked = deployment.parked();
     assert_eq!(parked.len(), 2);
     assert!(parked.iter().all(|message| message.code.as_str() == "MSG-001" && !message.cause.is_empty()));
+}
+
+#[test]
+fn b53_whichever_message_is_lost_for_ever_a_sweep_of_the_next_day_makes_the_order_go_on() {
+    let mut lost = BTreeSet::new();
+    for n in 1.. {
+        let mut deployment = Deployment::new(9);
+        deployment.delivery_faults.insert(n, DeliveryFault::Discarded);
+        deployment.order(split());
+        deployment.run(A_DAY);
+        let Some(function) = deployment.discarded.first().cloned() else { break };
+        // Before the order exists, its sender sends it again.
+        if function == "order-import" {
+            continue;
+        }
+        deployment.wait(A_DAY);
+        deployment.sweep(false);
+        // A lost report is asked for at its deadline.
+        let days = if function == "warehouse-report-record" { 12 } else { 1 };
+        deployment.run(days * A_DAY);
+        let context = format!("message {n}, to {function}: {deployment:?}");
+        assert_eq!(statuses(&deployment), BTreeMap::from([("invoiced", 1)]), "{context}");
+        assert_promises_hold(&deployment);
+        deployment.wait(A_DAY);
+        assert_eq!(deployment.sweep(true), 0, "nothing is left; {context}");
+        lost.insert(function);
+    }
+    let steps =
+        ["order-price", "stock-allocate", "order-route", "fulfillment-request", "goods-issue-post", "crm-update"];
+    assert!(steps.iter().all(|step| lost.contains(*step)), "{lost:?}");
+}
+
+#[test]
+fn b53_work_that_waits_for_its_time_is_one_item_however_often_it_is_announced() {
+    let mut deployment = Deployment::new(10);
+    deployment.stock("SKU-5-W", [0, 0]);
+    deployment.order(order_of(&json!([line(1, "SKU-5-W", "3")])));
+    deployment.run(Duration::from_secs(4 * 3_600));
+    let waiting = |deployment: &Deployment| {
+        let items = deployment.due.all();
+        items.iter().filter(|item| item.function == "backorder-check").count()
+    };
+    assert_eq!(waiting(&deployment), 1, "{deployment:?}");
+    deployment.wait(Duration::from_secs(2 * 3_600));
+    assert_eq!(deployment.sweep(true), 1, "all due work is announced");
+    deployment.run(Duration::from_secs(3_600));
+    assert_eq!(waiting(&deployment), 1, "{deployment:?}");
+    assert_eq!(deployment.sweep(false), 0, "what did not change is announced once a week");
+    deployment.wait(8 * A_DAY);
+    assert_eq!(deployment.sweep(false), 1);
 }
 
 /// A due time that a sweep accepts now: earlier by the allowed clock difference.

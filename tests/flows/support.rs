@@ -72,3 +72,22 @@ pub(crate) fn slow_down_warehouses(deployment: &Deployment) {
         partners.partner_mut(name).unwrap().system.pace_mut().unwrap().pace_ms = 60_000;
     }
 }
+
+/// The open reviews of an order and of its fulfillments: kind and reason.
+pub(crate) fn reviews(deployment: &Deployment, id: &OrderId) -> Vec<(&'static str, String)> {
+    let order = state(deployment, id);
+    let of_order = order.reviews().into_iter().map(|review| (review.kind.as_str(), review.reason));
+    let fulfillments = order.fulfillments.assignments.keys().filter_map(|id| deployment.fold_fulfillment(id));
+    let of_fulfillments = fulfillments.flat_map(|known| known.reviews());
+    of_order.chain(of_fulfillments.map(|review| (review.kind.as_str(), review.reason))).collect()
+}
+
+/// The quantities that a warehouse was requested to ship in all its orders that are not cancelled, by SKU.
+pub(crate) fn requested(deployment: &Deployment, warehouse: &str) -> Vec<(String, String)> {
+    let state = deployment.state(warehouse);
+    let jobs = state["fulfillments"].as_array().unwrap().clone();
+    let live = jobs.into_iter().filter(|job| job["status"] != "cancelled" && job["status"] != "rejected");
+    let lines = live.flat_map(|job| job["lines"].as_array().unwrap().clone());
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    lines.map(|line| (text(&line["sku"]), text(&line["quantity"]))).collect()
+}

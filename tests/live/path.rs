@@ -1,9 +1,9 @@
 //! The happy path.
 
 use drive::live::Live;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Goods, Order, ends_well, events, live, submit};
+use crate::support::{Goods, Order, ends_well, events, live, submit, until};
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
@@ -62,4 +62,24 @@ async fn passed(live: &Live, order: &Order) {
     for parallel in ["order.credit_approved", "order.allocated"] {
         assert!(events.iter().any(|event| event == parallel), "no {parallel} in {events:?}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn b53_a_sweep_on_demand_reads_every_list_with_the_rights_that_it_has() {
+    let live = live();
+    let again = json!({"QueueUrl": live.queue("work-sweep").unwrap(), "MessageBody": "\"again\""});
+    live.aws("AmazonSQS.SendMessage", &again).await.unwrap();
+    // What it may not do stays in its queue.
+    let asked = json!({"QueueUrl": live.queue("work-sweep").unwrap(), "AttributeNames": ["All"]});
+    until("all lists are read, and the queue is empty", async || {
+        let counted = live.calls(false).await.unwrap();
+        let function = format!("{}work-sweep", live.function_prefix());
+        let read = counted[function.as_str()]["calls"]["dynamodb.Query"].as_u64().unwrap_or_default();
+        let told = live.aws("AmazonSQS.GetQueueAttributes", &asked).await.unwrap();
+        let left = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
+        let is_empty = left.iter().all(|count| told["Attributes"][*count] == "0");
+        (read >= 16 && is_empty).then_some(())
+    })
+    .await;
 }

@@ -135,6 +135,7 @@ impl fmt::Display for Element {
             Self::DeliveryFault(message, DeliveryFault::Lost) => {
                 write!(f, "the first delivery of message {message} is lost")
             }
+            Self::DeliveryFault(message, DeliveryFault::Discarded) => write!(f, "message {message} is lost for ever"),
             Self::DeliveryFault(message, DeliveryFault::Late { ms }) => write!(f, "message {message} is {ms} ms late"),
             Self::ClockSkew(function, ms) => write!(f, "the clock of {function} is {ms} ms off"),
             Self::WarehouseScript(partner, script) => describe(f, partner, script),

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use domain::due::DueWork;
 use domain::order::OrderReview;
 use domain::order::Status;
 use domain::review::{Choice, Decision};
-use domain::{FulfillmentId, LineNo, Order, OrderEvent};
+use domain::{Fulfillment, FulfillmentId, LineNo, Order, OrderEvent, Workflow as _};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -65,6 +66,7 @@ pub fn violations_after(deployment: &Deployment, play: &RunContext<'_>) -> Vec<S
             violations.push(format!("P5: order {external} shipped more than was ordered: {quantities:?}"));
         }
         violations.extend(shown(deployment, &known));
+        violations.extend(forgotten(deployment, &known));
         violations.extend(moved(deployment, &known));
     }
     let lossy = |name: &String| name.starts_with("partner") || ["stalled", "raced"].iter().all(|it| it != name);
@@ -192,6 +194,24 @@ fn unanswered(deployment: &Deployment) -> Vec<String> {
         }
     }
     violations
+}
+
+/// P1: no step of an order or of its fulfillments has work that neither a message nor a due item is there for.
+fn forgotten(deployment: &Deployment, order: &Order) -> Vec<String> {
+    // That the stream begins is no work that stays, and the order's half of a fulfillment's work is not all of it.
+    let is_whole = |work: &DueWork| work.step != "due-wake" && work.about.is_empty();
+    let id = order.id().to_string();
+    let mut due: Vec<(String, DueWork)> =
+        Order::due(Some(order), order.id()).into_iter().filter(is_whole).map(|work| (id.clone(), work)).collect();
+    for id in order.fulfillments.assignments.keys() {
+        let Some(state) = deployment.fold_fulfillment(id) else { continue };
+        let posts = |work: &DueWork| work.step == "goods-issue-post";
+        due.extend(Fulfillment::due(Some(&state), id).into_iter().filter(posts).map(|work| (id.to_string(), work)));
+    }
+    let waits = |(id, work): &(String, DueWork)| {
+        deployment.due.all().iter().any(|item| item.function == work.step && item.body.contains(id.as_str()))
+    };
+    due.iter().filter(|due| !waits(due)).map(|(id, work)| format!("P1: {id}: nothing waits for {work:?}")).collect()
 }
 
 /// P4: the CRM shows the journal's status. An order that it did not send has our id there.

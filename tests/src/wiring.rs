@@ -30,6 +30,18 @@ impl Rules {
         self.0.iter().map(|(function, _)| function.clone()).collect()
     }
 
+    /// The same rules without those of one function.
+    #[must_use]
+    pub fn without(&self, function: &str) -> Self {
+        Self(self.0.iter().filter(|(fed, _)| fed != function).cloned().collect())
+    }
+
+    /// The functions that due work wakes, sorted.
+    pub fn woken(&self) -> BTreeSet<String> {
+        let by_work = self.0.iter().filter(|(_, pattern)| !pattern["resources"].is_badvalue());
+        by_work.map(|(function, _)| function.clone()).collect()
+    }
+
     /// The functions whose queues get `event`, as the bus delivers it.
     pub fn targets(&self, event: &Value) -> Vec<&str> {
         self.0.iter().filter(|(_, pattern)| fits(pattern, event)).map(|(function, _)| function.as_str()).collect()
@@ -136,13 +148,18 @@ mod tests {
     }
 
     #[test]
-    fn the_templates_rules_send_each_event_where_it_belongs() {
-        assert_eq!(fed("delivery.received", json!({"role": "warehouse"})), "warehouse-report-record");
-        assert_eq!(fed("order.priced", json!({})), "credit-check stock-allocate");
-        assert_eq!(fed("order.withdrawal_requested", json!({})), "fulfillment-withdraw");
-        assert_eq!(fed("fulfillment.opened", json!({})), "due-wake");
-        assert!(fed("fulfillment.milestone_recorded", json!({"milestone": "picked_up"})).contains("goods-issue-post"));
-        assert!(!fed("fulfillment.milestone_recorded", json!({"milestone": "on_hold"})).contains("goods-issue-post"));
+    fn due_work_goes_to_its_step_alone_and_a_type_of_event_wakes_no_step() {
+        let woken = RULES.woken();
+        assert!(woken.contains("order-price") && woken.contains("goods-issue-post"), "{woken:?}");
+        for step in &woken {
+            let resources = [engine::relay::resource(step)];
+            let event =
+                json!({"source": "crossdock", "detail-type": "order.priced", "resources": resources, "detail": {}});
+            assert_eq!(RULES.targets(&event), [step]);
+        }
+        for kind in ["order.priced", "order.work_due", "fulfillment.opened"] {
+            assert_eq!(fed(kind, json!({})), "", "{kind}");
+        }
     }
 
     #[test]
@@ -156,40 +173,6 @@ mod tests {
         assert_eq!(delivery("erp", "order.hold_released"), "change-import");
         assert_eq!(delivery("erp", "order.cancelled"), "change-import", "an unknown topic is parked, not lost");
         assert_eq!(delivery("warehouse", "order.held"), "warehouse-report-record");
-    }
-
-    #[test]
-    fn only_a_later_allocation_is_routed_and_only_a_short_one_is_checked_for_stock() {
-        let allocated = |amount: &str| json!({"lines": [{"short": {"amount": amount, "uom": "EA"}}]});
-        assert_eq!(fed("order.allocated", allocated("0")), "sales-order-create");
-        assert_eq!(fed("order.allocated", allocated("2")), "crm-update backorder-check sales-order-create");
-        let mut later = allocated("0");
-        later["allocation_no"] = json!(2);
-        assert_eq!(fed("order.allocated", later), "sales-order-create order-route");
-    }
-
-    #[test]
-    fn a_fulfillment_that_ends_without_goods_starts_the_steps_that_its_order_may_need() {
-        let told = |data: Value| fed("order.fulfillment_progressed", data);
-        assert_eq!(told(json!({"request_status": "accepted"})), "crm-update invoice-create");
-        let gone = "crm-update stock-deallocate sales-order-cancel order-route invoice-create";
-        assert_eq!(told(json!({"request_status": "rejected"})), gone);
-        assert_eq!(told(json!({"request_status": "withdrawn", "closed_short": false})), gone);
-        let short = json!({"request_status": "accepted", "closed_short": true});
-        let closed = "crm-update backorder-check stock-deallocate sales-order-cancel invoice-create";
-        assert_eq!(told(short), closed, "perhaps nothing of a cancelled order ships");
-    }
-
-    #[test]
-    fn a_refused_withdrawal_starts_the_routing_that_waited_for_it() {
-        let routes = |data: Value| fed("order.fulfillment_progressed", data).contains("order-route");
-        assert!(routes(
-            json!({"request_status": "accepted", "packages": [], "withdrawal_refused": "it is being picked"})
-        ));
-        assert!(
-            !routes(json!({"request_status": "accepted", "packages": [{"status": "picked_up"}]})),
-            "each costs a call"
-        );
     }
 
     #[test]

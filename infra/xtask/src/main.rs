@@ -103,7 +103,7 @@ enum Command {
     /// that allows what its `Ports` hold, alarms, and a rule for each event that starts it. A new workflow gets its stack
     /// file and its line in infra/template.yaml. All checks pass afterwards; the command prints what is left to write.
     ///
-    ///   cargo xtask new-function order order-archive --on order.invoiced --what "Archives an invoiced order."
+    ///   cargo xtask new-function order order-archive --stream order --what "Archives an invoiced order."
     ///   cargo xtask new-function returns return-expire
     #[command(verbatim_doc_comment)]
     NewFunction(new_function::Options),

@@ -3,7 +3,6 @@
 //! The texts are in the folder of this module's name; a test compares them with steps that exist. What the step does, and
 //! its part in the simulation, is left to its author, and said at the end.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -22,9 +21,9 @@ pub(crate) struct Options {
     workflow: String,
     /// Name of the step, <noun>-<verb>, such as `order-price`.
     step: String,
-    /// Event that starts the step, such as `order.invoiced`; repeat the option for several. Without one, only due work does.
-    #[arg(long, value_name = "EVENT")]
-    on: Vec<String>,
+    /// Stream whose due work wakes the step: `order` or `fulfillment`. Without one, only due items feed it.
+    #[arg(long)]
+    stream: Option<String>,
     /// What the step does, in one sentence that ends with a full stop.
     #[arg(long, default_value = "Does nothing yet.")]
     what: String,
@@ -47,7 +46,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 fn check(root: &Path, options: &Options) -> Result<()> {
-    let Options { workflow, step, on, what } = options;
+    let Options { workflow, step, stream, what } = options;
     let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase());
     ensure!(word(workflow), "`{workflow}` is no workflow: use one word of lower-case letters, such as `returns`");
     let words: Vec<&str> = step.split('-').collect();
@@ -70,21 +69,12 @@ fn check(root: &Path, options: &Options) -> Result<()> {
         what.ends_with('.') && !what.contains([':', '#', '"', '\n', '\\']),
         "`--what` is one sentence with a full stop, without `:`, `#`, quotes and backslashes: it goes into YAML and TOML"
     );
-    let events = events(root)?;
-    for event in on {
+    if let Some(stream) = stream {
         ensure!(
-            event != "delivery.received",
-            "a rule on delivery.received has to choose the partners' roles and topics\n  try: without --on; then copy \
-             the rule of order-import in infra/stacks/intake.yaml, and its `roles` in events/catalog/intake.toml"
-        );
-        ensure!(
-            events.contains(event),
-            "no event `{event}` is published; there are:\n  {}",
-            Vec::from_iter(events).join("\n  ")
+            ["order", "fulfillment"].contains(&stream.as_str()),
+            "`{stream}` is no stream: `order` or `fulfillment`"
         );
     }
-    let streams: BTreeSet<&str> = on.iter().filter_map(|event| event.split('.').next()).collect();
-    ensure!(streams.len() <= 1, "a step reads one kind of stream, and --on names events of {streams:?}");
     Ok(())
 }
 
@@ -103,35 +93,13 @@ fn steps(root: &Path) -> Result<Vec<(String, String)>> {
     Ok(found.into_iter().map(|(a, b)| (a.to_string_lossy().into(), b.to_string_lossy().into())).collect())
 }
 
-/// The types of the published events.
-fn events(root: &Path) -> Result<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    for (_, text) in catalog(root)? {
-        let types = text.lines().filter_map(|line| line.strip_prefix("type = \"")?.strip_suffix('"'));
-        found.extend(types.map(str::to_owned));
-    }
-    Ok(found)
-}
-
-/// The catalog's files: path from the root, and text.
-fn catalog(root: &Path) -> Result<Vec<File>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(root.join("events/catalog"))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".toml") {
-            found.push(text_of(root, &format!("events/catalog/{name}"))?);
-        }
-    }
-    Ok(found)
-}
-
 fn text_of(root: &Path, path: &str) -> Result<File> {
     let text = fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {path}"))?;
     Ok((path.to_owned(), text))
 }
 
 fn files(root: &Path, options: &Options) -> Result<Vec<File>> {
-    let Options { workflow, step, on, .. } = options;
+    let Options { workflow, step, .. } = options;
     let crate_folder = format!("functions/{workflow}/{step}");
     let mut files = vec![
         (format!("{crate_folder}/Cargo.toml"), filled(include_str!("new_function/Cargo.toml.txt"), options)),
@@ -149,28 +117,17 @@ fn files(root: &Path, options: &Options) -> Result<Vec<File>> {
         files.push((path, with_child(&text, workflow)?));
     }
     let own = format!("events/catalog/{workflow}.toml");
-    let mut catalog = catalog(root)?;
-    if !catalog.iter().any(|(path, _)| *path == own) {
-        catalog.push((own.clone(), "# README.md, beside this file, explains the fields.\n".to_owned()));
-    }
-    for (path, before) in catalog {
-        let mut text = on.iter().fold(before.clone(), |text, event| with_taker(&text, event, step));
-        if path == own {
-            text += &entry(options);
-        }
-        if text != before {
-            files.push((path, text));
-        }
-    }
+    let existing = root.join(&own).exists().then(|| text_of(root, &own)).transpose()?;
+    let begin =
+        existing.map_or_else(|| "# README.md, beside this file, explains the fields.\n".to_owned(), |(_, text)| text);
+    files.push((own, begin + &entry(options)));
     Ok(files)
 }
 
 /// A text with this step's names in its places.
-fn filled(text: &str, Options { workflow, step, on, what }: &Options) -> String {
-    let stream = on.first().and_then(|event| event.split('.').next()).unwrap_or("order");
-    let events: Vec<String> = on.iter().map(|event| format!("`{event}`")).collect();
-    let listed = if events.is_empty() { "due work".to_owned() } else { events.join(",\n//!   ") };
-    let kinds: Vec<String> = on.iter().map(|event| format!("          - {event}")).collect();
+fn filled(text: &str, Options { workflow, step, stream, what }: &Options) -> String {
+    let fed_by = if stream.is_some() { "due work" } else { "due items" };
+    let stream = stream.as_deref().unwrap_or("order");
     [
         ("<workflow>", workflow.as_str()),
         ("<step>", step),
@@ -178,8 +135,7 @@ fn filled(text: &str, Options { workflow, step, on, what }: &Options) -> String 
         ("<module>", &step.replace('-', "_")),
         ("<what>.", what),
         ("<what>", what.trim_end_matches('.')),
-        ("<on>", &listed),
-        ("<events>", &kinds.join("\n")),
+        ("<on>", fed_by),
         ("<Stream>", &pascal(stream)),
         ("<stream>", stream),
         ("<Work>", &format!("{}Work", pascal(stream))),
@@ -196,7 +152,7 @@ fn pascal(name: &str) -> String {
 /// The step's resources.
 fn section(options: &Options) -> String {
     let mut parts = vec![include_str!("new_function/function.yaml")];
-    if !options.on.is_empty() {
+    if options.stream.is_some() {
         parts.push(include_str!("new_function/rule.yaml"));
     }
     parts.push(include_str!("new_function/alarms.yaml"));
@@ -241,25 +197,11 @@ fn with_child(text: &str, workflow: &str) -> Result<String> {
     Ok(lines.join("\n") + "\n")
 }
 
-/// A catalog file's text in which `step` takes `event`; unchanged where the event is another file's.
-fn with_taker(text: &str, event: &str, step: &str) -> String {
-    let Some((before, rest)) = text.split_once(&format!("type = \"{event}\"\n")) else { return text.to_owned() };
-    let Some((own, list)) = rest.split_once("\nto = [") else { return text.to_owned() };
-    let Some((takers, after)) = list.split_once(']') else { return text.to_owned() };
-    let takers = match takers {
-        "" => format!("\"{step}\""),
-        lines if lines.ends_with('\n') => format!("{lines}  \"{step}\",\n"),
-        line => format!("{line}, \"{step}\""),
-    };
-    format!("{before}type = \"{event}\"\n{own}\nto = [{takers}]{after}")
-}
-
-fn entry(Options { workflow, step, on, what }: &Options) -> String {
-    let events: Vec<String> = on.iter().map(|event| format!("\"{event}\"")).collect();
+fn entry(Options { workflow, step, stream, what }: &Options) -> String {
+    let when = if stream.is_some() { "when = \"Never yet.\"\n" } else { "" };
     format!(
-        "\n[[step]]\nname = \"{step}\"\nwhat = \"{what}\"\nowner = \"{workflow}\"\nversion = 1\nfeed = \"queue\"\non = \
-         [{}]\nsimulated = false\ncriticality = \"near_real_time\"\nsla_seconds = 300\n",
-        events.join(", ")
+        "\n[[step]]\nname = \"{step}\"\nwhat = \"{what}\"\nowner = \"{workflow}\"\nversion = 1\nfeed = \"queue\"\n\
+         {when}simulated = false\ncriticality = \"near_real_time\"\nsla_seconds = 300\n"
     )
 }
 
@@ -270,8 +212,9 @@ fn report(Options { workflow, step, .. }: &Options, files: &[File]) -> String {
         "wrote\n  {}\n\nThe checks pass now: `cargo xtask test --quick`. What is left to you:\n\n\
          1. The business, in functions/{workflow}/{step}/src/lib.rs. A port that you add to `Ports` needs its statement in \
          {step}'s role\n   and its variable in Environment; `cargo xtask test --stage template` names both.\n\
-         2. `criticality`, `sla_seconds`, `effect` and `asks` in events/catalog/{workflow}.toml, and the events that the \
-         step's commits emit.\n\
+         2. When it is due: in `due.rs` of its stream's workflow in shared/domain, by the predicate that the step uses. The same in \
+         words is\n   `when` in events/catalog/{workflow}.toml, beside `criticality`, `sla_seconds`, `effect` and `asks`, and the \
+         events that its commits emit.\n\
          3. The simulation. Add\n   to tests/Cargo.toml:         {step} = {{ path = \"../functions/{workflow}/{step}\" }}\n   \
          to tests/src/deployment/dispatch.rs, in `invoke`:\n\n            \"{step}\" => {{\n                let ports = \
          {module}::Ports {{ journal }};\n                order.run(\"{step}\", ports, {module}::handle)\n            }}\n\n   \
@@ -284,15 +227,17 @@ fn report(Options { workflow, step, .. }: &Options, files: &[File]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn root() -> &'static Path {
         Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
     }
 
-    fn options(workflow: &str, step: &str, on: &[&str]) -> Options {
-        let on = on.iter().map(|event| (*event).to_owned()).collect();
-        Options { workflow: workflow.to_owned(), step: step.to_owned(), on, what: "Does nothing yet.".to_owned() }
+    fn options(workflow: &str, step: &str, stream: Option<&str>) -> Options {
+        let (workflow, step, stream) = (workflow.to_owned(), step.to_owned(), stream.map(str::to_owned));
+        Options { workflow, step, stream, what: "Does nothing yet.".to_owned() }
     }
 
     /// A stack's section without its comments and its sentences.
@@ -310,51 +255,36 @@ mod tests {
 
     #[test]
     fn the_section_is_that_of_the_steps_that_exist() {
-        let on = [
-            "accepted",
-            "rejected",
-            "milestone_recorded",
-            "package_packed",
-            "package_voided",
-            "goods_issued",
-            "withdrawn",
-            "withdrawal_refused",
-            "closed",
-            "review_decided",
-        ]
-        .map(|event| format!("fulfillment.{event}"));
-        let ruled = options("fulfillment", "fulfillment-rollup", &on.each_ref().map(String::as_str));
+        let ruled = options("fulfillment", "fulfillment-rollup", Some("fulfillment"));
         assert_eq!(bare(&section(&ruled)), bare(&section_of("fulfillment", "fulfillment-rollup")));
-        let unruled = options("order", "deadline-raise", &[]);
+        let unruled = options("order", "deadline-raise", None);
         assert_eq!(bare(&section(&unruled)), bare(&section_of("order", "deadline-raise")));
     }
 
     #[test]
     fn the_main_function_is_that_of_a_step_that_exists() {
         let (_, existing) = text_of(root(), "functions/order/deadline-raise/src/main.rs").unwrap();
-        let step = options("order", "deadline-raise", &[]);
+        let step = options("order", "deadline-raise", None);
         assert_eq!(filled(include_str!("new_function/main.rs.txt"), &step), existing);
     }
 
     #[test]
     fn a_wrong_name_is_refused_with_its_reason() {
-        let refused = |workflow, step, on: &[&str]| {
-            check(root(), &options(workflow, step, on)).map_err(|error| error.to_string()).unwrap_err()
+        let refused = |workflow, step, stream| {
+            check(root(), &options(workflow, step, stream)).map_err(|error| error.to_string()).unwrap_err()
         };
-        assert!(refused("Samples", "sample-take", &[]).contains("one word of lower-case letters"));
-        assert!(refused("samples", "take", &[]).contains("<noun>-<verb>"));
-        assert!(refused("samples", "sample-take-and-give-back", &[]).contains("23 at most"));
-        assert!(refused("samples", "sample-queue", &[]).contains("end with a verb"));
-        assert!(refused("samples", "order-price", &[]).contains("functions/order/order-price exists"));
-        assert!(refused("samples", "sample-take", &["order.lost"]).contains("no event `order.lost`"));
-        assert!(refused("samples", "sample-take", &["delivery.received"]).contains("partners' roles"));
-        assert!(refused("samples", "sample-take", &["order.invoiced", "fulfillment.closed"]).contains("one kind"));
-        assert!(check(root(), &options("samples", "sample-take", &["order.invoiced"])).is_ok());
+        assert!(refused("Samples", "sample-take", None).contains("one word of lower-case letters"));
+        assert!(refused("samples", "take", None).contains("<noun>-<verb>"));
+        assert!(refused("samples", "sample-take-and-give-back", None).contains("23 at most"));
+        assert!(refused("samples", "sample-queue", None).contains("end with a verb"));
+        assert!(refused("samples", "order-price", None).contains("functions/order/order-price exists"));
+        assert!(refused("samples", "sample-take", Some("parcel")).contains("no stream"));
+        assert!(check(root(), &options("samples", "sample-take", Some("order"))).is_ok());
     }
 
     #[test]
-    fn a_new_workflow_is_one_line_in_the_root_and_one_in_the_catalog() {
-        let files = files(root(), &options("samples", "sample-take", &["order.invoiced"])).unwrap();
+    fn a_new_workflow_is_one_line_in_the_root() {
+        let files = files(root(), &options("samples", "sample-take", Some("order"))).unwrap();
         let added = |path: &str| {
             let (_, after) = files.iter().find(|(file, _)| file == path).unwrap();
             let (_, before) = text_of(root(), path).unwrap();
@@ -362,18 +292,7 @@ mod tests {
             after.lines().filter(|line| !before.contains(line)).map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(added("infra/template.yaml").len(), 1);
-        assert_eq!(added("events/catalog/order.toml").len(), 1);
         let others = files.iter().filter(|(path, _)| !path.contains("sample")).count();
-        assert_eq!(others, 2, "only the root and the event's catalog entry");
-    }
-
-    #[test]
-    fn an_event_gets_its_taker_in_each_form_of_the_list() {
-        let event = |takers: &str| format!("type = \"a.b\"\nfrom = []\nto = [{takers}]\nx = 1\n");
-        let with = |takers: &str| with_taker(&event(takers), "a.b", "sample-take");
-        assert_eq!(with(""), event("\"sample-take\""));
-        assert_eq!(with("\"x\""), event("\"x\", \"sample-take\""));
-        assert_eq!(with("\n  \"x\",\n"), event("\n  \"x\",\n  \"sample-take\",\n"));
-        assert_eq!(with_taker(&event(""), "a.c", "sample-take"), event(""));
+        assert_eq!(others, 1, "only the root");
     }
 }

@@ -41,6 +41,7 @@ impl EventBus {
                 .source(SOURCE)
                 .detail_type(&entry.kind)
                 .detail(&entry.detail)
+                .set_resources((!entry.resources.is_empty()).then(|| entry.resources.clone()))
                 .build()
         };
         let put = self.client.put_events().set_entries(Some(entries.iter().map(request).collect()));
@@ -120,7 +121,8 @@ impl Bus for EventBus {
 fn chunk_length(entries: &[Entry]) -> usize {
     let mut bytes = 0;
     let fits = |entry: &&Entry| {
-        bytes += SOURCE.len() + entry.kind.len() + entry.detail.len();
+        let resources: usize = entry.resources.iter().map(String::len).sum();
+        bytes += SOURCE.len() + entry.kind.len() + entry.detail.len() + resources;
         bytes <= MAX_BYTES
     };
     entries.iter().take(MAX_ENTRIES).take_while(fits).count().max(1)
@@ -183,7 +185,11 @@ mod tests {
     }
 
     fn with_details(details: &[&str]) -> Vec<Entry> {
-        let entry = |detail: &&str| Entry { kind: "order.priced".to_owned(), detail: (*detail).to_owned() };
+        let entry = |detail: &&str| Entry {
+            kind: "order.priced".to_owned(),
+            detail: (*detail).to_owned(),
+            resources: vec!["crossdock:step/credit-check".to_owned()],
+        };
         details.iter().map(entry).collect()
     }
 
@@ -197,6 +203,7 @@ mod tests {
         assert_eq!(canned.operations().len(), 3);
         let first = &canned.calls()[0].1["Entries"][0];
         assert_eq!((first["Source"].as_str(), first["EventBusName"].as_str()), (Some("crossdock"), Some("bus")));
+        assert_eq!(first["Resources"], json!(["crossdock:step/credit-check"]), "rules select steps by it");
     }
 
     #[tokio::test]
@@ -221,7 +228,7 @@ mod tests {
     }
 
     fn entries(sizes: &[usize]) -> Vec<Entry> {
-        sizes.iter().map(|size| Entry { kind: "k".to_owned(), detail: "x".repeat(*size) }).collect()
+        sizes.iter().map(|size| Entry { kind: "k".to_owned(), detail: "x".repeat(*size), resources: vec![] }).collect()
     }
 
     #[test]

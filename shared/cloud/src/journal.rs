@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use engine::journal::{Append, Commit, CreateOutcome, Journal, NewStream, Takeover};
+use engine::journal::{Append, Commit, CreateOutcome, Journal, NewStream, Takeover, Wake};
 use engine::snapshot::Snapshot;
 use engine::stored::{MAX_STORED, StoredEvents};
 use engine::{Cause, Code, Failure};
@@ -333,6 +333,7 @@ fn item_of(commit: &Commit, write_id: &str) -> Item {
         ("epoch", Some(text(&commit.epoch))),
         ("events", Some(events)),
         (REVIEWS, (!commit.opened_reviews.is_empty()).then(|| text(commit.opened_reviews.join(" ")))),
+        ("wakes", wakes(&commit.wakes).map(text)),
         (WRITE_ID, Some(text(write_id))),
     ])
 }
@@ -357,7 +358,25 @@ fn commit_of(item: Item) -> Result<Commit, Failure> {
         epoch: item.text("epoch")?,
         events: item.text_or_bytes("events")?.into_events()?,
         opened_reviews: reviews_of(item.optional_text(REVIEWS)),
+        wakes: wakes_of(item.optional_text("wakes").as_deref())?,
     })
+}
+
+/// The attribute with the steps that a commit wakes; `None` if it wakes none.
+fn wakes(wakes: &[Wake]) -> Option<String> {
+    // Names and ids can always be written.
+    serde_json::to_string(wakes).ok().filter(|_| !wakes.is_empty())
+}
+
+/// The steps that a commit wakes.
+///
+/// # Errors
+/// The attribute cannot be parsed: permanent.
+pub(crate) fn wakes_of(attribute: Option<&str>) -> Result<Vec<Wake>, Failure> {
+    let unreadable = |e: serde_json::Error| {
+        Failure::permanent(Code::JournalCorrupt, format!("attribute `wakes`: {}", engine::redact::json_error(&e)))
+    };
+    attribute.map_or(Ok(Vec::new()), |text| serde_json::from_str(text).map_err(unreadable))
 }
 
 #[cfg(test)]
@@ -388,6 +407,7 @@ mod tests {
             epoch: "1".to_owned(),
             events: "[]".to_owned(),
             opened_reviews: vec![],
+            wakes: vec![],
         }
     }
 

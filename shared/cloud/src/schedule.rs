@@ -1,5 +1,5 @@
-//! The runner of scheduled functions. Between the schedule's calls, a function may call itself by ticks: delayed
-//! messages to its own queue.
+//! The runner of scheduled functions. Between the schedule's calls, a function may call itself by messages to its own
+//! queue.
 
 use std::rc::Rc;
 
@@ -11,25 +11,25 @@ use crate::start::{Start, StartError};
 
 /// Runs a scheduled function until Lambda ends the process.
 ///
-/// `handle` gets the number of the tick, 0 for the schedule's own call, and returns the number of things it did, for
-/// the log. A failed run is reported to Lambda; the next tick is its retry.
+/// `handle` gets the bodies of the messages that its own queue delivers, none for the schedule's own call, and returns the
+/// number of things it did, for the log. A failed run is reported to Lambda; the next tick, or the next delivery, is its retry.
 pub async fn schedule<P: 'static>(
     function: &'static str,
     ports: impl AsyncFnOnce(&Start) -> Result<P, StartError>,
-    handle: impl AsyncFn(&P, u32, &Context) -> Result<usize, Failure> + 'static,
+    handle: impl AsyncFn(&P, &[String], &Context) -> Result<usize, Failure> + 'static,
 ) -> Exit {
     let answer = |start: Start, ports: P| -> Result<Answer, StartError> {
         let shared = Rc::new((ports, handle, start));
         Ok(Box::new(move |payload| {
-            let (shared, tick) = (shared.clone(), tick(payload.get()));
+            let (shared, messages) = (shared.clone(), messages(payload.get()));
             Box::pin(async move {
                 let (ports, handle, start) = &*shared;
                 let cx = start.context(String::new(), None);
                 let function = cx.function;
-                match handle(ports, tick, &cx).await {
+                match handle(ports, &messages, &cx).await {
                     Ok(done) => {
                         tracing::info!(function, done, outcome = "applied", "{function}: {done} done");
-                        // `batchItemFailures` is for ticks: the mapping of a queue needs it.
+                        // `batchItemFailures` is for messages: the mapping of a queue needs it.
                         runtime::json(&serde_json::json!({ "done": done, "batchItemFailures": [] }))
                     }
                     Err(Failure::Deferred { why, .. }) => Err(InvocationError(why.as_str().to_owned())),
@@ -45,9 +45,8 @@ pub async fn schedule<P: 'static>(
     runtime::run(function, ports, answer).await
 }
 
-/// The number of the tick: the highest in a queue's messages, 0 if no queue sent the payload. A message without a
-/// number counts as the last tick, so that no other follows.
-fn tick(payload: &str) -> u32 {
+/// The bodies of a queue's messages; none if no queue sent the payload.
+fn messages(payload: &str) -> Vec<String> {
     #[derive(Default, Deserialize)]
     struct Batch {
         #[serde(default, rename = "Records")]
@@ -58,7 +57,7 @@ fn tick(payload: &str) -> u32 {
         body: String,
     }
     let batch: Batch = serde_json::from_str(payload).unwrap_or_default();
-    batch.records.iter().map(|message| message.body.parse().unwrap_or(u32::MAX)).max().unwrap_or(0)
+    batch.records.into_iter().map(|message| message.body).collect()
 }
 
 #[cfg(test)]
@@ -66,11 +65,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tick_has_the_number_in_its_message_and_the_schedules_call_is_tick_0() {
-        assert_eq!(tick(r#"{"version":"0","detail-type":"Scheduled Event","detail":{}}"#), 0);
-        assert_eq!(tick("\"tick\""), 0);
-        assert_eq!(tick(r#"{"Records":[{"messageId":"m","body":"3"}]}"#), 3);
-        assert_eq!(tick(r#"{"Records":[{"body":"2"},{"body":"4"}]}"#), 4, "ticks in one batch are one");
-        assert_eq!(tick(r#"{"Records":[{"body":"again"}]}"#), u32::MAX);
+    fn a_queues_payload_has_messages_and_the_schedules_call_has_none() {
+        assert_eq!(messages(r#"{"version":"0","detail-type":"Scheduled Event","detail":{}}"#), [""; 0]);
+        assert_eq!(messages("\"tick\""), [""; 0]);
+        assert_eq!(messages(r#"{"Records":[{"messageId":"m","body":"3"},{"body":"again"}]}"#), ["3", "again"]);
     }
 }

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::journal::wakes_of;
 use crate::runtime::{self, Answer, Exit, InvocationError, Payload};
 use crate::start::{Start, StartError};
 
@@ -305,6 +306,7 @@ impl Image for Commit {
             epoch: S,
             events: Text,
             opened_reviews: Option<S>,
+            wakes: Option<S>,
         }
         /// Text, or deflated text.
         #[derive(Deserialize)]
@@ -335,6 +337,7 @@ impl Image for Commit {
             epoch: stored.epoch.s,
             events: events.into_events()?,
             opened_reviews: crate::journal::reviews_of(stored.opened_reviews.map(|keys| keys.s)),
+            wakes: wakes_of(stored.wakes.as_ref().map(|text| text.s.as_str()))?,
         }))
     }
 }

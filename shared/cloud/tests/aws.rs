@@ -17,7 +17,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use cloud::Start;
 use engine::batch::{Parked, Queue};
 use engine::partner::{Documents, Secrets};
-use engine::relay::{Bus, Entry};
+use engine::relay::{Bus, Entry, resource};
 use engine::stores::Queues;
 use engine::{Code, Failure};
 use jiff::Timestamp;
@@ -238,7 +238,7 @@ async fn events_reach_the_queue_of_the_rule_that_selects_them() {
     let arn = sqs.get_queue_attributes().queue_url(&queue).attribute_names(QueueAttributeName::QueueArn);
     let arn = arn.send().await.unwrap().attributes.unwrap().remove(&QueueAttributeName::QueueArn).unwrap();
     events.create_event_bus().name(&run).send().await.unwrap();
-    let pattern = r#"{"source":["crossdock"],"detail-type":["order.submitted"]}"#;
+    let pattern = r#"{"source":["crossdock"],"resources":["crossdock:step/order-price"]}"#;
     events.put_rule().name(&run).event_bus_name(&run).event_pattern(pattern).send().await.unwrap();
     let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn).build().unwrap();
     events.put_targets().rule(&run).event_bus_name(&run).targets(target).send().await.unwrap();
@@ -246,8 +246,9 @@ async fn events_reach_the_queue_of_the_rule_that_selects_them() {
     deployment.names.insert("EVENT_BUS", run);
     let bus = deployment.start().bus().unwrap();
     let entry = |n: usize| Entry {
-        kind: if n.is_multiple_of(2) { "order.submitted" } else { "order.priced" }.to_owned(),
+        kind: "order.submitted".to_owned(),
         detail: format!(r#"{{"id":"1/order/ord_1/1/{n}"}}"#),
+        resources: vec![resource("crm-update"), resource(if n.is_multiple_of(2) { "order-price" } else { "due-wake" })],
     };
     let entries: Vec<Entry> = (0..25).map(entry).collect();
     assert_eq!(bus.publish(&entries).await.unwrap(), vec![]);

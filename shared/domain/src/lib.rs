@@ -20,7 +20,7 @@ pub mod shipment;
 extern crate self as domain;
 
 use crate::core::pairs;
-pub use crate::core::{goods, ids, money, party, quantity, rejection, review, workflow};
+pub use crate::core::{due, goods, ids, money, party, quantity, rejection, review, workflow};
 pub use fulfillment::{Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentEvent};
 pub use ids::{
     Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, IdError, LineNo, Lot, OrderId, PackageId,

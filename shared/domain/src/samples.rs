@@ -87,14 +87,16 @@ pub fn submission(lines: &[u32]) -> Submission {
 
 /// The ERP's quote for `submission`; one ordered unit is `per` pieces.
 pub fn quote(submission: &Submission, per: u32) -> Quote {
+    // The first line has all of the amount, so that the lines add up.
+    let first = submission.lines.first().map(|line| line.line);
     let line = |line: &OrderLine| QuotedLine {
         line: line.line,
         base_uom: Uom::EACH,
         numerator: NonZeroU32::new(per).unwrap(),
         denominator: NonZeroU32::MIN,
         unit_price: 10.into(),
-        amount: 10.into(),
-        tax: 1.into(),
+        amount: if Some(line.line) == first { 10.into() } else { 0.into() },
+        tax: if Some(line.line) == first { 1.into() } else { 0.into() },
     };
     let lines = submission.lines.iter().map(line).collect();
     Quote { revision: 0, lines, subtotal: money("10"), tax: money("1"), total: money("11") }
@@ -183,7 +185,7 @@ pub fn invoiced(number: &str) -> Invoiced {
 }
 
 pub fn crm_updated(version: u64, digest: &str) -> CrmUpdated {
-    CrmUpdated { version, digest: digest.to_owned() }
+    CrmUpdated { version, digest: digest.to_owned(), order_digest: None }
 }
 
 pub fn cancel() -> CancelRequested {
@@ -194,15 +196,26 @@ pub fn cancel() -> CancelRequested {
 pub fn amendment(lines: &[u32]) -> Amendment {
     let Submission { ship_to, destination, lines, .. } = submission(lines);
     let digest = format!("amended to {}", lines.iter().map(|l| l.quantity.to_string()).collect::<Vec<_>>().join(", "));
-    Amendment { revision: 0, reason: "changed their mind".to_owned(), ship_to, destination, lines, digest }
+    Amendment {
+        revision: 0,
+        reason: "changed their mind".to_owned(),
+        ship_to,
+        destination,
+        lines,
+        digest,
+        service_level: None,
+        ship_complete: None,
+        asked_by: None,
+        asked_at: None,
+    }
 }
 
 pub fn held() -> Held {
-    Held { reason: "credit".to_owned() }
+    Held { reason: "credit".to_owned(), holder: None, asked_at: None }
 }
 
 pub fn hold_released() -> HoldReleased {
-    HoldReleased { reason: "paid".to_owned() }
+    HoldReleased { reason: "paid".to_owned(), holder: None, asked_at: None, overrides: false }
 }
 
 /// A decision of the first review of this kind.
@@ -323,6 +336,7 @@ pub fn packed(package: &str, when: i64, lines: &[LineQuantity], tracking: Option
         carrier: tracking.map(|_| id("UPS")),
         tracking: tracking.map(id),
         traced: vec![],
+        unassigned: vec![],
     })
 }
 

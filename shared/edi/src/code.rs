@@ -13,14 +13,15 @@ use core::fmt;
 /// assert!(Code::new("a code of more than fifteen").is_none());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Code {
-    bytes: [u8; 15],
-    len: u8,
-}
+pub struct Code([u8; 16]);
+
+/// The byte that says how many of those before it are the code's; what follows these is 0. A code is one word of the machine
+/// where bytes and length in fields of their own would be compared and copied one by one.
+const LENGTH: usize = 15;
 
 impl Code {
     /// The code with no character.
-    pub const EMPTY: Self = Self { bytes: [0; 15], len: 0 };
+    pub const EMPTY: Self = Self([0; 16]);
 
     /// `None` if the text has more than 15 characters or one that is not printable ASCII.
     pub const fn new(text: &str) -> Option<Self> {
@@ -29,40 +30,46 @@ impl Code {
 
     /// As [`Code::new`].
     pub const fn from_bytes(text: &[u8]) -> Option<Self> {
-        if text.len() > 15 {
+        if text.len() > LENGTH {
             return None;
         }
-        let mut bytes = [0; 15];
+        let mut word = (text.len() as u128) << (8 * LENGTH);
         let mut at = 0;
         while at < text.len() {
             if text[at] < 0x20 || text[at] > 0x7e {
                 return None;
             }
-            bytes[at] = text[at];
+            word |= (text[at] as u128) << (8 * at);
             at += 1;
         }
-        // At most 15, checked above.
-        Some(Self { bytes, len: text.len() as u8 })
+        Some(Self(word.to_le_bytes()))
     }
 
     /// As much of the text as a code holds, with `?` for what is not printable ASCII: for complaints about ids.
     pub(crate) fn lossy(text: &[u8]) -> Self {
-        let mut code = Self::EMPTY;
-        for (place, byte) in code.bytes.iter_mut().zip(text) {
+        let mut bytes = [0; 16];
+        let text = text.get(..LENGTH).unwrap_or(text);
+        for (place, byte) in bytes.iter_mut().zip(text) {
             *place = if (0x20..=0x7e).contains(byte) { *byte } else { b'?' };
-            code.len += 1;
         }
-        code
+        bytes[LENGTH] = text.len() as u8;
+        Self(bytes)
+    }
+
+    /// The code's bytes.
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.get(..usize::from(self.0[LENGTH])).unwrap_or_default()
     }
 
     /// The code as text.
     pub fn as_str(&self) -> &str {
-        core::str::from_utf8(self.bytes.get(..usize::from(self.len)).unwrap_or_default()).unwrap_or_default()
+        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     /// Whether there is no character.
     pub const fn is_empty(&self) -> bool {
-        self.len == 0
+        self.0[LENGTH] == 0
     }
 }
 
@@ -80,13 +87,13 @@ impl fmt::Display for Code {
 
 impl PartialEq<str> for Code {
     fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Code {
     fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
+        self.as_bytes() == other.as_bytes()
     }
 }
 

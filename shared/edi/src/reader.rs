@@ -8,8 +8,9 @@ use crate::delimiters::{Delimiters, Detected, Notes, of_isa, of_una, unusual};
 use crate::event::{Event, Interchange, Party, Standard, Usage};
 use crate::options::Options;
 use crate::rules::Context;
-use crate::scan::Scanner;
-use crate::state::{Found, State};
+use crate::scan::{Scanned, Scanner};
+use crate::segment::Raw;
+use crate::state::State;
 use crate::{Code, Leniency};
 
 /// What follows each terminator.
@@ -18,7 +19,28 @@ pub(crate) enum Suffix {
     /// Not seen yet: the first segment's end tells.
     Unknown,
     None,
-    Text(&'static [u8]),
+    CrLf,
+    Byte(u8),
+}
+
+impl Suffix {
+    /// The one that these bytes begin with.
+    fn of(bytes: &[u8]) -> Self {
+        match bytes {
+            [b'\r', b'\n', ..] => Self::CrLf,
+            [byte @ (b'\r' | b'\n'), ..] => Self::Byte(*byte),
+            _ => Self::None,
+        }
+    }
+
+    /// How much of these bytes it takes.
+    fn length_in(self, bytes: &[u8]) -> usize {
+        match (self, bytes) {
+            (Self::CrLf, [b'\r', b'\n', ..]) => 2,
+            (Self::Byte(suffix), [byte, ..]) if suffix == *byte => 1,
+            _ => 0,
+        }
+    }
 }
 
 enum Phase {
@@ -155,18 +177,10 @@ impl<'o> Reader<'o> {
             if self.rest().len() < 2 && !at_end {
                 return None;
             }
-            let rest = self.rest();
             if self.suffix == Suffix::Unknown {
-                self.suffix = [&b"\r\n"[..], b"\n", b"\r"]
-                    .into_iter()
-                    .find(|text| rest.starts_with(text))
-                    .map_or(Suffix::None, Suffix::Text);
+                self.suffix = Suffix::of(self.rest());
             }
-            if let Suffix::Text(text) = self.suffix
-                && self.rest().starts_with(text)
-            {
-                self.advance(text.len());
-            }
+            self.advance(self.suffix.length_in(self.rest()));
             self.suffix_due = false;
         }
         let blank = self.rest().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -348,13 +362,13 @@ impl<'o> Reader<'o> {
         if scanned.whole > self.options.segment_bound {
             return self.stop(on);
         }
-        let found = Found { at: self.offset, broken: scanned.broken };
+        let Scanned { broken, plain, .. } = scanned;
         let text = rest.get(..scanned.text).unwrap_or_default();
-        let ahead = core::mem::take(&mut self.ahead);
-        let spans = self.scanner.spans();
+        let raw = Raw { text, spans: self.scanner.spans(), at: self.offset, broken, plain };
+        let ahead = &mut self.ahead;
         let inside = match standard {
-            Standard::X12 => self.state.x12(self.options, text, spans, found, self.ordinal, ahead, on),
-            Standard::Edifact => self.state.edifact(self.options, text, spans, found, self.ordinal, ahead, on),
+            Standard::X12 => self.state.x12(self.options, raw, self.ordinal, ahead, on),
+            Standard::Edifact => self.state.edifact(self.options, raw, self.ordinal, ahead, on),
         };
         self.scanner.restart();
         self.advance(scanned.whole);

@@ -12,6 +12,8 @@ enum Class {
     Terminator,
     Release,
     Break,
+    /// A control character or a byte outside ASCII.
+    Odd,
 }
 
 /// Scans segments of one interchange.
@@ -23,19 +25,23 @@ pub(crate) struct Scanner {
     at: usize,
     element: usize,
     broken: bool,
+    plain: bool,
 }
 
-/// A segment: how long it is without and with its terminator; whether line breaks stand in it.
+/// A segment: how long it is without and with its terminator; whether line breaks stand in it; whether it has nothing but
+/// printable ASCII without release characters, so that no one has to look at its bytes again.
 #[derive(Clone, Copy)]
 pub(crate) struct Scanned {
     pub(crate) text: usize,
     pub(crate) whole: usize,
     pub(crate) broken: bool,
+    pub(crate) plain: bool,
 }
 
 impl Scanner {
     pub(crate) fn new(delimiters: &Delimiters) -> Self {
-        let mut class = [Class::Plain; 256];
+        let mut class = [Class::Odd; 256];
+        class[0x20..0x7f].fill(Class::Plain);
         let mut set = |byte: u8, kind: Class| {
             if let Some(place) = class.get_mut(usize::from(byte)) {
                 *place = kind;
@@ -49,7 +55,7 @@ impl Scanner {
         set(delimiters.element, Class::Element);
         set(delimiters.segment.first(), Class::Terminator);
         let terminator = delimiters.segment;
-        Self { class, terminator, spans: Vec::new(), at: 0, element: 0, broken: false }
+        Self { class, terminator, spans: Vec::new(), at: 0, element: 0, broken: false, plain: true }
     }
 
     /// The places of the elements of the segment found last.
@@ -63,15 +69,25 @@ impl Scanner {
         self.at = 0;
         self.element = 0;
         self.broken = false;
+        self.plain = true;
     }
 
     /// Looks for the end of the segment that begins with these bytes. `None` if they do not reach so far: call again with
     /// the same bytes and more.
     pub(crate) fn scan(&mut self, bytes: &[u8]) -> Option<Scanned> {
         let mut at = self.at;
-        while let Some(byte) = bytes.get(at) {
+        loop {
+            // Nearly all bytes are plain, so they are passed over in a loop of their own.
+            let rest = bytes.get(at..).unwrap_or_default();
+            let plain = rest.iter().position(|byte| self.class[usize::from(*byte)] != Class::Plain);
+            at += plain.unwrap_or(rest.len());
+            let Some(byte) = bytes.get(at) else { break };
             match self.class[usize::from(*byte)] {
-                Class::Plain => at += 1,
+                Class::Plain => {}
+                Class::Odd => {
+                    self.plain = false;
+                    at += 1;
+                }
                 Class::Element => {
                     self.end_element(at);
                     at += 1;
@@ -81,10 +97,12 @@ impl Scanner {
                     if bytes.len() <= at + 1 {
                         break;
                     }
+                    self.plain = false;
                     at += 2;
                 }
                 Class::Break => {
                     self.broken = true;
+                    self.plain = false;
                     at += 1;
                 }
                 Class::Terminator => {
@@ -97,13 +115,15 @@ impl Scanner {
                         }
                         if !rest.starts_with(terminator) {
                             self.broken |= matches!(byte, b'\r' | b'\n');
+                            self.plain = false;
                             at += 1;
                             continue;
                         }
                     }
                     self.end_element(at);
                     self.at = at;
-                    return Some(Scanned { text: at, whole: at + terminator.len(), broken: self.broken });
+                    let whole = at + terminator.len();
+                    return Some(Scanned { text: at, whole, broken: self.broken, plain: self.plain });
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::Code;
 use crate::code::tag_key;
 use crate::delimiters::Delimiters;
 
-/// An element's place in a buffer of segments.
+/// An element's place in its segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(crate) start: u32,
@@ -17,10 +17,26 @@ pub(crate) struct Span {
     pub(crate) at: u32,
 }
 
+/// A segment in the reader's buffer, without its terminator.
+#[derive(Clone, Copy)]
+pub(crate) struct Raw<'a> {
+    pub(crate) text: &'a [u8],
+    /// The places of its elements in the text, that of its id first.
+    pub(crate) spans: &'a [Span],
+    /// Its first byte in the file.
+    pub(crate) at: u64,
+    /// Whether line breaks stand in it.
+    pub(crate) broken: bool,
+    /// Whether it has nothing but printable ASCII and no release character.
+    pub(crate) plain: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Start {
-    span: u32,
     at: u64,
+    byte: usize,
+    span: usize,
+    plain: bool,
 }
 
 /// The segments of one set: their bytes in one buffer, with the places of their elements. Clearing it keeps the memory, so
@@ -46,21 +62,22 @@ impl Segments {
         self.delimiters = delimiters;
     }
 
-    /// Appends a segment without its terminator. `spans` are relative to it; `at` is its first byte in the file.
-    pub(crate) fn append(&mut self, text: &[u8], spans: &[Span], at: u64, without_line_breaks: bool) {
-        self.starts.push(Start { span: self.spans.len() as u32, at });
+    /// Appends a segment, without its line breaks where these are to be taken out.
+    pub(crate) fn append(&mut self, raw: Raw<'_>, without_line_breaks: bool) {
+        let Raw { text, spans, at, plain, .. } = raw;
+        let byte = self.bytes.len();
+        self.starts.push(Start { at, byte, span: self.spans.len(), plain });
         if without_line_breaks {
             for span in spans {
-                let start = self.bytes.len() as u32;
+                let start = (self.bytes.len() - byte) as u32;
                 let raw = text.get(span.start as usize..span.end as usize).unwrap_or_default();
                 self.bytes.extend(raw.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')));
-                self.spans.push(Span { start, end: self.bytes.len() as u32, at: span.at });
+                self.spans.push(Span { start, end: (self.bytes.len() - byte) as u32, at: span.at });
             }
             return;
         }
-        let base = self.bytes.len() as u32;
         self.bytes.extend_from_slice(text);
-        self.spans.extend(spans.iter().map(|s| Span { start: s.start + base, end: s.end + base, at: s.at }));
+        self.spans.extend_from_slice(spans);
     }
 
     /// How many segments there are.
@@ -85,10 +102,10 @@ impl Segments {
 
     /// The segment at a place, from 0.
     pub fn get(&self, index: usize) -> Option<Segment<'_>> {
-        let start = *self.starts.get(index)?;
-        let end = self.starts.get(index + 1).map_or(self.spans.len(), |next| next.span as usize);
-        let spans = self.spans.get(start.span as usize..end)?;
-        Some(Segment { bytes: &self.bytes, spans, delimiters: &self.delimiters, at: start.at, index: index as u32 })
+        let Start { at, byte, span, plain } = *self.starts.get(index)?;
+        let end = self.starts.get(index + 1).map_or(self.spans.len(), |next| next.span);
+        let (bytes, spans) = (self.bytes.get(byte..)?, self.spans.get(span..end)?);
+        Some(Segment { bytes, spans, delimiters: &self.delimiters, at, index: index as u32, plain })
     }
 
     /// The last segment.
@@ -110,6 +127,7 @@ pub struct Segment<'a> {
     delimiters: &'a Delimiters,
     at: u64,
     index: u32,
+    plain: bool,
 }
 
 impl<'a> Segment<'a> {
@@ -121,7 +139,7 @@ impl<'a> Segment<'a> {
     /// The segment's id, as bytes.
     pub fn tag(&self) -> &'a [u8] {
         let tag = self.raw(0);
-        if self.delimiters.release.is_none() {
+        if self.delimiters.release.is_none() || tag.len() <= 3 {
             return tag;
         }
         // EDIFACT allows `TAG:1:1` for nesting; nobody uses it, but the id is what stands before the separator.
@@ -171,17 +189,33 @@ impl<'a> Segment<'a> {
     /// The element at a position, from 1; an empty one where there is none.
     #[inline]
     pub fn element(&self, position: usize) -> Element<'a> {
-        let delimiters = self.delimiters;
         match self.spans.get(position) {
-            Some(span) => {
-                let raw = self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
-                Element { raw, at: self.at + u64::from(span.at), delimiters }
-            }
+            Some(span) => self.at_span(span),
             None => {
                 let at = self.spans.last().map_or(0, |span| u64::from(span.at));
-                Element { raw: &[], at: self.at + at, delimiters }
+                Element { raw: &[], at: self.at + at, delimiters: self.delimiters, plain: true }
             }
         }
+    }
+
+    /// One bit for each element that is not empty, the bit of its position; of those up to 63.
+    pub(crate) fn filled(&self) -> u64 {
+        let bits = self.spans.iter().take(64).zip(0_u32..).filter(|(span, _)| span.start < span.end);
+        bits.fold(0, |filled, (_, position)| filled | 1_u64 << position)
+    }
+
+    /// The first repetition of the element at a position: what documents read of it.
+    #[cfg(feature = "documents")]
+    #[inline]
+    pub(crate) fn first(&self, position: usize) -> Element<'a> {
+        let element = self.element(position);
+        element.repetitions().next().unwrap_or(element)
+    }
+
+    #[inline]
+    fn at_span(&self, span: &Span) -> Element<'a> {
+        let raw = self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
+        Element { raw, at: self.at + u64::from(span.at), delimiters: self.delimiters, plain: self.plain }
     }
 
     /// The text of an element, from 1; `None` where it is empty or absent.
@@ -193,7 +227,7 @@ impl<'a> Segment<'a> {
     /// All its elements.
     pub fn elements(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
         let segment = *self;
-        (1..=segment.len()).map(move |position| segment.element(position))
+        self.spans.iter().skip(1).map(move |span| segment.at_span(span))
     }
 }
 
@@ -203,6 +237,7 @@ pub struct Element<'a> {
     raw: &'a [u8],
     at: u64,
     delimiters: &'a Delimiters,
+    plain: bool,
 }
 
 impl<'a> Element<'a> {
@@ -221,8 +256,13 @@ impl<'a> Element<'a> {
         self.raw.is_empty()
     }
 
+    /// Whether it is known to have nothing but printable ASCII and no release character.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     pub(crate) fn releases(&self) -> bool {
-        self.delimiters.release.is_some_and(|release| self.raw.contains(&release))
+        !self.plain && self.delimiters.release.is_some_and(|release| self.raw.contains(&release))
     }
 
     pub(crate) fn latin1(&self) -> bool {
@@ -257,12 +297,23 @@ impl<'a> Element<'a> {
         text
     }
 
+    /// As [`Element::text`], in one step.
+    #[cfg(feature = "documents")]
+    #[inline]
+    pub(crate) fn to_text(self) -> String {
+        match core::str::from_utf8(self.raw) {
+            Ok(text) if self.plain => String::from(text),
+            _ => self.text().into_owned(),
+        }
+    }
+
     /// Its text as a code; `None` where it is empty or too long for one.
     pub fn code(&self) -> Option<Code> {
         if self.is_empty() { None } else { Code::from_bytes(self.raw) }
     }
 
     /// The component at a position, from 1; an empty one where there is none.
+    #[inline]
     pub fn component(&self, position: usize) -> Element<'a> {
         self.split(Some(self.delimiters.component))
             .nth(position.saturating_sub(1))
@@ -279,38 +330,50 @@ impl<'a> Element<'a> {
         self.split(self.delimiters.repetition)
     }
 
+    /// Where a separator is that no release character takes the meaning from.
+    #[inline]
+    fn find(&self, separator: u8) -> Option<usize> {
+        if self.plain {
+            return self.raw.iter().position(|byte| *byte == separator);
+        }
+        let mut released = false;
+        self.raw.iter().position(|byte| {
+            let after_release = released;
+            released = !after_release && Some(*byte) == self.delimiters.release;
+            !after_release && !released && *byte == separator
+        })
+    }
+
     fn split(&self, separator: Option<u8>) -> Parts<'a> {
-        Parts { rest: Some(*self), separator }
+        Parts { rest: *self, separator, done: false }
     }
 }
 
 /// The parts of an element.
 #[derive(Clone, Debug)]
 pub struct Parts<'a> {
-    rest: Option<Element<'a>>,
+    rest: Element<'a>,
     separator: Option<u8>,
+    done: bool,
 }
 
 impl<'a> Iterator for Parts<'a> {
     type Item = Element<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Element<'a>> {
-        let whole = self.rest.take()?;
-        let Some(separator) = self.separator else { return Some(whole) };
-        let mut at = 0;
-        while let Some(byte) = whole.raw.get(at) {
-            if Some(*byte) == whole.delimiters.release {
-                at += 1;
-            } else if *byte == separator {
-                self.rest = Some(Element {
-                    raw: whole.raw.get(at + 1..).unwrap_or_default(),
-                    at: whole.at + at as u64 + 1,
-                    ..whole
-                });
-                return Some(Element { raw: whole.raw.get(..at).unwrap_or_default(), ..whole });
-            }
-            at += 1;
+        if self.done {
+            return None;
         }
-        Some(whole)
+        let mut part = self.rest;
+        match self.separator.and_then(|separator| part.find(separator)) {
+            Some(end) => {
+                self.rest.raw = part.raw.get(end + 1..).unwrap_or_default();
+                self.rest.at += end as u64 + 1;
+                part.raw = part.raw.get(..end).unwrap_or_default();
+            }
+            None => self.done = true,
+        }
+        Some(part)
     }
 }

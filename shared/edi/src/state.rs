@@ -11,7 +11,7 @@ use crate::event::{Event, Group, Interchange, Set, Standard};
 use crate::numbers::Numbers;
 use crate::options::Options;
 use crate::rules::{Checker, Context, Grammar};
-use crate::segment::{Segment, Segments};
+use crate::segment::{Raw, Segment, Segments};
 use crate::{Code, Leniencies, Leniency};
 
 /// Where in the envelopes the reader is.
@@ -33,13 +33,6 @@ pub(crate) struct State {
     pub(crate) interchange_keys: BTreeSet<crate::event::InterchangeKey>,
     /// EDIFACT: whether messages stand outside of groups.
     pub(crate) bare_messages: bool,
-}
-
-/// Where a segment is, and in which state it was found.
-#[derive(Clone, Copy)]
-pub(crate) struct Found {
-    pub(crate) at: u64,
-    pub(crate) broken: bool,
 }
 
 impl State {
@@ -113,53 +106,41 @@ impl State {
     }
 
     /// Appends a segment to the set and holds it to the rules.
-    pub(crate) fn take_segment(
-        &mut self,
-        options: &Options,
-        text: &[u8],
-        spans: &[crate::segment::Span],
-        found: Found,
-    ) {
+    pub(crate) fn take_segment(&mut self, options: &Options, raw: Raw<'_>) {
         self.segments += 1;
-        let context = self.context;
-        if self.set.segments.size() + text.len() > options.set_bound {
-            if !self.set.complaints.has(Problem::SetTooLarge) {
-                let place = Position { byte: found.at, ..context.place };
-                context.complain(&mut self.set.complaints, Complaint::new(Problem::SetTooLarge, place));
+        let Self { context, set, checker, .. } = self;
+        if set.segments.size() + raw.text.len() > options.set_bound {
+            if !set.complaints.has(Problem::SetTooLarge) {
+                let place = Position { byte: raw.at, ..context.place };
+                context.complain(&mut set.complaints, Complaint::new(Problem::SetTooLarge, place));
             }
             return;
         }
-        let wrapped = found.broken && options.leniencies.contains(Leniency::WrappedLines);
-        self.set.segments.append(text, spans, found.at, wrapped);
-        if wrapped && !self.set.complaints.has(Problem::WrappedLines) {
+        let wrapped = raw.broken && options.leniencies.contains(Leniency::WrappedLines);
+        set.segments.append(raw, wrapped);
+        if wrapped && !set.complaints.has(Problem::WrappedLines) {
             let segment = u32::try_from(self.segments).ok();
-            let segment_id = self.set.segments.last().map(|segment| segment.id());
-            let place = Position { byte: found.at, segment, segment_id, ..context.place };
-            context.complain(&mut self.set.complaints, Complaint::new(Problem::WrappedLines, place));
+            let segment_id = set.segments.last().map(|segment| segment.id());
+            let place = Position { byte: raw.at, segment, segment_id, ..context.place };
+            context.complain(&mut set.complaints, Complaint::new(Problem::WrappedLines, place));
         }
         // ST and UNH are looked at by the envelope.
         if self.segments > 1
-            && let (Some(checker), Some(segment)) = (&mut self.checker, self.set.segments.last())
+            && let (Some(checker), Some(segment)) = (checker, set.segments.last())
         {
-            checker.segment(&segment, &context, &mut self.set.complaints);
+            checker.segment(&segment, context, &mut set.complaints);
         }
     }
 
     /// Appends a header or trailer of the set, which the envelope looks at. Line breaks in it are taken out either way.
-    pub(crate) fn take_envelope(
-        &mut self,
-        options: &Options,
-        text: &[u8],
-        spans: &[crate::segment::Span],
-        found: Found,
-    ) {
+    pub(crate) fn take_envelope(&mut self, options: &Options, raw: Raw<'_>) {
         self.segments += 1;
         self.context = Context { place: self.place(), leniencies: options.leniencies };
-        self.set.segments.append(text, spans, found.at, found.broken);
-        if found.broken && !self.set.complaints.has(Problem::WrappedLines) {
+        self.set.segments.append(raw, raw.broken);
+        if raw.broken && !self.set.complaints.has(Problem::WrappedLines) {
             let segment = u32::try_from(self.segments).ok();
             let segment_id = self.set.segments.last().map(|segment| segment.id());
-            let place = Position { byte: found.at, segment, segment_id, ..self.place() };
+            let place = Position { byte: raw.at, segment, segment_id, ..self.place() };
             self.complain_of_set(options, Complaint::new(Problem::WrappedLines, place));
         }
     }
@@ -281,19 +262,14 @@ impl State {
 }
 
 /// A segment's id, without line breaks where it was wrapped. Ids that are too long are no ids.
-pub(crate) fn tag<'a>(
-    text: &'a [u8],
-    spans: &[crate::segment::Span],
-    broken: bool,
-    place: &'a mut [u8; 8],
-) -> &'a [u8] {
-    let raw = spans.first().and_then(|span| text.get(..span.end as usize)).unwrap_or_default();
-    if !broken {
-        return raw;
+pub(crate) fn tag<'a>(raw: &Raw<'a>, place: &'a mut [u8; 8]) -> &'a [u8] {
+    let tag = raw.spans.first().and_then(|span| raw.text.get(..span.end as usize)).unwrap_or_default();
+    if !raw.broken {
+        return tag;
     }
     let mut length = 0;
-    for byte in raw.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')) {
-        let Some(to) = place.get_mut(length) else { return raw };
+    for byte in tag.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')) {
+        let Some(to) = place.get_mut(length) else { return tag };
         *to = *byte;
         length += 1;
     }

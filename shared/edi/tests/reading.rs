@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{strict, told};
+use common::{lenient, strict, told};
+use edi::documents::Document;
 use edi::samples::{EDIFACT_DESADV, X12_945};
 use edi::{Event, Options, Problem, Reader};
 
@@ -20,13 +21,18 @@ fn the_samples_are_right() {
 
 #[test]
 fn chunks_of_any_size_tell_the_same() {
-    for sample in [X12_945, EDIFACT_DESADV] {
+    // Bytes that are no printable ASCII, and released delimiters, at whatever place a chunk ends.
+    let odd_x12 = X12_945.replace("East Warehouse", "East\tWarehouse M\u{fc}nchen").replace("A Customer", "A\u{7f}");
+    let odd_edifact = EDIFACT_DESADV.replace("A Customer", "A?+B??").replace("Springfield", "M\u{fc}nchen\t");
+    for (sample, complaints) in [(X12_945, 0), (EDIFACT_DESADV, 0), (&odd_x12, 4), (&odd_edifact, 2)] {
         let file = [sample, sample].concat();
         let sorted = |mut complaints: Vec<edi::Complaint>| {
             complaints.sort_by_key(|complaint| (complaint.position.byte, complaint.problem));
             complaints
         };
         let whole = sorted(strict(file.as_bytes()).complaints());
+        let invalid = |complaint: &&edi::Complaint| complaint.problem == Problem::InvalidCharacter;
+        assert_eq!(whole.iter().filter(invalid).count(), complaints);
         for size in [1, 2, 3, 7, 64, 105, 106, 107, 1000] {
             let options = Options::default();
             let mut reader = Reader::new(&options);
@@ -159,4 +165,45 @@ fn an_unusual_terminator_is_told_where_it_stands() {
     assert_eq!(at(&file, Problem::NonAsciiTerminator), file.find('\u{2026}'));
     let file = EDIFACT_DESADV.replace("'\n", "\n");
     assert_eq!(at(&file, Problem::LineBreakTerminator), Some(8));
+}
+
+#[test]
+fn documents_read_the_first_repetition_of_an_element() {
+    let x12 = X12_945
+        .replace("*U*00401*", "*^*00501*")
+        .replace("*X*004010~", "*X*005010~")
+        .replace("East Warehouse", "East^West")
+        .replace("*10*10*0*EA*", "*10*7^3*0*EA*");
+    let edifact = EDIFACT_DESADV
+        .replace("UNA:+.? '", "UNA:+.?*'")
+        .replace("UNOC:3", "UNOC:4")
+        .replace("RFF+VN:SO-1001", "RFF+VN:SO-1001*VN:SO-1002")
+        .replace("QTY+12:10:PCE", "QTY+12:7:PCE*12:3:PCE");
+    for file in [x12, edifact] {
+        let told = strict(file.as_bytes());
+        assert_eq!(told.complaints(), []);
+        let document = Document::read(&told.sets[0]).unwrap().unwrap();
+        let Document::ShipmentConfirmation(shipment) = document else { panic!("{document:?}") };
+        assert_eq!(shipment.order_no.as_deref(), Some("SO-1001"));
+        assert!(matches!(shipment.parties[0].name.as_deref(), Some("East") | None), "{:?}", shipment.parties[0]);
+        let line = &shipment.packages[0].lines[0];
+        assert_eq!(
+            (line.shipped, line.unit),
+            (Some(7.into()), edi::Code::new(if line.status.is_empty() { "PCE" } else { "EA" }))
+        );
+    }
+}
+
+#[test]
+fn a_code_that_is_too_long_for_one_is_refused_where_it_stands_and_not_left_out() {
+    let (head, _) = X12_945.split_once("GS*").unwrap();
+    let file = format!(
+        "{head}GS*IB*WAREHOUSE1*DISTRIBUTOR*20261127*0930*7*X*004010~\nST*846*0001~\nBIA*00*DD*1*20261127~\n\
+         LIN*1*VN*SKU-1~\nQTY*33*5*A-UNIT-OF-SIXTEEN~\nSE*5*0001~\nGE*1*7~\nIEA*1*000000007~\n"
+    );
+    let told = lenient(file.as_bytes());
+    assert!(told.sets[0].verdict().accepts(), "{:?}", told.complaints());
+    let complaint = Document::read(&told.sets[0]).unwrap_err();
+    assert_eq!(complaint.problem, Problem::InvalidCode);
+    assert_eq!((complaint.position.segment, complaint.position.element), (Some(4), Some(3)));
 }

@@ -70,8 +70,8 @@ pub enum Wait {
     Limited(PartnerId),
     /// The creation of the stream of this name. Its first commit ends the wait early.
     ParentUnknown(String),
-    /// A time of the step's own choice, such as the next deadline.
-    Time,
+    /// A time of the step's own choice, such as the next deadline. Names the work, of which only one message waits.
+    Time(String),
     /// Stock in the ERP.
     Stock,
     /// The end of a cancellation: a new order has the cancelled order's purchase order number.
@@ -95,7 +95,7 @@ impl Wait {
             Self::Claimed => "claimed",
             Self::Limited(_) => "limited",
             Self::ParentUnknown(_) => "parent_unknown",
-            Self::Time => "time",
+            Self::Time(_) => "time",
             Self::Stock => "stock",
             Self::Cancelling => "cancelling",
             Self::SchemaAhead => "schema_ahead",
@@ -113,7 +113,7 @@ impl Wait {
             Self::Configuration(partner) => partner.as_ref(),
             Self::Claimed
             | Self::ParentUnknown(_)
-            | Self::Time
+            | Self::Time(_)
             | Self::Stock
             | Self::Cancelling
             | Self::SchemaAhead
@@ -130,7 +130,7 @@ impl Wait {
             | Self::Circuit(_)
             | Self::Slow(_)
             | Self::Configuration(_)
-            | Self::Time
+            | Self::Time(_)
             | Self::Stock
             | Self::Cancelling
             | Self::SchemaAhead

@@ -87,7 +87,7 @@ impl<S: Documents, T, C: Clock, H> ChangeReader for Partners<S, T, C, H> {
         let partner = self.partner(&delivery.partner).await?;
         Ok(match partner.protocol {
             Protocol::Crm(protocol) => crm::read_change(protocol, &partner, delivery),
-            Protocol::Erp(protocol) => erp::read_change(protocol, delivery),
+            Protocol::Erp(protocol) => erp::read_change(protocol, &partner, delivery),
             Protocol::Warehouse(_) => Err(Unmappable::Unrelated("a warehouse does not change orders")),
         })
     }

@@ -59,6 +59,13 @@ pub struct WorkScript {
     /// Addresses are shown in capitals and abbreviated, and lines in another order than they were sent.
     #[serde(default)]
     pub respells: bool,
+    /// Lines of one SKU are packed as one, under the number of the first.
+    #[serde(default)]
+    pub sums_up: bool,
+    /// A warehouse with a vendor's API leaves out the members that the vendor's published messages do not have: the order line,
+    /// and the product's own quantity and unit.
+    #[serde(default)]
+    pub as_published: bool,
     /// Applies to so many requests; to all by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,

@@ -350,7 +350,7 @@ fn shipment(order: &Order, job: &Job, package: &Package, at: Timestamp) -> Value
         "location": {"id": 9, "name": "Moreno Valley (CA)"},
         "ship_option": order.asked.get("shipping_method"),
         "tracking": tracking,
-        "products": package.lines.iter().map(product).collect::<Vec<_>>(),
+        "products": package.lines.iter().map(|line| shown_product(line, job)).collect::<Vec<_>>(),
     })
 }
 
@@ -402,6 +402,17 @@ fn order_status(job: &Job) -> &'static str {
         }
         Status::Completed => "Fulfilled",
     }
+}
+
+/// A packed product. The vendor's published messages have neither the order line nor the product's quantity and unit.
+fn shown_product(line: &Line, job: &Job) -> Value {
+    let mut product = product(line);
+    if let Some(members) = product.as_object_mut().filter(|_| job.as_published) {
+        for own in ["external_line_id", "quantity", "quantity_unit_of_measure_code"] {
+            members.remove(own);
+        }
+    }
+    product
 }
 
 fn product(line: &Line) -> Value {

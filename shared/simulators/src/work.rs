@@ -74,6 +74,9 @@ pub(crate) struct Job {
     /// How an address and the order of lines are shown.
     #[serde(skip)]
     pub(crate) respells: bool,
+    /// Whether messages have only the members that the vendor publishes.
+    #[serde(skip)]
+    pub(crate) as_published: bool,
     #[serde(skip)]
     closes: Closes,
     #[serde(skip)]
@@ -226,7 +229,7 @@ impl WarehouseWork {
         mut package_id: impl FnMut() -> String,
     ) -> usize {
         let wanted = script.packages.or(self.pace.packages).unwrap_or_else(|| lines.len().clamp(1, 3));
-        let mut packages: Vec<Package> = split(&picked(&lines, script), wanted)
+        let mut packages: Vec<Package> = split(&summed(picked(&lines, script), script), wanted)
             .into_iter()
             .map(|lines| package(package_id(), lines, script))
             .collect();
@@ -248,6 +251,7 @@ impl WarehouseWork {
             shown_from: begun,
             closed_at: None,
             respells: script.respells,
+            as_published: script.as_published,
             closes: script.closes,
             first_only: script.first_only,
         });
@@ -372,6 +376,21 @@ impl WarehouseWork {
             }
         }
     }
+}
+
+/// The lines with those of one SKU as one, if the script says so.
+fn summed(lines: Vec<Line>, script: &WorkScript) -> Vec<Line> {
+    if !script.sums_up {
+        return lines;
+    }
+    let mut summed: Vec<Line> = Vec::new();
+    for line in lines {
+        match summed.iter_mut().find(|known| known.sku == line.sku && known.uom == line.uom) {
+            Some(known) => known.quantity += line.quantity,
+            None => summed.push(line),
+        }
+    }
+    summed
 }
 
 /// The lines as they are picked: the first one short, over, or with another SKU.

@@ -1,9 +1,10 @@
 //! One suite per port. The store in memory and the store on AWS pass the same suite.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::OrderId;
-use engine::journal::{Append, CreateOutcome, NewStream, Takeover};
+use engine::journal::{Append, CreateOutcome, NewStream, Takeover, Wake};
 use engine::partner_health::{CallOutcome, Limits, PartnerHealth, PartnerHealthStore, Permit};
 use engine::stores::{Deliveries, Due, DueItem, Parties, ViewRow, Views};
 use engine::{Cause, Commit, Journal};
@@ -34,6 +35,10 @@ fn commit(stream: &str, version: u64, mark: &str) -> Commit {
         epoch: "e1".to_owned(),
         events: format!(r#"[{{"type":"order.overdue","deadline":"2026-11-23T00:00:00Z","mark":"{mark}"}}]"#),
         opened_reviews: vec![format!("overdue-{mark}")],
+        wakes: vec![Wake {
+            step: "crm-update".to_owned(),
+            about: BTreeMap::from([("package".to_owned(), mark.to_owned())]),
+        }],
     }
 }
 

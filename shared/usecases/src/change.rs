@@ -4,13 +4,15 @@
 //! request gets the same answer.
 
 use domain::ids::{base32, fingerprint};
-use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
-use domain::{OrderCommand, OrderId, Rejection, Workflow};
+use domain::order::{Amendment, CancelRequested, Held, HoldReleased, Submission};
+use domain::{Order, OrderCommand, OrderId, Rejection, Workflow};
 
 use engine::inbound::ChangeRequest;
 use engine::journal::{Journal, Stream, events_of, stream_name};
 use engine::stores::Parties;
 use engine::{Context, Failure, Outcome, RequestCause};
+
+use jiff::Timestamp;
 
 use crate::names;
 
@@ -60,6 +62,17 @@ impl WorkKey {
 /// Of a payload's digest, in base-32 digits.
 const DIGEST_LENGTH: usize = 12;
 
+/// Who requests a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// The partner's id, or the API client's name.
+    pub name: String,
+    /// When it was requested, by the sender's own clock; `None` where the time of the commit counts.
+    pub asked_at: Option<Timestamp>,
+    /// Whether it may release the holds of others.
+    pub may_override: bool,
+}
+
 /// Requests a change of `order`, by its own id or an alias. A repeated `work_key` gets the first answer again. Returns the
 /// order's own id.
 ///
@@ -71,6 +84,7 @@ pub async fn change(
     cx: &Context,
     order: &OrderId,
     work_key: &WorkKey,
+    sender: &Sender,
     request: ChangeRequest,
 ) -> Result<(OrderId, Answer), Failure> {
     let stream = names::load(journal, order, cx).await?;
@@ -82,8 +96,19 @@ pub async fn change(
         ChangeRequest::Cancel { reason, asked_at } => {
             OrderCommand::Cancel(CancelRequested { reason, asked_at: Some(asked_at) })
         }
-        ChangeRequest::Hold { reason } => OrderCommand::Hold(Held { reason }),
-        ChangeRequest::ReleaseHold { reason } => OrderCommand::ReleaseHold(HoldReleased { reason }),
+        ChangeRequest::Hold { reason } => {
+            OrderCommand::Hold(Held { reason, holder: Some(sender.name.clone()), asked_at: sender.asked_at })
+        }
+        ChangeRequest::ReleaseHold { reason } => OrderCommand::ReleaseHold(HoldReleased {
+            reason,
+            holder: Some(sender.name.clone()),
+            asked_at: sender.asked_at,
+            overrides: sender.may_override,
+        }),
+        ChangeRequest::Amend { new, .. } if let Some(member) = fixed_member(stream.state.as_ref(), &new.submission) => {
+            let why = format!("{member} cannot be amended; cancel the order and submit a new one");
+            OrderCommand::RefuseRequest(Rejection::new("CANNOT_AMEND", why))
+        }
         ChangeRequest::Amend { new, reason } => {
             let mut submission = new.submission;
             // Store the address under the existing order: the id derived from the amendment may be another one.
@@ -97,11 +122,29 @@ pub async fn change(
                 destination: submission.destination,
                 lines: submission.lines,
                 digest: submission.digest,
+                service_level: Some(submission.service_level),
+                ship_complete: Some(submission.ship_complete),
+                asked_by: Some(sender.name.clone()),
+                asked_at: sender.asked_at,
             })
         }
     };
     let answer = carry_out(stream, journal, cx, work_key, command).await?;
     Ok((order, answer))
+}
+
+/// The member that differs from the order and that an amendment never changes.
+fn fixed_member(order: Option<&Order>, new: &Submission) -> Option<&'static str> {
+    let known = &order?.terms.submission;
+    if known.customer != new.customer {
+        Some("customer")
+    } else if known.customer_po != new.customer_po {
+        Some("customer_po")
+    } else if known.currency != new.currency {
+        Some("currency")
+    } else {
+        None
+    }
 }
 
 /// Decides a review of the stream `id`. A repeated `work_key` gets the first answer again.

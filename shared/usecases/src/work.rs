@@ -39,21 +39,20 @@ impl Work for FulfillmentWork {
     }
 }
 
-/// Work on one package of a fulfillment, or on any of them.
+/// Work on one package of a fulfillment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageWork {
     /// From the event's subject.
     pub fulfillment: FulfillmentId,
-    /// From the payload; `None` if the event names no package.
-    pub package: Option<PackageId>,
+    /// From the payload.
+    pub package: PackageId,
 }
 
 impl Work for PackageWork {
     fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
         #[derive(Deserialize)]
         struct Payload {
-            #[serde(default)]
-            package: Option<PackageId>,
+            package: PackageId,
         }
         let Payload { package } = envelope.payload()?;
         Ok(Self { fulfillment: envelope.id_of("fulfillment")?, package })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::order::{LineQuantities, LineQuantity, Status, WithdrawalReason};
+use domain::order::{Held, InvoiceDisagreed, LineQuantities, LineQuantity, Status, WithdrawalReason};
 use domain::shipment::{PackageSummary, Progress, RequestStatus};
 use domain::workflow::evolve;
 use domain::{Fulfillment, FulfillmentId, Money, Order, OrderEvent, OrderId};
@@ -58,8 +58,24 @@ pub struct Detail {
     pub invoice: Option<String>,
     /// All fulfillments that were ever assigned.
     pub fulfillments: Vec<FulfillmentView>,
+    /// The holds in effect, one for each party that holds the order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<HoldView>,
     /// The open reviews of the order and its fulfillments.
     pub open_reviews: Vec<OpenReview>,
+}
+
+/// A hold in an order's details.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HoldView {
+    /// The partner or API client that holds the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// The holder's words.
+    pub reason: String,
+    /// When it was requested, by the holder's clock, where it gave a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
 }
 
 /// A fulfillment in an order's details.
@@ -114,6 +130,8 @@ pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>])
                 .map_or_else(Vec::new, |it| it.state.package_summaries().collect()),
         }
     };
+    let hold =
+        |held: &Held| HoldView { holder: held.holder.clone(), reason: held.reason.clone(), asked_at: held.asked_at };
     Detail {
         summary: Summary { reviews: open_reviews.len(), ..summary(state, order.changed) },
         version: order.version,
@@ -121,6 +139,7 @@ pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>])
         sales_order: state.documents.sales_order().map(ToString::to_string),
         invoice: state.stage.invoice().map(|invoiced| invoiced.invoice.to_string()),
         fulfillments: state.fulfillments.assignments.values().map(fulfillment).collect(),
+        holds: state.changes.held().map(hold).collect(),
         open_reviews,
     }
 }
@@ -209,9 +228,19 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, Strin
         }
         OrderEvent::CrmUpdated(updated) => ("crm", format!("updated to version {}", updated.version)),
         OrderEvent::Invoiced(invoiced) => ("erp", format!("invoice {} over {}", invoiced.invoice, invoiced.total)),
+        OrderEvent::InvoiceDisagreed(InvoiceDisagreed { invoice, total, expected }) => {
+            ("erp", format!("invoice {invoice} over {total}, where the order comes to {expected}"))
+        }
         OrderEvent::CancelRequested(request) => (OURS, format!("cancellation requested: {}", request.reason)),
-        OrderEvent::Held(held) => (OURS, format!("put on hold: {}", held.reason)),
-        OrderEvent::HoldReleased(released) => (OURS, format!("hold released: {}", released.reason)),
+        OrderEvent::Held(held) => match &held.holder {
+            Some(holder) => (OURS, format!("put on hold by {holder}: {}", held.reason)),
+            None => (OURS, format!("put on hold: {}", held.reason)),
+        },
+        OrderEvent::HoldReleased(released) => {
+            let by = released.holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default();
+            let which = if released.overrides { "all holds" } else { "hold" };
+            (OURS, format!("{which} released{by}: {}", released.reason))
+        }
         OrderEvent::AmendRequested(amendment) => {
             (OURS, format!("amendment {} waits for the warehouses: {}", amendment.revision, amendment.reason))
         }

@@ -303,7 +303,7 @@ impl Scenario {
     /// Returns whether the message is done.
     fn post(&self, fulfillment: &FulfillmentId, package: &str, folds: &Folds) -> bool {
         let ports = goods_issue_post::Ports { journal: self.journal_of("goods-issue-post"), erp: Partners };
-        let work = PackageWork { fulfillment: fulfillment.clone(), package: Some(id(package)) };
+        let work = PackageWork { fulfillment: fulfillment.clone(), package: id(package) };
         let cx = Context { folds: folds.clone(), ..cx("goods-issue-post") };
         match wait(goods_issue_post::handle(&ports, work, &cx)) {
             Ok(_) => true,
@@ -445,6 +445,7 @@ impl Scenario {
                 epoch: text(6),
                 events: text(7),
                 opened_reviews: serde_json::from_value(commit[8].clone()).unwrap(),
+                wakes: vec![],
             });
         }
         drop(scenario.journal.0.take_stream());

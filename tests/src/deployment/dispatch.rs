@@ -46,6 +46,7 @@ impl Deployment {
                     message.deliveries = 1;
                     queue.push(message);
                 }
+                Some(DeliveryFault::Discarded) => self.discarded.push(function.to_owned()),
                 None => queue.push(message),
             }
         }
@@ -289,9 +290,14 @@ impl Invoked<'_> {
         let forgets = deployment.mutant == Some(Mutant::PartialBatchIgnored);
         let ignores_claims = deployment.mutant == Some(Mutant::ClaimIgnored);
         let clock = deployment.clock_of(function);
+        let outcomes = deployment.outcomes.clone();
         Box::pin(async move {
-            let (ports, handle) = (&ports, &handle);
-            let one = |work: W, cx: Context| async move { handle(ports, work, &cx).await };
+            let (ports, handle, outcomes) = (&ports, &handle, &outcomes);
+            let one = |work: W, cx: Context| async move {
+                let ended = handle(ports, work, &cx).await;
+                *outcomes.borrow_mut().entry((function, named(&ended))).or_default() += 1;
+                ended
+            };
             let run = async |records: &[Record]| {
                 engine::batch::run(&step, records, || clock.now(), || 500, &queue, &due, &one).await
             };
@@ -303,5 +309,17 @@ impl Invoked<'_> {
             };
             if forgets { vec![] } else { failed }
         })
+    }
+}
+
+/// How a step ended, in a word.
+fn named(ended: &Result<Outcome, Failure>) -> &'static str {
+    match ended {
+        Ok(Outcome::Applied) => "applied",
+        Ok(Outcome::AlreadyDone) => "already done",
+        Ok(Outcome::Ignored(_)) => "ignored",
+        Ok(Outcome::Rejected(_)) => "rejected",
+        Err(Failure::Deferred { .. }) => "deferred",
+        Err(Failure::Transient { .. } | Failure::Permanent { .. }) => "failed",
     }
 }

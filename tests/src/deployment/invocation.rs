@@ -30,6 +30,8 @@ pub enum DeliveryFault {
     Overtakes,
     /// Its first delivery is lost: it becomes visible again after the visibility timeout.
     Lost,
+    /// It is lost for ever.
+    Discarded,
 }
 
 impl DeliveryFault {
@@ -39,6 +41,7 @@ impl DeliveryFault {
             Self::Late { .. } => "late",
             Self::Overtakes => "overtakes",
             Self::Lost => "lost",
+            Self::Discarded => "discarded",
         }
     }
 }

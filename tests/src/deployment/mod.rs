@@ -45,6 +45,9 @@ const VISIBILITY: Duration = Duration::from_secs(18);
 /// A function's timeout and two seconds, as `cloud` sets it.
 const LEASE: Duration = Duration::from_secs(5);
 
+/// How often each step ended in each way: by step and outcome.
+pub type Outcomes = Rc<RefCell<BTreeMap<(&'static str, &'static str), u32>>>;
+
 /// The partners' adapters, over memory.
 pub type LocalPartners = Partners<LocalRegistry, MemoryTransport, DeploymentClock, MemoryPartnerHealth>;
 
@@ -92,6 +95,10 @@ pub struct Deployment {
     pub most_deliveries: u32,
     /// Every message that the bus sent to a queue: function and body.
     pub published: Vec<(String, String)>,
+    /// The functions whose messages were lost for ever.
+    pub discarded: Vec<String>,
+    /// How often each step ended in each way.
+    pub outcomes: Outcomes,
     /// The orders that the API could not take: their client sends them again.
     pub untaken: Vec<Value>,
     /// One line per invocation, for a failing test to print.
@@ -170,7 +177,9 @@ impl Deployment {
             skews: BTreeMap::new(),
             wrong: Vec::new(),
             most_deliveries: 0,
+            discarded: vec![],
             published: Vec::new(),
+            outcomes: Outcomes::default(),
             untaken: Vec::new(),
             history: Vec::new(),
             bus: MemoryBus::default(),

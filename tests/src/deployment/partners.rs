@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use simulators::System;
 use simulators::erp::Erp;
 use simulators::fault::{PartnerFault, Rule, When};
+use simulators::work::WorkScript;
 
 use super::Deployment;
 
@@ -33,6 +35,37 @@ impl Deployment {
         let System::Crm(crm) = &mut partner.system else { return };
         if let Ok(webhook) = crm.message(topic, data, now) {
             partner.send(webhook, now);
+        }
+    }
+
+    /// A CRM or the ERP sends a message that it dates at `sent`, outside of its usual order.
+    pub fn message(&self, partner: &str, topic: &str, data: Value, sent: Timestamp) {
+        let now = self.clock.now();
+        let mut partners = self.partners.borrow_mut();
+        let Some(partner) = partners.partner_mut(partner) else { return };
+        let text = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let webhook = match &mut partner.system {
+            System::Crm(crm) => crm.message(topic, data, sent).ok(),
+            System::Erp(erp) => Some(erp.message(topic, &text("reference"), &text("reason"), sent)),
+            System::Rest3pl(_) | System::Shipbob(_) => None,
+        };
+        if let Some(webhook) = webhook {
+            partner.send(webhook, now);
+        }
+    }
+
+    /// The partner does the work of `operation` and answers with `body`.
+    pub fn answers(&self, partner: &str, operation: &str, body: &Value) {
+        if let Some(partner) = self.partners.borrow_mut().partner_mut(partner) {
+            let when = When { operation: operation.to_owned(), ..When::default() };
+            partner.faults.add(Rule { name: None, when, fault: PartnerFault::Garbage { body: body.to_string() } });
+        }
+    }
+
+    /// Adds a script to a warehouse.
+    pub fn script(&self, partner: &str, script: WorkScript) {
+        if let Some(partner) = self.partners.borrow_mut().partner_mut(partner) {
+            partner.system.script(script);
         }
     }
 

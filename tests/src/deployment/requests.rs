@@ -117,12 +117,16 @@ impl Deployment {
 
     /// A user holds `order`.
     pub fn hold(&mut self, order: &OrderId) {
-        self.request(order, "hold", &OrderCommand::Hold(Held { reason: "credit".to_owned() }));
+        self.request(
+            order,
+            "hold",
+            &OrderCommand::Hold(Held { reason: "credit".to_owned(), holder: None, asked_at: None }),
+        );
     }
 
     /// A user releases the hold of `order`.
     pub fn release_hold(&mut self, order: &OrderId) {
-        let released = HoldReleased { reason: "paid".to_owned() };
+        let released = HoldReleased { reason: "paid".to_owned(), holder: None, asked_at: None, overrides: false };
         self.request(order, "release-hold", &OrderCommand::ReleaseHold(released));
     }
 
@@ -142,6 +146,10 @@ impl Deployment {
             destination: known.terms.submission.destination.clone(),
             digest: format!("amended to {quantity}"),
             lines,
+            service_level: None,
+            ship_complete: None,
+            asked_by: None,
+            asked_at: None,
         };
         self.request(order, "amend", &OrderCommand::Amend(amendment));
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use engine::Failure;
 use engine::context::SKEW;
 use engine::http::Request;
+use futures::executor::block_on;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use testkit::memory::Faulty;
+use testkit::memory::{Faulty, MemoryQueues};
 
 use super::invocation::run_to_end;
 use super::{Deployment, RETRY_AFTER};
@@ -80,7 +81,9 @@ impl Deployment {
     fn route(&mut self) {
         for entry in self.bus.take() {
             let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
-            let body = json!({ "version": "0", "source": "crossdock", "detail-type": entry.kind, "detail": detail });
+            let body = json!({
+                "version": "0", "source": "crossdock", "detail-type": entry.kind, "resources": entry.resources, "detail": detail,
+            });
             let functions: Vec<String> = self.rules.targets(&body).into_iter().map(str::to_owned).collect();
             for function in functions {
                 self.published.push((function.clone(), body.to_string()));
@@ -121,6 +124,33 @@ impl Deployment {
         let cx = self.context("webhook-receive");
         let answer = run_to_end(&script, "webhook-receive", webhook_receive::handle(&ports, request, &cx));
         Some(answer?.map_or(503, |response| response.status))
+    }
+
+    /// Runs `work-sweep` to the end of its sweep: the daily one, or one that announces all due work again. Returns how often it
+    /// announced a stream.
+    pub fn sweep(&mut self, again: bool) -> usize {
+        let queue = MemoryQueues::default();
+        let ports = work_sweep::Ports {
+            journal: self.journal.clone(),
+            views: self.views.clone(),
+            bus: self.bus.clone(),
+            queues: queue.clone(),
+            source: "/crossdock/test".to_owned(),
+        };
+        let cx = self.context("work-sweep");
+        let mut announced = 0;
+        let mut messages: Vec<String> = again.then(|| "\"again\"".to_owned()).into_iter().collect();
+        loop {
+            match block_on(work_sweep::handle(&ports, &messages, &cx)) {
+                Ok(streams) => announced += streams,
+                Err(failure) => self.wrong.push(format!("the sweep failed: {failure:?}")),
+            }
+            messages = queue.take().into_iter().map(|(_, body)| body).collect();
+            if messages.is_empty() {
+                self.route();
+                return announced;
+            }
+        }
     }
 
     /// Runs the schedule's function whenever something is due, once a second at most; in production it runs every ten seconds. A

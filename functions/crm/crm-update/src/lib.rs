@@ -1,7 +1,7 @@
 //! Updates an order in the CRM to its newest state.
 //!
-//! - On: every event that changes what the CRM shows, from `order.submitted` to `order.invoiced`, and every report of a
-//!   package; `events/catalog/crm.toml` has the list.
+//! - On: due work of the order or of one of its fulfillments: the CRM shows another state than the order's, or other
+//!   packages than the fulfillment's.
 //! - Does: folds the order and its fulfillments, which have the packages, and calls `Crm::update` with the sum of their
 //!   versions. It needs no claim: the CRM drops an update that is older than the one it shows.
 //! - Then: `order.crm_updated`, which stays in the journal.
@@ -44,7 +44,7 @@ pub async fn handle(ports: &Ports<impl Journal, impl Crm>, work: OrderWork, cx: 
         return Ok(Outcome::Ignored("the CRM is up to date"));
     };
     ports.crm.update(cx, &update, cx.epoch.rank(version)).await.map_err(|e| e.into_failure(cx.now))?;
-    let updated = CrmUpdated { version, digest: update.digest() };
+    let updated = CrmUpdated { version, digest: update.digest(), order_digest: Some(update.order_digest()) };
     let cause = cx.cause(&format!("{version}/{}", updated.digest));
     let outcome = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordCrmUpdated(updated)).await?;
     if order.state.as_ref().is_some_and(|order| order.crm.is_stale()) {

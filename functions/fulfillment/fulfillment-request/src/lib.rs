@@ -1,6 +1,7 @@
 //! Requests a fulfillment from the warehouse that it is assigned to.
 //!
-//! - On: `order.assigned`; `fulfillment.review_decided`, which may allow a retry.
+//! - On: due work: a fulfillment is assigned, its order goes on, and its warehouse has not answered; or a person
+//!   allowed a retry.
 //! - Does: commits a claim (`fulfillment.effect_started`), at first together with `fulfillment.opened`, then calls
 //!   `Warehouse::request` with a key made from the fulfillment's id.
 //! - Then: `fulfillment.accepted` or `fulfillment.rejected`; `fulfillment.effect_rejected` if the warehouse rejects the

@@ -1,7 +1,6 @@
 //! Copies a fulfillment's progress to its order.
 //!
-//! - On: every published event of the fulfillment that can change its progress: all but the opening, lateness and
-//!   rejected effects.
+//! - On: due work: what a fulfillment reports to its order has changed.
 //! - Does: calls no partner. Folds the fulfillment's stream and commits the result to the order's stream.
 //! - Then: `order.fulfillment_progressed` if something changed, with what follows from it for the order:
 //!   `order.amended` or `order.amend_rejected` once all fulfillments have answered, `order.withdrawal_requested`,

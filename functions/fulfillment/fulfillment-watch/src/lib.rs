@@ -1,8 +1,8 @@
 //! Watches a fulfillment's deadlines: when one passes, asks the warehouse for missing reports, and raises what is still
 //! missing.
 //!
-//! - On: `order.assigned`; `fulfillment.closed`, if it does not list what was packed; then each deadline of the
-//!   fulfillment, as a due item.
+//! - On: due work: a fulfillment is assigned, is expected to be reported on again, or was closed before all its
+//!   packages were reported. Then each deadline of the fulfillment, as a due item.
 //! - Does: `Warehouse::inquire`, which changes nothing.
 //! - Then: the events of the missing reports, such as `fulfillment.accepted` or `fulfillment.milestone_recorded`;
 //!   otherwise `fulfillment.late`. If the warehouse has not answered the request and another site could ship,
@@ -16,6 +16,7 @@ use engine::failure::Wait;
 use engine::inbound::Sites;
 use engine::partner::Warehouse;
 use engine::{Context, Failure, Journal, Outcome, Stream};
+use jiff::Timestamp;
 use usecases::work::FulfillmentWork;
 
 /// The ports that this step uses.
@@ -67,9 +68,14 @@ pub async fn handle(
         }
     }
     match Watch::of(fulfillment.state.as_ref(), &assigned) {
-        Watch::Until(due, _) => Err(Failure::Deferred { until: due.max(cx.after(MIN_PAUSE)), why: Wait::Time }),
+        Watch::Until(due, _) => Err(wait_until(due, &work, cx)),
         Watch::Over => Ok(Outcome::Ignored("the fulfillment has no more deadlines")),
     }
+}
+
+/// Defers to the next deadline, or to the end of [`MIN_PAUSE`] if that is later.
+fn wait_until(due: Timestamp, work: &FulfillmentWork, cx: &Context) -> Failure {
+    Failure::Deferred { until: due.max(cx.after(MIN_PAUSE)), why: Wait::Time(work.fulfillment.to_string()) }
 }
 
 /// The shortest time between two runs for one fulfillment.

@@ -1,6 +1,7 @@
 //! Withdraws a fulfillment from its warehouse before it is shipped.
 //!
-//! - On: `order.withdrawal_requested`; `fulfillment.review_decided`, which may allow a retry.
+//! - On: due work: the order wants a fulfillment back and its warehouse has not answered that; or a person allowed a
+//!   retry.
 //! - Does: commits a claim (`fulfillment.effect_started`), then calls `Warehouse::withdraw` with a key made from the
 //!   fulfillment's id. Calls no warehouse if the fulfillment was never requested, or has already left.
 //! - Then: `fulfillment.withdrawn` or `fulfillment.withdrawal_refused`; `fulfillment.effect_rejected` if the warehouse

@@ -1,19 +1,15 @@
 //! Posts the goods issue of a shipped package in the ERP.
 //!
-//! - On: `fulfillment.package_packed` and `fulfillment.milestone_recorded`: when both have arrived, the content and the
-//!   departure are known. `fulfillment.package_voided` and `fulfillment.review_decided`: each may allow other packages
-//!   to be posted.
+//! - On: due work: a package has left, its content is known, and its goods issue is not posted.
 //! - Does: commits a claim (`fulfillment.effect_started`), then calls `Erp::post_goods_issue` with a key made from
 //!   fulfillment and package.
 //! - Then: `fulfillment.goods_issued`; `fulfillment.effect_rejected` if the ERP rejects it.
 //! - Fails: MSG-002 (malformed id), PRT-… (the ERP; recorded as `fulfillment.effect_failed`), STO-… (the journal).
-//!   Deferred while another package of the fulfillment has to be posted and no delivery has claimed it.
 
 use domain::{Fulfillment, FulfillmentCommand};
 use engine::effect::{Claimed, claim};
-use engine::failure::Wait;
 use engine::partner::{Erp, Ready};
-use engine::{Context, Failure, Journal, Outcome, Stream};
+use engine::{Context, Failure, Journal, Outcome};
 use usecases::work::PackageWork;
 
 /// The ports that this step uses.
@@ -34,22 +30,12 @@ pub async fn handle(
     work: PackageWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
-    let guard = |fulfillment: &Fulfillment| {
-        let own = work.package.as_ref().and_then(|package| fulfillment.goods_issue(package));
-        own.or_else(|| fulfillment.any_goods_issue())
-    };
+    let guard = |fulfillment: &Fulfillment| fulfillment.goods_issue(&work.package);
     match claim(&ports.journal, &ports.erp, &work.fulfillment, cx, guard).await? {
         Claimed::Nothing => Ok(Outcome::Ignored("no goods issue to post now")),
         Claimed::Mine(claim, issue) => {
             let answer = ports.erp.post_goods_issue(cx, &issue, claim.attempt()).await;
-            let posted = claim.settle(&ports.journal, cx, answer.map(FulfillmentCommand::RecordGoodsIssued)).await?;
-            // A run posts one package, but its message may be the last one for several packages: run it again for the
-            // next.
-            let fulfillment = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
-            match fulfillment.state.as_ref().and_then(Fulfillment::fresh_goods_issue) {
-                Some(_) => Err(Failure::Deferred { until: cx.now, why: Wait::Claimed }),
-                None => Ok(posted),
-            }
+            claim.settle(&ports.journal, cx, answer.map(FulfillmentCommand::RecordGoodsIssued)).await
         }
     }
 }

@@ -18,7 +18,7 @@ use engine::{Context, Failure, Journal};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use usecases::change::{self, Answer, WorkKey};
+use usecases::change::{self, Answer, Sender, WorkKey};
 
 /// The ports that this function uses.
 #[derive(Debug)]
@@ -64,7 +64,9 @@ where
     // The body's text is the payload: two bodies with one meaning but different text are different requests.
     let body = String::from_utf8_lossy(&request.body);
     let key = WorkKey::of_client(&request.client, &key, &[request.variable("change"), &body]);
-    let (order, answer) = change::change(&ports.journal, &ports.parties, cx, &order, &key, change).await?;
+    let may_override = request.allow("orders:override").is_ok();
+    let sender = Sender { name: request.client.clone(), asked_at: None, may_override };
+    let (order, answer) = change::change(&ports.journal, &ports.parties, cx, &order, &key, &sender, change).await?;
     Ok(match answer {
         Answer::Accepted => {
             let location = format!("/v1/orders/{order}");

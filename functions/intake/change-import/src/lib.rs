@@ -12,11 +12,11 @@ use std::time::Duration;
 use domain::Order;
 use engine::context::DeliveryWork;
 use engine::delivery::Delivery;
-use engine::inbound::{ChangeReader, delivered};
+use engine::inbound::{ChangeReader, OrderChange, delivered};
 use engine::journal::stream_name;
 use engine::stores::{Deliveries, Parties};
 use engine::{Context, Failure, Journal, Outcome};
-use usecases::change::{self, Answer, WorkKey};
+use usecases::change::{self, Answer, Sender, WorkKey};
 
 /// The ports that this step uses.
 #[derive(Debug)]
@@ -50,9 +50,11 @@ pub async fn handle(
         Err(outcome) => return Ok(outcome),
     };
     let key = WorkKey::of(delivery.key());
-    let (_, answer) = change::change(&ports.journal, &ports.parties, cx, &change.order, &key, change.request).await?;
+    let OrderChange { order, request, asked_at } = change;
+    let sender = Sender { name: delivery.partner.to_string(), asked_at, may_override: false };
+    let (_, answer) = change::change(&ports.journal, &ports.parties, cx, &order, &key, &sender, request).await?;
     match answer {
-        Answer::Unknown => Err(cx.wait_for_parent(stream_name::<Order>(&change.order), MAX_WAIT)),
+        Answer::Unknown => Err(cx.wait_for_parent(stream_name::<Order>(&order), MAX_WAIT)),
         answer @ (Answer::Accepted | Answer::Refused(_)) => Ok(answer.into()),
     }
 }

@@ -1,8 +1,7 @@
 //! Checks whether the ERP has stock for the backordered lines of an order.
 //!
-//! - On: `order.allocated` if a line is short; `order.fulfillment_progressed` if a fulfillment was closed short;
-//!   `order.hold_released` and `order.amend_rejected`; `order.review_decided`, if the ERP is to be asked again. Then every
-//!   quarter of an hour, as a due item, until stock was shown too often that could not be allocated: that is reviewed.
+//! - On: due work: lines of an order that goes on are short. Then every quarter of an hour, as a due item, until stock
+//!   was shown too often that could not be allocated: that is reviewed.
 //! - Does: `Erp::stock`, which changes nothing.
 //! - Then: `order.stock_arrived`, for which `stock-allocate` makes another allocation.
 //! - Fails: MSG-002 (malformed id), PRT-… (the ERP), STO-… (the journal).

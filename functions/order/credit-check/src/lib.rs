@@ -1,7 +1,6 @@
 //! Asks the ERP whether the customer has enough credit for an order. Runs in parallel with `stock-allocate`.
 //!
-//! - On: `order.priced`; `order.credit_expired`; `order.hold_released` and `order.review_decided`, after which an order
-//!   may continue.
+//! - On: due work: a priced order that goes on has no answer on credit, or its credit expired.
 //! - Does: `Erp::credit`, which changes nothing.
 //! - Then: `order.credit_approved`; `order.credit_refused`, or `order.credit_expired` if the approval had expired when it
 //!   arrived: both open a review.

@@ -1,7 +1,6 @@
 //! Creates the invoice of a delivered order in the ERP.
 //!
-//! - On: `order.fulfillment_progressed`; `order.cancel_requested` and `order.review_decided`, after which the rest of
-//!   an order is no longer waited for.
+//! - On: due work: all goods of a released order are delivered and posted.
 //! - Does: commits a claim (`order.effect_started`), then calls `Erp::invoice` with a key made from the order's id.
 //! - Then: `order.invoiced`, after which the order needs no more steps; `order.effect_rejected` if the ERP rejects it.
 //! - Fails: MSG-002 (malformed id), PRT-… (the ERP; recorded as `order.effect_failed`), STO-… (the journal).

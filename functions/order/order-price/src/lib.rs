@@ -1,7 +1,6 @@
 //! Asks the ERP for an order's price and tax.
 //!
-//! - On: `order.submitted` and `order.amended`; `order.hold_released` and `order.review_decided`, after which an order
-//!   may continue.
+//! - On: due work: an order that goes on has no price for its present content.
 //! - Does: `Erp::price`, which changes nothing.
 //! - Then: `order.priced`, or `order.unpriceable`, which opens a review.
 //! - Fails: MSG-002 (malformed id), PRT-… (the ERP), STO-… (the journal).

@@ -1,8 +1,7 @@
 //! Decides which warehouses ship which lines of an order.
 //!
-//! - On: `order.released`; `order.allocated` for a later allocation; `order.fulfillment_progressed` if a fulfillment
-//!   was rejected or withdrawn, or its withdrawal was refused; `order.hold_released`, `order.amend_rejected` and
-//!   `order.review_decided`.
+//! - On: due work: lines of a released order have stock and no warehouse. What no site could ship is due again when
+//!   the lines or the excluded sites change, or when a person decides so.
 //! - Does: calls no partner. Compares the sites in the registry.
 //! - Then: `order.routed` with the reasons and one `order.assigned` per fulfillment, or `order.unroutable`, which opens
 //!   a review.

@@ -1,7 +1,6 @@
 //! Cancels the sales order in the ERP once it is certain that nothing of the order ships.
 //!
-//! - On: `order.cancel_requested`; `order.fulfillment_progressed` if a fulfillment was rejected, withdrawn or closed
-//!   short; `order.orphan_document`, for a sales order that was created after the cancellation; `order.review_decided`.
+//! - On: due work: nothing of a cancelled order will ship, and the ERP has its sales order or may have it.
 //! - Does: commits a claim (`order.effect_started`), then calls `Erp::cancel_sales_order` with a key made from the
 //!   order's id.
 //! - Then: `order.sales_order_cancelled`; `order.effect_rejected` if the ERP rejects it.

@@ -1,7 +1,6 @@
 //! Creates the sales order in the ERP once credit is approved and stock is allocated; updates it after an amendment.
 //!
-//! - On: `order.credit_approved` and `order.allocated`: the later of the two finds both answers. `order.hold_released`
-//!   and `order.review_decided`, after which an order may continue.
+//! - On: due work: credit is approved and stock is allocated, and the ERP does not have the order's present content.
 //! - Does: commits a claim (`order.effect_started`), then calls `Erp::create_sales_order` with a key made from the
 //!   order's id and its revision.
 //! - Then: `order.released`; `order.credit_expired` if the credit has expired in between; `order.orphan_document` if

@@ -1,7 +1,7 @@
 //! Allocates an order's stock in the ERP. Runs in parallel with `credit-check`.
 //!
-//! - On: `order.priced`; `order.deallocated` and `order.stock_arrived`, for another allocation; `order.hold_released`,
-//!   `order.amend_rejected` and `order.review_decided`, after which an order may continue.
+//! - On: due work: a priced order that goes on has no allocation, or stock has arrived for what was short, and no
+//!   earlier allocation has to be freed first.
 //! - Does: commits a claim (`order.effect_started`), then calls `Erp::allocate` with a key made from the order's id and
 //!   the number of the allocation.
 //! - Then: `order.allocated`, with the quantities that are short; `order.orphan_document` if the order stopped needing

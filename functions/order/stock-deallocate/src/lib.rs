@@ -1,8 +1,6 @@
 //! Deallocates stock in the ERP that the order no longer needs.
 //!
-//! - On: `order.cancel_requested` and `order.amended`; `order.fulfillment_progressed` if a fulfillment was rejected,
-//!   withdrawn or closed short; `order.orphan_document`, for stock that was allocated too late; `order.deallocated`,
-//!   for the next allocation; `order.review_decided`.
+//! - On: due work: an allocation was dropped by an amendment, or nothing of a cancelled order will ship.
 //! - Does: commits a claim (`order.effect_started`), then calls `Erp::deallocate` with a key made from the order's id
 //!   and the number of the allocation.
 //! - Then: `order.deallocated`; `order.effect_rejected` if the ERP rejects it.

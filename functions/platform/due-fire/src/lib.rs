@@ -47,6 +47,12 @@ const LONGEST_SWEEP: Duration = Duration::from_secs(7);
 /// Calls at once. Each needs a connection, and the function has a fourteenth of a processor.
 const CALLS_AT_ONCE: usize = 20;
 
+/// The number of the tick: the highest in the queue's messages, 0 for the schedule's own call. A message without a number
+/// counts as the last tick, so that no other follows.
+pub fn tick(messages: &[String]) -> u32 {
+    messages.iter().map(|message| message.parse().unwrap_or(u32::MAX)).max().unwrap_or(0)
+}
+
 /// Requests the next tick, and sends the due items. Returns the number of items that were sent.
 ///
 /// # Errors
@@ -97,4 +103,18 @@ async fn sweep(
         fire.send(ports, items).await;
     }
     fire.result()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_has_the_number_in_its_message_and_the_schedules_call_is_tick_0() {
+        let tick_of = |messages: &[&str]| tick(&messages.iter().map(|body| (*body).to_owned()).collect::<Vec<_>>());
+        assert_eq!(tick_of(&[]), 0);
+        assert_eq!(tick_of(&["3"]), 3);
+        assert_eq!(tick_of(&["2", "4"]), 4, "ticks in one batch are one");
+        assert_eq!(tick_of(&["again"]), u32::MAX);
+    }
 }

@@ -1,7 +1,7 @@
 //! Starts `due-fire`.
 
 use cloud::Exit;
-use due_fire::{Ports, handle};
+use due_fire::{Ports, handle, tick};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
@@ -13,5 +13,8 @@ async fn main() -> Exit {
             clock: start.clock(),
         })
     };
-    cloud::schedule("due-fire", ports, handle).await
+    let fire = async |ports: &Ports<_, _, _, _>, messages: &[String], cx: &engine::Context| {
+        handle(ports, tick(messages), cx).await
+    };
+    cloud::schedule("due-fire", ports, fire).await
 }

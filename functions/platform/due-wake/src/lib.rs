@@ -1,7 +1,7 @@
 //! Sends the messages that waited for a new stream to their steps' queues: reports and change requests that arrived
 //! before the order, alias or fulfillment that they are about.
 //!
-//! - On: `order.submitted`, `order.aliased` and `fulfillment.opened`.
+//! - On: due work: a stream begins.
 //! - Does: sends each waiting item to its step's queue, then deletes it. If the function dies in between, the item is
 //!   sent twice; steps do their work only once all the same.
 //! - Then: the steps run again.

@@ -62,6 +62,11 @@ pub struct Money {
 }
 
 impl Money {
+    /// Whether the amount has no more decimals than its currency.
+    pub fn is_whole_minor_units(self) -> bool {
+        self.amount.normalize().scale() <= self.currency.minor_units()
+    }
+
     /// The sum; `None` if the currencies differ or the sum overflows.
     pub fn plus(self, other: Self) -> Option<Self> {
         if self.currency != other.currency {
@@ -93,6 +98,21 @@ mod tests {
         let json = serde_json::to_string(&money("0.1", "JPY")).unwrap();
         assert_eq!(json, r#"{"amount":"0.1","currency":"JPY"}"#);
         assert_eq!(money("1", "JPY").currency.minor_units(), 0);
+    }
+
+    #[test]
+    fn b38_an_amount_has_no_more_decimals_than_its_currency() {
+        for (amount, currency, fits) in [
+            ("1.50", "USD", true),
+            ("1.500", "USD", true),
+            ("1.505", "USD", false),
+            ("21", "JPY", true),
+            ("21.50", "JPY", false),
+            ("10.501", "KWD", true),
+            ("10.5011", "KWD", false),
+        ] {
+            assert_eq!(money(amount, currency).is_whole_minor_units(), fits, "{amount} {currency}");
+        }
         assert!("XYZ".parse::<Currency>().is_err());
     }
 }

@@ -4,7 +4,7 @@
 //! that it is `None`, so that no workflow has a variant for "not there yet". The free functions [`decide`], [`evolve`] and
 //! [`fold`] take such an optional state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::due::DueWork;
 use crate::ids::{OrderId, PartnerId};
 use crate::rejection::Rejection;
 use crate::review::ReviewKind;
@@ -71,6 +72,10 @@ pub trait Workflow: Clone + fmt::Debug + Sized + Serialize + DeserializeOwned + 
 
     /// The decisions that wait for a person now.
     fn reviews(&self) -> Vec<crate::review::Review<Self::Review>>;
+
+    /// The work that the stream `id` has for steps, now or at a later time without a new event. Work that another stream
+    /// wakes before this one exists is due from the beginning.
+    fn due(state: Option<&Self>, id: &Self::Id) -> BTreeSet<DueWork>;
 
     /// The refusal of a request, where the event records one.
     fn refusal(_event: &Self::Event) -> Option<&Rejection> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_decimal::Decimal;
 
 use crate::fulfillment::package::{Contents, Package};
-use crate::fulfillment::{Fulfillment, FulfillmentReview, Opened};
+use crate::fulfillment::{Fulfillment, FulfillmentReview, Opened, Packed, TracedGoods, UnassignedGoods};
 use crate::goods::LineQuantity;
 use crate::ids::{LineNo, PackageId, Sku};
 use crate::quantity::{Quantity, QuantityError, Uom};
@@ -90,6 +90,48 @@ impl Opened {
         }
     }
 
+    /// The report with the line of each product that it names by SKU alone, where one line of the fulfillment fits. What fits
+    /// none, or several, stays unassigned for a person.
+    pub(super) fn assign(&self, report: Packed) -> Packed {
+        let mut assigned = Packed { unassigned: vec![], ..report };
+        for goods in report.unassigned {
+            let UnassignedGoods { sku, quantity: Some(quantity), lot, serials } = goods.clone() else {
+                assigned.unassigned.push(goods);
+                continue;
+            };
+            let lines: BTreeSet<LineNo> = self.lines_of(&sku, quantity);
+            let (Some(line), 1) = (lines.first().copied(), lines.len()) else {
+                assigned.unassigned.push(goods);
+                continue;
+            };
+            if lot.is_some() || !serials.is_empty() {
+                assigned.traced.push(TracedGoods { line, sku: sku.clone(), quantity, lot, serials });
+            }
+            let same = assigned.lines.iter_mut().find(|packed| packed.line == line && packed.sku == sku);
+            match same.map(|packed| (packed.quantity.plus(quantity), packed)) {
+                Some((Ok(sum), packed)) => packed.quantity = sum,
+                Some((Err(_), _)) | None => assigned.lines.push(LineQuantity { line, sku, quantity }),
+            }
+        }
+        assigned
+    }
+
+    /// The lines for which this product was requested in this unit, itself or as a component.
+    fn lines_of(&self, sku: &Sku, quantity: Quantity) -> BTreeSet<LineNo> {
+        let fits = |line: &LineNo| self.requests(&LineQuantity { line: *line, sku: sku.clone(), quantity });
+        self.lines.iter().map(|goods| goods.line).filter(fits).collect()
+    }
+
+    /// Which lines goods without a line may belong to, in words.
+    fn possible_lines(&self, goods: &UnassignedGoods) -> String {
+        let Some(quantity) = goods.quantity else { return format!("an unknown quantity of {}", goods.sku) };
+        let lines: Vec<String> = self.lines_of(&goods.sku, quantity).iter().map(LineNo::to_string).collect();
+        if lines.is_empty() {
+            return format!("{quantity} of {} for no line", goods.sku);
+        }
+        format!("{quantity} of {}, which may be for line {}", goods.sku, lines.join(" or "))
+    }
+
     /// The requested quantity of each line.
     fn requested(&self) -> Result<ByLine, QuantityError> {
         let mut requested = ByLine::new();
@@ -120,16 +162,19 @@ impl Fulfillment {
     /// The review of a package that holds goods that were not requested.
     pub(super) fn mismatch(&self, id: &PackageId, package: &Package) -> Option<Review<FulfillmentReview>> {
         let foreign = package.lines().iter().filter(|packed| !self.opened.requests(packed));
-        let foreign: BTreeSet<String> =
-            foreign.map(|packed| format!("{} of {} for line {}", packed.quantity, packed.sku, packed.line)).collect();
+        let foreign = foreign.map(|packed| format!("{} of {} for line {}", packed.quantity, packed.sku, packed.line));
+        let unassigned = package.unassigned().iter().map(|goods| self.opened.possible_lines(goods));
+        let foreign: BTreeSet<String> = foreign.chain(unassigned).collect();
         let foreign: Vec<String> = foreign.into_iter().collect();
+        // A decision is found by its review's text, so the text without such goods stays as it was.
+        let why = if package.unassigned().is_empty() {
+            "does not request"
+        } else {
+            "does not request, or on no certain line"
+        };
         (!foreign.is_empty()).then(|| Review {
             kind: FulfillmentReview::ContentMismatch,
-            reason: format!(
-                "package {id} holds goods that {} does not request: {}",
-                self.opened.fulfillment,
-                foreign.join(", ")
-            ),
+            reason: format!("package {id} holds goods that {} {why}: {}", self.opened.fulfillment, foreign.join(", ")),
         })
     }
 
@@ -140,7 +185,8 @@ impl Fulfillment {
     ) -> Result<ByLine, QuantityError> {
         let mut quantities = ByLine::new();
         let mut components: BTreeMap<LineNo, BTreeMap<&Sku, Quantity>> = BTreeMap::new();
-        for packed in packages.flat_map(|(_, package)| package.lines()) {
+        let contents = self.distributed();
+        for packed in packages.filter_map(|(id, _)| contents.get(id)).flat_map(|lines| lines.iter()) {
             match self.opened.classify(packed) {
                 PackedAs::Product => add(&mut quantities, packed.line, packed.quantity)?,
                 PackedAs::Component(sku) => add(components.entry(packed.line).or_default(), sku, packed.quantity)?,
@@ -186,15 +232,19 @@ impl Fulfillment {
     /// The review of goods that were accepted for a line, or for a line that does not exist, and cannot be counted. Only a
     /// person can tell whether the rest of the line is still owed.
     fn uncountable(&self, line: LineNo) -> Option<Review<FulfillmentReview>> {
-        let accepted = self.live().filter(|(id, package)| {
+        let is_accepted = |(id, package): &(&PackageId, &Package)| {
             self.mismatch(id, package).is_some_and(|review| self.decided(&review) == Some(Choice::Accept))
-        });
-        let foreign = accepted.flat_map(|(_, package)| package.lines()).filter(|packed| {
+        };
+        let accepted = || self.live().filter(is_accepted);
+        let foreign = accepted().flat_map(|(_, package)| package.lines()).filter(|packed| {
             let may_be_of_line = packed.line == line || self.opened.line(packed.line).is_none();
             may_be_of_line && !packed.quantity.is_zero() && matches!(self.opened.classify(packed), PackedAs::Foreign)
         });
+        let foreign = foreign.map(|packed| format!("{} of {}", packed.quantity, packed.sku));
+        let unassigned = accepted().flat_map(|(_, package)| package.unassigned());
+        let unassigned = unassigned.filter(|goods| !self.opened.is_distributable(goods));
         let foreign: BTreeSet<String> =
-            foreign.map(|packed| format!("{} of {}", packed.quantity, packed.sku)).collect();
+            foreign.chain(unassigned.map(|goods| self.opened.possible_lines(goods))).collect();
         let foreign: Vec<String> = foreign.into_iter().collect();
         (!foreign.is_empty()).then(|| Review {
             kind: FulfillmentReview::ContentMismatch,
@@ -213,9 +263,12 @@ impl Fulfillment {
         unpacked.keys().filter_map(|line| self.uncountable(*line)).collect()
     }
 
-    /// Whether the warehouse closed the fulfillment, listed its packages, and reported each of them.
+    /// Whether the warehouse closed the fulfillment, listed its packages, and reported each of them with its content.
     pub(super) fn is_fully_reported(&self) -> bool {
-        let all_reported = |listed: &BTreeSet<PackageId>| listed.iter().all(|id| self.packages.contains_key(id));
+        let is_reported = |id: &PackageId| {
+            self.packages.get(id).is_some_and(|package| package.is_void() || package.contents != Contents::Unreported)
+        };
+        let all_reported = |listed: &BTreeSet<PackageId>| listed.iter().all(is_reported);
         self.closed.is_some() && self.listed.as_ref().is_some_and(all_reported)
     }
 

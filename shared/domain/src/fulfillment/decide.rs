@@ -21,7 +21,7 @@ impl Fulfillment {
             FulfillmentCommand::RecordRejected(rejected) => FulfillmentEvent::Rejected(rejected),
             FulfillmentCommand::RecordWithdrawn(withdrawn) => FulfillmentEvent::Withdrawn(withdrawn),
             FulfillmentCommand::RecordWithdrawalRefused(why) => FulfillmentEvent::WithdrawalRefused(why),
-            FulfillmentCommand::RecordPacked(packed) => FulfillmentEvent::PackagePacked(packed),
+            FulfillmentCommand::RecordPacked(packed) => FulfillmentEvent::PackagePacked(self.opened.assign(packed)),
             FulfillmentCommand::RecordVoided(voided) => FulfillmentEvent::PackageVoided(voided),
             FulfillmentCommand::RecordMilestone(milestone) => FulfillmentEvent::MilestoneRecorded(milestone),
             FulfillmentCommand::RecordClosed(closed) => FulfillmentEvent::Closed(closed),

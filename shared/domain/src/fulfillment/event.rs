@@ -138,6 +138,32 @@ pub struct Packed {
     /// Lots and serial numbers, where the warehouse reported them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traced: Vec<TracedGoods>,
+    /// Goods that the report names by SKU alone and that fit no line, or several lines, of the fulfillment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unassigned: Vec<UnassignedGoods>,
+}
+
+impl Packed {
+    /// Whether the report has a content, of known lines or not.
+    pub(super) fn has_content(&self) -> bool {
+        !self.lines.is_empty() || !self.unassigned.is_empty()
+    }
+}
+
+/// Goods of a package that a report names without their order line.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct UnassignedGoods {
+    /// The product, in the ERP's spelling.
+    pub sku: Sku,
+    /// `None` where the report has no quantity that could be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
+    /// The lot of the whole quantity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<Lot>,
+    /// One for each piece, where pieces have serial numbers.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub serials: BTreeSet<Serial>,
 }
 
 /// The lot and the serial numbers of a part of a package.

@@ -22,7 +22,8 @@ impl Fulfillment {
         let is_product = |packed: &&LineQuantity| {
             !packed.quantity.is_zero() && matches!(self.opened.classify(packed), PackedAs::Product)
         };
-        let lines = package.lines().iter().filter(is_product).filter(|packed| !self.opened.is_kit(packed.line));
+        let contents = self.lines_in(id, package);
+        let lines = contents.iter().filter(is_product).filter(|packed| !self.opened.is_kit(packed.line));
         let mut lines: Vec<LineQuantity> = lines.cloned().collect();
         let kits = self.kit_lines_in(package);
         if kits.is_empty() {
@@ -131,9 +132,10 @@ impl Fulfillment {
         };
         self.packages.get(&issued.package).is_some_and(|package| {
             let is_product = |packed: &&LineQuantity| matches!(self.opened.classify(packed), PackedAs::Product);
+            let contents = self.lines_in(&issued.package, package);
             let accepted = !self.matches(package.lines()) && self.is_counted(&issued.package, package);
             let packed: Vec<LineQuantity> =
-                package.lines().iter().filter(|packed| !accepted || is_product(packed)).cloned().collect();
+                contents.iter().filter(|packed| !accepted || is_product(packed)).cloned().collect();
             package.has_left() && (issued.lines.is_empty() || sums(&issued.lines) == sums(&packed))
         })
     }

@@ -5,13 +5,15 @@
 //!
 //! This file has the state, the commands and the [`Workflow`]. `decide` turns commands into events and events into state;
 //! `status` has the predicates on the request and its withdrawal; `package` is one package, `content` compares packages with
-//! the request, `tracing` checks lots and serial numbers, `goods_issues` computes what the ERP posts. `request`, `watch`,
-//! `progress` and `reviews` are what follows for partners, for the clock, for the order and for people; `changed` is when the
-//! order's register last changed.
+//! the request, `distribution` distributes goods over lines of one product, `tracing` checks lots and serial numbers,
+//! `goods_issues` computes what the ERP posts. `request`, `watch`, `progress`, `due` and `reviews` are what follows for
+//! partners, for the clock, for the order, for steps and for people; `changed` is when the order's register last changed.
 
 mod changed;
 mod content;
 mod decide;
+mod distribution;
+mod due;
 mod effect;
 mod event;
 mod goods_issues;
@@ -40,6 +42,7 @@ pub use watch::Watch;
 
 use serde::{Deserialize, Serialize};
 
+use crate::due::DueWork;
 use crate::fulfillment::changed::Changed;
 use crate::goods::LineQuantity;
 use crate::ids::{FulfillmentId, PackageId};
@@ -52,6 +55,8 @@ use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, 
 pub struct Fulfillment {
     /// The fulfillment as the order assigned it.
     pub opened: Opened,
+    /// Whether several of its lines request one product, so that a package's goods may count for another line.
+    has_shared_products: bool,
     /// The warehouse's acceptances. Two references are two orders at the warehouse, which is reviewed.
     pub accepted: BTreeSet<Accepted>,
     /// The warehouse's rejections.
@@ -151,6 +156,7 @@ impl Workflow for Fulfillment {
         // Found by line, for each line of each package.
         opened.lines.sort_by_key(|goods| goods.line);
         Some(Self {
+            has_shared_products: opened.has_shared_products(),
             opened,
             accepted: BTreeSet::new(),
             rejected: BTreeSet::new(),
@@ -206,6 +212,10 @@ impl Workflow for Fulfillment {
 
     fn refusal(event: &FulfillmentEvent) -> Option<&Rejection> {
         if let FulfillmentEvent::RequestRejected(rejection) = event { Some(rejection) } else { None }
+    }
+
+    fn due(state: Option<&Self>, id: &FulfillmentId) -> BTreeSet<DueWork> {
+        state.map_or_else(|| due::before_opening(id), Self::due_work)
     }
 
     fn announce(started: EffectStarted<FulfillmentEffect>) -> FulfillmentCommand {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::fulfillment::event::{Milestone, Packed, TracedGoods};
+use crate::fulfillment::event::{Milestone, Packed, TracedGoods, UnassignedGoods};
 use crate::goods::LineQuantity;
 use crate::ids::{Carrier, Tracking};
 use crate::shipment::{MilestoneKind, PackageStatus};
@@ -32,8 +32,8 @@ pub enum Contents {
     /// The warehouse has not reported it.
     #[default]
     Unreported,
-    /// The latest report and its time.
-    Reported(Timestamp, Vec<LineQuantity>),
+    /// The latest report and its time: the goods by line, and those whose line is not known.
+    Reported(Timestamp, Vec<LineQuantity>, Vec<UnassignedGoods>),
 }
 
 /// A label of a package.
@@ -49,8 +49,8 @@ pub struct Leg {
 
 impl Package {
     pub(super) fn record_packed(&mut self, packed: &Packed) {
-        let reported = Contents::Reported(packed.at, packed.lines.clone());
-        if !packed.lines.is_empty() && self.contents < reported {
+        let reported = Contents::Reported(packed.at, packed.lines.clone(), packed.unassigned.clone());
+        if packed.has_content() && self.contents < reported {
             self.contents = reported;
         }
         let traced = Some((packed.at, packed.traced.clone()));
@@ -69,10 +69,10 @@ impl Package {
     pub(super) fn is_changed_by_packed(&self, packed: &Packed) -> bool {
         let newer = match &self.contents {
             Contents::Unreported => true,
-            Contents::Reported(at, lines) => (*at, lines) < (packed.at, &packed.lines),
+            Contents::Reported(at, lines, rest) => (*at, lines, rest) < (packed.at, &packed.lines, &packed.unassigned),
         };
         let traced = self.traced.as_ref().is_none_or(|(at, traced)| (*at, traced) < (packed.at, &packed.traced));
-        (newer && !packed.lines.is_empty())
+        (newer && packed.has_content())
             || (traced && !packed.traced.is_empty())
             || self.is_changed_by_label(packed.at, packed.carrier.as_ref(), packed.tracking.as_ref())
     }
@@ -148,8 +148,12 @@ impl Package {
 
     /// When its label was voided or its shipment cancelled; the latest time.
     fn voided_or_cancelled(&self) -> Option<Timestamp> {
-        let cancelled = self.milestones.iter().filter(|m| m.milestone == MilestoneKind::Cancelled).map(|m| m.at);
-        cancelled.max().max(self.voided)
+        self.cancelled().max(self.voided)
+    }
+
+    /// When its shipment was cancelled; the latest time.
+    fn cancelled(&self) -> Option<Timestamp> {
+        self.milestones.iter().filter(|m| m.milestone == MilestoneKind::Cancelled).map(|m| m.at).max()
     }
 
     /// Whether a label was printed after the last one was voided: another tracking number, or a `label_created`.
@@ -159,22 +163,22 @@ impl Package {
             || self.milestones.iter().any(|m| m.milestone == MilestoneKind::LabelCreated && after(m.at))
     }
 
-    /// The milestones that count for the status. Milestones of a label that was voided later do not count, except that
-    /// a package arrived or came back.
+    /// The milestones that count for the status. What a label did before it was voided does not count, except that the package
+    /// left: a void does not bring it back. A cancelled shipment is replaced by another one, so only its arrival counts.
     fn counted_milestones(&self) -> impl Iterator<Item = &Milestone> {
-        let voided = self.voided_or_cancelled();
+        let (voided, cancelled) = (self.voided_or_cancelled(), self.cancelled());
         self.milestones.iter().filter(move |m| match m.milestone {
             MilestoneKind::Cancelled => false,
             MilestoneKind::Delivered | MilestoneKind::ReturnToSender => true,
+            MilestoneKind::PickedUp
+            | MilestoneKind::InTransit
+            | MilestoneKind::OutForDelivery
+            | MilestoneKind::ReadyForPickup
+            | MilestoneKind::DeliveryFailed => cancelled.is_none_or(|cancelled| m.at > cancelled),
             MilestoneKind::Unknown
             | MilestoneKind::LabelCreated
             | MilestoneKind::OnHold
-            | MilestoneKind::PickedUp
-            | MilestoneKind::InTransit
-            | MilestoneKind::DeliveryDelayed
-            | MilestoneKind::OutForDelivery
-            | MilestoneKind::ReadyForPickup
-            | MilestoneKind::DeliveryFailed => voided.is_none_or(|voided| m.at > voided),
+            | MilestoneKind::DeliveryDelayed => voided.is_none_or(|voided| m.at > voided),
         })
     }
 
@@ -182,7 +186,15 @@ impl Package {
     pub fn lines(&self) -> &[LineQuantity] {
         match &self.contents {
             Contents::Unreported => &[],
-            Contents::Reported(_, lines) => lines,
+            Contents::Reported(_, lines, _) => lines,
+        }
+    }
+
+    /// The goods whose order line is not known.
+    pub fn unassigned(&self) -> &[UnassignedGoods] {
+        match &self.contents {
+            Contents::Unreported => &[],
+            Contents::Reported(_, _, unassigned) => unassigned,
         }
     }
 

@@ -76,13 +76,15 @@ impl Fulfillment {
                 self.apply(event);
             }
             FulfillmentEvent::EffectStarted(started) => {
-                self.changed.pending |= self.rejected_effects.contains_key(&started.effect);
+                // A package whose goods issue is announced keeps its lines.
+                self.changed.pending |= self.has_shared_products || self.rejected_effects.contains_key(&started.effect);
                 self.apply(event);
             }
-            FulfillmentEvent::Opened(_)
-            | FulfillmentEvent::RequestRejected(_)
-            | FulfillmentEvent::Late(_)
-            | FulfillmentEvent::EffectFailed(_) => {
+            FulfillmentEvent::EffectFailed(_) => {
+                self.changed.pending |= self.has_shared_products;
+                self.apply(event);
+            }
+            FulfillmentEvent::Opened(_) | FulfillmentEvent::RequestRejected(_) | FulfillmentEvent::Late(_) => {
                 self.apply(event);
             }
         }
@@ -92,7 +94,8 @@ impl Fulfillment {
     fn counted(&self, id: &PackageId) -> Counted {
         let package = self.packages.get(id).map(Arc::as_ref);
         let has_left = package.is_some_and(Package::has_left);
-        let counts = has_left || self.closed.is_some();
+        // What one package holds may count for a line of which another one has left.
+        let counts = has_left || self.closed.is_some() || self.has_shared_products;
         // Of a kit, a lot or serial number that is missing in one package may keep another one from being posted.
         let traced_kits = self.opened.handling.keys().any(|line| self.opened.is_kit(*line));
         Counted {

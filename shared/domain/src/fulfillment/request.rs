@@ -173,7 +173,7 @@ impl FulfillmentRequest {
 }
 
 impl Fulfillment {
-    fn awaits_request(&self) -> bool {
+    pub(super) fn awaits_request(&self) -> bool {
         self.request_status() == RequestStatus::Requested
             && self.withdrawn.is_empty()
             && !self.open_effects.contains(&FulfillmentEffect::Withdraw)
@@ -205,16 +205,17 @@ impl Fulfillment {
     }
 
     /// Why the fulfillment cannot be withdrawn, if it shipped before its warehouse was requested to. `None` after a
-    /// request: then the warehouse's answer counts, or a refused call is reviewed.
+    /// request, or after it was withdrawn or rejected: then the warehouse's answer counts, or a refused call is reviewed.
     pub fn shipped_before_withdrawal(&self) -> Option<Rejection> {
         let has_shipped = match self.request_status() {
             RequestStatus::Requested | RequestStatus::Accepted => self.has_shipped(),
             RequestStatus::Rejected | RequestStatus::Withdrawn => false,
         };
         let withdraw = &FulfillmentEffect::Withdraw;
-        let was_requested = self.open_effects.contains(withdraw)
-            || self.rejected_effects.contains_key(withdraw)
-            || !self.withdrawal_refused.is_empty();
+        let was_answered =
+            !self.withdrawal_refused.is_empty() || !self.withdrawn.is_empty() || !self.rejected.is_empty();
+        let was_requested =
+            was_answered || self.open_effects.contains(withdraw) || self.rejected_effects.contains_key(withdraw);
         let why = || Rejection::new("ALREADY_SHIPPED", "it left before its withdrawal was requested");
         (has_shipped && !was_requested).then(why)
     }
@@ -253,16 +254,8 @@ impl Fulfillment {
         })
     }
 
-    /// Any goods issue that is due, of any package: a decision, or a report of another package, may have unblocked it. One
-    /// that is not announced comes first.
-    pub fn any_goods_issue(&self) -> Option<GoodsIssue> {
-        let announced = || self.postings.keys().find_map(|package| self.goods_issue(package));
-        self.fresh_goods_issue().or_else(announced)
-    }
-
-    /// A goods issue that is due and that is not announced.
-    pub fn fresh_goods_issue(&self) -> Option<GoodsIssue> {
-        let mut unannounced = self.packages.keys().filter(|package| !self.postings.contains_key(*package));
-        unannounced.find_map(|package| self.goods_issue(package))
+    /// Every goods issue that is due.
+    pub fn due_goods_issues(&self) -> impl Iterator<Item = GoodsIssue> {
+        self.packages.keys().filter_map(|package| self.goods_issue(package))
     }
 }

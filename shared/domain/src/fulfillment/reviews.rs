@@ -24,7 +24,7 @@ impl Fulfillment {
         reviews.extend(self.live().flat_map(|(id, package)| self.package_reviews(id, package)));
         reviews.extend(self.incomplete_kit_reviews());
         reviews.extend(self.uncountable_reviews());
-        reviews.extend(self.duplicate_serials(None));
+        reviews.extend(self.duplicate_serials(None, false));
         reviews.extend(self.late_reviews());
         reviews.extend(self.posting_reviews());
         open(reviews, &self.decisions)

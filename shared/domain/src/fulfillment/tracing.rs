@@ -14,7 +14,7 @@ use crate::review::{Choice, Review};
 impl Fulfillment {
     /// Whether the goods issue of a package waits for a lot or a serial number, or for a person to do without it.
     pub(super) fn is_blocked(&self, id: &PackageId, package: &Package) -> bool {
-        let mut reviews = self.missing_traces(id, package).into_iter().chain(self.duplicate_serials(Some(id)));
+        let mut reviews = self.missing_traces(id, package).into_iter().chain(self.duplicate_serials(Some(id), true));
         reviews.any(|review| self.decided(&review) != Some(Choice::Accept))
     }
 
@@ -46,8 +46,8 @@ impl Fulfillment {
     }
 
     /// The reviews of serial numbers that are reported in two packages of the fulfillment; if `of` is given, only those
-    /// that concern this package.
-    pub(super) fn duplicate_serials(&self, of: Option<&PackageId>) -> Vec<Review<FulfillmentReview>> {
+    /// that concern this package. Only those of products that have to be traced block a goods issue.
+    pub(super) fn duplicate_serials(&self, of: Option<&PackageId>, blocking: bool) -> Vec<Review<FulfillmentReview>> {
         let mut found: BTreeMap<(&Sku, &Serial), Vec<&PackageId>> = BTreeMap::new();
         let concerns_none = |of: &PackageId| self.packages.get(of).is_none_or(|package| package.traced().is_empty());
         if of.is_some_and(concerns_none) {
@@ -55,7 +55,8 @@ impl Fulfillment {
         }
         for (id, package) in self.live() {
             let reported: BTreeSet<&TracedGoods> = package.traced().iter().collect();
-            for goods in reported.into_iter().filter(|goods| self.traced(goods.line) == Some(Traced::Serial)) {
+            let concerns = |goods: &&TracedGoods| !blocking || self.traced(goods.line) == Some(Traced::Serial);
+            for goods in reported.into_iter().filter(concerns) {
                 for serial in &goods.serials {
                     found.entry((&goods.sku, serial)).or_default().push(id);
                 }

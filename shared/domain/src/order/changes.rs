@@ -2,6 +2,9 @@
 //!
 //! A request always commits, also where it changes nothing or is refused: a redelivery of it finds it answered.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::order::Order;
@@ -20,6 +23,19 @@ pub struct Changes {
     pub desired: Desired,
     /// The amendment that waits for warehouses to withdraw their fulfillments.
     pub amending: Option<Amendment>,
+    /// The newest request of each party that ever held the order. Its other requests may still arrive.
+    pub holds: BTreeMap<String, Hold>,
+    /// The sender's time of the newest amendment of each sender.
+    pub amended_at: BTreeMap<String, Timestamp>,
+}
+
+/// A party's newest request to hold the order or to release it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// By the party's own clock; `None` where it gave no time.
+    pub asked_at: Option<Timestamp>,
+    /// The hold; `None` if the party released it.
+    pub held: Option<Held>,
 }
 
 /// The state that is desired of an order.
@@ -34,7 +50,60 @@ pub enum Desired {
 }
 
 impl Changes {
-    pub(super) const NONE: Self = Self { desired: Desired::Active, amending: None };
+    pub(super) const NONE: Self =
+        Self { desired: Desired::Active, amending: None, holds: BTreeMap::new(), amended_at: BTreeMap::new() };
+
+    /// The holds in effect.
+    pub fn held(&self) -> impl Iterator<Item = &Held> {
+        self.holds.values().filter_map(|hold| hold.held.as_ref())
+    }
+
+    /// Whether the party asked something later than `asked_at` before. Requests without a time count by their commits.
+    fn is_overtaken(&self, holder: &str, asked_at: Option<Timestamp>) -> bool {
+        let known = self.holds.get(holder).and_then(|hold| hold.asked_at);
+        known.zip(asked_at).is_some_and(|(known, asked)| asked < known)
+    }
+
+    pub(super) fn apply_held(&mut self, held: &Held) {
+        let hold = Hold { asked_at: held.asked_at, held: Some(held.clone()) };
+        self.holds.insert(held.holder.clone().unwrap_or_default(), hold);
+        self.follow_holds();
+    }
+
+    pub(super) fn apply_hold_released(&mut self, released: &HoldReleased) {
+        for (holder, hold) in &mut self.holds {
+            // A hold of an earlier release has no holder; anyone's release ends it.
+            if released.holder.is_none() || released.overrides || holder.is_empty() {
+                hold.held = None;
+            }
+        }
+        if let Some(holder) = &released.holder {
+            self.holds.insert(holder.clone(), Hold { asked_at: released.asked_at, held: None });
+        }
+        self.follow_holds();
+    }
+
+    fn follow_holds(&mut self) {
+        let first = self.held().next().cloned();
+        match (&self.desired, first) {
+            (Desired::Cancelled(_), _) => {}
+            (Desired::Active | Desired::OnHold(_), Some(held)) => self.desired = Desired::OnHold(held),
+            (Desired::Active | Desired::OnHold(_), None) => self.desired = Desired::Active,
+        }
+    }
+
+    /// Notes the sender's time of an amendment.
+    pub(super) fn note_amendment(&mut self, amendment: &Amendment) {
+        if let (Some(sender), Some(at)) = (&amendment.asked_by, amendment.asked_at) {
+            let newest = self.amended_at.entry(sender.clone()).or_insert(at);
+            *newest = (*newest).max(at);
+        }
+    }
+
+    fn is_amendment_overtaken(&self, amendment: &Amendment) -> bool {
+        let known = amendment.asked_by.as_ref().and_then(|sender| self.amended_at.get(sender));
+        known.zip(amendment.asked_at).is_some_and(|(known, asked)| asked < *known)
+    }
 }
 
 impl Order {
@@ -80,37 +149,70 @@ impl Order {
         lines.iter().any(|line| !line.shipped.is_zero()) && !lines.iter().any(LineQuantities::is_waiting)
     }
 
+    /// Each party has its own hold, so that one party's release does not end another's.
     pub(super) fn hold(&self, request: Held) -> Vec<OrderEvent> {
-        match &self.changes.desired {
-            Desired::OnHold(_) => vec![rejected("ALREADY_HELD", "the order is held already")],
-            Desired::Cancelled(_) => vec![rejected("ORDER_CANCELLED", "the order is being cancelled, or is")],
-            Desired::Active if self.stage.invoice().is_some() => {
-                vec![rejected("ORDER_CLOSED", "the order is delivered and invoiced")]
-            }
-            Desired::Active => self.with_withdrawals(OrderEvent::Held(request), WithdrawalReason::Held),
+        let holder = request.holder.as_deref().unwrap_or_default();
+        let known = self.changes.holds.get(holder);
+        if matches!(self.changes.desired, Desired::Cancelled(_)) {
+            return vec![rejected("ORDER_CANCELLED", "the order is being cancelled, or is")];
         }
+        if self.stage.invoice().is_some() {
+            return vec![rejected("ORDER_CLOSED", "the order is delivered and invoiced")];
+        }
+        if self.changes.is_overtaken(holder, request.asked_at) {
+            return vec![rejected("OVERTAKEN", "a later request of the same sender counts")];
+        }
+        let repeats = known.is_some_and(|hold| hold.held.is_some() && request.asked_at <= hold.asked_at);
+        if repeats {
+            return vec![rejected("ALREADY_HELD", "the same party holds the order already")];
+        }
+        self.with_withdrawals(OrderEvent::Held(request), WithdrawalReason::Held)
     }
 
+    /// A release with a time of its own is recorded also where its party holds nothing: the hold that it ends may arrive later.
     pub(super) fn release_hold(&self, request: HoldReleased) -> Vec<OrderEvent> {
-        match &self.changes.desired {
-            Desired::OnHold(_) => vec![OrderEvent::HoldReleased(request)],
-            Desired::Active | Desired::Cancelled(_) => vec![rejected("NOT_HELD", "the order is not held")],
+        let holder = request.holder.as_deref().unwrap_or_default();
+        if self.is_cancelled() {
+            return vec![rejected("NOT_HELD", "the order is not held")];
         }
+        if self.changes.is_overtaken(holder, request.asked_at) {
+            return vec![rejected("OVERTAKEN", "a later request of the same sender counts")];
+        }
+        let holders: Vec<&str> = self.changes.held().map(|held| held.holder.as_deref().unwrap_or_default()).collect();
+        let ends_one =
+            request.holder.is_none() || request.overrides || holders.iter().any(|by| by.is_empty() || *by == holder);
+        if holders.is_empty() && request.asked_at.is_none() {
+            return vec![rejected("NOT_HELD", "the order is not held")];
+        }
+        if !ends_one && request.asked_at.is_none() {
+            let why = format!("the order is held by {}, and only the holder releases its hold", holders.join(", "));
+            return vec![rejected("HELD_BY_OTHERS", &why)];
+        }
+        vec![OrderEvent::HoldReleased(request)]
     }
 
     /// Amends at once if no warehouse has a fulfillment. Otherwise all fulfillments are withdrawn first, so that all
-    /// fulfillments of an order use the same revision.
+    /// fulfillments of an order use the same revision. A newer amendment replaces one that still waits for that.
     pub(super) fn amend(&self, amendment: Amendment) -> Vec<OrderEvent> {
         let amendment = Amendment { revision: self.terms.revision + 1, ..amendment };
         let problem = match (&self.changes.desired, &self.stage, &self.changes.amending) {
             (Desired::Cancelled(_), _, _) => Some(("ORDER_CANCELLED", "the order is being cancelled, or is")),
             (_, Stage::Invoiced(..), _) => Some(("ORDER_CLOSED", "the order is delivered and invoiced")),
-            (_, _, Some(_)) => Some(("AMENDMENT_PENDING", "another amendment waits for the warehouses")),
-            (_, _, None) if self.fulfillments.any_shipped() => {
+            (_, _, _) if self.changes.is_amendment_overtaken(&amendment) => {
+                Some(("OVERTAKEN", "a later amendment of the same sender counts"))
+            }
+            (_, _, _) if self.fulfillments.any_shipped() => {
                 Some(("ALREADY_SHIPPED", "a part of it has left the warehouse"))
             }
+            (_, _, Some(pending)) if pending.has_content_of(&amendment) => {
+                Some(("NOTHING_TO_CHANGE", "the pending amendment says that already"))
+            }
+            // The digest is over all members: another one means that a member differs which an amendment does not change.
+            (_, _, None) if self.terms.says(&amendment) && self.terms.digest != amendment.digest => {
+                Some(("CANNOT_AMEND", "nothing else differs, and requested_by cannot be amended"))
+            }
             (_, _, None) if self.terms.says(&amendment) => Some(("NOTHING_TO_CHANGE", "the order says that already")),
-            (Desired::Active | Desired::OnHold(_), _, None) => None,
+            (Desired::Active | Desired::OnHold(_), _, Some(_) | None) => None,
         };
         if let Some((code, why)) = problem {
             return vec![rejected(code, why)];
@@ -144,11 +246,13 @@ impl Order {
     /// The order has another content and starts from the beginning; what the ERP has for it is deallocated or changed.
     pub(super) fn apply_amendment(&mut self, amendment: &Amendment) {
         self.changes.amending = None;
+        self.changes.note_amendment(amendment);
         self.terms.amend(amendment);
         self.overrides = Default::default();
         let requested: Vec<_> = self.documents.allocations_under_way().map(|(no, _)| no).collect();
         self.stock.drop_all(requested);
         self.fulfillments.superseded.extend(self.fulfillments.assignments.keys().cloned());
+        self.fulfillments.unroutable = None;
         self.documents.rejected.clear();
         self.stage = Stage::Submitted;
     }

@@ -83,18 +83,51 @@ impl From<LineQuantities> for CrmLine {
 }
 
 impl CrmUpdate {
-    /// A digest of its whole content: an update with the same one need not be sent.
+    /// A digest of its content: an update with the same one need not be sent. Statuses between which a customer does not
+    /// tell the difference count as one, since each update costs a call.
     pub fn digest(&self) -> String {
-        let text = serde_json::to_string(self).unwrap_or_default();
+        let status = match self.status {
+            Status::Priced => Status::Submitted,
+            Status::Routed => Status::Released,
+            Status::Submitted
+            | Status::Unpriceable
+            | Status::CreditRefused
+            | Status::Backordered
+            | Status::OnHold
+            | Status::Released
+            | Status::Unroutable
+            | Status::Accepted
+            | Status::PartiallyShipped
+            | Status::Shipped
+            | Status::Delivered
+            | Status::Invoiced
+            | Status::Cancelling
+            | Status::Cancelled => self.status,
+        };
+        let text = serde_json::to_string(&Self { status, ..self.clone() }).unwrap_or_default();
         base32(&fingerprint(&[&text]), 26)
+    }
+
+    /// A digest of what the order's own stream has of it: all but the packages.
+    pub fn order_digest(&self) -> String {
+        Self { packages: Vec::new(), ..self.clone() }.digest()
     }
 }
 
 impl Order {
     /// The CRM update that is due. `packages` are those of the order's fulfillments, whose streams have them.
     pub fn crm_update(&self, packages: Vec<PackageSummary>) -> Option<CrmUpdate> {
+        let update = self.crm_content(packages);
+        match &self.crm {
+            CrmState::Newest(shown) if shown.digest == update.digest() => None,
+            CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => Some(update),
+        }
+    }
+
+    /// What the CRM should show, whatever it shows now.
+    pub(super) fn crm_content(&self, packages: Vec<PackageSummary>) -> CrmUpdate {
         let submission = &self.terms.submission;
-        let update = CrmUpdate {
+        CrmUpdate {
             source: submission.source.clone(),
             external_id: submission.external_id.clone(),
             order: self.id().clone(),
@@ -103,10 +136,6 @@ impl Order {
             packages,
             sales_order: self.documents.sales_order().cloned(),
             invoice: self.stage.invoice().map(|invoiced| invoiced.invoice.clone()),
-        };
-        match &self.crm {
-            CrmState::Newest(shown) if shown.digest == update.digest() => None,
-            CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => Some(update),
         }
     }
 }

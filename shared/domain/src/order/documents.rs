@@ -16,7 +16,7 @@ use crate::order::Order;
 use crate::order::changes::rejected;
 use crate::order::effect::{AllocationNo, OrderEffect};
 use crate::order::event::{
-    Deallocated, Invoiced, OrderEvent, OrderLine, OrphanDocument, Released, SalesOrderCancelled,
+    Deallocated, InvoiceDisagreed, Invoiced, OrderEvent, OrderLine, OrphanDocument, Released, SalesOrderCancelled,
 };
 use crate::order::line_quantities::{LineQuantities, less};
 use crate::order::pricing::{Credit, Stage};
@@ -39,6 +39,8 @@ pub struct Documents {
     /// What the ERP refused.
     #[serde(with = "crate::pairs")]
     pub rejected: BTreeMap<OrderEffect, Rejection>,
+    /// An invoice that does not agree with the order and on which no person has decided.
+    pub disputed_invoice: Option<InvoiceDisagreed>,
     /// Announced and unanswered effects.
     pub open_effects: OpenEffects<OrderEffect>,
 }
@@ -60,6 +62,7 @@ impl Documents {
             sales_order: SalesOrderState::None,
             duplicates: BTreeMap::new(),
             rejected: BTreeMap::new(),
+            disputed_invoice: None,
             open_effects: OpenEffects::default(),
         }
     }
@@ -239,11 +242,17 @@ impl EffectRequest for InvoiceRequest {
 }
 
 impl Order {
+    /// Whether credit and stock are there for the sales order, and the ERP did not refuse it. Without a clock: the credit may
+    /// have expired.
+    pub fn may_create_sales_order(&self) -> bool {
+        let rejected = self.documents.rejected.contains_key(&OrderEffect::CreateSalesOrder);
+        self.is_active() && self.may_release() && !rejected
+    }
+
     /// The sales order that is due. A credit that expired by `now` does not count.
     pub fn sales_order_request(&self, now: Timestamp) -> Option<SalesOrder> {
-        let price = self.stage.price().filter(|_| self.is_active() && self.may_release())?;
-        let rejected = self.documents.rejected.contains_key(&OrderEffect::CreateSalesOrder);
-        if rejected || self.expired_credit(now).is_some() {
+        let price = self.stage.price().filter(|_| self.may_create_sales_order())?;
+        if self.expired_credit(now).is_some() {
             return None;
         }
         let submission = &self.terms.submission;
@@ -294,7 +303,11 @@ impl Order {
         let sales_order = self.documents.sales_order().filter(|_| self.stage.awaits_invoice())?;
         let lines = self.line_quantities();
         let rejected = self.documents.rejected.contains_key(&OrderEffect::Invoice);
-        if rejected || !self.fulfillments.all_posted() || !self.all_delivered(&lines) {
+        if rejected
+            || self.documents.disputed_invoice.is_some()
+            || !self.fulfillments.all_posted()
+            || !self.all_delivered(&lines)
+        {
             return None;
         }
         let payable = lines.iter().map(|line| self.payable(line)).filter(|line| !line.quantity.is_zero());
@@ -320,7 +333,74 @@ impl Order {
 
     pub(super) fn record_invoice(&self, invoiced: Invoiced) -> Vec<OrderEvent> {
         let known = self.is_known(&OrderEffect::Invoice, &invoiced.invoice) && !self.stage.awaits_invoice();
-        self.documents.unless_known(&OrderEffect::Invoice, known, OrderEvent::Invoiced(invoiced))
+        let disputed = self.documents.disputed_invoice.as_ref();
+        let disputed = disputed.is_some_and(|it| (&it.invoice, it.total) == (&invoiced.invoice, invoiced.total));
+        // What an answer to our own request has to come to is certain: all has arrived by then. Other invoices are only recorded.
+        let is_checked =
+            self.stage.awaits_invoice() && (disputed || self.documents.open_effects.contains(&OrderEffect::Invoice));
+        let event = match self.invoice_disagreement(&invoiced).filter(|_| is_checked) {
+            Some(disagreed) => OrderEvent::InvoiceDisagreed(disagreed),
+            None => OrderEvent::Invoiced(invoiced),
+        };
+        let known = known || disputed;
+        self.documents.unless_known(&OrderEffect::Invoice, known, event)
+    }
+
+    /// How an invoice differs from what the order comes to. An invoice of a part may differ by one minor unit for each amount that
+    /// is rounded, because systems round parts in their own way.
+    fn invoice_disagreement(&self, invoiced: &Invoiced) -> Option<InvoiceDisagreed> {
+        let price = self.stage.price()?;
+        let mut expected = Money { amount: Decimal::ZERO, currency: price.total.currency };
+        let mut rounded = 0_u32;
+        let lines = self.line_quantities();
+        // An invoice that comes before the goods left is for all of the order.
+        let has_shipped = lines.iter().any(|line| !line.shipped.is_zero());
+        if !has_shipped {
+            expected = price.total;
+        }
+        for line in lines.iter().filter(|_| has_shipped) {
+            let priced = price.lines.iter().find(|priced| priced.line == line.line)?;
+            let (quantity, ordered) = (self.payable(line).quantity.amount(), priced.base.amount());
+            let whole = priced.amount.checked_add(priced.tax)?;
+            if quantity == ordered {
+                expected.amount = expected.amount.checked_add(whole)?;
+            } else if !quantity.is_zero() {
+                rounded = rounded.saturating_add(2);
+                expected.amount = expected.amount.checked_add(whole.checked_mul(quantity)?.checked_div(ordered)?)?;
+            }
+        }
+        let places = expected.currency.minor_units();
+        let tolerance = Decimal::new(i64::from(rounded), places);
+        let same_currency = invoiced.total.currency == expected.currency;
+        if same_currency && (invoiced.total.amount - expected.amount).abs() <= tolerance {
+            return None;
+        }
+        expected.amount = expected.amount.round_dp(places);
+        Some(InvoiceDisagreed { invoice: invoiced.invoice.clone(), total: invoiced.total, expected })
+    }
+
+    /// The review of an invoice that does not agree with the order.
+    pub(super) fn disputed_invoice(&self) -> Option<Review<OrderReview>> {
+        let InvoiceDisagreed { invoice, total, expected } = self.documents.disputed_invoice.as_ref()?;
+        let reason = format!("the ERP invoiced {total} as {invoice}, the order comes to {expected}");
+        Some(Review { kind: OrderReview::InvoiceDisagrees, reason })
+    }
+
+    /// What a decision on an invoice that does not agree makes true: it counts as it is, or another document counts.
+    pub(super) fn invoice_decided(&self, decision: &Decision<OrderReview>) -> Vec<OrderEvent> {
+        let Some(disputed) = &self.documents.disputed_invoice else { return vec![] };
+        let invoiced =
+            |invoice: &DocumentNumber, total| vec![OrderEvent::Invoiced(Invoiced { invoice: invoice.clone(), total })];
+        match (decision.choice, &decision.document) {
+            (Choice::ResolvedManually, Some(document)) => {
+                let amount = document.total.unwrap_or(disputed.expected.amount);
+                invoiced(&document.number, Money { amount, currency: disputed.expected.currency })
+            }
+            (Choice::ResolvedManually, None) => {
+                vec![rejected("DOCUMENT_NEEDED", "name the number of the invoice that counts")]
+            }
+            (_, _) => invoiced(&disputed.invoice, disputed.total),
+        }
     }
 
     /// What a cancelled order was about to make and certainly did not is recorded as undone: the order may wait for nothing
@@ -388,7 +468,7 @@ impl Order {
                     return vec![rejected("DOCUMENT_NEEDED", "name the invoice's total, including tax")];
                 };
                 let total = Money { amount, currency: price.total.currency };
-                self.record_invoice(Invoiced { invoice, total })
+                vec![OrderEvent::Invoiced(Invoiced { invoice, total })]
             }
             (Some(OrderEffect::Allocate { .. } | OrderEffect::CreateSalesOrder | OrderEffect::Invoice), None) => {
                 vec![rejected("DOCUMENT_NEEDED", "name the number of the document that was made by hand")]
@@ -415,8 +495,14 @@ impl Order {
         matches!(self.stage, Stage::Priced(..)) && !self.stock.allocations.is_empty() && revision == self.terms.revision
     }
 
+    pub(super) fn apply_invoice_disagreed(&mut self, disagreed: &InvoiceDisagreed) {
+        self.documents.answer(&OrderEffect::Invoice);
+        self.documents.disputed_invoice = Some(disagreed.clone());
+    }
+
     pub(super) fn apply_invoice(&mut self, invoiced: &Invoiced) {
         self.documents.open_effects.close(&OrderEffect::Invoice);
+        self.documents.disputed_invoice = None;
         if self.stage.awaits_invoice() {
             self.stage.advance(|price| Stage::Invoiced(price, invoiced.clone()));
         } else {

@@ -22,6 +22,8 @@ use crate::review::Decision;
 use crate::shipment::Progress;
 use crate::workflow::{EffectFailed, EffectRejected, EffectStarted};
 
+pub use crate::order::document_event::{Deallocated, InvoiceDisagreed, Invoiced, OrphanDocument, SalesOrderCancelled};
+
 /// An event of an order. Its `type` is its name on the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
@@ -84,13 +86,16 @@ pub enum OrderEvent {
     /// The ERP invoiced the order, which ends it.
     #[serde(rename = "order.invoiced")]
     Invoiced(Invoiced),
+    /// The ERP created an invoice with another total or currency than the order's. It does not count before a person decides.
+    #[serde(rename = "order.invoice_disagreed")]
+    InvoiceDisagreed(InvoiceDisagreed),
     /// The customer or an operator requested a cancellation.
     #[serde(rename = "order.cancel_requested")]
     CancelRequested(CancelRequested),
-    /// The customer or an operator put the order on hold: no new work starts until the hold is released.
+    /// A customer, an operator or a partner put the order on hold: no new work starts until every holder has released its hold.
     #[serde(rename = "order.held")]
     Held(Held),
-    /// The hold was released; work continues.
+    /// A holder released its hold, or will not hold it for what it asked earlier. Work continues once no one holds the order.
     #[serde(rename = "order.hold_released")]
     HoldReleased(HoldReleased),
     /// The customer or an operator requested another content. Warehouses withdraw their fulfillments first.
@@ -408,15 +413,10 @@ pub struct CrmUpdated {
     pub version: u64,
     /// Digest of the content that was sent. An update with the same digest is not sent again.
     pub digest: String,
-}
-
-/// The invoice by the ERP.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Invoiced {
-    /// The ERP's number of the invoice.
-    pub invoice: DocumentNumber,
-    /// The invoiced amount, including tax.
-    pub total: Money,
+    /// Digest of that content without the packages, which the fulfillments' streams have. `None` in records of releases
+    /// that did not store it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_digest: Option<String>,
 }
 
 /// A request to cancel.
@@ -435,13 +435,31 @@ pub struct CancelRequested {
 pub struct Held {
     /// The requester's words; no personal data.
     pub reason: String,
+    /// The partner or API client that holds the order; only its own release ends the hold. `None` in records of releases that knew
+    /// one hold of an order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// When it was requested, by the holder's clock; `None` where that is the time of the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub asked_at: Option<Timestamp>,
 }
 
-/// A request to release the hold.
+/// A request to release a hold. The order goes on once no one holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldReleased {
     /// The requester's words; no personal data.
     pub reason: String,
+    /// The partner or API client that releases its hold. `None` releases every hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// When it was requested, by the holder's clock; `None` where that is the time of the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub asked_at: Option<Timestamp>,
+    /// Whether the holds of others are released, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overrides: bool,
 }
 
 /// The new content of an order: complete, not the difference.
@@ -459,6 +477,19 @@ pub struct Amendment {
     pub lines: Vec<OrderLine>,
     /// As [`Submission::digest`], of the amended order.
     pub digest: String,
+    /// The speed of transport; `None` in records of releases that did not amend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_level: Option<ServiceLevel>,
+    /// As [`Submission::ship_complete`]; `None` in records of releases that did not amend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_complete: Option<bool>,
+    /// The partner or API client that requested it. Its amendments count in the order of its own times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// When it was requested, by the requester's clock; `None` where that is the time of the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub asked_at: Option<Timestamp>,
 }
 
 /// An amendment that was not carried out.
@@ -511,28 +542,6 @@ pub struct CreditExpired {
 pub struct StockArrived {
     /// What can be allocated now: at most the quantity that was short, in stock-keeping units.
     pub lines: Vec<LineQuantity>,
-}
-
-/// An allocation that the ERP undid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Deallocated {
-    /// Which allocation of the order.
-    pub allocation_no: AllocationNo,
-}
-
-/// A sales order that is cancelled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SalesOrderCancelled {
-    /// The ERP's number; `None` where the ERP had no sales order.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sales_order: Option<DocumentNumber>,
-}
-
-/// A document that the ERP created after the order had been cancelled or amended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct OrphanDocument {
-    /// The ERP's number of the document.
-    pub document: DocumentNumber,
 }
 
 /// A notice for the customer. It names the template only; the system that writes to customers has the text and the

@@ -25,6 +25,8 @@ pub struct Fulfillments {
     pub retry_allowed: BTreeSet<FulfillmentId>,
     /// Fulfillments of an earlier revision; their shortages are not backordered.
     pub superseded: BTreeSet<FulfillmentId>,
+    /// Digest of the routing query that no site could meet, until something changes it or a person decides to route again.
+    pub unroutable: Option<String>,
     /// The newest report of each fulfillment's stream.
     pub progress: BTreeMap<FulfillmentId, Progress>,
 }

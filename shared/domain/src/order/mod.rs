@@ -12,7 +12,9 @@
 mod candidate;
 mod changes;
 mod crm;
+mod document_event;
 mod documents;
+mod due;
 mod effect;
 mod event;
 mod fulfillments;
@@ -32,7 +34,7 @@ mod tests;
 
 pub use crate::goods::{Component, Deadlines, Handling, LineQuantity, ServiceLevel, ShortPolicy, Traced};
 pub use candidate::{Candidate, Reason};
-pub use changes::{Changes, Desired};
+pub use changes::{Changes, Desired, Hold};
 pub use crm::{CrmLine, CrmState, CrmUpdate};
 pub use documents::{Documents, InvoiceRequest, LinePrice, SalesOrder, SalesOrderCancellation, SalesOrderState};
 pub use effect::{AllocationNo, OrderEffect};
@@ -49,9 +51,12 @@ pub use status::Status;
 pub use stock::{AllocationRequest, Deallocation, Stock, StockQuery};
 pub use terms::Terms;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::due::DueWork;
 use crate::ids::{FulfillmentId, OrderId};
 use crate::rejection::Rejection;
 use crate::review::{Decision, Decisions, Review};
@@ -134,6 +139,8 @@ pub enum OrderCommand {
     ReleaseHold(HoldReleased),
     /// Gives it another content; the revision is assigned here.
     Amend(Amendment),
+    /// A request of which a part can never be met; its refusal is recorded.
+    RefuseRequest(Rejection),
     /// Withdraws a fulfillment that its warehouse did not answer in time.
     Reassign(FulfillmentId),
     /// A person decided a review.
@@ -206,6 +213,10 @@ impl Workflow for Order {
         self.reviews()
     }
 
+    fn due(state: Option<&Self>, _id: &OrderId) -> BTreeSet<DueWork> {
+        state.map(Self::due_work).unwrap_or_default()
+    }
+
     fn refusal(event: &OrderEvent) -> Option<&Rejection> {
         if let OrderEvent::RequestRejected(rejection) = event { Some(rejection) } else { None }
     }
@@ -259,6 +270,7 @@ impl Order {
             OrderCommand::Hold(request) => self.hold(request),
             OrderCommand::ReleaseHold(request) => self.release_hold(request),
             OrderCommand::Amend(amendment) => self.amend(amendment),
+            OrderCommand::RefuseRequest(why) => vec![OrderEvent::RequestRejected(why)],
             OrderCommand::Reassign(fulfillment) => self.reassign(&fulfillment),
             OrderCommand::Decide(decision) => self.decide_review(decision),
             OrderCommand::Announce(started) => vec![OrderEvent::EffectStarted(started)],
@@ -311,8 +323,12 @@ impl Order {
             OrderEvent::StockArrived(stock) => self.stock.arrived.clone_from(&stock.lines),
             OrderEvent::Released(released) => self.apply_release(released),
             OrderEvent::SalesOrderCancelled(cancelled) => self.documents.cancel_sales_order(cancelled),
-            OrderEvent::Routed(_) => self.stage.advance(Stage::Routed),
+            OrderEvent::Routed(_) => {
+                self.fulfillments.unroutable = None;
+                self.stage.advance(Stage::Routed);
+            }
             OrderEvent::Unroutable(routed) => {
+                self.fulfillments.unroutable = self.lines_to_route().map(|query| query.digest());
                 self.forget_decisions(OrderReview::Unroutable);
                 self.stage.advance(|price| Stage::Unroutable(price, routed.clone()));
             }
@@ -322,12 +338,17 @@ impl Order {
             OrderEvent::FulfillmentProgressed(progress) => self.fulfillments.apply_progress(progress),
             OrderEvent::CrmUpdated(updated) => self.crm.apply(updated),
             OrderEvent::Invoiced(invoiced) => self.apply_invoice(invoiced),
+            OrderEvent::InvoiceDisagreed(disagreed) => self.apply_invoice_disagreed(disagreed),
             OrderEvent::CancelRequested(request) => {
-                self.changes = Changes { desired: Desired::Cancelled(request.clone()), amending: None };
+                self.changes.desired = Desired::Cancelled(request.clone());
+                self.changes.amending = None;
             }
-            OrderEvent::Held(held) => self.changes.desired = Desired::OnHold(held.clone()),
-            OrderEvent::HoldReleased(_) => self.changes.desired = Desired::Active,
-            OrderEvent::AmendRequested(amendment) => self.changes.amending = Some(amendment.clone()),
+            OrderEvent::Held(held) => self.changes.apply_held(held),
+            OrderEvent::HoldReleased(released) => self.changes.apply_hold_released(released),
+            OrderEvent::AmendRequested(amendment) => {
+                self.changes.note_amendment(amendment);
+                self.changes.amending = Some(amendment.clone());
+            }
             OrderEvent::Amended(amendment) => self.apply_amendment(amendment),
             OrderEvent::AmendRejected(_) => self.changes.amending = None,
             OrderEvent::WithdrawalRequested(request) => {

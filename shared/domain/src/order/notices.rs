@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::goods::ShortPolicy;
 use crate::ids::FulfillmentId;
 use crate::order::changes::Desired;
 use crate::order::event::{OrderEvent, Template, WithdrawalReason};
-use crate::order::{Order, OrderCommand, Status};
+use crate::order::{Fulfillments, LineQuantities, Order, OrderCommand, Status};
+use crate::shipment::Progress;
 use crate::workflow::Workflow;
 
 impl Order {
@@ -49,10 +51,26 @@ impl Order {
             | OrderCommand::RecordInvoice(_)
             | OrderCommand::ReleaseHold(_)
             | OrderCommand::Amend(_)
+            | OrderCommand::RefuseRequest(_)
             | OrderCommand::Reassign(_)
             | OrderCommand::Announce(_)
             | OrderCommand::RecordEffectRejected(_) => false,
         }
+    }
+
+    /// Whether anything of the present content waits for stock, or waited for it. Stock that is shown again and again and cannot be
+    /// found would otherwise be a notice each time.
+    fn was_ever_short(&self, lines: &[LineQuantities]) -> bool {
+        let Fulfillments { progress, assignments, superseded, .. } = &self.fulfillments;
+        let waits = |id: &FulfillmentId| {
+            assignments.get(id).is_some_and(|assignment| assignment.on_short == ShortPolicy::Backorder)
+        };
+        let unfilled = |(id, progress): (&FulfillmentId, &Progress)| {
+            !progress.unfilled.is_empty() && !superseded.contains(id) && waits(id)
+        };
+        lines.iter().any(|line| !line.backordered.is_zero())
+            || self.stock.lines().any(|line| !line.short.is_zero())
+            || progress.iter().any(unfilled)
     }
 
     /// What is true of the order and concerns the customer.
@@ -64,7 +82,7 @@ impl Order {
             withdrawals.any(|(id, _)| self.fulfillments.ships_anyway(id))
         };
         let conditions = [
-            (Template::Backordered, self.is_desired() && lines.iter().any(|line| !line.backordered.is_zero())),
+            (Template::Backordered, self.is_desired() && self.was_ever_short(&lines)),
             (Template::PartlyCancelled, self.is_desired() && lines.iter().any(|line| !line.cancelled.is_zero())),
             (Template::OnHold, matches!(self.changes.desired, Desired::OnHold(_))),
             (Template::Cancelled, self.status() == Status::Cancelled),

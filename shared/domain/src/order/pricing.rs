@@ -303,6 +303,43 @@ impl Order {
     }
 }
 
+/// Why the amounts of a quote cannot be used: one does not fit its currency, or they do not add up.
+fn wrong_amount(quote: &Quote) -> Option<Rejection> {
+    let invalid = |why: String| Some(Rejection::new("AMOUNT_INVALID", why));
+    let places = quote.total.currency.minor_units();
+    for (name, sum) in [("subtotal", quote.subtotal), ("tax", quote.tax), ("total", quote.total)] {
+        if !sum.is_whole_minor_units() {
+            return invalid(format!("the {name} {sum} has more than {places} decimals"));
+        }
+        if sum.amount.is_sign_negative() && !sum.amount.is_zero() {
+            return invalid(format!("the {name} {sum} is less than zero"));
+        }
+    }
+    for line in &quote.lines {
+        for (name, amount) in [("amount", line.amount), ("tax", line.tax)] {
+            if !(Money { amount, ..quote.total }).is_whole_minor_units() {
+                let line = line.line;
+                return invalid(format!("the {name} {amount} of line {line} has more than {places} decimals"));
+            }
+        }
+    }
+    let differs = |what: &str, sum: Option<Decimal>, named: Money| {
+        let sum = sum.map_or_else(|| "too much".to_owned(), |sum| sum.to_string());
+        Some(Rejection::new("TOTALS_DISAGREE", format!("{what} come to {sum}, the ERP names {}", named.amount)))
+    };
+    let add = |sum: Option<Decimal>, part: Decimal| sum.and_then(|sum| sum.checked_add(part));
+    let amounts = quote.lines.iter().map(|line| line.amount).fold(Some(Decimal::ZERO), add);
+    if amounts != Some(quote.subtotal.amount) {
+        return differs("the lines' amounts", amounts, quote.subtotal);
+    }
+    let taxes = quote.lines.iter().map(|line| line.tax).fold(Some(Decimal::ZERO), add);
+    if taxes != Some(quote.tax.amount) {
+        return differs("the lines' taxes", taxes, quote.tax);
+    }
+    let total = quote.subtotal.amount.checked_add(quote.tax.amount);
+    if total == Some(quote.total.amount) { None } else { differs("subtotal and tax", total, quote.total) }
+}
+
 /// The quote as an event: every line converted exactly, or the reason why not.
 fn price(submission: &Submission, quote: Quote) -> OrderEvent {
     let mut lines = Vec::with_capacity(submission.lines.len());
@@ -320,8 +357,13 @@ fn price(submission: &Submission, quote: Quote) -> OrderEvent {
     if currencies.iter().any(|currency| *currency != submission.currency) {
         return OrderEvent::Unpriceable(Rejection::new("OTHER_CURRENCY", "the ERP answered in another currency"));
     }
-    if quote.subtotal.plus(quote.tax) != Some(quote.total) {
-        return OrderEvent::Unpriceable(Rejection::new("TOTALS_DISAGREE", "subtotal and tax do not make the total"));
+    let ordered = |quoted: &&QuotedLine| submission.lines.iter().any(|ordered| ordered.line == quoted.line);
+    if let Some(other) = quote.lines.iter().find(|quoted| !ordered(quoted)) {
+        let why = format!("the ERP priced line {}, which the order does not have", other.line);
+        return OrderEvent::Unpriceable(Rejection::new("LINE_NOT_ORDERED", why));
+    }
+    if let Some(why) = wrong_amount(&quote) {
+        return OrderEvent::Unpriceable(why);
     }
     OrderEvent::Priced(Price { lines, subtotal: quote.subtotal, tax: quote.tax, total: quote.total })
 }
@@ -331,6 +373,10 @@ fn convert(ordered: &OrderLine, quoted: &QuotedLine) -> Result<PricedLine, Rejec
     let (numerator, denominator) = (quoted.numerator, quoted.denominator);
     let conversion = Conversion { from, to: quoted.base_uom, numerator, denominator };
     let (base, conversion) = if from == quoted.base_uom {
+        if numerator != denominator {
+            let why = format!("line {}: the ERP counts {numerator} {from} for {denominator} {from}", ordered.line);
+            return Err(Rejection::new("FACTOR_INVALID", why));
+        }
         (ordered.quantity, None)
     } else {
         let base = conversion.apply(ordered.quantity).map_err(|e| {

@@ -41,6 +41,8 @@ words! {
         OutcomeUnknown = "outcome_unknown",
         /// The order did not end by its deadline.
         Overdue = "overdue",
+        /// The ERP's invoice has another total or currency than the order.
+        InvoiceDisagrees = "invoice_disagrees",
         /// The ERP has two documents of one kind for the order.
         DuplicateDocument = "duplicate_document",
     }
@@ -70,6 +72,7 @@ impl ReviewKind for OrderReview {
             Self::PredecessorShipped => &[Choice::Acknowledge, Choice::Cancel],
             Self::ShippedAfterCancel => &[Choice::Recall, Choice::OfferReturn],
             Self::OutcomeUnknown => &[Choice::Retry, Choice::ResolvedManually],
+            Self::InvoiceDisagrees => &[Choice::Accept, Choice::ResolvedManually],
             Self::DuplicateDocument => &[Choice::ResolvedManually],
             Self::WithdrawalRefused | Self::Overdue => &[Choice::Acknowledge],
         }
@@ -95,6 +98,7 @@ impl ReviewKind for OrderReview {
             | Self::ContentMismatch
             | Self::ConflictingSubmission
             | Self::Overdue
+            | Self::InvoiceDisagrees
             | Self::DuplicateDocument => hours(24),
         }
     }

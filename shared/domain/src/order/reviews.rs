@@ -38,6 +38,7 @@ impl Order {
         let missed = self.documents.rejected.iter().filter(|(effect, _)| self.is_missed(effect, shipped));
         reviews.extend(missed.map(|(effect, why)| Review::of_refusal(effect, why)));
         reviews.extend(self.duplicate_documents());
+        reviews.extend(self.disputed_invoice());
         for conflict in &self.terms.conflicts {
             let (source, id) = (&conflict.source, &conflict.external_id);
             let how = if conflict.after_cancel { "after it was cancelled" } else { "with other content" };
@@ -146,6 +147,8 @@ impl Order {
         }
         let follows = if decision.choice == Choice::Cancel {
             self.cancel(CancelRequested { reason: format!("decided by {}", decision.by), asked_at: None })
+        } else if decision.kind == OrderReview::InvoiceDisagrees {
+            self.invoice_decided(&decision)
         } else if decision.choice == Choice::ResolvedManually {
             self.resolved_manually(&decision)
         } else {
@@ -177,6 +180,7 @@ impl Order {
             (OrderReview::StockShort, Choice::ShipAvailable) => self.overrides.parts = true,
             (OrderReview::Unroutable | OrderReview::FulfillmentRejected, Choice::RouteAgain) => {
                 self.fulfillments.retry_allowed = self.fulfillments.assignments.keys().cloned().collect();
+                self.fulfillments.unroutable = None;
                 if let Stage::Unroutable(price, _) = &self.stage {
                     self.stage = Stage::Released(price.clone());
                 }

@@ -213,14 +213,15 @@ impl Order {
         Some(Deallocation { order: self.id().clone(), allocation_no, sent_until })
     }
 
-    /// The query for what is short, while the answer could be used.
+    /// The query for what is short, while the answer could be used. What has arrived is allocated first.
     pub fn stock_query(&self) -> Option<StockQuery> {
         let lines = self.short_lines();
         let due = self.is_active()
             && !self.stock.allocations.is_empty()
             && !lines.is_empty()
             && !self.is_stock_in_doubt()
-            && self.stage.invoice().is_none();
+            && self.stage.invoice().is_none()
+            && self.allocation_request().is_none();
         due.then(|| StockQuery { order: self.id().clone(), lines })
     }
 

@@ -15,16 +15,27 @@ pub struct Terms {
     pub submission: Submission,
     /// How often it was amended.
     pub revision: u32,
+    /// The digest of the content that counts now.
+    pub digest: String,
     /// The digests of every content that the order has had. A submission with one of them is a repetition.
     pub digests: BTreeSet<String>,
     /// Submissions that did not agree with the order.
     pub conflicts: BTreeSet<Conflict>,
 }
 
+impl Amendment {
+    /// Whether both request the same content.
+    pub(super) fn has_content_of(&self, other: &Self) -> bool {
+        let content = |it: &Self| (it.digest.clone(), it.service_level, it.ship_complete);
+        self.lines == other.lines && self.ship_to == other.ship_to && content(self) == content(other)
+    }
+}
+
 impl Terms {
     pub(super) fn new(submission: Submission) -> Self {
         let digests = BTreeSet::from([submission.digest.clone()]);
-        Self { submission, revision: 0, digests, conflicts: BTreeSet::new() }
+        let digest = submission.digest.clone();
+        Self { submission, revision: 0, digest, digests, conflicts: BTreeSet::new() }
     }
 
     /// The order's id.
@@ -62,12 +73,23 @@ impl Terms {
 
     /// Whether `amendment` would change nothing.
     pub(super) fn says(&self, amendment: &Amendment) -> bool {
-        self.submission.lines == amendment.lines && self.submission.ship_to == amendment.ship_to
+        let Submission { lines, ship_to, service_level, ship_complete, .. } = &self.submission;
+        *lines == amendment.lines
+            && *ship_to == amendment.ship_to
+            && amendment.service_level.is_none_or(|level| level == *service_level)
+            && amendment.ship_complete.is_none_or(|complete| complete == *ship_complete)
     }
 
     pub(super) fn amend(&mut self, amendment: &Amendment) {
         self.revision = amendment.revision;
         self.digests.insert(amendment.digest.clone());
+        self.digest.clone_from(&amendment.digest);
+        if let Some(level) = amendment.service_level {
+            self.submission.service_level = level;
+        }
+        if let Some(complete) = amendment.ship_complete {
+            self.submission.ship_complete = complete;
+        }
         self.submission.lines.clone_from(&amendment.lines);
         self.submission.ship_to = amendment.ship_to.clone();
         self.submission.destination = amendment.destination.clone();

@@ -120,3 +120,11 @@ pub struct Totals {
     /// W0303, W7603: the weight's unit, such as `LB`.
     pub weight_unit: Option<Code>,
 }
+
+/// Adds to a list that has one entry in most documents: the first one takes the room of one, where `Vec` takes that of four.
+pub(super) fn push<T>(list: &mut Vec<T>, entry: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(entry);
+}

@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use jiff::civil::{Date, Time};
 use rust_decimal::Decimal;
 
-use super::common::{Carrier, ItemId, Mark, Moment, Participant, Reference};
-use super::x12::{parse_date, parse_decimal, parse_time, plain, write_date, wrong};
+use super::common::{Carrier, ItemId, Mark, Moment, Participant, Reference, push};
+use super::x12::{component_code as code, parse_date, parse_decimal, parse_time, plain, write_date, wrong};
 use crate::complaint::{Complaint, Problem};
 use crate::segment::{Element, Segment};
 use crate::write::{Body, WriteError};
@@ -35,15 +35,7 @@ pub trait EdifactMessage: Sized {
 }
 
 fn text(element: Element<'_>) -> Option<String> {
-    (!element.is_empty()).then(|| element.text().into_owned())
-}
-
-fn code(segment: &Segment<'_>, element: u16, component: usize) -> Result<Option<Code>, Box<Complaint>> {
-    let of = segment.element(usize::from(element)).component(component);
-    match of.code() {
-        None if !of.is_empty() => Err(wrong(segment, element, Problem::InvalidCode)),
-        code => Ok(code),
-    }
+    (!element.is_empty()).then(|| element.to_text())
 }
 
 fn required_code(segment: &Segment<'_>, element: u16, component: usize) -> Result<Code, Box<Complaint>> {
@@ -52,7 +44,7 @@ fn required_code(segment: &Segment<'_>, element: u16, component: usize) -> Resul
 
 /// QTY: qualifier, quantity, unit.
 fn quantity(segment: &Segment<'_>) -> Result<(Code, Decimal, Option<Code>), Box<Complaint>> {
-    let value = segment.element(1).component(2);
+    let value = segment.first(1).component(2);
     let number = parse_decimal(value.raw(), value.decimal());
     let number = number.ok_or_else(|| wrong(segment, 1, Problem::InvalidNumber))?;
     Ok((required_code(segment, 1, 1)?, number, code(segment, 1, 3)?))
@@ -71,7 +63,7 @@ fn decimal(body: &Body, number: Decimal) -> String {
 
 /// DTM; `None` for periods and formats that are no date or time.
 fn moment(segment: &Segment<'_>) -> Result<Option<Moment>, Box<Complaint>> {
-    let value = segment.element(1);
+    let value = segment.first(1);
     let qualifier = required_code(segment, 1, 1)?;
     let (raw, format) = (value.component(2).raw(), value.component(3).raw());
     let invalid = || wrong(segment, 1, Problem::InvalidDate);
@@ -130,7 +122,7 @@ fn write_moments(body: &mut Body, moments: &[Moment]) -> Result<(), WriteError> 
 }
 
 fn reference(segment: &Segment<'_>) -> Result<Reference, Box<Complaint>> {
-    let value = text(segment.element(1).component(2));
+    let value = text(segment.first(1).component(2));
     Ok(Reference { qualifier: required_code(segment, 1, 1)?, value, text: None })
 }
 
@@ -153,25 +145,25 @@ fn write_reference(body: &mut Body, qualifier: &str, value: Option<&String>) {
 
 /// NAD.
 fn participant(segment: &Segment<'_>) -> Result<Participant, Box<Complaint>> {
-    let id = segment.element(2);
+    let id = segment.first(2);
     let id = match text(id.component(1)) {
         Some(value) => Some(ItemId { qualifier: code(segment, 2, 3)?.unwrap_or_default(), id: value }),
         None => None,
     };
-    let mut names = segment.element(4).components().take(5).filter_map(text);
+    let mut names = segment.first(4).components().take(5).filter_map(text);
     let name = names.next();
     // What stands unstructured is kept as names.
-    let unstructured = segment.element(3).components().filter_map(text);
+    let unstructured = segment.first(3).components().filter_map(text);
     Ok(Participant {
         role: required_code(segment, 1, 1)?,
         name,
         id,
         more_names: names.chain(unstructured).collect(),
-        street: segment.element(5).components().filter_map(text).collect(),
-        city: text(segment.element(6)),
-        region: text(segment.element(7).component(1)),
-        postal_code: text(segment.element(8)),
-        country: text(segment.element(9)),
+        street: segment.first(5).components().filter_map(text).collect(),
+        city: text(segment.first(6)),
+        region: text(segment.first(7).component(1)),
+        postal_code: text(segment.first(8)),
+        country: text(segment.first(9)),
         contacts: Vec::new(),
     })
 }
@@ -206,7 +198,7 @@ fn write_participants(body: &mut Body, parties: &[Participant]) -> Result<(), Wr
 /// TDT.
 fn carrier(segment: &Segment<'_>) -> Result<Carrier, Box<Complaint>> {
     let (method, scac) = (code(segment, 3, 1)?, code(segment, 5, 1)?);
-    Ok(Carrier { method, scac, routing: text(segment.element(5).component(4)), payment: None })
+    Ok(Carrier { method, scac, routing: text(segment.first(5).component(4)), payment: None })
 }
 
 /// 8051: 20 is the main carriage.
@@ -232,7 +224,7 @@ struct Item {
 
 impl Item {
     fn of(lin: &Segment<'_>) -> Result<Self, Box<Complaint>> {
-        let number = text(lin.element(1));
+        let number = text(lin.first(1));
         let mut item = Self { number, ..Self::default() };
         item.take(lin, 3, b"")?;
         Ok(item)
@@ -240,13 +232,13 @@ impl Item {
 
     fn more(&mut self, pia: &Segment<'_>) -> Result<(), Box<Complaint>> {
         for element in 2..=pia.len() as u16 {
-            self.take(pia, element, pia.element(1).raw())?;
+            self.take(pia, element, pia.first(1).raw())?;
         }
         Ok(())
     }
 
     fn take(&mut self, segment: &Segment<'_>, element: u16, function: &[u8]) -> Result<(), Box<Complaint>> {
-        let Some(id) = text(segment.element(usize::from(element)).component(1)) else { return Ok(()) };
+        let Some(id) = text(segment.first(usize::from(element)).component(1)) else { return Ok(()) };
         let qualifier = code(segment, element, 2)?.unwrap_or_default();
         // 7143: NB is a batch's number.
         if qualifier == "NB" {
@@ -254,7 +246,7 @@ impl Item {
         } else if function == b"4" {
             self.original = Some(ItemId { qualifier, id });
         } else {
-            self.ids.push(ItemId { qualifier, id });
+            push(&mut self.ids, ItemId { qualifier, id });
         }
         Ok(())
     }
@@ -295,15 +287,15 @@ fn write_item(
 fn gin(marks: &mut Vec<Mark>, segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
     let qualifier = required_code(segment, 1, 1)?;
     for element in 2..=segment.len() {
-        let numbers = segment.element(element).components().filter_map(text);
-        marks.extend(numbers.map(|number| Mark { qualifier, number }));
+        let numbers = segment.first(element).components().filter_map(text);
+        numbers.for_each(|number| push(marks, Mark { qualifier, number }));
     }
     Ok(())
 }
 
 /// QVR: a difference, its kind (4221) and its reason (4295).
 fn variance(segment: &Segment<'_>) -> Result<(Decimal, Option<Code>, Option<Code>), Box<Complaint>> {
-    let value = segment.element(1).component(1);
+    let value = segment.first(1).component(1);
     let number = if value.is_empty() { Some(Decimal::ZERO) } else { parse_decimal(value.raw(), value.decimal()) };
     let number = number.ok_or_else(|| wrong(segment, 1, Problem::InvalidNumber))?;
     Ok((number, code(segment, 2, 1)?, code(segment, 3, 1)?))

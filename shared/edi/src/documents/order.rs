@@ -198,7 +198,7 @@ impl X12Document for PurchaseOrder {
                     ending = true;
                     (order.line_count, order.hash_total) = (decimal(&segment, 1)?, decimal(&segment, 2)?);
                 }
-                b"AMT" if ending && segment.element(1).raw() == b"TT" => order.amount = decimal(&segment, 2)?,
+                b"AMT" if ending && segment.first(1).raw() == b"TT" => order.amount = decimal(&segment, 2)?,
                 tag if !order.lines.is_empty() => {
                     aside |= inner(tag);
                     if let Some(line) = order.lines.last_mut().filter(|_| !aside) {

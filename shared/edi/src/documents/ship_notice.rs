@@ -228,7 +228,7 @@ impl Levels {
             return Err(wrong(segment, 2, Problem::UnexpectedSegment));
         }
         let at = self.list.len();
-        self.by_id.insert(segment.element(1).text().to_string(), at);
+        self.by_id.insert(segment.first(1).text().to_string(), at);
         if let Some(latest) = self.latest.get_mut(rank) {
             *latest = Some(at);
         }
@@ -302,7 +302,7 @@ impl ShipNotice {
             }
             b"TD5" => {
                 // Element 66: 2 is a SCAC.
-                let scac = if segment.element(2).raw() == b"2" { code(segment, 3)? } else { None };
+                let scac = if segment.first(2).raw() == b"2" { code(segment, 3)? } else { None };
                 self.carrier =
                     Some(Carrier { method: code(segment, 4)?, scac, routing: text(segment, 5), payment: None });
             }

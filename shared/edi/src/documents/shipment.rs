@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::common::{Carrier, ItemId, Mark, Moment, Note, Participant, Reference, Totals};
+use super::common::{Carrier, ItemId, Mark, Moment, Note, Participant, Reference, Totals, push};
 use super::x12::{
-    X12Document, assigned, code, date, decimal, fits, g62, item, marks, missing, note, participant, reference,
+    X12Document, assigned, code, date, decimal, fits, g62, item, items, marks, missing, note, participant, reference,
     required, required_code, text, totals, w27, write_g62, write_marks, write_notes, write_participants,
     write_references, write_totals, write_w27,
 };
@@ -49,7 +49,7 @@ pub struct ShipmentConfirmation {
 /// A package, or the part of a shipment that one LX loop or CPS group tells.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Package {
-    /// LX01; 7164 of CPS.
+    /// LX01; 7164 of CPS, 0 where that is no number.
     pub number: u32,
     /// MAN; GIN.
     pub marks: Vec<Mark>,
@@ -128,7 +128,7 @@ impl X12Document for ShipmentConfirmation {
                         difference: decimal(&segment, 4)?,
                         unit: code(&segment, 5)?,
                         upc: text(&segment, 6),
-                        items: [item(&segment, 7)?, item(&segment, 21)?].into_iter().flatten().collect(),
+                        items: items(&segment, &[7, 21])?,
                         lot: text(&segment, 9),
                         original_upc: text(&segment, 16),
                         original: item(&segment, 17)?,
@@ -136,7 +136,7 @@ impl X12Document for ShipmentConfirmation {
                         ..ShippedLine::default()
                     };
                     match shipment.packages.last_mut() {
-                        Some(package) => package.lines.push(line),
+                        Some(package) => push(&mut package.lines, line),
                         None => shipment.packages.push(Package { lines: alloc::vec![line], ..Package::default() }),
                     }
                 }

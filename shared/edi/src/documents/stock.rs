@@ -9,9 +9,9 @@ use rust_decimal::Decimal;
 
 use super::common::{ItemId, Moment, Note, Participant, Reference};
 use super::x12::{
-    X12Document, code, date, decimal, dtm, fits, g62, items, missing, note, participant, plain, reference, required,
-    required_code, required_date, required_decimal, text, time, write_date, write_dtm, write_g62, write_notes,
-    write_participants, write_references, wrong,
+    X12Document, code, component_code, date, decimal, dtm, fits, g62, items, missing, note, participant, plain,
+    reference, required, required_code, required_date, required_decimal, text, time, write_date, write_dtm, write_g62,
+    write_notes, write_participants, write_references, wrong,
 };
 use crate::complaint::{Complaint, Problem};
 use crate::write::{Body, WriteError};
@@ -96,7 +96,7 @@ impl X12Document for StockReport {
                     let quantity = ReportedQuantity {
                         qualifier: required_code(&segment, 1)?,
                         quantity: required_decimal(&segment, 2)?,
-                        unit: segment.element(3).component(1).code(),
+                        unit: component_code(&segment, 3, 1)?,
                     };
                     let line = report.lines.last_mut();
                     line.ok_or_else(|| wrong(&segment, 1, Problem::UnexpectedSegment))?.quantities.push(quantity);

@@ -93,7 +93,7 @@ fn differences(set: &Set) -> Result<(), Box<Complaint>> {
 fn controls(set: &Set) -> Result<(), Box<Complaint>> {
     let (mut lines, mut sum) = (Decimal::ZERO, Decimal::ZERO);
     for segment in set.segments.iter() {
-        let first = segment.element(1);
+        let first = segment.first(1);
         let value = || super::x12::parse_decimal(first.component(2).raw(), first.decimal());
         match (segment.tag(), first.component(1).raw()) {
             (b"LIN", _) => lines = lines.checked_add(Decimal::ONE).unwrap_or(Decimal::MAX),

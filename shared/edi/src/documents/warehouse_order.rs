@@ -44,7 +44,7 @@ pub struct WarehouseOrder {
 /// One line of a warehouse shipping order.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct OrderLine {
-    /// LX01; 1082 of LIN. Lines of one number stand in one LX loop.
+    /// LX01; 1082 of LIN, 0 where that is no number. Lines of one number stand in one LX loop.
     pub number: u32,
     /// W0101.
     pub quantity: Decimal,

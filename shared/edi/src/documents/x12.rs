@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 use jiff::civil::{Date, Time};
 use rust_decimal::Decimal;
 
-use super::common::{Carrier, Contact, ItemId, Mark, Moment, Note, Participant, Reference, Totals};
+use super::common::{Carrier, Contact, ItemId, Mark, Moment, Note, Participant, Reference, Totals, push};
 use crate::complaint::{Complaint, Position, Problem};
-use crate::segment::Segment;
+use crate::segment::{Element, Segment};
 use crate::write::{Body, Draft, WriteError};
 use crate::{Code, Set};
 
@@ -29,7 +29,7 @@ pub trait X12Document: Sized {
 
 /// A complaint about one element of a segment.
 pub(super) fn wrong(segment: &Segment<'_>, element: u16, problem: Problem) -> Box<Complaint> {
-    let of = segment.element(usize::from(element));
+    let of = segment.first(usize::from(element));
     let position = Position {
         byte: of.at(),
         segment: Some(segment.ordinal()),
@@ -48,7 +48,8 @@ pub(super) fn missing(set: &Set, id: &str) -> Box<Complaint> {
 }
 
 pub(super) fn text(segment: &Segment<'_>, element: usize) -> Option<String> {
-    segment.text(element).map(alloc::borrow::Cow::into_owned)
+    let element = segment.first(element);
+    (!element.is_empty()).then(|| element.to_text())
 }
 
 pub(super) fn required(segment: &Segment<'_>, element: u16) -> Result<String, Box<Complaint>> {
@@ -57,7 +58,19 @@ pub(super) fn required(segment: &Segment<'_>, element: u16) -> Result<String, Bo
 
 /// An optional code; one that is too long for a code is an error.
 pub(super) fn code(segment: &Segment<'_>, element: u16) -> Result<Option<Code>, Box<Complaint>> {
-    let of = segment.element(usize::from(element));
+    code_of(segment, element, segment.first(usize::from(element)))
+}
+
+/// As [`code`], of a component.
+pub(super) fn component_code(
+    segment: &Segment<'_>,
+    element: u16,
+    component: usize,
+) -> Result<Option<Code>, Box<Complaint>> {
+    code_of(segment, element, segment.first(usize::from(element)).component(component))
+}
+
+fn code_of(segment: &Segment<'_>, element: u16, of: Element<'_>) -> Result<Option<Code>, Box<Complaint>> {
     match of.code() {
         None if !of.is_empty() => Err(wrong(segment, element, Problem::InvalidCode)),
         code => Ok(code),
@@ -69,7 +82,7 @@ pub(super) fn required_code(segment: &Segment<'_>, element: u16) -> Result<Code,
 }
 
 pub(super) fn decimal(segment: &Segment<'_>, element: u16) -> Result<Option<Decimal>, Box<Complaint>> {
-    let of = segment.element(usize::from(element));
+    let of = segment.first(usize::from(element));
     if of.is_empty() {
         return Ok(None);
     }
@@ -81,7 +94,7 @@ pub(super) fn required_decimal(segment: &Segment<'_>, element: u16) -> Result<De
 }
 
 pub(super) fn date(segment: &Segment<'_>, element: u16) -> Result<Option<Date>, Box<Complaint>> {
-    let of = segment.element(usize::from(element));
+    let of = segment.first(usize::from(element));
     if of.is_empty() {
         return Ok(None);
     }
@@ -93,7 +106,7 @@ pub(super) fn required_date(segment: &Segment<'_>, element: u16) -> Result<Date,
 }
 
 pub(super) fn time(segment: &Segment<'_>, element: u16) -> Result<Option<Time>, Box<Complaint>> {
-    let of = segment.element(usize::from(element));
+    let of = segment.first(usize::from(element));
     if of.is_empty() {
         return Ok(None);
     }
@@ -204,7 +217,7 @@ pub(super) fn items(segment: &Segment<'_>, positions: &[u16]) -> Result<Vec<Item
     let mut items = Vec::new();
     for position in positions {
         if let Some(item) = item(segment, *position)? {
-            items.push(item);
+            push(&mut items, item);
         }
     }
     Ok(items)
@@ -346,7 +359,7 @@ pub(super) fn write_notes(body: &mut Body, notes: &[Note]) {
 pub(super) fn marks(marks: &mut Vec<Mark>, segment: &Segment<'_>) -> Result<(), Box<Complaint>> {
     for position in [1, 4] {
         if let Some(number) = text(segment, usize::from(position) + 1) {
-            marks.push(Mark { qualifier: required_code(segment, position)?, number });
+            push(marks, Mark { qualifier: required_code(segment, position)?, number });
         }
     }
     Ok(())
@@ -381,6 +394,6 @@ pub(super) fn write_totals(body: &mut Body, tag: &str, totals: &Totals) {
 
 /// LX01: the number of a package or line in its document.
 pub(super) fn assigned(segment: &Segment<'_>) -> Result<u32, Box<Complaint>> {
-    let number = segment.element(1).text().parse();
+    let number = segment.first(1).text().parse();
     number.map_err(|_| wrong(segment, 1, Problem::InvalidNumber))
 }

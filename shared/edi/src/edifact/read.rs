@@ -9,65 +9,60 @@ use crate::complaint::{Complaint, Complaints, Position, Problem, Verdict};
 use crate::event::{Event, Group, Interchange, Party, Standard, Usage};
 use crate::options::Options;
 use crate::rules::{Context, is_date, is_time};
-use crate::segment::{Element, Segment, Span};
-use crate::state::{Found, State, mismatch, padded, tag};
+use crate::segment::{Element, Raw, Segment};
+use crate::state::{State, mismatch, padded, tag};
 
 impl State {
     /// Takes one segment; returns whether the interchange goes on.
-    #[allow(clippy::too_many_arguments, reason = "one segment with all that is known of it")]
     pub(crate) fn edifact(
         &mut self,
         options: &Options,
-        text: &[u8],
-        spans: &[Span],
-        found: Found,
+        raw: Raw<'_>,
         ordinal: u32,
-        ahead: Vec<(Problem, u64)>,
+        ahead: &mut Vec<(Problem, u64)>,
         on: &mut dyn FnMut(Event<'_>),
     ) -> bool {
         let mut place = [0; 8];
-        let tag = tag(text, spans, found.broken, &mut place);
+        let tag = tag(&raw, &mut place);
         match tag {
-            b"UNH" => self.begin_message(options, text, spans, found, on),
+            b"UNH" => self.begin_message(options, raw, on),
             b"UNT" if self.in_set => {
-                self.take_envelope(options, text, spans, found);
-                self.end_message(options, true, found.at, on);
+                self.take_envelope(options, raw);
+                self.end_message(options, true, raw.at, on);
             }
             b"UNB" | b"UNG" | b"UNE" | b"UNZ" | b"UNT" => {
                 let mut scratch =
                     core::mem::replace(&mut self.scratch, crate::Segments::new(crate::Delimiters::EDIFACT));
                 let delimiters = *scratch.delimiters();
                 scratch.reset(delimiters);
-                scratch.append(text, spans, found.at, found.broken);
+                scratch.append(raw, raw.broken);
                 let mut goes_on = true;
                 if let Some(segment) = scratch.get(0) {
                     match tag {
                         b"UNB" => self.begin_edifact(options, &segment, ordinal, ahead, on),
                         b"UNG" => self.begin_edifact_group(options, &segment, on),
-                        b"UNE" => self.end_edifact_group(options, Some(&segment), found.at, on),
+                        b"UNE" => self.end_edifact_group(options, Some(&segment), raw.at, on),
                         b"UNZ" => goes_on = self.end_edifact(options, &segment, on),
-                        _ => {
-                            self.complain_of_interchange(options, Problem::MisplacedSegment, found.at, Some(("UNT", 0)))
-                        }
+                        _ => self.complain_of_interchange(options, Problem::MisplacedSegment, raw.at, Some(("UNT", 0))),
                     }
                 }
-                if found.broken && !self.interchange.as_ref().is_none_or(|i| i.complaints.has(Problem::WrappedLines)) {
-                    self.complain_of_interchange(options, Problem::WrappedLines, found.at, None);
+                if raw.broken && !self.interchange.as_ref().is_none_or(|i| i.complaints.has(Problem::WrappedLines)) {
+                    self.complain_of_interchange(options, Problem::WrappedLines, raw.at, None);
                 }
                 self.scratch = scratch;
                 return goes_on && self.interchange.is_some();
             }
-            _ if self.in_set => self.take_segment(options, text, spans, found),
+            _ if self.in_set => self.take_segment(options, raw),
             _ => match &self.interchange {
                 Some(interchange) => {
                     let id = Code::lossy(tag);
                     if !interchange.complaints.has(Problem::StraySegment) {
-                        self.complain_of_interchange(options, Problem::StraySegment, found.at, Some((id.as_str(), 0)));
+                        self.complain_of_interchange(options, Problem::StraySegment, raw.at, Some((id.as_str(), 0)));
                     }
                 }
                 // After a UNA there is no UNB.
                 None => {
-                    let place = Position { byte: found.at, interchange: Some(ordinal), ..Position::default() };
+                    let place = Position { byte: raw.at, interchange: Some(ordinal), ..Position::default() };
                     on(Event::File(&Complaint::new(Problem::NotEdi, place)));
                     return false;
                 }
@@ -81,7 +76,7 @@ impl State {
         options: &Options,
         unb: &Segment<'_>,
         ordinal: u32,
-        ahead: Vec<(Problem, u64)>,
+        ahead: &mut Vec<(Problem, u64)>,
         on: &mut dyn FnMut(Event<'_>),
     ) {
         let syntax = unb.element(1);
@@ -114,7 +109,7 @@ impl State {
         self.group_keys.clear();
         self.set_numbers.clear();
         self.bare_messages = false;
-        for (problem, at) in ahead {
+        for (problem, at) in ahead.drain(..) {
             self.complain_of_interchange(options, problem, at, None);
         }
         for (element, problem) in unb_problems(unb, options, &identifier, &version) {
@@ -203,16 +198,9 @@ impl State {
         }
     }
 
-    fn begin_message(
-        &mut self,
-        options: &Options,
-        text: &[u8],
-        spans: &[Span],
-        found: Found,
-        on: &mut dyn FnMut(Event<'_>),
-    ) {
+    fn begin_message(&mut self, options: &Options, raw: Raw<'_>, on: &mut dyn FnMut(Event<'_>)) {
         if self.in_set {
-            self.end_message(options, false, found.at, on);
+            self.end_message(options, false, raw.at, on);
         }
         let Some(interchange) = &mut self.interchange else { return };
         let delimiters = interchange.delimiters;
@@ -229,16 +217,16 @@ impl State {
         let mixed = self.group.is_none() && !self.group_keys.is_empty();
         self.bare_messages |= self.group.is_none();
         if mixed {
-            self.complain_of_interchange(options, Problem::MixedGroupsAndMessages, found.at, Some(("UNH", 0)));
+            self.complain_of_interchange(options, Problem::MixedGroupsAndMessages, raw.at, Some(("UNH", 0)));
         }
         self.in_set = true;
         self.segments = 0;
         self.set.ordinal = ordinal;
-        self.set.at = found.at;
+        self.set.at = raw.at;
         self.set.complete = false;
         self.set.complaints.clear();
         self.set.segments.reset(delimiters);
-        self.take_envelope(options, text, spans, found);
+        self.take_envelope(options, raw);
         let segments = core::mem::replace(&mut self.set.segments, crate::Segments::new(delimiters));
         if let Some(unh) = segments.get(0) {
             self.read_unh(options, &unh);

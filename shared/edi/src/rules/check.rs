@@ -86,20 +86,20 @@ impl Checker {
     /// Complains of what is missing at the end; `trailer` is the segment that ended the set.
     pub(crate) fn end(&mut self, trailer: Position, context: &Context, complaints: &mut Complaints) {
         while let Some(frame) = self.frames.pop() {
-            self.missing(frame, frame.end, trailer, context, complaints);
+            self.missing(frame, frame.end, || trailer, context, complaints);
         }
     }
 
     /// The innermost open loop that takes the segment, and its node there.
     fn find(&self, key: u32) -> Option<(usize, u16)> {
         for (depth, frame) in self.frames.iter().enumerate().rev() {
-            let nodes = self.grammar.nodes.get(usize::from(frame.at)..usize::from(frame.end)).unwrap_or_default();
-            if let Some(offset) = nodes.iter().position(|node| node.key == key) {
+            let keys = self.grammar.keys.get(usize::from(frame.at)..usize::from(frame.end)).unwrap_or_default();
+            if let Some(offset) = keys.iter().position(|of| *of == key) {
                 let node = frame.at + offset as u16;
                 // A segment that may come once and did is looked for further on, as another one of the same id.
                 let full = offset == 0 && frame.count >= self.max(node);
                 let later = if full {
-                    nodes.iter().skip(1).position(|node| node.key == key).map(|at| frame.at + at as u16 + 1)
+                    keys.iter().skip(1).position(|of| *of == key).map(|at| frame.at + at as u16 + 1)
                 } else {
                     None
                 };
@@ -121,7 +121,8 @@ impl Checker {
         context: &Context,
         complaints: &mut Complaints,
     ) {
-        let place = context.of_segment(segment);
+        // Nearly every segment is where it should be, so its position is made for a complaint only.
+        let place = || context.of_segment(segment);
         while self.frames.len() > depth + 1 {
             if let Some(left) = self.frames.pop() {
                 self.missing(left, left.end, place, context, complaints);
@@ -139,7 +140,7 @@ impl Checker {
         let is_loop = children.0 != children.1;
         if count > max {
             let problem = if is_loop { Problem::LoopTooOften } else { Problem::SegmentTooOften };
-            let complaint = Complaint { expected: Some(format!("at most {max}")), ..Complaint::new(problem, place) };
+            let complaint = Complaint { expected: Some(format!("at most {max}")), ..Complaint::new(problem, place()) };
             context.complain(complaints, complaint);
         }
         if is_loop {
@@ -148,29 +149,37 @@ impl Checker {
     }
 
     /// Complains of mandatory nodes from the frame's place to `until` that did not come.
-    fn missing(&self, frame: Frame, until: u16, place: Position, context: &Context, complaints: &mut Complaints) {
-        let mut at = frame.at;
-        while at < until {
-            let Some(node) = self.grammar.nodes.get(usize::from(at)) else { return };
-            if !node.mandatory {
-                at = node.next_mandatory;
-                continue;
-            }
-            if at != frame.at || frame.count == 0 {
-                let place = Position { segment_id: Some(node.id), element: None, ..place };
-                context.complain(complaints, Complaint::new(Problem::MissingSegment, place));
-            }
-            at += 1;
+    fn missing(
+        &self,
+        frame: Frame,
+        until: u16,
+        place: impl Fn() -> Position,
+        context: &Context,
+        complaints: &mut Complaints,
+    ) {
+        let mut at = if frame.count == 0 { frame.at } else { frame.at.saturating_add(1) };
+        while let Some((found, node)) = self.next_mandatory(at, until) {
+            let place = Position { segment_id: Some(node.id), element: None, ..place() };
+            context.complain(complaints, Complaint::new(Problem::MissingSegment, place));
+            at = found + 1;
         }
     }
 
+    #[inline]
+    fn next_mandatory(&self, at: u16, until: u16) -> Option<(u16, &Node)> {
+        if at >= until {
+            return None;
+        }
+        let found = self.grammar.nodes.get(usize::from(at))?.next_mandatory;
+        if found < until { Some((found, self.grammar.nodes.get(usize::from(found))?)) } else { None }
+    }
+
     fn unplaced(&self, segment: &Segment<'_>, key: u32) -> Problem {
-        let keys = |begin: u16, end: u16| {
-            self.grammar.nodes.get(usize::from(begin)..usize::from(end)).unwrap_or_default().iter()
-        };
-        if self.frames.iter().any(|frame| keys(frame.begin, frame.at).any(|node| node.key == key)) {
+        let before =
+            |frame: &Frame| self.grammar.keys.get(usize::from(frame.begin)..usize::from(frame.at)).unwrap_or_default();
+        if self.frames.iter().any(|frame| before(frame).contains(&key)) {
             Problem::WrongSequence
-        } else if key != 0 && self.grammar.nodes.iter().any(|node| node.key == key) {
+        } else if key != 0 && self.grammar.keys.contains(&key) {
             Problem::UnexpectedSegment
         } else {
             let tag = core::str::from_utf8(segment.tag()).unwrap_or_default();
@@ -197,9 +206,7 @@ fn check_elements(spec: &SegmentSpec, segment: &Segment<'_>, context: &Context, 
                 Complaint { found, expected: expected(problem, of), ..Complaint::new(problem, place) },
             );
         };
-    for (index, spec) in spec.elements.iter().enumerate() {
-        let position = index + 1;
-        let element = segment.element(position);
+    for (position, (spec, element)) in (1..).zip(spec.elements.iter().zip(segment.elements())) {
         if element.is_empty() {
             if spec.mandatory {
                 complain(Problem::ElementMissing, position, None, Some(spec), element);
@@ -219,32 +226,42 @@ fn check_elements(spec: &SegmentSpec, segment: &Segment<'_>, context: &Context, 
             continue;
         }
         for repetition in element.repetitions() {
-            let mut parts = repetition.components();
-            for (component, spec) in spec.components.iter().enumerate() {
-                let part = parts.next();
-                let number = Some(component as u16 + 1);
-                match part.filter(|part| !part.is_empty()) {
-                    Some(part) => {
-                        if let Some(problem) = value(spec, &part) {
-                            complain(problem, position, number, Some(spec), part);
+            let mut specs = (1..).zip(&spec.components);
+            let mut too_many = None;
+            for part in repetition.components() {
+                match specs.next() {
+                    Some((number, spec)) if part.is_empty() => {
+                        if spec.mandatory {
+                            complain(Problem::ElementMissing, position, Some(number), Some(spec), part);
                         }
                     }
-                    None if spec.mandatory => {
-                        complain(Problem::ElementMissing, position, number, Some(spec), part.unwrap_or(repetition));
+                    Some((number, spec)) => {
+                        if let Some(problem) = value(spec, &part) {
+                            complain(problem, position, Some(number), Some(spec), part);
+                        }
                     }
-                    None => {}
+                    None => too_many = too_many.or((!part.is_empty()).then_some(part)),
                 }
             }
-            if let Some(part) = parts.find(|part| !part.is_empty()) {
+            for (number, spec) in specs.filter(|(_, spec)| spec.mandatory) {
+                complain(Problem::ElementMissing, position, Some(number), Some(spec), repetition);
+            }
+            if let Some(part) = too_many {
                 let number = spec.components.len() as u16 + 1;
                 complain(Problem::TooManyComponents, position, Some(number), Some(spec), part);
             }
         }
     }
+    for position in segment.len() + 1..=spec.last_mandatory {
+        let of = spec.elements.get(position - 1).filter(|of| of.mandatory);
+        if of.is_some() {
+            complain(Problem::ElementMissing, position, None, of, segment.element(position));
+        }
+    }
     if spec.open {
         for position in spec.elements.len() + 1..=segment.len() {
             let element = segment.element(position);
-            if element.raw().iter().any(|byte| *byte < 0x20 || *byte == 0x7f) {
+            if !element.is_plain() && element.raw().iter().any(|byte| *byte < 0x20 || *byte == 0x7f) {
                 complain(Problem::InvalidCharacter, position, None, None, element);
             }
         }
@@ -254,8 +271,13 @@ fn check_elements(spec: &SegmentSpec, segment: &Segment<'_>, context: &Context, 
             complain(Problem::TooManyElements, extra, None, None, segment.element(extra));
         }
     }
+    let filled = if spec.conditions.is_empty() { 0 } else { segment.filled() };
+    let present = |position: &u16| filled & (1 << u32::from(*position)) != 0;
     for condition in &spec.conditions {
-        let present = |position: &u16| !segment.element(usize::from(*position)).is_empty();
+        // Most optional elements are absent, and then only `R` has anything to say.
+        if filled & condition.mask == 0 && condition.kind != b'R' {
+            continue;
+        }
         let broken = match condition.kind {
             b'P' if condition.positions.iter().any(present) => {
                 condition.positions.iter().find(|at| !present(at)).map(|at| (Problem::ConditionalElementMissing, *at))
@@ -285,24 +307,24 @@ fn check_elements(spec: &SegmentSpec, segment: &Segment<'_>, context: &Context, 
 /// What is wrong with one value.
 #[inline]
 fn value(spec: &ElementSpec, element: &Element<'_>) -> Option<Problem> {
+    let right = spec.only_length && element.is_plain() && spec.takes(element.raw().len());
+    if right { None } else { value_by_kind(spec, element) }
+}
+
+fn value_by_kind(spec: &ElementSpec, element: &Element<'_>) -> Option<Problem> {
     let raw = element.raw();
-    let (mut control, mut high) = (false, false);
-    for byte in raw {
-        control |= *byte < 0x20 || *byte == 0x7f;
-        high |= *byte >= 0x80;
-    }
-    if control {
-        return Some(Problem::InvalidCharacter);
-    }
-    if spec.kind == Kind::Any {
-        return None;
-    }
-    if high && core::str::from_utf8(raw).is_err() && !element.latin1() {
-        return Some(Problem::NotUtf8);
+    if !element.is_plain() {
+        if raw.iter().any(|byte| *byte < 0x20 || *byte == 0x7f) {
+            return Some(Problem::InvalidCharacter);
+        }
+        if spec.kind != Kind::Any && core::str::from_utf8(raw).is_err() && !element.latin1() {
+            return Some(Problem::NotUtf8);
+        }
     }
     let length = match spec.kind {
-        Kind::Text | Kind::Id | Kind::Any if !high && !element.releases() => raw.len(),
-        Kind::Text | Kind::Id | Kind::Any => element.text().chars().count(),
+        Kind::Any => return None,
+        Kind::Text | Kind::Id if element.is_plain() => raw.len(),
+        Kind::Text | Kind::Id => element.text().chars().count(),
         Kind::Integer => {
             let digits = raw.strip_prefix(b"-").unwrap_or(raw);
             if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {

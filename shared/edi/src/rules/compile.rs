@@ -30,7 +30,7 @@ pub(super) fn grammar(
     if let Some(word) = words.get(at) {
         return Err(wrong(word, "closes nothing"));
     }
-    let mut grammar = Grammar { nodes: Vec::new(), specs: Vec::new(), top: (0, 0), x12 };
+    let mut grammar = Grammar { nodes: Vec::new(), keys: Vec::new(), specs: Vec::new(), top: (0, 0), x12 };
     let mut known: Vec<(Code, u16)> = Vec::new();
     grammar.top = place(&trees, &mut grammar, &mut known, elements)?;
     Ok(grammar)
@@ -108,9 +108,9 @@ fn place(
                 spec
             }
         };
-        let key = tag_key(tree.id.as_str().as_bytes());
+        grammar.keys.push(tag_key(tree.id.as_str().as_bytes()));
         let Tree { id, mandatory, max, .. } = *tree;
-        grammar.nodes.push(Node { key, id, mandatory, next_mandatory: 0, max, spec, children: (0, 0) });
+        grammar.nodes.push(Node { id, mandatory, next_mandatory: 0, max, spec, children: (0, 0) });
     }
     let end = grammar.nodes.len();
     for (offset, tree) in trees.iter().enumerate().filter(|(_, tree)| !tree.children.is_empty()) {
@@ -140,6 +140,7 @@ pub(super) fn segment(text: &str) -> Result<SegmentSpec, RuleError> {
             word => spec.elements.push(element(word)?),
         }
     }
+    spec.last_mandatory = spec.elements.iter().rposition(|element| element.mandatory).map_or(0, |index| index + 1);
     for word in conditions.split_ascii_whitespace() {
         spec.conditions.push(condition(word)?);
     }
@@ -155,8 +156,11 @@ fn condition(word: &str) -> Result<Condition, RuleError> {
     let pairs = rest.as_bytes().chunks(2).map(|pair| core::str::from_utf8(pair).unwrap_or_default());
     let positions: Result<Vec<u16>, _> = pairs.map(str::parse).collect();
     match positions {
-        Ok(positions) if positions.len() > 1 => Ok(Condition { kind, positions }),
-        _ => Err(wrong(word, "has not two positions of two digits")),
+        Ok(positions) if positions.len() > 1 && positions.iter().all(|position| *position < 64) => {
+            let mask = positions.iter().fold(0, |mask, position| mask | 1 << u32::from(*position));
+            Ok(Condition { kind, positions, mask })
+        }
+        _ => Err(wrong(word, "has not two positions of two digits, 63 at most")),
     }
 }
 
@@ -168,7 +172,16 @@ fn element(word: &str) -> Result<ElementSpec, RuleError> {
     if let Some(inside) = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
         let components = inside.split('/').map(element).collect::<Result<Vec<_>, _>>()?;
         let (kind, codes) = (Kind::Any, Vec::new());
-        return Ok(ElementSpec { mandatory, kind, min: 0, max: u32::MAX, reference: None, codes, components });
+        return Ok(ElementSpec {
+            mandatory,
+            kind,
+            min: 0,
+            max: u32::MAX,
+            reference: None,
+            codes,
+            only_length: false,
+            components,
+        });
     }
     let (reference, rest) = match rest.split_once(':') {
         Some((number, rest)) => (Some(number.parse().map_err(|_| wrong(word, "has no element number"))?), rest),
@@ -194,7 +207,8 @@ fn element(word: &str) -> Result<ElementSpec, RuleError> {
         None => (number(word, lengths)?, number(word, lengths)?),
         Some((min, max)) => (number(word, min)?, number(word, max)?),
     };
-    Ok(ElementSpec { mandatory, kind, min, max, reference, codes, components: Vec::new() })
+    let only_length = matches!(kind, Kind::Text | Kind::Id) && codes.is_empty();
+    Ok(ElementSpec { mandatory, kind, min, max, reference, codes, only_length, components: Vec::new() })
 }
 
 fn number(word: &str, text: &str) -> Result<u32, RuleError> {

@@ -27,6 +27,8 @@ impl core::error::Error for RuleError {}
 #[derive(Debug)]
 pub(crate) struct Grammar {
     pub(super) nodes: Vec<Node>,
+    /// The nodes' ids as numbers ([`tag_key`](crate::code::tag_key)), apart from them because each segment is looked for here.
+    pub(super) keys: Vec<u32>,
     pub(super) specs: Vec<SegmentSpec>,
     /// Node range of the set's top level.
     pub(super) top: (u16, u16),
@@ -35,7 +37,6 @@ pub(crate) struct Grammar {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
-    pub(super) key: u32,
     pub(super) id: Code,
     pub(super) mandatory: bool,
     /// The first mandatory node from here on in the same level; the level's end where there is none.
@@ -50,6 +51,8 @@ pub(super) struct Node {
 pub(crate) struct SegmentSpec {
     pub(super) elements: Vec<ElementSpec>,
     pub(super) open: bool,
+    /// The position of the last mandatory element; 0 if none is.
+    pub(super) last_mandatory: usize,
     pub(super) conditions: Vec<Condition>,
 }
 
@@ -61,6 +64,8 @@ pub(super) struct ElementSpec {
     pub(super) max: u32,
     pub(super) reference: Option<u16>,
     pub(super) codes: Vec<Code>,
+    /// Whether a value of printable ASCII is right if its length is: a text or code of which no list is kept.
+    pub(super) only_length: bool,
     pub(super) components: Vec<ElementSpec>,
 }
 
@@ -79,4 +84,13 @@ pub(super) enum Kind {
 pub(super) struct Condition {
     pub(super) kind: u8,
     pub(super) positions: Vec<u16>,
+    /// One bit for each of the positions.
+    pub(super) mask: u64,
+}
+
+impl ElementSpec {
+    /// Whether a value may have this length.
+    pub(super) fn takes(&self, length: usize) -> bool {
+        (u64::from(self.min)..=u64::from(self.max)).contains(&(length as u64))
+    }
 }

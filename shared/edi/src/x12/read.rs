@@ -9,8 +9,8 @@ use crate::complaint::{Complaint, Complaints, Position, Problem, Verdict};
 use crate::event::{Event, Group, Interchange, Party, Standard, Ta1, Usage};
 use crate::options::Options;
 use crate::rules::{group_code, is_date, is_time};
-use crate::segment::{Segment, Span};
-use crate::state::{Found, State, mismatch, padded, tag};
+use crate::segment::{Raw, Segment};
+use crate::state::{State, mismatch, padded, tag};
 
 /// Group codes of sets that this crate has no rules for, but that are codes of X12 all the same.
 const FOREIGN_GROUPS: [&str; 24] = [
@@ -20,56 +20,51 @@ const FOREIGN_GROUPS: [&str; 24] = [
 
 impl State {
     /// Takes one segment; returns whether the interchange goes on.
-    #[allow(clippy::too_many_arguments, reason = "one segment with all that is known of it")]
     pub(crate) fn x12(
         &mut self,
         options: &Options,
-        text: &[u8],
-        spans: &[Span],
-        found: Found,
+        raw: Raw<'_>,
         ordinal: u32,
-        ahead: Vec<(Problem, u64)>,
+        ahead: &mut Vec<(Problem, u64)>,
         on: &mut dyn FnMut(Event<'_>),
     ) -> bool {
         let mut place = [0; 8];
-        let tag = tag(text, spans, found.broken, &mut place);
+        let tag = tag(&raw, &mut place);
         match tag {
-            b"ST" => self.begin_set(options, text, spans, found, on),
+            b"ST" => self.begin_set(options, raw, on),
             b"SE" if self.in_set => {
-                self.take_envelope(options, text, spans, found);
-                self.end_x12_set(options, true, found.at, on);
+                self.take_envelope(options, raw);
+                self.end_x12_set(options, true, raw.at, on);
             }
             b"ISA" | b"GS" | b"GE" | b"IEA" | b"TA1" | b"SE" => {
                 let mut scratch = core::mem::replace(&mut self.scratch, crate::Segments::new(crate::Delimiters::X12));
                 let delimiters = *scratch.delimiters();
                 scratch.reset(delimiters);
                 // Line breaks within the envelope are taken out either way: the interchange is complained of.
-                scratch.append(text, spans, found.at, found.broken);
+                scratch.append(raw, raw.broken);
                 let mut goes_on = true;
                 if let Some(segment) = scratch.get(0) {
                     match tag {
                         b"ISA" => self.begin_x12(options, &segment, ordinal, ahead, on),
                         b"GS" => self.begin_group(options, &segment, on),
-                        b"GE" => self.end_group(options, Some(&segment), found.at, on),
+                        b"GE" => self.end_group(options, Some(&segment), raw.at, on),
                         b"IEA" => goes_on = self.end_x12(options, &segment, on),
                         b"TA1" => self.ta1(options, &segment, on),
-                        _ => {
-                            self.complain_of_interchange(options, Problem::MisplacedSegment, found.at, Some(("SE", 0)))
-                        }
+                        _ => self.complain_of_interchange(options, Problem::MisplacedSegment, raw.at, Some(("SE", 0))),
                     }
                 }
-                if found.broken && !self.interchange.as_ref().is_none_or(|i| i.complaints.has(Problem::WrappedLines)) {
-                    self.complain_of_interchange(options, Problem::WrappedLines, found.at, None);
+                if raw.broken && !self.interchange.as_ref().is_none_or(|i| i.complaints.has(Problem::WrappedLines)) {
+                    self.complain_of_interchange(options, Problem::WrappedLines, raw.at, None);
                 }
                 self.scratch = scratch;
                 return goes_on;
             }
-            _ if self.in_set => self.take_segment(options, text, spans, found),
+            _ if self.in_set => self.take_segment(options, raw),
             _ => {
                 let id = Code::lossy(tag);
                 let known = self.interchange.as_ref().is_some_and(|i| i.complaints.has(Problem::StraySegment));
                 if !known {
-                    self.complain_of_interchange(options, Problem::StraySegment, found.at, Some((id.as_str(), 0)));
+                    self.complain_of_interchange(options, Problem::StraySegment, raw.at, Some((id.as_str(), 0)));
                 }
             }
         }
@@ -81,7 +76,7 @@ impl State {
         options: &Options,
         isa: &Segment<'_>,
         ordinal: u32,
-        ahead: Vec<(Problem, u64)>,
+        ahead: &mut Vec<(Problem, u64)>,
         on: &mut dyn FnMut(Event<'_>),
     ) {
         let text = |position: usize| String::from(isa.element(position).text().trim());
@@ -115,7 +110,7 @@ impl State {
         });
         self.group = None;
         self.group_keys.clear();
-        for (problem, at) in ahead {
+        for (problem, at) in ahead.drain(..) {
             self.complain_of_interchange(options, problem, at, None);
         }
         for (element, problem) in isa_problems(isa, options, repeats, separates) {
@@ -251,22 +246,15 @@ impl State {
         }
     }
 
-    fn begin_set(
-        &mut self,
-        options: &Options,
-        text: &[u8],
-        spans: &[Span],
-        found: Found,
-        on: &mut dyn FnMut(Event<'_>),
-    ) {
+    fn begin_set(&mut self, options: &Options, raw: Raw<'_>, on: &mut dyn FnMut(Event<'_>)) {
         if self.in_set {
-            self.end_x12_set(options, false, found.at, on);
+            self.end_x12_set(options, false, raw.at, on);
         }
         let Some(interchange) = &self.interchange else { return };
         let delimiters = interchange.delimiters;
         let stray = self.group.is_none();
         if stray && !interchange.complaints.has(Problem::StraySegment) {
-            self.complain_of_interchange(options, Problem::StraySegment, found.at, Some(("ST", 0)));
+            self.complain_of_interchange(options, Problem::StraySegment, raw.at, Some(("ST", 0)));
         }
         let ordinal = match &mut self.group {
             Some(group) => {
@@ -278,12 +266,12 @@ impl State {
         self.in_set = true;
         self.segments = 0;
         self.set.ordinal = ordinal;
-        self.set.at = found.at;
+        self.set.at = raw.at;
         self.set.complete = false;
         self.set.complaints.clear();
         self.set.segments.reset(delimiters);
         self.set.id = Code::EMPTY;
-        self.take_envelope(options, text, spans, found);
+        self.take_envelope(options, raw);
         let segments = core::mem::replace(&mut self.set.segments, crate::Segments::new(delimiters));
         if let Some(st) = segments.get(0) {
             self.read_st(options, &st);

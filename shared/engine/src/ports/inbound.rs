@@ -28,6 +28,8 @@ pub struct OrderChange {
     pub order: OrderId,
     /// The change.
     pub request: ChangeRequest,
+    /// When it was requested, by the sender's clock, and never later than its arrival; `None` where the message has no time.
+    pub asked_at: Option<Timestamp>,
 }
 
 /// The changes that can be requested. Reasons are the sender's words, redacted.

@@ -305,14 +305,14 @@ impl Message<'_> {
 
     /// The message as a due item with this `body`.
     fn due_item(&self, until: Timestamp, why: &Wait, body: String) -> DueItem {
-        // Several events may make an order wait for stock. They make one item, because its id depends on the stream
-        // alone.
+        // Several events may make an order wait for stock, or a fulfillment for its next deadline. They make one item, because
+        // its id depends on the work alone.
         let (since, of) = match why {
             Wait::Stock => (Timestamp::UNIX_EPOCH, self.stream),
+            Wait::Time(work) => (Timestamp::UNIX_EPOCH, work.as_str()),
             Wait::Claimed
             | Wait::Limited(_)
             | Wait::ParentUnknown(_)
-            | Wait::Time
             | Wait::Cancelling
             | Wait::SchemaAhead
             | Wait::Circuit(_)

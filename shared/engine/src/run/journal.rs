@@ -4,12 +4,15 @@
 //! one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use domain::Workflow;
+use domain::due::{DueWork, newly_due};
 use domain::party::{Party, PartyRef};
 use domain::review::Review;
 use domain::workflow::{decide, evolve};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::cause::{Cause, RequestCause};
 use crate::context::Context;
@@ -44,6 +47,8 @@ pub struct Commit {
     /// The keys of the reviews that it opened: open after it, and not before. Readers take their `since` from here, so that
     /// a fold does not derive all reviews anew after each commit.
     pub opened_reviews: Vec<String>,
+    /// The steps that have work after this commit which they did not have before it.
+    pub wakes: Vec<Wake>,
 }
 
 impl Commit {
@@ -51,6 +56,23 @@ impl Commit {
     fn digest(&self) -> String {
         let place = format!("{}/{}/{}", self.epoch, self.stream, self.version);
         domain::ids::base32(&domain::ids::fingerprint(&[&place, self.cause.as_str(), &self.events]), 26)
+    }
+}
+
+/// A step that a commit wakes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Wake {
+    /// The step's name, such as `order-price`.
+    pub step: String,
+    /// The part of the stream that its work is about, as members of an event's payload; empty for the whole stream.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub about: BTreeMap<String, String>,
+}
+
+impl From<DueWork> for Wake {
+    fn from(DueWork { step, about, digest: _ }: DueWork) -> Self {
+        let about = about.into_iter().map(|(member, id)| (member.to_owned(), id));
+        Self { step: step.to_owned(), about: about.collect() }
     }
 }
 
@@ -105,6 +127,9 @@ pub enum CreateOutcome {
         owner: String,
     },
 }
+
+/// The step that wakes what waits for a stream.
+const WAKES_WAITING: &str = "due-wake";
 
 /// The store of commits.
 pub trait Journal {
@@ -186,6 +211,8 @@ pub struct Stream<W: Workflow> {
     pub opened_reviews: BTreeMap<String, Timestamp>,
     /// The keys of the reviews that are open at this version, once they were derived.
     open_reviews: Option<BTreeSet<String>>,
+    /// The work that is due at this version, once it was derived.
+    due: Option<Arc<BTreeSet<DueWork>>>,
     causes: BTreeSet<Cause>,
     /// The causes of commits of facts alone; of those that a snapshot has, only the newest.
     facts: BTreeSet<Cause>,
@@ -260,6 +287,7 @@ impl<W: Workflow> Stream<W> {
             changed: None,
             opened_reviews: BTreeMap::new(),
             open_reviews: None,
+            due: None,
             causes: BTreeSet::new(),
             facts: BTreeSet::new(),
             is_cached: true,
@@ -285,6 +313,7 @@ impl<W: Workflow> Stream<W> {
             changed: Some(kept.changed),
             opened_reviews: kept.opened_reviews,
             open_reviews: None,
+            due: None,
             causes: kept.causes.into_iter().map(Cause::stored).collect(),
             facts: BTreeSet::new(),
             is_cached: true,
@@ -301,7 +330,8 @@ impl<W: Workflow> Stream<W> {
         for commit in commits {
             let events = events_of::<W>(&commit, now)?;
             let state = events.iter().fold(self.state.take(), evolve);
-            self.follow(commit, &events, Next { state, open_reviews: None, opened_reviews: Vec::new() });
+            let next = Next { state, open_reviews: None, opened_reviews: Vec::new(), due: None, wakes: Vec::new() };
+            self.follow(commit, &events, next);
         }
         Ok(())
     }
@@ -310,6 +340,7 @@ impl<W: Workflow> Stream<W> {
     fn follow(&mut self, commit: Commit, events: &[W::Event], next: Next<W>) {
         self.state = next.state;
         self.open_reviews = next.open_reviews;
+        self.due = next.due;
         self.version = commit.version;
         self.began = self.began.or(Some(commit.at));
         self.changed = Some(commit.at);
@@ -488,7 +519,7 @@ impl<W: Workflow> Stream<W> {
         }
     }
 
-    /// The commit of `events` that follows the newest one. It is not written yet.
+    /// The commit of `events` that follows the newest one, with the steps that it wakes. It is not written yet.
     ///
     /// # Errors
     /// The events cannot be written as JSON, or STO-006: permanent.
@@ -511,6 +542,7 @@ impl<W: Workflow> Stream<W> {
             epoch: cx.epoch.number.to_string(),
             events: text,
             opened_reviews: next.opened_reviews.clone(),
+            wakes: next.wakes.clone(),
         })
     }
 
@@ -523,7 +555,22 @@ impl<W: Workflow> Stream<W> {
             None if open_reviews.is_empty() => Vec::new(),
             None => open_reviews.difference(&review_keys(self.state.as_ref())).cloned().collect(),
         };
-        Next { state, open_reviews: Some(open_reviews), opened_reviews }
+        let before = match &self.due {
+            Some(due) => Arc::clone(due),
+            None => Arc::new(W::due(self.state.as_ref(), &self.id)),
+        };
+        let due = W::due(state.as_ref(), &self.id);
+        // Messages may wait for any stream, also for an alias, which has no state.
+        let begins = (self.version == 0).then(|| DueWork::new(WAKES_WAITING));
+        // A step is woken once for two pieces of work on the same part.
+        let wakes: BTreeSet<Wake> = newly_due(&before, &due).cloned().chain(begins).map(Wake::from).collect();
+        Next {
+            state,
+            open_reviews: Some(open_reviews),
+            opened_reviews,
+            due: Some(Arc::new(due)),
+            wakes: wakes.into_iter().collect(),
+        }
     }
 }
 
@@ -534,6 +581,10 @@ struct Next<W> {
     open_reviews: Option<BTreeSet<String>>,
     /// See [`Commit::opened_reviews`].
     opened_reviews: Vec<String>,
+    /// See [`Stream`].
+    due: Option<Arc<BTreeSet<DueWork>>>,
+    /// See [`Commit::wakes`].
+    wakes: Vec<Wake>,
 }
 
 fn review_keys<W: Workflow>(state: Option<&W>) -> BTreeSet<String> {

@@ -13,8 +13,8 @@ use engine::{Code, Failure};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-use crate::client::addresses::is_public;
 use crate::client::transport::{Call, MAX_REPLY_BYTES, Method, Reply, Transport, TransportFailure};
+use crate::wire::addresses::is_public;
 
 /// The longest that connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

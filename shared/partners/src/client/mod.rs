@@ -3,7 +3,6 @@
 //! This module decides what a 429, a timeout or a 5xx means, so that it means the same for every partner. What a 2xx, 404, 409
 //! or 422 says about the business is for the adapters to read.
 
-mod addresses;
 pub(crate) mod attempts;
 pub(crate) mod auth;
 pub(crate) mod csrf;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::order::{Expected, OrderLine, ServiceLevel, Submission};
 use domain::party::{Party, PartyRef};
-use domain::{Currency, ExternalId, LineNo, OrderId, PartnerId, Quantity};
+use domain::{Currency, ExternalId, LineNo, Money, OrderId, PartnerId, Quantity};
 use engine::http::Offence;
 use engine::inbound::NewOrder;
 use jiff::civil::Date;
@@ -151,7 +151,8 @@ fn service_level(place: &Place<'_>, maps: &Maps) -> Option<ServiceLevel> {
 
 fn requested_by(place: &Place<'_>) -> Option<Date> {
     let text = place.optional_text()?;
-    let date = text.parse().ok();
+    // A time of day would mean a promise that no warehouse is told of.
+    let date = text.parse().ok().filter(|_| text.len() == "2026-03-02".len());
     if date.is_none() {
         place.refuse("must be a date, such as \"2026-03-02\"");
     }
@@ -265,6 +266,14 @@ fn amount(place: &Place<'_>, currency: Option<Currency>, terms: &Terms<'_>) -> O
         && theirs != ours
     {
         place.at("currency").refuse("is not the order's currency");
+    }
+    if let (Some(amount), Some(currency)) = (amount, theirs) {
+        if !(Money { amount, currency }).is_whole_minor_units() {
+            place.at("amount").refuse(format_args!("has more than {} decimals", currency.minor_units()));
+        }
+        if amount.is_sign_negative() {
+            place.at("amount").refuse("is less than zero");
+        }
     }
     amount
 }

@@ -19,7 +19,7 @@ use engine::{Clock, Context};
 use crate::client::PartnerClient;
 use crate::client::transport::Transport;
 use crate::partners::Partners;
-use crate::registry::ErpProtocol;
+use crate::registry::{ErpProtocol, Partner};
 
 impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Partners<S, T, C, H> {
     /// Calls the ERP in its protocol: one closure for each.
@@ -101,8 +101,12 @@ pub(crate) fn topic(protocol: ErpProtocol, request: &Request) -> String {
     }
 }
 
-pub(crate) fn read_change(protocol: ErpProtocol, delivery: &Delivery) -> Result<OrderChange, Unmappable> {
+pub(crate) fn read_change(
+    protocol: ErpProtocol,
+    partner: &Partner,
+    delivery: &Delivery,
+) -> Result<OrderChange, Unmappable> {
     match protocol {
-        ErpProtocol::Rest => rest::changes::read(delivery),
+        ErpProtocol::Rest => rest::changes::read(partner, delivery),
     }
 }

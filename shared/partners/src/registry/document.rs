@@ -1,8 +1,9 @@
 //! Reads a partner's document: its members, and the rules between them.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use domain::PartnerId;
+use domain::{PartnerId, SiteCode};
 use engine::delivery::Role;
 use engine::partner_health::{Limits, Rate};
 use jiff::tz::TimeZone;
@@ -14,6 +15,7 @@ use super::places::Offences;
 use super::protocol::{CrmProtocol, ErpProtocol, Protocol, ProtocolName, WarehouseProtocol};
 use super::values::{number, one_of, zone};
 use super::{maps, warehouse};
+use crate::wire::addresses::is_public;
 use crate::wire::fields::{Place, Report, offence};
 
 /// Defaults of absent members.
@@ -88,6 +90,13 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
     let deadline_days = orders(&root.at("orders"), role);
     let maps = maps::read(&root.at("maps"), role);
     let warehouse = warehouse::read(&root.at("warehouse"), role, id.as_ref(), protocol_name);
+    if let Some((_, sites)) = warehouse.as_ref().filter(|_| role == Some(Role::Warehouse)) {
+        let own: Vec<SiteCode> = sites.iter().map(|site| site.code.clone()).collect();
+        maps::require_own_sites(&root.at("maps"), &own);
+    }
+    if protocol_name == Some(ProtocolName::Shipbob) {
+        maps::require_numbers(&root.at("maps"));
+    }
     let (fill, sites) = warehouse?;
     Some(Partner {
         id: id?,
@@ -121,15 +130,11 @@ fn id(place: &Place<'_>) -> Option<PartnerId> {
 /// The role's protocol. `[shipbob]` goes with that protocol only.
 fn protocol(root: &Place<'_>, role: Option<Role>, name: Option<ProtocolName>) -> Option<Protocol> {
     let shipbob = root.at("shipbob");
-    let channel = match name? {
-        ProtocolName::Rest => {
-            if !shipbob.is_absent() {
-                shipbob.refuse("is for the protocol shipbob only");
-            }
-            None
-        }
-        ProtocolName::Shipbob => channel(&shipbob),
-    };
+    // A section that does not belong there is read all the same, so that all its mistakes are reported at once.
+    let channel = if shipbob.is_absent() && name != Some(ProtocolName::Shipbob) { None } else { channel(&shipbob) };
+    if name == Some(ProtocolName::Rest) && !shipbob.is_absent() {
+        shipbob.refuse("is for the protocol shipbob only");
+    }
     match (role?, name?) {
         (Role::Crm, ProtocolName::Rest) => Some(Protocol::Crm(CrmProtocol::Rest)),
         (Role::Erp, ProtocolName::Rest) => Some(Protocol::Erp(ErpProtocol::Rest)),
@@ -163,6 +168,14 @@ fn base_url(place: &Place<'_>) -> Option<Url> {
     if url.scheme() == "http" && !is_local(url.host()) {
         return refuse("must begin with https://; http is for this machine's own network only");
     }
+    let ip = match url.host() {
+        Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+        Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+        Some(Host::Domain(_)) | None => None,
+    };
+    if ip.is_some_and(|ip| !is_public(ip)) && !is_local(url.host()) {
+        return refuse("must not be an address that no partner can have, such as a link-local one");
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return refuse("must not have credentials: they belong in the secret");
     }
@@ -188,15 +201,15 @@ fn is_local(host: Option<Host<&str>>) -> bool {
 fn secret(auth: &Place<'_>, id: Option<&PartnerId>) -> Option<String> {
     auth.object()?;
     auth.only(&["scheme", "secret", "csrf"]);
-    one_of(&auth.at("scheme"), &[("bearer", ())])?;
+    let scheme = one_of(&auth.at("scheme"), &[("bearer", ())]);
     let name = auth.at("secret");
-    let Some(text) = name.clone().optional_text() else { return id.map(|id| format!("partner/{id}")) };
+    let Some(text) = name.clone().optional_text() else { return scheme.and(id).map(|id| format!("partner/{id}")) };
     let rest = text.strip_prefix("partner/").unwrap_or_default();
     if rest.is_empty() || !rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b)) {
         name.refuse("must be a name that begins with partner/");
         return None;
     }
-    Some(text.to_owned())
+    scheme.map(|()| text.to_owned())
 }
 
 fn webhook(place: &Place<'_>) -> Option<Option<WebhookScheme>> {
@@ -205,9 +218,9 @@ fn webhook(place: &Place<'_>) -> Option<Option<WebhookScheme>> {
     }
     place.object()?;
     place.only(&["scheme", "tolerance_seconds"]);
-    one_of(&place.at("scheme"), &[("standard", ())])?;
-    let tolerance_seconds = number(&place.at("tolerance_seconds"), 1..=3600, TOLERANCE_SECONDS)?;
-    Some(Some(WebhookScheme { tolerance_seconds }))
+    let scheme = one_of(&place.at("scheme"), &[("standard", ())]);
+    let tolerance_seconds = number(&place.at("tolerance_seconds"), 1..=3600, TOLERANCE_SECONDS);
+    Some(Some(WebhookScheme { tolerance_seconds: scheme.and(tolerance_seconds)? }))
 }
 
 /// The timeout of one request, in milliseconds, and the partner's limits.
@@ -235,10 +248,10 @@ fn rate(per_minute: &Place<'_>, burst: &Place<'_>) -> Option<Option<Rate>> {
         }
         return Some(None);
     }
-    let per_minute = number(per_minute, 1..=100_000, 1)?;
+    let per_minute = number(per_minute, 1..=100_000, 1);
     // By default the requests of ten seconds.
-    let burst = number(burst, 1..=10_000, (per_minute / 6).max(1))?;
-    Some(Some(Rate { per_minute, burst }))
+    let burst = number(burst, 1..=10_000, (per_minute.unwrap_or_default() / 6).max(1));
+    Some(Some(Rate { per_minute: per_minute?, burst: burst? }))
 }
 
 /// What a repeated write does, among what the protocol can do.

@@ -103,6 +103,11 @@ impl Maps {
         self.sites.get(site).map_or(site.as_str(), String::as_str)
     }
 
+    /// The sites that are mapped.
+    pub(super) fn sites(&self) -> impl Iterator<Item = &SiteCode> {
+        self.sites.keys()
+    }
+
     /// Our site for the partner's site or stock location.
     ///
     /// # Errors
@@ -149,6 +154,33 @@ fn reverse<K: Clone + FromStr<Err = IdError>>(map: &BTreeMap<K, String>, theirs:
     ours.map_or_else(|| theirs.parse(), |(ours, _)| Ok(ours.clone()))
 }
 
+/// The maps that a role uses. A map that no one would read is an offence: its author expects that it does something.
+fn is_used(map: &str, role: Role) -> bool {
+    match role {
+        Role::Crm => ["carriers", "service_levels", "skus", "units"].contains(&map),
+        Role::Erp => ["sites", "skus", "units", "kits"].contains(&map),
+        Role::Warehouse => map != "kits",
+    }
+}
+
+/// A site's name at ShipBob is the number of a location.
+pub(super) fn require_numbers(place: &Place<'_>) {
+    for (_, place) in place.at("sites").members() {
+        if place.optional_text().is_some_and(|text| text.parse::<u64>().is_err()) {
+            place.refuse("must be the number of a location, such as \"9\"");
+        }
+    }
+}
+
+/// Each site in a warehouse's map has to be one of its own.
+pub(super) fn require_own_sites(place: &Place<'_>, own: &[SiteCode]) {
+    for (ours, place) in place.at("sites").members() {
+        if ours.parse::<SiteCode>().is_ok_and(|ours| !own.contains(&ours)) {
+            place.refuse("is not a site of warehouse.sites");
+        }
+    }
+}
+
 /// Reads `[maps]`. Offences are in the place's report.
 pub(super) fn read(place: &Place<'_>, role: Option<Role>) -> Maps {
     place.members();
@@ -182,6 +214,11 @@ pub(super) fn read(place: &Place<'_>, role: Option<Role>) -> Maps {
     maps.kits = kits::read(&place.at("kits"));
     if !place.at("kits").is_absent() && role.is_some_and(|role| role != Role::Erp) {
         place.at("kits").refuse("is for role = \"erp\" only; a warehouse has its own in warehouse.kits");
+    }
+    for map in ["statuses", "carriers", "service_levels", "sites"] {
+        if role.is_some_and(|role| !is_used(map, role)) && !place.at(map).is_absent() {
+            place.at(map).refuse("is not used by a partner of this role");
+        }
     }
     maps
 }

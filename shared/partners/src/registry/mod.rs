@@ -92,6 +92,11 @@ impl Registry {
                 found.push(format!("site {} belongs to both {other} and {partner}", site.code));
             }
         }
+        for partner in self.partners().filter(|partner| partner.role() == Role::Erp) {
+            for site in partner.maps.sites().filter(|site| !sites.contains_key(site.as_str())) {
+                found.push(format!("{} maps the site {site}, which no warehouse has", partner.id));
+            }
+        }
         found
     }
 }

@@ -22,44 +22,46 @@ pub(super) fn read(
     id: Option<&PartnerId>,
     protocol: Option<ProtocolName>,
 ) -> Option<(Fill, Vec<Site>)> {
-    if role? != Role::Warehouse {
-        if !place.is_absent() {
-            place.refuse("is for role = \"warehouse\" only");
-        }
-        return Some((Fill::Partial, vec![]));
+    if role != Some(Role::Warehouse) && place.is_absent() {
+        return role.map(|_| (Fill::Partial, vec![]));
+    }
+    // A section that does not belong there is read all the same, so that all its mistakes are reported at once.
+    if role.is_some_and(|role| role != Role::Warehouse) {
+        place.refuse("is for role = \"warehouse\" only");
     }
     place.object()?;
     place.only(&["fill", "sites", "kits", "traced", "on_short", "promises"]);
     let fill = place.at("fill");
     let fill_policy = if fill.is_absent() {
-        Fill::Partial
+        Some(Fill::Partial)
     } else {
-        one_of(&fill, &[("partial", Fill::Partial), ("whole", Fill::Whole)])?
+        one_of(&fill, &[("partial", Fill::Partial), ("whole", Fill::Whole)])
     };
-    if let (Fill::Whole, Some(ProtocolName::Shipbob)) = (fill_policy, protocol) {
+    if let (Some(Fill::Whole), Some(ProtocolName::Shipbob)) = (fill_policy, protocol) {
         fill.refuse("shipbob ships what it has and cannot promise all or nothing");
     }
     let kits = kits::read(&place.at("kits"));
     let traced = traced(&place.at("traced"), &kits);
     let on_short = place.at("on_short");
     let on_short = if on_short.is_absent() {
-        ShortPolicy::default()
+        Some(ShortPolicy::default())
     } else {
-        one_of(&on_short, &[("backorder", ShortPolicy::Backorder), ("cancel", ShortPolicy::Cancel)])?
+        one_of(&on_short, &[("backorder", ShortPolicy::Backorder), ("cancel", ShortPolicy::Cancel)])
     };
-    let promises = promises(&place.at("promises"))?;
+    let promises = promises(&place.at("promises"));
     let places = place.at("sites").some_items("needs at least one site").unwrap_or_default();
     let mut sites: Vec<Site> = Vec::new();
     for place in places {
         let Some(site) = site(&place, id) else { continue };
-        let (kits, traced, promises) = (kits.clone(), traced.clone(), promises.clone());
+        let (kits, traced, promises) = (kits.clone(), traced.clone(), promises.clone().unwrap_or_default());
+        let on_short = on_short.unwrap_or_default();
         let site = Site { kits, traced, on_short, promises, ..site };
         if sites.iter().any(|other| other.code == site.code) {
             place.at("code").refuse("names a site twice");
         }
         sites.push(site);
     }
-    Some((fill_policy, sites))
+    on_short.zip(promises).and(fill_policy).map(|fill| (fill, sites))
 }
 
 fn site(place: &Place<'_>, id: Option<&PartnerId>) -> Option<Site> {
@@ -73,11 +75,13 @@ fn site(place: &Place<'_>, id: Option<&PartnerId>) -> Option<Site> {
     let cost = number(&place.at("cost"), 0..=1_000_000, 100);
     let serves = place.at("serves").some_items("needs at least one country").unwrap_or_default();
     let levels = place.at("service_levels").some_items("needs at least one of standard, expedited").unwrap_or_default();
+    let serves = serves.iter().filter_map(territory).collect();
+    let service_levels = levels.iter().filter_map(|level| one_of(level, &SERVICE_LEVELS)).collect();
     Some(Site {
         warehouse: id?.clone(),
         code: code?,
-        serves: serves.iter().filter_map(territory).collect(),
-        service_levels: levels.iter().filter_map(|level| one_of(level, &SERVICE_LEVELS)).collect(),
+        serves,
+        service_levels,
         cut_off: cut_off?,
         time_zone: time_zone?,
         holidays,
@@ -120,22 +124,30 @@ fn traced(place: &Place<'_>, kits: &BTreeMap<Sku, Vec<Component>>) -> BTreeMap<S
 
 /// The warehouse's promises by service level, with defaults for absent members.
 fn promises(place: &Place<'_>) -> Option<BTreeMap<ServiceLevel, Promise>> {
-    let mut promises = BTreeMap::new();
+    let mut promises = Some(BTreeMap::new());
     for (level, place) in place.members() {
-        place.object()?;
-        place.only(&["acknowledge_minutes", "depart_hours", "silence_hours"]);
-        let default = Promise::default();
-        let promise = Promise {
-            acknowledge_minutes: number(&place.at("acknowledge_minutes"), 1..=10_080, default.acknowledge_minutes)?,
-            depart_hours: number(&place.at("depart_hours"), 1..=720, default.depart_hours)?,
-            silence_hours: number(&place.at("silence_hours"), 1..=2_160, default.silence_hours)?,
-        };
-        match service_level(level) {
-            Some(level) => {
-                promises.insert(level, promise);
-            }
-            None => place.refuse("is for a service level that is not one of ours: standard, expedited"),
+        let (promise, known) = (promise(&place), service_level(level));
+        if known.is_none() {
+            place.refuse("is for a service level that is not one of ours: standard, expedited");
         }
+        promises = promises.zip(promise.zip(known)).map(|(mut promises, (promise, level))| {
+            promises.insert(level, promise);
+            promises
+        });
     }
-    Some(promises)
+    promises
+}
+
+fn promise(place: &Place<'_>) -> Option<Promise> {
+    place.object()?;
+    place.only(&["acknowledge_minutes", "depart_hours", "silence_hours"]);
+    let default = Promise::default();
+    let acknowledge_minutes = number(&place.at("acknowledge_minutes"), 1..=10_080, default.acknowledge_minutes);
+    let depart_hours = number(&place.at("depart_hours"), 1..=720, default.depart_hours);
+    let silence_hours = number(&place.at("silence_hours"), 1..=2_160, default.silence_hours);
+    Some(Promise {
+        acknowledge_minutes: acknowledge_minutes?,
+        depart_hours: depart_hours?,
+        silence_hours: silence_hours?,
+    })
 }

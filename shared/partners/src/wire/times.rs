@@ -39,6 +39,11 @@ pub(crate) fn first(places: &[Place<'_>], zone: &TimeZone, received_at: Timestam
     }
 }
 
+/// When a message's sender asked for what the message says; `None` if it has no time. A time that cannot be read is an offence.
+pub(crate) fn asked_at(root: &Place<'_>, zone: &TimeZone, received_at: Timestamp) -> Option<Timestamp> {
+    root.at("timestamp").present().and_then(|place| read(&place, zone, received_at)).map(|moment| moment.at)
+}
+
 /// A time without an offset is a local time in `zone`; of the two that it may be when clocks are set back, the first.
 fn parse(text: &str, zone: &TimeZone, received_at: Timestamp) -> Option<Moment> {
     let text = text.trim();

@@ -86,7 +86,6 @@ fn every_mistake_is_reported_with_its_place() {
         (crm(), "/submission", json!({"semantics": "keyed", "settle_seconds": 5}), "submission.settle_seconds"),
         (crm(), "/orders/deadline_days", json!(0), "orders.deadline_days"),
         (erp(), "/orders", json!({"deadline_days": 7}), "orders"),
-        (erp(), "/warehouse", json!({}), "warehouse"),
         (erp(), "/shipbob", json!({"channel_id": 1}), "shipbob"),
         (erp(), "/maps/colours", json!({}), "maps.colours"),
         (erp(), "/maps/sites/NOWHERE", json!("LOC-1"), "maps.sites.NOWHERE"),
@@ -109,6 +108,13 @@ fn every_mistake_is_reported_with_its_place() {
         (eastco(), "/maps/statuses/GONE", json!("gone"), "maps.statuses.GONE"),
         (eastco(), "/maps/statuses/GONE", json!("unknown"), "maps.statuses.GONE"),
         (eastco(), "/maps/service_levels", json!({"overnight": "1"}), "maps.service_levels.overnight"),
+        (eastco(), "/maps/sites", json!({"EASTT": "9"}), "maps.sites.EASTT"),
+        (crm(), "/maps/sites", json!({}), "maps.sites"),
+        (crm(), "/maps/statuses", json!({}), "maps.statuses"),
+        (erp(), "/maps/service_levels", json!({}), "maps.service_levels"),
+        (crm(), "/base_url", json!("https://169.254.169.254/x"), "base_url"),
+        (crm(), "/base_url", json!("https://[fe80::1]/x"), "base_url"),
+        (crm(), "/base_url", json!("http://169.254.1.1/x"), "base_url"),
         (shipwest(), "/shipbob", json!(null), "shipbob"),
         (shipwest(), "/shipbob/channel_id", json!("77"), "shipbob.channel_id"),
         (shipwest(), "/maps/statuses/Exception~1OutOfStock", json!("no"), "maps.statuses.\"Exception/OutOfStock\""),
@@ -163,7 +169,11 @@ fn documents_that_are_valid_one_by_one_may_contradict_each_other() {
     let texts = [crm(), erp(), eastco(), shipwest()].map(|document| document.to_string());
     assert_eq!(Registry::read(&texts).contradictions(), Vec::<String>::new());
     let texts = [erp(), second_erp, eastco(), second_warehouse].map(|document| document.to_string());
-    assert_eq!(Registry::read(&texts).contradictions().len(), 2);
+    let found = Registry::read(&texts).contradictions();
+    let about = |words: &str| found.iter().filter(|text| text.contains(words)).count();
+    assert_eq!((about("more than one ERP"), about("belongs to both")), (1, 1), "{found:?}");
+    // The ERP's map has a site of the warehouse that is not there.
+    assert_eq!(about("which no warehouse has"), found.len() - 2);
 }
 
 #[test]
@@ -224,5 +234,50 @@ mod laws {
                 prop_assert!(!offences.0.is_empty());
             }
         }
+    }
+}
+
+#[test]
+fn sites_at_shipbob_are_numbers_and_of_the_warehouse() {
+    let code = shipwest()["warehouse"]["sites"][0]["code"].as_str().unwrap().to_owned();
+    for (site, value, right) in [(code.as_str(), "9", true), (code.as_str(), "nine", false), ("WESTT", "9", false)] {
+        let document = with(with(shipwest(), "/maps/sites", json!({})), &format!("/maps/sites/{site}"), json!(value));
+        let read = Partner::read(&document);
+        assert_eq!(read.is_ok(), right, "{site} = {value}: {read:?}");
+    }
+}
+
+#[test]
+fn all_mistakes_of_a_document_are_reported_at_once_also_in_a_section_of_another_role() {
+    let mut document = crm();
+    document["auth"] = json!({"scheme": "basic", "secret": "api/x"});
+    document["webhook"] = json!({"scheme": "hmac", "tolerance_seconds": 0});
+    document["limits"] = json!({"requests_per_minute": 0, "burst": 0});
+    document["shipbob"] = json!({"channel_id": "x"});
+    document["warehouse"] = json!({
+        "fill": "some", "on_short": "wait", "promises": {"standard": {"depart_hours": 0}, "soon": {"silence_hours": 0}},
+        "sites": [{"code": "", "serves": [{"country": "UK"}]}],
+    });
+    let (_, offences) = Partner::read(&document).unwrap_err();
+    let places: Vec<&str> = offences.0.iter().map(|offence| offence.place.as_str()).collect();
+    for place in [
+        "auth.scheme",
+        "auth.secret",
+        "webhook.scheme",
+        "webhook.tolerance_seconds",
+        "limits.requests_per_minute",
+        "limits.burst",
+        "shipbob",
+        "shipbob.channel_id",
+        "warehouse",
+        "warehouse.fill",
+        "warehouse.on_short",
+        "warehouse.promises.standard.depart_hours",
+        "warehouse.promises.soon",
+        "warehouse.promises.soon.silence_hours",
+        "warehouse.sites[0].code",
+        "warehouse.sites[0].serves[0].country",
+    ] {
+        assert!(places.contains(&place), "{place} is not in {places:?}");
     }
 }

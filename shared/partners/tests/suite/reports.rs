@@ -81,6 +81,7 @@ fn c05_a_packages_content_is_read_with_our_names() {
         carrier: Some("UPS".parse().unwrap()),
         tracking: Some("1Z".parse().unwrap()),
         traced: vec![],
+        unassigned: vec![],
     };
     assert_eq!(reported.commands, [Command::RecordPacked(packed)]);
 }
@@ -245,6 +246,44 @@ fn c01_every_message_of_a_shipment_has_its_content_and_a_repetition_changes_noth
     assert_eq!(packed("order.shipment.cancelled", "Cancelled", None), None);
 }
 
+fn content(products: &Value) -> Packed {
+    let mut shipment = shipment("Completed", None);
+    shipment["products"] = products.clone();
+    let commands = shipwest("order.shipment.tracking.updated", &shipment).unwrap().commands;
+    let packed =
+        commands.into_iter().find_map(|it| if let Command::RecordPacked(packed) = it { Some(packed) } else { None });
+    packed.unwrap()
+}
+
+#[test]
+fn c16_a_product_in_the_vendors_published_shape_is_read_by_its_sku_and_its_inventory_items() {
+    let item = |id: u64, quantity: u64| json!({"id": id, "quantity": quantity, "quantity_committed": quantity});
+    let product = |items: Value| json!([{"id": 31, "reference_id": "W-9", "sku": "W-9", "inventory_items": items}]);
+    let each = |amount: &str| Some(line_quantity(1, "SKU-9", amount).quantity);
+    for (items, quantity) in [
+        (json!([item(31, 2)]), each("2")),
+        (json!([item(31, 2), item(31, 3)]), each("5")),
+        // The components of a bundle.
+        (json!([item(31, 2), item(32, 4)]), None),
+        (json!([]), None),
+    ] {
+        let packed = content(&product(items));
+        assert_eq!(packed.lines, []);
+        let [goods] = &packed.unassigned[..] else { panic!("{packed:?}") };
+        assert_eq!((goods.sku.as_str(), goods.quantity), ("SKU-9", quantity));
+    }
+    // A product's own quantity counts before its items, and a line without a quantity is not guessed.
+    let packed = content(&json!([{"sku": "W-9", "quantity": 4, "inventory_items": [item(1, 8)]}]));
+    assert_eq!(packed.unassigned[0].quantity, each("4"));
+    let packed = content(&json!([{"sku": "W-9", "external_line_id": 2, "inventory_items": [item(1, 8)]}]));
+    assert_eq!(packed.lines, [line_quantity(2, "SKU-9", "8")]);
+    let lot = json!({"id": 31, "quantity": 2, "lot": "L-1", "serial_numbers": ["S-1", "S-2"]});
+    let packed = content(&product(json!([lot, item(31, 3)])));
+    let parts: Vec<_> =
+        packed.unassigned.iter().map(|goods| (goods.quantity, goods.lot.is_some(), goods.serials.len())).collect();
+    assert_eq!(parts, [(each("2"), true, 2), (each("3"), false, 0)]);
+}
+
 #[test]
 fn an_ignored_status_is_an_acceptance_only() {
     for status in ["Processing", "None", "ImportReview"] {
@@ -279,6 +318,12 @@ fn c05_an_order_with_several_shipments_is_several_packages() {
 }
 
 #[test]
+fn c16_a_shipment_without_the_header_of_its_topic_is_known_by_its_members() {
+    let read = milestone(shipwest("unnamed", &shipment("Completed", None)));
+    assert_eq!(read.milestone, MilestoneKind::PickedUp);
+}
+
+#[test]
 fn a13_topics_of_other_workflows_are_unknown() {
     for topic in ["return.created", "wro.completed", "order.shipment.exploded", "unnamed"] {
         assert_eq!(shipwest(topic, &json!({})), Err(Unmappable::UnknownTopic(topic.to_owned())));
@@ -294,7 +339,7 @@ fn every_offence_of_a_shipment_is_reported_with_its_place() {
         ("/status", json!(null)),
         ("/products/0/quantity", json!(1.5)),
         ("/products/0/quantity", json!("3")),
-        ("/products/0/external_line_id", json!(null)),
+        ("/products/0/external_line_id", json!("2")),
         ("/products/0/reference_id", json!("")),
         ("/actual_fulfillment_date", json!("soon")),
     ] {

@@ -22,7 +22,7 @@ fn a_goods_issue_that_differs_from_what_left_is_reviewed() {
         ],
     );
     assert!(kinds(&posted).is_empty());
-    let emptied = apply(posted.clone(), voided("P-1", 3));
+    let emptied = apply(posted.clone(), milestone("P-1", 3, MilestoneKind::Cancelled));
     assert_eq!((shipped(&emptied), kinds(&emptied)), (0, vec![FulfillmentReview::PostingMismatch]));
     let refilled = apply(posted, packed("P-1", 3, &lines(5), None));
     assert_eq!((shipped(&refilled), kinds(&refilled)), (5, vec![FulfillmentReview::PostingMismatch]));

@@ -15,10 +15,12 @@ use crate::shipment::{MilestoneKind, PackageStatus};
 use crate::{Fulfillment, FulfillmentCommand, PackageId, Workflow};
 
 mod decisions;
+mod due;
 mod goods_issues;
 mod kits;
 mod packages;
 mod requests;
+mod same_sku;
 mod shortages;
 mod table;
 mod tracing;

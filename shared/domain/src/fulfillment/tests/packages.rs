@@ -111,6 +111,17 @@ fn c04_a_void_package_that_moves_has_shipped_and_is_reviewed() {
 }
 
 #[test]
+fn c18_a_package_that_is_voided_after_its_pickup_stays_shipped_and_is_reviewed() {
+    let facts =
+        [packed("P-1", 1, &lines(3), Some("1Z")), milestone("P-1", 3, MilestoneKind::PickedUp), voided("P-1", 5)];
+    for facts in permutations(&facts) {
+        let state = play(open(&lines(3)), facts);
+        assert_eq!((shipped(&state), kinds(&state)), (3, vec![FulfillmentReview::MovedThoughVoid]));
+        assert_eq!(status(&state, "P-1"), PackageStatus::At(MilestoneKind::PickedUp));
+    }
+}
+
+#[test]
 fn c05_a_second_package_is_counted_in_addition_to_the_first() {
     let state = play(
         open(&lines(5)),
@@ -195,7 +206,7 @@ fn the_report_of_a_packages_content_with_the_latest_time_counts() {
         let state = play(open(&lines(3)), reports);
         let package = &state.packages[&id::<PackageId>("P-1")];
         assert_eq!(package.lines()[0].quantity, each(2));
-        assert_eq!(package.contents, crate::fulfillment::Contents::Reported(at(4), lines(2)));
+        assert_eq!(package.contents, crate::fulfillment::Contents::Reported(at(4), lines(2), vec![]));
     }
 }
 

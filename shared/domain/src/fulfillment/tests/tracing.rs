@@ -11,18 +11,18 @@ fn b17_all_goods_issues_that_a_decision_or_report_unblocks_are_posted_one_after_
         play(open_as(traceable(&lines(2), Traced::Serial)), facts)
     };
     let state = || apply(one_left(), left("P-2"));
-    assert!(state().any_goods_issue().is_none(), "both packages report one serial number");
+    assert!(state().due_goods_issues().next().is_none(), "both packages report one serial number");
     let corrected = with_serials(packed("P-2", 3, &lines(1), None), &["S-2"]);
     for unblocked in [decide(state(), FulfillmentReview::SerialTwice, Choice::Accept), apply(state(), corrected)] {
-        let first = unblocked.any_goods_issue().unwrap().package;
+        let first = unblocked.due_goods_issues().next().unwrap().package;
         let posted = apply(unblocked, goods_issued(first.as_str(), "GI-1", &lines(1)));
-        let second = posted.fresh_goods_issue().unwrap().package;
+        let second = posted.due_goods_issues().next().unwrap().package;
         assert_ne!(first, second);
         let all = apply(posted, goods_issued(second.as_str(), "GI-2", &lines(1)));
-        assert!(all.fresh_goods_issue().is_none() && all.progress().unwrap().goods_issued);
+        assert!(all.due_goods_issues().next().is_none() && all.progress().unwrap().goods_issued);
     }
     let alone = apply(one_left(), voided("P-2", 5));
-    assert_eq!(alone.any_goods_issue().unwrap().package, id("P-1"));
+    assert_eq!(alone.due_goods_issues().next().unwrap().package, id("P-1"));
 }
 
 /// Three pieces that left in one package.
@@ -73,5 +73,21 @@ fn b17_a_serial_number_in_two_packages_blocks_both_until_one_is_corrected_or_voi
         }
         let accepted = decide(state, FulfillmentReview::SerialTwice, Choice::Accept);
         assert_eq!((kinds(&accepted), posting(&accepted, "P-1")), (vec![], Some(lines(2))));
+    }
+}
+
+#[test]
+fn c19_a_serial_number_that_comes_twice_is_reviewed_also_where_none_is_required() {
+    let pair = |package, serials| with_serials(packed(package, 1, &lines(2), None), serials);
+    let facts =
+        [pair("P-1", &["S-1", "S-2"]), pair("P-2", &["S-2", "S-3"]), milestone("P-1", 2, MilestoneKind::PickedUp)];
+    for facts in permutations(&facts) {
+        let state = play(open(&lines(4)), facts);
+        let posted = posting(&state, "P-1");
+        assert_eq!(
+            (kinds(&state), posted),
+            (vec![FulfillmentReview::SerialTwice], Some(lines(2))),
+            "it blocks nothing"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Expected reports, and late ones.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 #[test]
@@ -20,6 +22,23 @@ fn c09_a_package_that_is_listed_and_not_reported_is_expected() {
     assert!(matches!(watch, Watch::Until(_, Missing::Departure)), "{watch:?}");
     let reports = [packed("P-2", 2, &lines(1), None), milestone("P-2", 3, MilestoneKind::Delivered)];
     assert_eq!(play(state, reports).watch(), Watch::Over);
+}
+
+#[test]
+fn the_content_of_a_package_is_expected_though_all_else_of_it_is_known() {
+    let listed = Some(BTreeSet::from([id("P-1")]));
+    let done = FulfillmentCommand::RecordClosed(Closed { at: at(3), packages: listed });
+    let facts = [
+        accepted("F-1"),
+        milestone("P-1", 2, MilestoneKind::PickedUp),
+        done,
+        milestone("P-1", 4, MilestoneKind::Delivered),
+    ];
+    let state = play(open_as(watched(&lines(3))), facts);
+    assert!(state.is_closed_unreported(), "the warehouse is asked for it");
+    assert_eq!(watch(&state), Watch::Until(at(1_440), Missing::Departure));
+    let state = apply(state, packed("P-1", 1, &lines(3), None));
+    assert_eq!((state.is_closed_unreported(), watch(&state)), (false, Watch::Over));
 }
 
 fn watch(state: &Fulfillment) -> Watch {

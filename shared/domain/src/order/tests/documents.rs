@@ -1,6 +1,7 @@
 //! Documents at the ERP: announced, refused, duplicate, undone.
 
 use super::*;
+use crate::order::Stage;
 
 #[test]
 fn b02_a_second_document_for_one_effect_is_stored_and_reviewed_in_either_order() {
@@ -207,4 +208,21 @@ fn a_refused_effect_is_reviewed_and_not_requested_again() {
         apply(order, OrderCommand::Announce(started(OrderEffect::Allocate { allocation_no: AllocationNo::FIRST }, 2)));
     assert!(order.allocation_request().is_some());
     assert!(kinds(&apply(order, OrderCommand::RecordAllocation(stock(0)))).is_empty());
+}
+
+#[test]
+fn b42_a_factor_for_equal_units_is_refused() {
+    let order = begin::<Order>([OrderCommand::Submit(submission(&[10]))]);
+    let order = apply(order, OrderCommand::RecordQuote(quote(&submission(&[10]), 12)));
+    assert!(matches!(&order.stage, Stage::Unpriceable(why) if why.code == "FACTOR_INVALID"), "{:?}", order.stage);
+    assert_eq!((kinds(&order), order.credit_query()), (vec![OrderReview::Unpriceable], None));
+}
+
+#[test]
+fn b37_a_price_of_a_line_that_was_not_ordered_is_refused() {
+    let order = begin::<Order>([OrderCommand::Submit(submission(&[10]))]);
+    let mut quoted = quote(&submission(&[10, 5]), 1);
+    quoted.revision = 0;
+    let order = apply(order, OrderCommand::RecordQuote(quoted));
+    assert!(matches!(&order.stage, Stage::Unpriceable(why) if why.code == "LINE_NOT_ORDERED"), "{:?}", order.stage);
 }

@@ -19,6 +19,7 @@ use crate::{EffectFailed, EffectRequest, Order, OrderCommand, OrderEvent, Reject
 mod changes;
 mod crm;
 mod documents;
+mod due;
 mod fulfillments;
 mod pricing;
 mod stock;

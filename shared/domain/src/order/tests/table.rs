@@ -41,7 +41,10 @@ fn after(command: &OrderCommand) -> Option<OrderCommand> {
         OrderCommand::Cancel(_) => Some(OrderCommand::Hold(held())),
         OrderCommand::Hold(_) => Some(OrderCommand::ReleaseHold(hold_released())),
         OrderCommand::ReleaseHold(_) => Some(OrderCommand::Amend(amendment(&[8]))),
-        OrderCommand::Amend(_) => Some(OrderCommand::Reassign(fulfillment_id(1))),
+        OrderCommand::Amend(_) => {
+            Some(OrderCommand::RefuseRequest(Rejection::new("CANNOT_AMEND", "customer cannot be amended")))
+        }
+        OrderCommand::RefuseRequest(_) => Some(OrderCommand::Reassign(fulfillment_id(1))),
         OrderCommand::Reassign(_) => {
             let review = Review { kind: OrderReview::Unpriceable, reason: "UNKNOWN_SKU: no".to_owned() };
             Some(OrderCommand::Decide(decision(&[review], OrderReview::Unpriceable, Choice::Retry)))
@@ -83,6 +86,7 @@ fn name(command: &OrderCommand) -> &'static str {
         OrderCommand::Hold(_) => "hold",
         OrderCommand::ReleaseHold(_) => "release-hold",
         OrderCommand::Amend(_) => "amend",
+        OrderCommand::RefuseRequest(_) => "refuse-request",
         OrderCommand::Reassign(_) => "reassign",
         OrderCommand::Decide(_) => "decide",
         OrderCommand::Announce(_) => "announce",
@@ -208,7 +212,9 @@ fn an_answer_is_recorded_in_every_stage_even_after_a_cancellation() {
             );
             let order = apply(cancelled, answer.clone());
             assert!(!order.documents.open_effects.contains(effect), "{stage}: {effect:?} stays open");
-            let is_stored = order.document(effect).is_some() || order.documents.duplicates.contains_key(effect);
+            let disputed = *effect == OrderEffect::Invoice && order.documents.disputed_invoice.is_some();
+            let duplicate = order.documents.duplicates.contains_key(effect);
+            let is_stored = order.document(effect).is_some() || duplicate || disputed;
             assert!(is_stored, "{stage}: {effect:?} is not recorded");
         }
     }

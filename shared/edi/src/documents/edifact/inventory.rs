@@ -18,7 +18,7 @@ use crate::{Code, Set};
 
 /// Whether an INVRPT tells of movements (4501 of INV).
 pub(in crate::documents) fn has_movements(set: &Set) -> bool {
-    set.segments.iter().any(|segment| segment.tag() == b"INV" && !segment.element(1).is_empty())
+    set.segments.iter().any(|segment| segment.tag() == b"INV" && !segment.first(1).is_empty())
 }
 
 /// The document's date (DTM+137).
@@ -39,7 +39,7 @@ impl EdifactMessage for StockReport {
                 b"BGM" => {
                     headed = true;
                     report.kind = code(&segment, 1, 1)?.unwrap_or_default();
-                    let no = text(segment.element(2).component(1));
+                    let no = text(segment.first(2).component(1));
                     report.report_no = no.ok_or_else(|| wrong(&segment, 2, Problem::ElementMissing))?;
                     report.purpose = code(&segment, 3, 1)?.unwrap_or_default();
                 }
@@ -125,7 +125,7 @@ struct Movement {
 
 fn movement(segment: &Segment<'_>) -> Result<Movement, Box<Complaint>> {
     // 4501: 1 is out of stock, 2 into it.
-    let out = match segment.element(1).raw() {
+    let out = match segment.first(1).raw() {
         b"1" => true,
         b"2" | b"" => false,
         _ => return Err(wrong(segment, 1, Problem::InvalidCode)),
@@ -158,7 +158,7 @@ impl EdifactMessage for StockAdjustment {
             match segment.tag() {
                 b"BGM" => {
                     headed = true;
-                    adjustment.adjustment_no = text(segment.element(2).component(1));
+                    adjustment.adjustment_no = text(segment.first(2).component(1));
                 }
                 b"LIN" => {
                     item = Some(Item::of(&segment)?);

@@ -12,7 +12,7 @@ use super::{
     write_references,
 };
 use crate::complaint::{Complaint, Problem};
-use crate::documents::common::{Moment, Reference};
+use crate::documents::common::{Moment, Reference, push};
 use crate::documents::x12::{missing, wrong};
 use crate::documents::{
     OrderLine, Package, ReceiptConfirmation, ReceiptException, ReceivedLine, ShipmentConfirmation, ShippedLine,
@@ -24,7 +24,7 @@ use crate::{Code, Set};
 
 /// 1004 and 1225 of BGM.
 fn head(segment: &Segment<'_>) -> Result<(Option<String>, Code), Box<Complaint>> {
-    Ok((text(segment.element(2).component(1)), code(segment, 3, 1)?.unwrap_or_default()))
+    Ok((text(segment.first(2).component(1)), code(segment, 3, 1)?.unwrap_or_default()))
 }
 
 /// Reads a DTM. The first day with the qualifier `own` is the document's `date`; what else there is goes to `dates`.
@@ -158,14 +158,14 @@ impl EdifactMessage for ShipmentConfirmation {
                 }
                 b"CPS" => {
                     loading = true;
-                    let number = number(text(segment.element(1)).as_ref()).unwrap_or_default();
+                    let number = number(text(segment.first(1)).as_ref()).unwrap_or_default();
                     shipment.packages.push(Package { number, ..Package::default() });
                 }
                 b"LIN" => {
                     let item = Item::of(&segment)?;
                     let line = ShippedLine { items: item.ids, ..ShippedLine::default() };
                     let package = package.ok_or_else(|| wrong(&segment, 1, Problem::UnexpectedSegment))?;
-                    package.lines.push(line);
+                    push(&mut package.lines, line);
                 }
                 tag if loading => {
                     if let Some(package) = package {
@@ -233,12 +233,12 @@ fn take_package(package: &mut Package, tag: &[u8], segment: &Segment<'_>) -> Res
         }
         b"QTY" => {
             let (qualifier, quantity, unit) = quantity(segment)?;
-            match qualifier.as_str() {
-                "12" => {
+            match qualifier.as_bytes() {
+                b"12" => {
                     line.shipped = Some(quantity);
                     line.unit = unit;
                 }
-                "21" => {
+                b"21" => {
                     line.ordered = Some(quantity);
                     line.unit = line.unit.or(unit);
                 }
@@ -249,7 +249,7 @@ fn take_package(package: &mut Package, tag: &[u8], segment: &Segment<'_>) -> Res
             let (difference, kind, _) = variance(segment)?;
             (line.difference, line.difference_reason) = (Some(difference), kind);
         }
-        b"GIN" if segment.element(1).raw() == b"BX" => line.lot = text(segment.element(2).component(1)),
+        b"GIN" if segment.first(1).raw() == b"BX" => line.lot = text(segment.first(2).component(1)),
         b"RFF" => line.references.push(reference(segment)?),
         _ => {}
     }
@@ -374,7 +374,7 @@ fn take_received(line: &mut ReceivedLine, tag: &[u8], segment: &Segment<'_>) -> 
                 references: Vec::new(),
             });
         }
-        b"GIN" if segment.element(1).raw() == b"BX" => line.lot = text(segment.element(2).component(1)),
+        b"GIN" if segment.first(1).raw() == b"BX" => line.lot = text(segment.first(2).component(1)),
         b"RFF" => line.references.push(reference(segment)?),
         _ => {}
     }

@@ -95,7 +95,9 @@ pub(crate) fn read_change(partner: &Partner, delivery: &Delivery) -> Result<Orde
         HOLD_RELEASED => Some(ChangeRequest::ReleaseHold { reason }),
         _ => order_in(&root, partner, delivery).map(|new| ChangeRequest::Amend { new: Box::new(new), reason }),
     };
-    let change = id.zip(request).map(|(id, request)| OrderChange { order: OrderId::derive(&partner.id, &id), request });
+    let asked_at = times::asked_at(&root, &partner.time_zone, delivery.received_at);
+    let order = |id| OrderId::derive(&partner.id, &id);
+    let change = id.zip(request).map(|(id, request)| OrderChange { order: order(id), request, asked_at });
     report.into_result(change).map_err(Unmappable::Malformed)
 }
 

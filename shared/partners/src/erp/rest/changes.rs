@@ -3,10 +3,12 @@
 use engine::delivery::Delivery;
 use engine::inbound::{ChangeRequest, OrderChange, Unmappable};
 
+use crate::registry::Partner;
 use crate::wire::fields::{self, Report};
+use crate::wire::times;
 
 /// Reads a change request for an order.
-pub(crate) fn read(delivery: &Delivery) -> Result<OrderChange, Unmappable> {
+pub(crate) fn read(partner: &Partner, delivery: &Delivery) -> Result<OrderChange, Unmappable> {
     let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
     let report = Report::default();
     let root = report.root(&body);
@@ -23,5 +25,6 @@ pub(crate) fn read(delivery: &Delivery) -> Result<OrderChange, Unmappable> {
         None => return report.into_result(None).map_err(Unmappable::Malformed),
     };
     let order = data.object().and_then(|_| data.at("reference").parse());
-    report.into_result(order.map(|order| OrderChange { order, request })).map_err(Unmappable::Malformed)
+    let asked_at = times::asked_at(&root, &partner.time_zone, delivery.received_at);
+    report.into_result(order.map(|order| OrderChange { order, request, asked_at })).map_err(Unmappable::Malformed)
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use domain::order::{PriceQuery, Quote, QuotedLine};
-use domain::{Currency, Money};
+use domain::{Currency, Money, Rejection};
 use engine::partner::{CallFailure, PriceAnswer, Secrets};
 use serde::{Deserialize, Serialize};
 
@@ -71,15 +71,20 @@ pub(crate) async fn price<S: Secrets, T: Transport>(
     match client.call(&post).await? {
         Answer::Done(reply) => {
             let priced: Priced = client.read(&reply)?;
-            quote(priced, query, maps).map(PriceAnswer::Quoted).map_err(|why| client.unreadable(why))
+            quote(priced, query, maps).map_err(|why| client.unreadable(why))
         }
         Answer::Unprocessable(reply) => Ok(PriceAnswer::Unpriceable(rejection(&reply))),
         Answer::Conflict(reply) | Answer::NotFound(reply) => Err(refused(&reply)),
     }
 }
 
-/// A quote needs each line of the query exactly once.
-fn quote(priced: Priced, query: &PriceQuery, maps: &Maps) -> Result<Quote, &'static str> {
+/// A quote needs each line of the query exactly once, and no other line.
+fn quote(priced: Priced, query: &PriceQuery, maps: &Maps) -> Result<PriceAnswer, &'static str> {
+    let is_queried = |line: &&PricedLine| query.lines.iter().any(|queried| queried.line.0.get() == line.line);
+    if let Some(other) = priced.lines.iter().find(|line| !is_queried(line)) {
+        let why = format!("the ERP priced line {}, which the order does not have", other.line);
+        return Ok(PriceAnswer::Unpriceable(Rejection::new("LINE_NOT_ORDERED", why)));
+    }
     let money = |amount: Exact| Money { amount: amount.0, currency: priced.currency };
     let mut lines = Vec::with_capacity(query.lines.len());
     for queried in &query.lines {
@@ -102,11 +107,11 @@ fn quote(priced: Priced, query: &PriceQuery, maps: &Maps) -> Result<Quote, &'sta
             tax: line.tax.0,
         });
     }
-    Ok(Quote {
+    Ok(PriceAnswer::Quoted(Quote {
         revision: query.revision,
         lines,
         subtotal: money(priced.subtotal),
         tax: money(priced.tax),
         total: money(priced.total),
-    })
+    }))
 }

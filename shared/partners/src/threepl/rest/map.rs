@@ -93,6 +93,7 @@ fn package_packed(place: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<
         carrier,
         tracking,
         traced: traced.into_iter().flatten().collect(),
+        unassigned: vec![],
     })])
 }
 

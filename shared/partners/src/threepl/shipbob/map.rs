@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use domain::fulfillment::{Accepted, Closed, FulfillmentRequest, Milestone, Packed, Rejected, TracedGoods};
+use domain::fulfillment::{
+    Accepted, Closed, FulfillmentRequest, Milestone, Packed, Rejected, TracedGoods, UnassignedGoods,
+};
 use domain::order::{LineQuantity, ServiceLevel};
 use domain::party::Party;
 use domain::shipment::MilestoneKind;
-use domain::{FulfillmentCommand, LineNo, PackageId, Quantity, Rejection, Serial};
+use domain::{FulfillmentCommand, LineNo, Lot, PackageId, Quantity, Rejection, Serial, Uom};
 use engine::delivery::Delivery;
 use engine::http::Request;
 use engine::inbound::{Reported, Unmappable};
@@ -88,9 +90,12 @@ const MEANINGS: [(&str, Meaning); 17] = [
     ("Completed/Processing", Meaning::Milestone(MilestoneKind::PickedUp)),
 ];
 
+/// The topic of a message without the header.
+const UNNAMED: &str = "unnamed";
+
 /// A webhook's topic, which is a header.
 pub(crate) fn topic(request: &Request) -> String {
-    fields::topic(request.header("x-webhook-topic").unwrap_or("unnamed"))
+    fields::topic(request.header("x-webhook-topic").unwrap_or(UNNAMED))
 }
 
 /// Reads a message.
@@ -103,6 +108,8 @@ pub(crate) fn read_report(partner: &Partner, delivery: &Delivery) -> Result<Repo
         | "order.shipment.exception"
         | "order.shipment.on_hold"
         | "order.shipment.cancelled" => {}
+        // The header is not signed, and the status decides: a shipment is known by its members.
+        UNNAMED if is_shipment(&delivery.body) => {}
         other => return Err(Unmappable::UnknownTopic(fields::topic(other))),
     }
     let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
@@ -114,6 +121,12 @@ pub(crate) fn read_report(partner: &Partner, delivery: &Delivery) -> Result<Repo
         Some(Reported { fulfillment: fulfillment?, commands: commands? })
     });
     report.into_result(reported).map_err(Unmappable::Malformed)
+}
+
+/// Whether a body is a shipment, or an order with its shipments.
+fn is_shipment(body: &[u8]) -> bool {
+    let body = fields::json(body).unwrap_or_default();
+    body.get("status").is_some() && (body.get("order_id").is_some() || body.get("shipments").is_some())
 }
 
 /// Reads one shipment, or an order with its shipments. Nothing more is packed for an order that is `Fulfilled`.
@@ -182,14 +195,13 @@ fn read_shipment(place: &Place<'_>, partner: &Partner, received_at: Timestamp) -
     let carrier_place = tracking_place.at("carrier");
     let carrier = carrier_place.clone().optional_text().and_then(|text| carrier_place.take(maps.carrier(text)));
     let tracking = tracking_place.at("tracking_number").optional_parse();
-    let lines = products(&place.at("products"), maps)?;
-    let traced = traced(&place.at("products"), &lines)?;
+    let Content { lines, traced, unassigned } = content(&place.at("products"), maps)?;
     let (package, moment) = (package?, moment?);
     let mut commands = Vec::new();
     // Every message repeats the content. Each is read, so that messages may arrive in any order, and all have the shipment's
     // creation as their time, so that a repetition changes nothing. A shipment that is on hold or cancelled is not packed.
     let is_packed = !matches!(milestone, MilestoneKind::OnHold | MilestoneKind::Cancelled);
-    if is_packed && !lines.is_empty() {
+    if is_packed && !(lines.is_empty() && unassigned.is_empty()) {
         let (package, at) = (package.clone(), created?.at);
         commands.push(FulfillmentCommand::RecordPacked(Packed {
             package,
@@ -198,6 +210,7 @@ fn read_shipment(place: &Place<'_>, partner: &Partner, received_at: Timestamp) -
             carrier: None,
             tracking: None,
             traced,
+            unassigned,
         }));
     }
     commands.push(FulfillmentCommand::RecordMilestone(Milestone {
@@ -230,46 +243,104 @@ fn times_of<'v>(kind: MilestoneKind, place: &Place<'v>) -> [Place<'v>; 3] {
     [place.at(own), place.at("last_update_at"), place.at("created_date")]
 }
 
-fn products(place: &Place<'_>, maps: &Maps) -> Option<Vec<LineQuantity>> {
-    place.items().iter().map(|product| line_quantity(product, maps)).collect()
+/// The content of a shipment.
+#[derive(Default)]
+struct Content {
+    lines: Vec<LineQuantity>,
+    traced: Vec<TracedGoods>,
+    unassigned: Vec<UnassignedGoods>,
 }
 
-fn line_quantity(place: &Place<'_>, maps: &Maps) -> Option<LineQuantity> {
+/// Reads the products. The vendor's published messages have neither the order line nor the product's quantity: such a product is
+/// named by its SKU, with the quantities of its inventory items.
+fn content(place: &Place<'_>, maps: &Maps) -> Option<Content> {
+    let mut content = Content::default();
+    let mut is_read = true;
+    for product in place.items() {
+        is_read &= read_product(&product, maps, &mut content).is_some();
+    }
+    is_read.then_some(content)
+}
+
+fn read_product(place: &Place<'_>, maps: &Maps, content: &mut Content) -> Option<()> {
     place.object()?;
-    let number = place.at("external_line_id").whole(1..=u64::from(u32::MAX));
-    let line = number.and_then(|n| u32::try_from(n).ok()).and_then(LineNo::new);
+    let line_place = place.at("external_line_id");
+    let line = line_place.clone().present().map(|place| {
+        let number = place.whole(1..=u64::from(u32::MAX));
+        number.and_then(|number| u32::try_from(number).ok()).and_then(LineNo::new)
+    });
     let own = place.at("reference_id");
     let sku_place = if own.is_absent() { place.at("sku") } else { own };
     let sku = sku_place.text().and_then(|text| sku_place.take(maps.sku(text)));
     let uom_place = place.at("quantity_unit_of_measure_code");
     let uom = match uom_place.clone().optional_words(10) {
         Some(text) => uom_place.take(maps.unit(&text)),
-        None => Some(domain::Uom::EACH),
+        None => Some(Uom::EACH),
     };
+    let items = place.at("inventory_items").items();
     let quantity_place = place.at("quantity");
-    let whole = quantity_place.whole(1..=1_000_000_000_000)?;
-    let quantity = quantity_place.take(Quantity::new(Decimal::from(whole), uom?));
-    Some(LineQuantity { line: line?, sku: sku?, quantity: quantity? })
-}
-
-/// Lots and serial numbers, which the vendor lists by inventory item.
-fn traced(place: &Place<'_>, lines: &[LineQuantity]) -> Option<Vec<TracedGoods>> {
-    let mut all = Vec::new();
-    for (product, line) in place.items().iter().zip(lines) {
-        for item in product.at("inventory_items").items() {
-            let lot = item.at("lot").optional_parse();
-            let serials: BTreeSet<Serial> =
-                item.at("serial_numbers").items().iter().map(Place::parse).collect::<Option<_>>()?;
-            if lot.is_none() && serials.is_empty() {
-                continue;
+    let sum = if quantity_place.is_absent() { sum_of_items(&items)? } else { Some(count(&quantity_place, uom?)?) };
+    let (sku, uom) = (sku?, uom?);
+    let traces = items.iter().map(|item| traced(item, uom)).collect::<Option<Vec<_>>>()?;
+    let traces: Vec<_> = traces.into_iter().flatten().collect();
+    match (line, sum) {
+        (Some(line), Some(quantity)) => {
+            let line = line?;
+            content.lines.push(LineQuantity { line, sku: sku.clone(), quantity });
+            let goods = |(quantity, lot, serials)| TracedGoods { line, sku: sku.clone(), quantity, lot, serials };
+            content.traced.extend(traces.into_iter().map(goods));
+        }
+        // What the items with a lot or serial numbers do not cover is a part without them.
+        (None, Some(quantity)) => {
+            let mut rest = quantity;
+            for (part, lot, serials) in traces {
+                rest = rest.less(part).unwrap_or(rest);
+                content.unassigned.push(UnassignedGoods { sku: sku.clone(), quantity: Some(part), lot, serials });
             }
-            let quantity_place = item.at("quantity");
-            let whole = quantity_place.whole(1..=1_000_000_000_000)?;
-            let quantity = quantity_place.take(Quantity::new(Decimal::from(whole), line.quantity.uom()))?;
-            all.push(TracedGoods { line: line.line, sku: line.sku.clone(), quantity, lot, serials });
+            if !rest.is_zero() {
+                let (lot, serials) = (None, BTreeSet::new());
+                content.unassigned.push(UnassignedGoods { sku, quantity: Some(rest), lot, serials });
+            }
+        }
+        // Components of a bundle do not tell how many bundles they are.
+        (_, None) => {
+            let (lot, serials) = (None, BTreeSet::new());
+            content.unassigned.push(UnassignedGoods { sku, quantity: None, lot, serials });
         }
     }
-    Some(all)
+    Some(())
+}
+
+/// The sum of a product's inventory items, in eaches; `Some(None)` if they are different articles, the components of a bundle, or
+/// if there are none.
+fn sum_of_items(items: &[Place<'_>]) -> Option<Option<Quantity>> {
+    let mut sum = Quantity::zero(Uom::EACH);
+    let mut ids = BTreeSet::new();
+    for item in items {
+        let id = item.at("id");
+        ids.insert(if id.is_absent() { None } else { Some(number(&id)?) });
+        let place = item.at("quantity");
+        sum = place.take(sum.plus(count(&place, Uom::EACH)?))?;
+    }
+    Some((ids.len() == 1).then_some(sum))
+}
+
+fn count(place: &Place<'_>, uom: Uom) -> Option<Quantity> {
+    let whole = place.whole(1..=1_000_000_000_000)?;
+    place.take(Quantity::new(Decimal::from(whole), uom))
+}
+
+type Trace = (Quantity, Option<Lot>, BTreeSet<Serial>);
+
+/// The lot and serial numbers of an inventory item; `Some(None)` if it has none.
+fn traced(item: &Place<'_>, uom: Uom) -> Option<Option<Trace>> {
+    let lot = item.at("lot").optional_parse();
+    let serials: BTreeSet<Serial> =
+        item.at("serial_numbers").items().iter().map(Place::parse).collect::<Option<_>>()?;
+    if lot.is_none() && serials.is_empty() {
+        return Some(None);
+    }
+    Some(Some((count(&item.at("quantity"), uom)?, lot, serials)))
 }
 
 /// An id that the vendor sends as a number.

@@ -1,7 +1,7 @@
 //! Measures reading: a generated 945 of 10 MB (or a DESADV), parsed, checked and mapped to typed documents.
 //!
-//! `cargo run --release -p edi --example speed [x12|edifact] [megabytes] [--write FILE]`. The file is written to disk first
-//! and read in a process of its own, in chunks, so that the peak of memory is that of reading alone.
+//! `cargo run --release -p edi --example reading_speed [x12|edifact] [megabytes] [--write FILE]`. The file is written to disk
+//! first and read in a process of its own, in chunks, so that the peak of memory is that of reading alone.
 #![allow(
     clippy::wildcard_enum_match_arm,
     clippy::print_stdout,
