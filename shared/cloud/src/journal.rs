@@ -13,6 +13,7 @@ use engine::{Cause, Code, Failure};
 
 use crate::errors::{condition_failed, entry_failure, failure};
 use crate::items::{Item, Reader, bytes, item, number, text};
+use crate::snapshots::{snapshot_item, snapshot_of, snapshot_stream};
 use crate::{due, parties};
 
 /// The journal's table.
@@ -276,36 +277,6 @@ fn setting<'a>(value: Option<&'a String>, name: &'static str) -> Result<&'a Stri
 /// The table's key for a natural key, beside the streams' names.
 fn unique_stream(key: &str) -> String {
     format!("unique/{key}")
-}
-
-/// The table's key for a stream's snapshot. Like a natural key's, its item has version 0, by which the readers of the
-/// table's stream pass it over.
-fn snapshot_stream(stream: &str) -> String {
-    format!("snapshot/{stream}")
-}
-
-fn snapshot_item(snapshot: &Snapshot) -> Item {
-    item([
-        ("stream", Some(text(snapshot_stream(&snapshot.stream)))),
-        ("version", Some(number(0))),
-        ("of_version", Some(number(snapshot.version))),
-        ("fold", Some(number(snapshot.fold))),
-        ("epoch", Some(text(&snapshot.epoch))),
-        ("digest", Some(text(&snapshot.digest))),
-        ("state", Some(bytes(&snapshot.state))),
-    ])
-}
-
-fn snapshot_of(stream: &str, item: Item) -> Result<Snapshot, Failure> {
-    let mut item = Reader::commit(item);
-    Ok(Snapshot {
-        stream: stream.to_owned(),
-        version: item.number("of_version")?,
-        fold: item.number("fold")?,
-        epoch: item.text("epoch")?,
-        digest: item.text("digest")?,
-        state: item.bytes("state")?,
-    })
 }
 
 fn unique_item(key: &str, commit: &Commit) -> Item {

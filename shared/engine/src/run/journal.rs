@@ -12,7 +12,6 @@ use domain::party::{Party, PartyRef};
 use domain::review::Review;
 use domain::workflow::{decide, evolve};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::cause::{Cause, RequestCause};
 use crate::context::Context;
@@ -20,6 +19,7 @@ use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::folds::Slot;
 use crate::run::snapshot::{EVERY, Kept, NEWEST, Snapshot};
 use crate::run::stored::check_size;
+pub use crate::run::wake::Wake;
 use crate::stores::DueItem;
 
 /// The events that one step decided, with the data that an audit needs.
@@ -56,23 +56,6 @@ impl Commit {
     fn digest(&self) -> String {
         let place = format!("{}/{}/{}", self.epoch, self.stream, self.version);
         domain::ids::base32(&domain::ids::fingerprint(&[&place, self.cause.as_str(), &self.events]), 26)
-    }
-}
-
-/// A step that a commit wakes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Wake {
-    /// The step's name, such as `order-price`.
-    pub step: String,
-    /// The part of the stream that its work is about, as members of an event's payload; empty for the whole stream.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub about: BTreeMap<String, String>,
-}
-
-impl From<DueWork> for Wake {
-    fn from(DueWork { step, about, digest: _ }: DueWork) -> Self {
-        let about = about.into_iter().map(|(member, id)| (member.to_owned(), id));
-        Self { step: step.to_owned(), about: about.collect() }
     }
 }
 
@@ -548,7 +531,10 @@ impl<W: Workflow> Stream<W> {
 
     /// What follows if `events` are committed.
     fn after(&self, events: &[W::Event]) -> Next<W> {
-        let state = events.iter().fold(self.state.clone(), evolve);
+        let mut state = events.iter().fold(self.state.clone(), evolve);
+        if let Some(state) = &mut state {
+            state.committed(self.version + 1);
+        }
         let open_reviews = review_keys(state.as_ref());
         let opened_reviews = match &self.open_reviews {
             Some(before) => open_reviews.difference(before).cloned().collect(),

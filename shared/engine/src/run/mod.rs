@@ -9,3 +9,4 @@ pub mod recent;
 pub mod relay;
 pub mod snapshot;
 pub mod stored;
+mod wake;
