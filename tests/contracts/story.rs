@@ -80,6 +80,7 @@ pub(crate) fn order() -> Vec<Commit> {
                 "2026-11-23T09:00:11Z",
                 vec![json!({
                     "type": "order.crm_updated", "version": 8, "digest": "0123456789abcdefghjkmnpqrs",
+                    "order_digest": "1123456789abcdefghjkmnpqrs",
                 })],
             ),
             (

@@ -16,8 +16,8 @@ pub(super) struct Changed {
 }
 
 impl Changed {
-    /// At the stream's beginning: the opening is the first content.
-    pub(super) const OPENED: Self = Self { version: 0, pending: true };
+    /// At the stream's beginning: the opening says nothing that the order does not take for granted without a report.
+    pub(super) const OPENED: Self = Self { version: 0, pending: false };
 
     /// The events up to this `version` are applied.
     pub(super) fn committed(&mut self, version: u64) {

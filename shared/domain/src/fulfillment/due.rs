@@ -1,11 +1,10 @@
 //! The due work of a fulfillment's steps. Each entry comes from the predicate that the step itself uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::due::{DueWork, digest};
 use crate::fulfillment::{Fulfillment, Watch};
-use crate::ids::FulfillmentId;
-use crate::shipment::{PackageSummary, Progress, RequestStatus};
+use crate::shipment::PackageSummary;
 
 impl Fulfillment {
     /// All due work.
@@ -21,8 +20,7 @@ impl Fulfillment {
             self.withdrawal().map(|_| DueWork::new("fulfillment-withdraw")),
             is_watched.then(|| watch("deadlines")),
             self.is_closed_unreported().then(|| watch("unreported")),
-            // A sum out of range is parked by the step.
-            Some(rollup(&self.progress().map_or_else(|e| e.to_string(), content))),
+            Some(rollup(self.changed.version)),
             Some(crm_update(&self.package_summaries().collect::<Vec<_>>())),
         ];
         let issues = self.due_goods_issues();
@@ -33,28 +31,9 @@ impl Fulfillment {
 
 /// What the fulfillment's order wakes for before the stream exists: the request, its withdrawal and its deadlines. Without a
 /// report, the order takes for granted that nothing happened.
-pub(super) fn before_opening(id: &FulfillmentId) -> BTreeSet<DueWork> {
-    let nothing = Progress {
-        fulfillment: id.clone(),
-        as_of: 0,
-        request_status: RequestStatus::Requested,
-        shipped: BTreeMap::new(),
-        delivered: BTreeMap::new(),
-        has_packages: false,
-        under_way: false,
-        returned: false,
-        goods_issued: true,
-        unfilled: BTreeMap::new(),
-        closed_short: false,
-        withdrawal_refused: None,
-    };
+pub(super) fn before_opening() -> BTreeSet<DueWork> {
     let (request, withdrawal) = (DueWork::new("fulfillment-request"), DueWork::new("fulfillment-withdraw"));
-    BTreeSet::from([request, withdrawal, watch("deadlines"), rollup(&content(nothing)), crm_update(&[])])
-}
-
-/// What the order is told, whenever it last changed.
-fn content(progress: Progress) -> String {
-    digest(&Progress { as_of: 0, ..progress })
+    BTreeSet::from([request, withdrawal, watch("deadlines"), rollup(0), crm_update(&[])])
 }
 
 fn watch(what: &str) -> DueWork {
@@ -66,6 +45,7 @@ fn crm_update(packages: &[PackageSummary]) -> DueWork {
     DueWork::new("crm-update").with(&digest(&packages))
 }
 
-fn rollup(content: &str) -> DueWork {
-    DueWork::new("fulfillment-rollup").with(&content)
+/// The report to the order, by the version at which its content last changed.
+fn rollup(version: u64) -> DueWork {
+    DueWork::new("fulfillment-rollup").with(&version)
 }

@@ -214,8 +214,8 @@ impl Workflow for Fulfillment {
         if let FulfillmentEvent::RequestRejected(rejection) = event { Some(rejection) } else { None }
     }
 
-    fn due(state: Option<&Self>, id: &FulfillmentId) -> BTreeSet<DueWork> {
-        state.map_or_else(|| due::before_opening(id), Self::due_work)
+    fn due(state: Option<&Self>, _id: &FulfillmentId) -> BTreeSet<DueWork> {
+        state.map_or_else(due::before_opening, Self::due_work)
     }
 
     fn announce(started: EffectStarted<FulfillmentEffect>) -> FulfillmentCommand {

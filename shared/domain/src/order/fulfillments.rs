@@ -145,7 +145,8 @@ impl Fulfillments {
     }
 
     fn is_newest(&self, progress: &Progress) -> bool {
-        self.progress.get(&progress.fulfillment).is_none_or(|known| known.as_of < progress.as_of)
+        // Version 0 has what the order takes for granted without a report.
+        self.progress.get(&progress.fulfillment).map_or(0, |known| known.as_of) < progress.as_of
     }
 
     /// Whether a warehouse accepted a fulfillment after it was certain that it would not ship: it has to be withdrawn again.

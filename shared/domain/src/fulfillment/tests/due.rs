@@ -6,8 +6,11 @@ use crate::due::{DueWork, newly_due};
 /// The steps that `command` wakes.
 fn woken(state: &Fulfillment, command: FulfillmentCommand) -> Vec<&'static str> {
     let id = state.opened.fulfillment.clone();
-    let after = apply(state.clone(), command);
-    let (before, after) = (Fulfillment::due(Some(state), &id), Fulfillment::due(Some(&after), &id));
+    let mut before = state.clone();
+    before.committed(1);
+    let mut after = apply(before.clone(), command);
+    after.committed(2);
+    let (before, after) = (Fulfillment::due(Some(&before), &id), Fulfillment::due(Some(&after), &id));
     let due: Vec<&DueWork> = newly_due(&before, &after).collect();
     due.into_iter().map(|work| work.step).collect()
 }
