@@ -101,7 +101,7 @@ async fn a_change_request_of_the_crm_that_arrives_before_its_order_waits_for_the
     let tell = async |kind: &str, reason: &str| {
         let told = json!({"type": kind, "timestamp": jiff::Timestamp::now().to_string(),
             "data": {"id": order.external, "reason": reason}});
-        let id = format!("msg-{kind}-{}", order.external);
+        let id = format!("msg-{}-{}", kind.replace('.', "-"), order.external);
         assert_eq!(crate::support::send(&live, &id, told.to_string().as_bytes()).await.status, 202);
     };
     tell("order.held", "not yet").await;
