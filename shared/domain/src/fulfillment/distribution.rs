@@ -5,9 +5,9 @@
 //! whose goods issue is announced or posted keeps the lines that it was posted with.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fulfillment::content::ByLine;
+use crate::fulfillment::content::{ByLine, put};
 use crate::fulfillment::package::Package;
 use crate::fulfillment::{Fulfillment, Opened, UnassignedGoods};
 use crate::goods::LineQuantity;
@@ -31,7 +31,9 @@ impl Opened {
 
     /// Whether any product is requested by several lines.
     fn has_such_lines(&self) -> bool {
-        self.lines.iter().any(|goods| self.is_on_several_lines(&goods.sku, goods.quantity.uom()))
+        let mut seen = BTreeSet::new();
+        let products = self.lines.iter().filter(|goods| !self.is_kit(goods.line));
+        !products.map(|goods| (&goods.sku, goods.quantity.uom())).all(|product| seen.insert(product))
     }
 
     /// Whether goods without a line are of a product of several lines, over which they can be distributed.
@@ -133,16 +135,4 @@ fn take(room: &mut ByLine, line: LineNo, quantity: Quantity) -> Quantity {
     let taken = quantity.at_most(*left).unwrap_or(zero);
     *left = left.less(taken).unwrap_or(*left);
     taken
-}
-
-/// Adds goods to those of the same line and product.
-fn put(lines: &mut Vec<LineQuantity>, goods: LineQuantity) {
-    if goods.quantity.is_zero() {
-        return;
-    }
-    let same = lines.iter_mut().find(|known| known.line == goods.line && known.sku == goods.sku);
-    match same.map(|known| (known.quantity.plus(goods.quantity), known)) {
-        Some((Ok(sum), known)) => known.quantity = sum,
-        Some((Err(_), _)) | None => lines.push(goods),
-    }
 }
