@@ -98,14 +98,19 @@ async fn a_refused_credit_is_on_the_worklist_until_an_operator_decides() {
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
 async fn a_change_request_of_the_crm_that_arrives_before_its_order_waits_for_the_order() {
     let (live, order) = (live(), Order::new("early", Goods::East));
-    let told = json!({"type": "order.held", "timestamp": jiff::Timestamp::now().to_string(),
-        "data": {"id": order.external, "reason": "not yet"}});
-    let id = format!("msg-early-{}", order.external);
-    assert_eq!(crate::support::send(&live, &id, told.to_string().as_bytes()).await.status, 202);
+    let tell = async |kind: &str, reason: &str| {
+        let told = json!({"type": kind, "timestamp": jiff::Timestamp::now().to_string(),
+            "data": {"id": order.external, "reason": reason}});
+        let id = format!("msg-{}-{}", kind.replace('.', "-"), order.external);
+        assert_eq!(crate::support::send(&live, &id, told.to_string().as_bytes()).await.status, 202);
+    };
+    tell("order.held", "not yet").await;
     submit(&live, &order).await;
     reaches(&live, &order, "on_hold").await;
+    // b33: only the CRM releases its own hold.
     let released = desired(&live, &order, "release-hold", &json!({"reason": "now"})).await;
-    assert_eq!(released.status, 202, "{}", released.body);
+    assert_eq!((released.status, &released.body["code"]), (409, &json!("HELD_BY_OTHERS")), "{}", released.body);
+    tell("order.hold_released", "now").await;
     ends_well(&live, &order).await;
 }
 

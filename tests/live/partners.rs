@@ -87,7 +87,7 @@ async fn f16_work_at_a_partner_that_refuses_our_credentials_waits_and_is_done_on
     locked_out.script("shipwest", "fulfillment.create", &order, 1_000, json!({"kind": "unauthorized"})).await;
     let correlation = submit(&live, &order).await;
     until("the credentials are refused", async || (locked_out.applied().await > 0).then_some(())).await;
-    // Long enough for a message that nobody holds back to be parked.
+    // Long enough for a message that is not deferred to be parked.
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(parked(&live, "fulfillment-request", &correlation).await, None, "it waits for the right credentials");
     locked_out.mend().await;

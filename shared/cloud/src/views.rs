@@ -57,7 +57,7 @@ impl Views for ViewsTable {
     }
 
     async fn list(&self, list: &str, limit: u32, cursor: Option<&str>) -> Result<Page, Failure> {
-        let start = cursor.map(|cursor| Place::read(cursor).map(|place| place.key(list))).transpose()?;
+        let start = cursor.map(|cursor| Place::read(cursor, list).map(Place::key)).transpose()?;
         let answer = self
             .client
             .query()
@@ -78,32 +78,35 @@ impl Views for ViewsTable {
     }
 }
 
-/// The end of a page: the last row's rank, key and part. The list is not in the cursor, so that a cursor cannot lead
-/// into another list than the one that is read.
+/// The end of a page: the list, and the last row's rank, key and part.
 #[derive(Serialize, Deserialize)]
-struct Place(String, String, String);
+struct Place(String, String, String, String);
 
 impl Place {
-    fn read(cursor: &str) -> Result<Self, Failure> {
-        let malformed = || Failure::permanent(Code::StoreRefused, "the cursor is malformed");
+    /// # Errors
+    /// The cursor is malformed, or of another list than `list`: permanent. A place in another list would silently begin
+    /// somewhere in this one.
+    fn read(cursor: &str, list: &str) -> Result<Self, Failure> {
+        let malformed = || Failure::permanent(Code::StoreRefused, "the cursor is malformed, or of another list");
         let json = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_not_base64| malformed())?;
         let place: Self = serde_json::from_slice(&json).map_err(|_not_a_place| malformed())?;
         // The store rejects empty keys with an error that looks like a defect of this release.
-        if [&place.0, &place.1, &place.2].iter().any(|part| part.is_empty()) { Err(malformed()) } else { Ok(place) }
+        let is_empty = [&place.1, &place.2, &place.3].iter().any(|part| part.is_empty());
+        if is_empty || place.0 != list { Err(malformed()) } else { Ok(place) }
     }
 
-    fn key(self, list: &str) -> Item {
+    fn key(self) -> Item {
         item([
-            ("status", Some(text(list))),
-            ("status_sort", Some(text(self.0))),
-            ("pk", Some(text(self.1))),
-            ("sk", Some(text(self.2))),
+            ("status", Some(text(self.0))),
+            ("status_sort", Some(text(self.1))),
+            ("pk", Some(text(self.2))),
+            ("sk", Some(text(self.3))),
         ])
     }
 
     fn write(key: Item) -> Result<String, Failure> {
         let mut key = Reader::new(key, "view row");
-        let place = Self(key.text("status_sort")?, key.text("pk")?, key.text("sk")?);
+        let place = Self(key.text("status")?, key.text("status_sort")?, key.text("pk")?, key.text("sk")?);
         let json = serde_json::to_vec(&place)
             .map_err(|e| Failure::permanent(Code::StateImpossible, engine::redact::json_error(&e)))?;
         Ok(BASE64_URL_SAFE_NO_PAD.encode(json))
@@ -143,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_written_cursor_is_read_back_and_other_texts_are_refused() {
+    fn f19_a_cursor_is_read_back_and_one_of_another_list_is_refused() {
         let key = item([
             ("status", Some(text("order/shipped"))),
             ("status_sort", Some(text("2026-11-23T10:00:00.000Z/ord_1"))),
@@ -151,10 +154,11 @@ mod tests {
             ("sk", Some(text("summary"))),
         ]);
         let cursor = Place::write(key.clone()).unwrap();
-        assert_eq!(Place::read(&cursor).unwrap().key("order/shipped"), key);
-        let empty = BASE64_URL_SAFE_NO_PAD.encode(r#"["","",""]"#);
+        assert_eq!(Place::read(&cursor, "order/shipped").unwrap().key(), key);
+        assert!(matches!(Place::read(&cursor, "order/routed"), Err(Failure::Permanent { .. })), "of another list");
+        let empty = BASE64_URL_SAFE_NO_PAD.encode(r#"["order/shipped","","",""]"#);
         for other in ["", "?", "bm9uZQ", empty.as_str()] {
-            assert!(matches!(Place::read(other), Err(Failure::Permanent { .. })), "{other}");
+            assert!(matches!(Place::read(other, "order/shipped"), Err(Failure::Permanent { .. })), "{other}");
         }
     }
 }

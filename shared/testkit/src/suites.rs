@@ -363,6 +363,8 @@ pub async fn views(store: &impl Views) {
     let expected: Vec<String> = (0..5).rev().map(|n| row(n, 2, &list).key).collect();
     assert_eq!([keys(&first.rows), keys(&second.rows)].concat(), expected, "newest first, each once");
     assert_eq!(second.next, None);
+    let elsewhere = store.list(&format!("{list}-elsewhere"), 3, first.next.as_deref()).await;
+    assert!(matches!(elsewhere, Err(engine::Failure::Permanent { .. })), "a cursor is of its list alone");
     let mut moved = row(4, 3, &list);
     moved.list = format!("{list}-elsewhere");
     assert!(store.put(&moved).await.unwrap());

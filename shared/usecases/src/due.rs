@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use domain::due::DueWork;
 use domain::shipment::Progress;
 use domain::{Fulfillment, FulfillmentId, Order, Workflow};
-use engine::journal::{Stream, Wake, stream_name};
+use engine::journal::{Stream, WAKES_WAITING, Wake, stream_name};
 
 /// The due work of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +16,6 @@ pub struct DueNow {
     /// The steps that have work on it; never empty.
     pub wakes: Vec<Wake>,
 }
-
-/// The step that wakes messages which wait for a stream. Such a message has a deadline of its own.
-const WAKES_WAITING: &str = "due-wake";
 
 /// The steps whose guards have a half in the order's stream and a half in the fulfillment's. They have work only if both
 /// halves say so, and the order's stream announces it.
@@ -35,26 +32,24 @@ const CRM: &str = "crm-update";
 
 /// The due work of an order and its fulfillments.
 pub fn due_now(order: &Stream<Order>, fulfillments: &[Stream<Fulfillment>]) -> Vec<DueNow> {
-    let halves: Vec<(String, BTreeSet<DueWork>)> =
-        fulfillments.iter().map(|it| (it.id.to_string(), Fulfillment::due(it.state.as_ref(), &it.id))).collect();
-    let packages = || fulfillments.iter().filter_map(|it| it.state.as_ref()).flat_map(Fulfillment::package_summaries);
-    let crm = order.state.as_ref().and_then(|order| order.crm_update(packages().collect()));
+    let of_fulfillments: Vec<(&Stream<Fulfillment>, String, BTreeSet<DueWork>)> =
+        fulfillments.iter().map(|it| (it, it.id.to_string(), Fulfillment::due(it.state.as_ref(), &it.id))).collect();
+    let packages = fulfillments.iter().filter_map(|it| it.state.as_ref()).flat_map(Fulfillment::package_summaries);
+    let crm = order.state.as_ref().and_then(|order| order.crm_update(packages.collect()));
     let crm = crm.map(|_| DueWork::new(CRM));
     let is_due = |work: &DueWork| {
-        let half = || halves.iter().find(|(id, _)| work.about.get("fulfillment") == Some(id));
-        let has_half = || half().is_some_and(|(_, half)| half.iter().any(|it| it.step == work.step));
+        let half = || of_fulfillments.iter().find(|(_, id, _)| work.about.get("fulfillment") == Some(id));
+        let has_half = || half().is_some_and(|(.., half)| half.iter().any(|it| it.step == work.step));
         work.step != CRM && (!HALVES.contains(&work.step) || has_half())
     };
     let of_order = Order::due(order.state.as_ref(), &order.id).into_iter().filter(is_due).chain(crm);
     let mut found = vec![due_in::<Order>(&order.id, of_order)];
-    for fulfillment in fulfillments.iter().filter(|it| it.state.is_some()) {
-        let due = Fulfillment::due(fulfillment.state.as_ref(), &fulfillment.id);
+    for (fulfillment, _, due) in of_fulfillments.into_iter().filter(|(it, ..)| it.state.is_some()) {
         let is_due = |work: &DueWork| match work.step {
             ROLLUP => is_unreported(order, fulfillment, work),
             step => step != WITHDRAW && step != CRM && !HALVES.contains(&step),
         };
-        let due = due.into_iter().filter(is_due);
-        found.push(due_in::<Fulfillment>(&fulfillment.id, due));
+        found.push(due_in::<Fulfillment>(&fulfillment.id, due.into_iter().filter(is_due)));
     }
     found.retain(|it| !it.wakes.is_empty());
     found
@@ -65,6 +60,7 @@ pub fn fulfillments_of(order: &Order) -> impl Iterator<Item = &FulfillmentId> {
     order.fulfillments.assignments.keys()
 }
 
+/// Messages that wait for a stream have deadlines of their own, so that waking them is not announced again.
 fn due_in<W: Workflow>(id: &W::Id, due: impl Iterator<Item = DueWork>) -> DueNow {
     let wakes: BTreeSet<Wake> = due.filter(|work| work.step != WAKES_WAITING).map(Wake::from).collect();
     DueNow { stream: stream_name::<W>(id), wakes: wakes.into_iter().collect() }

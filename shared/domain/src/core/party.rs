@@ -29,7 +29,8 @@ impl PartyRef {
 pub struct Destination {
     /// ISO 3166-1 alpha-2.
     pub country: String,
-    /// State or province, in the sender's spelling. Empty where the country has none.
+    /// State or province: its code in ISO 3166-2 without the country, where we know the country's codes. Empty where the sender
+    /// named none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub region: String,
 }
@@ -49,7 +50,7 @@ pub struct Party {
     pub line2: Option<String>,
     /// City.
     pub city: String,
-    /// State or province, in the sender's spelling.
+    /// State or province, as in [`Destination::region`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// In the country's own format.

@@ -107,11 +107,7 @@ impl Opened {
             if lot.is_some() || !serials.is_empty() {
                 assigned.traced.push(TracedGoods { line, sku: sku.clone(), quantity, lot, serials });
             }
-            let same = assigned.lines.iter_mut().find(|packed| packed.line == line && packed.sku == sku);
-            match same.map(|packed| (packed.quantity.plus(quantity), packed)) {
-                Some((Ok(sum), packed)) => packed.quantity = sum,
-                Some((Err(_), _)) | None => assigned.lines.push(LineQuantity { line, sku, quantity }),
-            }
+            put(&mut assigned.lines, LineQuantity { line, sku, quantity });
         }
         assigned
     }
@@ -330,6 +326,18 @@ impl Fulfillment {
             requested.is_zero() || shipped.get(line).is_some_and(|shipped| shipped.amount() >= requested.amount())
         };
         Ok(self.opened.requested()?.iter().all(has_left))
+    }
+}
+
+/// Adds goods to those of the same line and product.
+pub(super) fn put(lines: &mut Vec<LineQuantity>, goods: LineQuantity) {
+    if goods.quantity.is_zero() {
+        return;
+    }
+    let same = lines.iter_mut().find(|known| known.line == goods.line && known.sku == goods.sku);
+    match same.map(|known| (known.quantity.plus(goods.quantity), known)) {
+        Some((Ok(sum), known)) => known.quantity = sum,
+        Some((Err(_), _)) | None => lines.push(goods),
     }
 }
 

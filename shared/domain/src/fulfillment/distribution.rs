@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fulfillment::content::ByLine;
+use crate::fulfillment::content::{ByLine, put};
 use crate::fulfillment::package::Package;
 use crate::fulfillment::{Fulfillment, Opened, UnassignedGoods};
 use crate::goods::LineQuantity;
@@ -135,16 +135,4 @@ fn take(room: &mut ByLine, line: LineNo, quantity: Quantity) -> Quantity {
     let taken = quantity.at_most(*left).unwrap_or(zero);
     *left = left.less(taken).unwrap_or(*left);
     taken
-}
-
-/// Adds goods to those of the same line and product.
-fn put(lines: &mut Vec<LineQuantity>, goods: LineQuantity) {
-    if goods.quantity.is_zero() {
-        return;
-    }
-    let same = lines.iter_mut().find(|known| known.line == goods.line && known.sku == goods.sku);
-    match same.map(|known| (known.quantity.plus(goods.quantity), known)) {
-        Some((Ok(sum), known)) => known.quantity = sum,
-        Some((Err(_), _)) | None => lines.push(goods),
-    }
 }

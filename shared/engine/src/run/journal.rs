@@ -112,7 +112,7 @@ pub enum CreateOutcome {
 }
 
 /// The step that wakes what waits for a stream.
-const WAKES_WAITING: &str = "due-wake";
+pub const WAKES_WAITING: &str = "due-wake";
 
 /// The store of commits.
 pub trait Journal {

@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::registry::{DEADLINE_DAYS, Maps};
 use crate::wire::countries;
 use crate::wire::fields::{self, Place, Report};
+use crate::wire::regions;
 use crate::wire::times;
 
 /// More lines would not fit into one commit.
@@ -180,7 +181,7 @@ fn party(place: &Place<'_>, terms: &Terms<'_>) -> Option<Party> {
     let (city, postal_code) = (place.at("city").words(100), place.at("postal_code").words(20));
     let company = place.at("company").optional_words(100);
     let line2 = place.at("line2").optional_words(100);
-    let region = place.at("region").optional_words(50);
+    let region = region(&place.at("region"), code);
     let phone = place.at("phone").optional_words(40);
     Some(Party {
         name: name?,
@@ -194,6 +195,20 @@ fn party(place: &Place<'_>, terms: &Terms<'_>) -> Option<Party> {
         phone,
         email,
     })
+}
+
+/// The code of a region, however it is written: price, tax and the choice of a warehouse depend on it.
+fn region(place: &Place<'_>, country: Option<&str>) -> Option<String> {
+    let text = place.clone().optional_words(50);
+    let country = country?;
+    if place.is_absent() && regions::is_needed(country) {
+        place.refuse(format_args!("is missing: an address in {country} needs the code of ISO 3166-2, such as \"NY\""));
+    }
+    let code = regions::code(country, &text?);
+    if code.is_none() {
+        place.refuse(format_args!("is no region of {country} in ISO 3166-2, such as \"NY\""));
+    }
+    code
 }
 
 fn lines(place: &Place<'_>, terms: &Terms<'_>) -> Option<Vec<OrderLine>> {

@@ -14,6 +14,7 @@ use super::protocol::ProtocolName;
 use super::values::{SERVICE_LEVELS, civil, number, one_of, service_level, zone};
 use crate::wire::countries;
 use crate::wire::fields::Place;
+use crate::wire::regions;
 
 /// Fill policy and sites; for any other role, no sites.
 pub(super) fn read(
@@ -103,9 +104,18 @@ fn territory(place: &Place<'_>) -> Option<Territory> {
         country.refuse("is not an ISO 3166-1 alpha-2 code");
         return None;
     }
-    let regions = place.at("home_regions").items();
-    let home_regions = regions.iter().filter_map(|region| region.words(50)).collect();
+    let home = place.at("home_regions").items();
+    let home_regions = home.iter().filter_map(|region| home_region(region, code)).collect();
     Some(Territory { country: code.to_owned(), home_regions })
+}
+
+/// As in orders' addresses, so that both are the same code.
+fn home_region(place: &Place<'_>, country: &str) -> Option<String> {
+    let code = regions::code(country, &place.words(50)?);
+    if code.is_none() {
+        place.refuse(format_args!("is no region of {country} in ISO 3166-2, such as \"NY\""));
+    }
+    code
 }
 
 /// Products whose lots or serial numbers the warehouse has to report. A kit is not traced; its components may be.

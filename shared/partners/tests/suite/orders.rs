@@ -113,6 +113,9 @@ fn every_offence_is_reported_with_its_place_and_without_the_senders_text() {
         ("/ship_to/country", Some(json!("us"))),
         ("/ship_to/country", Some(json!("USA"))),
         ("/ship_to/country", None),
+        ("/ship_to/region", None),
+        ("/ship_to/region", Some(json!("ON"))),
+        ("/ship_to/region", Some(json!("New Amsterdam"))),
         ("/ship_to/email", Some(json!("nobody"))),
         ("/lines", None),
         ("/lines", Some(json!([]))),
@@ -147,6 +150,22 @@ fn every_offence_is_reported_with_its_place_and_without_the_senders_text() {
         let Err(Unmappable::Malformed(offences)) = by_webhook(wrapped(&wrong)) else { panic!("{pointer} {value:?}") };
         assert_eq!(offences[0].pointer, format!("/data{pointer}"));
     }
+}
+
+#[test]
+fn b45_the_spellings_of_a_region_are_one_order_for_one_destination() {
+    let read = |region: &str| by_api(&with("/ship_to/region", Some(json!(region)))).unwrap();
+    let (known, address) = (read("NY").submission, read("NY").party);
+    for spelling in ["ny", "US-NY", "New York"] {
+        let order = read(spelling);
+        assert_eq!(
+            (order.submission.digest, order.submission.destination.region.as_str()),
+            (known.digest.clone(), "NY")
+        );
+        assert_eq!(order.party.number(), address.number(), "{spelling}: warehouses get the same address");
+    }
+    let german = with("/ship_to/country", Some(json!("DE")));
+    assert!(by_api(&german).is_ok(), "a region that we do not know is passed on");
 }
 
 #[test]

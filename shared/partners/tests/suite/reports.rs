@@ -400,3 +400,21 @@ mod laws {
         }
     }
 }
+
+#[test]
+fn c17_the_content_of_a_package_is_taken_from_a_milestone() {
+    let reported =
+        eastco(&message("shipment.milestone", &json!({"milestone": "picked_up", "package": package()}))).unwrap();
+    let [Command::RecordPacked(packed), Command::RecordMilestone(milestone)] = &reported.commands[..] else {
+        panic!("{reported:?}")
+    };
+    let by_itself = eastco(&message("package.packed", &json!({"package": package()}))).unwrap();
+    assert_eq!(
+        by_itself.commands,
+        [Command::RecordPacked(packed.clone())],
+        "as the package's own message would tell it"
+    );
+    assert_eq!((milestone.milestone, &milestone.package), (MilestoneKind::PickedUp, &packed.package));
+    let wrong = json!({"milestone": "picked_up", "package": {"id": "P-1", "lines": [{"line": 1}]}});
+    assert!(matches!(eastco(&message("shipment.milestone", &wrong)), Err(Unmappable::Malformed(_))));
+}

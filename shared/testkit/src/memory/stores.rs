@@ -471,12 +471,12 @@ impl Views for MemoryViews {
         let rows = self.0.borrow();
         let mut listed: Vec<&ViewRow> = rows.values().filter(|row| row.list == list).collect();
         listed.sort_by(|a, b| b.rank.cmp(&a.rank));
-        if cursor.is_some_and(|cursor| !cursor.contains('/')) {
-            return Err(Failure::permanent(Code::StoreRefused, "no cursor of this list"));
-        }
-        let mut after = listed.into_iter().filter(|row| cursor.is_none_or(|cursor| row.rank.as_str() < cursor));
+        let own = |cursor: &str| cursor.strip_prefix(list).and_then(|rest| rest.strip_prefix('|')).map(str::to_owned);
+        let refused = Failure::permanent(Code::StoreRefused, "no cursor of this list");
+        let last = cursor.map(|cursor| own(cursor).ok_or(refused)).transpose()?;
+        let mut after = listed.into_iter().filter(|row| last.as_ref().is_none_or(|last| row.rank < *last));
         let page: Vec<ViewRow> = after.by_ref().take(limit as usize).cloned().collect();
-        let next = after.next().and_then(|_more| page.last().map(|row| row.rank.clone()));
+        let next = after.next().and_then(|_more| page.last().map(|row| format!("{list}|{}", row.rank)));
         Ok(Page { rows: page, next })
     }
 }

@@ -114,8 +114,13 @@ fn package_voided(place: &Place<'_>, moment: Moment) -> Option<Vec<FulfillmentCo
     Some(vec![FulfillmentCommand::RecordVoided(Voided { package: package(place)?, at: moment.at })])
 }
 
+/// A milestone may carry the package's content, because the message about the content may be lost.
 fn milestone_reached(data: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<FulfillmentCommand>> {
-    package_milestone(&data.at("package"), data, maps, moment)
+    let package = data.at("package");
+    let is_with_content = package.object().is_some() && !package.at("lines").is_absent();
+    let content = if is_with_content { package_packed(&package, maps, moment) } else { Some(vec![]) };
+    let milestone = package_milestone(&package, data, maps, moment);
+    content.zip(milestone).map(|(content, milestone)| content.into_iter().chain(milestone).collect())
 }
 
 fn package_milestone(
