@@ -5,10 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::fulfillment::package::{Contents, Package};
-use crate::fulfillment::{Fulfillment, FulfillmentEvent, Milestone, Packed, TracedGoods, Voided};
+use crate::fulfillment::{Fulfillment, FulfillmentEffect, FulfillmentEvent, Milestone, Packed, TracedGoods, Voided};
+use crate::goods::LineQuantity;
 use crate::ids::PackageId;
 use crate::quantity::QuantityError;
 use crate::shipment::{PackageSummary, Progress, RequestStatus};
+use crate::workflow::{EffectFailed, EffectStarted};
 
 impl Fulfillment {
     /// The register that the order should record. Kits are counted whole.
@@ -75,19 +77,25 @@ impl Fulfillment {
                 self.changed.pending = true;
                 self.apply(event);
             }
-            FulfillmentEvent::EffectStarted(started) => {
-                // A package whose goods issue is announced keeps its lines.
-                self.changed.pending |= self.has_shared_products || self.rejected_effects.contains_key(&started.effect);
+            FulfillmentEvent::EffectStarted(EffectStarted { effect, .. })
+            | FulfillmentEvent::EffectFailed(EffectFailed { effect, .. }) => {
+                let announced = self.announced(effect).cloned();
+                self.changed.pending |= self.rejected_effects.contains_key(effect);
                 self.apply(event);
-            }
-            FulfillmentEvent::EffectFailed(_) => {
-                self.changed.pending |= self.has_shared_products;
-                self.apply(event);
+                // A package whose goods issue is announced keeps its lines. No other attempt changes anything: the order
+                // answers each change with the work that waits for it, and an attempt that caused the next would not end.
+                self.changed.pending |= self.has_shared_products && self.announced(effect) != announced.as_ref();
             }
             FulfillmentEvent::Opened(_) | FulfillmentEvent::RequestRejected(_) | FulfillmentEvent::Late(_) => {
                 self.apply(event);
             }
         }
+    }
+
+    /// The lines of a goods issue that is announced and not answered.
+    fn announced(&self, effect: &FulfillmentEffect) -> Option<&Vec<LineQuantity>> {
+        let FulfillmentEffect::PostGoodsIssue { package } = effect else { return None };
+        self.postings.get(package)
     }
 
     /// All that the register counts of one package.

@@ -36,6 +36,17 @@ fn b50_a_goods_issue_is_due_once_content_and_departure_are_known() {
 }
 
 #[test]
+fn b50_an_attempt_that_fails_is_not_reported_to_the_order_which_would_cause_the_next() {
+    let mut twins = vec![line_quantity(1, 2), line_quantity(2, 5)];
+    twins[1].sku = twins[0].sku.clone();
+    let state = apply(open_as(opened(&twins)), accepted("F-1"));
+    let attempt = FulfillmentCommand::Announce(started(FulfillmentEffect::Withdraw, 1));
+    assert!(!woken(&state, attempt.clone()).contains(&"fulfillment-rollup"));
+    let failed = FulfillmentCommand::RecordEffectFailed(failed(FulfillmentEffect::Withdraw, 1));
+    assert!(!woken(&apply(state, attempt), failed).contains(&"fulfillment-rollup"));
+}
+
+#[test]
 fn b50_a_fulfillment_that_is_accepted_after_its_withdrawal_is_watched_and_withdrawn_again() {
     let asked = FulfillmentCommand::Announce(started(FulfillmentEffect::Withdraw, 1));
     let state = play(open_as(watched(&lines(2))), [accepted("F-1"), asked, withdrawn(Some("F-1"))]);
