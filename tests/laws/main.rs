@@ -580,9 +580,9 @@ proptest! {
     #[test]
     fn one_more_crm_update_settles_what_the_crm_shows(facts in proptest::collection::vec(order_fact(), 1..20)) {
         let order = play(split(), facts);
-        if let Some(update) = order.crm_update(vec![]) {
+        if let Some(update) = order.crm_update(vec![], 1) {
             let order = apply(order, OrderCommand::RecordCrmUpdated(crm_updated(99, &update.digest())));
-            prop_assert!(order.crm_update(vec![]).is_none() && !order.crm.is_stale());
+            prop_assert!(order.crm_update(vec![], 1).is_none() && !order.crm.is_stale());
         }
     }
 }
@@ -833,7 +833,7 @@ fn interrogate(order: &Order) {
     let sites = [site("EAST", 1, &["NY"]), site("WEST", 2, &[])];
     drop((order.price_query(), order.credit_query(), order.allocation_request(), order.sales_order_request(at(0))));
     drop((order.stock_query(), order.deallocation(), order.sales_order_cancellation()));
-    drop((order.invoice_request(), order.crm_update(vec![]), order.crm.is_stale()));
+    drop((order.invoice_request(), order.crm_update(vec![], 1), order.crm.is_stale()));
     drop(order.routing_query().map(|query| query.decide(&sites, at(0))));
     drop((order.status(), order.reviews()));
 }

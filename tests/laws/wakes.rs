@@ -9,7 +9,7 @@ use domain::order::{AllocatedLine, CreditExpired, CrmUpdated, Source};
 use domain::shipment::{PackageSummary, RequestStatus};
 use domain::{FulfillmentId, PackageId};
 use engine::relay::{Entry, entries, wake_again};
-use engine::{Context, EventEnvelope, Stream, Work};
+use engine::{Context, Epoch, EventEnvelope, Stream, Work};
 use futures::FutureExt as _;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -163,7 +163,7 @@ impl World {
     /// Announces all due work, as `work-sweep` does.
     fn sweep(&mut self) {
         let fulfillments: Vec<Stream<Fulfillment>> = self.fulfillments.values().cloned().collect();
-        for DueNow { stream, wakes } in due_now(&self.order, &fulfillments) {
+        for DueNow { stream, wakes } in due_now(&self.order, &fulfillments, Epoch::FIRST) {
             let newest = self.journal.commits(&stream).pop().unwrap();
             self.receive(wake_again(&newest, wakes, "again-1", "/crossdock/laws").unwrap());
         }
@@ -213,7 +213,7 @@ impl World {
             ("sales-order-cancel", order.sales_order_cancellation().is_some()),
             ("order-route", order.routing_query().is_some()),
             ("invoice-create", order.invoice_request().is_some()),
-            ("crm-update", order.crm_update(self.packages()).is_some()),
+            ("crm-update", order.crm_update(self.packages(), 1).is_some()),
         ];
         found.extend(steps.into_iter().filter(|(_, due)| *due).map(|(step, _)| (step, None, None)));
         for (id, stream) in &self.fulfillments {
@@ -434,10 +434,10 @@ impl World {
                 answered(&OrderEffect::Invoice, OrderCommand::RecordInvoice(invoiced("INV-1"))),
             ),
             "crm-update" => {
-                let update = order.crm_update(self.packages()).unwrap();
+                let update = order.crm_update(self.packages(), 1).unwrap();
                 let version = self.order.version + self.fulfillments.values().map(|it| it.version).sum::<u64>();
                 let (digest, order_digest) = (update.digest(), Some(update.order_digest()));
-                (None, OrderCommand::RecordCrmUpdated(CrmUpdated { version, digest, order_digest }))
+                (None, OrderCommand::RecordCrmUpdated(CrmUpdated { version, digest, epoch: 1, order_digest }))
             }
             other => unreachable!("no step of an order is called {other}"),
         };

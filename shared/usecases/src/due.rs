@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use domain::due::DueWork;
 use domain::shipment::Progress;
 use domain::{Fulfillment, FulfillmentId, Order, Workflow};
+use engine::Epoch;
 use engine::journal::{Stream, WAKES_WAITING, Wake, stream_name};
 
 /// The due work of one stream.
@@ -30,12 +31,12 @@ const ROLLUP: &str = "fulfillment-rollup";
 /// The step that shows the order's state and the fulfillments' packages to the CRM. The order's stream announces it.
 const CRM: &str = "crm-update";
 
-/// The due work of an order and its fulfillments.
-pub fn due_now(order: &Stream<Order>, fulfillments: &[Stream<Fulfillment>]) -> Vec<DueNow> {
+/// The due work of an order and its fulfillments in the journal's `epoch`.
+pub fn due_now(order: &Stream<Order>, fulfillments: &[Stream<Fulfillment>], epoch: Epoch) -> Vec<DueNow> {
     let of_fulfillments: Vec<(&Stream<Fulfillment>, String, BTreeSet<DueWork>)> =
         fulfillments.iter().map(|it| (it, it.id.to_string(), Fulfillment::due(it.state.as_ref(), &it.id))).collect();
     let packages = fulfillments.iter().filter_map(|it| it.state.as_ref()).flat_map(Fulfillment::package_summaries);
-    let crm = order.state.as_ref().and_then(|order| order.crm_update(packages.collect()));
+    let crm = order.state.as_ref().and_then(|order| order.crm_update(packages.collect(), epoch.number));
     let crm = crm.map(|_| DueWork::new(CRM));
     let is_due = |work: &DueWork| {
         let half = || of_fulfillments.iter().find(|(_, id, _)| work.about.get("fulfillment") == Some(id));

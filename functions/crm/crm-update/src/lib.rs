@@ -40,12 +40,14 @@ pub async fn handle(ports: &Ports<impl Journal, impl Crm>, work: OrderWork, cx: 
         version += fulfillment.version;
         packages.extend(fulfillment.state.iter().flat_map(Fulfillment::package_summaries));
     }
-    let Some(update) = state.crm_update(packages) else {
+    let Some(update) = state.crm_update(packages, cx.epoch.number) else {
         return Ok(Outcome::Ignored("the CRM is up to date"));
     };
-    ports.crm.update(cx, &update, cx.epoch.rank(version)).await.map_err(|e| e.into_failure(cx.now))?;
-    let updated = CrmUpdated { version, digest: update.digest(), order_digest: Some(update.order_digest()) };
-    let cause = cx.cause(&format!("{version}/{}", updated.digest));
+    let rank = cx.epoch.rank(version);
+    ports.crm.update(cx, &update, rank).await.map_err(|e| e.into_failure(cx.now))?;
+    let (digest, order_digest) = (update.digest(), Some(update.order_digest()));
+    let cause = cx.cause(&format!("{rank}/{digest}"));
+    let updated = CrmUpdated { version, digest, epoch: cx.epoch.number, order_digest };
     let outcome = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordCrmUpdated(updated)).await?;
     if order.state.as_ref().is_some_and(|order| order.crm.is_stale()) {
         return Err(Failure::transient(

@@ -31,7 +31,7 @@ impl CrmState {
 
     pub(super) fn apply(&mut self, updated: &CrmUpdated) {
         *self = match std::mem::replace(self, Self::Nothing) {
-            Self::Newest(newer) | Self::Stale(newer) if newer.version > updated.version => Self::Stale(newer),
+            Self::Newest(newer) | Self::Stale(newer) if newer.rank() > updated.rank() => Self::Stale(newer),
             Self::Nothing | Self::Newest(_) | Self::Stale(_) => Self::Newest(updated.clone()),
         };
     }
@@ -39,6 +39,13 @@ impl CrmState {
     /// Whether an older update arrived at the CRM after a newer one.
     pub fn is_stale(&self) -> bool {
         matches!(self, Self::Stale(_))
+    }
+}
+
+impl CrmUpdated {
+    /// Orders the updates of all epochs.
+    fn rank(&self) -> (u32, u64) {
+        (self.epoch, self.version)
     }
 }
 
@@ -115,11 +122,12 @@ impl CrmUpdate {
 }
 
 impl Order {
-    /// The CRM update that is due. `packages` are those of the order's fulfillments, whose streams have them.
-    pub fn crm_update(&self, packages: Vec<PackageSummary>) -> Option<CrmUpdate> {
+    /// The CRM update that is due in the journal's epoch of this number. `packages` are those of the order's fulfillments,
+    /// whose streams have them.
+    pub fn crm_update(&self, packages: Vec<PackageSummary>, epoch: u32) -> Option<CrmUpdate> {
         let update = self.crm_content(packages);
         match &self.crm {
-            CrmState::Newest(shown) if shown.digest == update.digest() => None,
+            CrmState::Newest(shown) if shown.digest == update.digest() && shown.epoch >= epoch => None,
             CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => Some(update),
         }
     }
