@@ -36,7 +36,7 @@ fn deployment() -> Deployment {
 
 /// Expected: the lost time's last word at the CRM is replaced by what the journal says, though the order itself does not move.
 #[test]
-fn f13_after_a_restore_a_sweep_shows_the_crm_each_open_order_again() {
+fn after_a_restore_a_sweep_shows_the_crm_each_open_order_again() {
     let (mut deployment, id) = (Deployment::new(72), order_id("CRM-1"));
     let shown = |deployment: &Deployment| deployment.state("acme-crm")["statuses"]["CRM-1"]["status"].clone();
     deployment.stock("SKU-5-W", [0, 0]);
