@@ -7,6 +7,7 @@ use domain::order::OrderReview;
 use domain::order::Status;
 use domain::review::{Choice, Review, ReviewKind};
 use domain::{Fulfillment, Order};
+use engine::Stream;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use views::{OpenReview, TimedFold};
@@ -133,9 +134,12 @@ fn statuses_and_kinds_of_review_are_the_domains() {
 #[test]
 fn what_the_api_answers_is_what_it_describes() {
     let now: Timestamp = "2026-11-26T00:00:00Z".parse().unwrap();
-    let order = TimedFold::<Order>::of(&story::order(), now).unwrap().expect("the story submits an order");
-    let fulfillments = story::fulfillments();
-    let fulfillments = fulfillments.iter().filter_map(|commits| TimedFold::<Fulfillment>::of(commits, now).unwrap());
+    let order = Stream::<Order>::of(&story::ORDER.parse().unwrap(), story::order(), now).unwrap();
+    let order = TimedFold::of(order).expect("the story submits an order");
+    let fulfillments = (1..).zip(story::fulfillments()).filter_map(|(n, commits)| {
+        let id = story::fulfillment_id(n).parse().unwrap();
+        TimedFold::of(Stream::<Fulfillment>::of(&id, commits, now).unwrap())
+    });
     let fulfillments: Vec<TimedFold<Fulfillment>> = fulfillments.collect();
     assert_eq!(order.state.status(), Status::Invoiced, "the story ends well");
     let detail = serde_json::to_value(views::order::detail(&order, &fulfillments)).unwrap();

@@ -7,6 +7,7 @@
 
 mod api;
 mod catalog;
+mod folds;
 mod growth;
 mod pages;
 #[path = "../repository/mod.rs"]

@@ -16,7 +16,7 @@ const OTHER: &str = "ord_0123456789abcdefghjkmnpqrs";
 const SOURCE: &str = "/crossdock/sample";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-fn fulfillment_id(n: u32) -> String {
+pub(crate) fn fulfillment_id(n: u32) -> String {
     format!("{ORDER}-{n}")
 }
 
@@ -33,13 +33,14 @@ pub(crate) fn order() -> Vec<Commit> {
     let stream = format!("order/{ORDER}");
     let (east, west) = (fulfillment_id(1), fulfillment_id(2));
     let progressed = |id: &str, as_of: u64, line: &str, amount: &str, delivered: bool, goods_issued: bool| {
-        let there = if delivered { json!({ line: pieces(amount) }) } else { json!({}) };
-        let status = if delivered { "delivered" } else { "picked_up" };
-        json!({
+        let mut progressed = json!({
             "type": "order.fulfillment_progressed", "fulfillment": id, "as_of": as_of, "request_status": "accepted",
-            "shipped": { line: pieces(amount) }, "delivered": there, "goods_issued": goods_issued,
-            "packages": [{ "package": "P-1", "carrier": "ups", "tracking": "1Z999AA10123456784", "status": status }],
-        })
+            "shipped": { line: pieces(amount) }, "delivered": {}, "has_packages": true, "goods_issued": goods_issued,
+        });
+        let (member, value) =
+            if delivered { ("delivered", json!({ line: pieces(amount) })) } else { ("under_way", json!(true)) };
+        progressed[member] = value;
+        progressed
     };
     commits(
         &stream,
@@ -79,6 +80,7 @@ pub(crate) fn order() -> Vec<Commit> {
                 "2026-11-23T09:00:11Z",
                 vec![json!({
                     "type": "order.crm_updated", "version": 8, "digest": "0123456789abcdefghjkmnpqrs",
+                    "order_digest": "1123456789abcdefghjkmnpqrs",
                 })],
             ),
             (
@@ -353,6 +355,7 @@ fn commit(stream: &str, version: u64, cause: &str, at: &str, events: Vec<Value>)
         traceparent: Some(TRACE.to_owned()),
         epoch: "1".to_owned(),
         events: through_the_type(stream, &events),
+        opened_reviews: vec![],
         wakes: vec![],
     }
 }

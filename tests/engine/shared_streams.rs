@@ -8,6 +8,7 @@ use std::task::Poll;
 use domain::{Order, OrderCommand};
 use engine::batch::{Record, run};
 use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream};
+use engine::snapshot::Snapshot;
 use engine::{Code, Context, Failure, Journal, Outcome, Wait};
 use futures::executor::block_on;
 use futures::future::join_all;
@@ -66,6 +67,17 @@ impl Journal for Slow {
         self.calls.borrow_mut().newer += 1;
         self.moment().await?;
         self.inner.read_after(stream, version).await
+    }
+    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
+        self.calls.borrow_mut().loads += 1;
+        self.moment().await?;
+        self.inner.read_newest(stream, limit).await
+    }
+    async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {
+        self.inner.snapshot(stream).await
+    }
+    async fn store_snapshot(&self, snapshot: &Snapshot) -> Result<(), Failure> {
+        self.inner.store_snapshot(snapshot).await
     }
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
         self.calls.borrow_mut().appends += 1;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crossdock_tests::deployment::{Deployment, order_id};
 use domain::order::Status;
+use serde_json::json;
 use simulators::System;
 use testkit::memory::{Fault, JournalBackup, Script};
 
-use crate::support::{A_DAY, assert_promises_hold, split, status};
+use crate::support::{A_DAY, assert_promises_hold, line, order_of, split, status};
 
 /// Every function with an effect at a partner, and the one that creates the order.
 const FUNCTIONS: [&str; 6] = [
@@ -31,6 +32,31 @@ fn deployment() -> Deployment {
         warehouse.accepts_duplicates = true;
     }
     deployment
+}
+
+/// Expected: the lost time's last word at the CRM is replaced by what the journal says, though the order itself does not move.
+#[test]
+fn after_a_restore_a_sweep_shows_the_crm_each_open_order_again() {
+    let (mut deployment, id) = (Deployment::new(72), order_id("CRM-1"));
+    let shown = |deployment: &Deployment| deployment.state("acme-crm")["statuses"]["CRM-1"]["status"].clone();
+    deployment.stock("SKU-5-W", [0, 0]);
+    deployment.order(order_of(&json!([line(1, "SKU-5-W", "3")])));
+    deployment.run(Duration::from_secs(600));
+    assert_eq!(shown(&deployment), "backordered");
+    let backup = deployment.journal.backup();
+    deployment.cancel(&id);
+    deployment.run(Duration::from_secs(60));
+    assert_eq!(shown(&deployment), "cancelled");
+    deployment.restore(&backup);
+    assert_eq!(deployment.sweep(true), 1, "{deployment:?}");
+    deployment.run(Duration::from_secs(60));
+    assert_eq!((status(&deployment, &id), shown(&deployment)), (Status::Backordered, json!("backordered")));
+    deployment.wait(Duration::from_secs(3_600));
+    assert_eq!(deployment.sweep(true), 1, "the stock is asked for");
+    let updates = |deployment: &Deployment| deployment.state("acme-crm")["updates"].as_array().map(Vec::len);
+    let before = updates(&deployment);
+    deployment.run(Duration::from_secs(60));
+    assert_eq!(updates(&deployment), before, "once in an epoch");
 }
 
 /// Expected: every effect of the lost time is found at its partner and not done again, the lists and the CRM show the order's

@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::fulfillment::{FulfillmentRequest, Opened, Watch, Withdrawn};
-use domain::order::{AllocatedLine, CreditExpired, Source};
-use domain::shipment::RequestStatus;
+use domain::order::{AllocatedLine, CreditExpired, CrmUpdated, Source};
+use domain::shipment::{PackageSummary, RequestStatus};
 use domain::{FulfillmentId, PackageId};
 use engine::relay::{Entry, entries, wake_again};
-use engine::{Context, EventEnvelope, Stream, Work};
+use engine::{Context, Epoch, EventEnvelope, Stream, Work};
 use futures::FutureExt as _;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -163,7 +163,7 @@ impl World {
     /// Announces all due work, as `work-sweep` does.
     fn sweep(&mut self) {
         let fulfillments: Vec<Stream<Fulfillment>> = self.fulfillments.values().cloned().collect();
-        for DueNow { stream, wakes } in due_now(&self.order, &fulfillments) {
+        for DueNow { stream, wakes } in due_now(&self.order, &fulfillments, Epoch::FIRST) {
             let newest = self.journal.commits(&stream).pop().unwrap();
             self.receive(wake_again(&newest, wakes, "again-1", "/crossdock/laws").unwrap());
         }
@@ -213,7 +213,7 @@ impl World {
             ("sales-order-cancel", order.sales_order_cancellation().is_some()),
             ("order-route", order.routing_query().is_some()),
             ("invoice-create", order.invoice_request().is_some()),
-            ("crm-update", order.crm_update().is_some()),
+            ("crm-update", order.crm_update(self.packages(), 1).is_some()),
         ];
         found.extend(steps.into_iter().filter(|(_, due)| *due).map(|(step, _)| (step, None, None)));
         for (id, stream) in &self.fulfillments {
@@ -247,10 +247,17 @@ impl World {
     fn is_unreported(&self, id: &FulfillmentId) -> bool {
         let Some(state) = &self.fulfillments[id].state else { return false };
         let known = self.order.state.as_ref().and_then(|order| order.fulfillments.progress.get(id));
-        let now = state.progress(known.map_or(0, |known| known.as_of)).unwrap();
-        let nothing = || Progress { packages: vec![], ..progress(1, 0, RequestStatus::Requested, &[], &[]) };
+        let now = state.progress().unwrap();
+        let nothing = || Progress { has_packages: false, ..progress(1, 0, RequestStatus::Requested, &[], &[]) };
         let known = known.cloned().unwrap_or_else(nothing);
-        Progress { fulfillment: id.clone(), ..known } != Progress { fulfillment: id.clone(), ..now }
+        Progress { fulfillment: id.clone(), as_of: now.as_of, ..known } != Progress { fulfillment: id.clone(), ..now }
+    }
+
+    /// The packages that the CRM should show: those of the fulfillments that the order knows.
+    fn packages(&self) -> Vec<PackageSummary> {
+        let Some(order) = &self.order.state else { return vec![] };
+        let known = order.fulfillments.ids().filter_map(|id| self.fulfillments.get(id)?.state.as_ref());
+        known.flat_map(Fulfillment::package_summaries).collect()
     }
 
     /// Work without a message. While a report is under way, the order's half of a step may be out of date: the report will
@@ -427,8 +434,10 @@ impl World {
                 answered(&OrderEffect::Invoice, OrderCommand::RecordInvoice(invoiced("INV-1"))),
             ),
             "crm-update" => {
-                let digest = order.crm_update().unwrap().digest();
-                (None, OrderCommand::RecordCrmUpdated(crm_updated(self.order.version, &digest)))
+                let update = order.crm_update(self.packages(), 1).unwrap();
+                let version = self.order.version + self.fulfillments.values().map(|it| it.version).sum::<u64>();
+                let (digest, order_digest) = (update.digest(), Some(update.order_digest()));
+                (None, OrderCommand::RecordCrmUpdated(CrmUpdated { version, digest, epoch: 1, order_digest }))
             }
             other => unreachable!("no step of an order is called {other}"),
         };
@@ -479,9 +488,7 @@ impl World {
             // Its message waits for the next deadline.
             "fulfillment-watch" => {}
             "fulfillment-rollup" => {
-                let stream = &self.fulfillments[id];
-                let as_of = stream.last_woken("fulfillment-rollup").unwrap();
-                let report = state.unwrap().progress(as_of).unwrap();
+                let report = state.unwrap().progress().unwrap();
                 self.order(OrderCommand::RecordProgress(report));
             }
             other => unreachable!("no step of a fulfillment is called {other}"),

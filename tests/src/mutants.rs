@@ -20,6 +20,7 @@ use engine::partner::{
     WithdrawalAnswer,
 };
 use engine::relay::{Bus, Entry, Rejected};
+use engine::snapshot::Snapshot;
 use engine::stores::{Due, DueItem, DuePage, WaitingPartner};
 use engine::{Commit, Context, Failure, Journal};
 use jiff::Timestamp;
@@ -153,9 +154,8 @@ impl<P> Mistaken<P> {
     }
 }
 
-impl Journal for Mistaken<MemoryJournal> {
-    async fn read(&self, stream: &str) -> Result<Vec<Commit>, Failure> {
-        let mut commits = self.inner.read(stream).await?;
+impl Mistaken<MemoryJournal> {
+    fn as_read(&self, mut commits: Vec<Commit>) -> Vec<Commit> {
         for commit in &mut commits {
             if self.makes(Mutant::CauseUnchecked) {
                 commit.cause = engine::Cause::stored(format!("{}/of another", commit.cause));
@@ -164,7 +164,25 @@ impl Journal for Mistaken<MemoryJournal> {
                 lapse(commit);
             }
         }
-        Ok(commits)
+        commits
+    }
+}
+
+impl Journal for Mistaken<MemoryJournal> {
+    async fn read(&self, stream: &str) -> Result<Vec<Commit>, Failure> {
+        Ok(self.as_read(self.inner.read(stream).await?))
+    }
+
+    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
+        Ok(self.as_read(self.inner.read_newest(stream, limit).await?))
+    }
+
+    async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {
+        self.inner.snapshot(stream).await
+    }
+
+    async fn store_snapshot(&self, snapshot: &Snapshot) -> Result<(), Failure> {
+        self.inner.store_snapshot(snapshot).await
     }
 
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {

@@ -311,7 +311,7 @@ fn shipped_by_order(order: &Order, fulfillment: &FulfillmentId) -> BTreeMap<Line
 
 fn shipped_by_fulfillment(deployment: &Deployment, fulfillment: &FulfillmentId) -> BTreeMap<LineNo, Decimal> {
     let folded = deployment.fold_fulfillment(fulfillment);
-    let progress = folded.as_ref().and_then(|state| state.progress(1).ok());
+    let progress = folded.as_ref().and_then(|state| state.progress().ok());
     let shipped = progress.into_iter().flat_map(|progress| progress.shipped);
     shipped.map(|(line, quantity)| (line, quantity.amount())).collect()
 }

@@ -21,6 +21,7 @@ async fn handle(ports: &Ports<impl Journal>, work: OrderWork, cx: &Context) -> R
         traceparent: cx.traceparent.clone(),
         epoch: cx.epoch.number.to_string(),
         events: r#"[{"type":"order.overdue"}]"#.to_owned(),
+        opened_reviews: vec![],
         wakes: vec![],
     };
     match ports.journal.append(&commit).await? {

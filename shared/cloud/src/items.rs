@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use engine::stored::StoredEvents;
 use engine::{Code, Failure};
 use jiff::Timestamp;
 
@@ -80,6 +81,15 @@ impl Reader {
     pub(crate) fn bytes(&mut self, name: &str) -> Result<Vec<u8>, Failure> {
         match self.item.remove(name) {
             Some(AttributeValue::B(blob)) => Ok(blob.into_inner()),
+            Some(_) | None => Err(self.unreadable(name)),
+        }
+    }
+
+    /// Takes a commit's events.
+    pub(crate) fn text_or_bytes(&mut self, name: &str) -> Result<StoredEvents, Failure> {
+        match self.item.remove(name) {
+            Some(AttributeValue::S(text)) => Ok(StoredEvents::Text(text)),
+            Some(AttributeValue::B(blob)) => Ok(StoredEvents::Deflated(blob.into_inner())),
             Some(_) | None => Err(self.unreadable(name)),
         }
     }

@@ -1,15 +1,19 @@
 //! The journal in DynamoDB: one commit is one item, written by one conditional put.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use engine::journal::{Append, Commit, CreateOutcome, Journal, NewStream, Takeover, Wake};
+use engine::snapshot::Snapshot;
+use engine::stored::{MAX_STORED, StoredEvents};
 use engine::{Cause, Code, Failure};
 
 use crate::errors::{condition_failed, entry_failure, failure};
-use crate::items::{Item, Reader, item, number, text};
+use crate::items::{Item, Reader, bytes, item, number, text};
+use crate::snapshots::{snapshot_item, snapshot_of, snapshot_stream};
 use crate::{due, parties};
 
 /// The journal's table.
@@ -61,19 +65,15 @@ impl JournalTable {
         Ok(writes)
     }
 
+    /// A query of the items of one partition.
+    fn of_stream(&self, stream: &str) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.table).key_condition_expression("#s = :s");
+        query.expression_attribute_names("#s", "stream").expression_attribute_values(":s", text(stream))
+    }
+
     /// The name of the stream that has the natural key; `unique` is the key of the natural key's item.
     async fn owner(&self, unique: &str) -> Result<Option<String>, Failure> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("#s = :s")
-            .expression_attribute_names("#s", "stream")
-            .expression_attribute_values(":s", text(unique))
-            .send()
-            .await
-            .map_err(|e| failure(READ, &e))?;
+        let answer = self.of_stream(unique).consistent_read(true).send().await.map_err(|e| failure(READ, &e))?;
         let item = answer.items.and_then(|mut items| items.pop());
         Ok(item.and_then(|item| Reader::commit(item).optional_text("owner")))
     }
@@ -133,9 +133,7 @@ impl Journal for JournalTable {
         let mut next: Option<Item> = None;
         loop {
             let page = self
-                .client
-                .query()
-                .table_name(&self.table)
+                .of_stream(stream)
                 .consistent_read(true)
                 .key_condition_expression("#s = :s AND #v > :v")
                 .expression_attribute_names("#s", "stream")
@@ -154,6 +152,47 @@ impl Journal for JournalTable {
                 Some(_) | None => return Ok(commits),
             }
         }
+    }
+
+    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
+        let mut commits = Vec::new();
+        let mut next: Option<Item> = None;
+        loop {
+            let missing = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(commits.len());
+            let page = self
+                .of_stream(stream)
+                .consistent_read(true)
+                .scan_index_forward(false)
+                .limit(i32::try_from(missing).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(next)
+                .send()
+                .await
+                .map_err(|e| failure(READ, &e))?;
+            for item in page.items.unwrap_or_default() {
+                commits.push(commit_of(item)?);
+            }
+            // A page ends at the limit, or at 1 MB.
+            match page.last_evaluated_key {
+                Some(key) if !key.is_empty() && commits.len() < limit as usize => next = Some(key),
+                Some(_) | None => break,
+            }
+        }
+        commits.reverse();
+        Ok(commits)
+    }
+
+    async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {
+        let answer = self.of_stream(&snapshot_stream(stream)).send().await.map_err(|e| failure(READ, &e))?;
+        let item = answer.items.and_then(|mut items| items.pop());
+        item.map(|item| snapshot_of(stream, item)).transpose()
+    }
+
+    async fn store_snapshot(&self, snapshot: &Snapshot) -> Result<(), Failure> {
+        if snapshot.state.len() > MAX_STORED {
+            return Ok(());
+        }
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(snapshot_item(snapshot)));
+        put.send().await.map(|_| ()).map_err(|e| failure(PUT, &e))
     }
 
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
@@ -250,6 +289,10 @@ fn unique_item(key: &str, commit: &Commit) -> Item {
 }
 
 fn item_of(commit: &Commit, write_id: &str) -> Item {
+    let events = match StoredEvents::new(&commit.events) {
+        StoredEvents::Text(events) => text(events),
+        StoredEvents::Deflated(events) => bytes(&events),
+    };
     item([
         ("stream", Some(text(&commit.stream))),
         ("version", Some(number(commit.version))),
@@ -259,10 +302,18 @@ fn item_of(commit: &Commit, write_id: &str) -> Item {
         ("at", Some(text(commit.at.to_string()))),
         ("traceparent", commit.traceparent.as_ref().map(text)),
         ("epoch", Some(text(&commit.epoch))),
-        ("events", Some(text(&commit.events))),
+        ("events", Some(events)),
+        (REVIEWS, (!commit.opened_reviews.is_empty()).then(|| text(commit.opened_reviews.join(" ")))),
         ("wakes", wakes(&commit.wakes).map(text)),
         (WRITE_ID, Some(text(write_id))),
     ])
+}
+
+/// The attribute of [`Commit::opened_reviews`]; no key has a space.
+pub(crate) const REVIEWS: &str = "opened_reviews";
+
+pub(crate) fn reviews_of(attribute: Option<String>) -> Vec<String> {
+    attribute.iter().flat_map(|keys| keys.split(' ')).map(str::to_owned).collect()
 }
 
 fn commit_of(item: Item) -> Result<Commit, Failure> {
@@ -276,7 +327,8 @@ fn commit_of(item: Item) -> Result<Commit, Failure> {
         at: item.time("at")?,
         traceparent: item.optional_text("traceparent"),
         epoch: item.text("epoch")?,
-        events: item.text("events")?,
+        events: item.text_or_bytes("events")?.into_events()?,
+        opened_reviews: reviews_of(item.optional_text(REVIEWS)),
         wakes: wakes_of(item.optional_text("wakes").as_deref())?,
     })
 }
@@ -325,6 +377,7 @@ mod tests {
             traceparent: None,
             epoch: "1".to_owned(),
             events: "[]".to_owned(),
+            opened_reviews: vec![],
             wakes: vec![],
         }
     }

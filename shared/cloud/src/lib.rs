@@ -44,6 +44,7 @@ mod runtime;
 mod schedule;
 mod secrets;
 mod settings;
+mod snapshots;
 mod sqs;
 mod start;
 mod stream;

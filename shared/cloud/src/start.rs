@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use engine::batch::Step;
 use engine::context::SKEW;
 use engine::partner::PartnerPorts;
+use engine::recent::Recent;
 use engine::{Clock, Epoch, Failure};
 use jiff::Timestamp;
 
@@ -123,14 +124,15 @@ impl Start {
         Ok(Self { function, settings, aws })
     }
 
-    /// The journal: needs `JOURNAL_TABLE`; to create orders, `DUE_TABLE` and `PARTIES_TABLE`, too.
+    /// The journal, which keeps what it read last: needs `JOURNAL_TABLE`; to create orders, `DUE_TABLE` and `PARTIES_TABLE`, too.
     ///
     /// # Errors
     /// The setting is missing.
-    pub fn journal(&self) -> Result<JournalTable, StartError> {
+    pub fn journal(&self) -> Result<Recent<JournalTable>, StartError> {
         let table = need(&self.settings.names.journal, "JOURNAL_TABLE")?;
         let names = &self.settings.names;
-        Ok(JournalTable::new(self.aws.dynamodb(), table, names.due.clone(), names.parties.clone()))
+        let journal = JournalTable::new(self.aws.dynamodb(), table, names.due.clone(), names.parties.clone());
+        Ok(Recent::new(journal))
     }
 
     /// The store of raw deliveries: needs `DELIVERIES_TABLE`.

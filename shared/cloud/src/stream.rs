@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, Role};
+use engine::stored::StoredEvents;
 use engine::{Cause, Code, Commit, Context, Failure};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -282,6 +283,11 @@ fn parse<T: std::str::FromStr>(what: &str, attribute: &str, text: &str) -> Resul
     text.parse().map_err(|_not_shown| unreadable(what, &format!("attribute `{attribute}` is unreadable")))
 }
 
+fn decoded(what: &str, attribute: &str, base64: &str) -> Result<Vec<u8>, Failure> {
+    let decoded = BASE64_STANDARD.decode(base64);
+    decoded.map_err(|_not_shown| unreadable(what, &format!("attribute `{attribute}` is not base64")))
+}
+
 impl Image for Commit {
     fn read(image: &RawImage<'_>) -> Result<Option<Self>, Failure> {
         #[derive(Deserialize)]
@@ -298,8 +304,15 @@ impl Image for Commit {
             at: S,
             traceparent: Option<S>,
             epoch: S,
-            events: S,
+            events: Text,
+            opened_reviews: Option<S>,
             wakes: Option<S>,
+        }
+        /// Text, or deflated text.
+        #[derive(Deserialize)]
+        enum Text {
+            S(String),
+            B(String),
         }
         let what = "a commit";
         let unread = |e: serde_json::Error| unreadable(what, &engine::redact::json_error(&e));
@@ -309,6 +322,10 @@ impl Image for Commit {
             return Ok(None);
         }
         let stored: Stored = serde_json::from_str(image.0.get()).map_err(unread)?;
+        let events = match stored.events {
+            Text::S(events) => StoredEvents::Text(events),
+            Text::B(events) => StoredEvents::Deflated(decoded(what, "events", &events)?),
+        };
         Ok(Some(Self {
             version: parse(what, "version", &stored.version.n)?,
             at: parse(what, "at", &stored.at.s)?,
@@ -318,7 +335,8 @@ impl Image for Commit {
             actor: stored.actor.s,
             traceparent: stored.traceparent.map(|text| text.s),
             epoch: stored.epoch.s,
-            events: stored.events.s,
+            events: events.into_events()?,
+            opened_reviews: crate::journal::reviews_of(stored.opened_reviews.map(|keys| keys.s)),
             wakes: wakes_of(stored.wakes.as_ref().map(|text| text.s.as_str()))?,
         }))
     }
@@ -355,9 +373,7 @@ impl Image for Delivery {
             partner: parse(what, "partner", &stored.partner.s)?,
             role,
             topic: stored.topic.s,
-            body: BASE64_STANDARD
-                .decode(stored.body.b)
-                .map_err(|_not_shown| unreadable(what, "attribute `body` is not base64"))?,
+            body: decoded(what, "body", &stored.body.b)?,
             received_at: parse(what, "received_at", &stored.received_at.s)?,
             correlation: stored.correlation_id.s,
             traceparent: stored.traceparent.map(|text| text.s),

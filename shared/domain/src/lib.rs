@@ -19,6 +19,7 @@ pub mod shipment;
 #[cfg(test)]
 extern crate self as domain;
 
+use crate::core::pairs;
 pub use crate::core::{due, goods, ids, money, party, quantity, rejection, review, workflow};
 pub use fulfillment::{Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentEvent};
 pub use ids::{

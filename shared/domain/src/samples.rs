@@ -16,8 +16,8 @@ use domain::order::{
 use domain::party::{Destination, PartyRef};
 use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::routing::{Candidate, Reason, Site, Territory};
-use domain::shipment::{MilestoneKind, PackageStatus};
-use domain::shipment::{PackageSummary, Progress, RequestStatus};
+use domain::shipment::MilestoneKind;
+use domain::shipment::{Progress, RequestStatus};
 use domain::workflow::decide;
 use domain::{
     EffectFailed, EffectRejected, EffectStarted, Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentId,
@@ -164,19 +164,15 @@ pub fn progress(
     let by_line = |lines: &[(u32, u32)]| -> BTreeMap<LineNo, Quantity> {
         lines.iter().map(|(line, amount)| (line_no(*line), each(*amount))).collect()
     };
-    let status = match (shipped.is_empty(), delivered == shipped) {
-        (true, _) => PackageStatus::Packed,
-        (false, false) => PackageStatus::At(MilestoneKind::InTransit),
-        (false, true) => PackageStatus::At(MilestoneKind::Delivered),
-    };
-    let package = PackageSummary { package: id(&format!("P-{n}")), carrier: None, tracking: None, status };
     Progress {
         fulfillment: fulfillment_id(n),
         as_of,
         request_status,
         shipped: by_line(shipped),
         delivered: by_line(delivered),
-        packages: vec![package],
+        has_packages: true,
+        under_way: delivered != shipped,
+        returned: false,
         goods_issued: true,
         unfilled: BTreeMap::new(),
         closed_short: false,
@@ -189,7 +185,7 @@ pub fn invoiced(number: &str) -> Invoiced {
 }
 
 pub fn crm_updated(version: u64, digest: &str) -> CrmUpdated {
-    CrmUpdated { version, digest: digest.to_owned() }
+    CrmUpdated { version, digest: digest.to_owned(), epoch: 1, order_digest: None }
 }
 
 pub fn cancel() -> CancelRequested {

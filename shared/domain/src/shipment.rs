@@ -2,6 +2,7 @@
 //! reports to its order.
 
 use std::collections::BTreeMap;
+use std::ops::Not;
 
 use schemars::JsonSchema;
 use serde::de::IntoDeserializer;
@@ -10,34 +11,82 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::ids::{Carrier, FulfillmentId, LineNo, PackageId, Tracking};
 use crate::quantity::Quantity;
 
-/// The state of one fulfillment, as its own stream reported it. The report with the highest `as_of` counts, in whatever
-/// order the reports arrive.
+/// What an order decides by of one fulfillment: sums by line and a few flags, nothing per package, so that the order's
+/// stream does not grow with reports. The register with the highest `as_of` counts, in whatever order the registers arrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Progress {
     /// The fulfillment that reports.
     pub fulfillment: FulfillmentId,
-    /// The version of the fulfillment's stream that the report was computed from.
+    /// The version of the fulfillment's stream at which this content last changed.
     pub as_of: u64,
     /// The warehouse's answer to the request.
     pub request_status: RequestStatus,
-    /// The quantity that left the warehouse, by line; kits are counted whole.
+    /// The quantity that left the warehouse, by line; kits are counted whole. An event has only the lines whose sum differs
+    /// from the register before it; a sum that is gone is zero.
     pub shipped: BTreeMap<LineNo, Quantity>,
-    /// The quantity that arrived, by line.
+    /// The quantity that arrived, by line; in an event as `shipped`.
     pub delivered: BTreeMap<LineNo, Quantity>,
-    /// All packages that are not void.
-    pub packages: Vec<PackageSummary>,
+    /// Whether a package left or may still leave: one that is not void.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub has_packages: bool,
+    /// Whether a package has left and has neither arrived nor been returned.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub under_way: bool,
+    /// Whether a package is on its way back to the sender, or has arrived there.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub returned: bool,
     /// Whether every package that left has its goods issue in the ERP.
     pub goods_issued: bool,
-    /// The quantity that the warehouse was requested to ship and will not ship, by line. Empty until it closed the
-    /// fulfillment.
+    /// The quantity that the warehouse was requested to ship and will not ship, by line; in an event as `shipped`. Empty
+    /// until the warehouse closed the fulfillment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unfilled: BTreeMap<LineNo, Quantity>,
-    /// Whether `unfilled` has an entry. It is a field of its own because rules of the bus cannot test a map.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// Whether the register's `unfilled` has an entry. It is a field of its own because rules of the bus cannot test a map,
+    /// and because an event has only changed lines.
+    #[serde(default, skip_serializing_if = "Not::not")]
     pub closed_short: bool,
     /// Why the warehouse refused a requested withdrawal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawal_refused: Option<String>,
+}
+
+impl Progress {
+    /// This register as an event after the register `known`: only the lines whose sums differ.
+    pub(crate) fn since(mut self, known: Option<&Self>) -> Self {
+        let Some(known) = known else { return self };
+        self.shipped = changed(&self.shipped, &known.shipped);
+        self.delivered = changed(&self.delivered, &known.delivered);
+        self.unfilled = changed(&self.unfilled, &known.unfilled);
+        self
+    }
+
+    /// The register after the event `self`, where `known` was the register before it.
+    pub(crate) fn onto(mut self, known: Option<Self>) -> Self {
+        let known = known.map(|known| (known.shipped, known.delivered, known.unfilled));
+        let (shipped, delivered, unfilled) = known.unwrap_or_default();
+        self.shipped = overlaid(shipped, self.shipped);
+        self.delivered = overlaid(delivered, self.delivered);
+        self.unfilled = overlaid(unfilled, self.unfilled);
+        self
+    }
+}
+
+/// A sum for each line.
+type ByLine = BTreeMap<LineNo, Quantity>;
+
+/// The sums of `now` that `known` has not, and a zero for each line that only `known` has.
+fn changed(now: &ByLine, known: &ByLine) -> ByLine {
+    let gone = known.iter().filter(|(line, _)| !now.contains_key(line));
+    let gone = gone.map(|(line, sum)| (*line, Quantity::zero(sum.uom())));
+    let differ = now.iter().filter(|(line, sum)| known.get(line) != Some(sum));
+    gone.chain(differ.map(|(line, sum)| (*line, *sum))).collect()
+}
+
+/// The sums of `known`, replaced by those of `changed`.
+fn overlaid(mut known: ByLine, changed: ByLine) -> ByLine {
+    known.extend(changed);
+    known.retain(|_, sum| !sum.is_zero());
+    known
 }
 
 /// The warehouse's answer to a request.

@@ -1,20 +1,21 @@
 //! Why a commit was written. A cause is unique in its stream: if the stream has the cause, the work is done.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The cause of a commit: `<function>/<work key>`, the same at every delivery of the same work.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cause(String);
+pub struct Cause(Arc<str>);
 
 impl Cause {
     /// Joins the two with a slash.
     pub fn new(function: &str, work_key: &str) -> Self {
-        Self(format!("{function}/{work_key}"))
+        Self(format!("{function}/{work_key}").into())
     }
 
     /// A cause that was read from a store; `text` is not checked.
     pub fn stored(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(text.into().into())
     }
 
     /// The text that stores and logs show.
@@ -41,7 +42,7 @@ impl RequestCause {
     /// `key` is `<client>/<idempotency key>`; all digests of one function have the same length.
     pub fn new(function: &str, key: &str, digest: &str) -> Self {
         let key = format!("{function}/{key}#");
-        Self { cause: Cause(format!("{key}{digest}")), key }
+        Self { cause: Cause(format!("{key}{digest}").into()), key }
     }
 
     /// The cause to commit the request with.
@@ -57,7 +58,7 @@ impl RequestCause {
 
     /// The start of the range of causes that have the same key.
     pub(crate) fn first(&self) -> Cause {
-        Cause(self.key.clone())
+        Cause(self.key.as_str().into())
     }
 }
 

@@ -178,6 +178,8 @@ codes! {
     JournalRaced = "STO-004",
     /// Our own data contradict each other or cannot be written: a defect in this release.
     StateImpossible = "STO-005",
+    /// A decision's events do not fit into one commit, or one of them does not fit on the bus.
+    CommitTooLarge = "STO-006",
     /// The bus rejected entries several times in a row.
     BusRefused = "BUS-001",
     /// A partner did not answer in time; it may have carried out the request.

@@ -29,7 +29,7 @@ impl Folds {
 
     /// The slot of a stream, by its name.
     pub(crate) fn slot(&self, stream: &str) -> SharedSlot {
-        let Some(slots) = &self.0 else { return SharedSlot::default() };
+        let Some(slots) = &self.0 else { return Rc::new(Mutex::new(Slot::Alone)) };
         slots.borrow_mut().entry(stream.to_owned()).or_default().clone()
     }
 }
@@ -47,6 +47,8 @@ pub(crate) enum Slot {
     /// Nothing, or that it did not exist.
     #[default]
     Unknown,
+    /// No other message shares it, so that nothing is stored in it.
+    Alone,
     /// Its newest fold.
     Folded(Box<dyn Any>),
     /// The store failed. The other messages fail alike without a call of their own: one call after another to a store
@@ -61,20 +63,23 @@ impl Slot {
     /// The failure of the store that another message met.
     pub(crate) fn fold<S: 'static>(&self) -> Result<Option<&S>, Failure> {
         match self {
-            Self::Unknown => Ok(None),
+            Self::Unknown | Self::Alone => Ok(None),
             Self::Folded(fold) => Ok(fold.downcast_ref()),
             Self::Failed(failure) => Err(failure.clone()),
         }
     }
 
-    /// Stores the newest fold.
-    pub(crate) fn store(&mut self, fold: impl Any) {
-        *self = Self::Folded(Box::new(fold));
+    /// Stores a copy of the newest fold.
+    pub(crate) fn store(&mut self, fold: &(impl Any + Clone)) {
+        if !matches!(self, Self::Alone) {
+            *self = Self::Folded(Box::new(fold.clone()));
+        }
     }
 
     /// Stores that the store failed. A permanent failure is of one commit only.
     pub(crate) fn fail(&mut self, failure: &Failure) {
         match failure {
+            Failure::Transient { .. } if matches!(self, Self::Alone) => {}
             Failure::Transient { .. } => *self = Self::Failed(failure.clone()),
             Failure::Deferred { .. } | Failure::Permanent { .. } => {}
         }

@@ -24,4 +24,4 @@ pub use context::{Clock, Context, Epoch, EventEnvelope, Work};
 pub use failure::{Code, Failure, Outcome, Wait};
 pub use ports::{delivery, inbound, partner, partner_health, stores};
 pub use run::journal::{Commit, Journal, Stream};
-pub use run::{batch, effect, journal, relay};
+pub use run::{batch, effect, journal, recent, relay, snapshot, stored};

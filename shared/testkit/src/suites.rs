@@ -34,6 +34,7 @@ fn commit(stream: &str, version: u64, mark: &str) -> Commit {
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         epoch: "e1".to_owned(),
         events: format!(r#"[{{"type":"order.overdue","deadline":"2026-11-23T00:00:00Z","mark":"{mark}"}}]"#),
+        opened_reviews: vec![format!("overdue-{mark}")],
         wakes: vec![Wake {
             step: "crm-update".to_owned(),
             about: BTreeMap::from([("package".to_owned(), mark.to_owned())]),
@@ -62,6 +63,10 @@ fn new_stream(stream: &str, unique: &[&str]) -> NewStream {
 #[allow(clippy::unwrap_used, clippy::panic)] // A suite is a test.
 pub async fn journal(journal: &impl Journal) {
     let stream = fresh("order/suite");
+    let long = (0..40_000).map(|n| format!("review-{n}")).collect::<Vec<_>>().join(" ");
+    let long = Commit { opened_reviews: vec![], ..commit(&fresh("order/long"), 1, &long) };
+    assert_eq!(journal.append(&long).await.unwrap(), Append::Committed, "b49: 500 KB of events that deflate well");
+    assert_eq!(journal.read(&long.stream).await.unwrap(), vec![long]);
     assert_eq!(journal.read(&stream).await.unwrap(), vec![], "an unknown stream is empty");
     assert_eq!(journal.append(&commit(&stream, 1, "a")).await.unwrap(), Append::Committed);
     assert_eq!(journal.append(&commit(&stream, 1, "b")).await.unwrap(), Append::Raced, "one winner a version");

@@ -184,10 +184,13 @@ async fn carry_out<W: Workflow>(
             request.cause().clone()
         }
     };
-    if let Outcome::Rejected(why) = stream.commit(journal, cx, &cause, command).await? {
-        return Ok(Answer::Refused(why));
-    }
-    let commits = journal.read(&stream_name::<W>(&stream.id)).await?;
+    let before = if stream.has(&cause) { 0 } else { stream.version };
+    let after = match stream.commit(journal, cx, &cause, command).await? {
+        Outcome::Rejected(why) => return Ok(Answer::Refused(why)),
+        Outcome::Applied => before,
+        Outcome::AlreadyDone | Outcome::Ignored(_) => 0,
+    };
+    let commits = journal.read_after(&stream_name::<W>(&stream.id), after).await?;
     let Some(commit) = commits.iter().find(|commit| commit.cause == cause) else { return Ok(Answer::Accepted) };
     let events = events_of::<W>(commit, cx.now)?;
     let refusal = events.iter().find_map(W::refusal).cloned();

@@ -11,11 +11,19 @@ use jiff::Timestamp;
 /// # Errors
 /// Failures of the store and of [`events_of`].
 pub async fn load(journal: &impl Journal, name: &OrderId, cx: &Context) -> Result<Stream<Order>, Failure> {
-    let (id, commits) = commits(journal, name, cx.now).await?;
-    Stream::of(&id, commits, cx.now)
+    let stream = Stream::load(journal, name, cx).await?;
+    if stream.state.is_some() || stream.version == 0 {
+        return Ok(stream);
+    }
+    // The events of an alias make no state.
+    let commits = journal.read(&stream_name::<Order>(name)).await?;
+    match alias_in(&commits, cx.now)? {
+        Some(order) => Stream::load(journal, &order, cx).await,
+        None => Ok(stream),
+    }
 }
 
-/// The same, not folded: the order's own id, and its commits.
+/// All commits of that order, not folded: the order's own id, and its commits.
 ///
 /// # Errors
 /// As [`load`].
@@ -25,14 +33,22 @@ pub async fn commits(
     now: Timestamp,
 ) -> Result<(OrderId, Vec<Commit>), Failure> {
     let commits = journal.read(&stream_name::<Order>(name)).await?;
-    // The stream of an alias has one commit.
-    if let [only] = commits.as_slice()
-        && let Some(OrderEvent::Aliased(alias)) = events_of::<Order>(only, now)?.into_iter().next()
-    {
-        let commits = journal.read(&stream_name::<Order>(&alias.order)).await?;
-        return Ok((alias.order, commits));
+    match alias_in(&commits, now)? {
+        Some(order) => {
+            let commits = journal.read(&stream_name::<Order>(&order)).await?;
+            Ok((order, commits))
+        }
+        None => Ok((name.clone(), commits)),
     }
-    Ok((name.clone(), commits))
+}
+
+/// The order that the stream of an alias names. Such a stream has one commit.
+fn alias_in(commits: &[Commit], now: Timestamp) -> Result<Option<OrderId>, Failure> {
+    let [only] = commits else { return Ok(None) };
+    Ok(match events_of::<Order>(only, now)?.into_iter().next() {
+        Some(OrderEvent::Aliased(alias)) => Some(alias.order),
+        Some(_) | None => None,
+    })
 }
 
 /// When the order's cancellation was requested: by the requester's clock where the request has a time, otherwise by ours.

@@ -7,13 +7,19 @@ use serde::Deserialize;
 /// Work on an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderWork {
-    /// From the event's subject.
+    /// From the event's subject: the order, or a fulfillment of it.
     pub order: OrderId,
 }
 
 impl Work for OrderWork {
     fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
-        Ok(Self { order: envelope.id_of("order")? })
+        match envelope.subject.split_once('/') {
+            Some(("fulfillment", _)) => {
+                let fulfillment: FulfillmentId = envelope.id_of("fulfillment")?;
+                Ok(Self { order: fulfillment.order().clone() })
+            }
+            Some(_) | None => Ok(Self { order: envelope.id_of("order")? }),
+        }
     }
 }
 

@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use domain::review::{Choice, Decision, Review, ReviewKind};
-use domain::workflow::evolve;
 use domain::{EffectFailed, EffectRejected, EffectStarted, Workflow};
-use engine::journal::events_of;
 use engine::stores::ViewRow;
-use engine::{Commit, Failure};
+use engine::{Commit, Stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -50,7 +48,7 @@ pub struct OpenReview {
     pub decide_by: Timestamp,
 }
 
-/// A folded stream, with the times at which its reviews were opened.
+/// A folded stream that exists, with the times at which its reviews were opened.
 #[derive(Debug, Clone)]
 pub struct TimedFold<W> {
     /// The state after the newest commit.
@@ -59,33 +57,14 @@ pub struct TimedFold<W> {
     pub version: u64,
     /// The newest commit's time.
     pub changed: Timestamp,
-    /// Whether the stream has or had an open review.
-    pub ever_waited: bool,
     since: BTreeMap<String, Timestamp>,
 }
 
 impl<W: Workflow> TimedFold<W> {
-    /// Folds all commits of a stream; `None` if there are none.
-    ///
-    /// # Errors
-    /// A commit cannot be parsed.
-    pub fn of(commits: &[Commit], now: Timestamp) -> Result<Option<Self>, Failure> {
-        let (mut state, mut since, mut ever_waited) = (None, BTreeMap::new(), false);
-        for commit in commits {
-            state = events_of::<W>(commit, now)?.iter().fold(state, evolve);
-            let reviews = state.as_ref().map(W::reviews).unwrap_or_default();
-            let open: Vec<String> = reviews.iter().map(Review::key).collect();
-            since.retain(|key, _| open.contains(key));
-            ever_waited |= !open.is_empty();
-            for key in open {
-                since.entry(key).or_insert(commit.at);
-            }
-        }
-        let newest = commits.last();
-        Ok(state.zip(newest).map(|(state, newest)| {
-            let (version, changed) = (newest.version, newest.at);
-            Self { state, version, changed, ever_waited, since }
-        }))
+    /// The fold of `stream`; `None` if the stream has no commit.
+    pub fn of(stream: Stream<W>) -> Option<Self> {
+        let Stream { state, version, changed, opened_reviews: since, .. } = stream;
+        state.zip(changed).map(|(state, changed)| Self { state, version, changed, since })
     }
 
     /// The open reviews of the stream `id`, earliest `decide_by` first.
@@ -112,7 +91,7 @@ impl<W: Workflow> TimedFold<W> {
     fn review_row(&self, id: &str) -> Option<ViewRow> {
         let reviews = self.open_reviews(id);
         let first = reviews.first().map_or(self.changed, |review| review.decide_by);
-        self.ever_waited.then(|| ViewRow {
+        (!self.since.is_empty()).then(|| ViewRow {
             key: format!("{}/{id}", W::KIND),
             part: REVIEWS.to_owned(),
             version: self.version,

@@ -115,6 +115,7 @@ pub fn summary(order: &Order, changed: Timestamp) -> Summary {
 /// The details of an order, with the reviews of its fulfillments.
 pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>]) -> Detail {
     let state = &order.state;
+    let folded = |id: &FulfillmentId| fulfillments.iter().find(|it| it.state.opened.fulfillment == *id);
     let mut open_reviews = order.open_reviews(state.id().as_str());
     open_reviews.extend(fulfillments.iter().flat_map(crate::fulfillment::open_reviews));
     let fulfillment = |assignment: &domain::order::Assignment| {
@@ -125,7 +126,8 @@ pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>])
             site: assignment.site.to_string(),
             request_status: progress.map_or(RequestStatus::Requested, |progress| progress.request_status),
             lines: assignment.lines.clone(),
-            packages: progress.map_or_else(Vec::new, |progress| progress.packages.clone()),
+            packages: folded(&assignment.fulfillment)
+                .map_or_else(Vec::new, |it| it.state.package_summaries().collect()),
         }
     };
     let hold =

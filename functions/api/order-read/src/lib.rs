@@ -9,7 +9,7 @@
 use domain::{Fulfillment, Order, OrderId};
 use engine::http::{Problem, Request, Response};
 use engine::journal::stream_name;
-use engine::{Commit, Context, Failure, Journal};
+use engine::{Commit, Context, Failure, Journal, Stream};
 use futures::future::try_join_all;
 use serde_json::json;
 use usecases::names;
@@ -34,18 +34,19 @@ pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context)
         let problem = Problem::new(400, "ID_INVALID", "This is not an order's id");
         return Ok(problem.detail("an id is `ord_` and 26 letters and digits").into());
     };
-    let (id, commits) = names::commits(&ports.journal, &id, cx.now).await?;
-    let Some(order) = TimedFold::<Order>::of(&commits, cx.now)? else {
+    let Some(order) = TimedFold::of(names::load(&ports.journal, &id, cx).await?) else {
         return Ok(Problem::new(404, "ORDER_UNKNOWN", "There is no such order").into());
     };
+    let id = order.state.id();
     let ids = order.state.fulfillments.assignments.keys();
-    let fulfillments: Vec<Vec<Commit>> =
-        try_join_all(ids.map(async |id| ports.journal.read(&stream_name::<Fulfillment>(id)).await)).await?;
     if request.path.ends_with("/timeline") {
+        let read = async |id| ports.journal.read(&stream_name::<Fulfillment>(id)).await;
+        let fulfillments: Vec<Vec<Commit>> = try_join_all(ids.map(read)).await?;
+        let commits = ports.journal.read(&stream_name::<Order>(id)).await?;
         let entries = views::order::timeline(&commits, &fulfillments, cx.now)?;
         return Ok(Response::json(200, &json!({ "order": id, "version": order.version, "entries": entries })));
     }
-    let folded = fulfillments.iter().filter_map(|commits| TimedFold::of(commits, cx.now).transpose());
-    let folded = folded.collect::<Result<Vec<TimedFold<Fulfillment>>, Failure>>()?;
-    Ok(Response::json(200, &views::order::detail(&order, &folded)))
+    let load = async |id| Stream::<Fulfillment>::load(&ports.journal, id, cx).await;
+    let fulfillments = try_join_all(ids.map(load)).await?.into_iter().filter_map(TimedFold::of);
+    Ok(Response::json(200, &views::order::detail(&order, &fulfillments.collect::<Vec<_>>())))
 }

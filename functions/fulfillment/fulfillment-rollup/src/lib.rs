@@ -25,14 +25,13 @@ pub struct Ports<J> {
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal>, work: FulfillmentWork, cx: &Context) -> Result<Outcome, Failure> {
     let fulfillment = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
-    // Marked with the version at which its content last changed, the same report is never written twice.
-    let (Some(state), Some(as_of)) = (&fulfillment.state, fulfillment.last_woken(cx.function)) else {
-        return Ok(Outcome::Ignored("the fulfillment has nothing to report"));
+    let Some(state) = &fulfillment.state else {
+        return Ok(Outcome::Ignored("the fulfillment was never opened"));
     };
     let mixed_units = |e: domain::quantity::QuantityError| Failure::permanent(Code::StateImpossible, e.to_string());
-    let progress = state.progress(as_of).map_err(mixed_units)?;
+    let progress = state.progress().map_err(mixed_units)?;
     let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
-    let cause = cx.cause(&format!("{}@{as_of}", work.fulfillment));
+    let cause = cx.cause(&format!("{}@{}", work.fulfillment, progress.as_of));
     let recorded = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordProgress(progress)).await?;
     tell_successors(&ports.journal, order.state, &work.fulfillment, cx).await?;
     Ok(recorded)

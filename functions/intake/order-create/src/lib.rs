@@ -8,12 +8,12 @@
 //!   `order.purchase_order_taken` if it takes the number of a cancelled order over.
 //! - Fails: 400/422 (not an order; the answer points to each mistake), 403 (no scope), 409 (the order exists with other
 //!   content or is cancelled, or the key was used for another order), 503 (among others while a cancelled order with the
-//!   same purchase order number is being undone).
+//!   same purchase order number is being undone), 413 (its first commit would not fit into the journal).
 
 use domain::{OrderId, PartnerId};
 use engine::http::{Offence, Problem, Request, Response};
 use engine::inbound::NewOrder;
-use engine::{Context, Failure, Journal};
+use engine::{Code, Context, Failure, Journal};
 use serde_json::json;
 use usecases::submission::{self, Submitted};
 
@@ -52,8 +52,14 @@ where
         Err(offences) => return Ok(not_an_order(offences).into()),
     };
     let own_key = format!("{}/{key}", request.client);
-    let (order, submitted) = submission::submit(&ports.journal, cx, &own_key, new, Some(&own_key)).await?;
-    Ok(answer(&order, submitted, cx))
+    match submission::submit(&ports.journal, cx, &own_key, new, Some(&own_key)).await {
+        Ok((order, submitted)) => Ok(answer(&order, submitted, cx)),
+        Err(Failure::Permanent { code: Code::CommitTooLarge, .. }) => {
+            let problem = Problem::new(413, "ORDER_TOO_LARGE", "The order is too large");
+            Ok(problem.detail("send it as several orders, each under its own number").into())
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 fn answer(order: &OrderId, submitted: Submitted, cx: &Context) -> Response {

@@ -6,7 +6,8 @@
 //! - Then: `order.submitted`; for a second id of an order `order.alias_added` and `order.aliased`;
 //!   `order.submission_conflicted` if the order exists with other content or is cancelled; `order.purchase_order_moved` and
 //!   `order.purchase_order_taken` if it takes the number of a cancelled order over.
-//! - Fails: MSG-003 (delivery expired), MSG-004 (not an order), STO-… (the stores).
+//! - Fails: MSG-003 (delivery expired), MSG-004 (not an order), STO-006 (its first commit would not fit into the
+//!   journal), STO-… (the stores).
 
 use engine::context::DeliveryWork;
 use engine::delivery::Delivery;

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use domain::{Fulfillment, Order, Workflow};
 use engine::journal::stream_name;
 use engine::stores::{ViewRow, Views};
-use engine::{Commit, Context, Failure, Journal};
+use engine::{Commit, Context, Failure, Journal, Stream};
 use futures::future::join_all;
 use views::TimedFold;
 
@@ -53,7 +53,7 @@ async fn project<W: Workflow>(
 ) -> Result<(), (String, Failure)> {
     let name = stream_name::<W>(id);
     let write = async {
-        let fold = TimedFold::<W>::of(&ports.journal.read(&name).await?, cx.now)?;
+        let fold = TimedFold::of(Stream::<W>::load(&ports.journal, id, cx).await?);
         for mut row in fold.as_ref().map(rows).unwrap_or_default() {
             // A row of the time that a restored journal lost may have a higher version.
             row.version = cx.epoch.rank(row.version);

@@ -4,7 +4,8 @@
 //! - On: a schedule, once a day; `"again"` in its queue, after a release, a restore, or a change of a partner's document; and
 //!   the pages of its own sweep, messages that it sends itself.
 //! - Does: reads the lists of open orders, and of those that ended lately, page by page; folds each order and its fulfillments,
-//!   and announces all their due work, unless they have changed in the last hour: their messages may be under way.
+//!   and announces all their due work, unless they have changed in the last hour: their messages may be under way. After a
+//!   restore the CRM's update is due for each of them, whatever the journal says that the CRM shows.
 //! - Then: the steps find the work. Where a due item already waits for it, both become one item when the step defers again.
 //! - Fails: STO-… (the stores), BUS-… (the bus); the queue delivers the page again. A stream that cannot be folded is logged,
 //!   and holds up no other.
@@ -16,7 +17,7 @@ use engine::relay::{Bus, publish, wake_again};
 use engine::stores::{Queues, ViewRow, Views};
 use engine::{Code, Context, Failure, Journal, Stream};
 use futures::stream::{StreamExt as _, iter};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use usecases::due::{DueNow, due_now, fulfillments_of};
 
@@ -188,8 +189,10 @@ async fn announce(
         fulfillments.push(fulfillment);
     }
     let changed = newest.iter().map(|commit| commit.at).max();
-    let due = due_now(&order, &fulfillments);
-    if due.is_empty() || changed.is_none_or(|at| cx.now.duration_since(at) < RESTING) {
+    let due = due_now(&order, &fulfillments, cx.epoch);
+    // What a restore kept has no messages under way, however young it is.
+    let may_be_moving = |at: Timestamp| at >= cx.epoch.began && cx.now.duration_since(at) < RESTING;
+    if due.is_empty() || changed.is_none_or(may_be_moving) {
         return Ok(0);
     }
     let order_stream = stream_name::<Order>(id);
@@ -232,7 +235,7 @@ async fn load<W: Workflow>(
     id: &W::Id,
     cx: &Context,
 ) -> Result<(Stream<W>, Option<Commit>), Failure> {
-    let commits = ports.journal.read(&stream_name::<W>(id)).await?;
-    let newest = commits.last().cloned();
-    Ok((Stream::of(id, commits, cx.now)?, newest))
+    let stream = Stream::load(&ports.journal, id, cx).await?;
+    let newest = ports.journal.read_newest(&stream_name::<W>(id), 1).await?.pop();
+    Ok((stream, newest))
 }

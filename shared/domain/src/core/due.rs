@@ -44,8 +44,8 @@ impl DueWork {
 }
 
 /// The work that `after` has and `before` does not.
-pub fn newly_due(before: &BTreeSet<DueWork>, after: BTreeSet<DueWork>) -> impl Iterator<Item = DueWork> {
-    after.into_iter().filter(|work| !before.contains(work))
+pub fn newly_due<'a>(before: &'a BTreeSet<DueWork>, after: &'a BTreeSet<DueWork>) -> impl Iterator<Item = &'a DueWork> {
+    after.difference(before)
 }
 
 /// A short digest of `content`, for [`DueWork::with`].

@@ -7,6 +7,7 @@ pub mod due;
 pub mod goods;
 pub mod ids;
 pub mod money;
+pub(crate) mod pairs;
 pub mod party;
 pub mod quantity;
 pub mod rejection;

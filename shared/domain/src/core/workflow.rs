@@ -18,7 +18,9 @@ use crate::rejection::Rejection;
 use crate::review::ReviewKind;
 
 /// The state of a stream, folded from its events; it exists from the first event on.
-pub trait Workflow: Clone + fmt::Debug + Sized + 'static {
+///
+/// A long stream's state is kept as a snapshot, so that the state, too, can be written and read.
+pub trait Workflow: Clone + fmt::Debug + Sized + Serialize + DeserializeOwned + 'static {
     /// What identifies one stream.
     type Id: fmt::Display + fmt::Debug + Clone;
     /// What happened: stored, published and folded.
@@ -32,6 +34,9 @@ pub trait Workflow: Clone + fmt::Debug + Sized + 'static {
 
     /// The stream's prefix in the journal, such as `order`.
     const KIND: &'static str;
+    /// The number of the fold. It grows with each release that folds the same events to another state or writes the state in
+    /// another form: snapshots of an earlier fold are not read.
+    const FOLD: u32;
 
     /// The events that a stream begins with.
     ///
@@ -51,6 +56,13 @@ pub trait Workflow: Clone + fmt::Debug + Sized + 'static {
     /// The state after `event`.
     #[must_use]
     fn evolve(self, event: &Self::Event) -> Self;
+
+    /// Whether the event only says what happened, so that the command decides nothing once the state knows it. A snapshot does
+    /// not keep the causes of such commits: there is one for each report.
+    fn is_fact(event: &Self::Event) -> bool;
+
+    /// Called after the events of a commit are applied, with the commit's version.
+    fn committed(&mut self, _version: u64) {}
 
     /// The effects that are announced and not yet answered.
     fn open_effects(&self) -> &OpenEffects<Self::Effect>;
@@ -182,11 +194,12 @@ pub trait EffectRequest {
 }
 
 /// The announced and unanswered effects of one stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenEffects<E>(BTreeMap<E, Claim<E>>);
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(serialize = "E: Serialize", deserialize = "E: Deserialize<'de> + Ord"))]
+pub struct OpenEffects<E>(#[serde(with = "crate::pairs")] BTreeMap<E, Claim<E>>);
 
 /// How an open effect is claimed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Claim<E> {
     /// The announcing delivery may be at work until [`EffectStarted::until`].
     Held(EffectStarted<E>),

@@ -57,7 +57,13 @@ impl Opened {
     }
 
     pub(super) fn line(&self, line: LineNo) -> Option<&LineQuantity> {
-        self.lines.iter().find(|goods| goods.line == line)
+        self.of_line(line).next()
+    }
+
+    /// All that was requested for a line. The lines of a fulfillment's state are sorted.
+    fn of_line(&self, line: LineNo) -> impl Iterator<Item = &LineQuantity> {
+        let first = self.lines.partition_point(|goods| goods.line < line);
+        self.lines.iter().skip(first).take_while(move |goods| goods.line == line)
     }
 
     /// How a packed quantity counts for its line. A kit has no substitutes: only the kit itself and its own components
@@ -78,7 +84,7 @@ impl Opened {
     /// Whether this product was requested for its line in this unit, itself or as a component.
     fn requests(&self, packed: &LineQuantity) -> bool {
         match self.classify(packed) {
-            PackedAs::Product => self.lines.iter().any(|goods| goods.line == packed.line && goods.sku == packed.sku),
+            PackedAs::Product => self.of_line(packed.line).any(|goods| goods.sku == packed.sku),
             PackedAs::Component(_) => true,
             PackedAs::Foreign => false,
         }
@@ -140,9 +146,8 @@ impl Fulfillment {
 
     /// The packages that left and count as shipped.
     pub(super) fn shipped_packages(&self) -> impl Iterator<Item = (&PackageId, &Package)> {
-        self.packages
-            .iter()
-            .filter(|(id, package)| package.has_left() && !package.is_void() && self.is_counted(id, package))
+        let packages = self.packages.iter().map(|(id, package)| (id, package.as_ref()));
+        packages.filter(|(id, package)| package.has_left() && !package.is_void() && self.is_counted(id, package))
     }
 
     /// Whether a package's content counts: all of it was requested, or a person accepted it.

@@ -1,6 +1,7 @@
 //! Decides commands and applies events.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::fulfillment::package::Package;
 use crate::fulfillment::{
@@ -180,7 +181,8 @@ impl Fulfillment {
             }
             FulfillmentEvent::GoodsIssued(issued) => {
                 self.open_effects.close(&FulfillmentEffect::PostGoodsIssue { package: issued.package.clone() });
-                self.goods_issues.entry(issued.package.clone()).or_default().insert(issued.clone());
+                let issues = self.goods_issues.entry(issued.package.clone()).or_default();
+                Arc::make_mut(issues).insert(issued.clone());
             }
             FulfillmentEvent::Late(late) => {
                 self.late.insert(late.clone());
@@ -213,7 +215,7 @@ impl Fulfillment {
     }
 
     fn package(&mut self, id: &PackageId) -> &mut Package {
-        self.packages.entry(id.clone()).or_default()
+        Arc::make_mut(self.packages.entry(id.clone()).or_default())
     }
 
     /// Stores the lines of a goods issue when it is first announced, so that a repeat posts the same ones.

@@ -30,10 +30,10 @@ impl Opened {
     }
 
     /// Whether any product is requested by several lines.
-    fn has_such_lines(&self) -> bool {
+    pub(super) fn has_shared_products(&self) -> bool {
         let mut seen = BTreeSet::new();
-        let products = self.lines.iter().filter(|goods| !self.is_kit(goods.line));
-        !products.map(|goods| (&goods.sku, goods.quantity.uom())).all(|product| seen.insert(product))
+        let mut lines = self.lines.iter().filter(|goods| !self.is_kit(goods.line));
+        lines.any(|goods| !seen.insert((&goods.sku, goods.quantity.uom())))
     }
 
     /// Whether goods without a line are of a product of several lines, over which they can be distributed.
@@ -45,7 +45,7 @@ impl Opened {
 impl Fulfillment {
     /// The goods of one package by line.
     pub(super) fn lines_in<'a>(&'a self, id: &'a PackageId, package: &'a Package) -> Cow<'a, [LineQuantity]> {
-        if !self.opened.has_such_lines() {
+        if !self.has_shared_products {
             return Cow::Borrowed(package.lines());
         }
         self.distributed().remove(id).unwrap_or(Cow::Borrowed(package.lines()))
@@ -53,9 +53,9 @@ impl Fulfillment {
 
     /// The goods of every package by line.
     pub(super) fn distributed(&self) -> Contents<'_> {
-        let reported = |(id, package)| (id, Cow::Borrowed(Package::lines(package)));
-        let mut contents: Contents<'_> = self.packages.iter().map(reported).collect();
-        if !self.opened.has_such_lines() {
+        let mut contents: Contents<'_> =
+            self.packages.iter().map(|(id, package)| (id, Cow::Borrowed(package.lines()))).collect();
+        if !self.has_shared_products {
             return contents;
         }
         let mut room: ByLine = self.opened.lines.iter().map(|goods| (goods.line, goods.quantity)).collect();

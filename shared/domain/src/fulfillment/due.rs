@@ -1,17 +1,16 @@
 //! The due work of a fulfillment's steps. Each entry comes from the predicate that the step itself uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::due::{DueWork, digest};
 use crate::fulfillment::{Fulfillment, Watch};
-use crate::ids::FulfillmentId;
-use crate::shipment::{Progress, RequestStatus};
+use crate::shipment::PackageSummary;
 
 impl Fulfillment {
     /// All due work.
     ///
-    /// The request, the withdrawal and the deadlines have another half in the order's stream; each half wakes the step
-    /// whatever the other one says.
+    /// The request, the withdrawal, the deadlines and the CRM's update have another half in the order's stream; each half
+    /// wakes the step whatever the other one says.
     pub(super) fn due_work(&self) -> BTreeSet<DueWork> {
         let is_watched = matches!(self.watch(), Watch::Until(..));
         let whole = [
@@ -21,8 +20,8 @@ impl Fulfillment {
             self.withdrawal().map(|_| DueWork::new("fulfillment-withdraw")),
             is_watched.then(|| watch("deadlines")),
             self.is_closed_unreported().then(|| watch("unreported")),
-            // A sum out of range is parked by the step.
-            Some(rollup(&self.progress(0).map_or_else(|e| e.to_string(), |progress| digest(&progress)))),
+            Some(rollup(self.changed.version)),
+            Some(crm_update(&self.package_summaries().collect::<Vec<_>>())),
         ];
         let issues = self.due_goods_issues();
         let issues = issues.map(|issue| DueWork::new("goods-issue-post").about("package", &issue.package));
@@ -32,27 +31,21 @@ impl Fulfillment {
 
 /// What the fulfillment's order wakes for before the stream exists: the request, its withdrawal and its deadlines. Without a
 /// report, the order takes for granted that nothing happened.
-pub(super) fn before_opening(id: &FulfillmentId) -> BTreeSet<DueWork> {
-    let nothing = Progress {
-        fulfillment: id.clone(),
-        as_of: 0,
-        request_status: RequestStatus::Requested,
-        shipped: BTreeMap::new(),
-        delivered: BTreeMap::new(),
-        packages: Vec::new(),
-        goods_issued: true,
-        unfilled: BTreeMap::new(),
-        closed_short: false,
-        withdrawal_refused: None,
-    };
+pub(super) fn before_opening() -> BTreeSet<DueWork> {
     let (request, withdrawal) = (DueWork::new("fulfillment-request"), DueWork::new("fulfillment-withdraw"));
-    BTreeSet::from([request, withdrawal, watch("deadlines"), rollup(&digest(&nothing))])
+    BTreeSet::from([request, withdrawal, watch("deadlines"), rollup(0), crm_update(&[])])
 }
 
 fn watch(what: &str) -> DueWork {
     DueWork::new("fulfillment-watch").with(&what)
 }
 
-fn rollup(content: &str) -> DueWork {
-    DueWork::new("fulfillment-rollup").with(&content)
+/// The packages that the CRM shows are on the fulfillments' streams alone.
+fn crm_update(packages: &[PackageSummary]) -> DueWork {
+    DueWork::new("crm-update").with(&digest(&packages))
+}
+
+/// The report to the order, by the version at which its content last changed.
+fn rollup(version: u64) -> DueWork {
+    DueWork::new("fulfillment-rollup").with(&version)
 }

@@ -1,6 +1,7 @@
 //! Goods issues: what the ERP has to post for each package, and whether it posted what left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
@@ -16,7 +17,7 @@ impl Fulfillment {
     /// The lines of a package's goods issue: its products, and the kits that are complete with it. Empty if the package did
     /// not leave, does not count, or completes no kit.
     pub(super) fn lines_to_post(&self, id: &PackageId) -> Vec<LineQuantity> {
-        let shipped = |package: &&Package| package.has_left() && self.is_counted(id, package);
+        let shipped = |package: &&Arc<Package>| package.has_left() && self.is_counted(id, package);
         let Some(package) = self.packages.get(id).filter(shipped) else { return Vec::new() };
         let is_product = |packed: &&LineQuantity| {
             !packed.quantity.is_zero() && matches!(self.opened.classify(packed), PackedAs::Product)
@@ -24,13 +25,18 @@ impl Fulfillment {
         let contents = self.lines_in(id, package);
         let lines = contents.iter().filter(is_product).filter(|packed| !self.opened.is_kit(packed.line));
         let mut lines: Vec<LineQuantity> = lines.cloned().collect();
+        let kits = self.kit_lines_in(package);
+        if kits.is_empty() {
+            return lines;
+        }
         let postable =
-            || self.shipped_packages().filter(|(other, package)| *other == id || !self.is_blocked(other, package));
-        for line in self.kit_lines_in(package) {
+            self.shipped_packages().filter(|(other, package)| *other == id || !self.is_blocked(other, package));
+        // A sum out of range is reported by `progress`.
+        let Ok(shipped) = self.quantities_in(postable) else { return lines };
+        let unlisted = self.posted_without_lines();
+        for line in kits {
             let Some(requested) = self.opened.line(line) else { continue };
-            let rest = self.quantities_in(postable()).and_then(|shipped| self.unposted(line, &shipped, id));
-            // A sum out of range is reported by `progress`.
-            if let Ok(quantity) = rest
+            if let Ok(quantity) = self.unposted(line, &shipped, id, unlisted.as_ref())
                 && !quantity.is_zero()
             {
                 lines.push(LineQuantity { line, sku: requested.sku.clone(), quantity });
@@ -47,10 +53,16 @@ impl Fulfillment {
     }
 
     /// How many of the `shipped` kits are not posted, and not announced for another package than `by`.
-    fn unposted(&self, line: LineNo, shipped: &ByLine, by: &PackageId) -> Result<Quantity, QuantityError> {
+    fn unposted(
+        &self,
+        line: LineNo,
+        shipped: &ByLine,
+        by: &PackageId,
+        unlisted: Option<&Result<ByLine, QuantityError>>,
+    ) -> Result<Quantity, QuantityError> {
         let Some(requested) = self.opened.line(line) else { return Err(QuantityError::Unit) };
         let zero = Quantity::zero(requested.quantity.uom());
-        let mut accounted = self.posted(line, zero)?;
+        let mut accounted = self.posted(line, zero, unlisted)?;
         for (package, lines) in self.postings.iter().filter(|(package, _)| *package != by) {
             if !self.goods_issues.contains_key(package) {
                 accounted = accounted.plus(sum_of_line(lines, line, zero)?)?;
@@ -59,25 +71,37 @@ impl Fulfillment {
         shipped.get(&line).copied().unwrap_or(zero).less(accounted)
     }
 
-    /// How many kits of a line the ERP has posted.
-    fn posted(&self, line: LineNo, zero: Quantity) -> Result<Quantity, QuantityError> {
+    /// How many kits of a line the ERP has posted. `unlisted` is [`Self::posted_without_lines`].
+    fn posted(
+        &self,
+        line: LineNo,
+        zero: Quantity,
+        unlisted: Option<&Result<ByLine, QuantityError>>,
+    ) -> Result<Quantity, QuantityError> {
         let mut posted = zero;
         for issues in self.goods_issues.values() {
             // Count only the largest of several postings of one package: the others are duplicates, which a person reverses.
             let quantities = issues.iter().map(|issued| sum_of_line(&issued.lines, line, zero));
             posted = posted.plus(quantities.collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or(zero))?;
         }
-        // A posting by hand has no lines here, nor has one of a release that did not store them. Both posted all kits that
-        // were complete with their package.
+        match unlisted {
+            None => Ok(posted),
+            Some(complete) => {
+                let complete = complete.as_ref().map_err(|error| *error)?;
+                Ok(complete.get(&line).map_or(posted, |complete| posted.max(*complete)))
+            }
+        }
+    }
+
+    /// The kits in all posted packages, if one was posted without lines: by hand, or by a release that did not store them.
+    /// Both posted all kits that were complete with their package.
+    fn posted_without_lines(&self) -> Option<Result<ByLine, QuantityError>> {
         let has_no_lines = |id: &PackageId| match self.goods_issues.get(id) {
             Some(issues) => issues.iter().all(|issued| issued.lines.is_empty()),
             None => self.is_resolved_manually(&FulfillmentEffect::PostGoodsIssue { package: id.clone() }),
         };
-        if !self.shipped_packages().any(|(id, _)| has_no_lines(id)) {
-            return Ok(posted);
-        }
-        let complete = self.quantities_in(self.shipped_packages().filter(|(id, _)| self.is_posted(id)))?;
-        Ok(complete.get(&line).map_or(posted, |complete| posted.max(*complete)))
+        let any = self.shipped_packages().any(|(id, _)| has_no_lines(id));
+        any.then(|| self.quantities_in(self.shipped_packages().filter(|(id, _)| self.is_posted(id))))
     }
 
     /// Whether a package's goods issue is in the ERP, posted by us or by hand.
@@ -118,15 +142,23 @@ impl Fulfillment {
 
     /// The reviews of kits of which the ERP posted more than left, or fewer although no package remains to be posted.
     pub(super) fn kit_differences(&self) -> Vec<Review<FulfillmentReview>> {
-        let kits = self.opened.handling.keys().filter(|line| self.opened.is_kit(**line));
-        kits.filter_map(|line| self.kit_difference(*line)).collect()
+        let mut kits = self.opened.handling.keys().filter(|line| self.opened.is_kit(**line)).peekable();
+        if kits.peek().is_none() {
+            return Vec::new();
+        }
+        let Ok(shipped) = self.quantities_in(self.shipped_packages()) else { return Vec::new() };
+        let unlisted = self.posted_without_lines();
+        kits.filter_map(|line| self.kit_difference(*line, &shipped, unlisted.as_ref())).collect()
     }
 
-    fn kit_difference(&self, line: LineNo) -> Option<Review<FulfillmentReview>> {
+    fn kit_difference(
+        &self,
+        line: LineNo,
+        shipped: &ByLine,
+        unlisted: Option<&Result<ByLine, QuantityError>>,
+    ) -> Option<Review<FulfillmentReview>> {
         let zero = Quantity::zero(self.opened.line(line)?.quantity.uom());
-        let (Ok(shipped), Ok(posted)) = (self.quantities_in(self.shipped_packages()), self.posted(line, zero)) else {
-            return None;
-        };
+        let posted = self.posted(line, zero, unlisted).ok()?;
         let shipped = shipped.get(&line).copied().unwrap_or(zero);
         let is_waiting =
             |(id, package): (&PackageId, &Package)| !self.is_posted(id) && self.kit_lines_in(package).contains(&line);

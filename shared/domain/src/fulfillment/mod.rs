@@ -7,8 +7,9 @@
 //! `status` has the predicates on the request and its withdrawal; `package` is one package, `content` compares packages with
 //! the request, `distribution` distributes goods over lines of one product, `tracing` checks lots and serial numbers,
 //! `goods_issues` computes what the ERP posts. `request`, `watch`, `progress`, `due` and `reviews` are what follows for
-//! partners, for the clock, for the order, for steps and for people.
+//! partners, for the clock, for the order, for steps and for people; `changed` is when the order's register last changed.
 
+mod changed;
 mod content;
 mod decide;
 mod distribution;
@@ -28,6 +29,7 @@ mod tracing;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -38,7 +40,10 @@ pub use request::{FulfillmentRequest, GoodsIssue, Inquiry, Withdrawal};
 pub use review::FulfillmentReview;
 pub use watch::Watch;
 
+use serde::{Deserialize, Serialize};
+
 use crate::due::DueWork;
+use crate::fulfillment::changed::Changed;
 use crate::goods::LineQuantity;
 use crate::ids::{FulfillmentId, PackageId};
 use crate::rejection::Rejection;
@@ -46,10 +51,12 @@ use crate::review::{Decision, Decisions, Review};
 use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Workflow};
 
 /// The state of one fulfillment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fulfillment {
     /// The fulfillment as the order assigned it.
     pub opened: Opened,
+    /// Whether several of its lines request one product, so that a package's goods may count for another line.
+    has_shared_products: bool,
     /// The warehouse's acceptances. Two references are two orders at the warehouse, which is reviewed.
     pub accepted: BTreeSet<Accepted>,
     /// The warehouse's rejections.
@@ -62,21 +69,24 @@ pub struct Fulfillment {
     pub closed: Option<Timestamp>,
     /// The packages that the warehouse listed when it closed the fulfillment; `None` while no report has a list.
     pub listed: Option<BTreeSet<PackageId>>,
-    /// Every package that was reported.
-    pub packages: BTreeMap<PackageId, Package>,
+    /// Every package that was reported. Copies of the state share those that do not differ: each commit copies the state
+    /// before it, and there may be a thousand packages.
+    pub packages: BTreeMap<PackageId, Arc<Package>>,
     /// The goods issues in the ERP. A second one of a package is a duplicate, which is reviewed.
-    pub goods_issues: BTreeMap<PackageId, BTreeSet<GoodsIssued>>,
+    pub goods_issues: BTreeMap<PackageId, Arc<BTreeSet<GoodsIssued>>>,
     /// The lines of every announced and unanswered goods issue. A repeat posts the same lines under the same key, and no
     /// other package posts them.
     pub postings: BTreeMap<PackageId, Vec<LineQuantity>>,
     /// Every expected report that did not arrive in time.
     pub late: BTreeSet<Late>,
     /// The partner's reason for each refused effect, until a person decides to retry it or it is announced again.
+    #[serde(with = "crate::pairs")]
     pub rejected_effects: BTreeMap<FulfillmentEffect, Rejection>,
     /// The decisions that people took.
     pub decisions: Decisions<FulfillmentReview>,
     /// The announced and unanswered effects.
     pub open_effects: OpenEffects<FulfillmentEffect>,
+    changed: Changed,
 }
 
 /// What may be requested of a fulfillment, answered for it or reported about it.
@@ -126,6 +136,7 @@ impl Workflow for Fulfillment {
     type Review = FulfillmentReview;
 
     const KIND: &'static str = "fulfillment";
+    const FOLD: u32 = 1;
 
     fn create(command: FulfillmentCommand) -> Result<Vec<FulfillmentEvent>, Rejection> {
         if let FulfillmentCommand::Open(opened, started) = command {
@@ -141,8 +152,12 @@ impl Workflow for Fulfillment {
 
     fn begin(event: &FulfillmentEvent) -> Option<Self> {
         let FulfillmentEvent::Opened(opened) = event else { return None };
+        let mut opened = opened.clone();
+        // Found by line, for each line of each package.
+        opened.lines.sort_by_key(|goods| goods.line);
         Some(Self {
-            opened: opened.clone(),
+            has_shared_products: opened.has_shared_products(),
+            opened,
             accepted: BTreeSet::new(),
             rejected: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
@@ -156,6 +171,7 @@ impl Workflow for Fulfillment {
             rejected_effects: BTreeMap::new(),
             decisions: Decisions::new(),
             open_effects: OpenEffects::default(),
+            changed: Changed::OPENED,
         })
     }
 
@@ -164,8 +180,22 @@ impl Workflow for Fulfillment {
     }
 
     fn evolve(mut self, event: &FulfillmentEvent) -> Self {
-        self.apply(event);
+        self.apply_and_mark(event);
         self
+    }
+
+    fn is_fact(event: &FulfillmentEvent) -> bool {
+        matches!(
+            event,
+            FulfillmentEvent::PackagePacked(_)
+                | FulfillmentEvent::PackageVoided(_)
+                | FulfillmentEvent::MilestoneRecorded(_)
+                | FulfillmentEvent::Closed(_)
+        )
+    }
+
+    fn committed(&mut self, version: u64) {
+        self.changed.committed(version);
     }
 
     fn open_effects(&self) -> &OpenEffects<FulfillmentEffect> {
@@ -184,8 +214,8 @@ impl Workflow for Fulfillment {
         if let FulfillmentEvent::RequestRejected(rejection) = event { Some(rejection) } else { None }
     }
 
-    fn due(state: Option<&Self>, id: &FulfillmentId) -> BTreeSet<DueWork> {
-        state.map_or_else(|| due::before_opening(id), Self::due_work)
+    fn due(state: Option<&Self>, _id: &FulfillmentId) -> BTreeSet<DueWork> {
+        state.map_or_else(due::before_opening, Self::due_work)
     }
 
     fn announce(started: EffectStarted<FulfillmentEffect>) -> FulfillmentCommand {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::fulfillment::event::{Milestone, Packed, TracedGoods, UnassignedGoods};
 use crate::goods::LineQuantity;
@@ -11,7 +12,7 @@ use crate::shipment::{MilestoneKind, PackageStatus};
 
 /// The reports of one package. They are kept in sets and latest-wins registers, so that any order of arrival ends in
 /// the same state.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Package {
     /// The content.
     pub contents: Contents,
@@ -26,7 +27,7 @@ pub struct Package {
 }
 
 /// What a package contains.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Contents {
     /// The warehouse has not reported it.
     #[default]
@@ -36,7 +37,7 @@ pub enum Contents {
 }
 
 /// A label of a package.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Leg {
     /// The earliest time at which the label was reported.
     pub since: Timestamp,

@@ -37,7 +37,10 @@ impl Fulfillment {
     /// fulfillment that did not leave: the warehouse unpacked them.
     pub fn live(&self) -> impl Iterator<Item = (&PackageId, &Package)> {
         let withdrawn = self.is_withdrawn();
-        self.packages.iter().filter(move |(_, package)| !package.is_void() && (package.has_left() || !withdrawn))
+        self.packages
+            .iter()
+            .map(|(id, package)| (id, package.as_ref()))
+            .filter(move |(_, package)| !package.is_void() && (package.has_left() || !withdrawn))
     }
 
     /// Whether the warehouse has the fulfillment, or may have it.

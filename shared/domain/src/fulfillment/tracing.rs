@@ -49,6 +49,10 @@ impl Fulfillment {
     /// that concern this package. Only those of products that have to be traced block a goods issue.
     pub(super) fn duplicate_serials(&self, of: Option<&PackageId>, blocking: bool) -> Vec<Review<FulfillmentReview>> {
         let mut found: BTreeMap<(&Sku, &Serial), Vec<&PackageId>> = BTreeMap::new();
+        let concerns_none = |of: &PackageId| self.packages.get(of).is_none_or(|package| package.traced().is_empty());
+        if of.is_some_and(concerns_none) {
+            return Vec::new();
+        }
         for (id, package) in self.live() {
             let reported: BTreeSet<&TracedGoods> = package.traced().iter().collect();
             let concerns = |goods: &&TracedGoods| !blocking || self.traced(goods.line) == Some(Traced::Serial);

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::order::Order;
 use crate::order::event::{
@@ -16,7 +17,7 @@ use crate::order::pricing::Stage;
 use crate::rejection::Rejection;
 
 /// What is requested of the order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
     /// The state that is desired.
     pub desired: Desired,
@@ -29,7 +30,7 @@ pub struct Changes {
 }
 
 /// A party's newest request to hold the order or to release it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// By the party's own clock; `None` where it gave no time.
     pub asked_at: Option<Timestamp>,
@@ -38,7 +39,7 @@ pub struct Hold {
 }
 
 /// The state that is desired of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Desired {
     /// It is to be fulfilled.
     Active,

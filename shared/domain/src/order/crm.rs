@@ -11,7 +11,7 @@ use crate::quantity::Quantity;
 use crate::shipment::PackageSummary;
 
 /// What the CRM shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CrmState {
     /// Nothing yet.
     Nothing,
@@ -31,7 +31,7 @@ impl CrmState {
 
     pub(super) fn apply(&mut self, updated: &CrmUpdated) {
         *self = match std::mem::replace(self, Self::Nothing) {
-            Self::Newest(newer) | Self::Stale(newer) if newer.version > updated.version => Self::Stale(newer),
+            Self::Newest(newer) | Self::Stale(newer) if newer.rank() > updated.rank() => Self::Stale(newer),
             Self::Nothing | Self::Newest(_) | Self::Stale(_) => Self::Newest(updated.clone()),
         };
     }
@@ -39,6 +39,13 @@ impl CrmState {
     /// Whether an older update arrived at the CRM after a newer one.
     pub fn is_stale(&self) -> bool {
         matches!(self, Self::Stale(_))
+    }
+}
+
+impl CrmUpdated {
+    /// Orders the updates of all epochs.
+    fn rank(&self) -> (u32, u64) {
+        (self.epoch, self.version)
     }
 }
 
@@ -107,30 +114,36 @@ impl CrmUpdate {
         let text = serde_json::to_string(&Self { status, ..self.clone() }).unwrap_or_default();
         base32(&fingerprint(&[&text]), 26)
     }
+
+    /// A digest of what the order's own stream has of it: all but the packages.
+    pub fn order_digest(&self) -> String {
+        Self { packages: Vec::new(), ..self.clone() }.digest()
+    }
 }
 
 impl Order {
-    /// The CRM update that is due.
-    pub fn crm_update(&self) -> Option<CrmUpdate> {
+    /// The CRM update that is due in the journal's epoch of this number. `packages` are those of the order's fulfillments,
+    /// whose streams have them.
+    pub fn crm_update(&self, packages: Vec<PackageSummary>, epoch: u32) -> Option<CrmUpdate> {
+        let update = self.crm_content(packages);
+        match &self.crm {
+            CrmState::Newest(shown) if shown.digest == update.digest() && shown.epoch >= epoch => None,
+            CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => Some(update),
+        }
+    }
+
+    /// What the CRM should show, whatever it shows now.
+    pub(super) fn crm_content(&self, packages: Vec<PackageSummary>) -> CrmUpdate {
         let submission = &self.terms.submission;
-        let update = CrmUpdate {
+        CrmUpdate {
             source: submission.source.clone(),
             external_id: submission.external_id.clone(),
             order: self.id().clone(),
             status: self.status(),
             lines: self.line_quantities().into_iter().map(CrmLine::from).collect(),
-            packages: self.packages().cloned().collect(),
+            packages,
             sales_order: self.documents.sales_order().cloned(),
             invoice: self.stage.invoice().map(|invoiced| invoiced.invoice.clone()),
-        };
-        match &self.crm {
-            CrmState::Newest(shown) if shown.digest == update.digest() => None,
-            CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => Some(update),
         }
-    }
-
-    /// All packages of all fulfillments that are not void.
-    pub(super) fn packages(&self) -> impl Iterator<Item = &PackageSummary> {
-        self.fulfillments.progress.values().flat_map(|progress| &progress.packages)
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::goods::LineQuantity;
 use crate::ids::{CustomerId, DocumentNumber, LineNo, OrderId, PurchaseOrder, Sku};
@@ -28,13 +29,15 @@ use crate::review::{Choice, Decision, Review};
 use crate::workflow::{Claim, EffectFailed, EffectRejected, EffectRequest, OpenEffects, key};
 
 /// The order's documents at the ERP.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Documents {
     /// The sales order.
     pub sales_order: SalesOrderState,
     /// Documents that the ERP made beside the one that the order uses, or in a stage that requested none.
+    #[serde(with = "crate::pairs")]
     pub duplicates: BTreeMap<OrderEffect, BTreeSet<DocumentNumber>>,
     /// What the ERP refused.
+    #[serde(with = "crate::pairs")]
     pub rejected: BTreeMap<OrderEffect, Rejection>,
     /// An invoice that does not agree with the order and on which no person has decided.
     pub disputed_invoice: Option<InvoiceDisagreed>,
@@ -43,7 +46,7 @@ pub struct Documents {
 }
 
 /// The sales order at the ERP.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SalesOrderState {
     /// As far as we know it was never created.
     None,

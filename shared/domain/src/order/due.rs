@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::due::{DueWork, digest};
 use crate::ids::FulfillmentId;
 use crate::order::Order;
-use crate::order::crm::{CrmState, CrmUpdate};
+use crate::order::crm::CrmState;
 use crate::shipment::RequestStatus;
 
 impl Order {
@@ -28,7 +28,7 @@ impl Order {
             self.sales_order_cancellation().map(|_| DueWork::new("sales-order-cancel")),
             self.routing_query().map(|query| DueWork::new("order-route").with(&query.digest())),
             self.invoice_request().map(|_| DueWork::new("invoice-create")),
-            self.crm_update().map(|update| DueWork::new("crm-update").with(&self.crm_digest(&update))),
+            self.crm_digest().map(|digest| DueWork::new("crm-update").with(&digest)),
         ];
         whole.into_iter().flatten().chain(self.fulfillment_work()).collect()
     }
@@ -55,12 +55,14 @@ impl Order {
         self.assignment(id).is_some() && matches!(status, None | Some(RequestStatus::Requested))
     }
 
-    /// An update that was overtaken at the CRM is sent again with the same content.
-    fn crm_digest(&self, update: &CrmUpdate) -> String {
-        let again = match &self.crm {
-            CrmState::Stale(newer) => format!("after {} ", newer.version),
-            CrmState::Nothing | CrmState::Newest(_) => String::new(),
-        };
-        again + &update.digest()
+    /// The order's half of the CRM's update: what its own stream has of the content. The packages are the fulfillments' half,
+    /// and each half wakes the step. An update that was overtaken at the CRM is sent again with the same content.
+    fn crm_digest(&self) -> Option<String> {
+        let digest = self.crm_content(Vec::new()).digest();
+        match &self.crm {
+            CrmState::Newest(shown) if shown.order_digest.as_ref() == Some(&digest) => None,
+            CrmState::Stale(newer) => Some(format!("after {} {digest}", newer.version)),
+            CrmState::Nothing | CrmState::Newest(_) => Some(digest),
+        }
     }
 }

@@ -409,10 +409,28 @@ pub struct Assignment {
 /// What the CRM shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CrmUpdated {
-    /// The version of the order's stream that the CRM shows.
+    /// The sum of the versions of the order's stream and its fulfillments' of which the CRM shows the content.
     pub version: u64,
-    /// Digest of the content that was sent. An update with the same digest is not sent again.
+    /// Digest of the content that was sent. An update with the same digest is not sent again in the same epoch.
     pub digest: String,
+    /// The number of the journal's epoch in which it was sent. After a restore the CRM may show what the journal lost, so an
+    /// update of an earlier epoch is sent again.
+    #[serde(default = "first_epoch", skip_serializing_if = "is_first_epoch")]
+    pub epoch: u32,
+    /// Digest of that content without the packages, which the fulfillments' streams have. `None` in records of releases
+    /// that did not store it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_digest: Option<String>,
+}
+
+/// Most journals are never restored.
+const fn first_epoch() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_first_epoch(epoch: &u32) -> bool {
+    *epoch == first_epoch()
 }
 
 /// A request to cancel.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{FulfillmentId, LineNo};
 use crate::order::Order;
@@ -14,7 +15,7 @@ use crate::shipment::{Progress, RequestStatus};
 use crate::workflow::Workflow;
 
 /// The order's fulfillments.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fulfillments {
     /// What each warehouse is to ship.
     pub assignments: BTreeMap<FulfillmentId, Assignment>,
@@ -31,6 +32,11 @@ pub struct Fulfillments {
 }
 
 impl Fulfillments {
+    /// All fulfillments, assigned or only reported.
+    pub fn ids(&self) -> impl Iterator<Item = &FulfillmentId> {
+        self.assignments.keys().chain(self.progress.keys().filter(|id| !self.assignments.contains_key(*id)))
+    }
+
     /// Whether anything of a fulfillment has left its warehouse.
     pub fn has_shipped(&self, id: &FulfillmentId) -> bool {
         self.progress.get(id).is_some_and(|progress| progress.shipped.values().any(|shipped| !shipped.is_zero()))
@@ -46,7 +52,7 @@ impl Fulfillments {
         let Some(progress) = self.progress.get(id) else { return false };
         let without_goods = match progress.request_status {
             RequestStatus::Rejected | RequestStatus::Withdrawn => true,
-            RequestStatus::Accepted => progress.packages.is_empty() && self.is_unfilled(id, progress),
+            RequestStatus::Accepted => !progress.has_packages && self.is_unfilled(id, progress),
             RequestStatus::Requested => false,
         };
         without_goods && !self.has_shipped(id)
@@ -65,7 +71,7 @@ impl Fulfillments {
 
     /// Whether all fulfillments, assigned or only reported, will certainly not ship.
     pub(super) fn none_will_ship(&self) -> bool {
-        self.assignments.keys().chain(self.progress.keys()).all(|id| self.will_not_ship(id))
+        self.ids().all(|id| self.will_not_ship(id))
     }
 
     /// Fulfillments that a warehouse has, or may have, and of which nothing has left.
@@ -115,20 +121,32 @@ impl Fulfillments {
         live.peek().is_some() && live.all(|id| self.status(id) == Some(RequestStatus::Accepted))
     }
 
+    /// Whether a package of any fulfillment has left and has neither arrived nor been returned.
+    pub(super) fn any_under_way(&self) -> bool {
+        self.progress.values().any(|progress| progress.under_way)
+    }
+
+    /// Whether a package of any fulfillment is being returned to the sender.
+    pub(super) fn any_returned(&self) -> bool {
+        self.progress.values().any(|progress| progress.returned)
+    }
+
     /// Whether the ERP has the goods issue of every package that left.
     pub(super) fn all_posted(&self) -> bool {
         self.progress.iter().all(|(id, progress)| self.will_not_ship(id) || progress.goods_issued)
     }
 
-    /// A report replaces an older one.
+    /// A register replaces an older one.
     pub(super) fn apply_progress(&mut self, progress: &Progress) {
         if self.is_newest(progress) {
-            self.progress.insert(progress.fulfillment.clone(), progress.clone());
+            let known = self.progress.remove(&progress.fulfillment);
+            self.progress.insert(progress.fulfillment.clone(), progress.clone().onto(known));
         }
     }
 
     fn is_newest(&self, progress: &Progress) -> bool {
-        self.progress.get(&progress.fulfillment).is_none_or(|known| known.as_of < progress.as_of)
+        // Version 0 has what the order takes for granted without a report.
+        self.progress.get(&progress.fulfillment).map_or(0, |known| known.as_of) < progress.as_of
     }
 
     /// Whether a warehouse accepted a fulfillment after it was certain that it would not ship: it has to be withdrawn again.
@@ -186,7 +204,7 @@ impl Order {
         std::iter::once(OrderEvent::Routed(routed)).chain(assigned).collect()
     }
 
-    /// The newest report counts. A newer one with the same content is recorded, too: a report between the two may still
+    /// The newest register counts. A newer one with the same content is recorded, too: a register between the two may still
     /// arrive, and only the newer `as_of` shows that it is old.
     pub(super) fn record_progress(&self, progress: Progress) -> Vec<OrderEvent> {
         if !self.fulfillments.is_newest(&progress) {
@@ -194,7 +212,8 @@ impl Order {
         }
         let fulfillment = progress.fulfillment.clone();
         let closed_short = progress.closed_short;
-        let mut events = vec![OrderEvent::FulfillmentProgressed(progress)];
+        let known = self.fulfillments.progress.get(&fulfillment);
+        let mut events = vec![OrderEvent::FulfillmentProgressed(progress.since(known))];
         if self.fulfillments.withdrawals.is_empty() && !closed_short {
             return events;
         }

@@ -176,7 +176,7 @@ impl Order {
     pub fn all_delivered(&self, lines: &[LineQuantities]) -> bool {
         lines.iter().all(|line| !line.is_waiting() && line.delivered == line.shipped)
             && lines.iter().any(|line| !line.shipped.is_zero())
-            && !self.packages().any(|package| package.status.is_under_way())
+            && !self.fulfillments.any_under_way()
     }
 }
 

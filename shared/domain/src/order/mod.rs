@@ -54,6 +54,7 @@ pub use terms::Terms;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::due::DueWork;
 use crate::ids::{FulfillmentId, OrderId};
@@ -63,7 +64,7 @@ use crate::shipment::Progress;
 use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Workflow};
 
 /// A submitted order. Its sub-machines are independent axes: none of them can hide another.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     /// What was ordered.
     pub terms: Terms,
@@ -160,6 +161,7 @@ impl Workflow for Order {
     type Review = OrderReview;
 
     const KIND: &'static str = "order";
+    const FOLD: u32 = 1;
 
     fn create(command: OrderCommand) -> Result<Vec<OrderEvent>, Rejection> {
         if let OrderCommand::Submit(submission) = command {
@@ -193,6 +195,10 @@ impl Workflow for Order {
     fn evolve(mut self, event: &OrderEvent) -> Self {
         self.apply(event);
         self
+    }
+
+    fn is_fact(event: &OrderEvent) -> bool {
+        matches!(event, OrderEvent::FulfillmentProgressed(_) | OrderEvent::CrmUpdated(_))
     }
 
     fn open_effects(&self) -> &OpenEffects<OrderEffect> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{FulfillmentId, OrderId};
 use crate::order::event::{
@@ -12,7 +13,7 @@ use crate::order::event::{
 use crate::order::{Order, Status};
 
 /// What the order is called.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Names {
     /// The ids under which it was submitted, too.
     pub aliases: BTreeSet<OrderId>,

@@ -7,7 +7,7 @@ use crate::ids::FulfillmentId;
 use crate::order::changes::Desired;
 use crate::order::event::{OrderEvent, Template, WithdrawalReason};
 use crate::order::{Fulfillments, LineQuantities, Order, OrderCommand, Status};
-use crate::shipment::{MilestoneKind, PackageStatus, Progress};
+use crate::shipment::Progress;
 use crate::workflow::Workflow;
 
 impl Order {
@@ -27,11 +27,7 @@ impl Order {
     /// cannot.
     fn may_concern_the_customer(&self, command: &OrderCommand) -> bool {
         match command {
-            OrderCommand::RecordProgress(progress) => {
-                self.is_cancelled()
-                    || !progress.unfilled.is_empty()
-                    || progress.packages.iter().any(|package| package.status == RETURNED)
-            }
+            OrderCommand::RecordProgress(progress) => self.is_cancelled() || progress.closed_short || progress.returned,
             OrderCommand::RecordAllocation(allocation) => allocation.lines.iter().any(|line| !line.short.is_zero()),
             OrderCommand::RecordEffectFailed(failed) => failed.did_nothing() && self.is_cancelled(),
             OrderCommand::RecordDeallocated(_)
@@ -92,10 +88,8 @@ impl Order {
             (Template::Cancelled, self.status() == Status::Cancelled),
             (Template::CancelRejected, self.is_cancelled() && kept_though_cancelled()),
             (Template::Delayed, self.overdue),
-            (Template::ReturnedToSender, self.packages().any(|package| package.status == RETURNED)),
+            (Template::ReturnedToSender, self.fulfillments.any_returned()),
         ];
         conditions.into_iter().filter_map(|(template, holds)| holds.then_some(template)).collect()
     }
 }
-
-const RETURNED: PackageStatus = PackageStatus::At(MilestoneKind::ReturnToSender);

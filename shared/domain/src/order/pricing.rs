@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{CustomerId, LineNo, OrderId};
 use crate::money::{Currency, Money};
@@ -17,7 +18,7 @@ use crate::quantity::{Conversion, Uom};
 use crate::rejection::Rejection;
 
 /// How far our own work has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
     /// It waits for the ERP's price.
     Submitted,
@@ -36,7 +37,7 @@ pub enum Stage {
 }
 
 /// The ERP's answer on credit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Credit {
     /// Not answered yet, or expired and to be asked for again.
     Pending,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::DocumentNumber;
 use crate::order::Order;
 use crate::order::changes::rejected;
@@ -14,7 +16,7 @@ use crate::order::rounds::CreditRounds;
 use crate::review::{Choice, Decision, Review, allowed, open};
 
 /// What was approved beyond the order's own content. An amendment revokes it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overrides {
     /// The ERP's price counts, even if the customer was promised another one.
     pub price: bool,

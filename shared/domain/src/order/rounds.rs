@@ -1,5 +1,7 @@
 //! Budgets of steps that open each other's work again: without one, two steps that never agree would go round for ever.
 
+use serde::{Deserialize, Serialize};
+
 use crate::order::Order;
 use crate::order::event::Allocation;
 use crate::order::review::OrderReview;
@@ -14,7 +16,7 @@ const CREDIT: u32 = 5;
 const STOCK: u32 = 12;
 
 /// The rounds of one pair of steps since the order was priced or a person decided.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreditRounds(u32);
 
 impl CreditRounds {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::goods::LineQuantity;
 use crate::ids::{DocumentNumber, OrderId, SiteCode};
@@ -16,7 +17,7 @@ use crate::quantity::Quantity;
 use crate::workflow::{EffectRequest, OpenEffects, key};
 
 /// The order's allocations.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stock {
     /// What the ERP allocated.
     pub allocations: BTreeMap<AllocationNo, Allocation>,

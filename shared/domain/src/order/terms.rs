@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{LineNo, OrderId};
 use crate::order::event::{Amendment, Conflict, OrderEvent, OrderLine, Submission};
 
 /// What was ordered.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Terms {
     /// As submitted, or as amended last.
     pub submission: Submission,

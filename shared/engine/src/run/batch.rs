@@ -138,8 +138,8 @@ where
     F: Future<Output = Result<Outcome, Failure>>,
 {
     let (now, rng, handle) = (&now, &rng, &handle);
-    // A single message has no other to share a stream with.
-    let folds = if records.len() > 1 { Folds::of_batch() } else { Folds::default() };
+    // A single message shares its own loads: some steps look at a stream again after their commit.
+    let folds = Folds::of_batch();
     let is_batch_safe = records.iter().any(|record| !may_crash(step, record));
     let one = |(place, record)| {
         let turn = Turn { now: now(), rng: rng(), folds: folds.clone() };

@@ -19,6 +19,7 @@ use crate::partner::{Attempt, CallFailure, Ready, Recipient};
 
 /// The outcome of trying to claim an effect.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // There is one of it in a step, and it is not kept.
 pub enum Claimed<W: Workflow, R> {
     /// The claim is committed; this delivery calls the partner with the request.
     Mine(Claim<W>, R),

@@ -4,18 +4,22 @@
 //! one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use domain::Workflow;
 use domain::due::{DueWork, newly_due};
 use domain::party::{Party, PartyRef};
+use domain::review::Review;
 use domain::workflow::{decide, evolve};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::cause::{Cause, RequestCause};
 use crate::context::Context;
 use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::folds::Slot;
+use crate::run::snapshot::{EVERY, Kept, NEWEST, Snapshot};
+use crate::run::stored::check_size;
+pub use crate::run::wake::Wake;
 use crate::stores::DueItem;
 
 /// The events that one step decided, with the data that an audit needs.
@@ -40,24 +44,18 @@ pub struct Commit {
     pub epoch: String,
     /// The events, as a JSON array.
     pub events: String,
+    /// The keys of the reviews that it opened: open after it, and not before. Readers take their `since` from here, so that
+    /// a fold does not derive all reviews anew after each commit.
+    pub opened_reviews: Vec<String>,
     /// The steps that have work after this commit which they did not have before it.
     pub wakes: Vec<Wake>,
 }
 
-/// A step that a commit wakes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Wake {
-    /// The step's name, such as `order-price`.
-    pub step: String,
-    /// The part of the stream that its work is about, as members of an event's payload; empty for the whole stream.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub about: BTreeMap<String, String>,
-}
-
-impl From<DueWork> for Wake {
-    fn from(DueWork { step, about, digest: _ }: DueWork) -> Self {
-        let about = about.into_iter().map(|(member, id)| (member.to_owned(), id));
-        Self { step: step.to_owned(), about: about.collect() }
+impl Commit {
+    /// A digest of all that makes it what it is.
+    fn digest(&self) -> String {
+        let place = format!("{}/{}/{}", self.epoch, self.stream, self.version);
+        domain::ids::base32(&domain::ids::fingerprint(&[&place, self.cause.as_str(), &self.events]), 26)
     }
 }
 
@@ -129,6 +127,15 @@ pub trait Journal {
         }
     }
 
+    /// The newest commits of a stream, at most `limit`, in order, by a consistent read.
+    fn read_newest(&self, stream: &str, limit: u32) -> impl Future<Output = Result<Vec<Commit>, Failure>>;
+
+    /// The snapshot of a stream, if one is stored. The read need not be consistent.
+    fn snapshot(&self, stream: &str) -> impl Future<Output = Result<Option<Snapshot>, Failure>>;
+
+    /// Stores a snapshot in place of the earlier one. One that is too large for the store is left out.
+    fn store_snapshot(&self, snapshot: &Snapshot) -> impl Future<Output = Result<(), Failure>>;
+
     /// Writes `commit` unless its stream has a commit of that version.
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>>;
 
@@ -146,6 +153,15 @@ impl<J: Journal> Journal for &J {
     }
     fn read_after(&self, stream: &str, version: u64) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
         (**self).read_after(stream, version)
+    }
+    fn read_newest(&self, stream: &str, limit: u32) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
+        (**self).read_newest(stream, limit)
+    }
+    fn snapshot(&self, stream: &str) -> impl Future<Output = Result<Option<Snapshot>, Failure>> {
+        (**self).snapshot(stream)
+    }
+    fn store_snapshot(&self, snapshot: &Snapshot) -> impl Future<Output = Result<(), Failure>> {
+        (**self).store_snapshot(snapshot)
     }
     fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>> {
         (**self).append(commit)
@@ -172,9 +188,19 @@ pub struct Stream<W: Workflow> {
     pub version: u64,
     /// The first commit's time; `None` before it.
     pub began: Option<Timestamp>,
+    /// The newest commit's time; `None` before the first.
+    pub changed: Option<Timestamp>,
+    /// When each review was opened, also of those that are closed again: the last time.
+    pub opened_reviews: BTreeMap<String, Timestamp>,
+    /// The keys of the reviews that are open at this version, once they were derived.
+    open_reviews: Option<BTreeSet<String>>,
+    /// The work that is due at this version, once it was derived.
+    due: Option<Arc<BTreeSet<DueWork>>>,
     causes: BTreeSet<Cause>,
-    /// The version of the newest commit that woke each step.
-    woken: BTreeMap<String, u64>,
+    /// The causes of commits of facts alone; of those that a snapshot has, only the newest.
+    facts: BTreeSet<Cause>,
+    /// Whether a snapshot of at most [`EVERY`] versions ago is stored, or none is needed.
+    is_cached: bool,
 }
 
 /// The stream's name in the journal: `<workflow>/<id>`.
@@ -210,10 +236,25 @@ impl<W: Workflow> Stream<W> {
         if let Some(stream) = slot.fold::<Self>()? {
             return Ok(stream.clone());
         }
-        let commits = journal.read(&name).await.inspect_err(|failure| slot.fail(failure))?;
-        let stream = Self::of(id, commits, cx.now)?;
+        let stream = Self::read(journal, id, cx).await.inspect_err(|failure| slot.fail(failure))?;
         stream.share(&mut slot);
         Ok(stream)
+    }
+
+    /// Reads and folds what follows the stream's snapshot, or all of it where there is none.
+    async fn read(journal: &impl Journal, id: &W::Id, cx: &Context) -> Result<Self, Failure> {
+        let name = stream_name::<W>(id);
+        let newest = journal.read_newest(&name, NEWEST).await?;
+        if newest.first().is_none_or(|first| first.version == 1) {
+            return Self::of(id, newest, cx.now);
+        }
+        if let Some(snapshot) = journal.snapshot(&name).await?
+            && let Some(stream) = Self::continued(id, snapshot, newest, cx)?
+        {
+            return Ok(stream);
+        }
+        let stream = Self::of(id, journal.read(&name).await?, cx.now)?;
+        Ok(Self { is_cached: false, ..stream })
     }
 
     /// Folds the stream from all of its commits.
@@ -226,39 +267,115 @@ impl<W: Workflow> Stream<W> {
             state: None,
             version: 0,
             began: None,
+            changed: None,
+            opened_reviews: BTreeMap::new(),
+            open_reviews: None,
+            due: None,
             causes: BTreeSet::new(),
-            woken: BTreeMap::new(),
+            facts: BTreeSet::new(),
+            is_cached: true,
         };
         stream.extend(commits, now)?;
         Ok(stream)
+    }
+
+    /// The stream `id` after its `newest` commits, which continue `snapshot`. `None` if the snapshot is of another fold or
+    /// another epoch, does not end in one of them, or cannot be read.
+    fn continued(id: &W::Id, snapshot: Snapshot, newest: Vec<Commit>, cx: &Context) -> Result<Option<Self>, Failure> {
+        let is_last = |commit: &Commit| commit.version == snapshot.version && commit.digest() == snapshot.digest;
+        let epoch = cx.epoch.number.to_string();
+        if snapshot.fold != W::FOLD || snapshot.epoch != epoch || !newest.iter().any(is_last) {
+            return Ok(None);
+        }
+        let Some(kept) = Kept::<W>::unpacked(&snapshot.state) else { return Ok(None) };
+        let mut stream = Self {
+            id: id.clone(),
+            state: Some(kept.state),
+            version: snapshot.version,
+            began: Some(kept.began),
+            changed: Some(kept.changed),
+            opened_reviews: kept.opened_reviews,
+            open_reviews: None,
+            due: None,
+            causes: kept.causes.into_iter().map(Cause::stored).collect(),
+            facts: BTreeSet::new(),
+            is_cached: true,
+        };
+        let (folded, newer): (Vec<Commit>, Vec<Commit>) =
+            newest.into_iter().partition(|commit| commit.version <= snapshot.version);
+        stream.facts.extend(folded.into_iter().map(|commit| commit.cause));
+        stream.extend(newer, cx.now)?;
+        Ok(Some(stream))
     }
 
     /// Folds the commits that follow the newest one.
     fn extend(&mut self, commits: Vec<Commit>, now: Timestamp) -> Result<(), Failure> {
         for commit in commits {
             let events = events_of::<W>(&commit, now)?;
-            self.follow(commit, &events);
+            let state = events.iter().fold(self.state.take(), evolve);
+            let next = Next { state, open_reviews: None, opened_reviews: Vec::new(), due: None, wakes: Vec::new() };
+            self.follow(commit, &events, next);
         }
         Ok(())
     }
 
-    /// The stream after `commit`, which has `events`.
-    fn follow(&mut self, commit: Commit, events: &[W::Event]) {
-        self.state = events.iter().fold(self.state.take(), evolve);
+    /// The stream after `commit`, which has `events` and leads to `next`.
+    fn follow(&mut self, commit: Commit, events: &[W::Event], next: Next<W>) {
+        self.state = next.state;
+        self.open_reviews = next.open_reviews;
+        self.due = next.due;
         self.version = commit.version;
         self.began = self.began.or(Some(commit.at));
-        self.causes.insert(commit.cause);
-        self.woken.extend(commit.wakes.into_iter().map(|wake| (wake.step, commit.version)));
+        self.changed = Some(commit.at);
+        if let Some(state) = &mut self.state {
+            state.committed(commit.version);
+        }
+        self.opened_reviews.extend(commit.opened_reviews.into_iter().map(|review| (review, commit.at)));
+        let causes = if events.iter().all(W::is_fact) { &mut self.facts } else { &mut self.causes };
+        causes.insert(commit.cause);
     }
 
-    /// The version of the newest commit that woke `step`: since then, what the step works on has not changed.
-    pub fn last_woken(&self, step: &str) -> Option<u64> {
-        self.woken.get(step).copied()
+    /// The stream after `commit`, which was just written; stores a snapshot where one is due.
+    async fn committed(&mut self, journal: &impl Journal, commit: Commit, events: &[W::Event], next: Next<W>) {
+        if self.is_cached && !commit.version.is_multiple_of(EVERY) {
+            return self.follow(commit, events, next);
+        }
+        self.follow(commit.clone(), events, next);
+        let stored = match self.to_snapshot(&commit) {
+            Ok(Some(snapshot)) => journal.store_snapshot(&snapshot).await,
+            Ok(None) => Ok(()),
+            Err(failure) => Err(failure),
+        };
+        self.is_cached = stored.is_ok();
+        if let Err(failure) = stored {
+            // The commit is written and counts; the next one tries again.
+            tracing::warn!(stream = %commit.stream, ?failure, "{}: the snapshot was not stored", commit.stream);
+        }
+    }
+
+    /// The snapshot of the stream, whose newest commit is `newest`.
+    fn to_snapshot(&self, newest: &Commit) -> Result<Option<Snapshot>, Failure> {
+        let Some(state) = &self.state else { return Ok(None) };
+        let kept = Kept {
+            state: state.clone(),
+            began: self.began.unwrap_or(newest.at),
+            changed: newest.at,
+            opened_reviews: self.opened_reviews.clone(),
+            causes: self.causes.iter().map(|cause| cause.as_str().to_owned()).collect(),
+        };
+        Ok(Some(Snapshot {
+            stream: newest.stream.clone(),
+            version: newest.version,
+            fold: W::FOLD,
+            epoch: newest.epoch.clone(),
+            digest: newest.digest(),
+            state: kept.packed()?,
+        }))
     }
 
     /// Whether the stream has a commit with this cause.
     pub fn has(&self, cause: &Cause) -> bool {
-        self.causes.contains(cause)
+        self.causes.contains(cause) || self.facts.contains(cause)
     }
 
     /// Whether the idempotency key of `request` was used with another payload.
@@ -309,7 +426,7 @@ impl<W: Workflow> Stream<W> {
         let mut locked = slot.lock().await;
         if matches!(*locked, Slot::Failed(_)) {
             drop(locked);
-            return self.commit_in(&mut Slot::Unknown, journal, cx, cause, command).await;
+            return self.commit_in(&mut Slot::Alone, journal, cx, cause, command).await;
         }
         self.commit_in(&mut locked, journal, cx, cause, command).await
     }
@@ -350,10 +467,11 @@ impl<W: Workflow> Stream<W> {
         cause: &Cause,
         events: &[W::Event],
     ) -> Result<Append, Failure> {
-        let commit = self.next(cx, cause, events)?;
+        let next = self.after(events);
+        let commit = self.commit_of(cx, cause, events, &next)?;
         let appended = journal.append(&commit).await.inspect_err(|failure| slot.fail(failure))?;
         match appended {
-            Append::Committed => self.follow(commit, events),
+            Append::Committed => self.committed(journal, commit, events, next).await,
             Append::Raced => {
                 let newer = journal.read_after(&commit.stream, self.version).await;
                 self.extend(newer.inspect_err(|failure| slot.fail(failure))?, cx.now)?;
@@ -380,24 +498,22 @@ impl<W: Workflow> Stream<W> {
     /// that waits for it has to look again.
     fn share(&self, slot: &mut Slot) {
         if self.version > 0 {
-            slot.store(self.clone());
+            slot.store(self);
         }
     }
 
     /// The commit of `events` that follows the newest one, with the steps that it wakes. It is not written yet.
     ///
     /// # Errors
-    /// The events cannot be written as JSON: permanent.
+    /// The events cannot be written as JSON, or STO-006: permanent.
     pub fn next(&self, cx: &Context, cause: &Cause, events: &[W::Event]) -> Result<Commit, Failure> {
+        self.commit_of(cx, cause, events, &self.after(events))
+    }
+
+    fn commit_of(&self, cx: &Context, cause: &Cause, events: &[W::Event], next: &Next<W>) -> Result<Commit, Failure> {
         let text = serde_json::to_string(events)
             .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
-        let before = W::due(self.state.as_ref(), &self.id);
-        let state = events.iter().fold(self.state.clone(), evolve);
-        // Messages may wait for any stream, also for an alias, which has no state.
-        let begins = (self.version == 0).then(|| DueWork::new(WAKES_WAITING));
-        let due = newly_due(&before, W::due(state.as_ref(), &self.id)).chain(begins);
-        // A step is woken once for two pieces of work on the same part.
-        let wakes: BTreeSet<Wake> = due.map(Wake::from).collect();
+        check_size(events, &text)?;
         Ok(Commit {
             stream: stream_name::<W>(&self.id),
             version: self.version + 1,
@@ -408,9 +524,57 @@ impl<W: Workflow> Stream<W> {
             traceparent: cx.traceparent.clone(),
             epoch: cx.epoch.number.to_string(),
             events: text,
-            wakes: wakes.into_iter().collect(),
+            opened_reviews: next.opened_reviews.clone(),
+            wakes: next.wakes.clone(),
         })
     }
+
+    /// What follows if `events` are committed.
+    fn after(&self, events: &[W::Event]) -> Next<W> {
+        let mut state = events.iter().fold(self.state.clone(), evolve);
+        if let Some(state) = &mut state {
+            state.committed(self.version + 1);
+        }
+        let open_reviews = review_keys(state.as_ref());
+        let opened_reviews = match &self.open_reviews {
+            Some(before) => open_reviews.difference(before).cloned().collect(),
+            None if open_reviews.is_empty() => Vec::new(),
+            None => open_reviews.difference(&review_keys(self.state.as_ref())).cloned().collect(),
+        };
+        let before = match &self.due {
+            Some(due) => Arc::clone(due),
+            None => Arc::new(W::due(self.state.as_ref(), &self.id)),
+        };
+        let due = W::due(state.as_ref(), &self.id);
+        // Messages may wait for any stream, also for an alias, which has no state.
+        let begins = (self.version == 0).then(|| DueWork::new(WAKES_WAITING));
+        // A step is woken once for two pieces of work on the same part.
+        let wakes: BTreeSet<Wake> = newly_due(&before, &due).cloned().chain(begins).map(Wake::from).collect();
+        Next {
+            state,
+            open_reviews: Some(open_reviews),
+            opened_reviews,
+            due: Some(Arc::new(due)),
+            wakes: wakes.into_iter().collect(),
+        }
+    }
+}
+
+/// What a commit leads to.
+struct Next<W> {
+    state: Option<W>,
+    /// See [`Stream`].
+    open_reviews: Option<BTreeSet<String>>,
+    /// See [`Commit::opened_reviews`].
+    opened_reviews: Vec<String>,
+    /// See [`Stream`].
+    due: Option<Arc<BTreeSet<DueWork>>>,
+    /// See [`Commit::wakes`].
+    wakes: Vec<Wake>,
+}
+
+fn review_keys<W: Workflow>(state: Option<&W>) -> BTreeSet<String> {
+    state.map(W::reviews).unwrap_or_default().iter().map(Review::key).collect()
 }
 
 /// Loads the stream, decides `command` and commits its events: a whole step, if it needs nothing else.

@@ -5,4 +5,8 @@ pub mod batch;
 pub mod effect;
 mod failing;
 pub mod journal;
+pub mod recent;
 pub mod relay;
+pub mod snapshot;
+pub mod stored;
+mod wake;

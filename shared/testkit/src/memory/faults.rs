@@ -23,6 +23,7 @@ use engine::partner::{
     WithdrawalAnswer,
 };
 use engine::relay::{Bus, Entry, Rejected};
+use engine::snapshot::Snapshot;
 use engine::stores::{Deliveries, Due, DueItem, DuePage, Parties, Queues, ViewRow, Views, WaitingPartner};
 use engine::{Cause, Code, Commit, Context, Failure, Journal};
 use jiff::Timestamp;
@@ -298,6 +299,15 @@ impl<P: Journal> Journal for Faulty<P> {
     }
     async fn read_after(&self, stream: &str, version: u64) -> Result<Vec<Commit>, Failure> {
         self.script.around("journal.read", store_lost, self.inner.read_after(stream, version)).await
+    }
+    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
+        self.script.around("journal.read", store_lost, self.inner.read_newest(stream, limit)).await
+    }
+    async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {
+        self.script.around("journal.snapshot", store_lost, self.inner.snapshot(stream)).await
+    }
+    async fn store_snapshot(&self, snapshot: &Snapshot) -> Result<(), Failure> {
+        self.script.around("journal.store_snapshot", store_lost, self.inner.store_snapshot(snapshot)).await
     }
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
         let fault = self.script.next("journal.append");

@@ -12,6 +12,8 @@ use engine::delivery::{Delivery, StoreOutcome};
 use engine::journal::{Append, CreateOutcome, NewStream, Takeover};
 use engine::partner_health::{PartnerHealth, PartnerHealthStore};
 use engine::relay::{Bus, Entry, Rejected};
+use engine::snapshot::Snapshot;
+use engine::stored::{StoredEvents, stored_bytes};
 use engine::stores::{Deliveries, Due, DueItem, DuePage, Page, Parties, Queues, ViewRow, Views, WaitingPartner};
 use engine::{Code, Commit, Failure, Journal};
 use jiff::Timestamp;
@@ -20,6 +22,7 @@ use jiff::Timestamp;
 #[derive(Debug, Clone, Default)]
 pub struct MemoryJournal {
     streams: Rc<RefCell<BTreeMap<String, Vec<Commit>>>>,
+    snapshots: Rc<RefCell<BTreeMap<String, Snapshot>>>,
     unique: Rc<RefCell<BTreeMap<String, String>>>,
     stream: Rc<RefCell<VecDeque<Commit>>>,
     due: MemoryDue,
@@ -30,6 +33,7 @@ pub struct MemoryJournal {
 #[derive(Debug, Clone, Default)]
 pub struct JournalBackup {
     streams: BTreeMap<String, Vec<Commit>>,
+    snapshots: BTreeMap<String, Snapshot>,
     unique: BTreeMap<String, String>,
 }
 
@@ -66,12 +70,17 @@ impl MemoryJournal {
 
     /// A copy of the whole table.
     pub fn backup(&self) -> JournalBackup {
-        JournalBackup { streams: self.streams.borrow().clone(), unique: self.unique.borrow().clone() }
+        JournalBackup {
+            streams: self.streams.borrow().clone(),
+            snapshots: self.snapshots.borrow().clone(),
+            unique: self.unique.borrow().clone(),
+        }
     }
 
     /// Puts the table back to what it was. The stream's readers do not see that.
     pub fn restore(&self, backup: &JournalBackup) {
         self.streams.borrow_mut().clone_from(&backup.streams);
+        self.snapshots.borrow_mut().clone_from(&backup.snapshots);
         self.unique.borrow_mut().clone_from(&backup.unique);
         self.stream.borrow_mut().clear();
     }
@@ -89,6 +98,27 @@ impl MemoryJournal {
         }
         free
     }
+
+    /// The bytes of a stream's items, oldest first.
+    pub fn item_bytes(&self, stream: &str) -> Vec<usize> {
+        self.streams.borrow().get(stream).into_iter().flatten().map(item_bytes).collect()
+    }
+}
+
+/// The bytes of a commit's item, names and values, as DynamoDB counts and bills them.
+pub fn item_bytes(commit: &Commit) -> usize {
+    const NAMES: usize = "stream version cause correlation_id actor at traceparent epoch events write_id".len();
+    let events = stored_bytes(&commit.events);
+    let texts = [&commit.stream, &commit.correlation, &commit.actor, &commit.epoch].map(String::len);
+    let reviews: usize = commit.opened_reviews.iter().map(|review| review.len() + 1).sum();
+    let traceparent = commit.traceparent.as_ref().map_or(0, String::len);
+    // A number of up to 20 digits has at most 11 bytes; a time has 30, and a random id 20.
+    NAMES + events + texts.iter().sum::<usize>() + reviews + traceparent + commit.cause.as_str().len() + 11 + 30 + 20
+}
+
+/// A commit, as it comes back from a store: long events were deflated.
+fn stored(commit: &Commit) -> Result<Commit, Failure> {
+    Ok(Commit { events: StoredEvents::new(&commit.events).into_events()?, ..commit.clone() })
 }
 
 impl Journal for MemoryJournal {
@@ -96,12 +126,28 @@ impl Journal for MemoryJournal {
         Ok(self.commits(stream))
     }
 
+    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
+        let streams = self.streams.borrow();
+        let commits = streams.get(stream).map_or(&[][..], Vec::as_slice);
+        Ok(commits.iter().skip(commits.len().saturating_sub(limit as usize)).cloned().collect())
+    }
+
+    async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {
+        Ok(self.snapshots.borrow().get(stream).cloned())
+    }
+
+    async fn store_snapshot(&self, snapshot: &Snapshot) -> Result<(), Failure> {
+        self.snapshots.borrow_mut().insert(snapshot.stream.clone(), snapshot.clone());
+        Ok(())
+    }
+
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
-        Ok(if self.write(std::slice::from_ref(commit)) { Append::Committed } else { Append::Raced })
+        Ok(if self.write(&[stored(commit)?]) { Append::Committed } else { Append::Raced })
     }
 
     async fn append_all(&self, commits: &[Commit]) -> Result<Append, Failure> {
-        Ok(if self.write(commits) { Append::Committed } else { Append::Raced })
+        let commits = commits.iter().map(stored).collect::<Result<Vec<_>, Failure>>()?;
+        Ok(if self.write(&commits) { Append::Committed } else { Append::Raced })
     }
 
     async fn create(&self, new_stream: &NewStream) -> Result<CreateOutcome, Failure> {
@@ -124,7 +170,7 @@ impl Journal for MemoryJournal {
         for key in &new_stream.unique {
             unique.insert(key.clone(), new_stream.commit.stream.clone());
         }
-        self.overwrite(&new_stream.commit);
+        self.overwrite(&stored(&new_stream.commit)?);
         self.due.put(&new_stream.deadline);
         if let Some((reference, party)) = &new_stream.party {
             self.parties.put(reference, party);

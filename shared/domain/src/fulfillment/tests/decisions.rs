@@ -24,7 +24,10 @@ fn b48_a_request_and_a_goods_issue_that_a_person_made_by_hand_become_facts_by_th
     let left = [packed("P-1", 1, &lines(3), None), milestone("P-1", 2, MilestoneKind::PickedUp)];
     let posted = by_hand(&apply(play(requested, left), refusal(GOODS_ISSUE(), "CLOSED")), "GI-1");
     assert!(is_posted(&posted) && kinds(&posted).is_empty());
-    assert_eq!(posted.goods_issues.values().flatten().map(|it| it.document.as_str()).collect::<Vec<_>>(), ["GI-1"]);
+    assert_eq!(
+        posted.goods_issues.values().flat_map(|all| all.iter()).map(|it| it.document.as_str()).collect::<Vec<_>>(),
+        ["GI-1"]
+    );
 }
 
 #[test]

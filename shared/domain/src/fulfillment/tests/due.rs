@@ -6,9 +6,12 @@ use crate::due::{DueWork, newly_due};
 /// The steps that `command` wakes.
 fn woken(state: &Fulfillment, command: FulfillmentCommand) -> Vec<&'static str> {
     let id = state.opened.fulfillment.clone();
-    let after = apply(state.clone(), command);
-    let due: Vec<DueWork> =
-        newly_due(&Fulfillment::due(Some(state), &id), Fulfillment::due(Some(&after), &id)).collect();
+    let mut before = state.clone();
+    before.committed(1);
+    let mut after = apply(before.clone(), command);
+    after.committed(2);
+    let (before, after) = (Fulfillment::due(Some(&before), &id), Fulfillment::due(Some(&after), &id));
+    let due: Vec<&DueWork> = newly_due(&before, &after).collect();
     due.into_iter().map(|work| work.step).collect()
 }
 
@@ -16,8 +19,9 @@ fn woken(state: &Fulfillment, command: FulfillmentCommand) -> Vec<&'static str> 
 fn b50_a_stream_that_its_request_opens_has_no_work_that_its_order_did_not_announce() {
     let state = open_as(watched(&lines(2)));
     let id = state.opened.fulfillment.clone();
-    let due: Vec<DueWork> = newly_due(&Fulfillment::due(None, &id), Fulfillment::due(Some(&state), &id)).collect();
-    assert_eq!(due, [DueWork::new("due-wake")]);
+    let (before, after) = (Fulfillment::due(None, &id), Fulfillment::due(Some(&state), &id));
+    let due: Vec<&DueWork> = newly_due(&before, &after).collect();
+    assert_eq!(due, [&DueWork::new("due-wake")]);
 }
 
 #[test]
@@ -29,6 +33,17 @@ fn b50_a_goods_issue_is_due_once_content_and_departure_are_known() {
         assert!(!woken(&state, first.clone()).contains(&"goods-issue-post"), "{first:?}");
         assert!(woken(&apply(state.clone(), first), second).contains(&"goods-issue-post"));
     }
+}
+
+#[test]
+fn b50_an_attempt_that_fails_is_not_reported_to_the_order_which_would_cause_the_next() {
+    let mut twins = vec![line_quantity(1, 2), line_quantity(2, 5)];
+    twins[1].sku = twins[0].sku.clone();
+    let state = apply(open_as(opened(&twins)), accepted("F-1"));
+    let attempt = FulfillmentCommand::Announce(started(FulfillmentEffect::Withdraw, 1));
+    assert!(!woken(&state, attempt.clone()).contains(&"fulfillment-rollup"));
+    let failed = FulfillmentCommand::RecordEffectFailed(failed(FulfillmentEffect::Withdraw, 1));
+    assert!(!woken(&apply(state, attempt), failed).contains(&"fulfillment-rollup"));
 }
 
 #[test]

@@ -42,11 +42,11 @@ fn kinds(state: &Fulfillment) -> Vec<FulfillmentReview> {
 }
 
 fn shipped(state: &Fulfillment) -> u32 {
-    amount(&state.progress(1).unwrap().shipped)
+    amount(&state.progress().unwrap().shipped)
 }
 
 fn delivered(state: &Fulfillment) -> u32 {
-    amount(&state.progress(1).unwrap().delivered)
+    amount(&state.progress().unwrap().delivered)
 }
 
 fn amount(by_line: &std::collections::BTreeMap<crate::LineNo, crate::Quantity>) -> u32 {
@@ -54,7 +54,7 @@ fn amount(by_line: &std::collections::BTreeMap<crate::LineNo, crate::Quantity>) 
 }
 
 fn request_status(state: &Fulfillment) -> RequestStatus {
-    state.progress(1).unwrap().request_status
+    state.progress().unwrap().request_status
 }
 
 /// The decision to send a refused request again.
@@ -78,7 +78,7 @@ fn decide(state: Fulfillment, kind: FulfillmentReview, choice: Choice) -> Fulfil
 }
 
 fn unfilled(state: &Fulfillment) -> u32 {
-    amount(&state.progress(1).unwrap().unfilled)
+    amount(&state.progress().unwrap().unfilled)
 }
 
 fn posting(state: &Fulfillment, package: &str) -> Option<Vec<crate::order::LineQuantity>> {
@@ -86,7 +86,7 @@ fn posting(state: &Fulfillment, package: &str) -> Option<Vec<crate::order::LineQ
 }
 
 fn is_posted(state: &Fulfillment) -> bool {
-    state.progress(1).unwrap().goods_issued
+    state.progress().unwrap().goods_issued
 }
 
 fn permutations(facts: &[FulfillmentCommand]) -> Vec<Vec<FulfillmentCommand>> {

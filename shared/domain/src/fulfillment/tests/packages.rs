@@ -67,7 +67,7 @@ fn c04_a_package_that_is_voided_and_packed_again_under_another_name_counts_once(
     );
     assert_eq!(status(&state, "P-1"), PackageStatus::Voided);
     assert_eq!(shipped(&state), 3);
-    assert_eq!(state.progress(1).unwrap().packages.len(), 1);
+    assert_eq!(state.package_summaries().count(), 1);
     assert!(kinds(&state).is_empty());
 }
 

@@ -21,7 +21,7 @@ fn unassigned(package: &str, when: i64, sku: &Sku, amount: Option<u32>) -> Fulfi
 }
 
 fn amounts(state: &Fulfillment) -> Vec<(u32, u32)> {
-    let progress = state.progress(1).unwrap();
+    let progress = state.progress().unwrap();
     progress.shipped.iter().map(|(line, quantity)| (line.0.get(), quantity.amount().try_into().unwrap())).collect()
 }
 

@@ -46,7 +46,7 @@ fn b04_a_fulfillment_that_its_warehouse_may_have_is_withdrawn_after_its_request_
     let refused = apply(withdrawing, too_late());
     assert_eq!((request_status(&refused), withdrawal_reference(&refused)), (RequestStatus::Accepted, None));
     assert!(refused.open_effects().is_empty());
-    assert_eq!(refused.progress(1).unwrap().withdrawal_refused.as_deref(), Some("it is being picked"));
+    assert_eq!(refused.progress().unwrap().withdrawal_refused.as_deref(), Some("it is being picked"));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn b05_a_fulfillment_that_shipped_is_not_withdrawn_in_any_order_of_reports() {
     assert_eq!(withdrawal_reference(&has_left), None);
     let why = has_left.shipped_before_withdrawal().unwrap();
     let refused = apply(has_left, FulfillmentCommand::RecordWithdrawalRefused(why.clone()));
-    assert_eq!(refused.progress(9).unwrap().withdrawal_refused, Some(why.reason));
+    assert_eq!(refused.progress().unwrap().withdrawal_refused, Some(why.reason));
     assert_eq!(refused.shipped_before_withdrawal(), None, "it is recorded once");
     let rejected = play(open(&lines(3)), [accepted("F-1"), refusal(FulfillmentEffect::Withdraw, "HTTP_409")]);
     let rejected = play(rejected, left());
@@ -112,8 +112,8 @@ fn b05_a_withdrawal_is_repeated_until_it_is_answered_despite_other_reports() {
 fn b07_packages_of_a_withdrawn_fulfillment_do_not_count() {
     for facts in permutations(&[accepted("F-1"), packed("P-1", 1, &lines(3), None), withdrawn(Some("F-1"))]) {
         let state = play(open(&lines(3)), facts);
-        let progress = state.progress(1).unwrap();
-        assert_eq!((progress.request_status, progress.packages.len()), (RequestStatus::Withdrawn, 0));
+        let progress = state.progress().unwrap();
+        assert_eq!((progress.request_status, progress.has_packages), (RequestStatus::Withdrawn, false));
         assert!(kinds(&state).is_empty());
     }
 }
@@ -121,7 +121,7 @@ fn b07_packages_of_a_withdrawn_fulfillment_do_not_count() {
 #[test]
 fn a_fulfillment_that_was_both_withdrawn_and_rejected_is_withdrawn() {
     for facts in permutations(&[accepted("F-1"), withdrawn(Some("F-1")), rejected("cancelled"), too_late()]) {
-        let progress = play(open(&lines(3)), facts).progress(1).unwrap();
+        let progress = play(open(&lines(3)), facts).progress().unwrap();
         assert_eq!((progress.request_status, progress.withdrawal_refused), (RequestStatus::Withdrawn, None));
     }
 }

@@ -5,15 +5,15 @@ use super::*;
 #[test]
 fn an_older_crm_update_that_arrives_late_is_replaced_by_another_update() {
     let order = routed(&[10], &[&[line_quantity(1, 10)]]);
-    let update = order.crm_update().unwrap();
+    let update = order.crm_update(vec![], 1).unwrap();
     let newest = || OrderCommand::RecordCrmUpdated(crm_updated(7, &update.digest()));
     let order = apply(order, newest());
-    assert_eq!(order.crm_update(), None);
+    assert_eq!(order.crm_update(vec![], 1), None);
     let stale = apply(order, OrderCommand::RecordCrmUpdated(crm_updated(5, "old news")));
-    assert!(stale.crm.is_stale() && stale.crm_update().is_some());
+    assert!(stale.crm.is_stale() && stale.crm_update(vec![], 1).is_some());
     let updated = apply(stale, newest());
     assert!(matches!(updated.crm, CrmState::Newest(_)));
-    assert_eq!((updated.crm_update(), updated.decide(newest())), (None, Ok(vec![])));
+    assert_eq!((updated.crm_update(vec![], 1), updated.decide(newest())), (None, Ok(vec![])));
 }
 
 #[test]

@@ -7,7 +7,8 @@ use crate::due::{DueWork, newly_due};
 fn woken(state: &Order, command: OrderCommand) -> Vec<&'static str> {
     let after = apply(state.clone(), command);
     let id = state.id();
-    let due: Vec<DueWork> = newly_due(&Order::due(Some(state), id), Order::due(Some(&after), id)).collect();
+    let (before, after) = (Order::due(Some(state), id), Order::due(Some(&after), id));
+    let due: Vec<&DueWork> = newly_due(&before, &after).collect();
     due.into_iter().map(|work| work.step).collect()
 }
 

@@ -100,13 +100,35 @@ fn a_routing_that_was_computed_before_another_one_assigns_nothing() {
 #[test]
 fn c05_an_order_is_delivered_only_if_no_package_is_under_way() {
     let mut report = progress(1, 4, RequestStatus::Accepted, &[(1, 10)], &[(1, 10)]);
-    let mut second = report.packages[0].clone();
-    second.package = id("P-9");
-    second.status = PackageStatus::At(MilestoneKind::InTransit);
-    report.packages.push(second);
+    report.under_way = true;
     let order = apply(routed(&[10], &[&[line_quantity(1, 10)]]), OrderCommand::RecordProgress(report));
     assert_eq!(status(&order), Status::Shipped);
     assert!(order.invoice_request().is_none());
+}
+
+#[test]
+fn b49_a_register_is_written_with_equal_content_if_its_version_is_higher() {
+    let order = play(routed_order(), [report(1, 3, &[(1, 4)], &[])]);
+    let later = order.decide(report(1, 6, &[(1, 4)], &[]));
+    assert!(matches!(later.as_deref(), Ok([OrderEvent::FulfillmentProgressed(register)]) if register.as_of == 6));
+    let order = play(order, [report(1, 6, &[(1, 4)], &[]), report(1, 5, &[(1, 10)], &[])]);
+    assert_eq!(quantities(&order, 1).shipped, each(4), "a slow register of version 5 changes nothing");
+    assert_eq!(order.decide(report(1, 6, &[(1, 4)], &[])), Ok(vec![]), "the same version is written once");
+}
+
+#[test]
+fn b49_the_event_of_a_register_has_the_changed_lines_alone() {
+    let lines: Vec<u32> = vec![10; 500];
+    let assigned: Vec<crate::order::LineQuantity> = (1..=500).map(|line| line_quantity(line, 10)).collect();
+    let left = |n: u32| -> Vec<(u32, u32)> { (1..=n).map(|line| (line, 10)).collect() };
+    let order = apply(routed(&lines, &[&assigned]), report(1, 3, &left(499), &[]));
+    let events = order.decide(report(1, 4, &left(500), &[])).unwrap();
+    let [OrderEvent::FulfillmentProgressed(event)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(event.shipped.keys().map(|line| line.0.get()).collect::<Vec<_>>(), [500]);
+    let order = events.iter().fold(order, Order::evolve);
+    assert_eq!(order.fulfillments.progress[&fulfillment_id(1)].shipped.len(), 500);
+    let order = apply(order, report(1, 5, &left(2), &[]));
+    assert_eq!(order.fulfillments.progress[&fulfillment_id(1)].shipped.len(), 2, "a sum that is gone is no sum");
 }
 
 #[test]

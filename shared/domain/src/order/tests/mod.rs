@@ -1,5 +1,5 @@
 //! The order's unit tests, by subject. Here are their helpers.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use crate::fulfillment::Opened;
 use crate::order::{
@@ -14,7 +14,6 @@ use crate::samples::{
     quote, refused, refused_credit, released, routed, routing, site, started, submission, to_release,
 };
 use crate::shipment::RequestStatus;
-use crate::shipment::{MilestoneKind, PackageStatus};
 use crate::{EffectFailed, EffectRequest, Order, OrderCommand, OrderEvent, Rejection, Uom, Workflow};
 
 mod changes;
@@ -75,7 +74,7 @@ fn short_order() -> Order {
 
 fn withdrawn(n: u32, as_of: u64) -> OrderCommand {
     let mut report = progress(n, as_of, RequestStatus::Withdrawn, &[], &[]);
-    report.packages.clear();
+    report.has_packages = false;
     OrderCommand::RecordProgress(report)
 }
 
@@ -100,7 +99,7 @@ fn notices(events: &[OrderEvent]) -> Vec<Template> {
 /// The report of a closed fulfillment of ten pieces, of which its warehouse packed none.
 fn nothing_packed(n: u32, as_of: u64) -> OrderCommand {
     let mut report = progress(n, as_of, RequestStatus::Accepted, &[], &[]);
-    report.packages.clear();
+    report.has_packages = false;
     report.closed_short = true;
     report.unfilled.insert(line_no(1), each(10));
     OrderCommand::RecordProgress(report)
