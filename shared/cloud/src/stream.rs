@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, Role};
-use engine::stored::StoredEvents;
+use engine::stored::{StoredBody, StoredEvents};
 use engine::{Cause, Code, Commit, Context, Failure};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -354,6 +354,7 @@ impl Image for Delivery {
             role: S,
             topic: S,
             body: B,
+            encoding: Option<S>,
             received_at: S,
             correlation_id: S,
             traceparent: Option<S>,
@@ -367,13 +368,15 @@ impl Image for Delivery {
             "warehouse" => Role::Warehouse,
             _ => return Err(unreadable(what, "attribute `role` is unreadable")),
         };
+        let body = decoded(what, "body", &stored.body.b)?;
+        let body = StoredBody { bytes: body, is_deflated: stored.encoding.is_some() }.into_body();
         let id = stored.delivery.s.strip_prefix(&stored.partner.s).and_then(|rest| rest.strip_prefix('/'));
         Ok(Some(Self {
             id: id.ok_or_else(|| unreadable(what, "its key does not begin with its partner"))?.to_owned(),
             partner: parse(what, "partner", &stored.partner.s)?,
             role,
             topic: stored.topic.s,
-            body: decoded(what, "body", &stored.body.b)?,
+            body: body.ok_or_else(|| unreadable(what, "attribute `body` cannot be inflated"))?,
             received_at: parse(what, "received_at", &stored.received_at.s)?,
             correlation: stored.correlation_id.s,
             traceparent: stored.traceparent.map(|text| text.s),
@@ -484,5 +487,9 @@ mod tests {
         );
         assert!(read(&image.replace("eastco/a/b", "shipwest/a")).is_err());
         assert!(read(&image.replace("e30=", "?")).is_err());
+        let encoded =
+            |body: &str| image.replace("e30=", body).replace(r#""digest""#, r#""encoding":{"S":"deflate"},"digest""#);
+        assert_eq!(read(&encoded("q64FAA==")).unwrap().unwrap().body, b"{}");
+        assert!(read(&encoded("e30=")).is_err());
     }
 }

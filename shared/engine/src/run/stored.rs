@@ -1,5 +1,5 @@
-//! How a store keeps a commit's events: as text, or deflated where they are long. One commit is one item, and an item of
-//! DynamoDB has at most 400 KB.
+//! How a store keeps what is long: a commit's events, as text or deflated, and a delivery's body. One commit is one item, and
+//! an item of DynamoDB has at most 400 KB; a write is billed for each KB.
 
 use std::io::{Read as _, Write as _};
 
@@ -21,6 +21,40 @@ const MAX_EVENTS: u64 = 16 << 20;
 
 /// The longest single event. The bus, and the queues behind it, take 1 MiB with the envelope.
 const MAX_EVENT: usize = 880 << 10;
+
+/// A body that is at most this long is stored as it is: with the item's other attributes it costs one write unit.
+const SHORT_BODY: usize = 512;
+
+/// The longest body that is read back. No door takes a longer one.
+const MAX_BODY: u64 = 16 << 20;
+
+/// A delivery's body as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBody {
+    /// The sender's bytes, or the same deflated (RFC 1951).
+    pub bytes: Vec<u8>,
+    /// Whether they are deflated.
+    pub is_deflated: bool,
+}
+
+impl StoredBody {
+    /// `body` as it is to be stored: deflated where that is shorter.
+    pub fn new(body: &[u8]) -> Self {
+        let shorter = (body.len() > SHORT_BODY).then(|| deflated(body)).filter(|bytes| bytes.len() < body.len());
+        let is_deflated = shorter.is_some();
+        Self { bytes: shorter.unwrap_or_else(|| body.to_owned()), is_deflated }
+    }
+
+    /// The sender's bytes; `None` if they cannot be inflated.
+    pub fn into_body(self) -> Option<Vec<u8>> {
+        if !self.is_deflated {
+            return Some(self.bytes);
+        }
+        let mut body = Vec::new();
+        DeflateDecoder::new(self.bytes.as_slice()).take(MAX_BODY).read_to_end(&mut body).ok()?;
+        Some(body)
+    }
+}
 
 /// A commit's events as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,4 +120,20 @@ pub(crate) fn deflated(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
     // A write to memory does not fail.
     encoder.write_all(bytes).and_then(|()| encoder.finish()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_read_back_as_it_was_sent() {
+        let long = "{\"quantity\":\"1\",\"uom\":\"EA\"},".repeat(100);
+        for (body, is_deflated) in [(b"{}".as_slice(), false), (long.as_bytes(), true)] {
+            let stored = StoredBody::new(body);
+            assert!(stored.bytes.len() <= body.len());
+            assert_eq!((stored.is_deflated, stored.into_body().as_deref()), (is_deflated, Some(body)));
+        }
+        assert_eq!(StoredBody { bytes: b"?".to_vec(), is_deflated: true }.into_body(), None);
+    }
 }
