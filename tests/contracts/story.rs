@@ -356,6 +356,7 @@ fn commit(stream: &str, version: u64, cause: &str, at: &str, events: Vec<Value>)
         epoch: "1".to_owned(),
         events: through_the_type(stream, &events),
         opened_reviews: vec![],
+        listed: false,
         wakes: vec![],
     }
 }

@@ -213,6 +213,7 @@ fn journaled(events: serde_json::Value) -> Commit {
         epoch: "e1".to_owned(),
         events: events.to_string(),
         opened_reviews: vec![],
+        listed: false,
         wakes: vec![],
     }
 }

@@ -22,6 +22,7 @@ async fn handle(ports: &Ports<impl Journal>, work: OrderWork, cx: &Context) -> R
         epoch: cx.epoch.number.to_string(),
         events: r#"[{"type":"order.overdue"}]"#.to_owned(),
         opened_reviews: vec![],
+        listed: false,
         wakes: vec![],
     };
     match ports.journal.append(&commit).await? {

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::error::TransactionCanceledException;
-use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use engine::journal::{Append, Commit, CreateOutcome, Journal, NewStream, Takeover, Wake};
 use engine::snapshot::Snapshot;
 use engine::stored::{MAX_STORED, StoredEvents};
@@ -304,10 +304,15 @@ fn item_of(commit: &Commit, write_id: &str) -> Item {
         ("epoch", Some(text(&commit.epoch))),
         ("events", Some(events)),
         (REVIEWS, (!commit.opened_reviews.is_empty()).then(|| text(commit.opened_reviews.join(" ")))),
+        (UNLISTED, (!commit.listed).then_some(AttributeValue::Bool(true))),
         ("wakes", wakes(&commit.wakes).map(text)),
         (WRITE_ID, Some(text(write_id))),
     ])
 }
+
+/// The attribute of commits of which [`Commit::listed`] is false. Those of a release that did not know the attribute count as
+/// listed.
+pub(crate) const UNLISTED: &str = "unlisted";
 
 /// The attribute of [`Commit::opened_reviews`]; no key has a space.
 pub(crate) const REVIEWS: &str = "opened_reviews";
@@ -329,6 +334,7 @@ fn commit_of(item: Item) -> Result<Commit, Failure> {
         epoch: item.text("epoch")?,
         events: item.text_or_bytes("events")?.into_events()?,
         opened_reviews: reviews_of(item.optional_text(REVIEWS)),
+        listed: !item.optional_bool(UNLISTED),
         wakes: wakes_of(item.optional_text("wakes").as_deref())?,
     })
 }
@@ -378,6 +384,7 @@ mod tests {
             epoch: "1".to_owned(),
             events: "[]".to_owned(),
             opened_reviews: vec![],
+            listed: true,
             wakes: vec![],
         }
     }

@@ -270,6 +270,12 @@ struct N {
 }
 
 #[derive(Deserialize)]
+struct Bool {
+    #[serde(rename = "BOOL")]
+    bool: bool,
+}
+
+#[derive(Deserialize)]
 struct B {
     #[serde(rename = "B")]
     b: String,
@@ -306,6 +312,7 @@ impl Image for Commit {
             epoch: S,
             events: Text,
             opened_reviews: Option<S>,
+            unlisted: Option<Bool>,
             wakes: Option<S>,
         }
         /// Text, or deflated text.
@@ -337,6 +344,7 @@ impl Image for Commit {
             epoch: stored.epoch.s,
             events: events.into_events()?,
             opened_reviews: crate::journal::reviews_of(stored.opened_reviews.map(|keys| keys.s)),
+            listed: !stored.unlisted.is_some_and(|unlisted| unlisted.bool),
             wakes: wakes_of(stored.wakes.as_ref().map(|text| text.s.as_str()))?,
         }))
     }

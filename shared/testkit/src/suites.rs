@@ -35,6 +35,7 @@ fn commit(stream: &str, version: u64, mark: &str) -> Commit {
         epoch: "e1".to_owned(),
         events: format!(r#"[{{"type":"order.overdue","deadline":"2026-11-23T00:00:00Z","mark":"{mark}"}}]"#),
         opened_reviews: vec![format!("overdue-{mark}")],
+        listed: version == 1,
         wakes: vec![Wake {
             step: "crm-update".to_owned(),
             about: BTreeMap::from([("package".to_owned(), mark.to_owned())]),

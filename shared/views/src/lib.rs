@@ -57,14 +57,20 @@ pub struct TimedFold<W> {
     pub version: u64,
     /// The newest commit's time.
     pub changed: Timestamp,
+    /// The last commit that changed what lists show, with its time: rows have its version, so that a row of something
+    /// older that arrives late is recognized.
+    pub listed: (u64, Timestamp),
     since: BTreeMap<String, Timestamp>,
 }
 
 impl<W: Workflow> TimedFold<W> {
     /// The fold of `stream`; `None` if the stream has no commit.
     pub fn of(stream: Stream<W>) -> Option<Self> {
-        let Stream { state, version, changed, opened_reviews: since, .. } = stream;
-        state.zip(changed).map(|(state, changed)| Self { state, version, changed, since })
+        let Stream { state, version, changed, listed, opened_reviews: since, .. } = stream;
+        state.zip(changed).map(|(state, changed)| {
+            let listed = listed.unwrap_or((version, changed));
+            Self { state, version, changed, listed, since }
+        })
     }
 
     /// The open reviews of the stream `id`, earliest `decide_by` first.
@@ -90,11 +96,11 @@ impl<W: Workflow> TimedFold<W> {
     /// an empty row replaces the earlier one.
     fn review_row(&self, id: &str) -> Option<ViewRow> {
         let reviews = self.open_reviews(id);
-        let first = reviews.first().map_or(self.changed, |review| review.decide_by);
+        let first = reviews.first().map_or(self.listed.1, |review| review.decide_by);
         (!self.since.is_empty()).then(|| ViewRow {
             key: format!("{}/{id}", W::KIND),
             part: REVIEWS.to_owned(),
-            version: self.version,
+            version: self.listed.0,
             fold: FOLD,
             list: if reviews.is_empty() { String::new() } else { OPEN_REVIEWS.to_owned() },
             rank: format!("{}/{id}", soonest_first(first)),

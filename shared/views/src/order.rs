@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::order::{Held, InvoiceDisagreed, LineQuantities, LineQuantity, Status, WithdrawalReason};
+use domain::order::{Held, InvoiceDisagreed, LineQuantities, LineQuantity, Listing, Status, WithdrawalReason};
 use domain::shipment::{PackageSummary, Progress, RequestStatus};
 use domain::workflow::evolve;
 use domain::{Fulfillment, FulfillmentId, Money, Order, OrderEvent, OrderId};
@@ -34,7 +34,7 @@ pub struct Summary {
     pub total: Option<Money>,
     /// When the customer ordered, by the sender's clock.
     pub ordered_at: Timestamp,
-    /// The newest commit's time.
+    /// The newest commit's time; in lists, that of the newest commit that changed what they show.
     pub updated_at: Timestamp,
     /// The number of open reviews; in lists, without those of the fulfillments.
     pub reviews: usize,
@@ -95,20 +95,22 @@ pub struct FulfillmentView {
     pub packages: Vec<PackageSummary>,
 }
 
-/// The summary of an order. `changed` is the newest commit's time.
+/// The summary of an order. `changed` is its newest commit's time, and in lists that of the newest commit that changed
+/// what they show.
 pub fn summary(order: &Order, changed: Timestamp) -> Summary {
-    let submission = &order.terms.submission;
+    let Listing { id, status, source, external_id, customer, customer_po, total, ordered_at, reviews } =
+        order.listing();
     Summary {
-        id: order.id().clone(),
-        status: order.status(),
-        source: submission.source.to_string(),
-        external_id: submission.external_id.to_string(),
-        customer: submission.customer.to_string(),
-        customer_po: submission.customer_po.to_string(),
-        total: order.stage.price().map(|price| price.total),
-        ordered_at: submission.ordered_at,
+        id: id.clone(),
+        status,
+        source: source.to_string(),
+        external_id: external_id.to_string(),
+        customer: customer.to_string(),
+        customer_po: customer_po.to_string(),
+        total,
+        ordered_at,
         updated_at: changed,
-        reviews: order.reviews().len(),
+        reviews,
     }
 }
 
@@ -146,12 +148,13 @@ pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>])
 
 /// The rows of an order for the lists: its summary, and its open reviews.
 pub fn rows(order: &TimedFold<Order>) -> Vec<ViewRow> {
-    let summary = summary(&order.state, order.changed);
+    let (version, changed) = order.listed;
+    let summary = summary(&order.state, changed);
     let id = summary.id.to_string();
     let row = ViewRow {
         key: format!("order/{id}"),
         part: "summary".to_owned(),
-        version: order.version,
+        version,
         fold: crate::FOLD,
         list: format!("order/{}", summary.status.as_str()),
         // Ranked by a time that never changes: the index is then written only when the status changes, and cursors stay

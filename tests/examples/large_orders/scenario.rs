@@ -406,7 +406,8 @@ impl Scenario {
                 commit.at.to_string(),
                 commit.epoch,
                 commit.events,
-                commit.opened_reviews
+                commit.opened_reviews,
+                commit.listed
             ]);
             writeln!(text, "{line}").unwrap();
         }
@@ -444,6 +445,7 @@ impl Scenario {
                 epoch: text(6),
                 events: text(7),
                 opened_reviews: serde_json::from_value(commit[8].clone()).unwrap(),
+                listed: commit[9].as_bool().unwrap(),
                 wakes: vec![],
             });
         }

@@ -25,7 +25,7 @@ pub struct Ports<J, V> {
     pub views: V,
 }
 
-/// Updates the rows of all streams that `commits` belong to. Returns the streams that failed, with the reason.
+/// Updates the rows of all streams of which `commits` change what lists show. Returns the streams that failed, with the reason.
 pub async fn handle(
     ports: &Ports<impl Journal, impl Views>,
     commits: &[Commit],
@@ -38,10 +38,10 @@ pub async fn handle(
     orders.into_iter().chain(fulfillments).filter_map(Result::err).collect()
 }
 
-/// The ids of one workflow's streams that `commits` belong to, each once.
+/// The ids of one workflow's streams of which `commits` change what lists show, each once.
 fn changed<W: Workflow<Id: FromStr + Ord>>(commits: &[Commit]) -> BTreeSet<W::Id> {
     let id = |commit: &Commit| commit.stream.strip_prefix(W::KIND)?.strip_prefix('/')?.parse().ok();
-    commits.iter().filter_map(id).collect()
+    commits.iter().filter(|commit| commit.listed).filter_map(id).collect()
 }
 
 /// Folds one stream and writes its rows.

@@ -73,6 +73,12 @@ pub trait Workflow: Clone + fmt::Debug + Sized + Serialize + DeserializeOwned + 
     /// The decisions that wait for a person now.
     fn reviews(&self) -> Vec<crate::review::Review<Self::Review>>;
 
+    /// What lists show of the stream beside its reviews, as text to compare: a stream's rows are written again when this or its
+    /// reviews change. Empty where lists show its reviews alone.
+    fn listed(&self) -> String {
+        String::new()
+    }
+
     /// The work that the stream `id` has for steps, now or at a later time without a new event. Work that another stream
     /// wakes before this one exists is due from the beginning.
     fn due(state: Option<&Self>, id: &Self::Id) -> BTreeSet<DueWork>;

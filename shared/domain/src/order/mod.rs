@@ -19,6 +19,7 @@ mod effect;
 mod event;
 mod fulfillments;
 mod line_quantities;
+mod listing;
 mod names;
 mod notices;
 mod pricing;
@@ -41,6 +42,7 @@ pub use effect::{AllocationNo, OrderEffect};
 pub use event::*;
 pub use fulfillments::Fulfillments;
 pub use line_quantities::LineQuantities;
+pub use listing::Listing;
 pub use names::{Names, PurchaseOrderUse};
 pub use pricing::{Credit, CreditQuery, PriceQuery, Quote, QuotedLine, Stage};
 pub use review::OrderReview;
@@ -199,6 +201,10 @@ impl Workflow for Order {
 
     fn is_fact(event: &OrderEvent) -> bool {
         matches!(event, OrderEvent::FulfillmentProgressed(_) | OrderEvent::CrmUpdated(_))
+    }
+
+    fn listed(&self) -> String {
+        serde_json::to_string(&self.listing()).unwrap_or_default()
     }
 
     fn open_effects(&self) -> &OpenEffects<OrderEffect> {

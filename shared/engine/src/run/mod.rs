@@ -2,6 +2,7 @@
 //! answer, and ends with an [`Outcome`](crate::Outcome) or a [`Failure`](crate::Failure).
 
 pub mod batch;
+mod derived;
 pub mod effect;
 mod failing;
 pub mod journal;

@@ -43,6 +43,7 @@ pub(crate) struct Kept<W> {
     pub(crate) state: W,
     pub(crate) began: Timestamp,
     pub(crate) changed: Timestamp,
+    pub(crate) listed: Option<(u64, Timestamp)>,
     pub(crate) opened_reviews: BTreeMap<String, Timestamp>,
     /// Without those of facts.
     pub(crate) causes: BTreeSet<String>,
