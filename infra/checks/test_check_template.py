@@ -577,6 +577,23 @@ class Template(unittest.TestCase):
 
         self.caught("wildcard", "DueFireRole", change)
 
+    def test_a_step_that_could_read_another_roles_secrets_is_caught(self):
+        def change(resources, sam):
+            statements = resources["OrderPriceRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+            secrets = next(s for s in statements if s["Sid"] == "ErpSecrets")
+            secrets["Resource"]["Fn::Sub"] = secrets["Resource"]["Fn::Sub"].replace("/erp/", "/crm/")
+
+        self.caught("policy-more", "OrderPriceRole", change)
+
+    def test_a_front_door_that_could_read_a_partners_token_is_caught(self):
+        def change(resources, sam):
+            statements = resources["WebhookReceiveRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+            secrets = next(s for s in statements if s["Sid"] == "WebhookSecrets")
+            secrets["Resource"]["Fn::Sub"] = secrets["Resource"]["Fn::Sub"].replace("/webhook/", "/partner/")
+
+        self.caught("policy-more", "WebhookReceiveRole", change)
+        self.caught("wildcard", "WebhookReceiveRole", change)
+
     def test_a_wildcard_action_is_caught(self):
         where = {"Fn::GetAtt": ["JournalTable", "Arn"]}
         self.caught("wildcard", "OrderPriceRole", allow("OrderPriceRole", ["dynamodb:*"], where))

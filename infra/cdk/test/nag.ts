@@ -18,9 +18,17 @@ export const ACCEPTED: Accepted[] = [
   {
     rule: 'AwsSolutions-IAM5',
     kind: 'AWS::IAM::Role',
-    finding: /^Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:<SecretsPrefix>\/partner\/\*$/,
+    finding:
+      /^Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:<SecretsPrefix>\/partner\/(crm|erp|warehouse)\/\*$/,
     reason:
-      'Partners are rows of the registry, not parts of the template: a step that calls a partner may read the secret of each one, below this deployment\'s own prefix.',
+      'Partners are rows of the registry, not parts of the template: a step that calls a partner may read the token of each one that has the role it calls (CRM, ERP or warehouse), below this deployment\'s own prefix, and no other secret.',
+  },
+  {
+    rule: 'AwsSolutions-IAM5',
+    kind: 'AWS::IAM::Role',
+    finding: /^Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:<SecretsPrefix>\/webhook\/\*$/,
+    reason:
+      'Any partner of the registry may send webhooks: webhook-receive, and no other function, may read what each one signs them with. It cannot read a token.',
   },
   {
     rule: 'AwsSolutions-SQS3',

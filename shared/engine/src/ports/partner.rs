@@ -279,8 +279,8 @@ pub trait Documents {
 
 /// The store of secrets, by name.
 pub trait Secrets {
-    /// The secret `partner/<id>` or `api/tokens`, from a cache of bounded age. `fresh` reads past the cache, at most every few
-    /// seconds, because anyone who sends a wrong signature causes such a read.
+    /// The secret `partner/<role>/<id>`, `webhook/<id>` or `api/tokens`, from a cache of bounded age. `fresh` reads past the
+    /// cache, at most every few seconds, because anyone who sends a wrong signature causes such a read.
     fn secret(&self, name: &str, fresh: bool) -> impl Future<Output = Result<secrecy::SecretString, Failure>>;
 }
 
