@@ -121,26 +121,31 @@ def write(plain, folder):
 
 def check(files, code, strict=False, lint=True):
     """All findings of the templates, sorted, each once."""
-    found = {finding for rule in stacks.all_rules() for finding in rule(files)}
+    return sorted(set(each_finding(files, code, strict, lint)))
+
+
+def each_finding(files, code, strict, lint):
+    """All findings as they are found, some of them under several sets of parameters."""
+    for rule in stacks.all_rules():
+        yield from rule(files)
     for name, template in files.plain.items():
         if lint:
-            found |= set(linted(template, LOCAL_IN_ROOT if name == reading.ROOT else UNUSED_IN_CHILDREN))
-        found |= set(described(template))
+            yield from linted(template, LOCAL_IN_ROOT if name == reading.ROOT else UNUSED_IN_CHILDREN)
+        yield from described(template)
     for parameters in reading.variants(files.plain[reading.ROOT]):
         try:
             stack = reading.Stack(files.plain, parameters)
         except reading.Unresolvable as error:
             name, _, problem = str(error).partition(": ")
-            found.add(Finding("unresolvable", name, problem, "add the row, or remove the value from AllowedValues"))
+            yield Finding("unresolvable", name, problem, "add the row, or remove the value from AllowedValues")
             continue
         for rule in STACK_RULES:
-            found.update(rule(stack, code))
+            yield from rule(stack, code)
     if strict:
         for name, fields in code.fields.items():
             if fields is None:
                 problem = f"functions/*/{name}/src/lib.rs has no `pub struct Ports`"
-                found.add(Finding("no-ports", rules.pascal(name), problem, "list in it all that the step may touch"))
-    return sorted(found)
+                yield Finding("no-ports", rules.pascal(name), problem, "list in it all that the step may touch")
 
 
 def linted(plain, ignored=()):

@@ -16,7 +16,7 @@ def all_rules():
 
 
 def queue_policies(stack, _code):
-    """A queue accepts EventBridge's messages from exactly the rule that feeds it."""
+    """A queue takes EventBridge's messages from exactly the rule that feeds it, and nothing over plain HTTP."""
     feeds = {}  # Queue -> rules that send to it, as a target or as a dead-letter queue.
     for name, p in stack.of_type("AWS::Events::Rule"):
         for target in p.get("Targets", []):
@@ -27,45 +27,46 @@ def queue_policies(stack, _code):
     for name, p in stack.of_type("AWS::SQS::QueuePolicy"):
         for queue in p.get("Queues", []):
             policies.setdefault(name_of(queue), []).append((name, p["PolicyDocument"]["Statement"]))
-    for queue, rules in feeds.items():
+    for queue, _ in stack.of_type("AWS::SQS::Queue"):
+        rules, found = feeds.get(queue, []), policies.get(queue, [])
         if len(rules) > 1:
             yield Finding("queue-policy", queue, f"{' and '.join(rules)} feed it", "one rule per queue")
-        if queue not in policies:
-            yield Finding(
-                "queue-policy",
-                queue,
-                f"{rules[0]} may not send to it: every event would go to the rule's dead-letter queue, or nowhere",
-                f"add {queue}Policy with aws:SourceArn = !GetAtt {rules[0]}.Arn",
-            )
-    for queue, found in policies.items():
-        rules = feeds.get(queue, [])
+        if not found:
+            problem = f"{rules[0]} may not send to it" if rules else "it takes requests over plain HTTP"
+            yield Finding("queue-policy", queue, problem, f"add {queue}Policy, as other queues have it")
         if len(found) > 1:
             names = ", ".join(name for name, _ in found)
             yield Finding("queue-policy", queue, f"several policies ({names}): the last one wins", "keep one")
+        wanted = [{**statement, "Resource": f"${{{queue}.Arn}}"} for statement in (from_rule(rules), ONLY_HTTPS) if statement]
         for name, statements in found:
-            wanted = {
-                "Effect": "Allow",
-                "Principal": {"Service": "events.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": f"${{{queue}.Arn}}",
-                "Condition": {"ArnEquals": {"aws:SourceArn": f"${{{rules[0]}.Arn}}"}} if rules else None,
-            }
-            if len(statements) != 1 or not rules:
-                yield Finding(
-                    "queue-policy",
-                    name,
-                    "it lets in more than the one rule that feeds the queue" if rules else f"no rule feeds {queue}",
-                    "one statement for the one rule" if rules else "remove the policy",
-                )
-                continue
-            for key, value in wanted.items():
-                if statements[0].get(key) != value:
-                    yield Finding(
-                        "queue-policy",
-                        name,
-                        f"{key} is {json.dumps(statements[0].get(key))}",
-                        f"{json.dumps(value)}: exactly {rules[0]}, which feeds {queue}",
-                    )
+            given = [{key: value for key, value in statement.items() if key != "Sid"} for statement in statements]
+            for statement in given:
+                if statement not in wanted:
+                    whom = f"only {rules[0]}, which feeds {queue}, may send" if rules else f"no rule feeds {queue}"
+                    yield Finding("queue-policy", name, f"it has the statement {json.dumps(statement)}", whom)
+            for statement in wanted:
+                if given.count(statement) != 1:
+                    problem = f"it has this statement {given.count(statement)} times"
+                    yield Finding("queue-policy", name, problem, f"once: {json.dumps(statement)}")
+
+
+# EventBridge, Lambda and our functions use HTTPS; whoever does not, shows a message to the network.
+ONLY_HTTPS = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+
+
+def from_rule(rules):
+    """The statement that lets the rule send that feeds a queue; None if no rule does."""
+    return rules and {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Condition": {"ArnEquals": {"aws:SourceArn": f"${{{rules[0]}.Arn}}"}},
+    }
 
 
 ALL_BUT = "all but "
@@ -128,7 +129,7 @@ def wildcards(stack, code):
                 yield Finding("wildcard", role, f"{sid} names actions that it leaves out", "Action")
     for name, p in stack.of_type("AWS::SQS::QueuePolicy"):
         for statement in p["PolicyDocument"]["Statement"]:
-            if "*" in json.dumps(statement):
+            if statement.get("Effect") != "Deny" and "*" in json.dumps(statement):
                 yield Finding("wildcard", name, "its statement holds a wildcard", "name principal, action and resource")
 
 

@@ -161,10 +161,23 @@ def functions_and_folders(stack, code):
             )
 
 
+# Functions whose instances a deployment can reserve, so that no other work of the account takes them, nor they all of it.
+RESERVED = {
+    "WebhookReceive": "IntakeReservedConcurrency",
+    "OrderCreate": "IntakeReservedConcurrency",
+    "ChangeCreate": "IntakeReservedConcurrency",
+    "TokenAuthorize": "AuthorizerReservedConcurrency",
+    "DeliveryRelay": "RelayReservedConcurrency",
+    "JournalRelay": "RelayReservedConcurrency",
+}
+
+
 def function_settings(stack, _code):
-    """Runtime, processor, format of logs, tracing."""
+    """Runtime, processor, tracing, reserved instances."""
     if stack.template["Parameters"].get("Architecture", {}).get("Default") != "arm64":
         yield Finding("arm64", "Architecture", "arm64 is not the default", "set the parameter's Default to arm64")
+    if stack.parameters.get("SecretsPrefix") not in ("${SecretsPrefix}", stack.parameters.get("NamePrefix")):
+        yield Finding("secrets-prefix", "SecretsPrefix", "deployments share their secrets by default", "default to NamePrefix")
     for name, p in stack.of_type("AWS::Lambda::Function"):
         wanted = {
             "Runtime": "provided.al2023",
@@ -177,6 +190,14 @@ def function_settings(stack, _code):
                 yield Finding(
                     "function-settings", name, f"{key} is {p.get(key)!r}, not {value!r}", "leave it to Globals"
                 )
+        reserved = stack.parameters.get(RESERVED.get(name, ""), "0")
+        if str(p.get("ReservedConcurrentExecutions", "0")) != reserved:
+            yield Finding(
+                "function-reserved",
+                name,
+                f"ReservedConcurrentExecutions is {p.get('ReservedConcurrentExecutions')}, not {reserved}",
+                f"!If [Has{RESERVED[name]}, !Ref {RESERVED[name]}, !Ref AWS::NoValue]" if name in RESERVED else "remove it",
+            )
         if p.get("TracingConfig", {}).get("Mode", "PassThrough") != "PassThrough":
             yield Finding("tracing-off", name, "X-Ray is on", "Tracing: PassThrough; trace context is in our events")
 
@@ -188,6 +209,13 @@ def logs(stack, _code):
         group = stack.properties(name_of(config.get("LogGroup")), "AWS::Logs::LogGroup")
         if config.get("LogFormat") != "JSON":
             yield Finding("log-format", name, "it does not log JSON", "LoggingConfig.LogFormat: JSON, in Globals")
+        if config.get("ApplicationLogLevel") != "TRACE":
+            yield Finding(
+                "log-level",
+                name,
+                f"Lambda drops our lines below {config.get('ApplicationLogLevel', 'INFO')}, whatever LogLevel says",
+                "LoggingConfig.ApplicationLogLevel: TRACE, in Globals: RUST_LOG alone decides",
+            )
         if group is None:
             yield Finding(
                 "log-group",
@@ -391,7 +419,7 @@ def queue_sources(stack, _code):
 
 
 def stream_sources(stack, _code):
-    """A stream's retries are bounded, its batches bisected, and a record that is given up leaves a trace."""
+    """A stream's retries are bounded by age alone, its batches bisected, and a record that is given up leaves a trace."""
     for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
         table = name_of(p.get("EventSourceArn"))
         if stack.properties(table, "AWS::DynamoDB::Table") is None:
@@ -416,15 +444,14 @@ def stream_sources(stack, _code):
                 f"records are given up after {age} s; the stream keeps them for {STREAM_LIVES_SECONDS}, and then forgets them without a trace",
                 "MaximumRecordAgeInSeconds: 82800",
             )
+        # A fast refusal spends thousands of attempts in minutes. The function itself parks what can never succeed.
         attempts = number(p.get("MaximumRetryAttempts"))
-        if attempts in (None, -1):
-            yield Finding("stream-attempts", name, "a poison record would block its shard", "set MaximumRetryAttempts")
-        elif attempts < 10000:
+        if attempts != -1:
             yield Finding(
                 "stream-attempts",
                 name,
                 f"an outage gives records up after {attempts} attempts, hours before the stream forgets them",
-                "MaximumRetryAttempts: 10000",
+                "MaximumRetryAttempts: -1, bounded by MaximumRecordAgeInSeconds alone",
             )
         if p.get("BisectBatchOnFunctionError") is not True:
             yield Finding(
@@ -487,6 +514,8 @@ def tables(stack, _code):
 
 
 SAID_BY_SENDERS = ("header", "body", "sourceIp", "path", "querystring", "userAgent")
+# A quote or a line break in a message of these would break the line's JSON.
+FREE_TEXTS = ("errorMessage", "error.message", "authorizer.error")
 
 
 def api(stack, _code):
@@ -542,9 +571,15 @@ def api(stack, _code):
         log = str(access.get("Format", ""))
         if stack.properties(name_of(access.get("DestinationArn")), "AWS::Logs::LogGroup") is None:
             yield Finding("api-log", name, "requests leave no trace", "AccessLogSettings.DestinationArn")
-        said = [word for word in SAID_BY_SENDERS if word.lower() in log.lower()]
-        if said:
-            yield Finding("api-log", name, f"its access log would hold personal data ({', '.join(said)})", "remove it")
+        said = {word for word in SAID_BY_SENDERS if word.lower() in log.lower()}
+        asked = {"sourceIp"} if stack.parameters.get("LogSourceAddresses") == "yes" else set()
+        if said - asked:
+            yield Finding("api-log", name, f"its access log would hold personal data ({', '.join(sorted(said - asked))})", "remove it")
+        free = [word for word in FREE_TEXTS if word.lower() in log.lower()]
+        if free:
+            yield Finding("api-log", name, f"{', '.join(free)} can break a line", "log the status and $context.error.responseType")
+        if asked - said:
+            yield Finding("api-log", name, "LogSourceAddresses is yes, and it does not log them", "$context.identity.sourceIp")
 
 
 def allows(stack, function, source):

@@ -36,10 +36,4 @@ export const ACCEPTED: Accepted[] = [
     reason:
       'They are dead-letter queues themselves, of the functions that read streams. The rule knows a dead-letter queue by another queue\'s redrive policy only, and a stream reader has no queue.',
   },
-  {
-    rule: 'AwsSolutions-SQS4',
-    kind: 'AWS::SQS::Queue',
-    reason:
-      'Only this account\'s roles, EventBridge and Lambda\'s pollers may use a queue. The functions call SQS through the AWS SDK, whose endpoints are HTTPS; the services stay inside AWS.',
-  },
 ];
