@@ -178,7 +178,11 @@ async fn secrets_are_read_by_name_and_cached() {
     let secrets = deployment.start().secrets().unwrap();
     assert_eq!(secrets.secret("partner/warehouse/eastco", false).await.unwrap().expose_secret(), "one");
     secretsmanager.put_secret_value().secret_id(&id).secret_string("two").send().await.unwrap();
-    assert_eq!(secrets.secret("partner/warehouse/eastco", false).await.unwrap().expose_secret(), "one", "from the cache");
+    assert_eq!(
+        secrets.secret("partner/warehouse/eastco", false).await.unwrap().expose_secret(),
+        "one",
+        "from the cache"
+    );
     let missing = secrets.secret("partner/warehouse/unknown", false).await;
     assert!(matches!(missing, Err(Failure::Permanent { code: Code::SecretMissing, .. })));
 }
