@@ -68,10 +68,10 @@ def silent_streams(stack, _code):
         watched = [m.get("Id") for m in p["Metrics"] if m.get("ReturnData", True)]
         if len(watched) != 1 or expressions.get(watched[0]) != SILENT:
             yield Finding("silence", name, f"it watches {[expressions.get(id) for id in watched]}", SILENT)
-        # A write waits for the end of its own period and of the next.
+        # A source that is disabled early in a period shows in the two after it.
         periods = [number(m["MetricStat"].get("Period")) or SOON_SECONDS for m in p["Metrics"] if "MetricStat" in m]
-        if len(set(periods)) != 1 or 2 * periods[0] * (number(p.get("EvaluationPeriods")) or 2) >= SOON_SECONDS:
-            yield Finding("silence", name, f"its periods are {periods} s: it rings too late", "Period: 240, EvaluationPeriods: 1")
+        if len(set(periods)) != 1 or 3 * periods[0] * (number(p.get("EvaluationPeriods")) or 2) >= SOON_SECONDS:
+            yield Finding("silence", name, f"its periods are {periods} s: it rings too late", "Period: 180, EvaluationPeriods: 1")
         yield from rings(name, p, 1, "notBreaching")
 
 

@@ -12,7 +12,7 @@ from rules import Finding, fed_by, functions, name_of
 
 def all_rules():
     """Every rule, as (stack, code) -> findings."""
-    return [queue_policies, trust, wildcards, least_privilege, environment]
+    return [queue_policies, plain_http, trust, wildcards, least_privilege, environment]
 
 
 def queue_policies(stack, _code):
@@ -57,6 +57,21 @@ ONLY_HTTPS = {
     "Action": "sqs:*",
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
+
+
+def plain_http(stack, _code):
+    """A bucket or a topic refuses plain HTTP, too."""
+    for kind, policy, member in (("S3::Bucket", "S3::BucketPolicy", "Bucket"), ("SNS::Topic", "SNS::TopicPolicy", "Topics")):
+        guarded = {
+            name_of(place)
+            for _, p in stack.of_type(f"AWS::{policy}")
+            if any(statement.items() >= {**ONLY_HTTPS, "Action": "*"}.items() for statement in p["PolicyDocument"]["Statement"])
+            for place in as_list(p.get(member))
+        }
+        for name, _ in stack.of_type(f"AWS::{kind}"):
+            if name not in guarded:
+                remedy = f"add a {policy} that denies every action where aws:SecureTransport is false"
+                yield Finding("plain-http", name, "it takes requests over plain HTTP", remedy)
 
 
 def from_rule(rules):

@@ -1,8 +1,10 @@
 """What the checks find in broken alarms."""
 
 import copy
+import re
 import unittest
 
+from alarms import SILENT
 from broken import Broken
 
 
@@ -39,7 +41,23 @@ class Alarms(Broken):
 
     # Silence
 
-    def test_f15_a_stream_function_whose_silence_rings_nowhere_is_caught(self):
+    def test_f18_a_disabled_source_rings_within_ten_minutes_and_a_working_one_never(self):
+        # Counts of writes and invocations by minute, as the alarm adds them up in its periods.
+        minutes = 24
+        for minute in range(4, 12):
+            with self.subTest(minute):
+                written = [int(m == minute) for m in range(minutes)]
+                self.assertTrue(any(rang_by(written, [0] * minutes, minute + 9)), "one write, and no invocation")
+                for read in (minute, minute + 1):
+                    invoked = [int(m == read) for m in range(minutes)]
+                    self.assertFalse(any(rang_by(written, invoked, minutes)), "read at once, or a moment later")
+        self.assertFalse(any(rang_by([0] * minutes, [0] * minutes, minutes)), "a quiet night")
+        for minute in range(4, 12):
+            off = [int(m < minute) for m in range(minutes)]
+            self.assertTrue(any(rang_by([1] * minutes, off, minute + 9)), "it worked, and was disabled")
+        self.assertFalse(any(rang_by([1] * minutes, [1] * minutes, minutes)))
+
+    def test_f18_a_stream_function_whose_silence_rings_nowhere_is_caught(self):
         for function in ("JournalRelay", "ViewProject", "DeliveryRelay"):
             with self.subTest(function):
                 self.caught("silence", function, without(f"{function}SilentAlarm"))
@@ -130,6 +148,23 @@ class Alarms(Broken):
 
     def test_an_api_whose_errors_ring_nowhere_is_caught(self):
         self.caught("alarm-missing", "Api", without("ApiAlarm"))
+
+
+def rang_by(written, invoked, minute):
+    """Whether the alarm's expression is 1, for each whole period that ended by the minute; the first one has no `DIFF`."""
+    length = 3
+    ends = range(length, minute + 1, length)
+    values = {"written": [sum(written[end - length : end]) for end in ends], "invoked": [sum(invoked[end - length : end]) for end in ends]}
+    condition = SILENT.removeprefix("IF(").removesuffix(", 1, 0)")
+    for n in range(1, len(ends)):
+
+        def diff(name, n=n):
+            return values[name][n] - values[name][n - 1]
+
+        now = {name: series[n] for name, series in values.items()}
+        names = {**now, "DIFF": diff}
+        text = re.sub(r"DIFF\((\w+)\)", r'DIFF("\1")', condition).replace(" AND ", " and ")
+        yield eval(text, {"__builtins__": {}}, names)
 
 
 def without(name):

@@ -61,6 +61,20 @@ class Policies(Broken):
         self.caught("queue-policy", "OrderPriceDlqPolicy", other)
         self.caught("queue-policy", "JournalRelayDlq", policy)
 
+    def test_a_bucket_or_topic_that_takes_plain_http_is_caught(self):
+        def bucket(resources, sam):
+            resources["FilesBucket"] = {"Type": "AWS::S3::Bucket"}
+
+        def topic(resources, sam):
+            statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+            document = {"Version": "2012-10-17", "Statement": [statement]}
+            resources["NewsTopic"] = {"Type": "AWS::SNS::Topic"}
+            properties = {"Topics": [{"Ref": "NewsTopic"}], "PolicyDocument": document}
+            resources["NewsTopicPolicy"] = {"Type": "AWS::SNS::TopicPolicy", "Properties": properties}
+
+        self.caught("plain-http", "FilesBucket", bucket)
+        self.caught("plain-http", "NewsTopic", topic)
+
     # Roles
 
     def test_a_wildcard_resource_is_caught(self):
