@@ -50,7 +50,7 @@ def queue_policies(stack, _code):
                     yield Finding("queue-policy", name, problem, f"once: {json.dumps(statement)}")
 
 
-# EventBridge, Lambda and our functions use HTTPS; whoever does not, shows a message to the network.
+# EventBridge, Lambda and our functions use HTTPS. A caller that does not shows its messages to the network.
 ONLY_HTTPS = {
     "Effect": "Deny",
     "Principal": "*",
