@@ -132,7 +132,7 @@ def finish(asked, aws, functions, parameters, documents):
     stack = describe(aws)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     known = {"partners": partners_secrets(asked.partners), "api": api_tokens()}
-    put_secrets(aws, parameters, known)
+    put_secrets(aws, outputs["SecretsPrefix"], documents, known)
     put_documents(aws, resources, documents)
     gateway = gateway_of(aws, resources)
     set_gateway_of_simulators(asked.partners, gateway)
@@ -406,9 +406,13 @@ def api_tokens():
     return known
 
 
-def put_secrets(aws, parameters, known):
-    prefix = parameters.get("SecretsPrefix", STACK)
-    values = {f"{prefix}/partner/{partner}": value for partner, value in known["partners"].items()}
+def put_secrets(aws, prefix, documents, known):
+    values = {}
+    for partner, value in known["partners"].items():
+        if partner not in documents:
+            continue
+        values[f"{prefix}/partner/{documents[partner]['role']}/{partner}"] = {"token": value["token"]}
+        values[f"{prefix}/webhook/{partner}"] = {"signing": value["signing"]}
     values[f"{prefix}/api/tokens"] = [
         {
             "client": entry["client"],

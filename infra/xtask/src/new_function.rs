@@ -151,11 +151,11 @@ fn pascal(name: &str) -> String {
 
 /// The step's resources.
 fn section(options: &Options) -> String {
-    let mut parts = vec![include_str!("new_function/function.yaml")];
-    if options.stream.is_some() {
-        parts.push(include_str!("new_function/rule.yaml"));
-    }
-    parts.push(include_str!("new_function/alarms.yaml"));
+    let policies = match options.stream {
+        Some(_) => include_str!("new_function/rule.yaml"),
+        None => include_str!("new_function/no_rule.yaml"),
+    };
+    let parts = [include_str!("new_function/function.yaml"), policies, include_str!("new_function/alarms.yaml")];
     let text = filled(&parts.join("\n"), options);
     // The rule under the title ends in the last column.
     let (title, rest) = text.split_once('\n').unwrap_or_default();

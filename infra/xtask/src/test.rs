@@ -3,10 +3,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::workspace::Workspace;
-use crate::{prerequisites, process, stack};
+use crate::{prerequisites, process, sbom, stack};
 
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
@@ -29,6 +29,9 @@ pub(crate) struct Options {
     /// Runs this stage alone: format, lints, docs, dependencies, template, cdk, tests, fuzz or live.
     #[arg(long, value_name = "STAGE")]
     stage: Option<Stage>,
+    /// What a release has to pass: what cannot be checked on this machine is a failure, not a note.
+    #[arg(long, conflicts_with = "quick")]
+    release: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -71,14 +74,14 @@ impl Stage {
         }
     }
 
-    fn run(self, workspace: &Workspace) -> Result<()> {
+    fn run(self, workspace: &Workspace, release: bool) -> Result<()> {
         match self {
             Self::Format => format(workspace),
             Self::Lints => lints(workspace),
             Self::Docs => docs(workspace),
-            Self::Dependencies => dependencies(workspace),
+            Self::Dependencies => dependencies(workspace, release),
             Self::Template => template(workspace),
-            Self::Cdk => cdk(workspace),
+            Self::Cdk => cdk(workspace, release),
             Self::Tests => tests(workspace),
             Self::Fuzz => fuzz(workspace),
             Self::Live => live(workspace),
@@ -98,22 +101,22 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         }
         None => Stage::ALL.to_vec(),
     };
-    run_stages(workspace, &stages)
+    run_stages(workspace, &stages, options.release)
 }
 
 /// The stages that a developer runs between two edits.
 pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
-    run_stages(workspace, &[Stage::Format, Stage::Lints, Stage::Docs])
+    run_stages(workspace, &[Stage::Format, Stage::Lints, Stage::Docs], false)
 }
 
-fn run_stages(workspace: &Workspace, stages: &[Stage]) -> Result<()> {
+fn run_stages(workspace: &Workspace, stages: &[Stage], release: bool) -> Result<()> {
     println!("building into {}", workspace.target.display());
     let began = Instant::now();
     let mut taken = Vec::new();
     for stage in stages {
         println!("\n=== {}", stage.name());
         let started = Instant::now();
-        if let Err(error) = stage.run(workspace) {
+        if let Err(error) = stage.run(workspace, release) {
             println!("\nstages: {} passed, 1 failed", taken.len());
             return Err(anyhow!(
                 "stage `{0}` failed: {error:#}\n  repeat it alone: cargo xtask test --stage {0}",
@@ -149,9 +152,8 @@ fn docs(workspace: &Workspace) -> Result<()> {
     process::run(&mut doc, minutes(20))
 }
 
-/// Unused dependencies, licenses, banned and doubled crates, sources; and known vulnerabilities where the advisory database is
-/// available.
-fn dependencies(workspace: &Workspace) -> Result<()> {
+/// Unused dependencies, licenses, banned and doubled crates, sources, the bill of materials, and known vulnerabilities.
+fn dependencies(workspace: &Workspace, release: bool) -> Result<()> {
     let machete =
         prerequisites::cargo_tool(workspace, "machete", MACHETE).context("cargo-machete cannot be installed")?;
     let mut unused = Command::new(machete);
@@ -164,28 +166,71 @@ fn dependencies(workspace: &Workspace) -> Result<()> {
         check
     };
     process::run(&mut check(&[], &["bans", "licenses", "sources"]), minutes(5))?;
+    sbom::run(workspace, &sbom::Options::default())?;
     let fetched = Command::new(&deny).current_dir(&workspace.root).args(["fetch", "db"]).output()?;
-    if fetched.status.success() {
-        return process::run(&mut check(&[], &["advisories"]), minutes(5));
+    let database = if fetched.status.success() {
+        Database::Fetched
+    } else if process::probe("git", &["ls-remote", ADVISORIES, "HEAD"]).is_some() {
+        Database::NotFetched
+    } else if workspace.advisories().is_some() {
+        Database::Copy
+    } else {
+        Database::OutOfReach
+    };
+    match advisories(database, release)? {
+        Some(options) => process::run(&mut check(options, &["advisories"]), minutes(5)),
+        None => {
+            println!("advisories: NOT CHECKED: this machine has no copy of the database and cannot reach it");
+            Ok(())
+        }
     }
-    if workspace.advisories().is_some() {
-        println!("advisories: a newer database cannot be fetched from here; checking against this machine's copy");
-        return process::run(&mut check(&["--offline"], &["advisories"]), minutes(5));
-    }
-    println!("advisories: NOT CHECKED: this machine has no copy of the database and cannot fetch one");
-    Ok(())
 }
 
+/// Where known vulnerabilities are listed.
+const ADVISORIES: &str = "https://github.com/RustSec/advisory-db";
+
+/// What this machine has of the advisory database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Database {
+    /// The newest.
+    Fetched,
+    /// It can be reached, and was not fetched all the same.
+    NotFetched,
+    /// It cannot be reached; there is a copy of some age.
+    Copy,
+    /// It cannot be reached, and there is no copy.
+    OutOfReach,
+}
+
+/// cargo-deny's options for the check of advisories; `None` where it has to be left out.
+fn advisories(database: Database, release: bool) -> Result<Option<&'static [&'static str]>> {
+    match database {
+        Database::Fetched => Ok(Some(&[])),
+        Database::NotFetched => bail!("{ADVISORIES} can be reached, and `cargo deny fetch db` fails all the same"),
+        Database::Copy | Database::OutOfReach if release => {
+            bail!("a release is checked against the newest advisories, and {ADVISORIES} cannot be reached")
+        }
+        Database::Copy => Ok(Some(&["--offline"])),
+        Database::OutOfReach => Ok(None),
+    }
+}
+
+/// The templates, and that each check finds what it is there for.
 fn template(workspace: &Workspace) -> Result<()> {
     prerequisites::python(workspace)?;
-    process::run(&mut workspace.python("infra/checks/check_template.py"), minutes(5))
+    process::run(&mut workspace.python("infra/checks/check_template.py"), minutes(5))?;
+    let mut broken = Command::new(workspace.local().join("venv/bin/python"));
+    broken.current_dir(workspace.root.join("infra/checks")).args(["-m", "unittest", "discover"]);
+    process::run(&mut broken, minutes(15))
 }
 
-/// The CDK construct against the transformed templates. Nothing else needs Node.js, so a machine without it passes.
-fn cdk(workspace: &Workspace) -> Result<()> {
+/// The CDK construct against the transformed templates. Nothing else needs Node.js, so a machine without it passes, but for a
+/// release.
+fn cdk(workspace: &Workspace, release: bool) -> Result<()> {
     let major = |version: &str| version.trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
     let node = process::probe("node", &["--version"]).as_deref().and_then(major);
     if node.is_none_or(|version| version < NODE) || process::probe("npm", &["--version"]).is_none() {
+        ensure!(!release, "a release needs Node.js {NODE} or newer with npm, to check the CDK construct");
         println!("cdk: NOT CHECKED: this machine has no Node.js {NODE} or newer with npm");
         return Ok(());
     }
@@ -310,4 +355,22 @@ fn with_nextest(workspace: &Workspace, nextest: std::path::PathBuf, arguments: &
 
 fn minutes(count: u64) -> Duration {
     Duration::from_secs(60 * count)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn advisories_are_checked_wherever_their_database_can_be_reached_and_in_every_release() {
+        for release in [false, true] {
+            assert_eq!(advisories(Database::Fetched, release).unwrap(), Some(&[][..]));
+            assert!(advisories(Database::NotFetched, release).is_err());
+        }
+        assert_eq!(advisories(Database::Copy, false).unwrap(), Some(&["--offline"][..]));
+        assert_eq!(advisories(Database::OutOfReach, false).unwrap(), None);
+        assert!(advisories(Database::Copy, true).is_err());
+        assert!(advisories(Database::OutOfReach, true).is_err());
+    }
 }

@@ -18,7 +18,7 @@ use crate::{crm, erp, threepl};
 
 impl<S: Documents + Secrets, T, C: Clock, H> Partners<S, T, C, H> {
     async fn signing_secrets(&self, partner: &Partner, fresh: bool) -> Result<Vec<SecretString>, Unverified> {
-        let secret = self.store.secret(&partner.secret, fresh).await.map_err(Unverified::Unchecked)?;
+        let secret = self.store.secret(&partner.webhook_secret(), fresh).await.map_err(Unverified::Unchecked)?;
         Ok(auth::signing(&secret))
     }
 }
@@ -56,7 +56,7 @@ impl<S: Documents + Secrets, T, C: Clock, H> Senders for Partners<S, T, C, H> {
             }),
             Err(Unsigned::Refused(why)) => Err(Unverified::BadSignature(why)),
             Err(Unsigned::NoSecret) => {
-                let why = format!("the secret {} has no usable signing secret", partner.secret);
+                let why = format!("the secret {} has no usable signing secret", partner.webhook_secret());
                 Err(Unverified::Unchecked(Failure::permanent(Code::SecretMissing, why)))
             }
         }

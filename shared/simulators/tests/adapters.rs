@@ -56,7 +56,7 @@ impl Documents for Local {
 
 impl Secrets for Local {
     async fn secret(&self, name: &str, _fresh: bool) -> Result<SecretString, Failure> {
-        let id = name.strip_prefix("partner/").unwrap();
+        let (_purpose, id) = name.rsplit_once('/').unwrap();
         Ok(json!({"token": local_token(id), "signing": [local_secret(id)]}).to_string().into())
     }
 }

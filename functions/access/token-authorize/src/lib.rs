@@ -3,9 +3,10 @@
 //! - On: every request to the API except webhooks, which are verified by their signature.
 //! - Does: compares the token's SHA-256 with those in the secret `api/tokens`, in constant time.
 //! - Then: API Gateway passes the name and the scopes on to the function behind the route.
-//! - Fails: CFG-002 (the secret). A missing or unknown token is not a failure: the request is not authorized.
+//! - Fails: CFG-002 (the secret). A missing or unknown token is not a failure, nor is one whose client is named like a partner:
+//!   the request is not authorized.
 
-use engine::partner::Secrets;
+use engine::partner::{PartnerNames, Secrets};
 use engine::{Code, Context, Failure};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -14,9 +15,11 @@ use subtle::ConstantTimeEq;
 
 /// The ports that this function uses.
 #[derive(Debug)]
-pub struct Ports<S> {
+pub struct Ports<S, N> {
     /// Has the digests of the tokens.
     pub secrets: S,
+    /// Has the names that no client may have.
+    pub partner_names: N,
 }
 
 /// An authenticated client.
@@ -41,7 +44,7 @@ struct ListedToken {
 /// # Errors
 /// See the module's header.
 pub async fn handle(
-    ports: &Ports<impl Secrets>,
+    ports: &Ports<impl Secrets, impl PartnerNames>,
     authorization: Option<&str>,
     _cx: &Context,
 ) -> Result<Option<Client>, Failure> {
@@ -58,11 +61,78 @@ pub async fn handle(
         let matches = bool::from(candidate.sha256.to_ascii_lowercase().as_bytes().ct_eq(digest.as_bytes()));
         if matches { Some(candidate) } else { found }
     });
-    Ok(found.map(|token| Client { client: token.client, scopes: token.scopes.join(" ") }))
+    let Some(ListedToken { client, scopes, .. }) = found else { return Ok(None) };
+    // The source of an order is part of its id: this client's orders would be the partner's.
+    if ports.partner_names.is_partner(&client).await? {
+        tracing::error!(client, "refused the token of {client}: a partner has this name");
+        return Ok(None);
+    }
+    Ok(Some(Client { client, scopes: scopes.join(" ") }))
 }
 
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use engine::Epoch;
+    use secrecy::SecretString;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Tokens of clients, which are each one's name; and one partner, `acme-crm`.
+    struct Known(&'static [&'static str]);
+
+    impl Secrets for Known {
+        async fn secret(&self, _name: &str, _fresh: bool) -> Result<SecretString, Failure> {
+            let listed = self.0.iter().map(|client| {
+                json!({ "client": client, "sha256": hex::encode(Sha256::digest(client)), "scopes": ["orders:read"] })
+            });
+            Ok(json!(listed.collect::<Vec<_>>()).to_string().into())
+        }
+    }
+
+    impl PartnerNames for Known {
+        async fn is_partner(&self, name: &str) -> Result<bool, Failure> {
+            Ok(name == "acme-crm")
+        }
+    }
+
+    async fn authorized(header: Option<&str>) -> Option<String> {
+        const CLIENTS: &[&str] = &["portal", "acme-crm"];
+        let ports = Ports { secrets: Known(CLIENTS), partner_names: Known(CLIENTS) };
+        let cx = Context {
+            function: "token-authorize",
+            correlation: "c".to_owned(),
+            traceparent: None,
+            now: jiff::Timestamp::UNIX_EPOCH,
+            event_time: jiff::Timestamp::UNIX_EPOCH,
+            lease: Duration::from_secs(10),
+            epoch: Epoch::FIRST,
+            actor: None,
+            folds: Default::default(),
+        };
+        handle(&ports, header, &cx).await.unwrap().map(|client| client.client)
+    }
+
+    #[tokio::test]
+    async fn a_token_authorizes_its_client_and_no_other_text_does() {
+        assert_eq!(authorized(Some("Bearer portal")).await.as_deref(), Some("portal"));
+        assert_eq!(authorized(Some("bearer  portal ")).await.as_deref(), Some("portal"));
+        for header in [None, Some(""), Some("portal"), Some("Basic portal"), Some("Bearer "), Some("Bearer Portal")] {
+            assert_eq!(authorized(header).await, None, "{header:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_named_like_a_partner_is_refused() {
+        assert_eq!(authorized(Some("Bearer acme-crm")).await, None);
+    }
 }

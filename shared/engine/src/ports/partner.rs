@@ -277,10 +277,16 @@ pub trait Documents {
     fn documents(&self) -> impl Future<Output = Result<Vec<String>, Failure>>;
 }
 
+/// The names that partners have.
+pub trait PartnerNames {
+    /// Whether a partner has this name.
+    fn is_partner(&self, name: &str) -> impl Future<Output = Result<bool, Failure>>;
+}
+
 /// The store of secrets, by name.
 pub trait Secrets {
-    /// The secret `partner/<id>` or `api/tokens`, from a cache of bounded age. `fresh` reads past the cache, at most every few
-    /// seconds, because anyone who sends a wrong signature causes such a read.
+    /// The secret `partner/<role>/<id>`, `webhook/<id>` or `api/tokens`, from a cache of bounded age. `fresh` reads past the
+    /// cache, at most every few seconds, because anyone who sends a wrong signature causes such a read.
     fn secret(&self, name: &str, fresh: bool) -> impl Future<Output = Result<secrecy::SecretString, Failure>>;
 }
 

@@ -82,7 +82,7 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
     let protocol = protocol(root, role, protocol_name);
     let base_url = base_url(&root.at("base_url"));
     let time_zone = root.at("time_zone").present().map_or(Some(TimeZone::UTC), |place| zone(&place));
-    let secret = secret(&root.at("auth"), id.as_ref());
+    let secret = secret(&root.at("auth"), role, id.as_ref());
     let csrf = root.at("auth").at("csrf").flag(false);
     let webhook = webhook(&root.at("webhook"));
     let limits = limits(&root.at("limits"));
@@ -197,16 +197,18 @@ fn is_local(host: Option<Host<&str>>) -> bool {
     }
 }
 
-/// The secret's name: `partner/<id>`, unless the document names another below `partner/`.
-fn secret(auth: &Place<'_>, id: Option<&PartnerId>) -> Option<String> {
+/// The secret's name: `partner/<role>/<id>`, unless the document names another below `partner/<role>/`. A function may read
+/// the secrets of the role that it calls, and no others.
+fn secret(auth: &Place<'_>, role: Option<Role>, id: Option<&PartnerId>) -> Option<String> {
     auth.object()?;
     auth.only(&["scheme", "secret", "csrf"]);
     let scheme = one_of(&auth.at("scheme"), &[("bearer", ())]);
     let name = auth.at("secret");
-    let Some(text) = name.clone().optional_text() else { return scheme.and(id).map(|id| format!("partner/{id}")) };
-    let rest = text.strip_prefix("partner/").unwrap_or_default();
-    if rest.is_empty() || !rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b)) {
-        name.refuse("must be a name that begins with partner/");
+    let below = format!("partner/{}/", role?.as_str());
+    let Some(text) = name.clone().optional_text() else { return scheme.and(id).map(|id| format!("{below}{id}")) };
+    let rest = text.strip_prefix(&below).unwrap_or_default();
+    if rest.is_empty() || !rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+        name.refuse(format!("must be a name that begins with {below}"));
         return None;
     }
     scheme.map(|()| text.to_owned())

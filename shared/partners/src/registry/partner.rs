@@ -19,7 +19,7 @@ pub struct Partner {
     pub protocol: Protocol,
     /// The URL of its API, without a slash at the end.
     pub base_url: Url,
-    /// The name of the secret with its token and signing secrets.
+    /// The name of the secret with the token that we send.
     pub secret: String,
     /// Whether each write needs a CSRF token, as at SAP's gateway.
     pub csrf: bool,
@@ -44,6 +44,12 @@ pub struct Partner {
 }
 
 impl Partner {
+    /// The name of the secret with the keys that it signs webhooks with. It is apart from the token, because the function
+    /// that takes webhooks from the internet must not be able to read what opens a partner.
+    pub fn webhook_secret(&self) -> String {
+        format!("webhook/{}", self.id)
+    }
+
     /// CRM, ERP or warehouse.
     pub fn role(&self) -> Role {
         self.protocol.role()

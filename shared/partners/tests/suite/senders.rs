@@ -86,7 +86,7 @@ fn a_partner_without_a_usable_signing_secret_cannot_be_checked() {
         let Err(Unverified::Unchecked(Failure::Permanent { code, cause })) = refused else { panic!("{secret}") };
         assert_eq!(
             (code, cause.as_ref()),
-            (Code::SecretMissing, "the secret partner/acme-crm has no usable signing secret")
+            (Code::SecretMissing, "the secret webhook/acme-crm has no usable signing secret")
         );
     }
 }
