@@ -59,6 +59,7 @@ def main():
     parser.add_argument("--binaries", type=Path, required=True, help="folder of the functions' binaries")
     parser.add_argument("--template", type=Path, default=ROOT / "infra" / "template.yaml")
     parser.add_argument("--parameters", type=Path, default=Path(__file__).with_name("parameters.json"))
+    parser.add_argument("--default", action="append", default=[], metavar="NAME", help="a parameter that keeps the template's default")
     parser.add_argument("--documents", type=Path, default=ROOT / "infra" / "partners")
     parser.add_argument("--partners", default="http://127.0.0.1:4580", help="where the simulated partners listen")
     parser.add_argument("--port", type=int, default=4566, help="the emulator's port")
@@ -105,7 +106,8 @@ def deploy(asked, aws):
     packages = package(functions, asked.binaries)
     # The functions run on this machine.
     machine = {"Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"}
-    parameters = parameters_for(sam[reading.ROOT], machine | read_json(asked.parameters, {}))
+    ours = {name: value for name, value in read_json(asked.parameters, {}).items() if name not in asked.default}
+    parameters = parameters_for(sam[reading.ROOT], machine | ours)
     fingerprint = fingerprint_of(sam, parameters)
 
     stack = describe(aws)

@@ -68,6 +68,13 @@ export interface CrossdockProps {
   readonly relayReservedConcurrency?: number;
 
   /**
+   * How long work that may wait is collected before its function runs, in seconds: lists, updates of the CRM, sums of fulfillments, goods issues, invoices, watches. One run for several messages costs less than one for each, and the CRM is called less often. What an order waits for (price to release, requests to warehouses) is never held back. 0 for none.
+   *
+   * @default - a parameter of the stack; its default: 10
+   */
+  readonly batchingSeconds?: number;
+
+  /**
    * What the functions log, in the syntax of RUST_LOG.
    *
    * @default - a parameter of the stack; its default: "info"
@@ -151,6 +158,7 @@ export function parameterValues(props: CrossdockProps): { [parameter: string]: s
     IntakeReservedConcurrency: props.intakeReservedConcurrency,
     AuthorizerReservedConcurrency: props.authorizerReservedConcurrency,
     RelayReservedConcurrency: props.relayReservedConcurrency,
+    BatchingSeconds: props.batchingSeconds,
     LogLevel: props.logLevel,
     LogRetentionDays: props.logRetentionDays,
     QueueAgeAlarmSeconds: props.queueAgeAlarmSeconds,
