@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::fulfillment::FulfillmentReview;
+use domain::intake::DeliveryReview;
 use domain::order::OrderReview;
 use domain::order::Status;
 use domain::review::{Choice, Review, ReviewKind};
@@ -120,7 +121,8 @@ fn statuses_and_kinds_of_review_are_the_domains() {
     assert_eq!(texts(&schemas["Status"]["enum"]), ours);
     let of_orders = OrderReview::ALL.iter().map(|kind| kind.as_str().to_owned());
     let of_fulfillments = FulfillmentReview::ALL.iter().map(|kind| kind.as_str().to_owned());
-    let kinds: BTreeSet<String> = of_orders.chain(of_fulfillments).collect();
+    let of_deliveries = DeliveryReview::ALL.iter().map(|kind| kind.as_str().to_owned());
+    let kinds: BTreeSet<String> = of_orders.chain(of_fulfillments).chain(of_deliveries).collect();
     assert_eq!(texts(&schemas["ReviewKind"]["enum"]), kinds);
     let choices: BTreeSet<String> = Choice::ALL.iter().map(|choice| choice.as_str().to_owned()).collect();
     assert_eq!(texts(&schemas["Choice"]["enum"]), choices);
@@ -153,18 +155,19 @@ fn what_the_api_answers_is_what_it_describes() {
     let timeline = json!({ "order": story::ORDER, "version": order.version, "entries": entries });
     valid(&schema("Timeline"), &timeline, "a timeline");
 
-    pages_of_reviews_are_described(OrderReview::ALL, now);
-    pages_of_reviews_are_described(FulfillmentReview::ALL, now);
+    pages_of_reviews_are_described(story::ORDER, OrderReview::ALL, now);
+    pages_of_reviews_are_described(story::ORDER, FulfillmentReview::ALL, now);
+    pages_of_reviews_are_described("dlv_0123456789abcdefghjkmnpqrs", DeliveryReview::ALL, now);
 
     let problem = engine::http::Problem::new(422, "ORDER_INVALID", "The body is not an order");
     let problem = serde_json::to_value(problem.detail("see errors").at("/lines", "is missing")).unwrap();
     valid(&schema("Problem"), &problem, "a problem");
 }
 
-fn pages_of_reviews_are_described<K: ReviewKind>(kinds: &[K], now: Timestamp) {
+fn pages_of_reviews_are_described<K: ReviewKind>(stream: &str, kinds: &[K], now: Timestamp) {
     for kind in kinds.iter().copied() {
         let review = Review { kind, reason: "a person has to look".to_owned() };
-        let id = format!("{}.{}", story::ORDER, review.key());
+        let id = format!("{stream}.{}", review.key());
         let (kind, options) = (kind.as_str().to_owned(), kind.options().to_vec());
         let open = OpenReview { id, kind, reason: review.reason, options, since: now, decide_by: now };
         valid(&schema("ReviewPage"), &json!({ "reviews": [open], "next": null }), "a page of reviews");

@@ -1,5 +1,6 @@
 //! One order's life and a few asides, as commits: where the samples come from, and what the API's description is held to.
 
+use domain::intake::DeliveryEvent;
 use domain::{FulfillmentEvent, OrderEvent};
 use engine::Commit;
 use engine::delivery::{DeliveryReceived, Role};
@@ -156,6 +157,31 @@ pub(crate) fn fulfillments() -> Vec<Vec<Commit>> {
         .into()
 }
 
+/// A copy of the order that could not be read.
+fn unreadable() -> Vec<Commit> {
+    let digest = "0123456789abcdef";
+    let unmappable = json!({
+        "type": "delivery.unmappable", "partner": "acme-crm", "delivery": "msg_0", "topic": "order.created",
+        "code": "MSG-004", "order": "CRM-1001",
+        "places": [{ "pointer": "/data/ship_to/country", "detail": "is not an ISO 3166-1 alpha-2 code, such as \"DE\"" }],
+    });
+    let shown = json!({ "type": "delivery.crm_updated", "digest": digest });
+    let mapped = json!({ "type": "delivery.mapped", "delivery": "msg_1" });
+    commits(
+        "delivery/dlv_0123456789abcdefghjkmnpqrs",
+        vec![
+            (&format!("order-import/acme-crm/msg_0/{digest}"), "2026-11-23T08:50:00Z", vec![unmappable]),
+            (&format!("crm-update/1/{digest}"), "2026-11-23T08:50:01Z", vec![shown]),
+            (
+                "review-decide/portal/key-1",
+                "2026-11-23T08:55:00Z",
+                vec![decided("delivery.review_decided", "unmappable_delivery", "acknowledge")],
+            ),
+            ("order-import/acme-crm/msg_1/mapped/3", "2026-11-23T09:00:00Z", vec![mapped]),
+        ],
+    )
+}
+
 /// What happens to other orders and fulfillments: every event that the good one does not meet.
 fn asides() -> Vec<Commit> {
     let at = "2026-11-23T10:00:00Z";
@@ -305,10 +331,14 @@ fn decided(kind: &str, review: &str, choice: &str) -> Value {
     })
 }
 
+fn all_commits() -> impl Iterator<Item = Commit> {
+    order().into_iter().chain(fulfillments().into_iter().flatten()).chain(unreadable()).chain(asides())
+}
+
 /// Every published event once, as the relays put it on the bus.
 pub(crate) fn samples() -> Vec<Entry> {
     let mut all: Vec<Entry> = Vec::new();
-    let commits = order().into_iter().chain(fulfillments().into_iter().flatten()).chain(asides());
+    let commits = all_commits();
     for entry in commits.flat_map(|commit| entries(&commit, SOURCE).unwrap()).chain([delivery()]) {
         if all.iter().all(|known| known.kind != entry.kind) {
             all.push(entry);
@@ -319,8 +349,7 @@ pub(crate) fn samples() -> Vec<Entry> {
 
 /// Every event of the story, published or not, as its type's own JSON.
 pub(crate) fn events() -> Vec<Value> {
-    let commits = order().into_iter().chain(fulfillments().into_iter().flatten()).chain(asides());
-    commits.flat_map(|commit| serde_json::from_str::<Vec<Value>>(&commit.events).unwrap()).collect()
+    all_commits().flat_map(|commit| serde_json::from_str::<Vec<Value>>(&commit.events).unwrap()).collect()
 }
 
 fn delivery() -> Entry {
@@ -372,7 +401,11 @@ fn through_the_type(stream: &str, events: &[Value]) -> String {
         assert_eq!(written, Value::Array(events.to_vec()), "the type writes it otherwise");
         written.to_string()
     }
-    if stream.starts_with("order/") { pass::<OrderEvent>(events) } else { pass::<FulfillmentEvent>(events) }
+    match stream.split_once('/') {
+        Some(("order", _)) => pass::<OrderEvent>(events),
+        Some(("delivery", _)) => pass::<DeliveryEvent>(events),
+        _ => pass::<FulfillmentEvent>(events),
+    }
 }
 
 fn started(stream: &str, effect: &str, key: &str, of_version: u64) -> Value {

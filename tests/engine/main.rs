@@ -938,7 +938,7 @@ fn new_order(external: &str, po: &str, digest: &str) -> NewOrder {
     submission.customer_po = id(po);
     submission.digest = digest.to_owned();
     submission.ship_to = PartyRef { order: order_of(external), n: 1 };
-    NewOrder { submission, party: party(digest) }
+    NewOrder { purchase_order: submission.customer_po.to_string(), submission, party: party(digest) }
 }
 
 struct PartnerClient {

@@ -12,17 +12,17 @@ use simulators::{samples, sign};
 
 use crate::support::{A_DAY, assert_promises_hold, id_of, split, state};
 
-fn order(id: &str) -> Value {
+pub(crate) fn order(id: &str) -> Value {
     samples::orders(1, 7, || id.to_owned()).remove(0)
 }
 
 /// A webhook of the CRM, signed now.
-fn webhook(deployment: &Deployment, delivery: &str, order: &Value) -> Request {
+pub(crate) fn webhook(deployment: &Deployment, delivery: &str, order: &Value) -> Request {
     let body = json!({ "type": "order.created", "timestamp": deployment.clock.now().to_string(), "data": order });
     signed(deployment, delivery, body.to_string().into_bytes(), &[sign::local_secret("acme-crm")])
 }
 
-fn signed(deployment: &Deployment, delivery: &str, body: Vec<u8>, secrets: &[String]) -> Request {
+pub(crate) fn signed(deployment: &Deployment, delivery: &str, body: Vec<u8>, secrets: &[String]) -> Request {
     let timestamp = deployment.clock.now().as_second();
     let signature = sign::signature(secrets, delivery, timestamp, &body);
     let headers = [

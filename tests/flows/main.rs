@@ -13,3 +13,4 @@ mod platform;
 mod restore;
 mod support;
 mod sweeps;
+mod unreadable;

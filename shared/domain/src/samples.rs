@@ -75,6 +75,7 @@ pub fn submission(lines: &[u32]) -> Submission {
         currency: id("USD"),
         service_level: ServiceLevel::Standard,
         ship_complete: false,
+        requested_by: None,
         ship_to: PartyRef { order: order_id(), n: 1 },
         destination: Destination { country: "US".to_owned(), region: "NY".to_owned() },
         lines: (1..).zip(lines).map(line).collect(),
@@ -107,7 +108,7 @@ pub fn approved() -> CreditApproved {
 }
 
 pub fn refused_credit() -> CreditRefused {
-    CreditRefused { reason: "over the limit".to_owned() }
+    CreditRefused { reason: "over the limit".to_owned(), unanswerable: false }
 }
 
 /// The stock of one line: (line, [(location, pieces)], short).
@@ -249,6 +250,7 @@ pub fn opened(lines: &[LineQuantity]) -> Opened {
         warehouse: id("eastco"),
         site: id("EAST"),
         service_level: ServiceLevel::Standard,
+        requested_by: None,
         ship_to: PartyRef { order: order_id(), n: 1 },
         lines: lines.to_vec(),
         handling: BTreeMap::new(),

@@ -192,6 +192,20 @@ impl From<crate::Failure> for Problem {
     }
 }
 
+/// Checks that a body of our own API is JSON, with no member given twice.
+///
+/// # Errors
+/// The problem to answer with, with the place of the error.
+pub fn check_body(body: &[u8]) -> Result<(), Problem> {
+    json_text(body)?;
+    crate::json::read(body).map(|_value| ()).map_err(not_json)
+}
+
+fn not_json(refused: crate::json::Refused) -> Problem {
+    let problem = Problem::new(400, "BODY_NOT_JSON", "The body is not JSON").detail(refused.why.clone());
+    problem.at(refused.pointer, refused.why)
+}
+
 /// A body as JSON text: UTF-8 with one complete JSON value within the bounds of [`crate::json`]; a byte-order mark is skipped.
 ///
 /// # Errors
@@ -202,6 +216,6 @@ pub fn json_text(body: &[u8]) -> Result<&str, Problem> {
         let place = format!("byte {} is not UTF-8", e.valid_up_to());
         Problem::new(400, "BODY_NOT_UTF8", "The body is not UTF-8 text").detail(place)
     })?;
-    crate::json::check(bytes).map_err(|why| Problem::new(400, "BODY_NOT_JSON", "The body is not JSON").detail(why))?;
+    crate::json::check(bytes).map_err(not_json)?;
     Ok(text)
 }

@@ -31,7 +31,7 @@ pub fn json_error(error: &serde_json::Error) -> String {
 }
 
 /// Whether a member's name is one that an interface would have. Names in a sender's text may be anything.
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 

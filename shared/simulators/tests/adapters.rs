@@ -248,6 +248,7 @@ fn fulfillment_request(order: &OrderId, warehouse: &str, n: u32) -> FulfillmentR
         warehouse: warehouse.parse().unwrap(),
         site: if warehouse == "shipwest" { "WEST" } else { "EAST" }.parse().unwrap(),
         service_level: ServiceLevel::Standard,
+        requested_by: None,
         ship_to: PartyRef { order: order.clone(), n: 1 },
         lines: lines(),
     }
@@ -287,6 +288,7 @@ async fn every_call_and_message_of_an_order_is_understood_on_both_sides() {
         external_id: new.submission.external_id.clone(),
         order: order.clone(),
         status: Status::Invoiced,
+        requested_by: None,
         lines: vec![],
         packages: vec![],
         sales_order: Some(released.sales_order),
@@ -713,6 +715,7 @@ async fn b28_echoes_of_our_writes_are_ignored_and_changes_by_others_are_read() {
         external_id: "CRM-1".parse().unwrap(),
         order: order.clone(),
         status: Status::Submitted,
+        requested_by: None,
         lines: vec![],
         packages: vec![],
         sales_order: None,

@@ -3,6 +3,7 @@
 //! between is here.
 
 pub mod change;
+pub mod delivery;
 pub mod due;
 pub mod names;
 pub mod submission;

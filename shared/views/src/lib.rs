@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub mod fulfillment;
+pub mod intake;
 pub mod order;
 
 /// The number of this release's rows. Raise it when a row shows something else for the same stream: rows are then written
@@ -34,7 +35,7 @@ pub fn each(document: Value) -> Vec<Value> {
 /// A review that waits for a person's decision.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OpenReview {
-    /// `<order or fulfillment>.<review>`, for `POST /v1/reviews/{id}/decision`.
+    /// `<order, fulfillment or delivery>.<review>`, for `POST /v1/reviews/{id}/decision`.
     pub id: String,
     /// One of the workflow's kinds. It is text, so that lists can show the kinds of a newer release.
     pub kind: String,

@@ -24,7 +24,7 @@ use engine::{Cause, Commit, Context, Epoch, Failure, Journal as _, Stream};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use testkit::memory::{MemoryDeliveries, MemoryJournal, MemoryParties, MemoryViews};
-use usecases::work::{FulfillmentWork, OrderWork, PackageWork};
+use usecases::work::{CrmWork, FulfillmentWork, OrderWork, PackageWork};
 
 use crate::measure::{Counted, Units, forget_peak, memory, processor_micros};
 use crate::partners::{Partners, Report};
@@ -314,7 +314,7 @@ impl Scenario {
 
     fn crm(&self) {
         let ports = crm_update::Ports { journal: self.journal_of("crm-update"), crm: Partners };
-        drop(wait(crm_update::handle(&ports, OrderWork { order: order_id() }, &cx("crm-update"))).unwrap());
+        drop(wait(crm_update::handle(&ports, CrmWork::Order(order_id()), &cx("crm-update"))).unwrap());
     }
 
     fn project(&self) {

@@ -1,13 +1,14 @@
-//! Commits a person's decision of a review of an order or a fulfillment.
+//! Commits a person's decision of a review of an order, a fulfillment or a delivery.
 //!
 //! - On: `POST /v1/reviews/{id}/decision` with an `Idempotency-Key` and the scope `reviews:decide`; the body is
 //!   `{"choice": …, "note": …, "document": …}`.
 //! - Does: calls no partner.
-//! - Then: 202, and `order.review_decided` or `fulfillment.review_decided`, which starts the steps that waited for it;
+//! - Then: 202, and `order.`, `fulfillment.` or `delivery.review_decided`, which starts the steps that waited for it;
 //!   if the choice is to cancel, `order.cancel_requested`, too.
 //! - Fails: 400/422 (not a decision), 403 (no scope), 404 (no such review), 409 (the review is closed, it does not
 //!   offer the choice, the document's number is missing, or the key was used for another decision).
 
+use domain::intake::{Delivery, DeliveryCommand};
 use domain::review::{Choice, Decision, ManualDocument, ReviewKind};
 use domain::{Fulfillment, FulfillmentCommand, Order, OrderCommand, Workflow};
 use engine::http::{Offence, Problem, Request, Response};
@@ -19,7 +20,7 @@ use usecases::change::{self, Answer, WorkKey};
 /// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<J> {
-    /// Orders' and fulfillments' streams.
+    /// Streams of orders, fulfillments, and deliveries that cannot be read.
     pub journal: J,
 }
 
@@ -43,12 +44,14 @@ pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context)
         return Ok(problem.into());
     }
     let Some((stream, review)) = request.variable("id").split_once('.') else { return Ok(no_such_review().into()) };
-    let answered = match (stream.parse(), stream.parse()) {
-        (Ok(order), _) => decide::<Order>(ports, &order, review, &request, cx, OrderCommand::Decide).await?,
-        (Err(_), Ok(fulfillment)) => {
-            decide::<Fulfillment>(ports, &fulfillment, review, &request, cx, FulfillmentCommand::Decide).await?
-        }
-        (Err(_), Err(_)) => Err(no_such_review()),
+    let answered = if let Ok(order) = stream.parse() {
+        decide::<Order>(ports, &order, review, &request, cx, OrderCommand::Decide).await?
+    } else if let Ok(fulfillment) = stream.parse() {
+        decide::<Fulfillment>(ports, &fulfillment, review, &request, cx, FulfillmentCommand::Decide).await?
+    } else if let Ok(delivery) = stream.parse() {
+        decide::<Delivery>(ports, &delivery, review, &request, cx, DeliveryCommand::Decide).await?
+    } else {
+        Err(no_such_review())
     };
     Ok(match answered {
         Ok(Answer::Accepted) => Response::json(202, &json!({ "correlation_id": cx.correlation })),
@@ -83,7 +86,7 @@ async fn decide<W: Workflow>(
 fn decision<K: ReviewKind>(review: &str, request: &Request) -> Result<Decision<K>, Problem> {
     let name = review.split_once('-').map_or(review, |(name, _)| name);
     let kind = K::ALL.iter().copied().find(|kind| kind.as_str() == name).ok_or_else(no_such_review)?;
-    engine::http::json_text(&request.body)?;
+    engine::http::check_body(&request.body)?;
     let Body { choice, note, document } =
         serde_json::from_slice(&request.body).map_err(|_not_shown| not_a_decision(kind.options()))?;
     let note = engine::redact::text(&note.chars().take(MAX_NOTE_LENGTH).collect::<String>());

@@ -85,7 +85,7 @@ fn change_request<R>(request: &Request, read: &R, cx: &Context) -> Result<Change
 where
     R: Fn(&PartnerId, &[u8], jiff::Timestamp) -> Result<NewOrder, Vec<Offence>>,
 {
-    engine::http::json_text(&request.body)?;
+    engine::http::check_body(&request.body)?;
     let invalid =
         |errors| Problem { errors, ..Problem::new(422, "CHANGE_INVALID", "The body is not a change request") };
     let reason = serde_json::from_slice::<Body>(&request.body).ok().map(|body| body.reason);

@@ -41,7 +41,7 @@ where
         Ok(key) => key,
         Err(problem) => return Ok(problem.into()),
     };
-    if let Err(problem) = engine::http::json_text(&request.body) {
+    if let Err(problem) = engine::http::check_body(&request.body) {
         return Ok(problem.into());
     }
     let Ok(source) = request.client.parse::<PartnerId>() else {

@@ -47,6 +47,15 @@ pub struct Options {
 /// The name under which our faults are scripted.
 const FAULT: &str = "demo";
 
+/// How the warehouses write what they tell of some of the orders: in the vendor's published shape, without the topic, and with lines
+/// of nothing. Each is as good as the usual shape, so all ledgers have to agree.
+fn shapes(orders: usize) -> [(&'static str, Value); 2] {
+    [
+        ("shipwest", json!({"sku": "*-W", "as_published": true, "without_topic": true, "times": orders})),
+        ("eastco", json!({"sku": "SKU-*", "lists_zeros": true, "respells": true, "times": orders})),
+    ]
+}
+
 /// The partners that send webhooks.
 const SENDERS: [&str; 3] = ["acme-crm", "eastco", "shipwest"];
 
@@ -91,6 +100,9 @@ pub(crate) async fn doubled(live: &Live, orders: &[String]) -> Result<Vec<String
 
 async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: bool) -> Result<bool> {
     let wanted = wanted(options)?;
+    for (warehouse, script) in shapes(wanted.len()) {
+        live.tell(&format!("/control/{warehouse}/script"), &script).await?;
+    }
     let partners_before = PartnerCalls::so_far(live).await?;
     live.calls(true).await?;
     let began = Instant::now();

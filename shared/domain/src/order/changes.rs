@@ -249,8 +249,7 @@ impl Order {
         self.changes.note_amendment(amendment);
         self.terms.amend(amendment);
         self.overrides = Default::default();
-        let requested: Vec<_> = self.documents.allocations_under_way().map(|(no, _)| no).collect();
-        self.stock.drop_all(requested);
+        self.drop_allocations();
         self.fulfillments.superseded.extend(self.fulfillments.assignments.keys().cloned());
         self.fulfillments.unroutable = None;
         self.documents.rejected.clear();

@@ -60,6 +60,9 @@ pub struct CrmUpdate {
     pub order: OrderId,
     /// As people read it.
     pub status: Status,
+    /// The delivery date that the customer asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<jiff::civil::Date>,
     /// Every line.
     pub lines: Vec<CrmLine>,
     /// Every package.
@@ -140,6 +143,7 @@ impl Order {
             external_id: submission.external_id.clone(),
             order: self.id().clone(),
             status: self.status(),
+            requested_by: submission.requested_by,
             lines: self.line_quantities().into_iter().map(CrmLine::from).collect(),
             packages,
             sales_order: self.documents.sales_order().cloned(),

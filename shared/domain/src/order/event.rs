@@ -172,6 +172,10 @@ pub struct Submission {
     pub service_level: ServiceLevel,
     /// Whether nothing may ship before all of it is in stock.
     pub ship_complete: bool,
+    /// The delivery date that the customer asks for. Warehouses and the CRM are told; no deadline follows from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub requested_by: Option<jiff::civil::Date>,
     /// The receiver, as a reference to the party store.
     pub ship_to: PartyRef,
     /// The receiver's country and region, for tax and routing.
@@ -321,6 +325,10 @@ pub struct CreditApproved {
 pub struct CreditRefused {
     /// The ERP's reason.
     pub reason: String,
+    /// Whether the ERP cannot even take the question, for instance because the amount is too large for it. An order that no
+    /// decision about credit can settle keeps no stock from others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unanswerable: bool,
 }
 
 /// Stock that the ERP allocated.

@@ -313,6 +313,9 @@ impl Order {
             OrderEvent::CreditApproved(approved) => self.stage.set_credit(Credit::Approved(approved.clone())),
             OrderEvent::CreditRefused(refused) => {
                 self.forget_decisions(OrderReview::CreditRefused);
+                if refused.unanswerable {
+                    self.drop_allocations();
+                }
                 self.stage.set_credit(Credit::Refused(refused.clone()));
             }
             OrderEvent::CreditExpired(expired) => {

@@ -76,7 +76,9 @@ impl Order {
                 raise(OrderReview::CreditExpired, reason);
             }
             Stage::Priced(_, Credit::Approved(_)) if !self.stock.allocations.is_empty() && !self.stock_suffices() => {
-                raise(OrderReview::StockShort, "stock is short and the order may not go in parts".to_owned());
+                let short = "stock is short and the order may not go in parts";
+                let why = if self.stock.has_any() { short } else { "there is no stock of anything in the order" };
+                raise(OrderReview::StockShort, why.to_owned());
             }
             Stage::Unroutable(_, routed) => {
                 raise(OrderReview::Unroutable, super::routing::explain(&routed.candidates));

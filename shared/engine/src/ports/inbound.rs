@@ -3,14 +3,13 @@
 use domain::order::Submission;
 use domain::party::Party;
 use domain::routing::Site;
-use domain::{FulfillmentCommand, FulfillmentId, OrderId, PartnerId};
+use domain::{ExternalId, FulfillmentCommand, FulfillmentId, OrderId, PartnerId};
 use jiff::Timestamp;
 
-use crate::context::{Context, DeliveryWork};
+use crate::context::Context;
 use crate::delivery::{Delivery, Role};
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::Failure;
 use crate::http::{Offence, Request};
-use crate::stores::Deliveries;
 
 /// A new order, read and validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +18,8 @@ pub struct NewOrder {
     pub submission: Submission,
     /// The receiver.
     pub party: Party,
+    /// The customer's purchase order number, in the one spelling of those that the sender does not tell apart.
+    pub purchase_order: String,
 }
 
 /// A change request for an order that exists.
@@ -79,29 +80,13 @@ pub enum Unmappable {
     UnknownTopic(String),
     /// A body that the topic does not allow.
     Malformed(Vec<Offence>),
-}
-
-/// Fetches the delivery of `work` and maps it with `read`. If it is ignored by design, returns the step's outcome instead.
-///
-/// # Errors
-/// MSG-003 if it has expired or was erased; MSG-004 if it cannot be mapped; the stores'.
-pub async fn delivered<T>(
-    deliveries: &impl Deliveries,
-    work: &DeliveryWork,
-    read: impl AsyncFnOnce(&Delivery) -> Result<Result<T, Unmappable>, Failure>,
-) -> Result<Result<(Delivery, T), Outcome>, Failure> {
-    let missing = || Failure::permanent(Code::DeliveryMissing, "the raw delivery has expired or was erased");
-    let delivery = deliveries.fetch(&work.partner, &work.delivery).await?.ok_or_else(missing)?;
-    let unmappable = |why| Err(Failure::permanent(Code::DeliveryUnmappable, why));
-    match read(&delivery).await? {
-        Ok(meaning) => Ok(Ok((delivery, meaning))),
-        Err(Unmappable::Unrelated(why)) => Ok(Err(Outcome::Ignored(why))),
-        Err(Unmappable::UnknownTopic(topic)) => unmappable(format!("UNKNOWN_EVENT: topic {topic}")),
-        Err(Unmappable::Malformed(offences)) => {
-            let places: Vec<String> = offences.iter().map(|o| format!("{}: {}", o.pointer, o.detail)).collect();
-            unmappable(places.join("; "))
-        }
-    }
+    /// The same of a new order whose id can be read.
+    MalformedOrder {
+        /// The order's id at the sender.
+        order: ExternalId,
+        /// At least one.
+        offences: Vec<Offence>,
+    },
 }
 
 /// An authenticated sender, and its delivery.

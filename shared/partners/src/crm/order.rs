@@ -14,7 +14,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::registry::{DEADLINE_DAYS, Maps};
+use crate::registry::{DEADLINE_DAYS, Maps, Spelling};
 use crate::wire::countries;
 use crate::wire::fields::{self, Place, Report};
 use crate::wire::regions;
@@ -32,6 +32,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) deadline_days: u32,
     /// Whether members that we do not read are offences.
     pub(crate) strict: bool,
+    /// Which spellings of a purchase order number the sender does not tell apart.
+    pub(crate) spelling: Spelling,
 }
 
 impl Terms<'_> {
@@ -61,6 +63,7 @@ pub fn read_order_body(source: &PartnerId, body: &[u8], now: Timestamp) -> Resul
             received_at: now,
             deadline_days: DEADLINE_DAYS,
             strict: true,
+            spelling: Spelling::Exact,
         };
         read(&root, &terms)
     });
@@ -107,6 +110,7 @@ pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
         currency: currency?,
         service_level: service_level?,
         ship_complete,
+        requested_by,
         destination: party.destination(),
         lines,
         expected: expected?,
@@ -114,8 +118,9 @@ pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
         ordered_at: terms.ordered_at,
         deadline: deadline(terms),
     };
-    submission.digest = digest(&submission, &party, requested_by);
-    Some(NewOrder { submission, party })
+    let purchase_order = terms.spelling.canonical(submission.customer_po.as_str());
+    submission.digest = digest(&submission, &party, &purchase_order);
+    Some(NewOrder { submission, party, purchase_order })
 }
 
 /// Counted from the later of the order's time and its arrival, so that an order that arrives late is not overdue at once.
@@ -127,11 +132,15 @@ fn deadline(terms: &Terms<'_>) -> Timestamp {
 /// The id becomes part of the URL of each status update.
 pub(crate) fn external_id(place: &Place<'_>) -> Option<ExternalId> {
     let id: ExternalId = place.parse()?;
-    if matches!(id.as_str(), "." | "..") {
+    if !can_stand_in_a_url(&id) {
         place.refuse("cannot stand in a URL");
         return None;
     }
     Some(id)
+}
+
+pub(crate) fn can_stand_in_a_url(id: &ExternalId) -> bool {
+    !matches!(id.as_str(), "." | "..")
 }
 
 fn service_level(place: &Place<'_>, maps: &Maps) -> Option<ServiceLevel> {
@@ -152,7 +161,7 @@ fn service_level(place: &Place<'_>, maps: &Maps) -> Option<ServiceLevel> {
 
 fn requested_by(place: &Place<'_>) -> Option<Date> {
     let text = place.optional_text()?;
-    // A time of day would mean a promise that no warehouse is told of.
+    // A time of day would mean a promise that no warehouse can be told of.
     let date = text.parse().ok().filter(|_| text.len() == "2026-03-02".len());
     if date.is_none() {
         place.refuse("must be a date, such as \"2026-03-02\"");
@@ -306,7 +315,7 @@ struct Canonical<'a> {
     lines: Vec<(u32, &'a str, String, String)>,
 }
 
-fn digest(order: &Submission, party: &Party, requested_by: Option<Date>) -> String {
+fn digest(order: &Submission, party: &Party, purchase_order: &str) -> String {
     let mut lines: Vec<(u32, &str, String, String)> = Vec::with_capacity(order.lines.len());
     for line in &order.lines {
         let quantity = line.quantity;
@@ -315,10 +324,10 @@ fn digest(order: &Submission, party: &Party, requested_by: Option<Date>) -> Stri
     lines.sort();
     let canonical = Canonical {
         customer: order.customer.as_str(),
-        customer_po: order.customer_po.as_str(),
+        customer_po: purchase_order,
         currency: order.currency.to_string(),
         service_level: order.service_level,
-        requested_by: requested_by.map(|date| date.to_string()),
+        requested_by: order.requested_by.map(|date| date.to_string()),
         ship_complete: order.ship_complete,
         ship_to: party,
         lines,

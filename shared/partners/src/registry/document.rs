@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::partner::{Partner, Submissions, WebhookScheme};
+use super::partner::{Partner, Spelling, Submissions, WebhookScheme};
 use super::places::Offences;
 use super::protocol::{CrmProtocol, ErpProtocol, Protocol, ProtocolName, WarehouseProtocol};
 use super::values::{number, one_of, zone};
@@ -87,7 +87,7 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
     let webhook = webhook(&root.at("webhook"));
     let limits = limits(&root.at("limits"));
     let submission = submission(&root.at("submission"), protocol_name);
-    let deadline_days = orders(&root.at("orders"), role);
+    let orders = orders(&root.at("orders"), role);
     let maps = maps::read(&root.at("maps"), role);
     let warehouse = warehouse::read(&root.at("warehouse"), role, id.as_ref(), protocol_name);
     if let Some((_, sites)) = warehouse.as_ref().filter(|_| role == Some(Role::Warehouse)) {
@@ -109,7 +109,8 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
         timeout_ms: limits?.0,
         limits: limits?.1,
         time_zone: time_zone?,
-        deadline_days: deadline_days?,
+        deadline_days: orders?.0,
+        purchase_orders: orders?.1,
         maps,
         fill,
         sites,
@@ -281,11 +282,20 @@ fn submission(place: &Place<'_>, protocol: Option<ProtocolName>) -> Option<Submi
     }
 }
 
-fn orders(place: &Place<'_>, role: Option<Role>) -> Option<u32> {
+/// An order's deadline in days, and the rule for spellings of purchase order numbers.
+fn orders(place: &Place<'_>, role: Option<Role>) -> Option<(u32, Spelling)> {
     place.members();
-    place.only(&["deadline_days"]);
+    place.only(&["deadline_days", "purchase_orders"]);
     if !place.is_absent() && role.is_some_and(|role| role != Role::Crm) {
         place.refuse("is for role = \"crm\" only");
     }
-    number(&place.at("deadline_days"), 1..=365, DEADLINE_DAYS)
+    let days = number(&place.at("deadline_days"), 1..=365, DEADLINE_DAYS);
+    let spelling = place.at("purchase_orders");
+    let spellings = [
+        ("exact", Spelling::Exact),
+        ("ignore_case", Spelling::IgnoreCase),
+        ("letters_and_digits", Spelling::LettersAndDigits),
+    ];
+    let spelling = if spelling.is_absent() { Some(Spelling::Exact) } else { one_of(&spelling, &spellings) };
+    days.zip(spelling)
 }

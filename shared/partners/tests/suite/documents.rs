@@ -120,6 +120,7 @@ fn every_mistake_is_reported_with_its_place() {
         (crm(), "/base_url", json!("https://[fe80::1]/x"), "base_url"),
         (crm(), "/base_url", json!("http://169.254.1.1/x"), "base_url"),
         (shipwest(), "/shipbob", json!(null), "shipbob"),
+        (crm(), "/orders/purchase_orders", json!("loose"), "orders.purchase_orders"),
         (shipwest(), "/shipbob/channel_id", json!("77"), "shipbob.channel_id"),
         (shipwest(), "/maps/statuses/Exception~1OutOfStock", json!("no"), "maps.statuses.\"Exception/OutOfStock\""),
     ] {

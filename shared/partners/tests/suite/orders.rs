@@ -66,8 +66,8 @@ fn with(pointer: &str, value: Option<Value>) -> Value {
 #[test]
 fn all_members_of_an_order_are_read() {
     let cases = with("/lines/1/uom", Some(json!("CASE")));
-    let NewOrder { submission, party } = by_webhook(wrapped(&cases)).unwrap();
-    assert_eq!(submission.source.as_str(), "acme-crm");
+    let NewOrder { submission, party, purchase_order } = by_webhook(wrapped(&cases)).unwrap();
+    assert_eq!((submission.source.as_str(), purchase_order.as_str()), ("acme-crm", "PO-1"));
     assert_eq!(submission.ship_to.order, domain::OrderId::derive(&submission.source, &submission.external_id));
     assert_eq!((submission.service_level, submission.ship_complete), (ServiceLevel::Expedited, true));
     assert_eq!(submission.lines[1].quantity.to_string(), "2 CS");
@@ -278,6 +278,55 @@ fn c07_an_order_from_a_clock_ahead_of_ours_has_the_time_of_its_arrival() {
     let body = json!({"type": "order.created", "timestamp": "2027-01-01T00:00:00Z", "data": order()});
     let read = by_webhook(body.to_string().into_bytes()).unwrap();
     assert_eq!(read.submission.ordered_at, NOW.parse::<Timestamp>().unwrap());
+}
+
+#[test]
+fn b27_spellings_of_a_purchase_order_number_are_one_number_as_the_partners_document_says() {
+    let read = |rule: Option<&str>, number: &str| {
+        let store = store();
+        if let Some(rule) = rule {
+            store.documents.borrow_mut()[0]["orders"]["purchase_orders"] = json!(rule);
+        }
+        let body = wrapped(&with("/customer_po", Some(json!(number))));
+        run(partners_of(&store, &Script::default()).read_order(&delivery(body))).unwrap().unwrap()
+    };
+    for (rule, same, others) in [
+        (None, &[][..], &["po-x", "PO X", "POX"][..]),
+        (Some("exact"), &[], &["po-x", "PO X", "POX"]),
+        (Some("ignore_case"), &["po-x", "Po-X"], &["PO X", "POX"]),
+        (Some("letters_and_digits"), &["po-x", "PO X", "p.o. x"], &["PO-Y"]),
+    ] {
+        let first = read(rule, "PO-X");
+        assert_eq!(first.submission.customer_po.as_str(), "PO-X", "partners get the sender's spelling");
+        for number in same {
+            let other = read(rule, number);
+            assert_eq!(other.purchase_order, first.purchase_order, "{rule:?} {number}");
+            assert_eq!(other.submission.digest, first.submission.digest, "{rule:?} {number}: the same content");
+        }
+        for number in others {
+            assert_ne!(read(rule, number).purchase_order, first.purchase_order, "{rule:?} {number}");
+        }
+    }
+    assert_eq!(read(Some("letters_and_digits"), "#1").purchase_order, "1");
+    assert_eq!(read(Some("letters_and_digits"), "#-").purchase_order, "#-");
+}
+
+#[test]
+fn b46_an_order_is_the_same_in_each_unicode_form_and_a_name_that_no_one_sees_is_refused() {
+    let digest = |name: &str| by_api(&with("/ship_to/name", Some(json!(name)))).map(|new| new.submission.digest);
+    assert_eq!(digest("Zoe\u{308} Example").unwrap(), digest("Zo\u{EB} Example").unwrap());
+    for name in ["\u{200B}", "\u{3164}\u{3164}", "\u{202E}elpmaxE adA", "Ada\u{200F}"] {
+        let offences = digest(name).unwrap_err();
+        assert_eq!(offences[0].pointer, "/ship_to/name", "{name:?}");
+    }
+}
+
+#[test]
+fn b40_the_requested_date_is_part_of_the_order_and_a_time_of_day_is_refused() {
+    let read = |date: Value| by_api(&with("/requested_by", Some(date)));
+    let date = read(json!("2026-03-09")).unwrap().submission.requested_by;
+    assert_eq!(date, Some(jiff::civil::date(2026, 3, 9)));
+    assert_eq!(read(json!("2026-03-09T12:00:00Z")).unwrap_err()[0].pointer, "/requested_by");
 }
 
 #[test]

@@ -347,6 +347,7 @@ pub fn fulfillment_request(warehouse: &str) -> FulfillmentRequest {
         warehouse: warehouse.parse().unwrap(),
         site: if warehouse == "shipwest" { "WEST" } else { "EAST" }.parse().unwrap(),
         service_level: ServiceLevel::Expedited,
+        requested_by: None,
         ship_to: PartyRef { order: order(), n: 1 },
         lines: vec![line_quantity(1, "SKU-1", "3"), line_quantity(2, "SKU-9", "24")],
     }

@@ -61,6 +61,7 @@ fn body<'a>(request: &'a FulfillmentRequest, party: &Party, partner: &'a Partner
         reference: request.fulfillment.to_string(),
         site: maps.their_site(&request.site),
         service_level: maps.their_service_level(request.service_level).unwrap_or(level),
+        requested_by: request.requested_by.map(|date| date.to_string()),
         fill: match partner.fill {
             Fill::Partial => None,
             Fill::Whole => Some("whole"),

@@ -11,6 +11,8 @@ pub(super) struct NewFulfillment<'a> {
     pub(super) reference: String,
     pub(super) site: &'a str,
     pub(super) service_level: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) requested_by: Option<String>,
     /// `whole`, or absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fill: Option<&'static str>,
