@@ -122,7 +122,9 @@ async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: boo
         late |= watch(live, &before, &new, out, terminal, began).await?;
         orders.extend(new);
     }
-    let functions = settled(live).await?;
+    // Work that is collected begins up to ten seconds later.
+    let pause = if options.calm { Duration::from_secs(12) } else { Duration::from_millis(700) };
+    let functions = settled(live, pause).await?;
     let counted = Counted { functions, partners_before, partners_after: PartnerCalls::so_far(live).await? };
     let taken = began.elapsed();
 
@@ -192,7 +194,7 @@ async fn watch(
     terminal: bool,
     began: Instant,
 ) -> Result<bool> {
-    let max_wait = FIRST + EACH.saturating_mul(u32::try_from(orders.len())?);
+    let (from, max_wait) = (Instant::now(), FIRST + EACH.saturating_mul(u32::try_from(orders.len())?));
     let mut display = progress::Display::new(orders.len(), terminal);
     loop {
         let progress = Progress::look(live).await?.since(before);
@@ -202,7 +204,7 @@ async fn watch(
             display.end(&progress, began.elapsed(), out)?;
             return Ok(false);
         }
-        if began.elapsed() > max_wait {
+        if from.elapsed() > max_wait {
             display.end(&progress, began.elapsed(), out)?;
             return Ok(true);
         }
@@ -216,11 +218,11 @@ async fn crm_shows_all(live: &Live, orders: &[String]) -> Result<bool> {
     Ok(orders.iter().all(|id| statuses[id]["status"] == "invoiced"))
 }
 
-/// The AWS calls once their number stays the same: the last order's rows in the views belong to it.
-async fn settled(live: &Live) -> Result<Value> {
+/// The AWS calls once their number stays the same for `pause`: the last order's rows in the views belong to it.
+async fn settled(live: &Live, pause: Duration) -> Result<Value> {
     let mut last = live.calls(false).await?;
     for _ in 0..20 {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        tokio::time::sleep(pause).await;
         let now = live.calls(false).await?;
         if now == last {
             break;
