@@ -60,7 +60,7 @@ fn shapes(orders: usize) -> [(&'static str, Value); 2] {
 const SENDERS: [&str; 3] = ["acme-crm", "eastco", "shipwest"];
 
 /// How long the first order may take, while functions start, and how much longer each further one, as xtask allows.
-const FIRST: Duration = Duration::from_secs(70);
+const FIRST: Duration = Duration::from_secs(120);
 const EACH: Duration = Duration::from_secs(10);
 
 /// Runs the demonstration on the stack that `CROSSDOCK_LIVE` names. Returns whether all ledgers agree.
