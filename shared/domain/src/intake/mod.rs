@@ -159,7 +159,7 @@ impl Workflow for Delivery {
 
     fn reviews(&self) -> Vec<Review<DeliveryReview>> {
         let reason = self.unmappable.to_string();
-        let review = (!self.is_mapped).then(|| Review { kind: DeliveryReview::Unmappable, reason });
+        let review = (!self.is_mapped).then_some(Review { kind: DeliveryReview::Unmappable, reason });
         open(review.into_iter().collect(), &self.decisions)
     }
 
