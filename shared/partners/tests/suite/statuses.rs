@@ -55,8 +55,8 @@ fn expected(operation: &str, status: u16) -> (&'static str, Option<Code>) {
         (_, 300..=399) => ("ours", Some(Code::PartnerRefused)),
         (_, 401 | 403) => ("not sent", Some(Code::PartnerUnauthorized)),
         ("shipwest", 404) => ("ours", Some(Code::PartnerRefused)),
-        // Answers: the warehouse rejects the request, and the ERP has no price.
-        ("price" | "shipwest", 422) => ("done", None),
+        // Answers: the warehouse rejects the request, and the ERP has no price or cannot take the question.
+        ("shipwest", 422) | ("price" | "credit", 409 | 422) => ("done", None),
         (_, 404 | 409 | 422) => ("refused", None),
         (_, 429) => ("limited", None),
         (_, 408 | 504) => ("unknown", Some(Code::PartnerTimeout)),
