@@ -240,10 +240,12 @@ mod tests {
         Options { workflow, step, stream, what: "Does nothing yet.".to_owned() }
     }
 
-    /// A stack's section without its comments and its sentences.
+    /// A stack's section without its comments, its sentences, and what its author decides: whether its work may wait.
     fn bare(section: &str) -> Vec<String> {
         let lines = section.lines().filter(|line| !line.trim_start().starts_with('#') || line.contains("# ----"));
-        lines.filter(|line| !line.starts_with("      Description: ")).map(str::to_owned).collect()
+        let is_decided = |line: &str| line.trim_start().starts_with("MaximumBatchingWindowInSeconds: ");
+        let kept = lines.filter(|line| !line.starts_with("      Description: ") && !is_decided(line));
+        kept.map(str::to_owned).collect()
     }
 
     fn section_of(workflow: &str, step: &str) -> String {

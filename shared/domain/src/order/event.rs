@@ -422,23 +422,13 @@ pub struct CrmUpdated {
     /// Digest of the content that was sent. An update with the same digest is not sent again in the same epoch.
     pub digest: String,
     /// The number of the journal's epoch in which it was sent. After a restore the CRM may show what the journal lost, so an
-    /// update of an earlier epoch is sent again.
-    #[serde(default = "first_epoch", skip_serializing_if = "is_first_epoch")]
+    /// update of an earlier epoch is sent again. 0 in records of releases that did not store it.
+    #[serde(default)]
     pub epoch: u32,
     /// Digest of that content without the packages, which the fulfillments' streams have. `None` in records of releases
     /// that did not store it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_digest: Option<String>,
-}
-
-/// Most journals are never restored.
-const fn first_epoch() -> u32 {
-    1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-const fn is_first_epoch(epoch: &u32) -> bool {
-    *epoch == first_epoch()
 }
 
 /// A request to cancel.
