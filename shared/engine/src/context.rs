@@ -180,8 +180,8 @@ impl<'a> EventEnvelope<'a> {
     }
 }
 
-/// The parameters of a step, as its events give them.
-pub trait Work: Sized {
+/// The parameters of a step, as its events give them. Events with equal ones ask for the same work.
+pub trait Work: Clone + PartialEq {
     /// Parses the event.
     ///
     /// # Errors

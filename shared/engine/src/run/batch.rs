@@ -11,6 +11,7 @@ use crate::context::{Context, Epoch, EventEnvelope, Work};
 use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::folds::Folds;
 use crate::run::failing;
+use crate::run::turns::Turns;
 use crate::stores::{Due, DueItem, sortable};
 
 /// A message as the queue delivered it.
@@ -122,7 +123,7 @@ impl Settled {
     }
 }
 
-/// Settles `records` concurrently. Returns the ids of those that the queue has to deliver again.
+/// Settles `records` concurrently, but those of the same work one after another. Returns the ids of those that the queue has to deliver again.
 ///
 /// `handle` is the step. `rng` returns a random number in `0..1000`, for the jitter.
 pub async fn run<W: Work, F>(
@@ -137,7 +138,8 @@ pub async fn run<W: Work, F>(
 where
     F: Future<Output = Result<Outcome, Failure>>,
 {
-    let (now, rng, handle) = (&now, &rng, &handle);
+    let (now, rng, turns) = (&now, &rng, &Turns::new());
+    let handle = &|work: W, cx: Context| turns.take(work, cx, &handle);
     // A single message shares its own loads: some steps look at a stream again after their commit.
     let folds = Folds::of_batch();
     let is_batch_safe = records.iter().any(|record| !may_crash(step, record));

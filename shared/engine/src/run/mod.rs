@@ -10,4 +10,5 @@ pub mod recent;
 pub mod relay;
 pub mod snapshot;
 pub mod stored;
+mod turns;
 mod wake;
