@@ -2,25 +2,43 @@
 //!
 //! Results go to stdout, messages about them to stderr.
 
+mod audit;
+mod connection;
+mod dlq;
 mod edi;
+mod output;
+mod pace;
 mod partner;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::connection::Connection;
+use crate::output::Output;
+
 /// Operates a Crossdock deployment.
 ///
-/// Exit codes: 0 success, 1 the command found a mistake, 2 the command failed.
+/// Exit codes: 0 success, 1 the command found something, 2 the command failed; each verb's help says what else.
 #[derive(Parser)]
 #[command(name = "crossdock", version, max_term_width = 100)]
 struct Arguments {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Shows what operators did.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Works on dead-letter queues.
+    #[command(subcommand)]
+    Dlq(dlq::Command),
     /// Looks at files of EDI partners.
     #[command(subcommand)]
     Edi(edi::Command),
@@ -30,8 +48,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
+    let Arguments { connection, output, command } = Arguments::parse();
+    match command {
+        Command::Audit(command) => audit::run(&command, &connection, &output),
+        Command::Dlq(command) => dlq::run(&command, &connection, &output),
         Command::Edi(command) => edi::run(&command),
-        Command::Partner(command) => partner::run(&command),
+        Command::Partner(command) => partner::run(&command, &output),
     }
 }

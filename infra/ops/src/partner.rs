@@ -9,12 +9,16 @@ use partners::registry::Offences;
 use partners::{Partner, Registry};
 use serde_json::Value;
 
+use crate::output::Output;
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Validates partners' documents, each alone and all together.
     ///
     /// A document is TOML (as in infra/partners) or JSON (as in the registry); a folder means all documents in it. Every mistake is
     /// reported with its place, such as `warehouse.sites[0].cut_off`. The command changes nothing and calls no partner.
+    ///
+    /// With --json, the result is the documents as one array, as the registry stores them, and nothing if there is a mistake.
     #[command(after_help = "Examples:\n  \
         crossdock partner check infra/partners\n  \
         crossdock partner check --json infra/partners/*.toml > registry.json\n\n\
@@ -29,12 +33,10 @@ pub(crate) struct Check {
     /// Documents, or folders with documents.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Prints the documents as one JSON array, as the registry stores them; prints nothing if there is a mistake.
-    #[arg(long)]
-    json: bool,
 }
 
-pub(crate) fn run(command: &Command) -> ExitCode {
+/// With `--json`, prints the documents as one array, as the registry stores them, and nothing if there is a mistake.
+pub(crate) fn run(command: &Command, output: &Output) -> ExitCode {
     let Command::Check(arguments) = command;
     let checked = match check(arguments) {
         Ok(checked) => checked,
@@ -43,7 +45,7 @@ pub(crate) fn run(command: &Command) -> ExitCode {
     if !checked.mistakes.is_empty() {
         return fail(&checked.mistakes.join("\n"), 1);
     }
-    let result = if arguments.json { Value::Array(checked.documents).to_string() } else { checked.valid.join("\n") };
+    let result = if output.json { Value::Array(checked.documents).to_string() } else { checked.valid.join("\n") };
     match writeln!(io::stdout(), "{result}") {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(2),
