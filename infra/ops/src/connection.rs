@@ -10,7 +10,7 @@ use std::process::Command;
 
 use clap::Args;
 use cloud::operator::{AuditTable, OperatorQueues};
-use cloud::{JournalTable, Start};
+use cloud::{DeliveriesTable, JournalTable, Start};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -61,9 +61,25 @@ impl Connection {
     }
 
     /// Whether the deployment is on AWS, and not an emulator on this machine.
-    pub(crate) fn is_on_aws(&self) -> bool {
+    fn is_on_aws(&self) -> bool {
         let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
         !self.endpoint_url.as_ref().is_some_and(|url| local.iter().any(|address| url.starts_with(address)))
+    }
+
+    /// Has the operator name what is to be changed, if the deployment is on AWS: on the terminal, or by an option.
+    ///
+    /// # Errors
+    /// It was not named.
+    pub(crate) fn confirmed(&self, given: Option<&str>, name: &str, what: &str) -> Result<(), String> {
+        if !self.is_on_aws() || given == Some(name) {
+            return Ok(());
+        }
+        let stack = self.stack.as_deref().unwrap_or("of --outputs");
+        let question = format!("{what}, on AWS, stack {stack}. Type {name} to go on:");
+        if given.is_none() && crate::output::confirms(&question, name) {
+            return Ok(());
+        }
+        Err(format!("not confirmed: give --confirm {name}"))
     }
 
     /// Who the operator is: as said, or the name on this machine.
@@ -191,6 +207,14 @@ impl Deployment {
     pub(crate) fn audit(&self) -> Result<AuditTable, String> {
         let why = "the stack has no output AuditTableName: deploy this release's template first";
         self.start.audit().map_err(|_missing| why.to_owned())
+    }
+
+    /// Partners' raw deliveries.
+    ///
+    /// # Errors
+    /// The stack does not name their table.
+    pub(crate) fn deliveries(&self) -> Result<DeliveriesTable, String> {
+        self.start.deliveries().map_err(|why| why.to_string())
     }
 
     /// The journal.

@@ -166,10 +166,11 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
             // Whatever happened, what was not sent goes back now.
             let receipts: Vec<String> = held.into_values().map(|letter| letter.receipt).collect();
             let given_back = self.ports.queues.hold(&self.plan.header.queue, &receipts, Duration::ZERO).await;
-            match end? {
-                End::Finished => given_back?,
-                end => return Ok(end),
+            let end = end?;
+            if end != End::Finished {
+                return Ok(end);
             }
+            given_back?;
         }
         Ok(End::Finished)
     }

@@ -39,10 +39,8 @@ impl Filter {
         let by_cause = |cause: &String| *cause == letter.code || letter.cause.contains(cause.as_str());
         let by_body = |(pointer, text): &(String, String)| {
             let body: Option<Value> = serde_json::from_str(&letter.body).ok();
-            body.as_ref().and_then(|body| body.pointer(pointer)).is_some_and(|value| match value {
-                Value::String(own) => own == text,
-                other => other.to_string() == *text,
-            })
+            let value = body.as_ref().and_then(|body| body.pointer(pointer));
+            value.is_some_and(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned) == *text)
         };
         self.cause.as_ref().is_none_or(by_cause)
             && is(&self.partner, &letter.partner)

@@ -1,28 +1,23 @@
 //! The verbs of `crossdock dlq`.
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use cloud::operator::Lease;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::connection::Connection;
-use crate::dlq::apply::{Action, Options, Ports, apply, subject};
+use crate::dlq::acting::{APPLY_HELP, Apply, PlanArguments, plan, run_plan};
+use crate::dlq::apply::{Action, subject};
+use crate::dlq::filing::{EditArguments, Export, ImportArguments, edit, export, import};
 use crate::dlq::filter::Filter;
 use crate::dlq::group::{By, Group, Groups};
+use crate::dlq::lease::{POINTERS, dlq_of, leased, refused, seen};
 use crate::dlq::letter::{DeadLetter, NO_CODE, function_of};
-use crate::dlq::pass::{Pass, Then, pass};
-use crate::dlq::plan::{Header, Plan, make};
+use crate::dlq::pass::{Then, pass};
 use crate::dlq::ports::{Audit, Queues};
-use crate::dlq::report::{End, Report};
-use crate::dlq::streams::JournalStreams;
-use crate::output::{self, FAILED, FOUND, Output, words};
-use crate::pace::{Interruptible, Pace as _};
+use crate::output::{self, FOUND, Output, words};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -64,13 +59,28 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  crossdock dlq discard old.plan --why 'T-17: sent again under a new id'\n  \
         crossdock dlq discard old.plan --why 'T-17: sent again under a new id' --execute\n\nExit codes: as apply")]
     Discard(Apply),
+    /// Writes messages with their bodies and causes to a file. They stay in the queue.
+    #[command(after_help = "Examples:\n  crossdock dlq export order-price -o order-price.jsonl\n  \
+        crossdock dlq export order-price --cause STO-003 -o corrupt.jsonl\n\n\
+        Exit codes:\n  0  written\n  1  no message matches\n  2  a call failed\n  4  another operator has the queue")]
+    Export(Export),
+    /// Sends exported messages into the dead-letter queues that they came from. Without --execute, says how many.
+    ///
+    /// One file is imported once: what it has sent before is left out.
+    #[command(
+        after_help = "Examples:\n  crossdock dlq import order-price.jsonl --why 'T-17: queue lost' --execute\n\n\
+        Exit codes:\n  0  imported\n  2  the file is not an export, or a call failed: run the same command again"
+    )]
+    Import(ImportArguments),
+    /// Stores a partner's delivery with another body, as `<id>/edit-<n>`. Without --execute, says what it would store.
+    ///
+    /// The original stays as evidence, and the new delivery is announced like any other. Events of the journal are never
+    /// edited. Afterwards, discard the message of the original.
+    #[command(after_help = "Examples:\n  \
+        crossdock dlq edit eastco/msg_17 --body corrected.json --why 'T-17: quantity confirmed by phone' --execute\n\n\
+        Exit codes:\n  0  stored\n  2  it cannot be edited, or a call failed")]
+    Edit(EditArguments),
 }
-
-const APPLY_HELP: &str = "Examples:\n  crossdock dlq apply eastco.plan --why 'T-17: map extended'\n  \
-    crossdock dlq apply eastco.plan --why 'T-17: map extended' --execute --rate 5 --canary 3\n\n\
-    Exit codes:\n  0  every message of the plan is done\n  1  some were left, or came back; the report says which and why\n  \
-    2  a call failed: run the same command again\n  3  stopped, because too many came back\n  \
-    4  another operator has the queue\n  5  paused: run the same command again";
 
 #[derive(Args)]
 pub(crate) struct Ls {
@@ -106,59 +116,6 @@ pub(crate) struct GroupArguments {
     filter: Filter,
 }
 
-#[derive(Args)]
-pub(crate) struct PlanArguments {
-    /// The step, or its dead-letter queue.
-    #[arg(value_name = "STEP")]
-    queue: String,
-    /// The file to write.
-    #[arg(long, short, value_name = "FILE")]
-    output: PathBuf,
-    #[command(flatten)]
-    filter: Filter,
-}
-
-#[derive(Args)]
-pub(crate) struct Apply {
-    /// The plan.
-    #[arg(value_name = "FILE")]
-    plan: PathBuf,
-    /// Why, for the audit records: a ticket and what was corrected. No personal data.
-    #[arg(long, visible_alias = "reason", value_name = "TEXT")]
-    why: String,
-    /// Does it.
-    #[arg(long)]
-    execute: bool,
-    /// Messages per second.
-    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    rate: u32,
-    /// How many messages go first.
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    canary: usize,
-    /// How long to wait for the end of what was sent, in seconds.
-    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
-    settle: u64,
-    /// Stops if more than this percentage of what was sent came back.
-    #[arg(long, default_value_t = 10, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
-    max_failures: u8,
-    /// Leaves a message that was redriven so often and came back each time.
-    #[arg(long, default_value_t = 3, value_name = "N")]
-    loop_limit: usize,
-    /// The queue's name, in place of typing it when asked: every deployment on AWS asks.
-    #[arg(long, value_name = "QUEUE")]
-    confirm: Option<String>,
-}
-
-/// The run stopped, because too many messages came back.
-const STOPPED: u8 = 3;
-/// Another operator has the queue.
-const LEASED: u8 = 4;
-/// The operator paused the run.
-const PAUSED: u8 = 5;
-
-/// Dead-letter queues whose messages point to items of a table, and are never redriven.
-const POINTERS: [&str; 4] = ["journal-relay", "delivery-relay", "view-project", "due-fire"];
-
 pub(crate) fn run(command: &Command, connection: &Connection, out: &Output) -> ExitCode {
     let end = match command {
         Command::Ls(asked) => output::wait(ls(asked, connection, out)),
@@ -167,13 +124,11 @@ pub(crate) fn run(command: &Command, connection: &Connection, out: &Output) -> E
         Command::Plan(asked) => output::wait(plan(asked, connection, out)),
         Command::Apply(asked) => output::wait(run_plan(asked, Action::Redrive, connection, out)),
         Command::Discard(asked) => output::wait(run_plan(asked, Action::Discard, connection, out)),
+        Command::Export(asked) => output::wait(export(asked, connection, out)),
+        Command::Import(asked) => output::wait(import(asked, connection, out)),
+        Command::Edit(asked) => output::wait(edit(asked, connection, out)),
     };
     end.unwrap_or_else(|why| output::fail(&why))
-}
-
-/// A queue's name as people may say it: the step, or its dead-letter queue.
-fn dlq_of(step: &str) -> String {
-    if step.ends_with("-dlq") { step.to_owned() } else { format!("{step}-dlq") }
 }
 
 async fn dead_letter_queues(queues: &impl Queues) -> Result<Vec<String>, String> {
@@ -331,11 +286,6 @@ async fn group(asked: &GroupArguments, connection: &Connection, out: &Output) ->
     Ok(if groups.is_empty() { ExitCode::from(FOUND) } else { printed })
 }
 
-fn seen(queue: &str, pass: &Pass) -> String {
-    let rest = if pass.complete { "" } else { "; the service did not show all of them" };
-    format!("{queue}: {} seen of about {} (approximate){rest}", pass.seen, pass.depth)
-}
-
 /// Whether a sampled message of the group was redriven before.
 async fn came_back(audit: &impl Audit, group: &Group) -> Result<bool, String> {
     for (function, digest) in &group.sample {
@@ -345,156 +295,6 @@ async fn came_back(audit: &impl Audit, group: &Group) -> Result<bool, String> {
         }
     }
     Ok(false)
-}
-
-/// Takes the lease of a queue for a pass, or returns the other holder's.
-async fn leased(audit: &impl Audit, connection: &Connection, queue: &str) -> Result<Result<Lease, Lease>, String> {
-    let now = Timestamp::now();
-    // As long as a pass through a large queue takes; it is given up at its end.
-    let until = now.checked_add(Duration::from_secs(600)).unwrap_or(Timestamp::MAX);
-    let lease = Lease { queue: queue.to_owned(), holder: format!("{} {}", connection.operator()?, run_id()), until };
-    let other = audit.lease(&lease, now).await.map_err(|failure| words(&failure))?;
-    Ok(other.map_or(Ok(lease), Err))
-}
-
-fn refused(other: &Lease) -> ExitCode {
-    output::say(&format!("{} has {} until {}, unless they end before", other.holder, other.queue, other.until));
-    ExitCode::from(LEASED)
-}
-
-/// Distinguishes the runs of one operator.
-fn run_id() -> String {
-    format!("run_{:x}_{:x}", Timestamp::now().as_microsecond(), std::process::id())
-}
-
-async fn plan(asked: &PlanArguments, connection: &Connection, out: &Output) -> Result<ExitCode, String> {
-    let queue = dlq_of(&asked.queue);
-    let step = function_of(&queue);
-    if POINTERS.contains(&step) {
-        return Err(format!("{queue} holds pointers to items, which no step takes: see docs/runbooks/stream-lag.md"));
-    }
-    let deployment = connection.deployment()?;
-    let (queues, audit, streams) = (deployment.queues()?, deployment.audit()?, JournalStreams(deployment.journal()?));
-    let header = Header {
-        plan: String::new(),
-        format: 0,
-        stack: connection.stack()?.to_owned(),
-        queue: queue.clone(),
-        at: Timestamp::now(),
-        by: connection.operator()?,
-        filter: asked.filter.describe(),
-    };
-    let lease = match leased(&audit, connection, &queue).await? {
-        Ok(lease) => lease,
-        Err(other) => return Ok(refused(&other)),
-    };
-    let made = make(&queues, &streams, header, &asked.filter, output::progress("looked at")).await;
-    Audit::give_up(&audit, &lease, Timestamp::now()).await.map_err(|failure| words(&failure))?;
-    let (plan, passed) = made.map_err(|failure| words(&failure))?;
-    if plan.entries.is_empty() {
-        output::say(&format!("no message matches; {}", seen(&queue, &passed)));
-        return Ok(ExitCode::from(FOUND));
-    }
-    let place = asked.output.display();
-    let file = File::create(&asked.output).map_err(|why| format!("{place}: {why}"))?;
-    plan.write(BufWriter::new(file))?;
-    let count = |work: &str| plan.entries.iter().filter(|entry| entry.work.as_str() == work).count();
-    let document = json!({ "plan": plan.header.plan, "file": asked.output, "messages": plan.entries.len(),
-        "due": count("due"), "done": count("done"), "unknown": count("unknown"), "approximate": true });
-    let text = || {
-        vec![
-            format!("{}: {} messages of {queue}", plan.header.plan, plan.entries.len()),
-            format!(
-                "  work still due: {}, done already: {}, only the step can say: {}",
-                count("due"),
-                count("done"),
-                count("unknown")
-            ),
-            format!("  {}", seen(&queue, &passed)),
-            format!("Read {place}, then: crossdock dlq apply {place} --why '…'"),
-        ]
-    };
-    Ok(out.print(&document, text))
-}
-
-async fn run_plan(asked: &Apply, action: Action, connection: &Connection, out: &Output) -> Result<ExitCode, String> {
-    let plan = read_plan(&asked.plan)?;
-    if plan.header.stack != connection.stack()? {
-        return Err(format!("the plan is for {}, not for {}", plan.header.stack, connection.stack()?));
-    }
-    let queue = &plan.header.queue;
-    if asked.execute && connection.is_on_aws() && asked.confirm.as_ref() != Some(queue) {
-        let count = plan.entries.len();
-        let question = format!("{count} messages on AWS, stack {}. Type the queue's name to go on:", plan.header.stack);
-        if !output::confirms(&question, queue) {
-            return Err(format!("not confirmed: give --confirm {queue}"));
-        }
-    }
-    let deployment = connection.deployment()?;
-    let (queues, audit, streams) = (deployment.queues()?, deployment.audit()?, JournalStreams(deployment.journal()?));
-    let pace = Interruptible::new()?;
-    let options = Options {
-        action,
-        dry_run: !asked.execute,
-        who: connection.operator()?,
-        why: asked.why.clone(),
-        run: run_id(),
-        rate: asked.rate,
-        canary: asked.canary,
-        settle: Duration::from_secs(asked.settle),
-        max_failures: usize::from(asked.max_failures),
-        loop_limit: asked.loop_limit,
-    };
-    let ports = Ports { queues: &queues, audit: &audit, streams: &streams, pace: &pace };
-    let report = apply(ports, &plan, &options, output::progress("messages")).await;
-    let printed = out.print(&json!(report), || lines(&report, action, pace.is_stopping()));
-    Ok(if printed == ExitCode::SUCCESS { ExitCode::from(code(&report)) } else { printed })
-}
-
-fn read_plan(path: &Path) -> Result<Plan, String> {
-    let place = path.display();
-    let file = File::open(path).map_err(|why| format!("{place}: {why}"))?;
-    Plan::read(BufReader::new(file)).map_err(|why| format!("{place}: {why}"))
-}
-
-fn code(report: &Report) -> u8 {
-    match &report.end {
-        End::Finished if report.left() == 0 && report.failed_again == 0 => 0,
-        End::Finished => FOUND,
-        End::Broken(_) => FAILED,
-        End::FailedAgain => STOPPED,
-        End::Leased { .. } => LEASED,
-        End::Paused => PAUSED,
-    }
-}
-
-fn lines(report: &Report, action: Action, is_stopping: bool) -> Vec<String> {
-    let verb = match (action, report.dry_run) {
-        (Action::Redrive, true) => "would be sent",
-        (Action::Redrive, false) => "sent",
-        (Action::Discard, true) => "would be discarded",
-        (Action::Discard, false) => "discarded",
-    };
-    let mut lines = vec![format!("{}: {} {verb}", report.plan, report.done)];
-    if report.done_before > 0 {
-        lines.push(format!("  {} done by an earlier run of this plan", report.done_before));
-    }
-    if action == Action::Redrive && !report.dry_run {
-        let open = report.done.saturating_sub(report.verified + report.failed_again);
-        let (verified, again) = (report.verified, report.failed_again);
-        lines.push(format!("  of these: {verified} with their work done, {again} came back, {open} not known yet"));
-    }
-    lines.extend(report.skipped.iter().map(|(why, messages)| format!("  {} left: {}", messages.len(), why.words())));
-    lines.push(match &report.end {
-        End::Finished if report.dry_run => "Nothing was changed. Add --execute to do it.".to_owned(),
-        End::Finished => "Finished.".to_owned(),
-        End::Paused => "Paused. The same command goes on.".to_owned(),
-        End::FailedAgain => "Stopped: too many came back. Look at their causes: crossdock dlq group".to_owned(),
-        End::Leased { holder, until } => format!("{holder} has the queue until {until}, unless they end before."),
-        End::Broken(why) if is_stopping => format!("Paused while a call failed: {why}. The same command goes on."),
-        End::Broken(why) => format!("A call failed: {why}. The same command goes on."),
-    });
-    lines
 }
 
 /// A time span, as people say it.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod applying;
+mod filing;
 mod looking;
 mod redriving;
 mod world;
