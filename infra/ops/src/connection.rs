@@ -16,12 +16,13 @@ use serde_json::Value;
 
 /// Which deployment, and how to reach it.
 #[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Deployment")]
 pub(crate) struct Connection {
     /// The root stack's name.
     #[arg(long, global = true, env = "CROSSDOCK_STACK", value_name = "NAME")]
     stack: Option<String>,
-    /// The profile of the AWS command line.
-    #[arg(long, global = true, env = "AWS_PROFILE", value_name = "NAME")]
+    /// The profile of the AWS command line; AWS_PROFILE counts, too, unless the environment has keys.
+    #[arg(long, global = true, value_name = "NAME")]
     profile: Option<String>,
     /// The region; AWS_DEFAULT_REGION is read, too, and then the profile.
     #[arg(long, global = true, env = "AWS_REGION", value_name = "REGION")]

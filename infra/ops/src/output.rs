@@ -17,6 +17,7 @@ pub(crate) const FAILED: u8 = 2;
 
 /// The form of the result.
 #[derive(Args, Debug, Clone, Copy)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct Output {
     /// Prints the result as one JSON document.
     #[arg(long, global = true)]
