@@ -10,7 +10,8 @@ use std::process::Command;
 
 use clap::Args;
 use cloud::operator::{AuditTable, OperatorQueues};
-use cloud::{DeliveriesTable, JournalTable, Start};
+use cloud::{DeliveriesTable, JournalTable, PartnerHealthTable, RegistryTable, Start, ViewsTable};
+use engine::Epoch;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -208,6 +209,35 @@ impl Deployment {
     pub(crate) fn audit(&self) -> Result<AuditTable, String> {
         let why = "the stack has no output AuditTableName: deploy this release's template first";
         self.start.audit().map_err(|_missing| why.to_owned())
+    }
+
+    /// The journal's epoch.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.start.epoch()
+    }
+
+    /// The read models.
+    ///
+    /// # Errors
+    /// The stack does not name their table.
+    pub(crate) fn views(&self) -> Result<ViewsTable, String> {
+        self.start.views().map_err(|why| why.to_string())
+    }
+
+    /// Partners' documents.
+    ///
+    /// # Errors
+    /// The stack does not name their table.
+    pub(crate) fn registry(&self) -> Result<RegistryTable, String> {
+        self.start.registry().map_err(|why| why.to_string())
+    }
+
+    /// Partners' health.
+    ///
+    /// # Errors
+    /// The stack does not name its table.
+    pub(crate) fn partner_health(&self) -> Result<PartnerHealthTable, String> {
+        self.start.partner_health().map_err(|why| why.to_string())
     }
 
     /// Partners' raw deliveries.

@@ -6,9 +6,12 @@ mod audit;
 mod connection;
 mod dlq;
 mod edi;
+mod health;
+mod order;
 mod output;
 mod pace;
 mod partner;
+mod review;
 
 use std::process::ExitCode;
 
@@ -42,9 +45,15 @@ enum Command {
     /// Looks at files of EDI partners.
     #[command(subcommand)]
     Edi(edi::Command),
-    /// Works on partners' documents.
+    /// Shows and finds orders.
+    #[command(subcommand)]
+    Order(order::Command),
+    /// Works on partners' documents, and on whether partners are called.
     #[command(subcommand)]
     Partner(partner::Command),
+    /// Works on the worklist.
+    #[command(subcommand)]
+    Review(review::Command),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +62,8 @@ fn main() -> ExitCode {
         Command::Audit(command) => audit::run(&command, &connection, &output),
         Command::Dlq(command) => dlq::run(&command, &connection, &output),
         Command::Edi(command) => edi::run(&command),
-        Command::Partner(command) => partner::run(&command, &output),
+        Command::Order(command) => order::run(&command, &connection, &output),
+        Command::Partner(command) => partner::run(&command, &connection, &output),
+        Command::Review(command) => review::run(&command, &connection, &output),
     }
 }

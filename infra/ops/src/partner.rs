@@ -1,4 +1,4 @@
-//! `crossdock partner`: partners' documents.
+//! `crossdock partner`: partners' documents, and whether partners are called.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,9 @@ use partners::registry::Offences;
 use partners::{Partner, Registry};
 use serde_json::Value;
 
-use crate::output::Output;
+use crate::connection::Connection;
+use crate::health;
+use crate::output::{self, Output};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -26,6 +28,25 @@ pub(crate) enum Command {
         2  a file cannot be read\n\n\
         All members of a document: docs/partners/registry.md")]
     Check(Check),
+    /// Shows whether partners are called: circuits, waits, slowness.
+    #[command(after_help = "Examples:\n  crossdock partner health\n  crossdock partner health eastco --json\n\n\
+        Exit codes:\n  0  all are healthy\n  1  one is not\n  2  a call failed")]
+    Health(health::Health),
+    /// Calls a partner no more for a while; its work waits outside the queues. Without --execute, says what it would do.
+    ///
+    /// It is the same as a 429 with that time: nothing fails, and other partners' work goes on. It ends by itself.
+    #[command(
+        after_help = "Examples:\n  crossdock partner pause acme-erp --for 90m --why 'T-17: maintenance' --execute\n\n\
+        Exit codes:\n  0  done\n  2  a call failed"
+    )]
+    Pause(health::Pause),
+    /// Calls a partner again at once: ends a pause, an open circuit and a 429's wait. Without --execute, says what it would
+    /// do.
+    #[command(
+        after_help = "Examples:\n  crossdock partner resume acme-erp --why 'T-17: maintenance is over' --execute\n\n\
+        Exit codes:\n  0  done\n  2  a call failed"
+    )]
+    Resume(health::Resume),
 }
 
 #[derive(Args)]
@@ -35,9 +56,18 @@ pub(crate) struct Check {
     files: Vec<PathBuf>,
 }
 
-/// With `--json`, prints the documents as one array, as the registry stores them, and nothing if there is a mistake.
-pub(crate) fn run(command: &Command, output: &Output) -> ExitCode {
-    let Command::Check(arguments) = command;
+pub(crate) fn run(command: &Command, connection: &Connection, out: &Output) -> ExitCode {
+    let end = match command {
+        Command::Check(arguments) => return run_check(arguments, out),
+        Command::Health(asked) => output::wait(health::health(asked, connection, out)),
+        Command::Pause(asked) => output::wait(health::pause(asked, connection, out)),
+        Command::Resume(asked) => output::wait(health::resume(asked, connection, out)),
+    };
+    end.unwrap_or_else(|why| output::fail(&why))
+}
+
+/// Prints the result of a check.
+fn run_check(arguments: &Check, output: &Output) -> ExitCode {
     let checked = match check(arguments) {
         Ok(checked) => checked,
         Err(why) => return fail(&why, 2),

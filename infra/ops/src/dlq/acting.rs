@@ -10,13 +10,13 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::audit::Audit;
 use crate::connection::Connection;
 use crate::dlq::apply::{Action, Options, Ports, apply};
 use crate::dlq::filter::Filter;
 use crate::dlq::lease::{LEASED, POINTERS, dlq_of, leased, refused, run_id, seen};
 use crate::dlq::letter::function_of;
 use crate::dlq::plan::{Header, Plan, make};
-use crate::dlq::ports::Audit;
 use crate::dlq::report::{End, Report};
 use crate::dlq::streams::JournalStreams;
 use crate::output::{self, FAILED, FOUND, Output, words};

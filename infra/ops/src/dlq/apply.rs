@@ -16,10 +16,11 @@ use engine::{Code, Failure};
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::audit::Audit;
 use crate::dlq::letter::{DeadLetter, Work, function_of};
 use crate::dlq::pass::{Then, WINDOW, pass};
 use crate::dlq::plan::{Entry, Plan};
-use crate::dlq::ports::{Audit, Queues, Streams};
+use crate::dlq::ports::{Queues, Streams};
 use crate::dlq::report::{End, Report, Skipped};
 use crate::pace::Pace;
 

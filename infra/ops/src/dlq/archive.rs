@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::audit::Audit;
 use crate::dlq::apply::subject;
 use crate::dlq::filter::Filter;
 use crate::dlq::letter::{DeadLetter, digest_of, function_of};
 use crate::dlq::pass::{Pass, Then, pass};
-use crate::dlq::ports::{Audit, Queues};
+use crate::dlq::ports::Queues;
 
 /// One line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use engine::stores::{Deliveries, sortable};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::dlq::ports::Audit;
+use crate::audit::Audit;
 use crate::output::words;
 
 /// What is to be stored, and who wants it.

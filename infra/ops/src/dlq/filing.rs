@@ -9,13 +9,13 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::audit::Audit;
 use crate::connection::Connection;
 use crate::dlq::archive;
 use crate::dlq::edit::{self as edits, Edit};
 use crate::dlq::filter::Filter;
 use crate::dlq::lease::{dlq_of, leased, refused, seen};
 use crate::dlq::letter::digest_of;
-use crate::dlq::ports::Audit;
 use crate::output::{self, FOUND, Output, words};
 
 #[derive(Args)]

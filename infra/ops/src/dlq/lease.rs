@@ -6,9 +6,9 @@ use std::time::Duration;
 use cloud::operator::Lease;
 use jiff::Timestamp;
 
+use crate::audit::Audit;
 use crate::connection::Connection;
 use crate::dlq::pass::Pass;
-use crate::dlq::ports::Audit;
 use crate::output::{self, words};
 
 /// Another operator has the queue.

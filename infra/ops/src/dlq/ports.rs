@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cloud::operator::{AuditTable, Lease, OperatorQueues, QueueFacts, ReceivedMessage};
+use cloud::operator::{OperatorQueues, QueueFacts, ReceivedMessage};
 use engine::Failure;
-use jiff::Timestamp;
 
 use crate::dlq::letter::Look;
 
@@ -23,18 +22,6 @@ pub(crate) trait Queues {
     async fn send(&self, queue: &str, body: &str, attributes: &BTreeMap<String, String>) -> Result<(), Failure>;
     /// Deletes a received message.
     async fn delete(&self, queue: &str, receipt: &str) -> Result<(), Failure>;
-}
-
-/// The operators' audit records.
-pub(crate) trait Audit {
-    /// Writes a record; false if there is one of that name.
-    async fn record(&self, subject: &str, entry: &str, document: &str) -> Result<bool, Failure>;
-    /// The records of a subject, each with its name, in the order of their names.
-    async fn records(&self, subject: &str) -> Result<Vec<(String, String)>, Failure>;
-    /// Takes or renews a lease; returns another holder's, which keeps it.
-    async fn lease(&self, lease: &Lease, now: Timestamp) -> Result<Option<Lease>, Failure>;
-    /// Gives a lease up.
-    async fn give_up(&self, lease: &Lease, now: Timestamp) -> Result<(), Failure>;
 }
 
 /// The journal's streams, as far as parked messages are about them.
@@ -61,20 +48,5 @@ impl Queues for OperatorQueues {
     }
     async fn delete(&self, queue: &str, receipt: &str) -> Result<(), Failure> {
         self.delete(queue, receipt).await
-    }
-}
-
-impl Audit for AuditTable {
-    async fn record(&self, subject: &str, entry: &str, document: &str) -> Result<bool, Failure> {
-        self.record(subject, entry, document).await
-    }
-    async fn records(&self, subject: &str) -> Result<Vec<(String, String)>, Failure> {
-        self.records(subject).await
-    }
-    async fn lease(&self, lease: &Lease, now: Timestamp) -> Result<Option<Lease>, Failure> {
-        self.lease(lease, now).await
-    }
-    async fn give_up(&self, lease: &Lease, now: Timestamp) -> Result<(), Failure> {
-        self.give_up(lease, now).await
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::audit::Audit;
 use crate::connection::Connection;
 use crate::dlq::acting::{APPLY_HELP, Apply, PlanArguments, plan, run_plan};
 use crate::dlq::apply::{Action, subject};
@@ -16,7 +17,7 @@ use crate::dlq::group::{By, Group, Groups};
 use crate::dlq::lease::{POINTERS, dlq_of, leased, refused, seen};
 use crate::dlq::letter::{DeadLetter, NO_CODE, function_of};
 use crate::dlq::pass::{Then, pass};
-use crate::dlq::ports::{Audit, Queues};
+use crate::dlq::ports::Queues;
 use crate::output::{self, FOUND, Output, words};
 
 #[derive(Subcommand)]

@@ -10,11 +10,12 @@ use engine::{Code, Failure};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::audit::Audit;
 use crate::dlq::apply::{Action, Options, Ports, apply};
 use crate::dlq::filter::Filter;
 use crate::dlq::letter::Look;
 use crate::dlq::plan::{Header, Plan, make};
-use crate::dlq::ports::{Audit, Queues, Streams};
+use crate::dlq::ports::{Queues, Streams};
 use crate::dlq::report::Report;
 use crate::pace::Pace;
 
