@@ -10,7 +10,7 @@ use std::process::Command;
 
 use clap::Args;
 use cloud::operator::{AuditTable, OperatorQueues};
-use cloud::{DeliveriesTable, JournalTable, PartnerHealthTable, RegistryTable, Start, ViewsTable};
+use cloud::{DeliveriesTable, EventBus, JournalTable, PartnerHealthTable, RegistryTable, Start, ViewsTable};
 use engine::Epoch;
 use serde::Deserialize;
 use serde_json::Value;
@@ -42,6 +42,7 @@ pub(crate) struct Connection {
 /// A deployment that was found.
 pub(crate) struct Deployment {
     start: Start,
+    settings: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -120,7 +121,7 @@ impl Connection {
         settings.entry("FUNCTION_TIMEOUT_SECONDS".to_owned()).or_insert_with(|| "30".to_owned());
         let get = |name: &str| settings.get(name).cloned().or_else(|| environment(name));
         let start = Start::with_settings("crossdock", get).map_err(|why| why.to_string())?;
-        Ok(Deployment { start })
+        Ok(Deployment { start, settings })
     }
 
     /// The settings that a function of the deployment would have, from the stack's outputs and parameters.
@@ -137,6 +138,21 @@ impl Connection {
             }
         };
         settings_of(&answer)
+    }
+
+    /// An answer of AWS, as JSON: for what only a diagnosis asks.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub(crate) fn answer(&self, arguments: &[&str]) -> Result<String, String> {
+        let mut call: Vec<&str> = arguments.iter().copied().chain(["--output", "json"]).collect();
+        if let Some(region) = &self.region {
+            call.extend(["--region", region]);
+        }
+        if let Some(url) = &self.endpoint_url {
+            call.extend(["--endpoint-url", url]);
+        }
+        self.aws(&call)
     }
 
     /// Runs the AWS command line.
@@ -214,6 +230,35 @@ impl Deployment {
     /// The journal's epoch.
     pub(crate) fn epoch(&self) -> Epoch {
         self.start.epoch()
+    }
+
+    /// The deployment's NamePrefix.
+    pub(crate) fn environment(&self) -> &str {
+        self.start.environment()
+    }
+
+    /// The first part of its secrets' names.
+    pub(crate) fn secrets_prefix(&self) -> &str {
+        self.settings.get("SECRETS_PREFIX").map_or("crossdock", String::as_str)
+    }
+
+    /// Its tables: the setting that names each, and its name.
+    pub(crate) fn tables(&self) -> Vec<(String, String)> {
+        let is_table = |(setting, _): &(&String, &String)| setting.ends_with("_TABLE");
+        self.settings.iter().filter(is_table).map(|(setting, name)| (setting.clone(), name.clone())).collect()
+    }
+
+    /// The CloudEvents source of the deployment's events.
+    pub(crate) fn source(&self) -> String {
+        self.start.source()
+    }
+
+    /// The bus.
+    ///
+    /// # Errors
+    /// The stack does not name it.
+    pub(crate) fn bus(&self) -> Result<EventBus, String> {
+        self.start.bus().map_err(|why| why.to_string())
     }
 
     /// The read models.

@@ -5,8 +5,10 @@
 mod audit;
 mod connection;
 mod dlq;
+mod doctor;
 mod edi;
 mod health;
+mod journal;
 mod order;
 mod output;
 mod pace;
@@ -42,9 +44,13 @@ enum Command {
     /// Works on dead-letter queues.
     #[command(subcommand)]
     Dlq(dlq::Command),
+    Doctor(doctor::Doctor),
     /// Looks at files of EDI partners.
     #[command(subcommand)]
     Edi(edi::Command),
+    /// Publishes events again.
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
     /// Shows and finds orders.
     #[command(subcommand)]
     Order(order::Command),
@@ -54,6 +60,9 @@ enum Command {
     /// Works on the worklist.
     #[command(subcommand)]
     Review(review::Command),
+    /// Works on the lists.
+    #[command(subcommand)]
+    Views(journal::ViewsCommand),
 }
 
 fn main() -> ExitCode {
@@ -61,9 +70,12 @@ fn main() -> ExitCode {
     match command {
         Command::Audit(command) => audit::run(&command, &connection, &output),
         Command::Dlq(command) => dlq::run(&command, &connection, &output),
+        Command::Doctor(asked) => doctor::run(&asked, &connection, &output),
         Command::Edi(command) => edi::run(&command),
+        Command::Journal(command) => journal::run(&command, &connection, &output),
         Command::Order(command) => order::run(&command, &connection, &output),
         Command::Partner(command) => partner::run(&command, &connection, &output),
         Command::Review(command) => review::run(&command, &connection, &output),
+        Command::Views(command) => journal::run_views(&command, &connection, &output),
     }
 }

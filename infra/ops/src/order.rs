@@ -75,8 +75,8 @@ pub(crate) fn run(command: &Command, connection: &Connection, out: &Output) -> E
 
 /// An order's commits and those of its fulfillments, as they were at one time.
 pub(crate) struct Story {
-    order: Vec<Commit>,
-    fulfillments: Vec<Vec<Commit>>,
+    pub(crate) order: Vec<Commit>,
+    pub(crate) fulfillments: Vec<Vec<Commit>>,
 }
 
 impl Story {
@@ -223,7 +223,7 @@ async fn matches(journal: &impl Journal, views: &impl Views, asked: &Find) -> Re
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use engine::Cause;
     use engine::stores::ViewRow;
@@ -235,7 +235,7 @@ mod tests {
     const PRICED: &str = include_str!("../../../events/samples/bus/order.priced.json");
 
     /// An order that was submitted at ten and priced at eleven.
-    fn journal() -> (MemoryJournal, OrderId) {
+    pub(crate) fn journal() -> (MemoryJournal, OrderId) {
         let journal = MemoryJournal::default();
         let submitted: Value = serde_json::from_str(SUBMITTED).unwrap();
         let source: PartnerId = submitted["data"]["source"].as_str().unwrap().parse().unwrap();

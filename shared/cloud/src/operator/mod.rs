@@ -3,6 +3,7 @@
 
 mod audit;
 mod queues;
+mod streams;
 
 pub use audit::{AuditTable, Lease};
 pub use queues::{OperatorQueues, QueueFacts, ReceivedMessage};
