@@ -150,8 +150,8 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
         // Both are only a courtesy: the lease lapses by itself, and the records of the messages say what was done.
         let now = self.ports.pace.now();
         let closed = self.record_run("2-end").await.err();
-        let given_up = self.ports.audit.give_up(&self.lease_until(now), now).await.err();
-        if let (Some(failure), End::Finished) = (closed.or(given_up), &self.report.end) {
+        let ended = self.ports.audit.give_up(&self.lease_until(now), now).await.err();
+        if let (Some(failure), End::Finished) = (closed.or(ended), &self.report.end) {
             self.report.end = broken(failure);
         }
         self.report
