@@ -534,6 +534,7 @@ fn as_order_event(fact: &OrderCommand) -> Option<OrderEvent> {
         | OrderCommand::RecordSalesOrderCancelled(_)
         | OrderCommand::RecordRouting(_)
         | OrderCommand::RecordInvoice(_)
+        | OrderCommand::RecordDiscard(_)
         | OrderCommand::Cancel(_)
         | OrderCommand::Hold(_)
         | OrderCommand::ReleaseHold(_)
@@ -839,6 +840,7 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
         | OrderCommand::RecordInvoice(_)
         | OrderCommand::Reassign(_)
         | OrderCommand::RaiseOverdue(_)
+        | OrderCommand::RecordDiscard(_)
         | OrderCommand::RecordPredecessorShipped(_)
         | OrderCommand::RecordEffectFailed(_)
         | OrderCommand::RecordEffectRejected(_) => true,

@@ -9,6 +9,7 @@ mod doctor;
 mod edi;
 mod health;
 mod journal;
+mod operator;
 mod order;
 mod output;
 mod pace;

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use domain::review::{Choice, Decision, ManualDocument, ReviewKind};
 use domain::{Fulfillment, FulfillmentCommand, Order, OrderCommand, Rejection, Workflow};
-use engine::context::{Epoch, SKEW};
 use engine::stores::Views;
 use engine::{Context, Failure, Journal, Stream};
 use jiff::Timestamp;
@@ -15,6 +14,7 @@ use views::OPEN_REVIEWS;
 
 use crate::audit::Act;
 use crate::connection::Connection;
+use crate::operator::context;
 use crate::output::{self, FOUND, Output, words};
 
 #[derive(Subcommand)]
@@ -148,21 +148,6 @@ async fn decide(asked: &Decide, connection: &Connection, out: &Output) -> Result
 
 const DRY: &str = "Nothing was changed. Add --execute to do it.";
 
-/// The context of a commit that an operator makes.
-fn context(who: &str, epoch: Epoch, now: Timestamp) -> Context {
-    Context {
-        function: "crossdock",
-        correlation: format!("operator-{who}-{}", now.as_millisecond()),
-        traceparent: None,
-        now,
-        event_time: now,
-        lease: SKEW,
-        epoch,
-        actor: Some(format!("operator/{who}")),
-        folds: engine::folds::Folds::default(),
-    }
-}
-
 async fn carry_out(journal: &impl Journal, cx: &Context, who: &str, asked: &Decide) -> Result<Answer, Failure> {
     let Some((stream, review)) = asked.review.split_once('.') else { return Ok(Answer::Unknown) };
     match (stream.parse(), stream.parse()) {
@@ -208,7 +193,7 @@ async fn decide_in<W: Workflow>(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use engine::{Cause, Commit};
+    use engine::{Cause, Commit, Epoch};
     use testkit::memory::MemoryJournal;
 
     use super::*;

@@ -83,7 +83,11 @@ pub(super) async fn plan(asked: &PlanArguments, connection: &Connection, out: &O
         return Err(format!("{queue} holds pointers to items, which no step takes: see docs/runbooks/stream-lag.md"));
     }
     let deployment = connection.deployment()?;
-    let (queues, audit, streams) = (deployment.queues()?, deployment.audit()?, JournalStreams(deployment.journal()?));
+    let (queues, audit, streams) = (
+        deployment.queues()?,
+        deployment.audit()?,
+        JournalStreams { journal: deployment.journal()?, epoch: deployment.epoch() },
+    );
     let header = Header {
         plan: String::new(),
         format: 0,
@@ -142,7 +146,11 @@ pub(super) async fn run_plan(
         connection.confirmed(asked.confirm.as_deref(), queue, &what)?;
     }
     let deployment = connection.deployment()?;
-    let (queues, audit, streams) = (deployment.queues()?, deployment.audit()?, JournalStreams(deployment.journal()?));
+    let (queues, audit, streams) = (
+        deployment.queues()?,
+        deployment.audit()?,
+        JournalStreams { journal: deployment.journal()?, epoch: deployment.epoch() },
+    );
     let pace = Interruptible::new()?;
     let options = Options {
         action,

@@ -189,7 +189,7 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
                 self.skip(entry, Skipped::Changed);
             } else if history.redriven >= self.options.loop_limit && self.options.action == Action::Redrive {
                 self.skip(entry, Skipped::LoopGuard);
-            } else if entry.work == Work::Due && self.options.action == Action::Discard {
+            } else if self.is_unreviewable(entry, entry.work) {
                 self.skip(entry, Skipped::StillDue);
             } else {
                 self.report.done += 1;
@@ -281,7 +281,7 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
         let reason = match self.options.action {
             Action::Redrive if work == Work::Done => Some(Skipped::AlreadyDone),
             Action::Redrive if history.redriven >= self.options.loop_limit => Some(Skipped::LoopGuard),
-            Action::Discard if work == Work::Due => Some(Skipped::StillDue),
+            Action::Discard if self.is_unreviewable(entry, work) => Some(Skipped::StillDue),
             Action::Redrive | Action::Discard => {
                 (!is_known && look.version != entry.stream_version).then_some(Skipped::Changed)
             }
@@ -293,16 +293,26 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
         if !history.intended {
             self.record(entry, letter, "1-intent", self.options.action.as_str()).await?;
         }
-        self.act(entry, letter).await?;
+        self.act(entry, letter, work).await?;
         self.ports.queues.delete(queue, &letter.receipt).await?;
         self.record(entry, letter, "2-done", self.options.action.as_str()).await?;
         self.report.done += 1;
         Ok(())
     }
 
-    /// The effect: the message is sent. Discarding it is its deletion alone.
-    async fn act(&mut self, entry: &Entry, letter: &DeadLetter) -> Result<(), Failure> {
+    /// Whether discarding the message would lose work without a trace: it is due, and no order can have a review of it.
+    fn is_unreviewable(&self, entry: &Entry, work: Work) -> bool {
+        self.options.action == Action::Discard && work == Work::Due && entry.order.is_none()
+    }
+
+    /// The effect: the message is sent. Discarding it is its deletion alone, and a review if its work is due.
+    async fn act(&mut self, entry: &Entry, letter: &DeadLetter, work: Work) -> Result<(), Failure> {
         if self.options.action == Action::Discard {
+            if work == Work::Due {
+                let Options { who, why, .. } = self.options;
+                self.ports.streams.review_discard(letter, &self.name(entry, "discard"), who, why).await?;
+                self.touch(entry);
+            }
             return Ok(());
         }
         let now = self.ports.pace.now();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloud::operator::{OperatorQueues, QueueFacts, ReceivedMessage};
 use engine::Failure;
 
-use crate::dlq::letter::Look;
+use crate::dlq::letter::{DeadLetter, Look};
 
 /// The queues of a deployment, named without its prefix.
 pub(crate) trait Queues {
@@ -28,6 +28,9 @@ pub(crate) trait Queues {
 pub(crate) trait Streams {
     /// How a stream is now.
     async fn look(&self, stream: &str) -> Result<Look, Failure>;
+    /// Commits a review to the order that `letter` is about: `who` discards it for the reason `why` although its work is due.
+    /// `key` names the discard, so that it is committed once.
+    async fn review_discard(&self, letter: &DeadLetter, key: &str, who: &str, why: &str) -> Result<(), Failure>;
 }
 
 impl Queues for OperatorQueues {

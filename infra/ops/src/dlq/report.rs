@@ -16,7 +16,7 @@ pub(crate) enum Skipped {
     Gone,
     /// It was redriven several times and came back each time.
     LoopGuard,
-    /// Its work is still due, so that it may not be discarded.
+    /// Its work is still due, and is about no order that could have a review of the discard.
     StillDue,
 }
 
@@ -28,7 +28,7 @@ impl Skipped {
             Self::Changed => "its stream has changed since the plan was made: plan again",
             Self::Gone => "the queue does not have it any more",
             Self::LoopGuard => "it was redriven several times and came back: correct its cause first",
-            Self::StillDue => "its work is still due: redrive it",
+            Self::StillDue => "its work is still due, and no order would have the review: redrive it",
         }
     }
 }

@@ -56,7 +56,9 @@ pub(crate) enum Command {
     /// the partner first where the outcome of an earlier call is unknown: the step does that, as the partner's document says.
     #[command(after_help = APPLY_HELP)]
     Apply(Apply),
-    /// Deletes the messages of a plan whose work is not due any more. Without --execute, says what it would do.
+    /// Deletes the messages of a plan. Without --execute, says what it would do.
+    ///
+    /// If a message's work is still due, its order gets a review of the discard.
     #[command(after_help = "Examples:\n  crossdock dlq discard old.plan --why 'T-17: sent again under a new id'\n  \
         crossdock dlq discard old.plan --why 'T-17: sent again under a new id' --execute\n\nExit codes: as apply")]
     Discard(Apply),

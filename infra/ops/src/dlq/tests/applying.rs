@@ -140,13 +140,23 @@ async fn a_message_that_is_gone_is_reported() {
 }
 
 #[tokio::test]
-async fn discarding_takes_only_what_is_not_due() {
-    let world = three();
-    world.park_delivery("eastco", "msg_1", "MSG-004", "a mapping was missing");
-    let plan = world.plan(&Filter::default()).await;
-    let discard = Options { action: Action::Discard, ..options("ann") };
-    let report = world.apply(&plan, &discard).await;
-    assert_eq!((report.done, report.skipped[&Skipped::StillDue].len()), (1, 3));
-    assert_eq!(world.parked().len(), 3);
-    assert!(world.sent.borrow().is_empty());
+async fn discarded_work_that_is_due_is_reviewed_once_whenever_the_run_is_killed() {
+    for kill_after in 0.. {
+        let world = three();
+        world.park_delivery("eastco", "msg_1", "MSG-004", "a mapping was missing");
+        let plan = world.plan(&Filter::default()).await;
+        let discard = Options { action: Action::Discard, ..options("ann") };
+        world.kill_after.set(Some(kill_after));
+        world.apply(&plan, &discard).await;
+        let was_killed = world.kill_after.get() == Some(0);
+        world.revive(Duration::from_secs(1));
+        let report = world.apply(&plan, &discard).await;
+        assert_eq!((&report.end, report.left()), (&End::Finished, 0), "killed after {kill_after}: {report:?}");
+        assert_eq!(world.parked(), [""; 0]);
+        assert_eq!(world.reviews.borrow().len(), 3, "one for each message whose work is due, none for the delivery");
+        assert!(world.sent.borrow().is_empty());
+        if !was_killed {
+            return;
+        }
+    }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::audit::Audit;
 use crate::dlq::apply::{Action, Options, Ports, apply};
 use crate::dlq::filter::Filter;
-use crate::dlq::letter::Look;
+use crate::dlq::letter::{DeadLetter, Look};
 use crate::dlq::plan::{Header, Plan, make};
 use crate::dlq::ports::{Queues, Streams};
 use crate::dlq::report::Report;
@@ -57,6 +57,8 @@ pub(super) struct World {
     /// The causes that still make the step fail.
     pub(super) faults: RefCell<BTreeSet<String>>,
     pub(super) records: RefCell<BTreeMap<(String, String), String>>,
+    /// The discards that were committed as reviews.
+    pub(super) reviews: RefCell<BTreeSet<String>>,
     leases: RefCell<BTreeMap<String, Lease>>,
     /// Whether the audit table refuses to write.
     pub(super) audit_refuses: Cell<bool>,
@@ -360,6 +362,16 @@ impl Streams for World {
     async fn look(&self, stream: &str) -> Result<Look, Failure> {
         self.call()?;
         Ok(self.streams.borrow().get(stream).cloned().unwrap_or_default())
+    }
+
+    async fn review_discard(&self, letter: &DeadLetter, key: &str, _: &str, _: &str) -> Result<(), Failure> {
+        self.call()?;
+        if self.reviews.borrow_mut().insert(key.to_owned())
+            && let Some(look) = self.streams.borrow_mut().get_mut(&letter.stream)
+        {
+            look.version += 1;
+        }
+        Ok(())
     }
 }
 
