@@ -17,7 +17,7 @@ fn crates_point_one_way() {
             "shared/engine" => &["domain"],
             "shared/usecases" | "shared/views" | "shared/cloud" | "shared/partners" => &["domain", "engine"],
             "shared/testkit" => &["domain", "engine"],
-            "infra/ops" => &["domain", "engine", "partners", "edi"],
+            "infra/ops" => &["domain", "engine", "usecases", "views", "cloud", "partners", "edi"],
             "infra/drive" => &["domain", "simulators"],
             folder if folder.starts_with("functions/") => {
                 &["domain", "engine", "usecases", "views", "cloud", "partners"]

@@ -235,6 +235,13 @@ fn asides() -> Vec<Commit> {
             }),
         ),
         order(11, json!({ "type": "order.overdue", "deadline": "2026-12-07T09:00:00Z" })),
+        order(
+            12,
+            json!({
+                "type": "order.work_discarded", "step": "order-price", "stream": format!("order/{ORDER}"), "code": "PRT-002",
+                "by": "ann", "note": "T-17: priced by phone",
+            }),
+        ),
         order(6, json!({ "type": "order.effect_rejected", "effect": "create_sales_order", "rejection": refused })),
         order(
             13,

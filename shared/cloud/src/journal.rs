@@ -19,8 +19,8 @@ use crate::{due, parties};
 /// The journal's table.
 #[derive(Debug, Clone)]
 pub struct JournalTable {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
     due_table: Option<String>,
     parties_table: Option<String>,
 }

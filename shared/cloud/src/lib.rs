@@ -36,6 +36,7 @@ mod http;
 mod items;
 mod journal;
 mod logs;
+pub mod operator;
 mod parties;
 mod partner_health;
 mod queues;

@@ -19,6 +19,7 @@ use crate::deliveries::DeliveriesTable;
 use crate::due::DueTable;
 use crate::items::text;
 use crate::journal::JournalTable;
+use crate::operator::{AuditTable, OperatorQueues};
 use crate::parties::PartiesTable;
 use crate::partner_health::PartnerHealthTable;
 use crate::queues::{OwnQueue, StepQueues};
@@ -208,6 +209,22 @@ impl Start {
     /// The setting is missing.
     pub fn queues(&self) -> Result<StepQueues, StartError> {
         Ok(StepQueues::new(self.aws.sqs(), need(&self.settings.names.queue_prefix, "QUEUE_URL_PREFIX")?))
+    }
+
+    /// All queues, as an operator handles them: needs `QUEUE_URL_PREFIX`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn operator_queues(&self) -> Result<OperatorQueues, StartError> {
+        Ok(OperatorQueues::new(self.aws.sqs(), need(&self.settings.names.queue_prefix, "QUEUE_URL_PREFIX")?))
+    }
+
+    /// The operators' audit records: needs `AUDIT_TABLE`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn audit(&self) -> Result<AuditTable, StartError> {
+        Ok(AuditTable::new(self.aws.dynamodb(), need(&self.settings.names.audit, "AUDIT_TABLE")?))
     }
 
     /// The function's own queue and dead-letter queue: needs `DLQ_URL`, and `QUEUE_URL` if a queue feeds the function.

@@ -11,7 +11,7 @@ use domain::fulfillment::{
 use domain::order::{
     AllocatedLine, Allocation, AllocationNo, Amendment, Assignment, CancelRequested, Component, CreditApproved,
     CreditRefused, CrmUpdated, Deadlines, Handling, Held, HoldReleased, Invoiced, LineQuantity, OrderLine, Overdue,
-    Quote, QuotedLine, Released, Routing, ServiceLevel, ShortPolicy, Source, Submission, Traced,
+    Quote, QuotedLine, Released, Routing, ServiceLevel, ShortPolicy, Source, Submission, Traced, WorkDiscarded,
 };
 use domain::party::{Destination, PartyRef};
 use domain::review::{Choice, Decision, Review, ReviewKind};
@@ -223,6 +223,16 @@ pub fn hold_released() -> HoldReleased {
 pub fn decision<K: ReviewKind>(reviews: &[Review<K>], kind: K, choice: Choice) -> Decision<K> {
     let review = reviews.iter().find(|review| review.kind == kind).expect("no such review is open").key();
     Decision { review, kind, choice, document: None, by: "ops".to_owned(), note: String::new() }
+}
+
+pub fn work_discarded() -> WorkDiscarded {
+    WorkDiscarded {
+        step: "order-price".to_owned(),
+        stream: format!("order/{}", order_id()),
+        code: "PRT-002".to_owned(),
+        by: "ann".to_owned(),
+        note: "T-17: priced by phone".to_owned(),
+    }
 }
 
 pub fn overdue() -> Overdue {

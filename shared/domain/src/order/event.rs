@@ -14,7 +14,7 @@ use crate::ids::{
 use crate::money::{Currency, Money};
 use crate::order::candidate::Candidate;
 use crate::order::effect::{AllocationNo, OrderEffect};
-use crate::order::review::OrderReview;
+use crate::order::review::{OrderReview, WorkDiscarded};
 use crate::party::{Destination, PartyRef};
 use crate::quantity::{Conversion, Quantity};
 use crate::rejection::Rejection;
@@ -137,6 +137,9 @@ pub enum OrderEvent {
     /// The order did not end by its deadline.
     #[serde(rename = "order.overdue")]
     Overdue(Overdue),
+    /// An operator discarded a parked message whose work was still due.
+    #[serde(rename = "order.work_discarded")]
+    WorkDiscarded(WorkDiscarded),
     /// A call that makes or changes something at a partner is about to be sent.
     #[serde(rename = "order.effect_started")]
     EffectStarted(EffectStarted<OrderEffect>),

@@ -45,7 +45,7 @@ pub use line_quantities::LineQuantities;
 pub use listing::Listing;
 pub use names::{Names, PurchaseOrderUse};
 pub use pricing::{Credit, CreditQuery, PriceQuery, Quote, QuotedLine, Stage};
-pub use review::OrderReview;
+pub use review::{OrderReview, WorkDiscarded};
 pub use reviews::Overrides;
 pub use rounds::CreditRounds;
 pub use routing::Routing;
@@ -92,6 +92,8 @@ pub struct Order {
     pub overrides: Overrides,
     /// Whether its deadline passed before its end.
     pub overdue: bool,
+    /// Messages about work that was due, which an operator discarded.
+    pub discarded: BTreeSet<WorkDiscarded>,
 }
 
 /// What may be requested of an order, answered for it or reported about it.
@@ -133,6 +135,8 @@ pub enum OrderCommand {
     RecordInvoice(Invoiced),
     /// The deadline passed.
     RaiseOverdue(Overdue),
+    /// An operator discarded a message whose work is due.
+    RecordDiscard(WorkDiscarded),
     /// Cancels it.
     Cancel(CancelRequested),
     /// Holds it: nothing more is started for it.
@@ -187,6 +191,7 @@ impl Workflow for Order {
             decisions: Decisions::new(),
             overrides: Overrides::default(),
             overdue: false,
+            discarded: BTreeSet::new(),
         })
     }
 
@@ -272,6 +277,12 @@ impl Order {
             OrderCommand::RecordInvoice(invoiced) => self.record_invoice(invoiced),
             OrderCommand::RaiseOverdue(_) if self.overdue || self.status().is_final() => vec![],
             OrderCommand::RaiseOverdue(overdue) => vec![OrderEvent::Overdue(overdue)],
+            OrderCommand::RecordDiscard(discarded)
+                if self.discarded.contains(&discarded) && self.decided(&discarded.review()).is_none() =>
+            {
+                vec![]
+            }
+            OrderCommand::RecordDiscard(discarded) => vec![OrderEvent::WorkDiscarded(discarded)],
             OrderCommand::Cancel(request) => self.cancel(request),
             OrderCommand::Hold(request) => self.hold(request),
             OrderCommand::ReleaseHold(request) => self.release_hold(request),
@@ -365,6 +376,11 @@ impl Order {
             }
             OrderEvent::ReviewDecided(decision) => self.apply_decision(decision),
             OrderEvent::Overdue(_) => self.overdue = true,
+            OrderEvent::WorkDiscarded(discarded) => {
+                // Discarded again, it has to be looked at again.
+                self.decisions.remove(&discarded.review().key());
+                self.discarded.insert(discarded.clone());
+            }
             OrderEvent::EffectStarted(started) => {
                 self.documents.rejected.remove(&started.effect);
                 self.documents.open_effects.start(started);

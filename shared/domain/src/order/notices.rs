@@ -49,6 +49,7 @@ impl Order {
             | OrderCommand::RecordRouting(_)
             | OrderCommand::RecordCrmUpdated(_)
             | OrderCommand::RecordInvoice(_)
+            | OrderCommand::RecordDiscard(_)
             | OrderCommand::ReleaseHold(_)
             | OrderCommand::Amend(_)
             | OrderCommand::RefuseRequest(_)

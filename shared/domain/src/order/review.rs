@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::review::{Choice, ReviewKind, words};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::review::{Choice, Review, ReviewKind, words};
 
 words! {
     /// A decision about an order.
@@ -45,6 +48,8 @@ words! {
         InvoiceDisagrees = "invoice_disagrees",
         /// The ERP has two documents of one kind for the order.
         DuplicateDocument = "duplicate_document",
+        /// An operator discarded a message whose work was still due.
+        WorkDiscarded = "work_discarded",
     }
 }
 
@@ -74,7 +79,7 @@ impl ReviewKind for OrderReview {
             Self::OutcomeUnknown => &[Choice::Retry, Choice::ResolvedManually],
             Self::InvoiceDisagrees => &[Choice::Accept, Choice::ResolvedManually],
             Self::DuplicateDocument => &[Choice::ResolvedManually],
-            Self::WithdrawalRefused | Self::Overdue => &[Choice::Acknowledge],
+            Self::WithdrawalRefused | Self::Overdue | Self::WorkDiscarded => &[Choice::Acknowledge],
         }
     }
 
@@ -91,7 +96,8 @@ impl ReviewKind for OrderReview {
             | Self::OutcomeUnknown
             | Self::PartnerRefused
             | Self::ShippedAfterCancel
-            | Self::PredecessorShipped => hours(4),
+            | Self::PredecessorShipped
+            | Self::WorkDiscarded => hours(4),
             Self::StockShort
             | Self::StockNotAllocated
             | Self::OverShipped
@@ -101,5 +107,29 @@ impl ReviewKind for OrderReview {
             | Self::InvoiceDisagrees
             | Self::DuplicateDocument => hours(24),
         }
+    }
+}
+
+/// A parked message that an operator discarded although its work, for the order or one of its fulfillments, was still due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct WorkDiscarded {
+    /// The step that the message was for.
+    pub step: String,
+    /// The stream that the work is on.
+    pub stream: String,
+    /// The code that the message was parked with.
+    pub code: String,
+    /// The operator.
+    pub by: String,
+    /// The operator's words; no personal data.
+    pub note: String,
+}
+
+impl WorkDiscarded {
+    /// What a person has to know of it.
+    pub(super) fn review(&self) -> Review<OrderReview> {
+        let Self { step, stream, code, by, note } = self;
+        let reason = format!("{by} discarded a message of {step} about {stream} ({code}): {note}");
+        Review { kind: OrderReview::WorkDiscarded, reason }
     }
 }
