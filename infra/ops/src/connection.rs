@@ -298,7 +298,7 @@ impl Deployment {
     /// # Errors
     /// The stack does not name it.
     pub(crate) fn journal(&self) -> Result<JournalTable, String> {
-        self.start.journal().map_err(|why| why.to_string())
+        self.start.journal_table().map_err(|why| why.to_string())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use domain::{Fulfillment, FulfillmentId, Order, OrderId, Workflow};
@@ -16,7 +17,7 @@ use views::TimedFold;
 
 use crate::audit::Act;
 use crate::connection::{Connection, Deployment};
-use crate::order::Story;
+use crate::order::{Story, folded};
 use crate::output::{self, FOUND, Output, words};
 
 #[derive(Subcommand)]
@@ -127,7 +128,7 @@ async fn republish(asked: &Republish, connection: &Connection, out: &Output) -> 
     let mut all = Vec::new();
     for order in &orders {
         all.push(
-            again(&journal, order, span, &source, now)
+            again(&journal, order, span, &source, (now, deployment.epoch()))
                 .await
                 .map_err(|failure| format!("{order}: {}", words(&failure)))?,
         );
@@ -156,7 +157,7 @@ async fn again(
     order: &OrderId,
     span: Span,
     source: &str,
-    now: Timestamp,
+    (now, epoch): (Timestamp, Epoch),
 ) -> Result<Vec<Entry>, Failure> {
     let Story { order: commits, fulfillments } = Story::read(journal, order, None).await?;
     let mut all = Vec::new();
@@ -166,14 +167,14 @@ async fn again(
     }
     let newest: Vec<Commit> =
         std::iter::once(&commits).chain(&fulfillments).filter_map(|commits| commits.last()).cloned().collect();
-    let folded = Stream::<Order>::of(order, commits, now)?;
+    let order_stream = Stream::<Order>::of(order, commits, now)?;
     let streams = fulfillments.into_iter().filter_map(|commits| {
         let id = commits.first()?.stream.strip_prefix("fulfillment/")?.parse::<FulfillmentId>().ok()?;
         Some(Stream::<Fulfillment>::of(&id, commits, now))
     });
     let streams = streams.collect::<Result<Vec<_>, Failure>>()?;
     let occasion = format!("republish-{}", now.as_second());
-    for DueNow { stream, wakes } in due_now(&folded, &streams) {
+    for DueNow { stream, wakes } in due_now(&order_stream, &streams, epoch) {
         if let Some(newest) = newest.iter().find(|commit| commit.stream == stream) {
             all.extend(wake_again(newest, wakes, &occasion, source)?);
         }
@@ -229,11 +230,11 @@ async fn write(journal: &impl Journal, views: &impl Views, order: &OrderId, epoc
     Ok(written)
 }
 
-fn rows<W: Workflow>(
+fn rows<W: Workflow<Id: FromStr>>(
     commits: &[Commit],
     rows: impl Fn(&TimedFold<W>) -> Vec<ViewRow>,
 ) -> Result<Vec<ViewRow>, Failure> {
-    Ok(TimedFold::<W>::of(commits, Timestamp::now())?.as_ref().map(rows).unwrap_or_default())
+    Ok(folded::<W>(commits)?.as_ref().map(rows).unwrap_or_default())
 }
 
 /// Asks, where it has to be asked, and does `work` between its audit records.
@@ -269,14 +270,14 @@ mod tests {
     async fn events_of_the_span_are_published_under_their_ids_and_the_work_that_is_due_now_is_announced() {
         let (journal, order) = journal();
         let now = "2026-03-02T12:00:00Z".parse().unwrap();
-        let all = again(&journal, &order, ALL, "/crossdock/test", now).await.unwrap();
+        let all = again(&journal, &order, ALL, "/crossdock/test", (now, Epoch::FIRST)).await.unwrap();
         let kinds = |entries: &[Entry]| entries.iter().map(|entry| entry.kind.clone()).collect::<Vec<_>>();
         assert_eq!(kinds(&all), ["order.submitted", "order.priced", "order.work_due"]);
         assert!(all[0].detail.contains(&format!("\"1/order/{order}/1/0\"")));
         assert_eq!(all[0].resources, [""; 0], "what was due at the submission is not due any more");
         assert!(all[2].resources.contains(&"crossdock:step/credit-check".to_owned()), "{:?}", all[2].resources);
         let later = Span { from: "2026-03-02T10:30:00Z".parse().unwrap(), ..ALL };
-        let some = again(&journal, &order, later, "/crossdock/test", now).await.unwrap();
+        let some = again(&journal, &order, later, "/crossdock/test", (now, Epoch::FIRST)).await.unwrap();
         assert_eq!(kinds(&some), ["order.priced", "order.work_due"]);
         put(&MemoryBus::default(), &all).await.unwrap();
     }

@@ -1,11 +1,12 @@
 //! `crossdock order`: one order across all systems, now or as it was.
 
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use domain::order::Status;
-use domain::{ExternalId, Fulfillment, FulfillmentId, Order, OrderId, PartnerId};
-use engine::journal::stream_name;
+use domain::{ExternalId, Fulfillment, FulfillmentId, Order, OrderId, PartnerId, Workflow};
+use engine::journal::{Stream, stream_name};
 use engine::stores::Views;
 use engine::{Commit, Failure, Journal};
 use jiff::Timestamp;
@@ -95,7 +96,7 @@ impl Story {
         let now = Timestamp::now();
         let order = until_then(names::commits(journal, order, now).await?.1);
         let mut fulfillments = Vec::new();
-        if let Some(fold) = TimedFold::<Order>::of(&order, now)? {
+        if let Some(fold) = folded::<Order>(&order)? {
             for id in fold.state.fulfillments.assignments.keys() {
                 fulfillments.push(until_then(journal.read(&stream_name::<Fulfillment>(id)).await?));
             }
@@ -108,12 +109,20 @@ impl Story {
     /// # Errors
     /// A stream cannot be folded.
     pub(crate) fn detail(&self) -> Result<Option<Detail>, Failure> {
-        let now = Timestamp::now();
-        let folds =
-            self.fulfillments.iter().filter_map(|commits| TimedFold::<Fulfillment>::of(commits, now).transpose());
+        let folds = self.fulfillments.iter().filter_map(|commits| folded::<Fulfillment>(commits).transpose());
         let folds = folds.collect::<Result<Vec<_>, Failure>>()?;
-        Ok(TimedFold::<Order>::of(&self.order, now)?.map(|order| views::order::detail(&order, &folds)))
+        Ok(folded::<Order>(&self.order)?.map(|order| views::order::detail(&order, &folds)))
     }
+}
+
+/// The fold of a stream's commits; `None` if there are none.
+///
+/// # Errors
+/// A commit cannot be read.
+pub(crate) fn folded<W: Workflow<Id: FromStr>>(commits: &[Commit]) -> Result<Option<TimedFold<W>>, Failure> {
+    let id = |commit: &Commit| commit.stream.strip_prefix(W::KIND)?.strip_prefix('/')?.parse().ok();
+    let Some(id) = commits.first().and_then(id) else { return Ok(None) };
+    Ok(TimedFold::of(Stream::of(&id, commits.to_vec(), Timestamp::now())?))
 }
 
 async fn show(asked: &One, connection: &Connection, out: &Output) -> Result<ExitCode, String> {
@@ -252,6 +261,8 @@ pub(crate) mod tests {
                 traceparent: None,
                 epoch: "1".to_owned(),
                 events: json!([event["data"]]).to_string(),
+                opened_reviews: Vec::new(),
+                listed: true,
                 wakes: Vec::new(),
             });
         }

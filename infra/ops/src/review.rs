@@ -130,7 +130,7 @@ async fn decide(asked: &Decide, connection: &Connection, out: &Output) -> Result
     let act = Act { who: &who, why: &asked.why, verb: "review decide", about: &asked.review, now };
     let cx = context(&who, deployment.epoch(), now);
     let work = async {
-        let answer = carry_out(&journal, &cx, &who, asked).await?;
+        let answer = Box::pin(carry_out(&journal, &cx, &who, asked)).await?;
         let shown = json!({ "choice": asked.choice, "answer": format!("{answer:?}") });
         Ok((answer, shown))
     };
@@ -219,6 +219,8 @@ mod tests {
                 traceparent: None,
                 epoch: "1".to_owned(),
                 events: json!([event["data"]]).to_string(),
+                opened_reviews: Vec::new(),
+                listed: true,
                 wakes: Vec::new(),
             });
         }

@@ -130,10 +130,17 @@ impl Start {
     /// # Errors
     /// The setting is missing.
     pub fn journal(&self) -> Result<Recent<JournalTable>, StartError> {
+        self.journal_table().map(Recent::new)
+    }
+
+    /// The journal's table itself, for who reads all of its streams: needs what [`Start::journal`] needs.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn journal_table(&self) -> Result<JournalTable, StartError> {
         let table = need(&self.settings.names.journal, "JOURNAL_TABLE")?;
         let names = &self.settings.names;
-        let journal = JournalTable::new(self.aws.dynamodb(), table, names.due.clone(), names.parties.clone());
-        Ok(Recent::new(journal))
+        Ok(JournalTable::new(self.aws.dynamodb(), table, names.due.clone(), names.parties.clone()))
     }
 
     /// The store of raw deliveries: needs `DELIVERIES_TABLE`.
