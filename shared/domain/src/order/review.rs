@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::review::{Choice, ReviewKind, words};
+use crate::review::{Choice, ReviewKind, Team, words};
 
 words! {
     /// A decision about an order.
@@ -75,6 +75,27 @@ impl ReviewKind for OrderReview {
             Self::InvoiceDisagrees => &[Choice::Accept, Choice::ResolvedManually],
             Self::DuplicateDocument => &[Choice::ResolvedManually],
             Self::WithdrawalRefused | Self::Overdue => &[Choice::Acknowledge],
+        }
+    }
+
+    fn team(self) -> Team {
+        match self {
+            Self::CreditRefused | Self::CreditExpired => Team::Credit,
+            Self::Unpriceable | Self::PriceDisagrees | Self::InvoiceDisagrees => Team::Finance,
+            Self::StockShort
+            | Self::StockNotAllocated
+            | Self::Unroutable
+            | Self::FulfillmentRejected
+            | Self::WithdrawalRefused
+            | Self::OverShipped
+            | Self::ContentMismatch
+            | Self::ShippedAfterCancel => Team::Logistics,
+            Self::ConflictingSubmission
+            | Self::PredecessorShipped
+            | Self::PartnerRefused
+            | Self::OutcomeUnknown
+            | Self::Overdue
+            | Self::DuplicateDocument => Team::Orders,
         }
     }
 
