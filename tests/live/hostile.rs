@@ -42,7 +42,7 @@ async fn a17_hostile_requests_are_refused_and_the_functions_go_on() {
         if let Some(answer) = sent(&live, &case.door).await
             && !(400..500).contains(&answer.status)
         {
-            wrong.push(format!("{}: {} {}", case.name, answer.status, answer.body));
+            wrong.push(format!("{}: {} {} and not {:?}", case.name, answer.status, answer.body, case.expected));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
