@@ -396,7 +396,10 @@ def api_tokens():
     """The API tokens of this clone: random, made once, in a file that other users cannot read."""
     path = LOCAL / "secrets.json"
     known = read_json(path, {}).get("api", [])
-    wanted = {"portal": ["orders:read", "orders:write", "reviews:read", "reviews:decide"], "reader": ["orders:read"]}
+    wanted = {
+        "portal": ["orders:read:all", "orders:write:all", "reviews:read", "reviews:decide"],
+        "reader": ["orders:read:all"],
+    }
     have = {entry["client"]: entry for entry in known}
     for client, scopes in wanted.items():
         if client not in have:

@@ -112,3 +112,16 @@ fn the_domain_is_pure() {
         }
     }
 }
+
+/// `serde_json` has no bound on the values that it makes of a small text. Texts that we wrote ourselves (secrets, parts of a body
+/// that was read before) are read from `str`.
+#[test]
+fn a17_bodies_from_outside_are_read_by_the_engines_reader() {
+    let folders = ["functions", "shared/partners/src", "shared/usecases/src"].map(files).into_iter().flatten();
+    for path in folders.filter(|path| path.ends_with(".rs")) {
+        let text = without_tests(&read(&path));
+        let unbounded =
+            code(&text).find(|line| line.contains("serde_json::from_slice") || line.contains("from_reader("));
+        assert_eq!(unbounded, None, "{path}: use engine::json");
+    }
+}

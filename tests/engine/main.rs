@@ -23,6 +23,7 @@ use domain::{
 };
 use engine::batch::{Parked, Queue, Record, Step, Turn, run, settle};
 use engine::effect::{Claim, Claimed, claim};
+use engine::http::Grant;
 use engine::inbound::{ChangeRequest, NewOrder};
 use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, Wake, events_of, execute};
 use engine::partner::{Attempt, CallFailure, Ready, Recipient};
@@ -750,9 +751,8 @@ fn another_request_under_a_used_key_is_refused_and_not_dropped() {
     let desired = |key: &str, wanted: ChangeRequest| {
         let says = format!("{wanted:?}");
         let key = WorkKey::of_client("ops", key, &[&says]);
-        let sender = Sender { name: "ops".to_owned(), asked_at: None, may_override: false };
+        let sender = Sender { name: "ops".to_owned(), asked_at: None, grant: Grant::All, may_override: false };
         now(change(&journal, &parties, &context("change-create", 10), &order_id(), &key, &sender, wanted))
-            .map(|(_, answer)| answer)
     };
     let hold = || ChangeRequest::Hold { reason: "a call".to_owned() };
     let cancel = || ChangeRequest::Cancel { reason: "a call".to_owned(), asked_at: at(10) };

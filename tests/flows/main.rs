@@ -6,6 +6,8 @@ mod answers;
 mod changes;
 mod decisions;
 mod fulfillment;
+mod grants;
+mod hostile;
 mod intake;
 mod names;
 mod order;
@@ -13,4 +15,6 @@ mod platform;
 mod restore;
 mod support;
 mod sweeps;
+#[path = "../hostile/mod.rs"]
+mod table;
 mod unreadable;

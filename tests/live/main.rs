@@ -11,8 +11,11 @@
 
 mod api;
 mod changes;
+mod hostile;
 mod intake;
 mod kill;
 mod partners;
 mod path;
 mod support;
+#[path = "../hostile/mod.rs"]
+mod table;

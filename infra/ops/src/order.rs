@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 use domain::order::Status;
 use domain::{ExternalId, Fulfillment, FulfillmentId, Order, OrderId, PartnerId, Workflow};
+use engine::http::Grant;
 use engine::journal::{Stream, stream_name};
 use engine::stores::Views;
 use engine::{Commit, Failure, Journal};
@@ -111,7 +112,7 @@ impl Story {
     pub(crate) fn detail(&self) -> Result<Option<Detail>, Failure> {
         let folds = self.fulfillments.iter().filter_map(|commits| folded::<Fulfillment>(commits).transpose());
         let folds = folds.collect::<Result<Vec<_>, Failure>>()?;
-        Ok(folded::<Order>(&self.order)?.map(|order| views::order::detail(&order, &folds)))
+        Ok(folded::<Order>(&self.order)?.map(|order| views::order::detail(&order, &folds, &Grant::All)))
     }
 }
 
@@ -173,7 +174,7 @@ async fn trace(asked: &One, connection: &Connection, out: &Output) -> Result<Exi
     if story.order.is_empty() {
         return Ok(unknown(asked));
     }
-    let entries = views::order::timeline(&story.order, &story.fulfillments, Timestamp::now());
+    let entries = views::order::timeline(&story.order, &story.fulfillments, Timestamp::now(), &Grant::All);
     let entries = entries.map_err(|failure| words(&failure))?;
     let text = || {
         let line = |entry: &views::Entry| {

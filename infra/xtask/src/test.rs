@@ -23,10 +23,10 @@ const AT_ONCE: &str = "32";
 /// What a person may leave out.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Leaves out the dependency check, the CDK construct, the fuzzing and the live tests on the local stack.
+    /// Leaves out the dependency check, the linters of the API's description, the CDK construct, the fuzzing and the live tests on the local stack.
     #[arg(long)]
     quick: bool,
-    /// Runs this stage alone: format, lints, docs, dependencies, template, cdk, tests, fuzz or live.
+    /// Runs this stage alone: format, lints, docs, dependencies, template, api, cdk, tests, fuzz or live.
     #[arg(long, value_name = "STAGE")]
     stage: Option<Stage>,
     /// What a release has to pass: what cannot be checked on this machine is a failure, not a note.
@@ -41,6 +41,7 @@ enum Stage {
     Docs,
     Dependencies,
     Template,
+    Api,
     Cdk,
     Tests,
     Fuzz,
@@ -48,12 +49,13 @@ enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Format,
         Self::Lints,
         Self::Docs,
         Self::Dependencies,
         Self::Template,
+        Self::Api,
         Self::Cdk,
         Self::Tests,
         Self::Fuzz,
@@ -67,6 +69,7 @@ impl Stage {
             Self::Docs => "docs",
             Self::Dependencies => "dependencies",
             Self::Template => "template",
+            Self::Api => "api",
             Self::Cdk => "cdk",
             Self::Tests => "tests",
             Self::Fuzz => "fuzz",
@@ -81,6 +84,7 @@ impl Stage {
             Self::Docs => docs(workspace),
             Self::Dependencies => dependencies(workspace, release),
             Self::Template => template(workspace),
+            Self::Api => api(workspace),
             Self::Cdk => cdk(workspace, release),
             Self::Tests => tests(workspace),
             Self::Fuzz => fuzz(workspace),
@@ -95,8 +99,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let stages: Vec<Stage> = match options.stage {
         Some(stage) => vec![stage],
         None if options.quick => {
-            let left_out =
-                |stage: &Stage| matches!(stage, Stage::Dependencies | Stage::Cdk | Stage::Fuzz | Stage::Live);
+            let left_out = |stage: &Stage| {
+                matches!(stage, Stage::Dependencies | Stage::Api | Stage::Cdk | Stage::Fuzz | Stage::Live)
+            };
             Stage::ALL.into_iter().filter(|stage| !left_out(stage)).collect()
         }
         None => Stage::ALL.to_vec(),
@@ -224,12 +229,50 @@ fn template(workspace: &Workspace) -> Result<()> {
     process::run(&mut broken, minutes(15))
 }
 
+/// The API's description, by two linters that others wrote. Both are installed into `.local`; a machine that cannot install one
+/// passes without it.
+fn api(workspace: &Workspace) -> Result<()> {
+    const DESCRIPTION: &str = "docs/api/openapi.yaml";
+    let environment = workspace.local().join("api-venv");
+    match prerequisites::environment(workspace, &environment, &["infra/checks/api/requirements.txt"]) {
+        Ok(()) => {
+            let mut validator = Command::new(environment.join("bin/openapi-spec-validator"));
+            validator.current_dir(&workspace.root).arg(DESCRIPTION);
+            process::run(&mut validator, minutes(2))?;
+        }
+        Err(error) => println!("api: NOT CHECKED by openapi-spec-validator: {error:#}"),
+    }
+    let folder = workspace.local().join("redocly");
+    let program = folder.join("node_modules/.bin/redocly");
+    if !has_node() {
+        println!("api: NOT CHECKED by redocly: this machine has no Node.js {NODE} or newer with npm");
+        return Ok(());
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--prefix"]);
+    npm.arg(&folder).arg(format!("@redocly/cli@{REDOCLY}"));
+    if let Err(error) = process::run(&mut npm, minutes(5)) {
+        println!("api: NOT CHECKED by redocly: {error:#}");
+        return Ok(());
+    }
+    let mut redocly = Command::new(program);
+    redocly.current_dir(&workspace.root).env("REDOCLY_TELEMETRY", "off").env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
+    redocly.args(["lint", DESCRIPTION, "--config", "infra/checks/api/redocly.yaml"]);
+    process::run(&mut redocly, minutes(2))
+}
+
+const REDOCLY: &str = "2.77.0";
+
+fn has_node() -> bool {
+    let major = |version: &str| version.trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
+    let node = process::probe("node", &["--version"]).as_deref().and_then(major);
+    node.is_some_and(|version| version >= NODE) && process::probe("npm", &["--version"]).is_some()
+}
+
 /// The CDK construct against the transformed templates. Nothing else needs Node.js, so a machine without it passes, but for a
 /// release.
 fn cdk(workspace: &Workspace, release: bool) -> Result<()> {
-    let major = |version: &str| version.trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
-    let node = process::probe("node", &["--version"]).as_deref().and_then(major);
-    if node.is_none_or(|version| version < NODE) || process::probe("npm", &["--version"]).is_none() {
+    if !has_node() {
         ensure!(!release, "a release needs Node.js {NODE} or newer with npm, to check the CDK construct");
         println!("cdk: NOT CHECKED: this machine has no Node.js {NODE} or newer with npm");
         return Ok(());

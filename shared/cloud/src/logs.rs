@@ -138,7 +138,9 @@ mod tests {
 
     impl<S: Subscriber> Layer<S> for Captured {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-            self.0.lock().unwrap().push(serde_json::from_slice(&line(event, Timestamp::UNIX_EPOCH)).unwrap());
+            let line = line(event, Timestamp::UNIX_EPOCH);
+            assert!(line.iter().all(|byte| *byte >= b' '), "a control character would end or break the line");
+            self.0.lock().unwrap().push(serde_json::from_slice(&line).unwrap());
         }
     }
 
@@ -151,6 +153,18 @@ mod tests {
             assert!(is_logged(target, Level::WARN), "{target}");
         }
         assert!(is_logged("cloud::start", Level::DEBUG) && is_logged("order_price", Level::TRACE));
+    }
+
+    #[test]
+    fn a15_no_partners_words_break_a_line_or_add_a_field() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let hostile = "x\n{\"level\":\"INFO\"}\r\u{2028}\u{1b}[2J\0\",\"level\":\"DEBUG\" \\ \u{202e}";
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(Captured(lines.clone())), || {
+            tracing::error!(cause = hostile, why = %hostile, debug = ?hostile, "failed: {hostile}");
+        });
+        let line = lines.lock().unwrap().remove(0);
+        assert_eq!(line["cause"], hostile);
+        assert_eq!((line["why"].as_str(), line["level"].as_str()), (Some(hostile), Some("ERROR")));
     }
 
     #[test]

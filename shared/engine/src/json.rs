@@ -1,4 +1,5 @@
-//! Reads JSON from outside: with a bound on its nodes and depth, and with no member given twice.
+//! Reads JSON from outside: with a bound on its values, its depth and its texts, and with no member given twice. Every body
+//! that a partner or client wrote is read here; the bytes are bounded where they are received or unpacked.
 //!
 //! A parsed value takes up to eighty times the memory of its text (`{"a":0},`), so the length of a body alone bounds nothing.
 //! serde_json itself keeps the last of two members of one name; the sender may have meant the first.
@@ -6,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::{Map, Number, Value};
 
 /// The most values in one document, those inside others included. An order of 500 lines has some 10,000.
@@ -24,12 +25,29 @@ pub struct Refused {
     pub why: String,
 }
 
+/// The longest text, in bytes: as long as the longest body that is not compressed.
+pub const MAX_TEXT: usize = 256 * 1024;
+
+/// The longest name of a member, in bytes.
+pub const MAX_NAME: usize = 1_024;
+
 /// The document as a value. A byte-order mark is skipped.
 ///
 /// # Errors
-/// It is not JSON, has more than [`MAX_NODES`] values or [`MAX_DEPTH`] levels, or gives a member twice.
+/// It is not JSON, has more than [`MAX_NODES`] values or [`MAX_DEPTH`] levels, a text longer than [`MAX_TEXT`] or a name
+/// longer than [`MAX_NAME`], or gives a member twice.
 pub fn read(bytes: &[u8]) -> Result<Value, Refused> {
     parse(bytes, true)
+}
+
+/// The document as a `D`, which has no `Value` in it. Members that `D` does not have may be given twice.
+///
+/// # Errors
+/// It is refused as by [`check`], or is no `D`.
+pub fn typed<D: DeserializeOwned>(bytes: &[u8]) -> Result<D, Refused> {
+    check(bytes)?;
+    let read = serde_json::from_slice(without_mark(bytes));
+    read.map_err(|error| Refused { pointer: String::new(), why: crate::redact::json_error(&error) })
 }
 
 /// Checks what [`read`] checks, but allows members that are given twice, and keeps nothing.
@@ -41,9 +59,8 @@ pub fn check(bytes: &[u8]) -> Result<(), Refused> {
 }
 
 fn parse(bytes: &[u8], keep: bool) -> Result<Value, Refused> {
-    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let (left, twice) = (Cell::new(MAX_NODES), RefCell::new(String::new()));
-    let mut json = serde_json::Deserializer::from_slice(text);
+    let mut json = serde_json::Deserializer::from_slice(without_mark(bytes));
     let value = Node { left: &left, twice: &twice, path: &Path::Root, depth: 0, keep }.deserialize(&mut json);
     let ended = value.and_then(|value| json.end().map(|()| value));
     ended.map_err(|error| Refused { pointer: twice.take(), why: crate::redact::json_error(&error) })
@@ -70,6 +87,10 @@ impl Path<'_> {
             ((pointer, _), _) => (pointer, false),
         }
     }
+}
+
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
 }
 
 /// One value, and all inside it.
@@ -136,6 +157,9 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+        if text.len() > MAX_TEXT {
+            return Err(E::custom(format_args!("more than {MAX_TEXT} bytes in one text")));
+        }
         Ok(if self.keep { Value::String(text.to_owned()) } else { Value::Null })
     }
 
@@ -156,6 +180,9 @@ impl<'de> Visitor<'de> for Node<'_> {
         let inside = self.inside()?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
+            if name.len() > MAX_NAME {
+                return Err(A::Error::custom(format_args!("more than {MAX_NAME} bytes in one name")));
+            }
             let path = Path::Member(self.path, &name);
             if self.keep && object.contains_key(&name) {
                 self.twice.replace(path.pointer().0);
@@ -217,6 +244,32 @@ mod tests {
         let deep = nested(MAX_DEPTH + 1);
         assert!(read(deep.as_bytes()).unwrap_err().why.starts_with("more than 32 levels"));
         assert!(check(nested(1_000_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a17_a_text_or_a_name_that_is_too_long_is_refused() {
+        let texts = |bytes: usize| format!(r#"["{}"]"#, "x".repeat(bytes));
+        let names = |bytes: usize| format!(r#"{{"{}":1}}"#, "x".repeat(bytes));
+        for (fits, too_long, why) in [
+            (texts(MAX_TEXT), texts(MAX_TEXT + 1), "more than 262144 bytes in one text"),
+            (names(MAX_NAME), names(MAX_NAME + 1), "more than 1024 bytes in one name"),
+        ] {
+            assert!(read(fits.as_bytes()).is_ok() && check(fits.as_bytes()).is_ok());
+            for refused in [read(too_long.as_bytes()).unwrap_err(), check(too_long.as_bytes()).unwrap_err()] {
+                assert!(refused.why.starts_with(why), "{refused:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a17_a_type_is_read_within_the_same_bounds() {
+        assert_eq!(typed::<Vec<u8>>(b"\xEF\xBB\xBF[1,2]").unwrap(), [1, 2]);
+        let many = format!("[{}0]", "0,".repeat(MAX_NODES));
+        assert!(typed::<Vec<u8>>(many.as_bytes()).unwrap_err().why.starts_with("more than 100000 values"));
+        assert_eq!(
+            typed::<Vec<u8>>(b"[\"ada@example.com\"]").unwrap_err().why,
+            "not of the expected shape (line 1, column 18)"
+        );
     }
 
     #[test]

@@ -26,17 +26,20 @@ impl<S: Documents + Secrets, T, C: Clock, H> Partners<S, T, C, H> {
 impl<S: Documents + Secrets, T, C: Clock, H> Senders for Partners<S, T, C, H> {
     async fn verify(&self, partner: &str, request: &Request, now: Timestamp) -> Result<Verified, Unverified> {
         let partner = match self.locate(partner).await.map_err(Unverified::Unchecked)? {
-            Located::Partner(partner) => *partner,
-            Located::Unknown => return Err(Unverified::UnknownPartner),
+            Located::Partner(partner) => Some(*partner),
+            Located::Unknown => None,
             // The document is our mistake: the sender has to try again, and must not read this as "unknown sender".
             Located::Broken(why) => return Err(Unverified::Unchecked(Failure::transient(Code::PartnerUnknown, why))),
         };
-        let scheme = partner.webhook.ok_or(Unverified::UnknownPartner)?;
         let header = |name| request.header(name).unwrap_or_default();
         let signed = Signed {
             id: header("webhook-id"),
             timestamp: header("webhook-timestamp"),
             signatures: header("webhook-signature"),
+        };
+        let sender = partner.and_then(|partner| partner.webhook.map(|scheme| (partner, scheme)));
+        let Some((partner, scheme)) = sender else {
+            return Err(Unverified::UnknownPartner(signature::refuse(&signed, &request.body, now)));
         };
         let check = |secrets: Vec<SecretString>| {
             signature::verify(&secrets, scheme.tolerance_seconds, &signed, &request.body, now)

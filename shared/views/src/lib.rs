@@ -6,6 +6,7 @@ use std::fmt::Display;
 
 use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::{EffectFailed, EffectRejected, EffectStarted, Workflow};
+use engine::http::Grant;
 use engine::stores::ViewRow;
 use engine::{Commit, Stream};
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ pub mod order;
 
 /// The number of this release's rows. Raise it when a row shows something else for the same stream: rows are then written
 /// over those of the same version and a lower number.
-pub const FOLD: u32 = 1;
+pub const FOLD: u32 = 2;
 
 /// The documents of a list's rows, as they were written. They are not read into types: a newer release may have written a
 /// status, a kind or an option that this one does not know, and its row is shown all the same.
@@ -144,14 +145,19 @@ pub struct Entry {
     pub stream: String,
     /// The commit's version.
     pub version: u64,
-    /// The commit's cause: `<function>/<work key>`.
+    /// The commit's cause: `<function>/<work key>`, or the function alone for a client that sees its own orders only.
     pub cause: String,
     /// The same from the sender's request to the last call to a partner.
     pub correlation_id: String,
 }
 
 impl Entry {
-    fn new(commit: &Commit, event: &impl Serialize, system: &str, text: String, at: Timestamp) -> Self {
+    fn new(commit: &Commit, event: &impl Serialize, system: &str, text: String, at: Timestamp, grant: &Grant) -> Self {
+        // The rest of a cause names the client or partner that wanted it.
+        let cause = match grant {
+            Grant::All => commit.cause.to_string(),
+            Grant::Own(_) => commit.cause.as_str().split('/').next().unwrap_or_default().to_owned(),
+        };
         Self {
             at,
             recorded_at: commit.at,
@@ -161,7 +167,7 @@ impl Entry {
             status: None,
             stream: commit.stream.clone(),
             version: commit.version,
-            cause: commit.cause.to_string(),
+            cause,
             correlation_id: commit.correlation.clone(),
         }
     }
@@ -176,8 +182,9 @@ fn kind_of(event: &impl Serialize) -> String {
     value.get("type").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned()
 }
 
-fn decision_text<K: ReviewKind>(decision: &Decision<K>) -> String {
+fn decision_text<K: ReviewKind>(decision: &Decision<K>, grant: &Grant) -> String {
     let Decision { kind, choice, by, note, .. } = decision;
+    let by = grant.shown(by);
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
     format!("{} decided by {by}: {}{note}", kind.as_str(), choice.as_str())
 }

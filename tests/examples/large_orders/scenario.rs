@@ -381,7 +381,7 @@ impl Scenario {
             method: "GET".to_owned(),
             path: format!("/v1/orders/{}", order_id()),
             variables: BTreeMap::from([("id".to_owned(), order_id().to_string())]),
-            scopes: vec!["orders:read".to_owned()],
+            scopes: vec!["orders:read:all".to_owned()],
             ..Request::default()
         };
         let response = wait(order_read::handle(&ports, request, &cx("order-read"))).unwrap();

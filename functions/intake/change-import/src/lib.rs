@@ -13,6 +13,7 @@ use std::time::Duration;
 use domain::Order;
 use engine::context::DeliveryWork;
 use engine::delivery::Delivery;
+use engine::http::Grant;
 use engine::inbound::{ChangeReader, OrderChange};
 use engine::journal::stream_name;
 use engine::stores::{Deliveries, Parties};
@@ -27,7 +28,7 @@ pub struct Ports<J, D, P, R> {
     pub journal: J,
     /// Raw deliveries.
     pub deliveries: D,
-    /// Stores the address of an amendment.
+    /// Stores the address of an amendment; shows whose name a reason must not repeat.
     pub parties: P,
     /// Parses the delivery as its partner's document says.
     pub registry: R,
@@ -53,8 +54,9 @@ pub async fn handle(
     };
     let key = WorkKey::of(delivery.key());
     let OrderChange { order, request, asked_at } = change;
-    let sender = Sender { name: delivery.partner.to_string(), asked_at, may_override: false };
-    let (_, answer) = change::change(&ports.journal, &ports.parties, cx, &order, &key, &sender, request).await?;
+    // A partner names an order by its own id for it, so it names its own orders only.
+    let sender = Sender { name: delivery.partner.to_string(), asked_at, grant: Grant::All, may_override: false };
+    let answer = change::change(&ports.journal, &ports.parties, cx, &order, &key, &sender, request).await?;
     match answer {
         Answer::Unknown => {
             let parent = stream_name::<Order>(&order);

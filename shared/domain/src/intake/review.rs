@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::review::{Choice, ReviewKind, words};
+use crate::review::{Choice, ReviewKind, Team, words};
 
 words! {
     /// A decision about a delivery.
@@ -25,6 +25,12 @@ impl ReviewKind for DeliveryReview {
     fn options(self) -> &'static [Choice] {
         match self {
             Self::Unmappable => &[Choice::Acknowledge],
+        }
+    }
+
+    fn team(self) -> Team {
+        match self {
+            Self::Unmappable => Team::Orders,
         }
     }
 

@@ -185,8 +185,7 @@ impl Order {
             return vec![rejected("NOT_HELD", "the order is not held")];
         }
         if !ends_one && request.asked_at.is_none() {
-            let why = format!("the order is held by {}, and only the holder releases its hold", holders.join(", "));
-            return vec![rejected("HELD_BY_OTHERS", &why)];
+            return vec![rejected("HELD_BY_OTHERS", "others hold the order, and only a holder releases its hold")];
         }
         vec![OrderEvent::HoldReleased(request)]
     }

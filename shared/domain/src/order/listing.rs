@@ -1,11 +1,14 @@
 //! What lists show of an order.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ids::{CustomerId, ExternalId, OrderId, PartnerId, PurchaseOrder};
 use crate::money::Money;
 use crate::order::Order;
+use crate::order::names::Alias;
 use crate::order::status::Status;
 
 /// All that an order's row in lists shows, but the time of its last change. The row is written when this changes.
@@ -19,6 +22,8 @@ pub struct Listing<'a> {
     pub source: &'a PartnerId,
     /// The order's id in that system.
     pub external_id: &'a ExternalId,
+    /// What other submissions called it.
+    pub aliases: &'a BTreeMap<OrderId, Alias>,
     /// The sold-to customer's number.
     pub customer: &'a CustomerId,
     /// The customer's purchase order number.
@@ -40,6 +45,7 @@ impl Order {
             status: self.status(),
             source: &submission.source,
             external_id: &submission.external_id,
+            aliases: &self.names.aliases,
             customer: &submission.customer,
             customer_po: &submission.customer_po,
             total: self.stage.price().map(|price| price.total),

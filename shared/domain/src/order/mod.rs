@@ -43,7 +43,7 @@ pub use event::*;
 pub use fulfillments::Fulfillments;
 pub use line_quantities::LineQuantities;
 pub use listing::Listing;
-pub use names::{Names, PurchaseOrderUse};
+pub use names::{Alias, Names, PurchaseOrderUse};
 pub use pricing::{Credit, CreditQuery, PriceQuery, Quote, QuotedLine, Stage};
 pub use review::{OrderReview, WorkDiscarded};
 pub use reviews::Overrides;
@@ -167,7 +167,7 @@ impl Workflow for Order {
     type Review = OrderReview;
 
     const KIND: &'static str = "order";
-    const FOLD: u32 = 1;
+    const FOLD: u32 = 2;
 
     fn create(command: OrderCommand) -> Result<Vec<OrderEvent>, Rejection> {
         if let OrderCommand::Submit(submission) = command {
@@ -311,7 +311,10 @@ impl Order {
                 self.credit_rounds = CreditRounds::default();
                 self.stage = Stage::Priced(price.clone(), Credit::Pending);
             }
-            OrderEvent::AliasAdded(added) => drop(self.names.aliases.insert(added.alias.clone())),
+            OrderEvent::AliasAdded(added) => {
+                let AliasAdded { alias, source, external_id } = added.clone();
+                self.names.aliases.insert(alias, Alias { source, external_id });
+            }
             OrderEvent::PurchaseOrderMoved(moved) => self.names.moved_to = Some(moved.to.clone()),
             OrderEvent::PurchaseOrderTaken(taken) => self.names.taken = Some(taken.clone()),
             OrderEvent::PredecessorShipped(shipped) => {

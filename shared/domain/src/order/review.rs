@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::review::{Choice, Review, ReviewKind, words};
+use crate::review::{Choice, Review, ReviewKind, Team, words};
 
 words! {
     /// A decision about an order.
@@ -80,6 +80,28 @@ impl ReviewKind for OrderReview {
             Self::InvoiceDisagrees => &[Choice::Accept, Choice::ResolvedManually],
             Self::DuplicateDocument => &[Choice::ResolvedManually],
             Self::WithdrawalRefused | Self::Overdue | Self::WorkDiscarded => &[Choice::Acknowledge],
+        }
+    }
+
+    fn team(self) -> Team {
+        match self {
+            Self::CreditRefused | Self::CreditExpired => Team::Credit,
+            Self::Unpriceable | Self::PriceDisagrees | Self::InvoiceDisagrees => Team::Finance,
+            Self::StockShort
+            | Self::StockNotAllocated
+            | Self::Unroutable
+            | Self::FulfillmentRejected
+            | Self::WithdrawalRefused
+            | Self::OverShipped
+            | Self::ContentMismatch
+            | Self::ShippedAfterCancel => Team::Logistics,
+            Self::ConflictingSubmission
+            | Self::PredecessorShipped
+            | Self::PartnerRefused
+            | Self::OutcomeUnknown
+            | Self::Overdue
+            | Self::WorkDiscarded
+            | Self::DuplicateDocument => Team::Orders,
         }
     }
 

@@ -33,7 +33,7 @@ pub struct OrderChange {
     pub asked_at: Option<Timestamp>,
 }
 
-/// The changes that can be requested. Reasons are the sender's words, redacted.
+/// The changes that can be requested. Reasons are the sender's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeRequest {
     /// Cancel the order.
@@ -60,6 +60,26 @@ pub enum ChangeRequest {
         /// At most 500 characters.
         reason: String,
     },
+}
+
+impl ChangeRequest {
+    /// The sender's reason.
+    pub fn reason_mut(&mut self) -> &mut String {
+        match self {
+            Self::Cancel { reason, .. }
+            | Self::Hold { reason }
+            | Self::ReleaseHold { reason }
+            | Self::Amend { reason, .. } => reason,
+        }
+    }
+
+    /// The receiver that it names.
+    pub fn party(&self) -> Option<&Party> {
+        match self {
+            Self::Amend { new, .. } => Some(&new.party),
+            Self::Cancel { .. } | Self::Hold { .. } | Self::ReleaseHold { .. } => None,
+        }
+    }
 }
 
 /// A warehouse's report, from one message.
@@ -105,8 +125,9 @@ pub struct Verified {
 /// Why a sender is not authenticated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unverified {
-    /// There is no such partner, or it sends no webhooks.
-    UnknownPartner,
+    /// There is no such partner, or it sends no webhooks. It is refused as a partner with a wrong signature is, for the same
+    /// reasons, so that no one learns who our partners are.
+    UnknownPartner(&'static str),
     /// The signature, the timestamp or a header is missing or wrong. The reason may be logged and sent to the sender: it says
     /// what was checked, never what would have been right.
     BadSignature(&'static str),

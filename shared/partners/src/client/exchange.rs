@@ -285,7 +285,7 @@ impl<S: Secrets, T: Transport> PartnerClient<'_, S, T> {
 
     /// Reads the body of a 2xx. If it cannot be read, the outcome is unknown.
     pub(crate) fn read<D: DeserializeOwned>(&self, reply: &Reply) -> Result<D, CallFailure> {
-        serde_json::from_slice(&reply.body).map_err(|error| self.unreadable(&engine::redact::json_error(&error)))
+        engine::json::typed(&reply.body).map_err(|refused| self.unreadable(&refused.why))
     }
 
     /// The partner's answer cannot be used; the request may have been carried out.

@@ -15,11 +15,11 @@ use super::places::Offences;
 use super::protocol::{CrmProtocol, ErpProtocol, Protocol, ProtocolName, WarehouseProtocol};
 use super::values::{number, one_of, zone};
 use super::{maps, warehouse};
+use crate::signature::DEFAULT_TOLERANCE;
 use crate::wire::addresses::is_public;
 use crate::wire::fields::{Place, Report, offence};
 
 /// Defaults of absent members.
-const TOLERANCE_SECONDS: u32 = 300;
 const TIMEOUT_MS: u64 = 10_000;
 const IN_FLIGHT: u32 = 2;
 /// The default, also for orders from our own API.
@@ -31,9 +31,9 @@ impl Partner {
     /// # Errors
     /// The id, empty if it cannot be read, and all offences.
     pub fn from_json(text: &str) -> Result<Self, (String, Offences)> {
-        match serde_json::from_str(text) {
+        match engine::json::read(text.as_bytes()) {
             Ok(value) => Self::read(&value),
-            Err(error) => Err((String::new(), vec![offence("", engine::redact::json_error(&error))].into())),
+            Err(refused) => Err((String::new(), vec![offence(&refused.pointer, refused.why)].into())),
         }
     }
 
@@ -222,7 +222,7 @@ fn webhook(place: &Place<'_>) -> Option<Option<WebhookScheme>> {
     place.object()?;
     place.only(&["scheme", "tolerance_seconds"]);
     let scheme = one_of(&place.at("scheme"), &[("standard", ())]);
-    let tolerance_seconds = number(&place.at("tolerance_seconds"), 1..=3600, TOLERANCE_SECONDS);
+    let tolerance_seconds = number(&place.at("tolerance_seconds"), 1..=3600, DEFAULT_TOLERANCE);
     Some(Some(WebhookScheme { tolerance_seconds: scheme.and(tolerance_seconds)? }))
 }
 

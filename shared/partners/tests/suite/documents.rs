@@ -189,6 +189,14 @@ fn a_document_that_is_not_json_is_one_mistake_without_a_place() {
     }
 }
 
+#[test]
+fn a17_a_document_of_very_many_values_or_levels_is_refused() {
+    for text in ["[".repeat(5_000), format!("{{\"id\":[{}0]}}", "0,".repeat(200_000))] {
+        let (_, offences) = Partner::from_json(&text).unwrap_err();
+        assert!(offences.to_string().contains("more than"), "{offences}");
+    }
+}
+
 /// The fenced blocks of one language in a page of `docs/partners`.
 fn blocks(page: &str, language: &str) -> Vec<String> {
     let path = format!("{}/../../docs/partners/{page}.md", env!("CARGO_MANIFEST_DIR"));

@@ -84,6 +84,18 @@ fn every_status_has_one_meaning_for_every_operation() {
 }
 
 #[test]
+fn a17_an_answer_of_very_many_values_is_one_that_cannot_be_read() {
+    let many = format!("{{\"decision\":\"approved\",\"more\":[{}0]}}", "{\"a\":0},".repeat(100_000));
+    let answered = run(partners(&Script::default().then(200, &many)).credit(&cx(), &credit_query()));
+    let Err(CallFailure::Unknown { code, cause }) = answered else { panic!("{answered:?}") };
+    assert_eq!(code, Code::PartnerGarbage);
+    assert!(cause.contains("more than 100000 values"), "{cause}");
+    // A refusal is known by its status, whatever its body is.
+    let refused = run(partners(&Script::default().then(422, &many)).credit(&cx(), &credit_query()));
+    assert!(matches!(&refused, Err(CallFailure::Refused(why)) if why.code == "HTTP_422"), "{refused:?}");
+}
+
+#[test]
 fn b01_a_request_without_an_answer_is_unknown_and_one_that_was_not_sent_is_not() {
     let table = [
         (TransportFailure::NotSent("refused".to_owned()), ("not sent", Some(Code::PartnerBusy))),

@@ -45,7 +45,7 @@ async fn put<S: Secrets, T: Transport>(
     match client.call(&put).await? {
         Answer::Done(_) => Ok(()),
         // The CRM already shows this version or a newer one.
-        Answer::Conflict(reply) => match serde_json::from_slice::<Version>(&reply.body) {
+        Answer::Conflict(reply) => match engine::json::typed::<Version>(&reply.body) {
             Ok(shown) if shown.version >= status.version => Ok(()),
             Ok(_) | Err(_) => Err(CallFailure::Refused(rejection(&reply))),
         },
