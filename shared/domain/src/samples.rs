@@ -186,7 +186,7 @@ pub fn invoiced(number: &str) -> Invoiced {
 }
 
 pub fn crm_updated(version: u64, digest: &str) -> CrmUpdated {
-    CrmUpdated { version, digest: digest.to_owned(), epoch: 1, order_digest: None }
+    CrmUpdated { version, digest: digest.to_owned(), epoch: Some(1), order_digest: None }
 }
 
 pub fn cancel() -> CancelRequested {

@@ -67,7 +67,7 @@ async fn update(ports: &Ports<impl Journal, impl Crm>, id: &OrderId, cx: &Contex
     ports.crm.update(cx, &update, rank).await.map_err(|e| e.into_failure(cx.now))?;
     let (digest, order_digest) = (update.digest(), Some(update.order_digest()));
     let cause = cx.cause(&format!("{rank}/{digest}"));
-    let updated = CrmUpdated { version, digest, epoch: cx.epoch.number, order_digest };
+    let updated = CrmUpdated { version, digest, epoch: Some(cx.epoch.number), order_digest };
     let outcome = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordCrmUpdated(updated)).await?;
     if order.state.as_ref().is_some_and(|order| order.crm.is_stale()) {
         return Err(Failure::transient(

@@ -44,7 +44,7 @@ impl CrmState {
 
 impl CrmUpdated {
     /// Orders the updates of all epochs.
-    fn rank(&self) -> (u32, u64) {
+    fn rank(&self) -> (Option<u32>, u64) {
         (self.epoch, self.version)
     }
 }
@@ -130,7 +130,7 @@ impl Order {
     pub fn crm_update(&self, packages: Vec<PackageSummary>, epoch: u32) -> Option<CrmUpdate> {
         let update = self.crm_content(packages);
         match &self.crm {
-            CrmState::Newest(shown) if shown.digest == update.digest() && shown.epoch >= epoch => None,
+            CrmState::Newest(shown) if shown.digest == update.digest() && shown.epoch >= Some(epoch) => None,
             CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => Some(update),
         }
     }

@@ -425,9 +425,9 @@ pub struct CrmUpdated {
     /// Digest of the content that was sent. An update with the same digest is not sent again in the same epoch.
     pub digest: String,
     /// The number of the journal's epoch in which it was sent. After a restore the CRM may show what the journal lost, so an
-    /// update of an earlier epoch is sent again. 0 in records of releases that did not store it.
-    #[serde(default)]
-    pub epoch: u32,
+    /// update of an earlier epoch is sent again. `None` in records of releases that did not store it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u32>,
     /// Digest of that content without the packages, which the fulfillments' streams have. `None` in records of releases
     /// that did not store it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

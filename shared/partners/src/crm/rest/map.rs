@@ -90,8 +90,7 @@ pub(crate) fn read_order(partner: &Partner, delivery: &Delivery) -> Result<NewOr
 /// given twice.
 fn created_id(body: &[u8]) -> Option<ExternalId> {
     let plain = crate::wire::gzip::plain(body).ok()?;
-    let text = plain.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&plain);
-    let Named { kind, data } = serde_json::from_slice(text).ok()?;
+    let Named { kind, data } = engine::json::typed(&plain).ok()?;
     let id: ExternalId = data.id.parse().ok()?;
     (kind == CREATED && order::can_stand_in_a_url(&id)).then_some(id)
 }
