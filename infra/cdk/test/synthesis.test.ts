@@ -60,6 +60,7 @@ const EVERY_PROP = {
   intakeReservedConcurrency: 20,
   authorizerReservedConcurrency: 10,
   relayReservedConcurrency: 8,
+  batchingSeconds: 5,
   logLevel: 'debug',
   logRetentionDays: 90,
   queueAgeAlarmSeconds: 600,
