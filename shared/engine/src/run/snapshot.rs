@@ -33,7 +33,7 @@ pub struct Snapshot {
     pub epoch: String,
     /// The digest of the last commit that is folded in.
     pub digest: String,
-    /// The state with what else a stream has, [`Kept`], as deflated JSON. No personal data, since commits have none.
+    /// The state with what else a stream has (`Kept`), as deflated JSON. No personal data, since commits have none.
     pub state: Vec<u8>,
 }
 
