@@ -15,6 +15,5 @@ mod platform;
 mod restore;
 mod support;
 mod sweeps;
-#[path = "../hostile/mod.rs"]
 mod table;
 mod unreadable;

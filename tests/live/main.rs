@@ -17,5 +17,5 @@ mod kill;
 mod partners;
 mod path;
 mod support;
-#[path = "../hostile/mod.rs"]
+#[path = "../flows/table.rs"]
 mod table;
