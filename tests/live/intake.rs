@@ -187,8 +187,8 @@ async fn malformed_oversized_and_non_utf8_bodies_get_a_problem_document_and_stor
     }
     let answer = live.signed(&Webhook { partner: "acme-crm", id: "", body: b"{}" }).await.unwrap();
     refused(&answer, 401);
-    let nobody = live.webhook("nobody", &[], b"{}").await.unwrap();
-    refused(&nobody, 401);
+    let unknown = live.webhook("nobody", &[], b"{}").await.unwrap();
+    refused(&unknown, 401);
 }
 
 #[tokio::test]

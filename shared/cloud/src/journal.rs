@@ -109,6 +109,31 @@ impl JournalTable {
     }
 }
 
+/// The commits that `query` finds by a consistent read, at most `limit`. A page ends at the limit, or at 1 MB.
+async fn pages(query: &QueryFluentBuilder, limit: Option<u32>) -> Result<Vec<Commit>, Failure> {
+    let mut commits = Vec::new();
+    let mut next: Option<Item> = None;
+    loop {
+        let missing = limit.map(|limit| (limit as usize).saturating_sub(commits.len()));
+        let page = query
+            .clone()
+            .consistent_read(true)
+            .set_limit(missing.map(|missing| i32::try_from(missing).unwrap_or(i32::MAX)))
+            .set_exclusive_start_key(next)
+            .send()
+            .await
+            .map_err(|e| failure(READ, &e))?;
+        for item in page.items.unwrap_or_default() {
+            commits.push(commit_of(item)?);
+        }
+        let is_enough = limit.is_some_and(|limit| commits.len() >= limit as usize);
+        match page.last_evaluated_key {
+            Some(key) if !key.is_empty() && !is_enough => next = Some(key),
+            Some(_) | None => return Ok(commits),
+        }
+    }
+}
+
 /// A transaction that was cancelled for another reason than a condition.
 fn cancelled_for(cancelled: &TransactionCanceledException) -> Failure {
     let mut reasons = cancelled.cancellation_reasons().iter();
@@ -129,54 +154,13 @@ impl Journal for JournalTable {
     }
 
     async fn read_after(&self, stream: &str, version: u64) -> Result<Vec<Commit>, Failure> {
-        let mut commits = Vec::new();
-        let mut next: Option<Item> = None;
-        loop {
-            let page = self
-                .of_stream(stream)
-                .consistent_read(true)
-                .key_condition_expression("#s = :s AND #v > :v")
-                .expression_attribute_names("#s", "stream")
-                .expression_attribute_names("#v", "version")
-                .expression_attribute_values(":s", text(stream))
-                .expression_attribute_values(":v", number(version))
-                .set_exclusive_start_key(next)
-                .send()
-                .await
-                .map_err(|e| failure(READ, &e))?;
-            for item in page.items.unwrap_or_default() {
-                commits.push(commit_of(item)?);
-            }
-            match page.last_evaluated_key {
-                Some(key) if !key.is_empty() => next = Some(key),
-                Some(_) | None => return Ok(commits),
-            }
-        }
+        let query = self.of_stream(stream).key_condition_expression("#s = :s AND #v > :v");
+        let query = query.expression_attribute_names("#v", "version");
+        pages(&query.expression_attribute_values(":v", number(version)), None).await
     }
 
     async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
-        let mut commits = Vec::new();
-        let mut next: Option<Item> = None;
-        loop {
-            let missing = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(commits.len());
-            let page = self
-                .of_stream(stream)
-                .consistent_read(true)
-                .scan_index_forward(false)
-                .limit(i32::try_from(missing).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(next)
-                .send()
-                .await
-                .map_err(|e| failure(READ, &e))?;
-            for item in page.items.unwrap_or_default() {
-                commits.push(commit_of(item)?);
-            }
-            // A page ends at the limit, or at 1 MB.
-            match page.last_evaluated_key {
-                Some(key) if !key.is_empty() && commits.len() < limit as usize => next = Some(key),
-                Some(_) | None => break,
-            }
-        }
+        let mut commits = pages(&self.of_stream(stream).scan_index_forward(false), Some(limit)).await?;
         commits.reverse();
         Ok(commits)
     }

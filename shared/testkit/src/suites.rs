@@ -65,7 +65,7 @@ fn new_stream(stream: &str, unique: &[&str]) -> NewStream {
 pub async fn journal(journal: &impl Journal) {
     let stream = fresh("order/suite");
     let long = (0..40_000).map(|n| format!("review-{n}")).collect::<Vec<_>>().join(" ");
-    let long = Commit { opened_reviews: vec![], ..commit(&fresh("order/long"), 1, &long) };
+    let long = Commit { events: commit(&stream, 1, &long).events, ..commit(&fresh("order/long"), 1, "long") };
     assert_eq!(journal.append(&long).await.unwrap(), Append::Committed, "b49: 500 KB of events that deflate well");
     assert_eq!(journal.read(&long.stream).await.unwrap(), vec![long]);
     assert_eq!(journal.read(&stream).await.unwrap(), vec![], "an unknown stream is empty");

@@ -16,17 +16,14 @@ const DEFLATE_ABOVE: usize = 64 << 10;
 /// The most that the events of a commit may take in the store. The rest of an item's 400 KB is for its other attributes.
 pub const MAX_STORED: usize = 360 << 10;
 
-/// The longest events that are read back. Only deflated events come near it.
-const MAX_EVENTS: u64 = 16 << 20;
+/// The longest events or body that are read back. Only what is deflated comes near it, and no door takes so long a body.
+const MAX_INFLATED: u64 = 16 << 20;
 
 /// The longest single event. The bus, and the queues behind it, take 1 MiB with the envelope.
 const MAX_EVENT: usize = 880 << 10;
 
 /// A body that is at most this long is stored as it is: with the item's other attributes it costs one write unit.
 const SHORT_BODY: usize = 512;
-
-/// The longest body that is read back. No door takes a longer one.
-const MAX_BODY: u64 = 16 << 20;
 
 /// A delivery's body as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +47,7 @@ impl StoredBody {
         if !self.is_deflated {
             return Some(self.bytes);
         }
-        let mut body = Vec::new();
-        DeflateDecoder::new(self.bytes.as_slice()).take(MAX_BODY).read_to_end(&mut body).ok()?;
-        Some(body)
+        inflated_bytes(&self.bytes).ok()
     }
 }
 
@@ -90,7 +85,10 @@ impl StoredEvents {
 
 /// How many bytes `events` take in the store.
 pub fn stored_bytes(events: &str) -> usize {
-    if events.len() > DEFLATE_ABOVE { deflated(events.as_bytes()).len() } else { events.len() }
+    match StoredEvents::new(events) {
+        StoredEvents::Text(text) => text.len(),
+        StoredEvents::Deflated(bytes) => bytes.len(),
+    }
 }
 
 /// Checks that a commit of `events`, which are `text` as a JSON array, can be stored, and each of them published.
@@ -99,7 +97,7 @@ pub fn stored_bytes(events: &str) -> usize {
 /// STO-006: permanent. A decision is one commit and is never split, so nothing of it is written.
 pub(crate) fn check_size<E: Serialize>(events: &[E], text: &str) -> Result<(), Failure> {
     let too_large = |what: &str| Err(Failure::permanent(Code::CommitTooLarge, format!("{what}: {} bytes", text.len())));
-    if text.len() as u64 > MAX_EVENTS || (text.len() > MAX_STORED && deflated(text.as_bytes()).len() > MAX_STORED) {
+    if text.len() as u64 > MAX_INFLATED || (text.len() > MAX_STORED && deflated(text.as_bytes()).len() > MAX_STORED) {
         return too_large("the events of one commit do not fit into an item of the journal");
     }
     let is_long = |event: &E| serde_json::to_string(event).map_or(true, |text| text.len() > MAX_EVENT);
@@ -111,9 +109,13 @@ pub(crate) fn check_size<E: Serialize>(events: &[E], text: &str) -> Result<(), F
 
 /// The text that was [`deflated`].
 pub(crate) fn inflated(bytes: &[u8]) -> std::io::Result<String> {
-    let mut text = String::new();
-    DeflateDecoder::new(bytes).take(MAX_EVENTS).read_to_string(&mut text)?;
-    Ok(text)
+    String::from_utf8(inflated_bytes(bytes)?).map_err(std::io::Error::other)
+}
+
+fn inflated_bytes(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut inflated = Vec::new();
+    DeflateDecoder::new(bytes).take(MAX_INFLATED).read_to_end(&mut inflated)?;
+    Ok(inflated)
 }
 
 pub(crate) fn deflated(bytes: &[u8]) -> Vec<u8> {
