@@ -925,7 +925,7 @@ fn party(name: &str) -> Party {
         line2: None,
         city: "Albany".to_owned(),
         region: Some("NY".to_owned()),
-        postal_code: "12201".to_owned(),
+        postal_code: Some("12201".to_owned()),
         country: "US".to_owned(),
         phone: None,
         email: None,

@@ -84,8 +84,8 @@ pub fn without_parties<'a>(words: &str, parties: impl IntoIterator<Item = &'a Pa
 
 fn cut_party(words: &str, party: &Party) -> String {
     let Party { name, company, line1, line2, city, region: _, postal_code, country: _, phone, email } = party;
-    let optional = [company, line2, phone, email].into_iter().filter_map(Option::as_ref);
-    let personal = [name, line1, city, postal_code].into_iter().chain(optional);
+    let optional = [company, line2, postal_code, phone, email].into_iter().filter_map(Option::as_ref);
+    let personal = [name, line1, city].into_iter().chain(optional);
     // Parts of one or two letters stay: they occur in ordinary words, and without those the reason could not be read.
     personal.filter(|part| part.len() > 2).fold(words.to_owned(), |words, part| cut(&words, part))
 }

@@ -230,7 +230,7 @@ pub async fn parties(store: &impl Parties) {
         line2: None,
         city: "Berlin".to_owned(),
         region: None,
-        postal_code: "10115".to_owned(),
+        postal_code: Some("10115".to_owned()),
         country: "DE".to_owned(),
         phone: None,
         email: None,

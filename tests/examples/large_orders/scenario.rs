@@ -194,7 +194,7 @@ impl Scenario {
             line2: None,
             city: "Albany".to_owned(),
             region: Some("NY".to_owned()),
-            postal_code: "12207".to_owned(),
+            postal_code: Some("12207".to_owned()),
             country: "US".to_owned(),
             phone: None,
             email: None,

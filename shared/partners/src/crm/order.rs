@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::registry::{DEADLINE_DAYS, Maps, Spelling};
 use crate::wire::countries;
 use crate::wire::fields::{self, Place, Report};
+use crate::wire::postal_codes;
 use crate::wire::regions;
 use crate::wire::times;
 
@@ -144,9 +145,10 @@ pub(crate) fn can_stand_in_a_url(id: &ExternalId) -> bool {
 }
 
 fn service_level(place: &Place<'_>, maps: &Maps) -> Option<ServiceLevel> {
-    let Some(text) = place.clone().optional_text() else {
-        return place.is_absent().then_some(ServiceLevel::Standard);
-    };
+    if place.is_blank() {
+        return Some(ServiceLevel::Standard);
+    }
+    let text = place.text()?;
     let own = match text {
         "standard" => Some(ServiceLevel::Standard),
         "expedited" => Some(ServiceLevel::Expedited),
@@ -187,7 +189,8 @@ fn party(place: &Place<'_>, terms: &Terms<'_>) -> Option<Party> {
         email_place.refuse("is not an e-mail address");
     }
     let (name, line1) = (place.at("name").words(100), place.at("line1").words(100));
-    let (city, postal_code) = (place.at("city").words(100), place.at("postal_code").words(20));
+    let city = place.at("city").words(100);
+    let postal_code = postal_code(&place.at("postal_code"), code);
     let company = place.at("company").optional_words(100);
     let line2 = place.at("line2").optional_words(100);
     let region = region(&place.at("region"), code);
@@ -206,11 +209,24 @@ fn party(place: &Place<'_>, terms: &Terms<'_>) -> Option<Party> {
     })
 }
 
+/// A postal code; `None` if there is an offence, `Some(None)` if the country needs none and none is given.
+fn postal_code(place: &Place<'_>, country: Option<&str>) -> Option<Option<String>> {
+    if place.is_blank() && country.is_some_and(|country| !postal_codes::is_needed(country)) {
+        return Some(None);
+    }
+    let code = place.words(20)?;
+    if let Some(form) = country.and_then(|country| postal_codes::missed_form(country, &code)) {
+        place.refuse(form);
+        return None;
+    }
+    Some(Some(code))
+}
+
 /// The code of a region, however it is written: price, tax and the choice of a warehouse depend on it.
 fn region(place: &Place<'_>, country: Option<&str>) -> Option<String> {
     let text = place.clone().optional_words(50);
     let country = country?;
-    if place.is_absent() && regions::is_needed(country) {
+    if place.is_blank() && regions::is_needed(country) {
         place.refuse(format_args!("is missing: an address in {country} needs the code of ISO 3166-2, such as \"NY\""));
     }
     let code = regions::code(country, &text?);

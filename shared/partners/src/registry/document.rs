@@ -206,7 +206,9 @@ fn secret(auth: &Place<'_>, role: Option<Role>, id: Option<&PartnerId>) -> Optio
     let scheme = one_of(&auth.at("scheme"), &[("bearer", ())]);
     let name = auth.at("secret");
     let below = format!("partner/{}/", role?.as_str());
-    let Some(text) = name.clone().optional_text() else { return scheme.and(id).map(|id| format!("{below}{id}")) };
+    let Some(text) = name.clone().present().and_then(|name| name.text()) else {
+        return scheme.and(id).map(|id| format!("{below}{id}"));
+    };
     let rest = text.strip_prefix(&below).unwrap_or_default();
     if rest.is_empty() || !rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
         name.refuse(format!("must be a name that begins with {below}"));

@@ -135,9 +135,9 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// A text, or absent.
+    /// A text; `None` if absent or blank.
     pub(crate) fn optional_text(&self) -> Option<&'v str> {
-        if self.is_absent() { None } else { self.text() }
+        if self.is_blank() { None } else { self.text() }
     }
 
     /// A text that parses as a `T`. The offence is the parser's error; our parsers never repeat the text.
@@ -152,13 +152,13 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// The same, or absent.
+    /// The same; `None` if absent or blank.
     pub(crate) fn optional_parse<T>(&self) -> Option<T>
     where
         T: FromStr,
         T::Err: Display,
     {
-        if self.is_absent() { None } else { self.parse() }
+        if self.is_blank() { None } else { self.parse() }
     }
 
     /// A name or another text that people read and copy: as [`Place::sentence`], and without characters that no one sees or that
@@ -201,7 +201,9 @@ impl<'v> Place<'v> {
         if self.is_blank() { None } else { self.words(max) }
     }
 
-    fn is_blank(&self) -> bool {
+    /// Whether the member is absent, `null` or a text of blanks alone. Many systems write a member that they have no value for as
+    /// an empty text.
+    pub(crate) fn is_blank(&self) -> bool {
         self.value.is_none_or(|value| value.as_str().is_some_and(|text| text.trim().is_empty()))
     }
 

@@ -109,11 +109,16 @@ fn every_offence_is_reported_with_its_place_and_without_the_senders_text() {
         ("/ship_to/city", None),
         ("/ship_to/postal_code", None),
         ("/ship_to/postal_code", Some(json!(10001))),
+        ("/ship_to/postal_code", Some(json!(""))),
+        ("/ship_to/postal_code", Some(json!("2108"))),
+        ("/ship_to/postal_code", Some(json!("SW1A 1AA"))),
         ("/ship_to/country", Some(json!("UK"))),
         ("/ship_to/country", Some(json!("us"))),
         ("/ship_to/country", Some(json!("USA"))),
         ("/ship_to/country", None),
         ("/ship_to/region", None),
+        ("/ship_to/region", Some(json!(""))),
+        ("/ship_to/region", Some(json!(" "))),
         ("/ship_to/region", Some(json!("ON"))),
         ("/ship_to/region", Some(json!("New Amsterdam"))),
         ("/ship_to/email", Some(json!("nobody"))),
@@ -173,6 +178,39 @@ fn b45_the_spellings_of_a_region_are_one_order_for_one_destination() {
     }
     let german = with("/ship_to/country", Some(json!("DE")));
     assert!(by_api(&german).is_ok(), "a region that we do not know is passed on");
+}
+
+#[test]
+fn b45_an_address_has_a_postal_code_only_where_the_country_has_them() {
+    let mut order = with("/ship_to/postal_code", None);
+    assert!(by_api(&order).is_err());
+    order["ship_to"]["country"] = json!("HK");
+    order["ship_to"]["region"] = json!(null);
+    let without = by_api(&order).unwrap();
+    assert_eq!(without.party.postal_code, None);
+    order["ship_to"]["postal_code"] = json!("");
+    assert_eq!(by_api(&order).unwrap().submission.digest, without.submission.digest);
+    order["ship_to"]["postal_code"] = json!("999077");
+    assert_eq!(by_api(&order).unwrap().party.postal_code.as_deref(), Some("999077"));
+}
+
+#[test]
+fn an_optional_member_that_is_an_empty_text_is_as_if_it_were_absent() {
+    let optional =
+        ["/service_level", "/requested_by", "/ship_to/company", "/ship_to/line2", "/ship_to/phone", "/ship_to/email"];
+    for pointer in optional {
+        let digest = |order: Value| by_api(&order).unwrap().submission.digest;
+        assert_eq!(digest(with(pointer, Some(json!("")))), digest(with(pointer, None)), "{pointer}");
+    }
+}
+
+#[test]
+fn an_order_whose_message_has_no_time_is_ordered_when_it_arrives() {
+    for timestamp in [json!(null), json!("")] {
+        let message = json!({"type": "order.created", "timestamp": timestamp, "data": order()});
+        let read = by_webhook(message.to_string().into_bytes()).unwrap();
+        assert_eq!(read.submission.ordered_at, NOW.parse::<Timestamp>().unwrap());
+    }
 }
 
 #[test]

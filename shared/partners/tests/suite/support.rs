@@ -277,7 +277,7 @@ pub fn party() -> Party {
         line2: None,
         city: "New York".to_owned(),
         region: Some("NY".to_owned()),
-        postal_code: "10001".to_owned(),
+        postal_code: Some("10001".to_owned()),
         country: "US".to_owned(),
         phone: None,
         email: Some("ada@example.com".to_owned()),

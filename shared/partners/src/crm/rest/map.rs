@@ -151,7 +151,7 @@ fn kind<'v>(root: &Place<'v>) -> Result<Option<&'v str>, Unmappable> {
 
 /// The order in a message's `data`.
 fn order_in(root: &Place<'_>, partner: &Partner, delivery: &Delivery) -> Option<NewOrder> {
-    let sent = times::read(&root.at("timestamp"), &partner.time_zone, delivery.received_at)?;
+    let sent = times::first(&[root.at("timestamp")], &partner.time_zone, delivery.received_at)?;
     let terms = order::Terms {
         source: &partner.id,
         maps: &partner.maps,

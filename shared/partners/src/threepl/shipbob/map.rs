@@ -53,7 +53,7 @@ pub(super) fn new_order<'a>(
         company_name: company,
         city,
         state: region,
-        zip_code: Some(postal_code),
+        zip_code: postal_code,
         country,
     };
     Ok(NewOrder {
