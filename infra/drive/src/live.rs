@@ -313,6 +313,17 @@ impl Live {
         self.description["outputs"][name].as_str()
     }
 
+    /// The stack's name.
+    #[must_use]
+    pub fn stack(&self) -> &str {
+        self.description["stack"].as_str().unwrap_or_default()
+    }
+
+    /// A part of the stack's description, such as `outputs`; `null` if it has none.
+    pub(crate) fn described(&self, part: &str) -> &Value {
+        &self.description[part]
+    }
+
     /// Calls the emulator as the account's owner; `target` is the service's name of the operation. The signature is a dummy, which
     /// the emulator does not check for the owner.
     ///

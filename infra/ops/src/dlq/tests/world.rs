@@ -69,6 +69,8 @@ pub(super) struct World {
     now: Cell<Timestamp>,
     pub(super) calls: Cell<u64>,
     pub(super) most_held: Cell<usize>,
+    /// The most deliveries of one message.
+    pub(super) most_received: Cell<u32>,
 }
 
 impl World {
@@ -261,6 +263,7 @@ impl Queues for World {
         while let Some(n) = (received.len() < 10).then(|| parked.visible.pop_front()).flatten() {
             let Some(message) = parked.messages.get_mut(&n) else { continue };
             message.receive_count += 1;
+            self.most_received.set(self.most_received.get().max(message.receive_count));
             let until = now.checked_add(hold).unwrap();
             parked.held.insert((until, n));
             parked.until.insert(n, until);
