@@ -108,7 +108,8 @@ fn a_commit_that_ends_a_business_time_measures_it_from_the_streams_beginning() {
         let measures = Measures::of_message();
         let minute = i64::try_from(n).unwrap();
         let cx = Context { measures: measures.clone(), ..context("tests", minute) };
-        now(execute::<Order>(&journal, &order_id(), &cx, &n.to_string(), command.clone())).unwrap();
+        let outcome = now(execute::<Order>(&journal, &order_id(), &cx, &n.to_string(), command.clone()));
+        assert_eq!(outcome, Ok(Outcome::Applied));
         let is_release = matches!(command, OrderCommand::RecordRelease(_));
         let expected = format!(r#"[{{"name":"release-time","unit":"Seconds","value":{}}}]"#, minute * 60);
         assert_eq!(measures.field(), is_release.then_some(expected), "{command:?}");

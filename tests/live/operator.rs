@@ -68,18 +68,6 @@ async fn versions(live: &Live, detail: &Value) -> Vec<usize> {
     join_all(streams.iter().map(async |stream| live.query("JournalTable", "stream", stream).await.unwrap().len())).await
 }
 
-/// Changes a partner's document as its next version. A function reads it within a minute.
-async fn document(live: &Live, partner: &str, change: impl Fn(&mut Value)) {
-    let key = json!({"kind": {"S": "partner"}, "id": {"S": partner}});
-    let table = live.resource("RegistryTable").unwrap();
-    let asked = json!({"TableName": table, "Key": key, "ConsistentRead": true});
-    let mut item = live.aws("DynamoDB_20120810.GetItem", &asked).await.unwrap()["Item"].clone();
-    let mut document: Value = serde_json::from_str(item["document"]["S"].as_str().unwrap()).unwrap();
-    change(&mut document);
-    item["document"]["S"] = json!(document.to_string());
-    live.aws("DynamoDB_20120810.PutItem", &json!({"TableName": table, "Item": item})).await.unwrap();
-}
-
 /// A milestone of the order's first package by a carrier whose name has no mapping yet.
 async fn milestone(live: &Live, detail: &Value, carrier: &str, n: usize) {
     let fulfillment = &detail["fulfillments"][0];
@@ -136,7 +124,7 @@ async fn f01_five_hundred_mixed_failures_are_grouped_planned_and_redriven_twice_
     for fault in faults {
         fault.mend().await;
     }
-    document(&live, "eastco", |document| document["maps"]["carriers"][&carrier] = json!("UPS")).await;
+    live.change_document("eastco", |document| document["maps"]["carriers"][&carrier] = json!("UPS")).await.unwrap();
     tokio::time::sleep(Duration::from_secs(62)).await;
     for (step, filter, count) in steps {
         let file = format!("{step}.jsonl");
@@ -203,7 +191,7 @@ async fn b21_f02_an_unmapped_sku_stops_at_the_canary_and_the_original_deliveries
     let grouped = ask(&ann, 0, &[&["dlq", "group", "order-import"][..], &filter].concat()).await;
     assert_eq!(grouped["groups"][0]["failed_again"], true, "{grouped}");
 
-    document(&live, "acme-crm", |document| document["maps"]["skus"]["SKU-7-E"] = json!(theirs)).await;
+    live.change_document("acme-crm", |document| document["maps"]["skus"]["SKU-7-E"] = json!(theirs)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(62)).await;
     assert_eq!(planned(&ann, "order-import", &filter, "late.plan").await, 4);
     let late = applied(&ann, 0, "late.plan", &["--settle", "5"]).await;
@@ -223,7 +211,9 @@ async fn b21_f02_an_unmapped_sku_stops_at_the_canary_and_the_original_deliveries
     assert!(records.len() >= 2, "intent and done: {audited}");
     assert!(records.iter().all(|record| record["who"] == "ann" && record["why"] == "T-17: corrected"), "{audited}");
     // Other tests order under the CRM's names.
-    document(&live, "acme-crm", |document| drop(document["maps"].as_object_mut().unwrap().remove("skus"))).await;
+    live.change_document("acme-crm", |document| drop(document["maps"].as_object_mut().unwrap().remove("skus")))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use crate::audit::Audit;
 use crate::dlq::letter::{DeadLetter, Work, function_of};
 use crate::dlq::pass::{Then, WINDOW, pass};
 use crate::dlq::plan::{Entry, Plan};
-use crate::dlq::ports::{Queues, Streams};
+use crate::dlq::ports::{Loss, Queues, Streams};
 use crate::dlq::report::{End, Report, Skipped};
 use crate::pace::Pace;
 
@@ -316,7 +316,8 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
         if self.options.action == Action::Discard {
             if work == Work::Due {
                 let Options { who, why, .. } = self.options;
-                self.ports.streams.review_discard(letter, &self.name(entry, "discard"), who, why).await?;
+                let loss = Loss { who, why, at: None };
+                self.ports.streams.review(letter, &self.name(entry, "discard"), &loss).await?;
                 self.touch(entry);
             }
             return Ok(());

@@ -15,7 +15,7 @@ use crate::dlq::apply::{Action, Options, Ports, apply};
 use crate::dlq::filter::Filter;
 use crate::dlq::letter::{DeadLetter, Look};
 use crate::dlq::plan::{Header, Plan, make};
-use crate::dlq::ports::{Queues, Streams};
+use crate::dlq::ports::{Loss, Queues, Streams};
 use crate::dlq::report::Report;
 use crate::pace::Pace;
 
@@ -367,7 +367,7 @@ impl Streams for World {
         Ok(self.streams.borrow().get(stream).cloned().unwrap_or_default())
     }
 
-    async fn review_discard(&self, letter: &DeadLetter, key: &str, _: &str, _: &str) -> Result<(), Failure> {
+    async fn review(&self, letter: &DeadLetter, key: &str, _: &Loss<'_>) -> Result<(), Failure> {
         self.call()?;
         if self.reviews.borrow_mut().insert(key.to_owned())
             && let Some(look) = self.streams.borrow_mut().get_mut(&letter.stream)
