@@ -168,16 +168,22 @@ async fn f01_five_hundred_mixed_failures_are_grouped_planned_and_redriven_twice_
 
 #[tokio::test]
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn b21_f02_an_unmapped_sku_stops_at_the_canary_and_the_original_deliveries_are_redriven_after_the_mapping() {
+// One after the other: each pass through the queue of order-import hides its messages from the other's for a moment.
+async fn b21_f02_f03_an_unmapped_sku_is_redriven_once_it_is_mapped_and_poison_is_left_after_three_redrives() {
     let live = live();
-    let (ann, since) = (operator(&live, "ann"), Timestamp::now().to_string());
+    a_canary_stops_before_the_mapping_and_the_original_deliveries_are_redriven_after_it(&live).await;
+    poison_is_left_after_three_redrives_while_its_neighbor_goes_on(&live).await;
+}
+
+async fn a_canary_stops_before_the_mapping_and_the_original_deliveries_are_redriven_after_it(live: &Live) {
+    let (ann, since) = (operator(live, "ann"), Timestamp::now().to_string());
     let theirs = unmapped("b21");
     let mut orders: Vec<Order> = (0..4).map(|_| Order::new("b21", Goods::East)).collect();
     let mut bodies = Vec::new();
     for order in &mut orders {
         order.data["lines"][0]["sku"] = json!(theirs);
         let (id, body) = (format!("msg-{}", order.external), order.body());
-        assert_eq!(send(&live, &id, &body).await.status, 202);
+        assert_eq!(send(live, &id, &body).await.status, 202);
         bodies.push((id, body));
     }
     let filter = ["--cause", "/data/lines/0/sku", "--partner", "acme-crm", "--since", &since];
@@ -197,7 +203,7 @@ async fn b21_f02_an_unmapped_sku_stops_at_the_canary_and_the_original_deliveries
     let late = applied(&ann, 0, "late.plan", &["--settle", "5"]).await;
     assert_eq!((&late["done"], &late["failed_again"]), (&json!(4), &json!(0)), "{late}");
     for (order, (id, body)) in orders.iter().zip(&bodies) {
-        let detail = ends_well(&live, order).await;
+        let detail = ends_well(live, order).await;
         assert_eq!(detail["lines"][0]["sku"], "SKU-7-E", "read by the current mapping");
         let stored = live.query("DeliveriesTable", "delivery", &format!("acme-crm/{id}")).await.unwrap();
         assert_eq!(stored.len(), 1, "the delivery is the original one");
@@ -216,16 +222,14 @@ async fn b21_f02_an_unmapped_sku_stops_at_the_canary_and_the_original_deliveries
         .unwrap();
 }
 
-#[tokio::test]
-#[ignore = "needs the local stack: cargo xtask test --stage live"]
-async fn f03_a_message_that_can_never_be_processed_is_left_after_three_redrives_while_its_neighbor_goes_on() {
-    let (live, order) = (live(), Order::new("f03-operator", Goods::East));
-    let (ann, since) = (operator(&live, "ann"), Timestamp::now().to_string());
+async fn poison_is_left_after_three_redrives_while_its_neighbor_goes_on(live: &Live) {
+    let order = Order::new("f03-operator", Goods::East);
+    let (ann, since) = (operator(live, "ann"), Timestamp::now().to_string());
     let mut poison = order.clone();
     poison.data["lines"] = json!([]);
     poison.data["currency"] = json!("not a currency");
     let id = format!("msg-{}-poison", order.external);
-    assert_eq!(send(&live, &id, &poison.body()).await.status, 202);
+    assert_eq!(send(live, &id, &poison.body()).await.status, 202);
     let filter = ["--cause", "/data/currency", "--since", &since];
     let is_parked = async || (parked(&ann, "order-import", &filter).await == 1).then_some(());
     until("the poison is parked", &is_parked).await;
@@ -239,8 +243,8 @@ async fn f03_a_message_that_can_never_be_processed_is_left_after_three_redrives_
     assert_eq!(planned(&ann, "order-import", &filter, "last.plan").await, 1);
     let report = applied(&ann, 1, "last.plan", &["--settle", "5"]).await;
     assert_eq!(report["skipped"]["loop_guard"].as_array().map(Vec::len), Some(1), "{report}");
-    submit(&live, &order).await;
-    ends_well(&live, &order).await;
+    submit(live, &order).await;
+    ends_well(live, &order).await;
     assert_eq!(parked(&ann, "order-import", &filter).await, 1, "it is not lost");
 }
 
@@ -365,7 +369,7 @@ async fn five_thousand_parked_messages_are_grouped_with_progress_and_stay_parked
     let grouped = answer.document().unwrap();
     assert_eq!((&grouped["groups"][0]["count"], &grouped["complete"]), (&json!(5_000), &json!(true)), "{grouped}");
     assert!(answer.err.contains("of about 5000"), "it shows its progress: {}", answer.err);
-    println!("5,000 messages grouped in {took:?}");
+    assert!(took < Duration::from_secs(60), "grouped in {took:?}");
     let listed = ann.ask(1, &["dlq", "ls"]).await.unwrap();
     let queue = listed["queues"].as_array().unwrap().iter().find(|queue| queue["queue"] == QUEUE).unwrap();
     assert_eq!(queue["messages"], 5_000, "all were given back: {queue}");

@@ -253,7 +253,7 @@ async fn group(asked: &GroupArguments, connection: &Connection, out: &Output) ->
     let mut passes = Vec::new();
     for queue in names {
         let facts = Queues::facts(&queues, &queue).await.map_err(|failure| words(&failure))?;
-        if facts.depth == 0 {
+        if facts.depth + facts.in_flight == 0 {
             continue;
         }
         let lease = match leased(&audit, connection, &queue).await? {
