@@ -9,6 +9,12 @@ from rules import Finding, fed_by, is_dlq, name_of, number
 # Silence has to ring within ten minutes.
 SOON_SECONDS = 600
 WRITES = {"dynamodb:PutItem": "PutItem", "dynamodb:UpdateItem": "UpdateItem", "dynamodb:BatchWriteItem": "BatchWriteItem"}
+# A message that is parked for longer is about to outlive its queue.
+EXPIRING_SECONDS = 864_000
+# Our metrics that ring, and from which value at the latest. docs/metrics.md says what they are.
+SERVICE_LEVELS = {"release-time": 900, "warehouse-acknowledgement": 1_800, "shipment-to-erp": 14_400, "crm-staleness": 600}
+# What the dashboard shows beside them.
+SHOWN = ["partner-latency", "partner-limited", "partner-closed", "IteratorAge", "ApproximateAgeOfOldestMessage"]
 # What was written in the period before this one, and no invocation since that one began: a record that was written a moment before a
 # period ended may be read in the next.
 SILENT = "IF(written - DIFF(written) > 0 AND invoked == 0 AND invoked - DIFF(invoked) == 0, 1, 0)"
@@ -16,7 +22,7 @@ SILENT = "IF(written - DIFF(written) > 0 AND invoked == 0 AND invoked - DIFF(inv
 
 def all_rules():
     """Every rule, as (stack, code) -> findings."""
-    return [alarms, silent_streams, silent_schedules, lost_events, throttles, api_errors]
+    return [alarms, silent_streams, silent_schedules, lost_events, throttles, api_errors, service_levels]
 
 
 def alarms(stack, _code):
@@ -31,6 +37,7 @@ def alarms(stack, _code):
     for name, _ in stack.of_type("AWS::SQS::Queue"):
         if is_dlq(name):
             yield from wanted(stack, "ApproximateNumberOfMessagesVisible", name, 1, "Maximum", "what is parked")
+            yield from wanted(stack, "ApproximateAgeOfOldestMessage", name, EXPIRING_SECONDS, "Maximum", "what is about to be lost")
         elif fed_by(stack, name.removesuffix("Queue"))[0] == "queue":
             # The ticks of a scheduled function expire; another alarm rings when it does not run.
             yield from wanted(stack, "ApproximateAgeOfOldestMessage", name, None, "Maximum", "that work is late")
@@ -138,6 +145,39 @@ def api_errors(stack, _code):
     """Server errors of every API ring."""
     for name, _ in stack.of_type("AWS::ApiGatewayV2::Api"):
         yield from wanted(stack, "5xx", name, 1, "Sum", "that it answers with server errors")
+
+
+def service_levels(stack, _code):
+    """Each service level rings with a link to its runbook, makes orders be at risk, and is on the dashboard."""
+    named = {}
+    for metric, most in SERVICE_LEVELS.items():
+        name, p = next(
+            ((n, p) for n, p in stack.of_type("AWS::CloudWatch::Alarm") if p.get("MetricName") == metric), (None, {})
+        )
+        if name is None:
+            yield Finding("service-level", metric, "no alarm reports it", "add one, as for the other service levels")
+            continue
+        named[metric] = name
+        yield from rings(name, p, most, "notBreaching")
+        if p.get("ExtendedStatistic") != "p90" or p.get("Namespace") != "${NamePrefix}":
+            yield Finding("service-level", name, "it reads another statistic or namespace", "p90 of NamePrefix")
+        if "docs/runbooks/" not in p.get("AlarmDescription", ""):
+            yield Finding("service-level", name, "it does not say where help is", "name the runbook in AlarmDescription")
+    if stack.parameters.get("Platform") != "aws":
+        return
+    composites = list(stack.of_type("AWS::CloudWatch::CompositeAlarm"))
+    topic = stack.parameters.get("AlarmTopicArn")
+    for name, p in composites:
+        if p.get("AlarmActions", []) != ([topic] if topic else []):
+            yield Finding("alarm-topic", name, f"AlarmActions is {p.get('AlarmActions')}", "as for the other alarms")
+    rules = " ".join(str(p.get("AlarmRule")) for _, p in composites)
+    boards = " ".join(str(p.get("DashboardBody")) for _, p in stack.of_type("AWS::CloudWatch::Dashboard"))
+    for metric, name in named.items():
+        if f'ALARM("${{{name}}}")' not in rules:
+            yield Finding("service-level", name, "it does not make orders be at risk", "add it to OrdersAtRiskAlarm")
+    for metric in [*SERVICE_LEVELS, *SHOWN]:
+        if metric not in boards:
+            yield Finding("service-level", metric, "the dashboard does not show it", "add it to Dashboard")
 
 
 def stream_functions(stack):

@@ -120,6 +120,42 @@ class Alarms(Broken):
 
         self.caught("silence", "None", change)
 
+    # Service levels
+
+    def test_a_message_that_is_about_to_be_lost_without_an_alarm_is_caught(self):
+        self.caught("alarm-missing", "OrderPriceDlq", without("OrderPriceDlqAgeAlarm"))
+
+    def test_a_service_level_that_rings_nowhere_or_too_late_is_caught(self):
+        def late(resources, sam):
+            resources["CrmStalenessAlarm"]["Properties"]["Threshold"] = 86_400
+
+        def mean(resources, sam):
+            resources["CrmStalenessAlarm"]["Properties"]["ExtendedStatistic"] = "p50"
+
+        def helpless(resources, sam):
+            resources["CrmStalenessAlarm"]["Properties"]["AlarmDescription"] = "The CRM is stale"
+
+        self.caught("service-level", "release-time", without("ReleaseTimeAlarm"))
+        self.caught("alarm-threshold", "CrmStalenessAlarm", late)
+        self.caught("service-level", "CrmStalenessAlarm", mean)
+        self.caught("service-level", "CrmStalenessAlarm", helpless)
+
+    def test_a_service_level_that_puts_no_order_at_risk_or_on_no_dashboard_is_caught(self):
+        def change(resources, sam):
+            rule = resources["OrdersAtRiskAlarm"]["Properties"]["AlarmRule"]
+            rule["Fn::Sub"] = rule["Fn::Sub"].replace("ReleaseTimeAlarm", "ApiAlarm")
+
+        def hide(resources, sam):
+            body = resources["Dashboard"]["Properties"]["DashboardBody"]
+            body["Fn::Sub"] = body["Fn::Sub"].replace("partner-latency", "latency")
+
+        def silence(resources, sam):
+            del resources["OrdersAtRiskAlarm"]["Properties"]["AlarmActions"]
+
+        self.caught("service-level", "ReleaseTimeAlarm", change)
+        self.caught("service-level", "partner-latency", hide)
+        self.caught("alarm-topic", "OrdersAtRiskAlarm", silence)
+
     # Losses and throttles
 
     def test_events_that_could_be_lost_without_a_trace_are_caught(self):

@@ -386,6 +386,7 @@ fn commit(stream: &str, version: u64, cause: &str, at: &str, events: Vec<Value>)
         version,
         cause: engine::Cause::stored(cause),
         correlation: CORRELATION.to_owned(),
+        caused_by: None,
         actor: cause.split('/').next().unwrap_or_default().to_owned(),
         at: time(at),
         traceparent: Some(TRACE.to_owned()),

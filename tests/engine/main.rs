@@ -30,7 +30,7 @@ use engine::partner::{Attempt, CallFailure, Ready, Recipient};
 use engine::relay::{Bus, Entry, Published, Rejected, entries, publish, resource};
 use engine::snapshot::Snapshot;
 use engine::stores::{Due, DueItem, DuePage, Parties, Views, WaitingPartner};
-use engine::{Cause, Code, Context, Epoch, EventEnvelope, Failure, Journal, Outcome, Wait};
+use engine::{Cause, Code, Context, Epoch, EventEnvelope, Failure, Journal, Measures, Outcome, Wait};
 use futures::FutureExt;
 use jiff::Timestamp;
 use samples::{allocation, approved, at, cancel, id, order_id, quote, refused_credit, submission, to_release};
@@ -58,6 +58,7 @@ fn context(function: &'static str, minute: i64) -> Context {
         epoch: Epoch::FIRST,
         actor: None,
         folds: Default::default(),
+        measures: Default::default(),
     }
 }
 
@@ -87,6 +88,33 @@ fn stock(number: &str) -> OrderCommand {
 }
 
 // ---- The journal
+
+#[test]
+fn a_commit_has_the_correlation_id_of_its_stream_and_names_the_one_that_caused_it() {
+    let journal = priced();
+    let delivery = Context { correlation: "webhook".to_owned(), ..context("tests", 1) };
+    let stock = now(execute::<Order>(&journal, &order_id(), &delivery, "stock", stock("AL-1")));
+    assert_eq!(stock, Ok(Outcome::Applied));
+    let ids = journal.commits(&format!("order/{}", order_id())).into_iter();
+    let ids: Vec<(String, Option<String>)> = ids.map(|commit| (commit.correlation, commit.caused_by)).collect();
+    let corr = || "corr".to_owned();
+    assert_eq!(ids, [(corr(), None), (corr(), None), (corr(), Some("webhook".to_owned()))]);
+}
+
+#[test]
+fn a_commit_that_ends_a_business_time_measures_it_from_the_streams_beginning() {
+    let journal = MemoryJournal::default();
+    for (n, command) in to_release(&[10]).into_iter().enumerate() {
+        let measures = Measures::of_message();
+        let minute = i64::try_from(n).unwrap();
+        let cx = Context { measures: measures.clone(), ..context("tests", minute) };
+        let outcome = now(execute::<Order>(&journal, &order_id(), &cx, &n.to_string(), command.clone()));
+        assert_eq!(outcome, Ok(Outcome::Applied));
+        let is_release = matches!(command, OrderCommand::RecordRelease(_));
+        let expected = format!(r#"[{{"name":"release-time","unit":"Seconds","value":{}}}]"#, minute * 60);
+        assert_eq!(measures.field(), is_release.then_some(expected), "{command:?}");
+    }
+}
 
 #[test]
 fn work_with_a_cause_that_is_in_the_stream_is_done_whatever_it_would_decide_now() {
@@ -208,6 +236,7 @@ fn journaled(events: serde_json::Value) -> Commit {
         version: 1,
         cause: Cause::new("tests", "1"),
         correlation: "corr".to_owned(),
+        caused_by: None,
         actor: "tests".to_owned(),
         at: at(0),
         traceparent: None,

@@ -118,7 +118,8 @@ impl Connection {
         }
         settings.insert("AWS_REGION".to_owned(), region);
         settings.insert("AWS_ENDPOINT_URL".to_owned(), self.endpoint_url.clone().unwrap_or_default());
-        settings.entry("FUNCTION_TIMEOUT_SECONDS".to_owned()).or_insert_with(|| "30".to_owned());
+        // Not the functions': an operator can wait longer than a step, and a call that waits for a message takes a second.
+        settings.insert("FUNCTION_TIMEOUT_SECONDS".to_owned(), "30".to_owned());
         let get = |name: &str| settings.get(name).cloned().or_else(|| environment(name));
         let start = Start::with_settings("crossdock", get).map_err(|why| why.to_string())?;
         Ok(Deployment { start, settings })
@@ -194,7 +195,7 @@ fn settings_of(answer: &str) -> Result<BTreeMap<String, String>, String> {
         ("QueueUrlPrefix", "QUEUE_URL_PREFIX"),
         ("SecretsPrefix", "SECRETS_PREFIX"),
     ];
-    let parameters = [("JournalEpoch", "JOURNAL_EPOCH"), ("FunctionTimeoutSeconds", "FUNCTION_TIMEOUT_SECONDS")];
+    let parameters = [("JournalEpoch", "JOURNAL_EPOCH")];
     let outputs = outputs.map(|(name, setting)| (value("Outputs", "OutputKey", name, "OutputValue"), setting));
     let parameters =
         parameters.map(|(name, setting)| (value("Parameters", "ParameterKey", name, "ParameterValue"), setting));
@@ -312,11 +313,13 @@ mod tests {
         let answer = r#"{"Stacks": [{"Outputs": [
             {"OutputKey": "QueueUrlPrefix", "OutputValue": "https://sqs/1/crossdock-"},
             {"OutputKey": "AuditTableName", "OutputValue": "audit"}],
-            "Parameters": [{"ParameterKey": "JournalEpoch", "ParameterValue": "2@2026-03-02T10:00:00Z"}]}]}"#;
+            "Parameters": [{"ParameterKey": "JournalEpoch", "ParameterValue": "2@2026-03-02T10:00:00Z"},
+            {"ParameterKey": "FunctionTimeoutSeconds", "ParameterValue": "3"}]}]}"#;
         let settings = settings_of(answer).unwrap();
         assert_eq!(settings["QUEUE_URL_PREFIX"], "https://sqs/1/crossdock-");
         assert_eq!(settings["AUDIT_TABLE"], "audit");
         assert_eq!(settings["JOURNAL_EPOCH"], "2@2026-03-02T10:00:00Z");
+        assert_eq!(settings.get("FUNCTION_TIMEOUT_SECONDS"), None, "a command has its own time");
         assert!(settings_of(r#"{"Stacks": [{}]}"#).unwrap_err().contains("QueueUrlPrefix"));
     }
 }

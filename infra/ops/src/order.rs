@@ -257,6 +257,7 @@ pub(crate) mod tests {
                 version,
                 cause: Cause::new("test", &version.to_string()),
                 correlation: "c-1".to_owned(),
+                caused_by: None,
                 actor: "test".to_owned(),
                 at: format!("2026-03-02T{at}Z").parse().unwrap(),
                 traceparent: None,

@@ -48,18 +48,25 @@ pub(crate) fn say(text: &str) {
     }
 }
 
-/// Shows progress on stderr, if that is a terminal: at most ten times a second, on one line.
+/// Shows progress on stderr: on a terminal on one line, at most ten times a second; elsewhere, such as in a build's log, as a
+/// line every two seconds.
 pub(crate) fn progress(what: &'static str) -> impl FnMut(u64, u64) {
     let is_terminal = io::stderr().is_terminal();
-    let mut shown = Timestamp::MIN;
+    let pause = Duration::from_millis(if is_terminal { 100 } else { 2_000 });
+    let mut last = Timestamp::now();
     move |done, of| {
         let now = Timestamp::now();
-        if !is_terminal || (now.duration_since(shown).unsigned_abs() < Duration::from_millis(100) && done < of) {
+        let is_end = is_terminal && done >= of;
+        if now.duration_since(last).unsigned_abs() < pause && !is_end {
             return;
         }
-        shown = now;
-        let end = if done >= of { "\n" } else { "" };
-        match write!(io::stderr(), "\r{what}: {done} of about {of}\u{1b}[K{end}") {
+        last = now;
+        let (begin, end) = match (is_terminal, is_end) {
+            (true, true) => ("\r", "\u{1b}[K\n"),
+            (true, false) => ("\r", "\u{1b}[K"),
+            (false, _) => ("", "\n"),
+        };
+        match write!(io::stderr(), "{begin}{what}: {done} of about {of}{end}") {
             Ok(()) | Err(_) => {}
         }
     }

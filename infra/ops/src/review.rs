@@ -214,6 +214,7 @@ mod tests {
                 version,
                 cause: Cause::new("test", &version.to_string()),
                 correlation: "c-1".to_owned(),
+                caused_by: None,
                 actor: "test".to_owned(),
                 at: "2026-03-02T10:00:00Z".parse().unwrap(),
                 traceparent: None,

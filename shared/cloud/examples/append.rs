@@ -16,6 +16,7 @@ async fn handle(ports: &Ports<impl Journal>, work: OrderWork, cx: &Context) -> R
         version: 1,
         cause: cx.cause("append"),
         correlation: cx.correlation.clone(),
+        caused_by: None,
         actor: cx.function.to_owned(),
         at: cx.now,
         traceparent: cx.traceparent.clone(),

@@ -306,6 +306,7 @@ impl Image for Commit {
             version: N,
             cause: S,
             correlation_id: S,
+            caused_by: Option<S>,
             actor: S,
             at: S,
             traceparent: Option<S>,
@@ -339,6 +340,7 @@ impl Image for Commit {
             stream: stored.stream.s,
             cause: Cause::stored(stored.cause.s),
             correlation: stored.correlation_id.s,
+            caused_by: stored.caused_by.map(|text| text.s),
             actor: stored.actor.s,
             traceparent: stored.traceparent.map(|text| text.s),
             epoch: stored.epoch.s,
@@ -448,6 +450,7 @@ mod tests {
             epoch: engine::Epoch::FIRST,
             actor: None,
             folds: Default::default(),
+            measures: Default::default(),
         }
     }
 

@@ -31,4 +31,4 @@ pub use money::{Currency, Money};
 pub use order::{Order, OrderCommand, OrderEffect, OrderEvent, routing};
 pub use quantity::{Conversion, Quantity, Uom};
 pub use rejection::Rejection;
-pub use workflow::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, OpenEffects, Workflow};
+pub use workflow::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, OpenEffects, Timer, Workflow};

@@ -232,6 +232,7 @@ pub fn work_discarded() -> WorkDiscarded {
         code: "PRT-002".to_owned(),
         by: "ann".to_owned(),
         note: "T-17: priced by phone".to_owned(),
+        lost_at: None,
     }
 }
 

@@ -29,6 +29,7 @@ fn commit(stream: &str, version: u64, mark: &str) -> Commit {
         version,
         cause: Cause::new("suite", mark),
         correlation: "c-1".to_owned(),
+        caused_by: None,
         actor: "suite".to_owned(),
         at: at(),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),

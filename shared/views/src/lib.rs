@@ -149,14 +149,17 @@ pub struct Entry {
     pub cause: String,
     /// The same from the sender's request to the last call to a partner.
     pub correlation_id: String,
+    /// The correlation id of the partner's message or the request that caused the commit, where it has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caused_by: Option<String>,
 }
 
 impl Entry {
     fn new(commit: &Commit, event: &impl Serialize, system: &str, text: String, at: Timestamp, grant: &Grant) -> Self {
-        // The rest of a cause names the client or partner that wanted it.
-        let cause = match grant {
-            Grant::All => commit.cause.to_string(),
-            Grant::Own(_) => commit.cause.as_str().split('/').next().unwrap_or_default().to_owned(),
+        // The rest of a cause names the client or partner that wanted it, and the other id may be of its choice.
+        let (cause, caused_by) = match grant {
+            Grant::All => (commit.cause.to_string(), commit.caused_by.clone()),
+            Grant::Own(_) => (commit.cause.as_str().split('/').next().unwrap_or_default().to_owned(), None),
         };
         Self {
             at,
@@ -169,6 +172,7 @@ impl Entry {
             version: commit.version,
             cause,
             correlation_id: commit.correlation.clone(),
+            caused_by,
         }
     }
 }

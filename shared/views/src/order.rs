@@ -361,10 +361,7 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>, grant: &Grant) -> 
         }
         OrderEvent::RequestRejected(reason) => (OURS, format!("request refused: {reason}")),
         OrderEvent::Overdue(overdue) => (OURS, format!("not completed by {}", overdue.deadline)),
-        OrderEvent::WorkDiscarded(discarded) => {
-            let domain::order::WorkDiscarded { step, stream, code, by, note } = discarded;
-            (OURS, format!("{by} discarded a message of {step} about {stream} ({code}): {note}"))
-        }
+        OrderEvent::WorkDiscarded(discarded) => (OURS, discarded.text()),
         OrderEvent::EffectStarted(started) => (OURS, started_text(started)),
         OrderEvent::EffectFailed(failed) => (OURS, failed_text(failed)),
         OrderEvent::EffectRejected(refused) => ("erp", rejected_text(refused)),

@@ -439,6 +439,7 @@ impl Scenario {
                 version: commit[1].as_u64().unwrap(),
                 cause: Cause::stored(text(2)),
                 correlation: text(3),
+                caused_by: None,
                 actor: text(4),
                 at: text(5).parse().unwrap(),
                 traceparent: None,
@@ -469,6 +470,7 @@ fn cx(function: &'static str) -> Context {
         epoch: Epoch::FIRST,
         actor: None,
         folds: Folds::default(),
+        measures: Default::default(),
     }
 }
 

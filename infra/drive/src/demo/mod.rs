@@ -5,6 +5,7 @@
 
 mod compare;
 mod cost;
+mod incident;
 mod ledgers;
 mod price;
 mod progress;
@@ -39,9 +40,21 @@ pub struct Options {
     /// id and a purchase order number of its own; with more orders than lines the file starts again.
     #[arg(long, default_value = "events/samples/orders.jsonl", value_name = "FILE")]
     pub file: PathBuf,
+    /// What happens.
+    #[arg(long, value_enum, default_value = "orders")]
+    pub scenario: Scenario,
     /// Prints a signed request to paste into a shell, and where to see its result.
     #[arg(long)]
     pub show_request: bool,
+}
+
+/// What a demonstration shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// Orders from end to end, with every webhook sent twice.
+    Orders,
+    /// An outage and a missing mapping: their alarms, diagnosis, repair and redrive with the operator's command line.
+    Incident,
 }
 
 /// The name under which our faults are scripted.
@@ -70,6 +83,9 @@ const EACH: Duration = Duration::from_secs(10);
 pub async fn run(options: &Options, out: &mut dyn Write, terminal: bool) -> Result<bool> {
     let live = Live::from_environment()?;
     quiet(&live).await.context("an earlier run is still in progress")?;
+    if options.scenario == Scenario::Incident {
+        return incident::play(&live, options, out).await;
+    }
     if !options.calm {
         for sender in SENDERS {
             live.fault(sender, FAULT, json!({"operation": "webhook.*"}), json!({"kind": "duplicate", "copies": 1}))

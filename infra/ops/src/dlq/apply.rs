@@ -20,7 +20,7 @@ use crate::audit::Audit;
 use crate::dlq::letter::{DeadLetter, Work, function_of};
 use crate::dlq::pass::{Then, WINDOW, pass};
 use crate::dlq::plan::{Entry, Plan};
-use crate::dlq::ports::{Queues, Streams};
+use crate::dlq::ports::{Loss, Queues, Streams};
 use crate::dlq::report::{End, Report, Skipped};
 use crate::pace::Pace;
 
@@ -77,8 +77,11 @@ pub(crate) struct Options {
 /// How long a lease lasts. A killed run keeps others away for as long.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// How long messages are held. A killed run keeps them invisible for as long.
-const HOLD: Duration = Duration::from_secs(300);
+/// How long `count` messages are held, unless that is renewed. A killed run keeps them invisible for as long, so it is little
+/// more than receiving them takes: at least a hundred a second.
+fn hold_for(count: usize) -> Duration {
+    Duration::from_secs(60 + count.min(WINDOW) as u64 / 100)
+}
 
 /// Of a plan, so much is held at a time as the rate allows in this time.
 const PART_SECONDS: u32 = 120;
@@ -101,6 +104,7 @@ pub(crate) async fn apply<Q: Queues, A: Audit, S: Streams, P: Pace>(
         sent: Vec::new(),
         renewed: Timestamp::MIN,
         next_send: Timestamp::MIN,
+        hold: hold_for(0),
         held_since: Timestamp::MIN,
         looked: 0,
     };
@@ -119,6 +123,8 @@ struct Run<'a, Q, A, S, P, F> {
     sent: Vec<(Entry, DeadLetter)>,
     renewed: Timestamp,
     next_send: Timestamp,
+    /// How long the messages of the part are held.
+    hold: Duration,
     held_since: Timestamp,
     /// Entries that are settled.
     looked: u64,
@@ -201,6 +207,7 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
 
     /// Receives the messages of `part` and keeps them. Waits for those that someone else holds.
     async fn collect(&mut self, part: &[Entry]) -> Result<Held, Failure> {
+        self.hold = hold_for(part.len());
         let queue = &self.plan.header.queue;
         let mut wanted: BTreeMap<&str, &str> =
             part.iter().map(|entry| (entry.message.as_str(), entry.digest.as_str())).collect();
@@ -215,9 +222,9 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
                 held.insert(letter.message.clone(), letter);
                 if wanted.is_empty() { Then::KeepLast } else { Then::Keep }
             };
-            pass(self.ports.queues, queue, Some(HOLD), keep, |_, _| {}).await?;
+            pass(self.ports.queues, queue, Some(self.hold), keep, |_, _| {}).await?;
             let in_flight = self.ports.queues.facts(queue).await?.in_flight;
-            let is_over = self.ports.pace.now().duration_since(begun).unsigned_abs() > HOLD;
+            let is_over = self.ports.pace.now().duration_since(begun).unsigned_abs() > self.hold;
             // A run that was killed may hold them still.
             if wanted.is_empty() || in_flight <= held.len() as u64 || is_over || self.ports.pace.is_stopping() {
                 break;
@@ -226,7 +233,7 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
             self.ports.pace.sleep(Duration::from_secs(15)).await;
         }
         let receipts: Vec<String> = held.values().map(|letter| letter.receipt.clone()).collect();
-        self.ports.queues.hold(queue, &receipts, HOLD).await?;
+        self.ports.queues.hold(queue, &receipts, self.hold).await?;
         self.held_since = self.ports.pace.now();
         Ok(held)
     }
@@ -236,8 +243,7 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
             if self.ports.pace.is_stopping() {
                 return Ok(End::Paused);
             }
-            self.renew().await?;
-            self.hold_on(held).await?;
+            self.keep_rights(held).await?;
             match held.remove(&entry.message) {
                 Some(letter) => {
                     if let Err(failure) = self.one(entry, &letter).await {
@@ -250,11 +256,11 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
             }
             self.step();
             let is_canary = self.report.done as usize == self.options.canary && !self.sent.is_empty();
-            if is_canary && self.verify().await? {
+            if is_canary && self.verify(held).await? {
                 return Ok(End::FailedAgain);
             }
         }
-        Ok(if self.verify().await? { End::FailedAgain } else { End::Finished })
+        Ok(if self.verify(held).await? { End::FailedAgain } else { End::Finished })
     }
 
     /// Settles a message that the run holds.
@@ -310,7 +316,8 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
         if self.options.action == Action::Discard {
             if work == Work::Due {
                 let Options { who, why, .. } = self.options;
-                self.ports.streams.review_discard(letter, &self.name(entry, "discard"), who, why).await?;
+                let loss = Loss { who, why, at: None };
+                self.ports.streams.review(letter, &self.name(entry, "discard"), &loss).await?;
                 self.touch(entry);
             }
             return Ok(());
@@ -347,7 +354,7 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
     }
 
     /// Waits until what was sent has ended, at most as long as the options say. Returns whether too much of it failed again.
-    async fn verify(&mut self) -> Result<bool, Failure> {
+    async fn verify(&mut self, held: &Held) -> Result<bool, Failure> {
         let sent = std::mem::take(&mut self.sent);
         if sent.is_empty() {
             return Ok(false);
@@ -357,6 +364,7 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
         loop {
             let mut still = Vec::new();
             for one in open {
+                self.keep_rights(held).await?;
                 let look = self.ports.streams.look(&one.0.stream).await?;
                 if look.work(&one.1) == Work::Done { self.report.verified += 1 } else { still.push(one) }
             }
@@ -365,7 +373,7 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
             if open.is_empty() || is_over || self.ports.pace.is_stopping() {
                 break;
             }
-            self.renew().await?;
+            self.keep_rights(held).await?;
             self.ports.pace.sleep(Duration::from_secs(5)).await;
         }
         if open.is_empty() {
@@ -386,12 +394,13 @@ impl<Q: Queues, A: Audit, S: Streams, P: Pace, F: FnMut(u64, u64)> Run<'_, Q, A,
         Ok(back.len() * 100 > self.options.max_failures * sent.len())
     }
 
-    /// Renews the hold on what is still to be done, well before it lapses.
-    async fn hold_on(&mut self, held: &Held) -> Result<(), Failure> {
+    /// Renews the lease, and the hold on what is still to be done, well before they lapse.
+    async fn keep_rights(&mut self, held: &Held) -> Result<(), Failure> {
+        self.renew().await?;
         let now = self.ports.pace.now();
-        if now.duration_since(self.held_since).unsigned_abs() > HOLD / 2 {
+        if now.duration_since(self.held_since).unsigned_abs() > self.hold / 2 {
             let receipts: Vec<String> = held.values().map(|letter| letter.receipt.clone()).collect();
-            self.ports.queues.hold(&self.plan.header.queue, &receipts, HOLD).await?;
+            self.ports.queues.hold(&self.plan.header.queue, &receipts, self.hold).await?;
             self.held_since = now;
         }
         Ok(())

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use cloud::operator::QueueFacts;
 use domain::ids::fingerprint;
 use engine::Failure;
 use futures::future::join_all;
@@ -58,7 +59,7 @@ pub(crate) async fn pass(
     mut visit: impl FnMut(DeadLetter) -> Then,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Pass, Failure> {
-    let depth = queues.facts(queue).await?.depth;
+    let QueueFacts { depth, in_flight, .. } = queues.facts(queue).await?;
     let hold = hold.unwrap_or_else(|| hold_for(depth));
     let lanes = (depth / 100 + 1).min(LANES);
     let (mut seen, mut held): (HashSet<u64>, Vec<String>) = (HashSet::new(), Vec::new());
@@ -88,7 +89,8 @@ pub(crate) async fn pass(
         empty = if received == 0 { empty + 1 } else { 0 };
         // Of one empty answer the service says that it may be wrong.
         if empty == 2 || fruitless == FRUITLESS {
-            complete = empty == 2 || seen.len() as u64 >= depth;
+            // What another receiver holds is not shown.
+            complete = in_flight == 0 && (empty == 2 || seen.len() as u64 >= depth);
             break;
         }
         if held.len() >= WINDOW {

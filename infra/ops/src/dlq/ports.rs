@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cloud::operator::{OperatorQueues, QueueFacts, ReceivedMessage};
 use engine::Failure;
+use jiff::Timestamp;
 
 use crate::dlq::letter::{DeadLetter, Look};
 
@@ -24,13 +25,24 @@ pub(crate) trait Queues {
     async fn delete(&self, queue: &str, receipt: &str) -> Result<(), Failure>;
 }
 
+/// Why work is lost that is still due.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Loss<'a> {
+    /// The operator.
+    pub(crate) who: &'a str,
+    /// The operator's words.
+    pub(crate) why: &'a str,
+    /// When the queue loses its message; `None` if the operator discards it.
+    pub(crate) at: Option<Timestamp>,
+}
+
 /// The journal's streams, as far as parked messages are about them.
 pub(crate) trait Streams {
     /// How a stream is now.
     async fn look(&self, stream: &str) -> Result<Look, Failure>;
-    /// Commits a review to the order that `letter` is about: `who` discards it for the reason `why` although its work is due.
-    /// `key` names the discard, so that it is committed once.
-    async fn review_discard(&self, letter: &DeadLetter, key: &str, who: &str, why: &str) -> Result<(), Failure>;
+    /// Commits a review to the order that `letter` is about, although its work is due. `key` names it, so that it is committed
+    /// once.
+    async fn review(&self, letter: &DeadLetter, key: &str, loss: &Loss<'_>) -> Result<(), Failure>;
 }
 
 impl Queues for OperatorQueues {

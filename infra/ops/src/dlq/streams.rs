@@ -11,7 +11,7 @@ use engine::{Code, Epoch, Failure, Journal};
 use jiff::Timestamp;
 
 use crate::dlq::letter::{DeadLetter, Look};
-use crate::dlq::ports::Streams;
+use crate::dlq::ports::{Loss, Streams};
 
 /// The streams of a journal.
 pub(crate) struct JournalStreams<J> {
@@ -48,7 +48,8 @@ impl<J: Journal> Streams for JournalStreams<J> {
         }
     }
 
-    async fn review_discard(&self, letter: &DeadLetter, key: &str, who: &str, why: &str) -> Result<(), Failure> {
+    async fn review(&self, letter: &DeadLetter, key: &str, loss: &Loss<'_>) -> Result<(), Failure> {
+        let Loss { who, why, at } = *loss;
         let order = letter.order.as_deref().unwrap_or_default().parse::<OrderId>()?;
         let discarded = WorkDiscarded {
             step: letter.function.clone(),
@@ -56,6 +57,7 @@ impl<J: Journal> Streams for JournalStreams<J> {
             code: letter.code.clone(),
             by: who.to_owned(),
             note: engine::redact::text(why),
+            lost_at: at,
         };
         let cx = crate::operator::context(who, self.epoch, Timestamp::now());
         let mut stream = usecases::names::load(&self.journal, &order, &cx).await?;
@@ -131,7 +133,8 @@ mod tests {
         let streams = JournalStreams { journal: journal.clone(), epoch: Epoch::FIRST };
         let parked = letter("credit-check", &stream, "{}");
         for _ in 0..2 {
-            streams.review_discard(&parked, "plan_1/m1/discard", "ann", "T-17").await.unwrap();
+            let loss = Loss { who: "ann", why: "T-17", at: None };
+            streams.review(&parked, "plan_1/m1/discard", &loss).await.unwrap();
         }
         let commits = journal.commits(&stream);
         assert_eq!((commits.len(), commits[2].actor.as_str()), (3, "operator/ann"));

@@ -11,6 +11,7 @@ use crate::audit::Audit;
 use crate::connection::Connection;
 use crate::dlq::acting::{APPLY_HELP, Apply, PlanArguments, plan, run_plan};
 use crate::dlq::apply::{Action, subject};
+use crate::dlq::expiring::{self, ReviewArguments};
 use crate::dlq::filing::{EditArguments, Export, ImportArguments, edit, export, import};
 use crate::dlq::filter::Filter;
 use crate::dlq::group::{By, Group, Groups};
@@ -83,6 +84,14 @@ pub(crate) enum Command {
         crossdock dlq edit eastco/msg_17 --body corrected.json --why 'T-17: quantity confirmed by phone' --execute\n\n\
         Exit codes:\n  0  stored\n  2  it cannot be edited, or a call failed")]
     Edit(EditArguments),
+    /// Puts a review on the order of each message that its queue is about to lose. Without --execute, says how many.
+    ///
+    /// The messages stay; redrive or export them, too. A message has one such review, however often it is asked for.
+    #[command(after_help = "Examples:\n  crossdock dlq review order-price --why 'T-17: waits for the ERP'\n  \
+        crossdock dlq review order-price --within 36h --why 'T-17: waits for the ERP' --execute\n\n\
+        Exit codes:\n  0  reviewed\n  1  no message is lost so soon\n  2  a call failed: run the same command again\n  \
+        4  another operator has the queue")]
+    Review(ReviewArguments),
 }
 
 #[derive(Args)]
@@ -130,6 +139,7 @@ pub(crate) fn run(command: &Command, connection: &Connection, out: &Output) -> E
         Command::Export(asked) => output::wait(export(asked, connection, out)),
         Command::Import(asked) => output::wait(import(asked, connection, out)),
         Command::Edit(asked) => output::wait(edit(asked, connection, out)),
+        Command::Review(asked) => output::wait(Box::pin(expiring::run(asked, connection, out))),
     };
     end.unwrap_or_else(|why| output::fail(&why))
 }
@@ -243,7 +253,7 @@ async fn group(asked: &GroupArguments, connection: &Connection, out: &Output) ->
     let mut passes = Vec::new();
     for queue in names {
         let facts = Queues::facts(&queues, &queue).await.map_err(|failure| words(&failure))?;
-        if facts.depth == 0 {
+        if facts.depth + facts.in_flight == 0 {
             continue;
         }
         let lease = match leased(&audit, connection, &queue).await? {

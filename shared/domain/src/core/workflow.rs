@@ -83,6 +83,11 @@ pub trait Workflow: Clone + fmt::Debug + Sized + Serialize + DeserializeOwned + 
     /// wakes before this one exists is due from the beginning.
     fn due(state: Option<&Self>, id: &Self::Id) -> BTreeSet<DueWork>;
 
+    /// The business times that `event` ends; the state has it already.
+    fn timers(&self, _event: &Self::Event) -> Vec<Timer> {
+        vec![]
+    }
+
     /// The refusal of a request, where the event records one.
     fn refusal(_event: &Self::Event) -> Option<&Rejection> {
         None
@@ -96,6 +101,15 @@ pub trait Workflow: Clone + fmt::Debug + Sized + Serialize + DeserializeOwned + 
 
     /// The command that records that the partner refused a call.
     fn effect_rejected(rejected: EffectRejected<Self::Effect>) -> Self::Command;
+}
+
+/// A business time that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timer {
+    /// The metric's name; docs/metrics.md has them all.
+    pub name: &'static str,
+    /// When it began; `None` if that is the stream's first commit.
+    pub since: Option<Timestamp>,
 }
 
 /// The events that follow from `command`, whether or not the stream exists.

@@ -63,7 +63,7 @@ use crate::ids::{FulfillmentId, OrderId};
 use crate::rejection::Rejection;
 use crate::review::{Decision, Decisions, Review};
 use crate::shipment::Progress;
-use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Workflow};
+use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Timer, Workflow};
 
 /// A submitted order. Its sub-machines are independent axes: none of them can hide another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -226,6 +226,12 @@ impl Workflow for Order {
 
     fn due(state: Option<&Self>, _id: &OrderId) -> BTreeSet<DueWork> {
         state.map(Self::due_work).unwrap_or_default()
+    }
+
+    fn timers(&self, event: &OrderEvent) -> Vec<Timer> {
+        // After an amendment the order is released once more, and its first time says nothing of that.
+        let is_first = matches!(event, OrderEvent::Released(released) if released.revision == 0);
+        if is_first { vec![Timer { name: "release-time", since: None }] } else { vec![] }
     }
 
     fn refusal(event: &OrderEvent) -> Option<&Rejection> {

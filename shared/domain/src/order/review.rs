@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -132,7 +133,8 @@ impl ReviewKind for OrderReview {
     }
 }
 
-/// A parked message that an operator discarded although its work, for the order or one of its fulfillments, was still due.
+/// A parked message that an operator discarded, or that its queue is about to lose, although its work, for the order or one of
+/// its fulfillments, was still due.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct WorkDiscarded {
     /// The step that the message was for.
@@ -145,13 +147,26 @@ pub struct WorkDiscarded {
     pub by: String,
     /// The operator's words; no personal data.
     pub note: String,
+    /// When the dead-letter queue loses the message; `None` if the operator discarded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub lost_at: Option<Timestamp>,
 }
 
 impl WorkDiscarded {
     /// What a person has to know of it.
     pub(super) fn review(&self) -> Review<OrderReview> {
-        let Self { step, stream, code, by, note } = self;
-        let reason = format!("{by} discarded a message of {step} about {stream} ({code}): {note}");
-        Review { kind: OrderReview::WorkDiscarded, reason }
+        Review { kind: OrderReview::WorkDiscarded, reason: self.text() }
+    }
+
+    /// What happened to the message, for people.
+    pub fn text(&self) -> String {
+        let Self { step, stream, code, by, note, lost_at } = self;
+        match lost_at {
+            None => format!("{by} discarded a message of {step} about {stream} ({code}): {note}"),
+            Some(at) => {
+                format!("a message of {step} about {stream} ({code}) is lost by its queue at {at}, {by} says: {note}")
+            }
+        }
     }
 }

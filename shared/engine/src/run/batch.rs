@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::context::{Context, Epoch, EventEnvelope, Work};
 use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::folds::Folds;
+use crate::measures::Measures;
 use crate::run::failing;
 use crate::run::turns::Turns;
 use crate::stores::{Due, DueItem, sortable};
@@ -208,8 +209,12 @@ where
     };
     let message =
         Message { step, record, body: &body, correlation: &correlation, stream: &stream, event_time, now, rng };
+    let measures = Measures::of_message();
     let result = match envelope {
-        Ok(envelope) => run_step::<W, F>(handle, &envelope, context(step, &envelope, now, turn.folds)).await,
+        Ok(envelope) => {
+            let cx = Context { measures: measures.clone(), ..context(step, &envelope, now, turn.folds) };
+            run_step::<W, F>(handle, &envelope, cx).await
+        }
         Err(failure) => Err(failure),
     };
     let settled = match result {
@@ -256,7 +261,7 @@ where
             message.park(queue, failing_since.unwrap_or_else(|| message.first_received()), code, &cause).await
         }
     };
-    log(step, record, &correlation, &stream, &settled);
+    log(step, record, &correlation, &stream, &settled, measures.field().as_deref());
     settled
 }
 
@@ -283,6 +288,7 @@ fn context(step: &Step, envelope: &EventEnvelope<'_>, now: Timestamp, folds: Fol
         epoch: step.epoch,
         actor: sender.map(|partner| format!("partner/{partner}")),
         folds,
+        measures: Measures::default(),
     }
 }
 
@@ -381,33 +387,50 @@ pub fn backoff(receive_count: u32, rng: u32) -> Duration {
     Duration::from_millis(ceiling / 2 + ceiling * u64::from(rng.min(1_000)) / 2_000)
 }
 
-/// Writes the one log line of a settled message. Steps themselves do not log how they end.
-fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &Settled) {
+/// Writes the one log line of a settled message, with its metrics. Steps themselves do not log how they end.
+fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &Settled, measures: Option<&str>) {
     let (function, attempt) = (step.function, record.receive_count);
     match settled {
         Settled::Done(Outcome::Applied) => {
-            tracing::info!(function, correlation, stream, attempt, outcome = "applied", "{stream}: applied");
+            tracing::info!(function, correlation, stream, attempt, measures, outcome = "applied", "{stream}: applied");
         }
         Settled::Done(Outcome::AlreadyDone) => {
-            tracing::info!(function, correlation, stream, attempt, outcome = "already_done", "{stream}: already done");
+            tracing::info!(
+                function,
+                correlation,
+                stream,
+                attempt,
+                measures,
+                outcome = "already_done",
+                "{stream}: already done"
+            );
         }
         Settled::Done(Outcome::Ignored(why)) => {
-            tracing::info!(function, correlation, stream, attempt, outcome = "ignored", why, "{stream}: {why}");
+            tracing::info!(
+                function,
+                correlation,
+                stream,
+                attempt,
+                measures,
+                outcome = "ignored",
+                why,
+                "{stream}: {why}"
+            );
         }
         Settled::Done(Outcome::Rejected(why)) => {
             let why = crate::redact::text(&why.to_string());
-            tracing::warn!(function, correlation, stream, attempt, outcome = "rejected", %why, "{stream}: rejected, {why}");
+            tracing::warn!(function, correlation, stream, attempt, measures, outcome = "rejected", %why, "{stream}: rejected, {why}");
         }
         Settled::Deferred { until, why } => {
-            tracing::info!(function, correlation, stream, attempt, outcome = "deferred", why, %until, "{stream}: waits until {until} ({why})");
+            tracing::info!(function, correlation, stream, attempt, measures, outcome = "deferred", why, %until, "{stream}: waits until {until} ({why})");
         }
         Settled::Failing { until, code, cause } => {
             let code = code.as_str();
-            tracing::warn!(function, correlation, stream, attempt, outcome = "failing", code, %until, %cause, "{stream}: {code}, {cause}; tried again at {until}");
+            tracing::warn!(function, correlation, stream, attempt, measures, outcome = "failing", code, %until, %cause, "{stream}: {code}, {cause}; tried again at {until}");
         }
         Settled::Retried { code, pause, cause } => {
             let (code, pause_ms) = (code.as_str(), pause.as_millis());
-            tracing::warn!(function, correlation, stream, attempt, outcome = "retried", code, pause_ms, %cause, "{stream}: {code}, {cause}; retry in {pause_ms} ms");
+            tracing::warn!(function, correlation, stream, attempt, measures, outcome = "retried", code, pause_ms, %cause, "{stream}: {code}, {cause}; retry in {pause_ms} ms");
         }
         Settled::Parked(code) => {
             let code = code.as_str();
@@ -416,6 +439,7 @@ fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &
                 correlation,
                 stream,
                 attempt,
+                measures,
                 outcome = "parked",
                 code,
                 "{stream}: parked with {code}"

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::Workflow;
 use domain::party::{Party, PartyRef};
 use domain::workflow::{decide, evolve};
+use domain::{Timer, Workflow};
 use jiff::Timestamp;
 
 use crate::cause::{Cause, RequestCause};
@@ -30,8 +30,10 @@ pub struct Commit {
     pub version: u64,
     /// Unique in its stream.
     pub cause: Cause,
-    /// See [`Context::correlation`].
+    /// The correlation id of the stream's first commit: all of an order has one, also what a warehouse's message caused.
     pub correlation: String,
+    /// The correlation id of the delivery or request that caused it, where that is another one.
+    pub caused_by: Option<String>,
     /// Who wanted it: `client/<name>`, `partner/<id>`, or the function by itself. The cause begins with the function in
     /// each case.
     pub actor: String,
@@ -187,6 +189,8 @@ pub struct Stream<W: Workflow> {
     pub version: u64,
     /// The first commit's time; `None` before it.
     pub began: Option<Timestamp>,
+    /// The first commit's correlation id; `None` before it, and in snapshots of a release that did not keep it.
+    pub correlation: Option<String>,
     /// The newest commit's time; `None` before the first.
     pub changed: Option<Timestamp>,
     /// The last commit that changed what lists show, with its time; `None` before the first.
@@ -266,6 +270,7 @@ impl<W: Workflow> Stream<W> {
             state: None,
             version: 0,
             began: None,
+            correlation: None,
             changed: None,
             listed: None,
             opened_reviews: BTreeMap::new(),
@@ -292,6 +297,7 @@ impl<W: Workflow> Stream<W> {
             state: Some(kept.state),
             version: snapshot.version,
             began: Some(kept.began),
+            correlation: kept.correlation,
             changed: Some(kept.changed),
             listed: kept.listed,
             opened_reviews: kept.opened_reviews,
@@ -323,6 +329,9 @@ impl<W: Workflow> Stream<W> {
         self.derived = next.derived;
         self.version = commit.version;
         self.began = self.began.or(Some(commit.at));
+        if commit.version == 1 {
+            self.correlation = Some(commit.correlation);
+        }
         self.changed = Some(commit.at);
         if commit.listed {
             self.listed = Some((commit.version, commit.at));
@@ -359,6 +368,7 @@ impl<W: Workflow> Stream<W> {
         let kept = Kept {
             state: state.clone(),
             began: self.began.unwrap_or(newest.at),
+            correlation: self.correlation.clone(),
             changed: newest.at,
             listed: self.listed,
             opened_reviews: self.opened_reviews.clone(),
@@ -472,7 +482,10 @@ impl<W: Workflow> Stream<W> {
         let commit = self.commit_of(cx, cause, events, &next)?;
         let appended = journal.append(&commit).await.inspect_err(|failure| slot.fail(failure))?;
         match appended {
-            Append::Committed => self.committed(journal, commit, events, next).await,
+            Append::Committed => {
+                self.committed(journal, commit, events, next).await;
+                self.measure(cx, events);
+            }
             Append::Raced => {
                 let newer = journal.read_after(&commit.stream, self.version).await;
                 self.extend(newer.inspect_err(|failure| slot.fail(failure))?, cx.now)?;
@@ -480,6 +493,14 @@ impl<W: Workflow> Stream<W> {
         }
         self.share(slot);
         Ok(appended)
+    }
+
+    /// Measures the business times that `events`, which were just committed, have ended.
+    fn measure(&self, cx: &Context, events: &[W::Event]) {
+        let timers = self.state.iter().flat_map(|state| events.iter().flat_map(|event| state.timers(event)));
+        for Timer { name, since } in timers {
+            cx.measures.time(name, since.or(self.began).unwrap_or(cx.now), cx.now);
+        }
     }
 
     /// Takes the batch's fold if another message of the batch has committed meanwhile. Returns whether one has.
@@ -515,11 +536,13 @@ impl<W: Workflow> Stream<W> {
         let text = serde_json::to_string(events)
             .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
         check_size(events, &text)?;
+        let correlation = self.correlation.as_ref().unwrap_or(&cx.correlation);
         Ok(Commit {
             stream: stream_name::<W>(&self.id),
             version: self.version + 1,
             cause: cause.clone(),
-            correlation: cx.correlation.clone(),
+            correlation: correlation.clone(),
+            caused_by: (*correlation != cx.correlation).then(|| cx.correlation.clone()),
             actor: cx.actor.clone().unwrap_or_else(|| cx.function.to_owned()),
             at: cx.now,
             traceparent: cx.traceparent.clone(),

@@ -42,6 +42,8 @@ pub struct Snapshot {
 pub(crate) struct Kept<W> {
     pub(crate) state: W,
     pub(crate) began: Timestamp,
+    #[serde(default)]
+    pub(crate) correlation: Option<String>,
     pub(crate) changed: Timestamp,
     pub(crate) listed: Option<(u64, Timestamp)>,
     pub(crate) opened_reviews: BTreeMap<String, Timestamp>,

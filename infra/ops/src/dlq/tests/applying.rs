@@ -129,6 +129,19 @@ async fn the_rate_is_kept() {
 }
 
 #[tokio::test]
+async fn a_long_wait_for_the_canary_loses_neither_the_lease_nor_what_is_held() {
+    let world = World::new();
+    for n in 0..3 {
+        world.park_delivery("eastco", &format!("msg_{n}"), "MSG-004", "a mapping was missing");
+    }
+    let plan = world.plan(&Filter::default()).await;
+    let patient = Options { canary: 1, settle: Duration::from_secs(400), ..options("ann") };
+    let report = world.apply(&plan, &patient).await;
+    assert_eq!((&report.end, report.done), (&End::Finished, 3), "{report:?}");
+    assert_eq!(world.most_received.get(), 2, "once for the plan, once for the run: a lapsed message is received again");
+}
+
+#[tokio::test]
 async fn a_message_that_is_gone_is_reported() {
     let world = three();
     let plan = world.plan(&Filter::default()).await;

@@ -1,4 +1,6 @@
-//! Export, import and edits.
+//! Export, import, edits, and reviews of what is about to be lost.
+
+use std::time::Duration;
 
 use engine::delivery::{Delivery, Role};
 use engine::stores::Deliveries;
@@ -6,6 +8,7 @@ use testkit::memory::MemoryDeliveries;
 
 use crate::dlq::archive::{Import, export, import, read};
 use crate::dlq::edit::{Edit, edit};
+use crate::dlq::expiring::{Reviewed, expiring, review};
 use crate::dlq::filter::Filter;
 use crate::dlq::tests::world::{QUEUE, World};
 
@@ -88,6 +91,27 @@ async fn f02_an_edited_delivery_is_stored_beside_the_original_with_who_and_why()
             .all(|record| record.contains("ann") && record.contains("T-17") && record.contains("eastco/msg_1"))
     );
     assert_eq!(records.len(), 4, "intent and done of both");
+}
+
+#[tokio::test]
+async fn a_message_that_is_about_to_outlive_its_queue_gets_one_review_and_stays() {
+    let world = World::new();
+    world.park_order("ord_a", 2, "PRT-002", "acme-erp is out of order");
+    world.park_delivery("eastco", "msg_1", "MSG-004", "a mapping was missing");
+    world.revive(Duration::from_secs(11 * 86_400));
+    world.park_order("ord_b", 2, "PRT-002", "acme-erp is out of order");
+    let until = crate::pace::Pace::now(&world).checked_add(Duration::from_secs(4 * 86_400)).unwrap();
+    let (found, passed) = expiring(&world, QUEUE, &Filter::default(), until, |_, _| {}).await.unwrap();
+    assert_eq!((found.len(), passed.seen), (2, 3), "the third is lost in two weeks");
+    let expected = Reviewed { reviewed: 1, done: 0, without_order: 1 };
+    assert_eq!(review(&world, &found, ("ann", "T-17"), true).await.unwrap(), expected);
+    assert_eq!(world.reviews.borrow().len(), 0, "a dry run changes nothing");
+    for _ in 0..2 {
+        assert_eq!(review(&world, &found, ("ann", "T-17"), false).await.unwrap(), expected);
+    }
+    let reviews: Vec<String> = world.reviews.borrow().iter().cloned().collect();
+    assert!(reviews.len() == 1 && reviews[0].starts_with("expiring/order-price/"), "{reviews:?}");
+    assert_eq!(world.parked().len(), 3);
 }
 
 #[tokio::test]

@@ -63,6 +63,15 @@ async fn a_pass_sees_each_message_once_and_gives_all_back() {
 }
 
 #[tokio::test]
+async fn a_pass_does_not_call_itself_complete_while_another_holds_messages() {
+    let world = mixed();
+    let held = crate::dlq::ports::Queues::receive(&world, QUEUE, Duration::from_secs(60)).await.unwrap();
+    assert!(!held.is_empty());
+    let passed = pass(&world, QUEUE, None, |_| Then::GiveBack, |_, _| {}).await.unwrap();
+    assert!(!passed.complete, "{passed:?}");
+}
+
+#[tokio::test]
 async fn a_pass_that_has_enough_gives_back_what_it_held() {
     let world = mixed();
     let passed = pass(&world, QUEUE, None, |_| Then::Enough, |_, _| {}).await.unwrap();

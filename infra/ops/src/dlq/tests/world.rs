@@ -15,7 +15,7 @@ use crate::dlq::apply::{Action, Options, Ports, apply};
 use crate::dlq::filter::Filter;
 use crate::dlq::letter::{DeadLetter, Look};
 use crate::dlq::plan::{Header, Plan, make};
-use crate::dlq::ports::{Queues, Streams};
+use crate::dlq::ports::{Loss, Queues, Streams};
 use crate::dlq::report::Report;
 use crate::pace::Pace;
 
@@ -69,6 +69,8 @@ pub(super) struct World {
     now: Cell<Timestamp>,
     pub(super) calls: Cell<u64>,
     pub(super) most_held: Cell<usize>,
+    /// The most deliveries of one message.
+    pub(super) most_received: Cell<u32>,
 }
 
 impl World {
@@ -261,6 +263,7 @@ impl Queues for World {
         while let Some(n) = (received.len() < 10).then(|| parked.visible.pop_front()).flatten() {
             let Some(message) = parked.messages.get_mut(&n) else { continue };
             message.receive_count += 1;
+            self.most_received.set(self.most_received.get().max(message.receive_count));
             let until = now.checked_add(hold).unwrap();
             parked.held.insert((until, n));
             parked.until.insert(n, until);
@@ -364,7 +367,7 @@ impl Streams for World {
         Ok(self.streams.borrow().get(stream).cloned().unwrap_or_default())
     }
 
-    async fn review_discard(&self, letter: &DeadLetter, key: &str, _: &str, _: &str) -> Result<(), Failure> {
+    async fn review(&self, letter: &DeadLetter, key: &str, _: &Loss<'_>) -> Result<(), Failure> {
         self.call()?;
         if self.reviews.borrow_mut().insert(key.to_owned())
             && let Some(look) = self.streams.borrow_mut().get_mut(&letter.stream)
