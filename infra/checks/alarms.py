@@ -12,7 +12,7 @@ WRITES = {"dynamodb:PutItem": "PutItem", "dynamodb:UpdateItem": "UpdateItem", "d
 # A message that is parked for longer is about to outlive its queue.
 EXPIRING_SECONDS = 864_000
 # Our metrics that ring, and from which value at the latest. docs/metrics.md says what they are.
-SERVICE_LEVELS = {"release-time": 900, "warehouse-acknowledgement": 1_800, "shipment-to-erp": 14_400, "crm-staleness": 600}
+BUSINESS_TIMES = {"release-time": 900, "warehouse-acknowledgement": 1_800, "shipment-to-erp": 14_400, "crm-staleness": 600}
 # What the dashboard shows beside them.
 SHOWN = ["partner-latency", "partner-limited", "partner-closed", "IteratorAge", "ApproximateAgeOfOldestMessage"]
 # What was written in the period before this one, and no invocation since that one began: a record that was written a moment before a
@@ -22,7 +22,7 @@ SILENT = "IF(written - DIFF(written) > 0 AND invoked == 0 AND invoked - DIFF(inv
 
 def all_rules():
     """Every rule, as (stack, code) -> findings."""
-    return [alarms, silent_streams, silent_schedules, lost_events, throttles, api_errors, service_levels]
+    return [alarms, silent_streams, silent_schedules, lost_events, throttles, api_errors, business_times]
 
 
 def alarms(stack, _code):
@@ -147,22 +147,22 @@ def api_errors(stack, _code):
         yield from wanted(stack, "5xx", name, 1, "Sum", "that it answers with server errors")
 
 
-def service_levels(stack, _code):
-    """Each service level rings with a link to its runbook, makes orders be at risk, and is on the dashboard."""
+def business_times(stack, _code):
+    """Each business time rings with a link to its runbook, makes orders be at risk, and is on the dashboard."""
     named = {}
-    for metric, most in SERVICE_LEVELS.items():
+    for metric, most in BUSINESS_TIMES.items():
         name, p = next(
             ((n, p) for n, p in stack.of_type("AWS::CloudWatch::Alarm") if p.get("MetricName") == metric), (None, {})
         )
         if name is None:
-            yield Finding("service-level", metric, "no alarm reports it", "add one, as for the other service levels")
+            yield Finding("business-time", metric, "no alarm reports it", "add one, as for the other business times")
             continue
         named[metric] = name
         yield from rings(name, p, most, "notBreaching")
         if p.get("ExtendedStatistic") != "p90" or p.get("Namespace") != "${NamePrefix}":
-            yield Finding("service-level", name, "it reads another statistic or namespace", "p90 of NamePrefix")
+            yield Finding("business-time", name, "it reads another statistic or namespace", "p90 of NamePrefix")
         if "docs/runbooks/" not in p.get("AlarmDescription", ""):
-            yield Finding("service-level", name, "it does not say where help is", "name the runbook in AlarmDescription")
+            yield Finding("business-time", name, "it does not say where help is", "name the runbook in AlarmDescription")
     if stack.parameters.get("Platform") != "aws":
         return
     composites = list(stack.of_type("AWS::CloudWatch::CompositeAlarm"))
@@ -174,10 +174,10 @@ def service_levels(stack, _code):
     boards = " ".join(str(p.get("DashboardBody")) for _, p in stack.of_type("AWS::CloudWatch::Dashboard"))
     for metric, name in named.items():
         if f'ALARM("${{{name}}}")' not in rules:
-            yield Finding("service-level", name, "it does not make orders be at risk", "add it to OrdersAtRiskAlarm")
-    for metric in [*SERVICE_LEVELS, *SHOWN]:
+            yield Finding("business-time", name, "it does not make orders be at risk", "add it to OrdersAtRiskAlarm")
+    for metric in [*BUSINESS_TIMES, *SHOWN]:
         if metric not in boards:
-            yield Finding("service-level", metric, "the dashboard does not show it", "add it to Dashboard")
+            yield Finding("business-time", metric, "the dashboard does not show it", "add it to Dashboard")
 
 
 def stream_functions(stack):

@@ -120,12 +120,12 @@ class Alarms(Broken):
 
         self.caught("silence", "None", change)
 
-    # Service levels
+    # Business times
 
     def test_a_message_that_is_about_to_be_lost_without_an_alarm_is_caught(self):
         self.caught("alarm-missing", "OrderPriceDlq", without("OrderPriceDlqAgeAlarm"))
 
-    def test_a_service_level_that_rings_nowhere_or_too_late_is_caught(self):
+    def test_a_business_time_that_rings_nowhere_or_too_late_is_caught(self):
         def late(resources, sam):
             resources["CrmStalenessAlarm"]["Properties"]["Threshold"] = 86_400
 
@@ -135,12 +135,12 @@ class Alarms(Broken):
         def helpless(resources, sam):
             resources["CrmStalenessAlarm"]["Properties"]["AlarmDescription"] = "The CRM is stale"
 
-        self.caught("service-level", "release-time", without("ReleaseTimeAlarm"))
+        self.caught("business-time", "release-time", without("ReleaseTimeAlarm"))
         self.caught("alarm-threshold", "CrmStalenessAlarm", late)
-        self.caught("service-level", "CrmStalenessAlarm", mean)
-        self.caught("service-level", "CrmStalenessAlarm", helpless)
+        self.caught("business-time", "CrmStalenessAlarm", mean)
+        self.caught("business-time", "CrmStalenessAlarm", helpless)
 
-    def test_a_service_level_that_puts_no_order_at_risk_or_on_no_dashboard_is_caught(self):
+    def test_a_business_time_that_puts_no_order_at_risk_or_on_no_dashboard_is_caught(self):
         def change(resources, sam):
             rule = resources["OrdersAtRiskAlarm"]["Properties"]["AlarmRule"]
             rule["Fn::Sub"] = rule["Fn::Sub"].replace("ReleaseTimeAlarm", "ApiAlarm")
@@ -152,8 +152,8 @@ class Alarms(Broken):
         def silence(resources, sam):
             del resources["OrdersAtRiskAlarm"]["Properties"]["AlarmActions"]
 
-        self.caught("service-level", "ReleaseTimeAlarm", change)
-        self.caught("service-level", "partner-latency", hide)
+        self.caught("business-time", "ReleaseTimeAlarm", change)
+        self.caught("business-time", "partner-latency", hide)
         self.caught("alarm-topic", "OrdersAtRiskAlarm", silence)
 
     # Losses and throttles
