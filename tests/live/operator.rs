@@ -375,3 +375,33 @@ async fn five_thousand_parked_messages_are_grouped_with_progress_and_stay_parked
     assert_eq!(queue["messages"], 5_000, "all were given back: {queue}");
     live.aws("AmazonSQS.PurgeQueue", &json!({"QueueUrl": url})).await.unwrap();
 }
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn a_new_token_works_at_once_with_its_scopes_and_its_record_does_not_have_it() {
+    let live = live();
+    let (ann, client) = (operator(&live, "ann"), unique("token"));
+    let change = ["--scopes", "orders:read", "--why", "T-17: a test"];
+    let dry = ask(&ann, 0, &[&["token", "new", &client], &change[..]].concat()).await;
+    assert!(dry["dry_run"] == true && dry["token"].is_null(), "{dry}");
+    let made = ask(&ann, 0, &[&["token", "new", &client, "--execute"], &change[..]].concat()).await;
+    let token = made["token"].as_str().unwrap();
+    // The authorizer has read the tokens before, for other tests.
+    assert_eq!(live.api_as(token, "/v1/orders?status=delivered").await.unwrap().status, 200);
+    assert_eq!(live.api_as(token, "/v1/reviews").await.unwrap().status, 403);
+
+    let taken =
+        ann.run(&["token", "new", "eastco", "--scopes", "orders:read", "--why", "T-17", "--execute"]).await.unwrap();
+    assert!(taken.code == Some(2) && taken.err.contains("is the name of a partner"), "{}", taken.err);
+    let listed =
+        |list: &Value| list["tokens"].as_array().unwrap().iter().filter(|row| row["client"] == *client).count();
+    assert_eq!(listed(&ask(&ann, 0, &["token", "ls"]).await), 1);
+    let revoked = ask(&ann, 0, &["token", "revoke", &client, "--why", "T-17: done", "--execute"]).await;
+    assert_eq!(revoked["tokens"], 1);
+    assert_eq!(listed(&ask(&ann, 0, &["token", "ls"]).await), 0);
+    let none = ann.run(&["token", "revoke", &client, "--why", "T-17: again", "--execute"]).await.unwrap();
+    assert_eq!(none.code, Some(1), "{}", none.err);
+
+    let audit = ask(&ann, 0, &["audit", "ls"]).await.to_string();
+    assert!(audit.contains(&format!("token new {client}")) && !audit.contains(token));
+}

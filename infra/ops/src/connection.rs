@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clap::Args;
-use cloud::operator::{AuditTable, OperatorQueues};
+use cloud::operator::{AuditTable, OperatorQueues, OperatorSecret};
 use cloud::{DeliveriesTable, EventBus, JournalTable, PartnerHealthTable, RegistryTable, Start, ViewsTable};
 use engine::Epoch;
 use serde::Deserialize;
@@ -226,6 +226,14 @@ impl Deployment {
     pub(crate) fn audit(&self) -> Result<AuditTable, String> {
         let why = "the stack has no output AuditTableName: deploy this release's template first";
         self.start.audit().map_err(|_missing| why.to_owned())
+    }
+
+    /// The secret with the tokens of API clients.
+    ///
+    /// # Errors
+    /// The stack does not name the beginning of its secrets.
+    pub(crate) fn tokens(&self) -> Result<OperatorSecret, String> {
+        self.start.operator_secret(usecases::tokens::SECRET).map_err(|why| why.to_string())
     }
 
     /// The journal's epoch.

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use partners::Registry;
+use partners::{Partner, Registry};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -249,8 +249,10 @@ fn partners(facts: &Value, found: &mut Vec<Finding>) {
     }
     let names: Vec<&str> = members(&facts["secrets"], "SecretList").map(|secret| text(secret, "Name")).collect();
     let prefix = text(facts, "secrets_prefix");
-    let partners = registry.partners().map(|partner| format!("{prefix}/partner/{}", partner.id));
-    for secret in partners.chain([format!("{prefix}/api/tokens")]) {
+    let tokens = registry.partners().map(|partner| partner.secret.clone());
+    let signing = registry.partners().filter(|partner| partner.webhook.is_some()).map(Partner::webhook_secret);
+    for secret in tokens.chain(signing).chain([usecases::tokens::SECRET.to_owned()]) {
+        let secret = format!("{prefix}/{secret}");
         if !names.contains(&secret.as_str()) {
             found.push(finding("secret", &secret, "it does not exist: docs/runbooks/deploy.md#the-secrets"));
         }
@@ -291,7 +293,11 @@ mod tests {
             "alarms": { "MetricAlarms": [{ "AlarmName": "crossdock-order-price-dlq", "AlarmActions": ["arn:topic"],
                 "ActionsEnabled": true, "StateValue": "OK" }] },
             "account": { "AccountLimit": { "ConcurrentExecutions": 1_000 } },
-            "secrets": { "SecretList": [{ "Name": "crossdock/partner/eastco" }, { "Name": "crossdock/api/tokens" }] },
+            "secrets": { "SecretList": [
+                { "Name": "crossdock/partner/warehouse/eastco" },
+                { "Name": "crossdock/webhook/eastco" },
+                { "Name": "crossdock/api/tokens" },
+            ] },
             "tables": [table("JOURNAL_TABLE"), table("DELIVERIES_TABLE"), table("VIEWS_TABLE")],
             "documents": [document.to_string()],
         })
@@ -323,7 +329,9 @@ mod tests {
             ),
             ("/tables/0/table/Table/StreamSpecification", json!(null), "stream", "new images"),
             ("/tables/1/expiry/TimeToLiveDescription/AttributeName", json!(null), "expiry", "expires"),
-            ("/secrets/SecretList/0/Name", json!("crossdock/partner/westco"), "secret", "does not exist"),
+            ("/secrets/SecretList/0/Name", json!("crossdock/partner/eastco"), "secret", "does not exist"),
+            ("/secrets/SecretList/1/Name", json!("crossdock/webhook/westco"), "secret", "does not exist"),
+            ("/secrets/SecretList/2/Name", json!("crossdock/api/token"), "secret", "does not exist"),
             ("/account", json!({ "unreadable": "AccessDenied" }), "readable", "AccessDenied"),
         ] {
             let mut facts = well();

@@ -15,6 +15,7 @@ mod output;
 mod pace;
 mod partner;
 mod review;
+mod token;
 
 use std::process::ExitCode;
 
@@ -61,6 +62,9 @@ enum Command {
     /// Works on the worklist.
     #[command(subcommand)]
     Review(review::Command),
+    /// Makes, lists and revokes the tokens of API clients.
+    #[command(subcommand)]
+    Token(token::Command),
     /// Works on the lists.
     #[command(subcommand)]
     Views(journal::ViewsCommand),
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
         Command::Order(command) => order::run(&command, &connection, &output),
         Command::Partner(command) => partner::run(&command, &connection, &output),
         Command::Review(command) => review::run(&command, &connection, &output),
+        Command::Token(command) => token::run(&command, &connection, &output),
         Command::Views(command) => journal::run_views(&command, &connection, &output),
     }
 }

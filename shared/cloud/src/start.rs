@@ -19,7 +19,7 @@ use crate::deliveries::DeliveriesTable;
 use crate::due::DueTable;
 use crate::items::text;
 use crate::journal::JournalTable;
-use crate::operator::{AuditTable, OperatorQueues};
+use crate::operator::{AuditTable, OperatorQueues, OperatorSecret};
 use crate::parties::PartiesTable;
 use crate::partner_health::PartnerHealthTable;
 use crate::queues::{OwnQueue, StepQueues};
@@ -224,6 +224,15 @@ impl Start {
     /// The setting is missing.
     pub fn operator_queues(&self) -> Result<OperatorQueues, StartError> {
         Ok(OperatorQueues::new(self.aws.sqs(), need(&self.settings.names.queue_prefix, "QUEUE_URL_PREFIX")?))
+    }
+
+    /// A secret that an operator writes, by its name below the deployment's prefix: needs `SECRETS_PREFIX`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn operator_secret(&self, name: &str) -> Result<OperatorSecret, StartError> {
+        let prefix = need(&self.settings.names.secrets_prefix, "SECRETS_PREFIX")?;
+        Ok(OperatorSecret::new(self.aws.secretsmanager(), format!("{prefix}/{name}")))
     }
 
     /// The operators' audit records: needs `AUDIT_TABLE`.

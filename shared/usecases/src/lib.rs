@@ -7,4 +7,5 @@ pub mod delivery;
 pub mod due;
 pub mod names;
 pub mod submission;
+pub mod tokens;
 pub mod work;

@@ -26,8 +26,8 @@ pub(super) fn seen(queue: &str, pass: &Pass) -> String {
     format!("{queue}: {} seen of about {} (approximate){rest}", pass.seen, pass.depth)
 }
 
-/// Takes the lease of a queue for a pass, or returns the other holder's.
-pub(super) async fn leased(
+/// Takes the lease of a queue for a pass, or of what else only one operator may change at a time, or returns the other holder's.
+pub(crate) async fn leased(
     audit: &impl Audit,
     connection: &Connection,
     queue: &str,
@@ -40,7 +40,7 @@ pub(super) async fn leased(
     Ok(other.map_or(Ok(lease), Err))
 }
 
-pub(super) fn refused(other: &Lease) -> ExitCode {
+pub(crate) fn refused(other: &Lease) -> ExitCode {
     output::say(&format!("{} has {} until {}, unless they end before", other.holder, other.queue, other.until));
     ExitCode::from(LEASED)
 }

@@ -12,7 +12,7 @@ mod expiring;
 mod filing;
 mod filter;
 mod group;
-mod lease;
+pub(crate) mod lease;
 mod letter;
 mod pass;
 mod plan;
