@@ -441,13 +441,12 @@ def put_documents(aws, resources, documents):
         return
     for partner, document in documents.items():
         text = json.dumps(document, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()
         key = {"kind": {"S": "partner"}, "id": {"S": partner}}
         held = aws.dynamodb.get_item(TableName=tables[0], Key=key, ConsistentRead=True).get("Item")
-        if held and held["digest"]["S"] == digest:
+        if held and json.loads(held["document"]["S"]) == document:
             continue
         version = int(held["version"]["N"]) + 1 if held else 1
-        item = key | {"document": {"S": text}, "digest": {"S": digest}, "version": {"N": str(version)}}
+        item = key | {"document": {"S": text}, "version": {"N": str(version)}}
         aws.dynamodb.put_item(TableName=tables[0], Item=item)
 
 

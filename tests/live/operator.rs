@@ -405,3 +405,31 @@ async fn a_new_token_works_at_once_with_its_scopes_and_its_record_does_not_have_
     let audit = ask(&ann, 0, &["audit", "ls"]).await.to_string();
     assert!(audit.contains(&format!("token new {client}")) && !audit.contains(token));
 }
+
+#[tokio::test]
+#[ignore = "needs the local stack: cargo xtask test --stage live"]
+async fn a_partners_document_is_applied_with_its_differences_and_taken_back() {
+    let live = live();
+    let ann = operator(&live, "ann");
+    let file = ann.file("acme-crm.json");
+    let path = file.to_str().unwrap();
+    let stored = live.query("RegistryTable", "kind", "partner").await.unwrap();
+    let text = stored.iter().find(|item| item["id"]["S"] == "acme-crm").unwrap()["document"]["S"].as_str().unwrap();
+    let mut document: Value = serde_json::from_str(text).unwrap();
+    document["orders"]["deadline_days"] = json!(15);
+    std::fs::write(&file, document.to_string()).unwrap();
+    let why = ["--why", "T-17: a test"];
+    let dry = ask(&ann, 0, &[&["partner", "apply", path], &why[..]].concat()).await;
+    assert_eq!(dry["replaced"][0]["changes"], json!(["acme-crm.orders.deadline_days: 14 -> 15"]), "{dry}");
+    let done = ask(&ann, 0, &[&["partner", "apply", path, "--execute"], &why[..]].concat()).await;
+    let again = ask(&ann, 0, &[&["partner", "apply", path, "--execute"], &why[..]].concat()).await;
+    assert_eq!(again["replaced"], json!([]), "it is there already");
+    let back = ask(&ann, 0, &[&["partner", "apply", "--rollback", "acme-crm", "--execute"], &why[..]].concat()).await;
+    assert_eq!(back["replaced"][0]["changes"], json!(["acme-crm.orders.deadline_days: 15 -> 14"]), "{back}");
+    assert_eq!(back["replaced"][0]["before"], done["replaced"][0]["version"]);
+
+    document["orders"]["deadline_days"] = json!("soon");
+    std::fs::write(&file, document.to_string()).unwrap();
+    let wrong = ann.run(&[&["partner", "apply", path, "--execute"], &why[..]].concat()).await.unwrap();
+    assert!(wrong.code == Some(1) && wrong.err.contains("orders.deadline_days"), "{}", wrong.err);
+}

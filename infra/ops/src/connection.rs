@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clap::Args;
-use cloud::operator::{AuditTable, OperatorQueues, OperatorSecret};
+use cloud::operator::{AuditTable, OperatorDocuments, OperatorQueues, OperatorSecret};
 use cloud::{DeliveriesTable, EventBus, JournalTable, PartnerHealthTable, RegistryTable, Start, ViewsTable};
 use engine::Epoch;
 use serde::Deserialize;
@@ -226,6 +226,14 @@ impl Deployment {
     pub(crate) fn audit(&self) -> Result<AuditTable, String> {
         let why = "the stack has no output AuditTableName: deploy this release's template first";
         self.start.audit().map_err(|_missing| why.to_owned())
+    }
+
+    /// Partners' documents, for writing.
+    ///
+    /// # Errors
+    /// The stack does not name their table.
+    pub(crate) fn documents(&self) -> Result<OperatorDocuments, String> {
+        self.start.operator_documents().map_err(|why| why.to_string())
     }
 
     /// The secret with the tokens of API clients.

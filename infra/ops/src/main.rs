@@ -14,6 +14,7 @@ mod order;
 mod output;
 mod pace;
 mod partner;
+mod registry;
 mod review;
 mod token;
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::connection::Connection;
 use crate::health;
 use crate::output::{self, Output};
+use crate::registry;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -28,6 +29,16 @@ pub(crate) enum Command {
         2  a file cannot be read\n\n\
         All members of a document: docs/partners/registry.md")]
     Check(Check),
+    /// Writes partners' documents into the registry, or takes a change back. Without --execute, shows what would change.
+    ///
+    /// The documents are checked as by `check`, together with those that stay. What they replace is kept under its version.
+    #[command(after_help = "Examples:\n  \
+        crossdock partner apply infra/partners --why 'T-17: a new carrier code'\n  \
+        crossdock partner apply infra/partners/eastco.toml --why 'T-17: a new carrier code' --execute\n  \
+        crossdock partner apply --rollback eastco --why 'T-17: it was wrong' --execute\n\n\
+        Exit codes:\n  0  done, or nothing differs\n  1  a document has a mistake, or two contradict each other\n  \
+        2  a call failed, or a file cannot be read\n  4  another operator changes the registry")]
+    Apply(registry::Apply),
     /// Shows whether partners are called: circuits, waits, slowness.
     #[command(after_help = "Examples:\n  crossdock partner health\n  crossdock partner health eastco --json\n\n\
         Exit codes:\n  0  all are healthy\n  1  one is not\n  2  a call failed")]
@@ -58,6 +69,7 @@ pub(crate) struct Check {
 
 pub(crate) fn run(command: &Command, connection: &Connection, out: &Output) -> ExitCode {
     let end = match command {
+        Command::Apply(asked) => output::wait(registry::apply(asked, connection, out)),
         Command::Check(arguments) => return run_check(arguments, out),
         Command::Health(asked) => output::wait(health::health(asked, connection, out)),
         Command::Pause(asked) => output::wait(health::pause(asked, connection, out)),
@@ -68,7 +80,7 @@ pub(crate) fn run(command: &Command, connection: &Connection, out: &Output) -> E
 
 /// Prints the result of a check.
 fn run_check(arguments: &Check, output: &Output) -> ExitCode {
-    let checked = match check(arguments) {
+    let checked = match check(&arguments.files) {
         Ok(checked) => checked,
         Err(why) => return fail(&why, 2),
     };
@@ -84,19 +96,24 @@ fn run_check(arguments: &Check, output: &Output) -> ExitCode {
 
 /// The result of a check.
 #[derive(Default)]
-struct Checked {
-    documents: Vec<Value>,
+pub(crate) struct Checked {
+    /// As the registry stores them.
+    pub(crate) documents: Vec<Value>,
     /// One line for each valid document.
     valid: Vec<String>,
     /// One line for each mistake.
-    mistakes: Vec<String>,
+    pub(crate) mistakes: Vec<String>,
 }
 
-fn check(arguments: &Check) -> Result<Checked, String> {
+/// Reads and checks the documents in `files`.
+///
+/// # Errors
+/// A file cannot be read.
+pub(crate) fn check(files: &[PathBuf]) -> Result<Checked, String> {
     let mut checked = Checked::default();
     let mut texts = Vec::new();
     let mut ids: Vec<(String, String)> = Vec::new();
-    for path in documents(&arguments.files)? {
+    for path in documents(files)? {
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let name = path.display().to_string();
         match read(&path, &text) {

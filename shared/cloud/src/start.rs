@@ -19,7 +19,7 @@ use crate::deliveries::DeliveriesTable;
 use crate::due::DueTable;
 use crate::items::text;
 use crate::journal::JournalTable;
-use crate::operator::{AuditTable, OperatorQueues, OperatorSecret};
+use crate::operator::{AuditTable, OperatorDocuments, OperatorQueues, OperatorSecret};
 use crate::parties::PartiesTable;
 use crate::partner_health::PartnerHealthTable;
 use crate::queues::{OwnQueue, StepQueues};
@@ -233,6 +233,14 @@ impl Start {
     pub fn operator_secret(&self, name: &str) -> Result<OperatorSecret, StartError> {
         let prefix = need(&self.settings.names.secrets_prefix, "SECRETS_PREFIX")?;
         Ok(OperatorSecret::new(self.aws.secretsmanager(), format!("{prefix}/{name}")))
+    }
+
+    /// Partners' documents, for an operator: needs `REGISTRY_TABLE`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn operator_documents(&self) -> Result<OperatorDocuments, StartError> {
+        Ok(OperatorDocuments::new(self.aws.dynamodb(), need(&self.settings.names.registry, "REGISTRY_TABLE")?))
     }
 
     /// The operators' audit records: needs `AUDIT_TABLE`.
