@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use domain::order::{AllocationNo, AllocationRequest, OrderReview, Stage};
+use domain::order::{AllocationNo, AllocationRequest, OrderReview, Spelling, Stage};
 use domain::party::{Party, PartyRef};
 use domain::review::{Choice, Decision};
 use domain::shipment::MilestoneKind;
@@ -967,7 +967,7 @@ fn new_order(external: &str, po: &str, digest: &str) -> NewOrder {
     submission.customer_po = id(po);
     submission.digest = digest.to_owned();
     submission.ship_to = PartyRef { order: order_of(external), n: 1 };
-    NewOrder { purchase_order: submission.customer_po.to_string(), submission, party: party(digest) }
+    NewOrder { spelling: Spelling::Exact, submission, party: party(digest) }
 }
 
 struct PartnerClient {
@@ -1013,6 +1013,26 @@ fn a03_b27_the_same_purchase_order_under_another_name_is_the_same_order_and_anot
     assert_eq!(order.version, 3);
     assert_eq!(order.state.as_ref().unwrap().reviews()[0].kind, OrderReview::ConflictingSubmission);
     assert!(matches!(order.state.as_ref().unwrap().stage, Stage::Submitted));
+}
+
+#[test]
+fn b27_an_amendment_names_the_purchase_order_in_any_spelling_that_its_sender_does_not_tell_apart() {
+    for (spelling, number, is_the_same) in [
+        (Spelling::IgnoreCase, "po-1", true),
+        (Spelling::IgnoreCase, "PO-2", false),
+        (Spelling::LettersAndDigits, "po 1", true),
+        (Spelling::Exact, "po-1", false),
+    ] {
+        let client = PartnerClient::new();
+        client.submit("a", new_order("1", "PO-1", "x"), None);
+        let new = Box::new(NewOrder { spelling, ..new_order("1", number, "y") });
+        let request = ChangeRequest::Amend { new, reason: "a call".to_owned() };
+        let sender = Sender { name: "acme-crm".to_owned(), asked_at: None, grant: Grant::All, may_override: false };
+        let (cx, key) = (context("change-import", 0), WorkKey::of("b"));
+        let order = order_of("1");
+        let answer = now(change(&client.journal, &client.parties, &cx, &order, &key, &sender, request)).unwrap();
+        assert_eq!(answer == Answer::Accepted, is_the_same, "{spelling:?} {number}: {answer:?}");
+    }
 }
 
 #[test]

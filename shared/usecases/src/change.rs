@@ -4,11 +4,11 @@
 //! request gets the same answer.
 
 use domain::ids::{base32, fingerprint};
-use domain::order::{Amendment, CancelRequested, Held, HoldReleased, Submission};
+use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
 use domain::{Order, OrderCommand, OrderId, Rejection, Workflow};
 
 use engine::http::Grant;
-use engine::inbound::ChangeRequest;
+use engine::inbound::{ChangeRequest, NewOrder};
 use engine::journal::{Journal, Stream, events_of, stream_name};
 use engine::stores::Parties;
 use engine::{Context, Failure, Outcome, RequestCause};
@@ -110,7 +110,7 @@ pub async fn change(
             asked_at: sender.asked_at,
             overrides: sender.may_override,
         }),
-        ChangeRequest::Amend { new, .. } if let Some(member) = fixed_member(stream.state.as_ref(), &new.submission) => {
+        ChangeRequest::Amend { new, .. } if let Some(member) = fixed_member(stream.state.as_ref(), &new) => {
             let why = format!("{member} cannot be amended; cancel the order and submit a new one");
             OrderCommand::RefuseRequest(Rejection::new("CANNOT_AMEND", why))
         }
@@ -138,11 +138,11 @@ pub async fn change(
 }
 
 /// The member that differs from the order and that an amendment never changes.
-fn fixed_member(order: Option<&Order>, new: &Submission) -> Option<&'static str> {
-    let known = &order?.terms.submission;
+fn fixed_member(order: Option<&Order>, amended: &NewOrder) -> Option<&'static str> {
+    let (known, new) = (&order?.terms.submission, &amended.submission);
     if known.customer != new.customer {
         Some("customer")
-    } else if known.customer_po != new.customer_po {
+    } else if amended.spelling.canonical(&known.customer_po) != amended.purchase_order() {
         Some("customer_po")
     } else if known.currency != new.currency {
         Some("currency")

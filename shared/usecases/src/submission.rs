@@ -234,7 +234,7 @@ fn order_in(stream: &str) -> Result<OrderId, Failure> {
 
 /// The natural key of the order's purchase order number.
 fn purchase_order(new: &NewOrder) -> String {
-    let natural = fingerprint(&[new.submission.customer.as_str(), &new.purchase_order]);
+    let natural = fingerprint(&[new.submission.customer.as_str(), &new.purchase_order()]);
     format!("po/{}", base32(&natural, 32))
 }
 

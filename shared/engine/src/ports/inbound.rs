@@ -1,6 +1,6 @@
 //! The inbound ports: who sent a webhook, and what it means in the domain's terms. `partners` reads the wire formats.
 
-use domain::order::Submission;
+use domain::order::{Spelling, Submission};
 use domain::party::Party;
 use domain::routing::Site;
 use domain::{ExternalId, FulfillmentCommand, FulfillmentId, OrderId, PartnerId};
@@ -18,8 +18,15 @@ pub struct NewOrder {
     pub submission: Submission,
     /// The receiver.
     pub party: Party,
+    /// Which spellings of a purchase order number the sender does not tell apart.
+    pub spelling: Spelling,
+}
+
+impl NewOrder {
     /// The customer's purchase order number, in the one spelling of those that the sender does not tell apart.
-    pub purchase_order: String,
+    pub fn purchase_order(&self) -> String {
+        self.spelling.canonical(&self.submission.customer_po)
+    }
 }
 
 /// A change request for an order that exists.

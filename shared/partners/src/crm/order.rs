@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::order::{Expected, OrderLine, ServiceLevel, Submission};
+use domain::order::{Expected, OrderLine, ServiceLevel, Spelling, Submission};
 use domain::party::{Party, PartyRef};
 use domain::{Currency, ExternalId, LineNo, Money, OrderId, PartnerId, Quantity};
 use engine::http::Offence;
@@ -14,7 +14,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::registry::{DEADLINE_DAYS, Maps, Spelling};
+use crate::registry::{DEADLINE_DAYS, Maps};
 use crate::wire::countries;
 use crate::wire::fields::{self, Place, Report};
 use crate::wire::postal_codes;
@@ -119,9 +119,9 @@ pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
         ordered_at: terms.ordered_at,
         deadline: deadline(terms),
     };
-    let purchase_order = terms.spelling.canonical(submission.customer_po.as_str());
+    let purchase_order = terms.spelling.canonical(&submission.customer_po);
     submission.digest = digest(&submission, &party, &purchase_order);
-    Some(NewOrder { submission, party, purchase_order })
+    Some(NewOrder { submission, party, spelling: terms.spelling })
 }
 
 /// Counted from the later of the order's time and its arrival, so that an order that arrives late is not overdue at once.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use domain::order::Spelling;
 use domain::{PartnerId, SiteCode};
 use engine::delivery::Role;
 use engine::partner_health::{Limits, Rate};
@@ -10,7 +11,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::partner::{Partner, Spelling, Submissions, WebhookScheme};
+use super::partner::{Partner, Submissions, WebhookScheme};
 use super::places::Offences;
 use super::protocol::{CrmProtocol, ErpProtocol, Protocol, ProtocolName, WarehouseProtocol};
 use super::values::{number, one_of, zone};

@@ -24,7 +24,7 @@ use engine::delivery::Role;
 pub(crate) use document::DEADLINE_DAYS;
 pub(crate) use maps::milestone;
 pub use maps::{Maps, Meaning};
-pub use partner::{Fill, Partner, Spelling, Submissions, WebhookScheme};
+pub use partner::{Fill, Partner, Submissions, WebhookScheme};
 pub use places::{Offence, Offences};
 pub use protocol::{CrmProtocol, ErpProtocol, Protocol, WarehouseProtocol};
 
