@@ -18,9 +18,11 @@ mod registry;
 mod review;
 mod token;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::connection::Connection;
 use crate::output::Output;
@@ -44,6 +46,16 @@ enum Command {
     /// Shows what operators did.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Prints the completion of this command line for a shell.
+    #[command(after_help = "Examples:\n  \
+        crossdock completion bash > /etc/bash_completion.d/crossdock\n  \
+        crossdock completion zsh > \"${fpath[1]}/_crossdock\"\n  \
+        crossdock completion fish > ~/.config/fish/completions/crossdock.fish\n\n\
+        Exit codes:\n  0  printed")]
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
     /// Works on dead-letter queues.
     #[command(subcommand)]
     Dlq(dlq::Command),
@@ -75,6 +87,14 @@ fn main() -> ExitCode {
     let Arguments { connection, output, command } = Arguments::parse();
     match command {
         Command::Audit(command) => audit::run(&command, &connection, &output),
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), env!("CARGO_BIN_NAME"), &mut script);
+            match std::io::stdout().write_all(&script) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_closed) => ExitCode::from(output::FAILED),
+            }
+        }
         Command::Dlq(command) => dlq::run(&command, &connection, &output),
         Command::Doctor(asked) => doctor::run(&asked, &connection, &output),
         Command::Edi(command) => edi::run(&command),

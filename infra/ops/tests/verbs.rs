@@ -64,3 +64,11 @@ fn a_plan_that_is_none_is_refused_before_anything_else() {
     assert_eq!(answer.status.code(), Some(2));
     assert!(String::from_utf8(answer.stderr).unwrap().contains("line 1 is no plan's header"));
 }
+
+#[test]
+fn a_shells_completion_knows_the_verbs() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = String::from_utf8(crossdock(&["completion", shell]).stdout).unwrap();
+        assert!(["partner", "token", "revoke", "rollback"].iter().all(|word| script.contains(word)), "{shell}");
+    }
+}
