@@ -6,6 +6,7 @@ mod audit;
 mod connection;
 mod dlq;
 mod doctor;
+mod documents;
 mod edi;
 mod health;
 mod journal;

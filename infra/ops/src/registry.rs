@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use crate::audit::Act;
 use crate::connection::Connection;
 use crate::dlq::lease;
+use crate::documents::check;
 use crate::output::{self, FOUND, Output, words};
-use crate::partner::check;
 
 #[derive(Args)]
 pub(crate) struct Apply {
@@ -92,8 +92,8 @@ pub(crate) async fn apply(asked: &Apply, connection: &Connection, out: &Output) 
         Ok(((), shown.clone()))
     };
     let done = act.done(&audit, Box::pin(work)).await;
-    let given_up = audit.give_up(&lease, Timestamp::now()).await;
-    done.and(given_up).map_err(|failure| words(&failure))?;
+    let returned = audit.give_up(&lease, Timestamp::now()).await;
+    done.and(returned).map_err(|failure| words(&failure))?;
     output::say(
         "Functions believe an earlier document for a minute. Then announce all due work, because orders that wait for a corrected",
     );

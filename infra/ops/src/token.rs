@@ -216,8 +216,8 @@ async fn write(
         Ok(((), what))
     };
     let done = act.done(&audit, Box::pin(work)).await;
-    let given_up = audit.give_up(&lease, Timestamp::now()).await;
-    done.and(given_up).map_err(|failure| words(&failure))?;
+    let returned = audit.give_up(&lease, Timestamp::now()).await;
+    done.and(returned).map_err(|failure| words(&failure))?;
     Ok(Ok(()))
 }
 

@@ -44,7 +44,7 @@ pub async fn handle(
     };
     let mut found = list(&ports.secrets, false).await?.find(token);
     if found.is_none() {
-        // It may be new. The store reads past its cache every ten seconds at most, whoever asks.
+        // It may be new. The store reads past its cache every ten seconds at most, however often it is asked.
         found = list(&ports.secrets, true).await?.find(token);
     }
     let Some(ListedToken { client, scopes, .. }) = found.filter(|token| !token.is_expired(cx.now)) else {
