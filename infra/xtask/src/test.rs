@@ -349,12 +349,33 @@ fn live(workspace: &Workspace) -> Result<()> {
 }
 
 fn live_on_stack(workspace: &Workspace) -> Result<()> {
-    stack::up(workspace)?;
+    let live = stack::up(workspace)?;
+    process::run(&mut adapter_tests(workspace, live.text("/endpoint")), minutes(20))
+        .context("the adapters' tests failed on the emulator; its log is .local/stack/emulator.log")?;
     let hint = "look on with `cargo xtask up`; logs are in .local/stack";
     process::run(&mut live_tests(workspace, false), minutes(20)).context(hint)?;
     // It kills everybody's processes, so it runs when the others are done.
     process::run(&mut live_tests(workspace, true), minutes(15))
         .context("repeat it with: cargo xtask kill --seed <seed>")
+}
+
+/// The port suites of `cloud` against the emulator: the same suites that the memory fakes pass.
+fn adapter_tests(workspace: &Workspace, endpoint: &str) -> Command {
+    let only = ["--package", "cloud", "--test", "aws"];
+    let mut command = match prerequisites::cargo_tool(workspace, "nextest", NEXTEST) {
+        Some(nextest) => {
+            let mut command = with_nextest(workspace, nextest, &only);
+            command.args(["--run-ignored", "only"]);
+            command
+        }
+        None => {
+            let mut command = workspace.cargo();
+            command.arg("test").args(only).args(["--", "--ignored"]);
+            command
+        }
+    };
+    command.env("AWS_ENDPOINT_URL", endpoint);
+    command
 }
 
 /// The tests on the local stack: the kill test by itself, or all others.

@@ -1,6 +1,6 @@
 //! Tests of the adapters against a real endpoint: the local emulator, or an account that is used for tests only.
 //!
-//! They are ignored by default. Start the emulator, then run
+//! They are ignored by default; `cargo xtask test --stage live` runs them. To run them alone, start the emulator, then
 //! `AWS_ENDPOINT_URL=http://localhost:4566 cargo nextest run -p cloud --run-ignored only`. Each test creates its own
 //! tables, queues, bus and secret, under names that no other run uses.
 
