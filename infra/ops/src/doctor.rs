@@ -209,7 +209,7 @@ fn tables(facts: &Value, found: &mut Vec<Finding>) {
         let name = text(table, "name");
         let described = &table["table"]["Table"];
         let recovery = &table["backups"]["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"];
-        if recovery["PointInTimeRecoveryStatus"] == "DISABLED" {
+        if table["backups"].get("unreadable").is_none() && recovery["PointInTimeRecoveryStatus"] != "ENABLED" {
             found.push(finding(
                 "recovery",
                 name,
@@ -217,11 +217,15 @@ fn tables(facts: &Value, found: &mut Vec<Finding>) {
             ));
         }
         let is_streamed = ["JOURNAL_TABLE", "DELIVERIES_TABLE"].contains(&name);
-        if is_streamed && described.is_object() && described["StreamSpecification"]["StreamViewType"] != "NEW_IMAGE" {
+        let stream = &described["StreamSpecification"];
+        let is_carrying = stream["StreamEnabled"] == true && stream["StreamViewType"] == "NEW_IMAGE";
+        if is_streamed && described.is_object() && !is_carrying {
             found.push(finding("stream", name, "its stream does not carry new images: deploy the template again"));
         }
         let expiry = &table["expiry"]["TimeToLiveDescription"];
-        if name == "DELIVERIES_TABLE" && expiry.is_object() && expiry["AttributeName"] != "expires" {
+        let is_on = ["ENABLED", "ENABLING"].iter().any(|status| expiry["TimeToLiveStatus"] == *status);
+        let is_expiring = is_on && expiry["AttributeName"] == "expires";
+        if name == "DELIVERIES_TABLE" && expiry.is_object() && !is_expiring {
             found.push(finding(
                 "expiry",
                 name,
@@ -271,10 +275,10 @@ mod tests {
         let table = |name: &str| {
             json!({
                 "name": name,
-                "table": { "Table": { "StreamSpecification": { "StreamViewType": "NEW_IMAGE" } } },
+                "table": { "Table": { "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" } } },
                 "backups": { "ContinuousBackupsDescription":
                     { "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": "ENABLED" } } },
-                "expiry": { "TimeToLiveDescription": { "AttributeName": "expires" } },
+                "expiry": { "TimeToLiveDescription": { "TimeToLiveStatus": "ENABLED", "AttributeName": "expires" } },
             })
         };
         json!({
@@ -328,7 +332,10 @@ mod tests {
                 "restored",
             ),
             ("/tables/0/table/Table/StreamSpecification", json!(null), "stream", "new images"),
+            ("/tables/0/table/Table/StreamSpecification/StreamEnabled", json!(false), "stream", "new images"),
+            ("/tables/1/backups/ContinuousBackupsDescription", json!(null), "recovery", "restored"),
             ("/tables/1/expiry/TimeToLiveDescription/AttributeName", json!(null), "expiry", "expires"),
+            ("/tables/1/expiry/TimeToLiveDescription/TimeToLiveStatus", json!("DISABLED"), "expiry", "expires"),
             ("/secrets/SecretList/0/Name", json!("crossdock/partner/eastco"), "secret", "does not exist"),
             ("/secrets/SecretList/1/Name", json!("crossdock/webhook/westco"), "secret", "does not exist"),
             ("/secrets/SecretList/2/Name", json!("crossdock/api/token"), "secret", "does not exist"),

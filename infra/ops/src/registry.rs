@@ -83,9 +83,19 @@ pub(crate) async fn apply(asked: &Apply, connection: &Connection, out: &Output) 
     };
     let act = Act { who: &who, why: &asked.why, verb: "partner apply", about: &about, now: Timestamp::now() };
     let work = async {
-        for Replacement { before, next, .. } in &replacements {
+        // Under the lease no other operator changes the registry: what was checked together is what will be there together.
+        if documents.current().await? != current {
+            return Err(Failure::transient(
+                Code::StoreBusy,
+                "the registry was changed meanwhile, and nothing was written: run it again",
+            ));
+        }
+        for (done, Replacement { before, next, .. }) in replacements.iter().enumerate() {
             if !documents.replace(before.as_ref(), next).await? {
-                let why = format!("the document of {} was changed meanwhile: run it again", next.partner);
+                let why = format!(
+                    "the document of {} was changed meanwhile; {done} others were written: run it again",
+                    next.partner
+                );
                 return Err(Failure::transient(Code::StoreBusy, why));
             }
         }
@@ -113,7 +123,11 @@ async fn wanted(
         return Ok(if checked.mistakes.is_empty() { Ok(wanted) } else { Err(checked.mistakes) });
     };
     let replaced = documents.replaced(partner.as_str()).await.map_err(|failure| words(&failure))?;
-    let is_meant = |one: &&StoredDocument| asked.to.is_none_or(|version| one.version == version);
+    let current = documents.current().await.map_err(|failure| words(&failure))?;
+    let newest = current.iter().find(|one| one.partner == partner.as_str()).map_or(u64::MAX, |one| one.version);
+    // A run that died after its copy left one of the version that is still current.
+    let is_meant =
+        |one: &&StoredDocument| one.version < newest && asked.to.is_none_or(|version| one.version == version);
     let Some(meant) = replaced.iter().rev().find(is_meant) else {
         let versions: Vec<String> = replaced.iter().map(|one| one.version.to_string()).collect();
         return Err(format!("{partner} has no such replaced document; it has: {}", versions.join(", ")));

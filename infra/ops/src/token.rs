@@ -24,7 +24,7 @@ pub(crate) enum Command {
     Ls,
     /// Makes a token and prints it, once. Without --execute, says what it would do.
     ///
-    /// The token works at once. A client may have several tokens, so that it can change from one to the next. Its name is the
+    /// The token works at once; if it is tried within ten seconds after a wrong one, it may be refused for a minute. A client may have several tokens, so that it can change from one to the next. Its name is the
     /// source of its orders: it cannot be the name of a partner, and a renamed client does not see its earlier orders.
     #[command(after_help = "Examples:\n  \
         crossdock token new portal --scopes orders:read,orders:write --why 'T-17: the new portal' --execute\n  \
@@ -145,10 +145,17 @@ async fn new(asked: &New, connection: &Connection, out: &Output) -> Result<ExitC
         made: Some(now),
         expires: Some(expires),
     };
-    let with = |list: TokenList| (list.with(&listed), 1);
+    let with = |list: TokenList| Ok((list.with(&listed)?, 1));
     let subject = Subject { verb: "token new", client: client.as_str(), what, now };
-    if let Err(exit) = write(&deployment, connection, change, subject, with).await? {
-        return Ok(exit);
+    match write(&deployment, connection, change, subject, with).await {
+        Ok(Ok(())) => {}
+        Ok(Err(exit)) => return Ok(exit),
+        Err(why) => {
+            let digest = listed.sha256.get(..8).unwrap_or_default();
+            return Err(format!(
+                "{why}\nIf `crossdock token ls` shows {digest}, revoke it: it was not shown to anyone"
+            ));
+        }
     }
     let document = json!({ "client": client, "scopes": scopes, "expires": expires, "token": token });
     output::say(&format!("The token of {client}, until {expires}. It is shown this once: give it to the client now."));
@@ -174,7 +181,7 @@ async fn revoke(asked: &Revoke, connection: &Connection, out: &Output) -> Result
         return Ok(out.print(&what, || vec![would, NOTHING_CHANGED.to_owned()]));
     }
     let subject = Subject { verb: "token revoke", client, what: what.clone(), now: Timestamp::now() };
-    if let Err(exit) = write(&deployment, connection, change, subject, |list| list.without(is_meant)).await? {
+    if let Err(exit) = write(&deployment, connection, change, subject, |list| Ok(list.without(is_meant))).await? {
         return Ok(exit);
     }
     let text = format!("{revoked} of {client}'s tokens are revoked; they authorize nothing after six minutes at most");
@@ -197,7 +204,7 @@ async fn write(
     connection: &Connection,
     change: &Change,
     subject: Subject<'_>,
-    next: impl Fn(TokenList) -> (TokenList, usize),
+    next: impl Fn(TokenList) -> Result<(TokenList, usize), Failure>,
 ) -> Result<Result<(), ExitCode>, String> {
     let Subject { verb, client, what, now } = subject;
     connection.confirmed(change.confirm.as_deref(), client, &format!("{verb} {client}"))?;
@@ -209,7 +216,7 @@ async fn write(
     let act = Act { who: &who, why: &change.why, verb, about: client, now };
     let work = async {
         let (list, exists) = read(&secret).await?;
-        let (list, changed) = next(list);
+        let (list, changed) = next(list)?;
         if changed > 0 {
             secret.write(&list.text(), exists).await?;
         }

@@ -95,10 +95,14 @@ impl TokenList {
     }
 
     /// The list with one more token.
-    #[must_use]
-    pub fn with(mut self, token: &ListedToken) -> Self {
-        self.rows.extend(serde_json::to_value(token));
-        self
+    ///
+    /// # Errors
+    /// The token cannot be written as JSON: permanent.
+    pub fn with(mut self, token: &ListedToken) -> Result<Self, Failure> {
+        let row = serde_json::to_value(token)
+            .map_err(|e| Failure::permanent(Code::StateImpossible, engine::redact::json_error(&e)))?;
+        self.rows.push(row);
+        Ok(self)
     }
 
     /// The list without the tokens that `is_revoked` names, and how many there were. Malformed rows stay.
@@ -141,7 +145,7 @@ mod tests {
         assert_eq!(list.tokens().filter(Result::is_ok).count(), 1);
         assert_eq!(list.find("reader").unwrap().client, "reader");
         assert!(list.find("x").is_none() && list.find("portal").is_none());
-        let (list, revoked) = list.with(&listed("crew")).without(|token| token.client == "reader");
+        let (list, revoked) = list.with(&listed("crew")).unwrap().without(|token| token.client == "reader");
         assert_eq!((revoked, list.tokens().count()), (1, 4));
         let written = TokenList::read(&list.text()).unwrap();
         assert!(written.find("crew").is_some() && written.find("reader").is_none());

@@ -42,10 +42,12 @@ pub async fn handle(
     let Some(token) = authorization.and_then(bearer) else {
         return Ok(None);
     };
-    let mut found = list(&ports.secrets, false).await?.find(token);
+    let known = ports.secrets.secret(tokens::SECRET, false).await?;
+    // A secret that was just mended counts, too, so that what is cached may be unreadable.
+    let mut found = TokenList::read(known.expose_secret()).ok().and_then(|list| list.find(token));
     if found.is_none() {
         // It may be new. The store reads past its cache every ten seconds at most, however often it is asked.
-        found = list(&ports.secrets, true).await?.find(token);
+        found = stored(&ports.secrets).await?.find(token);
     }
     let Some(ListedToken { client, scopes, .. }) = found.filter(|token| !token.is_expired(cx.now)) else {
         return Ok(None);
@@ -58,8 +60,9 @@ pub async fn handle(
     Ok(Some(Client { client, scopes: scopes.join(" ") }))
 }
 
-async fn list(secrets: &impl Secrets, fresh: bool) -> Result<TokenList, Failure> {
-    let list = TokenList::read(secrets.secret(tokens::SECRET, fresh).await?.expose_secret())?;
+/// The list as it is stored.
+async fn stored(secrets: &impl Secrets) -> Result<TokenList, Failure> {
+    let list = TokenList::read(secrets.secret(tokens::SECRET, true).await?.expose_secret())?;
     for (row, why) in list.tokens().enumerate().filter_map(|(row, token)| Some((row, token.err()?))) {
         tracing::error!(row, why, "row {row} of {} authorizes nothing: {why}", tokens::SECRET);
     }
