@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use crossdock_tests::deployment::Deployment;
 use domain::order::Status;
+use domain::{DeliveryId, PartnerId, intake};
+use engine::Stream;
+use engine::context::DeliveryWork;
 use engine::http::Request;
 use futures::FutureExt;
 use serde_json::{Value, json};
 use simulators::sign;
+use testkit::memory::{Fault, Faulty, Script};
 
 use crate::intake::{order, report, signed, webhook};
 use crate::support::{A_DAY, assert_promises_hold, id_of, status};
@@ -20,6 +24,10 @@ fn worklist(deployment: &Deployment) -> Vec<Value> {
     let answer = review_list::handle(&ports, request, &cx).now_or_never().unwrap().unwrap();
     let body: Value = serde_json::from_str(&answer.body).unwrap();
     body["reviews"].as_array().unwrap().clone()
+}
+
+fn crm() -> PartnerId {
+    "acme-crm".parse().unwrap()
 }
 
 /// What the CRM shows of `CRM-1`.
@@ -116,6 +124,71 @@ fn b44_a_copy_that_arrives_after_the_order_it_was_corrected_by_opens_no_review()
     deployment.run(A_DAY);
     assert_eq!(worklist(&deployment), Vec::<Value>::new());
     assert_eq!(shown(&deployment)["status"], "invoiced");
+}
+
+/// Imports the delivery `id` of the CRM outside of any queue; `during` runs just before the `n`th call of the journal. Returns whether
+/// there was such a call.
+fn import(deployment: &Deployment, id: &'static str, n: usize, during: impl FnMut() + 'static) -> bool {
+    let script = Script::fault_at(n, Fault::Interleave, during);
+    script.arm(true);
+    importing(deployment, id, &script)();
+    script.has_happened()
+}
+
+/// Imports the delivery `id` of the CRM. The calls of its journal meet the fault of `script`.
+fn importing(deployment: &Deployment, id: &'static str, script: &Script) -> impl FnMut() + use<> {
+    let ports = order_import::Ports {
+        journal: Faulty::new(deployment.journal.clone(), script),
+        deliveries: deployment.deliveries.clone(),
+        registry: deployment.adapters.clone(),
+    };
+    let cx = deployment.context("order-import");
+    move || {
+        let work = DeliveryWork { partner: crm(), delivery: id.to_owned() };
+        order_import::handle(&ports, work, &cx).now_or_never().unwrap().ok();
+    }
+}
+
+#[test]
+fn b44_a_broken_and_a_good_copy_that_are_imported_at_the_same_instant_leave_no_review() {
+    for (first, second) in [("broken", "good"), ("good", "broken")] {
+        for n in 0.. {
+            let mut deployment = Deployment::new(50);
+            send(&mut deployment, "broken", &unmappable());
+            send(&mut deployment, "good", &order("CRM-1"));
+            let meanwhile = importing(&deployment, second, &Script::default());
+            if !import(&deployment, first, n, meanwhile) {
+                assert!(n > 2, "{first} makes {n} calls");
+                break;
+            }
+            let review = DeliveryId::of_order(&crm(), &"CRM-1".parse().unwrap());
+            let cx = deployment.context("test");
+            let loaded = Stream::<intake::Delivery>::load(&deployment.journal, &review, &cx).now_or_never();
+            let unread = loaded.unwrap().unwrap().state;
+            assert!(unread.is_none_or(|unread| unread.is_mapped), "{second} was imported at call {n} of {first}");
+            deployment.run(A_DAY);
+            assert_eq!(worklist(&deployment), Vec::<Value>::new());
+            assert_eq!(shown(&deployment)["status"], "invoiced");
+        }
+    }
+}
+
+#[test]
+fn b44_a_broken_copy_that_is_redriven_does_not_close_the_review_of_another_one() {
+    let mut deployment = Deployment::new(51);
+    send(&mut deployment, "msg-1", &unmappable());
+    deployment.run(A_DAY);
+    send(&mut deployment, "msg-2", &order("CRM-1"));
+    deployment.run(A_DAY);
+    let mut other = order("CRM-1");
+    other["lines"] = json!([]);
+    send(&mut deployment, "msg-3", &other);
+    deployment.run(A_DAY);
+    assert_eq!(worklist(&deployment).len(), 1);
+    deployment.redrive();
+    deployment.run(A_DAY);
+    let listed = worklist(&deployment);
+    assert!(matches!(&listed[..], [one] if one["reason"].as_str().unwrap().contains("msg-3")), "{listed:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use domain::{DeliveryId, ExternalId, Order, OrderId};
 use engine::context::DeliveryWork;
 use engine::delivery::Delivery;
 use engine::http::Offence;
-use engine::inbound::{self, NewOrder};
+use engine::inbound;
 use engine::stores::Deliveries;
 use engine::{Code, Context, Failure, Journal, Outcome, Stream};
 
@@ -35,7 +35,8 @@ pub async fn read<T>(
     let (subject, offences) = match read(&delivery).await? {
         Ok(meaning) => {
             if cx.now.duration_since(delivery.received_at).unsigned_abs() > FIRST_READ_WITHIN {
-                close(journal, cx, &DeliveryId::of_delivery(&delivery.partner, &delivery.id), &delivery).await?;
+                close(journal, cx, &DeliveryId::of_delivery(&delivery.partner, &delivery.id), &delivery, |_| true)
+                    .await?;
             }
             return Ok(Ok((delivery, meaning)));
         }
@@ -50,7 +51,8 @@ pub async fn read<T>(
     Err(set_aside(journal, cx, &delivery, subject, Code::DeliveryUnmappable, offences).await?)
 }
 
-/// Takes the copies of `new` that could not be read off the worklist.
+/// Takes the copies of `order` that could not be read off the worklist. Called after the order's commit: a copy that is set aside at the
+/// same instant looks for the order after its own commit, so that one of the two sees the other.
 ///
 /// # Errors
 /// The journal's.
@@ -58,10 +60,10 @@ pub async fn corrected(
     journal: &impl Journal,
     cx: &Context,
     delivery: &Delivery,
-    new: &NewOrder,
+    order: &ExternalId,
 ) -> Result<(), Failure> {
-    let id = DeliveryId::of_order(&delivery.partner, &new.submission.external_id);
-    close(journal, cx, &id, delivery).await
+    let id = DeliveryId::of_order(&delivery.partner, order);
+    close(journal, cx, &id, delivery, |_| true).await
 }
 
 /// What one review stands for.
@@ -118,38 +120,48 @@ async fn set_aside(
     let texts: Vec<String> = offences.iter().map(text).collect();
     let failure = Failure::permanent(code, texts.join("; "));
     let (id, order) = match subject {
-        Subject::Order(order) => {
-            let imported = OrderId::derive(&delivery.partner, &order);
-            let began = Stream::<Order>::load(journal, &imported, cx).await?.began;
-            if began.is_some_and(|began| began >= delivery.received_at) {
-                // The corrected copy came first.
-                return Ok(failure);
-            }
-            (DeliveryId::of_order(&delivery.partner, &order), Some(order))
-        }
+        Subject::Order(order) => (DeliveryId::of_order(&delivery.partner, &order), Some(order)),
         Subject::Topic => (DeliveryId::of_topic(&delivery.partner, &delivery.topic), None),
         Subject::Delivery => (DeliveryId::of_delivery(&delivery.partner, &delivery.id), None),
     };
-    let place = |Offence { pointer, detail }| OffendingPlace { pointer, detail: engine::redact::text(&detail) };
-    let unmappable = Unmappable {
-        partner: delivery.partner.clone(),
-        delivery: delivery.id.clone(),
-        topic: delivery.topic.clone(),
-        code: code.as_str().to_owned(),
-        order,
-        places: offences.into_iter().take(MAX_PLACES).map(place).collect(),
+    // Whether a corrected copy was imported since this one came.
+    let is_corrected = async || {
+        let Some(order) = &order else { return Ok(false) };
+        let began = Stream::<Order>::load(journal, &OrderId::derive(&delivery.partner, order), cx).await?.began;
+        Ok::<_, Failure>(began.is_some_and(|began| began >= delivery.received_at))
     };
-    // The same mistakes have the same cause; after a change of the partner's document they may be others.
-    let cause = cx.cause(&format!("{}/{}", delivery.key(), domain::due::digest(&texts)));
-    let mut stream = Stream::<intake::Delivery>::load(journal, &id, cx).await?;
-    stream.commit(journal, cx, &cause, DeliveryCommand::RecordUnmappable(unmappable)).await?.recorded()?;
+    if !is_corrected().await? {
+        let place = |Offence { pointer, detail }| OffendingPlace { pointer, detail: engine::redact::text(&detail) };
+        let unmappable = Unmappable {
+            partner: delivery.partner.clone(),
+            delivery: delivery.id.clone(),
+            topic: delivery.topic.clone(),
+            code: code.as_str().to_owned(),
+            order: order.clone(),
+            places: offences.into_iter().take(MAX_PLACES).map(place).collect(),
+        };
+        // The same mistakes have the same cause; after a change of the partner's document they may be others.
+        let cause = cx.cause(&format!("{}/{}", delivery.key(), domain::due::digest(&texts)));
+        let mut stream = Stream::<intake::Delivery>::load(journal, &id, cx).await?;
+        stream.commit(journal, cx, &cause, DeliveryCommand::RecordUnmappable(unmappable)).await?.recorded()?;
+    }
+    // The corrected copy may have been imported between the look and the commit: it found nothing to close.
+    if is_corrected().await? {
+        close(journal, cx, &id, delivery, |open| open.unmappable.delivery == delivery.id).await?;
+    }
     Ok(failure)
 }
 
-/// Records that the delivery of the stream `id` was read, if it could not be read before.
-async fn close(journal: &impl Journal, cx: &Context, id: &DeliveryId, read: &Delivery) -> Result<(), Failure> {
+/// Closes the review of the stream `id`, if one is open that `applies`, because of the delivery `read`.
+async fn close(
+    journal: &impl Journal,
+    cx: &Context,
+    id: &DeliveryId,
+    read: &Delivery,
+    applies: impl FnOnce(&intake::Delivery) -> bool,
+) -> Result<(), Failure> {
     let mut stream = Stream::<intake::Delivery>::load(journal, id, cx).await?;
-    if stream.state.as_ref().is_none_or(|state| state.is_mapped) {
+    if !stream.state.as_ref().is_some_and(|state| !state.is_mapped && applies(state)) {
         return Ok(());
     }
     let cause = cx.cause(&format!("{}/mapped/{}", read.key(), stream.version));

@@ -42,7 +42,8 @@ pub async fn handle(
         Ok(read) => read,
         Err(outcome) => return Ok(outcome),
     };
-    delivery::corrected(&ports.journal, cx, &delivery, &new).await?;
-    let (_, submitted) = submission::submit(&ports.journal, cx, &delivery.key(), new, None).await?;
-    Ok(submitted.into())
+    let submission = new.submission.external_id.clone();
+    let submitted = submission::submit(&ports.journal, cx, &delivery.key(), new, None).await;
+    delivery::corrected(&ports.journal, cx, &delivery, &submission).await?;
+    Ok(submitted?.1.into())
 }

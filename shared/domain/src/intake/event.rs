@@ -83,7 +83,7 @@ pub struct OffendingPlace {
 /// The delivery, or a corrected copy, was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mapped {
-    /// The sender's id of the delivery that was read.
+    /// The sender's id of the delivery that was read; of the unreadable one, where a corrected copy was imported at the same instant.
     pub delivery: String,
 }
 
