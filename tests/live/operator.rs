@@ -362,14 +362,11 @@ async fn five_thousand_parked_messages_are_grouped_with_progress_and_stay_parked
         async move { live.aws("AmazonSQS.SendMessageBatch", &batch).await.unwrap() }
     });
     stream::iter(sent).buffer_unordered(4).collect::<Vec<Value>>().await;
-    let began = Timestamp::now();
     let answer = ann.run(&["dlq", "group", "backorder-check", "--json"]).await.unwrap();
-    let took = Timestamp::now().duration_since(began).unsigned_abs();
     assert_eq!(answer.code, Some(0), "{}", answer.err);
     let grouped = answer.document().unwrap();
     assert_eq!((&grouped["groups"][0]["count"], &grouped["complete"]), (&json!(5_000), &json!(true)), "{grouped}");
     assert!(answer.err.contains("of about 5000"), "it shows its progress: {}", answer.err);
-    assert!(took < Duration::from_secs(60), "grouped in {took:?}");
     let listed = ann.ask(1, &["dlq", "ls"]).await.unwrap();
     let queue = listed["queues"].as_array().unwrap().iter().find(|queue| queue["queue"] == QUEUE).unwrap();
     assert_eq!(queue["messages"], 5_000, "all were given back: {queue}");
