@@ -187,7 +187,7 @@ async fn malformed_oversized_and_non_utf8_bodies_get_a_problem_document_and_stor
     }
     let answer = live.signed(&Webhook { partner: "acme-crm", id: "", body: b"{}" }).await.unwrap();
     refused(&answer, 401);
-    let unknown = live.webhook("nobody", &[], b"{}").await.unwrap();
+    let unknown = live.webhook("no-partner", &[], b"{}").await.unwrap();
     refused(&unknown, 401);
 }
 

@@ -7,13 +7,15 @@ use clap::Args;
 use domain::PartnerId;
 use engine::partner_health::{CallOutcome, Limits, PartnerHealth, PartnerHealthStore, Permit};
 use engine::{Code, Failure};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use partners::Registry;
 use serde_json::{Value, json};
 
 use crate::audit::Act;
+use crate::change::{Change, NOTHING_CHANGED};
 use crate::connection::Connection;
 use crate::output::{self, FOUND, Output, words};
+use crate::span;
 
 #[derive(Args)]
 pub(crate) struct Health {
@@ -28,7 +30,7 @@ pub(crate) struct Pause {
     #[arg(value_name = "PARTNER")]
     partner: PartnerId,
     /// For how long: 90m, 8h.
-    #[arg(long = "for", value_name = "SPAN", value_parser = span)]
+    #[arg(long = "for", value_name = "SPAN", value_parser = pause_time)]
     span: Duration,
     #[command(flatten)]
     change: Change,
@@ -43,22 +45,8 @@ pub(crate) struct Resume {
     change: Change,
 }
 
-#[derive(Args)]
-struct Change {
-    /// Why, for the audit records. No personal data.
-    #[arg(long, visible_alias = "reason", value_name = "TEXT")]
-    why: String,
-    /// Does it.
-    #[arg(long)]
-    execute: bool,
-    /// The partner's id, in place of typing it when asked: every deployment on AWS asks.
-    #[arg(long, value_name = "PARTNER")]
-    confirm: Option<String>,
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    let span: Option<SignedDuration> = text.parse().ok();
-    let span = span.and_then(|span| Duration::try_from(span).ok()).filter(|span| !span.is_zero());
+fn pause_time(text: &str) -> Result<Duration, String> {
+    let span = span::read(text).and_then(|span| Duration::try_from(span).ok()).filter(|span| !span.is_zero());
     span.ok_or_else(|| "give a span such as 90m or 8h".to_owned())
 }
 
@@ -139,12 +127,10 @@ async fn change(
     let shown = json!({ "partner": partner, "before": before, "after": next(&before), "dry_run": !asked.execute });
     let state_after = state(&next(&before), now);
     if !asked.execute {
-        let text = || {
-            vec![format!("{partner} would be {state_after}"), "Nothing was changed. Add --execute to do it.".to_owned()]
-        };
+        let text = || vec![format!("{partner} would be {state_after}"), NOTHING_CHANGED.to_owned()];
         return Ok(out.print(&shown, text));
     }
-    connection.confirmed(asked.confirm.as_deref(), partner.as_str(), &format!("{verb} {partner}"))?;
+    asked.confirmed(connection, partner.as_str(), &format!("{verb} {partner}"))?;
     let (audit, who) = (deployment.audit()?, connection.operator()?);
     let act = Act { who: &who, why: &asked.why, verb, about: partner.as_str(), now };
     let work = async {

@@ -16,6 +16,7 @@ use usecases::due::{DueNow, due_now};
 use views::TimedFold;
 
 use crate::audit::Act;
+use crate::change::Change;
 use crate::connection::{Connection, Deployment};
 use crate::order::{Story, folded};
 use crate::output::{self, FOUND, Output, words};
@@ -66,19 +67,6 @@ pub(crate) struct Rebuild {
     orders: Vec<OrderId>,
     #[command(flatten)]
     change: Change,
-}
-
-#[derive(Args)]
-struct Change {
-    /// Why, for the audit records. No personal data.
-    #[arg(long, visible_alias = "reason", value_name = "TEXT")]
-    why: String,
-    /// Does it.
-    #[arg(long)]
-    execute: bool,
-    /// The stack's name, in place of typing it when asked: every deployment on AWS asks.
-    #[arg(long, value_name = "STACK")]
-    confirm: Option<String>,
 }
 
 pub(crate) fn run(command: &JournalCommand, connection: &Connection, out: &Output) -> ExitCode {
@@ -147,7 +135,8 @@ async fn republish(asked: &Republish, connection: &Connection, out: &Output) -> 
         };
         Box::pin(act("journal republish", &about, &asked.change, connection, &deployment, work)).await?;
     }
-    let printed = out.print(&shown, || vec![format!("{count} entries of {} orders", orders.len()), end(&asked.change)]);
+    let printed = out
+        .print(&shown, || vec![format!("{count} entries of {} orders", orders.len()), asked.change.end("Finished.")]);
     Ok(if count == 0 { ExitCode::from(FOUND) } else { printed })
 }
 
@@ -210,8 +199,9 @@ async fn rebuild(asked: &Rebuild, connection: &Connection, out: &Output) -> Resu
         written = Box::pin(act("views rebuild", &about, &asked.change, connection, &deployment, work)).await?;
     }
     let shown = json!({ "orders": orders.len(), "rows": written, "dry_run": !asked.change.execute });
-    let printed =
-        out.print(&shown, || vec![format!("{} orders, {written} rows written", orders.len()), end(&asked.change)]);
+    let printed = out.print(&shown, || {
+        vec![format!("{} orders, {written} rows written", orders.len()), asked.change.end("Finished.")]
+    });
     Ok(if orders.is_empty() { ExitCode::from(FOUND) } else { printed })
 }
 
@@ -246,14 +236,10 @@ async fn act<T>(
     deployment: &Deployment,
     work: impl Future<Output = Result<(T, serde_json::Value), Failure>>,
 ) -> Result<T, String> {
-    connection.confirmed(change.confirm.as_deref(), connection.stack()?, &format!("{verb} of {about}"))?;
+    change.confirmed(connection, connection.stack()?, &format!("{verb} of {about}"))?;
     let (audit, who) = (deployment.audit()?, connection.operator()?);
     let act = Act { who: &who, why: &change.why, verb, about, now: Timestamp::now() };
     act.done(&audit, Box::pin(work)).await.map_err(|failure| words(&failure))
-}
-
-fn end(change: &Change) -> String {
-    if change.execute { "Finished." } else { "Nothing was changed. Add --execute to do it." }.to_owned()
 }
 
 #[cfg(test)]

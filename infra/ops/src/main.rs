@@ -3,6 +3,7 @@
 //! Results go to stdout, messages about them to stderr.
 
 mod audit;
+mod change;
 mod connection;
 mod dlq;
 mod doctor;
@@ -17,6 +18,7 @@ mod pace;
 mod partner;
 mod registry;
 mod review;
+mod span;
 mod token;
 
 use std::io::Write as _;

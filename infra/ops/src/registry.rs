@@ -1,6 +1,6 @@
 //! `crossdock partner apply`: writes partners' documents into the registry, and takes a change back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,6 +13,7 @@ use partners::Registry;
 use serde_json::{Value, json};
 
 use crate::audit::Act;
+use crate::change::{Change, NOTHING_CHANGED};
 use crate::connection::Connection;
 use crate::dlq::lease;
 use crate::documents::check;
@@ -29,15 +30,8 @@ pub(crate) struct Apply {
     /// Of the replaced documents, this one.
     #[arg(long, value_name = "VERSION", requires = "rollback")]
     to: Option<u64>,
-    /// Why, for the audit records. No personal data.
-    #[arg(long, visible_alias = "reason", value_name = "TEXT")]
-    why: String,
-    /// Does it.
-    #[arg(long)]
-    execute: bool,
-    /// The deployment's NamePrefix, in place of typing it when asked: every deployment on AWS asks.
-    #[arg(long, value_name = "PREFIX")]
-    confirm: Option<String>,
+    #[command(flatten)]
+    change: Change,
 }
 
 /// A document that is to replace another one.
@@ -56,7 +50,7 @@ pub(crate) async fn apply(asked: &Apply, connection: &Connection, out: &Output) 
     let deployment = connection.deployment()?;
     let documents = deployment.documents()?;
     let current = documents.current().await.map_err(|failure| words(&failure))?;
-    let wanted = match wanted(asked, &documents).await? {
+    let wanted = match wanted(asked, &documents, &current).await? {
         Ok(wanted) => wanted,
         Err(mistakes) => return Ok(mistaken(&mistakes)),
     };
@@ -64,24 +58,19 @@ pub(crate) async fn apply(asked: &Apply, connection: &Connection, out: &Output) 
         Ok(replacements) => replacements,
         Err(mistakes) => return Ok(mistaken(&mistakes)),
     };
-    let shown = shown(&replacements, !asked.execute);
+    let shown = shown(&replacements, !asked.change.execute);
     let changes = || replacements.iter().flat_map(|one| one.changes.iter().cloned()).collect::<Vec<String>>();
     if replacements.is_empty() {
         return Ok(out.print(&shown, || vec!["The registry has these documents already.".to_owned()]));
     }
-    if !asked.execute {
-        let nothing = "Nothing was changed. Add --execute to do it.".to_owned();
-        return Ok(out.print(&shown, || changes().into_iter().chain([nothing]).collect()));
+    if !asked.change.execute {
+        return Ok(out.print(&shown, || changes().into_iter().chain([NOTHING_CHANGED.to_owned()]).collect()));
     }
     let ids: Vec<&str> = replacements.iter().map(|one| one.next.partner.as_str()).collect();
     let about = ids.join(",");
-    connection.confirmed(asked.confirm.as_deref(), deployment.environment(), &format!("partner apply {about}"))?;
+    asked.change.confirmed(connection, deployment.environment(), &format!("partner apply {about}"))?;
     let (audit, who) = (deployment.audit()?, connection.operator()?);
-    let lease = match lease::leased(&audit, connection, REGISTRY).await? {
-        Ok(lease) => lease,
-        Err(other) => return Ok(lease::refused(&other)),
-    };
-    let act = Act { who: &who, why: &asked.why, verb: "partner apply", about: &about, now: Timestamp::now() };
+    let act = Act { who: &who, why: &asked.change.why, verb: "partner apply", about: &about, now: Timestamp::now() };
     let work = async {
         // Under the lease no other operator changes the registry: what was checked together is what will be there together.
         if documents.current().await? != current {
@@ -101,9 +90,9 @@ pub(crate) async fn apply(asked: &Apply, connection: &Connection, out: &Output) 
         }
         Ok(((), shown.clone()))
     };
-    let done = act.done(&audit, Box::pin(work)).await;
-    let returned = audit.give_up(&lease, Timestamp::now()).await;
-    done.and(returned).map_err(|failure| words(&failure))?;
+    if let Err(exit) = lease::alone(&audit, connection, REGISTRY, &act, Box::pin(work)).await? {
+        return Ok(exit);
+    }
     output::say(
         "Functions believe an earlier document for a minute. Then announce all due work, because orders that wait for a corrected",
     );
@@ -115,6 +104,7 @@ pub(crate) async fn apply(asked: &Apply, connection: &Connection, out: &Output) 
 async fn wanted(
     asked: &Apply,
     documents: &OperatorDocuments,
+    current: &[StoredDocument],
 ) -> Result<Result<BTreeMap<String, Value>, Vec<String>>, String> {
     let Some(partner) = &asked.rollback else {
         let checked = check(&asked.files)?;
@@ -123,7 +113,6 @@ async fn wanted(
         return Ok(if checked.mistakes.is_empty() { Ok(wanted) } else { Err(checked.mistakes) });
     };
     let replaced = documents.replaced(partner.as_str()).await.map_err(|failure| words(&failure))?;
-    let current = documents.current().await.map_err(|failure| words(&failure))?;
     let newest = current.iter().find(|one| one.partner == partner.as_str()).map_or(u64::MAX, |one| one.version);
     // A run that died after its copy left one of the version that is still current.
     let is_meant =
@@ -138,8 +127,8 @@ async fn wanted(
 
 /// The documents that differ from the current ones. All of them together have to be valid, also with those that stay.
 fn replacements(current: &[StoredDocument], wanted: BTreeMap<String, Value>) -> Result<Vec<Replacement>, Vec<String>> {
-    let is_wanted = |one: &&StoredDocument| !wanted.contains_key(&one.partner);
-    let staying = current.iter().filter(is_wanted).map(|one| one.document.clone());
+    let stays = |one: &&StoredDocument| !wanted.contains_key(&one.partner);
+    let staying = current.iter().filter(stays).map(|one| one.document.clone());
     let together: Vec<String> = staying.chain(wanted.values().map(Value::to_string)).collect();
     let registry = Registry::read(&together);
     let broken = wanted.keys().filter_map(|id| Some(format!("{id}: {}", registry.broken(id)?)));
@@ -165,7 +154,7 @@ fn differences(path: &str, before: &Value, after: &Value, found: &mut Vec<String
         return;
     }
     if let (Value::Object(old), Value::Object(new)) = (before, after) {
-        let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for name in names {
             let of = |members: &serde_json::Map<String, Value>| members.get(name).cloned().unwrap_or_default();
             differences(&format!("{path}.{name}"), &of(old), &of(new), found);

@@ -13,6 +13,7 @@ use usecases::change::{self, Answer, WorkKey};
 use views::OPEN_REVIEWS;
 
 use crate::audit::Act;
+use crate::change::NOTHING_CHANGED;
 use crate::connection::Connection;
 use crate::operator::context;
 use crate::output::{self, FOUND, Output, words};
@@ -119,7 +120,9 @@ async fn open(views: &impl Views, asked: &Ls) -> Result<Vec<Value>, Failure> {
 async fn decide(asked: &Decide, connection: &Connection, out: &Output) -> Result<ExitCode, String> {
     let result = |status: &str, why: Option<String>| json!({ "review": asked.review, "choice": asked.choice, "status": status, "why": why });
     if !asked.execute {
-        let text = || vec![format!("{} would be decided: {}", asked.review, asked.choice.as_str()), DRY.to_owned()];
+        let text = || {
+            vec![format!("{} would be decided: {}", asked.review, asked.choice.as_str()), NOTHING_CHANGED.to_owned()]
+        };
         return Ok(out.print(&result("dry_run", None), text));
     }
     let what = format!("{} of {}", asked.choice.as_str(), asked.review);
@@ -145,8 +148,6 @@ async fn decide(asked: &Decide, connection: &Connection, out: &Output) -> Result
     let printed = out.print(&result(status, why.clone()), text);
     Ok(if why.is_some() { ExitCode::from(FOUND) } else { printed })
 }
-
-const DRY: &str = "Nothing was changed. Add --execute to do it.";
 
 async fn carry_out(journal: &impl Journal, cx: &Context, who: &str, asked: &Decide) -> Result<Answer, Failure> {
     let Some((stream, review)) = asked.review.split_once('.') else { return Ok(Answer::Unknown) };

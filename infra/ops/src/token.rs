@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use usecases::tokens::{self, ListedToken, SCOPES, TokenList};
 
 use crate::audit::Act;
+use crate::change::{Change, NOTHING_CHANGED};
 use crate::connection::{Connection, Deployment};
 use crate::dlq::lease;
 use crate::output::{self, FOUND, Output, words};
@@ -24,8 +25,9 @@ pub(crate) enum Command {
     Ls,
     /// Makes a token and prints it, once. Without --execute, says what it would do.
     ///
-    /// The token works at once; if it is tried within ten seconds after a wrong one, it may be refused for a minute. A client may have several tokens, so that it can change from one to the next. Its name is the
-    /// source of its orders: it cannot be the name of a partner, and a renamed client does not see its earlier orders.
+    /// The token works at once; if it is tried within ten seconds after a wrong one, it may be refused for a minute. A client may
+    /// have several tokens, so that it can change from one to the next. Its name is the source of its orders: it cannot be the
+    /// name of a partner, and a renamed client does not see its earlier orders.
     #[command(after_help = "Examples:\n  \
         crossdock token new portal --scopes orders:read,orders:write --why 'T-17: the new portal' --execute\n  \
         crossdock token new credit-team --scopes reviews:read,reviews:decide:credit --days 90 --why 'T-18' --execute\n\n\
@@ -69,19 +71,6 @@ pub(crate) struct Revoke {
     change: Change,
 }
 
-#[derive(Args)]
-struct Change {
-    /// Why, for the audit records. No personal data.
-    #[arg(long, visible_alias = "reason", value_name = "TEXT")]
-    why: String,
-    /// Does it.
-    #[arg(long)]
-    execute: bool,
-    /// The client's name, in place of typing it when asked: every deployment on AWS asks.
-    #[arg(long, value_name = "CLIENT")]
-    confirm: Option<String>,
-}
-
 pub(crate) fn run(command: &Command, connection: &Connection, out: &Output) -> ExitCode {
     let end = match command {
         Command::Ls => output::wait(list(connection, out)),
@@ -99,8 +88,9 @@ async fn list(connection: &Connection, out: &Output) -> Result<ExitCode, String>
     let all_count = listed.iter().all(|row| row["state"] == "active");
     let text = || {
         let cell = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
-        let row = |row: &Value| ["client", "state", "digest", "expires", "scopes"].map(|name| cell(row, name));
-        output::table(["CLIENT", "STATE", "DIGEST", "EXPIRES", "SCOPES"], &listed.iter().map(row).collect::<Vec<_>>())
+        let row = |row: &Value| ["client", "state", "digest", "expires", "scopes", "why"].map(|name| cell(row, name));
+        let head = ["CLIENT", "STATE", "DIGEST", "EXPIRES", "SCOPES", "WHY"];
+        output::table(head, &listed.iter().map(row).collect::<Vec<_>>())
     };
     let printed = out.print(&json!({ "tokens": listed }), text);
     Ok(if all_count { printed } else { ExitCode::from(FOUND) })
@@ -188,8 +178,6 @@ async fn revoke(asked: &Revoke, connection: &Connection, out: &Output) -> Result
     Ok(out.print(&what, || vec![text]))
 }
 
-const NOTHING_CHANGED: &str = "Nothing was changed. Add --execute to do it.";
-
 /// A change, for the audit records.
 struct Subject<'a> {
     verb: &'a str,
@@ -207,12 +195,8 @@ async fn write(
     next: impl Fn(TokenList) -> Result<(TokenList, usize), Failure>,
 ) -> Result<Result<(), ExitCode>, String> {
     let Subject { verb, client, what, now } = subject;
-    connection.confirmed(change.confirm.as_deref(), client, &format!("{verb} {client}"))?;
+    change.confirmed(connection, client, &format!("{verb} {client}"))?;
     let (audit, secret, who) = (deployment.audit()?, deployment.tokens()?, connection.operator()?);
-    let lease = match lease::leased(&audit, connection, tokens::SECRET).await? {
-        Ok(lease) => lease,
-        Err(other) => return Ok(Err(lease::refused(&other))),
-    };
     let act = Act { who: &who, why: &change.why, verb, about: client, now };
     let work = async {
         let (list, exists) = read(&secret).await?;
@@ -222,10 +206,7 @@ async fn write(
         }
         Ok(((), what))
     };
-    let done = act.done(&audit, Box::pin(work)).await;
-    let returned = audit.give_up(&lease, Timestamp::now()).await;
-    done.and(returned).map_err(|failure| words(&failure))?;
-    Ok(Ok(()))
+    lease::alone(&audit, connection, tokens::SECRET, &act, Box::pin(work)).await
 }
 
 /// The list, and whether there is a secret.

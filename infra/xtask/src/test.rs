@@ -361,19 +361,9 @@ fn live_on_stack(workspace: &Workspace) -> Result<()> {
 
 /// The port suites of `cloud` against the emulator: the same suites that the memory fakes pass.
 fn adapter_tests(workspace: &Workspace, endpoint: &str) -> Command {
-    let only = ["--package", "cloud", "--test", "aws"];
-    let mut command = match prerequisites::cargo_tool(workspace, "nextest", NEXTEST) {
-        Some(nextest) => {
-            let mut command = with_nextest(workspace, nextest, &only);
-            command.args(["--run-ignored", "only"]);
-            command
-        }
-        None => {
-            let mut command = workspace.cargo();
-            command.arg("test").args(only).args(["--", "--ignored"]);
-            command
-        }
-    };
+    let mut command = needing_a_stack(workspace, &["--package", "cloud", "--test", "aws"], |command, has_nextest| {
+        command.args(if has_nextest { &["--run-ignored", "only"][..] } else { &["--", "--ignored"] });
+    });
     command.env("AWS_ENDPOINT_URL", endpoint);
     command
 }
@@ -381,29 +371,32 @@ fn adapter_tests(workspace: &Workspace, endpoint: &str) -> Command {
 /// The tests on the local stack: the kill test by itself, or all others.
 fn live_tests(workspace: &Workspace, kill: bool) -> Command {
     let only = ["--package", "crossdock-tests", "--test", "live"];
-    let mut command = match prerequisites::cargo_tool(workspace, "nextest", NEXTEST) {
-        Some(nextest) => {
-            let mut command = with_nextest(workspace, nextest, &only);
-            command.args(["--run-ignored", "all"]);
-            if kill {
-                command.args(["--no-capture", "--filterset", "test(/^kill::/)"]);
-            } else {
-                command.args(["--test-threads", AT_ONCE, "--filterset", "not test(/^kill::/)"]);
-            }
-            command
-        }
+    let mut command = needing_a_stack(workspace, &only, |command, has_nextest| {
+        command.args(if has_nextest { &["--run-ignored", "all"][..] } else { &["--", "--include-ignored"] });
+        command.args(match (has_nextest, kill) {
+            (true, true) => &["--no-capture", "--filterset", "test(/^kill::/)"][..],
+            (true, false) => &["--test-threads", AT_ONCE, "--filterset", "not test(/^kill::/)"],
+            (false, true) => &["--nocapture", "kill::"],
+            (false, false) => &["--test-threads", AT_ONCE, "--skip", "kill::"],
+        });
+    });
+    command.env("CROSSDOCK_LIVE", stack::live_file(workspace));
+    command
+}
+
+/// The tests of `only`, run by nextest where it is there; `choose` says which of them.
+fn needing_a_stack(workspace: &Workspace, only: &[&str], choose: impl FnOnce(&mut Command, bool)) -> Command {
+    let nextest = prerequisites::cargo_tool(workspace, "nextest", NEXTEST);
+    let has_nextest = nextest.is_some();
+    let mut command = match nextest {
+        Some(nextest) => with_nextest(workspace, nextest, only),
         None => {
             let mut command = workspace.cargo();
-            command.arg("test").args(only).args(["--", "--include-ignored"]);
-            if kill {
-                command.args(["--nocapture", "kill::"]);
-            } else {
-                command.args(["--test-threads", AT_ONCE, "--skip", "kill::"]);
-            }
+            command.arg("test").args(only);
             command
         }
     };
-    command.env("CROSSDOCK_LIVE", stack::live_file(workspace));
+    choose(&mut command, has_nextest);
     command
 }
 

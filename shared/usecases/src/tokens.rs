@@ -105,7 +105,7 @@ impl TokenList {
         Ok(self)
     }
 
-    /// The list without the tokens that `is_revoked` names, and how many there were. Malformed rows stay.
+    /// The list without the tokens that `is_revoked` names, and how many there were. Rows that name no token stay.
     #[must_use]
     pub fn without(self, is_revoked: impl Fn(&ListedToken) -> bool) -> (Self, usize) {
         let before = self.rows.len();

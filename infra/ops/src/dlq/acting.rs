@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::audit::Audit;
+use crate::change::{Change, NOTHING_CHANGED};
 use crate::connection::Connection;
 use crate::dlq::apply::{Action, Options, Ports, apply};
 use crate::dlq::filter::Filter;
@@ -45,12 +46,6 @@ pub(crate) struct Apply {
     /// The plan.
     #[arg(value_name = "FILE")]
     plan: PathBuf,
-    /// Why, for the audit records: a ticket and what was corrected. No personal data.
-    #[arg(long, visible_alias = "reason", value_name = "TEXT")]
-    why: String,
-    /// Does it.
-    #[arg(long)]
-    execute: bool,
     /// Messages per second.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rate: u32,
@@ -66,9 +61,8 @@ pub(crate) struct Apply {
     /// Leaves a message that was redriven so often and came back each time.
     #[arg(long, default_value_t = 3, value_name = "N")]
     loop_limit: usize,
-    /// The queue's name, in place of typing it when asked: every deployment on AWS asks.
-    #[arg(long, value_name = "QUEUE")]
-    confirm: Option<String>,
+    #[command(flatten)]
+    change: Change,
 }
 
 /// The run stopped, because too many messages came back.
@@ -141,9 +135,9 @@ pub(super) async fn run_plan(
         return Err(format!("the plan is for {}, not for {}", plan.header.stack, connection.stack()?));
     }
     let queue = &plan.header.queue;
-    if asked.execute {
+    if asked.change.execute {
         let what = format!("{} messages of {queue}", plan.entries.len());
-        connection.confirmed(asked.confirm.as_deref(), queue, &what)?;
+        asked.change.confirmed(connection, queue, &what)?;
     }
     let deployment = connection.deployment()?;
     let (queues, audit, streams) = (
@@ -154,9 +148,9 @@ pub(super) async fn run_plan(
     let pace = Interruptible::new()?;
     let options = Options {
         action,
-        dry_run: !asked.execute,
+        dry_run: !asked.change.execute,
         who: connection.operator()?,
-        why: asked.why.clone(),
+        why: asked.change.why.clone(),
         run: run_id(),
         rate: asked.rate,
         canary: asked.canary,
@@ -205,7 +199,7 @@ fn lines(report: &Report, action: Action, is_stopping: bool) -> Vec<String> {
     }
     lines.extend(report.skipped.iter().map(|(why, messages)| format!("  {} left: {}", messages.len(), why.words())));
     lines.push(match &report.end {
-        End::Finished if report.dry_run => "Nothing was changed. Add --execute to do it.".to_owned(),
+        End::Finished if report.dry_run => NOTHING_CHANGED.to_owned(),
         End::Finished => "Finished.".to_owned(),
         End::Paused => "Paused. The same command goes on.".to_owned(),
         End::FailedAgain => "Stopped: too many came back. Look at their causes: crossdock dlq group".to_owned(),

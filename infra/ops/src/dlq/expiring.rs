@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use clap::Args;
 use engine::Failure;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::audit::{Act, Audit};
+use crate::change::Change;
 use crate::connection::Connection;
 use crate::dlq::filter::Filter;
 use crate::dlq::lease::{dlq_of, leased, refused, seen};
@@ -18,6 +19,7 @@ use crate::dlq::pass::{Pass, Then, WINDOW, pass};
 use crate::dlq::ports::{Loss, Queues, Streams};
 use crate::dlq::streams::JournalStreams;
 use crate::output::{self, FOUND, Output, words};
+use crate::span;
 
 #[derive(Args)]
 pub(crate) struct ReviewArguments {
@@ -25,29 +27,16 @@ pub(crate) struct ReviewArguments {
     #[arg(value_name = "STEP")]
     queue: String,
     /// Which messages: those that the queue loses within this time.
-    #[arg(long, default_value = "4d", value_name = "SPAN", value_parser = span)]
+    #[arg(long, default_value = "4d", value_name = "SPAN", value_parser = within)]
     within: Duration,
-    /// Why they are still there, for the review and the audit records. No personal data.
-    #[arg(long, visible_alias = "reason", value_name = "TEXT")]
-    why: String,
-    /// Does it.
-    #[arg(long)]
-    execute: bool,
-    /// The queue's name, in place of typing it when asked: every deployment on AWS asks.
-    #[arg(long, value_name = "QUEUE")]
-    confirm: Option<String>,
+    #[command(flatten)]
+    change: Change,
     #[command(flatten)]
     filter: Filter,
 }
 
-/// A time span such as `36h` or `4d`.
-fn span(text: &str) -> Result<Duration, String> {
-    let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
-    let span = match days {
-        Some(days) => Some(SignedDuration::from_hours(24 * i64::from(days))),
-        None => text.parse().ok(),
-    };
-    let span = span.and_then(|span| Duration::try_from(span).ok());
+fn within(text: &str) -> Result<Duration, String> {
+    let span = span::read(text).and_then(|span| Duration::try_from(span).ok());
     span.ok_or_else(|| "give a span such as 36h or 4d".to_owned())
 }
 
@@ -121,9 +110,9 @@ pub(crate) async fn review(
 }
 
 pub(super) async fn run(asked: &ReviewArguments, connection: &Connection, out: &Output) -> Result<ExitCode, String> {
-    let (queue, dry_run, now) = (dlq_of(&asked.queue), !asked.execute, Timestamp::now());
-    if asked.execute {
-        connection.confirmed(asked.confirm.as_deref(), &queue, "reviews of what is about to be lost")?;
+    let (queue, dry_run, now) = (dlq_of(&asked.queue), !asked.change.execute, Timestamp::now());
+    if asked.change.execute {
+        asked.change.confirmed(connection, &queue, "reviews of what is about to be lost")?;
     }
     let deployment = connection.deployment()?;
     let (queues, audit) = (deployment.queues()?, deployment.audit()?);
@@ -138,28 +127,27 @@ pub(super) async fn run(asked: &ReviewArguments, connection: &Connection, out: &
     let (found, passed) = found.map_err(|failure| words(&failure))?;
     let who = connection.operator()?;
     let work = async {
-        let reviewed = review(&streams, &found, (&who, &asked.why), dry_run).await?;
+        let reviewed = review(&streams, &found, (&who, &asked.change.why), dry_run).await?;
         let shown = json!(reviewed);
         Ok((reviewed, shown))
     };
     let reviewed = if dry_run {
         Box::pin(work).await.map(|(reviewed, _)| reviewed)
     } else {
-        let act = Act { who: &who, why: &asked.why, verb: "dlq review", about: &queue, now };
+        let act = Act { who: &who, why: &asked.change.why, verb: "dlq review", about: &queue, now };
         act.done(&audit, Box::pin(work)).await
     };
     let reviewed = reviewed.map_err(|failure| words(&failure))?;
     let document = json!({ "queue": queue, "lost_before": until, "dry_run": dry_run, "found": reviewed });
     let text = || {
         let Reviewed { reviewed, done, without_order } = reviewed;
-        let end = if dry_run { "Nothing was changed. Add --execute to do it." } else { "Finished." };
         vec![
             format!("{queue} loses {} messages before {until}", found.len()),
             format!(
                 "  of these: {reviewed} reviewed on their orders, {done} done already, {without_order} about no order"
             ),
             format!("  {}", seen(&queue, &passed)),
-            end.to_owned(),
+            asked.change.end("Finished."),
         ]
     };
     let printed = out.print(&document, text);

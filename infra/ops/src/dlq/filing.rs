@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::audit::Audit;
+use crate::change::Change;
 use crate::connection::Connection;
 use crate::dlq::archive;
 use crate::dlq::edit::{self as edits, Edit};
@@ -35,15 +36,8 @@ pub(crate) struct ImportArguments {
     /// A file of `dlq export`.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Why, for the audit records. No personal data.
-    #[arg(long, visible_alias = "reason", value_name = "TEXT")]
-    why: String,
-    /// Does it.
-    #[arg(long)]
-    execute: bool,
-    /// The queue's name, in place of typing it when asked: every deployment on AWS asks.
-    #[arg(long, value_name = "QUEUE")]
-    confirm: Option<String>,
+    #[command(flatten)]
+    change: Change,
 }
 
 #[derive(Args)]
@@ -54,15 +48,8 @@ pub(crate) struct EditArguments {
     /// The file with the new body.
     #[arg(long, value_name = "FILE")]
     body: PathBuf,
-    /// Why, for the audit records. No personal data.
-    #[arg(long, visible_alias = "reason", value_name = "TEXT")]
-    why: String,
-    /// Does it.
-    #[arg(long)]
-    execute: bool,
-    /// The delivery's name, in place of typing it when asked: every deployment on AWS asks.
-    #[arg(long, value_name = "DELIVERY")]
-    confirm: Option<String>,
+    #[command(flatten)]
+    change: Change,
 }
 
 pub(super) async fn export(asked: &Export, connection: &Connection, out: &Output) -> Result<ExitCode, String> {
@@ -89,29 +76,27 @@ pub(super) async fn import(asked: &ImportArguments, connection: &Connection, out
     let text = std::fs::read_to_string(&asked.file).map_err(|why| format!("{place}: {why}"))?;
     let messages = archive::read(BufReader::new(text.as_bytes())).map_err(|why| format!("{place}: {why}"))?;
     let mut sent = 0;
-    if let (true, Some(first)) = (asked.execute, messages.first()) {
+    if let (true, Some(first)) = (asked.change.execute, messages.first()) {
         let what = format!("{} messages into {}", messages.len(), first.queue);
-        connection.confirmed(asked.confirm.as_deref(), &first.queue, &what)?;
+        asked.change.confirmed(connection, &first.queue, &what)?;
         let deployment = connection.deployment()?;
         let (file, who) = (digest_of(&text), connection.operator()?);
-        let import = archive::Import { who: &who, why: &asked.why, file: &file, now: Timestamp::now() };
+        let import = archive::Import { who: &who, why: &asked.change.why, file: &file, now: Timestamp::now() };
         let (queues, audit) = (deployment.queues()?, deployment.audit()?);
         let imported = archive::import(&queues, &audit, &messages, &import, output::progress("imported")).await;
         sent = imported.map_err(|failure| words(&failure))?;
     }
-    let document = json!({ "file": asked.file, "messages": messages.len(), "sent": sent, "dry_run": !asked.execute });
-    let text = || {
-        let end = if asked.execute { "Finished." } else { "Nothing was changed. Add --execute to do it." };
-        vec![format!("{} messages in {place}, {sent} sent", messages.len()), end.to_owned()]
-    };
+    let document =
+        json!({ "file": asked.file, "messages": messages.len(), "sent": sent, "dry_run": !asked.change.execute });
+    let text = || vec![format!("{} messages in {place}, {sent} sent", messages.len()), asked.change.end("Finished.")];
     Ok(out.print(&document, text))
 }
 
 pub(super) async fn edit(asked: &EditArguments, connection: &Connection, out: &Output) -> Result<ExitCode, String> {
     let place = asked.body.display();
     let body = std::fs::read(&asked.body).map_err(|why| format!("{place}: {why}"))?;
-    if asked.execute {
-        connection.confirmed(asked.confirm.as_deref(), &asked.delivery, &format!("an edit of {}", asked.delivery))?;
+    if asked.change.execute {
+        asked.change.confirmed(connection, &asked.delivery, &format!("an edit of {}", asked.delivery))?;
     }
     let deployment = connection.deployment()?;
     let who = connection.operator()?;
@@ -119,20 +104,17 @@ pub(super) async fn edit(asked: &EditArguments, connection: &Connection, out: &O
         delivery: &asked.delivery,
         body,
         who: &who,
-        why: &asked.why,
-        dry_run: !asked.execute,
+        why: &asked.change.why,
+        dry_run: !asked.change.execute,
         now: Timestamp::now(),
     };
     let edited = edits::edit(&deployment.deliveries()?, &deployment.audit()?, edit).await?;
     let document = json!({ "stored": edited.stored, "before": edited.before, "after": edited.after,
-        "dry_run": !asked.execute });
+        "dry_run": !asked.change.execute });
     let text = || {
-        let end = if asked.execute {
-            "Stored. It is announced like any other delivery; now discard the message of the original."
-        } else {
-            "Nothing was changed. Add --execute to do it."
-        };
-        vec![format!("{}: sha256 {} in place of {}", edited.stored, edited.after, edited.before), end.to_owned()]
+        let done = "Stored. It is announced like any other delivery; now discard the message of the original.";
+        let digests = format!("{}: sha256 {} in place of {}", edited.stored, edited.after, edited.before);
+        vec![digests, asked.change.end(done)]
     };
     Ok(out.print(&document, text))
 }

@@ -1,10 +1,11 @@
 //! Which messages are meant.
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::dlq::letter::DeadLetter;
+use crate::span;
 
 /// Which messages of a queue; without any, all of them. A message has to match each filter that is given.
 #[derive(Args, Debug, Clone, Default)]
@@ -73,11 +74,7 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
-    let age: Option<SignedDuration> = match text.strip_suffix('d').map(str::parse::<i64>) {
-        Some(Ok(days)) => days.checked_mul(24).map(SignedDuration::from_hours),
-        Some(Err(_)) | None => text.parse().ok(),
-    };
-    let at = age.and_then(|age| Timestamp::now().checked_sub(age).ok());
+    let at = span::read(text).and_then(|age| Timestamp::now().checked_sub(age).ok());
     at.ok_or_else(|| "give a time such as 2026-03-02T10:00:00Z, or an age such as 90m, 36h or 2d".to_owned())
 }
 

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cloud::operator::Lease;
+use engine::Failure;
 use jiff::Timestamp;
+use serde_json::Value;
 
-use crate::audit::Audit;
+use crate::audit::{Act, Audit};
 use crate::connection::Connection;
 use crate::dlq::pass::Pass;
 use crate::output::{self, words};
@@ -27,7 +29,7 @@ pub(super) fn seen(queue: &str, pass: &Pass) -> String {
 }
 
 /// Takes the lease of a queue for a pass, or of what else only one operator may change at a time, or returns the other holder's.
-pub(crate) async fn leased(
+pub(super) async fn leased(
     audit: &impl Audit,
     connection: &Connection,
     queue: &str,
@@ -40,9 +42,27 @@ pub(crate) async fn leased(
     Ok(other.map_or(Ok(lease), Err))
 }
 
-pub(crate) fn refused(other: &Lease) -> ExitCode {
+pub(super) fn refused(other: &Lease) -> ExitCode {
     output::say(&format!("{} has {} until {}, unless they end before", other.holder, other.queue, other.until));
     ExitCode::from(LEASED)
+}
+
+/// Does `work` between the records of `act`, while no other operator may change what has the name `of`. Returns how it ended if
+/// another one has the lease.
+pub(crate) async fn alone(
+    audit: &impl Audit,
+    connection: &Connection,
+    of: &str,
+    act: &Act<'_>,
+    work: impl Future<Output = Result<((), Value), Failure>>,
+) -> Result<Result<(), ExitCode>, String> {
+    let lease = match leased(audit, connection, of).await? {
+        Ok(lease) => lease,
+        Err(other) => return Ok(Err(refused(&other))),
+    };
+    let done = act.done(audit, work).await;
+    let returned = audit.give_up(&lease, Timestamp::now()).await;
+    done.and(returned).map(Ok).map_err(|failure| words(&failure))
 }
 
 /// Distinguishes the runs of one operator.

@@ -5,6 +5,7 @@ use engine::Failure;
 
 use crate::errors::{condition_failed, failure};
 use crate::items::{Item, Reader, item, number, text};
+use crate::registry::{PARTNER, of_kind};
 
 /// The table of partners' documents, for writing.
 #[derive(Debug, Clone)]
@@ -24,10 +25,7 @@ pub struct StoredDocument {
     pub document: String,
 }
 
-/// The kind of the documents that functions read.
-const CURRENT: &str = "partner";
 const PUT: &str = "PutItem in the registry";
-const QUERY: &str = "Query of the registry";
 
 impl OperatorDocuments {
     pub(crate) fn new(client: Client, table: String) -> Self {
@@ -47,7 +45,7 @@ impl OperatorDocuments {
                 document: reader.text("document")?,
             })
         };
-        self.of_kind(CURRENT).await?.into_iter().map(read).collect()
+        self.of_kind(PARTNER).await?.into_iter().map(read).collect()
     }
 
     /// The documents of `partner` that were replaced, in the order of their versions.
@@ -80,7 +78,7 @@ impl OperatorDocuments {
             put.send().await.map_err(|error| failure(PUT, &error))?;
         }
         let row = item([
-            ("kind", Some(text(CURRENT))),
+            ("kind", Some(text(PARTNER))),
             ("id", Some(text(&next.partner))),
             ("version", Some(number(next.version))),
             ("document", Some(text(&next.document))),
@@ -101,18 +99,7 @@ impl OperatorDocuments {
     }
 
     async fn of_kind(&self, kind: &str) -> Result<Vec<Item>, Failure> {
-        let (mut items, mut next): (Vec<Item>, Option<Item>) = (Vec::new(), None);
-        loop {
-            let query = self.client.query().table_name(&self.table).consistent_read(true);
-            let query = query.key_condition_expression("#k = :k").expression_attribute_names("#k", "kind");
-            let query = query.expression_attribute_values(":k", text(kind)).set_exclusive_start_key(next);
-            let page = query.send().await.map_err(|error| failure(QUERY, &error))?;
-            items.extend(page.items.unwrap_or_default());
-            match page.last_evaluated_key {
-                Some(key) if !key.is_empty() => next = Some(key),
-                Some(_) | None => return Ok(items),
-            }
-        }
+        of_kind(self.client.query().table_name(&self.table).consistent_read(true), kind).await
     }
 }
 

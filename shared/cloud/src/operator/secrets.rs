@@ -18,11 +18,6 @@ impl OperatorSecret {
         Self { client, id }
     }
 
-    /// Its name in Secrets Manager.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
     /// Its text, past every cache; `None` if there is no such secret.
     ///
     /// # Errors
