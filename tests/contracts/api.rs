@@ -227,8 +227,9 @@ fn pages_of_reviews_are_described<K: ReviewKind>(stream: &str, kinds: &[K], now:
     for kind in kinds.iter().copied() {
         let review = Review { kind, reason: "a person has to look".to_owned() };
         let id = format!("{stream}.{}", review.key());
-        let (kind, options) = (kind.as_str().to_owned(), kind.options().to_vec());
-        let open = OpenReview { id, kind, reason: review.reason, options, since: now, decide_by: now };
+        let (team, options) = (kind.team().as_str().to_owned(), kind.options().to_vec());
+        let kind = kind.as_str().to_owned();
+        let open = OpenReview { id, kind, team, reason: review.reason, options, since: now, decide_by: now };
         valid(&schema("ReviewPage"), &json!({ "reviews": [open], "next": null }), "a page of reviews");
     }
 }

@@ -263,7 +263,7 @@ fn the_catalogs_routes_are_the_templates() {
 #[test]
 fn the_channels_description_is_the_catalogs() {
     let mut description = json!({
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Crossdock events",
             "version": "1.0.0",

@@ -154,3 +154,31 @@ fn a_desk_decides_its_own_kinds_of_review() {
     let events: String = deployment.journal.commits(&format!("order/{id}")).into_iter().map(|it| it.events).collect();
     assert!(events.contains("[redacted] paid"), "{events}");
 }
+
+#[test]
+fn a_desk_sees_its_own_kinds_of_review_and_a_token_without_any_sees_none() {
+    let mut deployment = Deployment::new(85);
+    let mut order = split();
+    order["customer"]["id"] = json!("C-POOR-1");
+    deployment.order(order);
+    deployment.run(Duration::from_secs(60));
+    let worklist = |scopes: &[&str]| {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let request = Request { scopes, ..request("/v1/reviews".to_owned(), "") };
+        let ports = review_list::Ports { views: deployment.views.clone() };
+        let answer = review_list::handle(&ports, request, &deployment.context("review-list")).now_or_never();
+        let answer = answer.unwrap().unwrap();
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        let kinds = body["reviews"].as_array().into_iter().flatten().map(|review| review["kind"].clone());
+        (answer.status, Vec::from_iter(kinds))
+    };
+    let credit = (200, vec![json!("credit_refused")]);
+    for seeing in [&["reviews:read"][..], &["reviews:read:credit"], &["reviews:read:logistics", "reviews:read:credit"]]
+    {
+        assert_eq!(worklist(seeing), credit, "{seeing:?}");
+    }
+    assert_eq!(worklist(&["reviews:read:logistics"]), (200, vec![]));
+    for other in ["reviews:decide", "reviews:read:gardening", "orders:read:all"] {
+        assert_eq!(worklist(&[other]).0, 403, "{other}");
+    }
+}

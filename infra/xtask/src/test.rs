@@ -1,5 +1,6 @@
 //! All checks, in the order of what they cost. The first failure ends the run and says how to repeat it alone.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -229,8 +230,8 @@ fn template(workspace: &Workspace) -> Result<()> {
     process::run(&mut broken, minutes(15))
 }
 
-/// The API's description, by two linters that others wrote. Both are installed into `.local`; a machine that cannot install one
-/// passes without it.
+/// The descriptions of the API and of the events, by programs that others wrote: two linters of OpenAPI and AsyncAPI's own parser. All
+/// are installed into `.local`; a machine that cannot install one passes without it.
 fn api(workspace: &Workspace) -> Result<()> {
     const DESCRIPTION: &str = "docs/api/openapi.yaml";
     let environment = workspace.local().join("api-venv");
@@ -242,26 +243,44 @@ fn api(workspace: &Workspace) -> Result<()> {
         }
         Err(error) => println!("api: NOT CHECKED by openapi-spec-validator: {error:#}"),
     }
-    let folder = workspace.local().join("redocly");
-    let program = folder.join("node_modules/.bin/redocly");
-    if !has_node() {
-        println!("api: NOT CHECKED by redocly: this machine has no Node.js {NODE} or newer with npm");
-        return Ok(());
+    if let Some(folder) = npm_packages(workspace, "redocly", &format!("@redocly/cli@{REDOCLY}")) {
+        let mut redocly = Command::new(folder.join("node_modules/.bin/redocly"));
+        redocly
+            .current_dir(&workspace.root)
+            .env("REDOCLY_TELEMETRY", "off")
+            .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
+        redocly.args(["lint", DESCRIPTION, "--config", "infra/checks/api/redocly.yaml"]);
+        process::run(&mut redocly, minutes(2))?;
     }
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--prefix"]);
-    npm.arg(&folder).arg(format!("@redocly/cli@{REDOCLY}"));
-    if let Err(error) = process::run(&mut npm, minutes(5)) {
-        println!("api: NOT CHECKED by redocly: {error:#}");
-        return Ok(());
+    if let Some(folder) = npm_packages(workspace, "asyncapi", &format!("@asyncapi/parser@{ASYNCAPI}")) {
+        let mut parser = Command::new("node");
+        parser.current_dir(&workspace.root).arg("infra/checks/api/asyncapi.mjs").arg(folder);
+        process::run(parser.arg("docs/api/asyncapi.json"), minutes(2))?;
     }
-    let mut redocly = Command::new(program);
-    redocly.current_dir(&workspace.root).env("REDOCLY_TELEMETRY", "off").env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
-    redocly.args(["lint", DESCRIPTION, "--config", "infra/checks/api/redocly.yaml"]);
-    process::run(&mut redocly, minutes(2))
+    Ok(())
 }
 
 const REDOCLY: &str = "2.77.0";
+const ASYNCAPI: &str = "3.6.6";
+
+/// The folder in `.local` into which an npm package of a check is installed; `None`, with a line that says why, where it cannot be.
+fn npm_packages(workspace: &Workspace, name: &str, package: &str) -> Option<PathBuf> {
+    if !has_node() {
+        println!("api: NOT CHECKED by {name}: this machine has no Node.js {NODE} or newer with npm");
+        return None;
+    }
+    let folder = workspace.local().join(name);
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--prefix"]);
+    npm.arg(&folder).arg(package);
+    match process::run(&mut npm, minutes(5)) {
+        Ok(()) => Some(folder),
+        Err(error) => {
+            println!("api: NOT CHECKED by {name}: {error:#}");
+            None
+        }
+    }
+}
 
 fn has_node() -> bool {
     let major = |version: &str| version.trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
@@ -400,7 +419,7 @@ fn needing_a_stack(workspace: &Workspace, only: &[&str], choose: impl FnOnce(&mu
     command
 }
 
-fn with_nextest(workspace: &Workspace, nextest: std::path::PathBuf, arguments: &[&str]) -> Command {
+fn with_nextest(workspace: &Workspace, nextest: PathBuf, arguments: &[&str]) -> Command {
     let mut command = Command::new(nextest);
     command
         .current_dir(&workspace.root)

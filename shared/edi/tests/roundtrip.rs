@@ -108,17 +108,25 @@ x12_documents! {
     a_940_is_read_as_it_was_written: generate::warehouse_order(), "004010";
     a_940_of_5010_is_read_as_it_was_written: generate::warehouse_order(), "005010";
     a_943_is_read_as_it_was_written: generate::inbound_notice(), "004010";
+    a_943_of_5010_is_read_as_it_was_written: generate::inbound_notice(), "005010";
     a_944_is_read_as_it_was_written: generate::receipt(false), "004010";
     a_944_of_5010_is_read_as_it_was_written: generate::receipt(true), "005010";
     a_945_is_read_as_it_was_written: generate::shipment(), "004010";
     a_945_of_5010_is_read_as_it_was_written: generate::shipment(), "005010";
     a_947_is_read_as_it_was_written: generate::stock_adjustment(), "004010";
+    a_947_of_5010_is_read_as_it_was_written: generate::stock_adjustment(), "005010";
     an_846_is_read_as_it_was_written: generate::stock_report(), "004010";
+    an_846_of_5010_is_read_as_it_was_written: generate::stock_report(), "005010";
     an_856_is_read_as_it_was_written: generate::ship_notice(), "004010";
+    an_856_of_5010_is_read_as_it_was_written: generate::ship_notice(), "005010";
     a_214_is_read_as_it_was_written: generate_more::tracking(), "004010";
+    a_214_of_5010_is_read_as_it_was_written: generate_more::tracking(), "005010";
     a_180_is_read_as_it_was_written: generate_more::return_notice(), "004010";
+    a_180_of_5010_is_read_as_it_was_written: generate_more::return_notice(), "005010";
     an_850_is_read_as_it_was_written: generate_more::purchase_order(), "004010";
-    an_855_is_read_as_it_was_written: generate_more::purchase_order_acknowledgment(), "005010";
+    an_850_of_5010_is_read_as_it_was_written: generate_more::purchase_order(), "005010";
+    an_855_is_read_as_it_was_written: generate_more::purchase_order_acknowledgment(), "004010";
+    an_855_of_5010_is_read_as_it_was_written: generate_more::purchase_order_acknowledgment(), "005010";
 }
 
 macro_rules! edifact_documents {

@@ -19,7 +19,7 @@ pub mod order;
 
 /// The number of this release's rows. Raise it when a row shows something else for the same stream: rows are then written
 /// over those of the same version and a lower number.
-pub const FOLD: u32 = 2;
+pub const FOLD: u32 = 3;
 
 /// The documents of a list's rows, as they were written. They are not read into types: a newer release may have written a
 /// status, a kind or an option that this one does not know, and its row is shown all the same.
@@ -40,6 +40,9 @@ pub struct OpenReview {
     pub id: String,
     /// One of the workflow's kinds. It is text, so that lists can show the kinds of a newer release.
     pub kind: String,
+    /// The team that decides the kind; empty in rows of releases that did not write it.
+    #[serde(default)]
+    pub team: String,
     /// Why a decision is needed, for people.
     pub reason: String,
     /// The choices that the kind offers.
@@ -82,6 +85,7 @@ impl<W: Workflow> TimedFold<W> {
             OpenReview {
                 id: format!("{id}.{}", review.key()),
                 kind: review.kind.as_str().to_owned(),
+                team: review.kind.team().as_str().to_owned(),
                 options: review.kind.options().to_vec(),
                 since,
                 decide_by: since.checked_add(review.kind.respond_within()).unwrap_or(Timestamp::MAX),
