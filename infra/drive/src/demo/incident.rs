@@ -28,7 +28,7 @@ pub(super) async fn play(live: &Live, options: &Options, out: &mut dyn Write) ->
     let folder = std::env::temp_dir().join(format!("crossdock-incident-{}", std::process::id()));
     let ann = Session { operator: Operator::new(live, "ann", &folder)? };
     let before = live.change_document("acme-crm", |_unchanged| {}).await?;
-    let end = ann.incident(live, options, out).await;
+    let end = ann.incident(live, &before, options, out).await;
     live.mend("erp", FAULT).await?;
     live.change_document("acme-crm", |document| document.clone_from(&before)).await?;
     std::fs::remove_dir_all(&folder)?;
@@ -40,7 +40,7 @@ struct Session {
 }
 
 impl Session {
-    async fn incident(&self, live: &Live, options: &Options, out: &mut dyn Write) -> Result<bool> {
+    async fn incident(&self, live: &Live, crm: &Value, options: &Options, out: &mut dyn Write) -> Result<bool> {
         let mut wanted = new_orders(&options.file, options.orders.unwrap_or(12).max(UNMAPPED), "INC")?;
         let names = wanted.iter_mut().take(UNMAPPED).flat_map(unmapped).collect::<BTreeMap<String, String>>();
         live.fault("erp", FAULT, json!({"operation": "*"}), json!({"kind": "down"})).await?;
@@ -73,13 +73,18 @@ impl Session {
         self.shown(&["dlq", "group"], out).await?;
 
         live.mend("erp", FAULT).await?;
-        live.change_document("acme-crm", |document| document["maps"]["skus"] = json!(names)).await?;
         writeln!(
             out,
             "\nThe repair: the ERP's people start it again. The CRM's document gets the {} missing products; functions read it\n\
              within a minute.",
             names.len()
         )?;
+        let mut mended = crm.clone();
+        mended["maps"]["skus"] = json!(names);
+        std::fs::write(self.operator.file("acme-crm.json"), mended.to_string())?;
+        let apply = ["partner", "apply", "acme-crm.json", "--why", "T-17: products mapped", "--execute"];
+        let applied = self.shown(&apply, out).await?;
+        ensure!(applied.code == Some(0), "the document was not applied: {}", applied.err);
         tokio::time::sleep(UNTIL_READ).await;
         writeln!(out, "\nThe redrive:")?;
         self.shown(&["dlq", "plan", "order-import", "--cause", "MSG-004", "-o", "crm.plan"], out).await?;
