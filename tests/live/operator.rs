@@ -50,6 +50,22 @@ async fn applied(operator: &Operator, code: i32, file: &str, options: &[&str]) -
     ask(operator, code, &[&apply[..], options].concat()).await
 }
 
+/// A refusal after which waiting does not help. The parked messages have its code in their cause, so a code that no other test
+/// uses keeps the tests' messages apart.
+fn refusal(code: &str) -> Value {
+    json!({"kind": "refuse", "status": 405, "code": code, "reason": "moved"})
+}
+
+/// Waits until so many messages of a step match a filter.
+async fn until_parked(operator: &Operator, step: &str, filter: &[&str], count: usize) {
+    let look = async || {
+        let parked = parked(operator, step, filter).await;
+        assert!(parked <= count, "{parked} messages of {step} match {filter:?}, not {count}");
+        (parked == count).then_some(())
+    };
+    until(&format!("{count} messages of {step} are parked"), look).await;
+}
+
 /// How many messages of a step a filter matches, without holding the queue's lease.
 async fn parked(operator: &Operator, step: &str, filter: &[&str]) -> usize {
     let sample = operator.run(&[&["dlq", "sample", step, "-n", "1000", "--json"], filter].concat()).await.unwrap();
@@ -88,14 +104,13 @@ async fn f01_five_hundred_mixed_failures_are_grouped_planned_and_redriven_twice_
     let orders = |name: &str, count| (0..count).map(|_| Order::new(name, Goods::East)).collect::<Vec<Order>>();
     let (shipped, unallocated, unsent) =
         (orders("f01-shipped", 8), orders("f01-unallocated", 10), orders("f01-unsent", 10));
-    let refusal = json!({"kind": "refuse", "status": 405, "code": "METHOD_NOT_ALLOWED", "reason": "moved"});
     let mut faults = Vec::new();
     for (partner, operation, refused) in
         [("erp", "allocation.create", &unallocated), ("eastco", "fulfillment.create", &unsent)]
     {
         for order in refused {
             let mut fault = Faults::new(&live, order);
-            fault.script(partner, operation, order, 1_000, refusal.clone()).await;
+            fault.script(partner, operation, order, 1_000, refusal("MOVED_IN_F01")).await;
             faults.push(fault);
         }
     }
@@ -106,15 +121,12 @@ async fn f01_five_hundred_mixed_failures_are_grouped_planned_and_redriven_twice_
 
     // What failed, and why: one group for each cause.
     let steps = [
-        ("stock-allocate", ["--cause", "PRT-005", "--since", &since], 10),
-        ("fulfillment-request", ["--cause", "PRT-005", "--since", &since], 10),
+        ("stock-allocate", ["--cause", "MOVED_IN_F01", "--since", &since], 10),
+        ("fulfillment-request", ["--cause", "MOVED_IN_F01", "--since", &since], 10),
         ("warehouse-report-record", ["--cause", "/data/package/carrier", "--since", &since], 480),
     ];
     for (step, filter, count) in steps {
-        until(&format!("{count} messages of {step} are parked"), async || {
-            (parked(&ann, step, &filter).await == count).then_some(())
-        })
-        .await;
+        until_parked(&ann, step, &filter, count).await;
         let grouped = ask(&ann, 0, &[&["dlq", "group", step][..], &filter].concat()).await;
         let counts: Vec<&Value> = grouped["groups"].as_array().unwrap().iter().map(|group| &group["count"]).collect();
         assert_eq!(counts, [&json!(count)], "{grouped}");
@@ -187,13 +199,12 @@ async fn a_canary_stops_before_the_mapping_and_the_original_deliveries_are_redri
         bodies.push((id, body));
     }
     let filter = ["--cause", "/data/lines/0/sku", "--partner", "acme-crm", "--since", &since];
-    until("all are parked", async || (parked(&ann, "order-import", &filter).await == 4).then_some(())).await;
+    until_parked(&ann, "order-import", &filter, 4).await;
 
     assert_eq!(planned(&ann, "order-import", &filter, "early.plan").await, 4);
     let early = applied(&ann, 3, "early.plan", &["--canary", "2", "--settle", "10"]).await;
     assert_eq!((&early["done"], &early["failed_again"]), (&json!(2), &json!(2)), "no poison loop: {early}");
-    until("the canary is parked again", async || (parked(&ann, "order-import", &filter).await == 4).then_some(()))
-        .await;
+    until_parked(&ann, "order-import", &filter, 4).await;
     let grouped = ask(&ann, 0, &[&["dlq", "group", "order-import"][..], &filter].concat()).await;
     assert_eq!(grouped["groups"][0]["failed_again"], true, "{grouped}");
 
@@ -231,14 +242,13 @@ async fn poison_is_left_after_three_redrives_while_its_neighbor_goes_on(live: &L
     let id = format!("msg-{}-poison", order.external);
     assert_eq!(send(live, &id, &poison.body()).await.status, 202);
     let filter = ["--cause", "/data/currency", "--since", &since];
-    let is_parked = async || (parked(&ann, "order-import", &filter).await == 1).then_some(());
-    until("the poison is parked", &is_parked).await;
+    until_parked(&ann, "order-import", &filter, 1).await;
     for turn in 0..3 {
         let file = format!("{turn}.plan");
         assert_eq!(planned(&ann, "order-import", &filter, &file).await, 1);
         let report = applied(&ann, 1, &file, &["--settle", "5", "--max-failures", "100"]).await;
         assert_eq!((&report["done"], &report["failed_again"]), (&json!(1), &json!(1)), "{report}");
-        until("it is parked again", &is_parked).await;
+        until_parked(&ann, "order-import", &filter, 1).await;
     }
     assert_eq!(planned(&ann, "order-import", &filter, "last.plan").await, 1);
     let report = applied(&ann, 1, "last.plan", &["--settle", "5"]).await;
@@ -254,17 +264,16 @@ async fn f08_a_killed_run_a_refusing_audit_table_and_two_operators_at_once_lose_
     let live = live();
     let (ann, bob, since) = (operator(&live, "ann"), operator(&live, "bob"), Timestamp::now().to_string());
     let orders: Vec<Order> = (0..8).map(|_| Order::new("f08-operator", Goods::West)).collect();
-    let refusal = json!({"kind": "refuse", "status": 405, "code": "METHOD_NOT_ALLOWED", "reason": "moved"});
     let mut faults = Vec::new();
     for order in &orders {
         let mut fault = Faults::new(&live, order);
-        fault.script("erp", "sales_order.create", order, 1_000, refusal.clone()).await;
+        fault.script("erp", "sales_order.create", order, 1_000, refusal("MOVED_IN_F08")).await;
         faults.push(fault);
     }
     join_all(orders.iter().map(|order| submit(&live, order))).await;
     let step = "sales-order-create";
-    let filter = ["--cause", "PRT-005", "--since", &since];
-    until("all are parked", async || (parked(&ann, step, &filter).await == 8).then_some(())).await;
+    let filter = ["--cause", "MOVED_IN_F08", "--since", &since];
+    until_parked(&ann, step, &filter, 8).await;
     for fault in faults {
         fault.mend().await;
     }
