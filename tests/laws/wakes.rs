@@ -125,6 +125,7 @@ impl World {
             epoch: engine::Epoch::FIRST,
             actor: None,
             folds: Default::default(),
+            woken_by: None,
         }
     }
 

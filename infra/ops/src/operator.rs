@@ -16,5 +16,6 @@ pub(crate) fn context(who: &str, epoch: Epoch, now: Timestamp) -> Context {
         epoch,
         actor: Some(format!("operator/{who}")),
         folds: engine::folds::Folds::default(),
+        woken_by: None,
     }
 }

@@ -308,6 +308,7 @@ mod tests {
             epoch: engine::Epoch::FIRST,
             actor: None,
             folds: Default::default(),
+            woken_by: None,
         };
         let answer_to = |failure| {
             let payload = answer(&cx, "POST /v1/orders", Err(failure)).unwrap();

@@ -314,6 +314,7 @@ impl Start {
             epoch: self.settings.epoch,
             actor: None,
             folds: Default::default(),
+            woken_by: None,
         }
     }
 

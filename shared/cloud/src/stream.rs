@@ -448,6 +448,7 @@ mod tests {
             epoch: engine::Epoch::FIRST,
             actor: None,
             folds: Default::default(),
+            woken_by: None,
         }
     }
 

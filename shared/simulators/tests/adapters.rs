@@ -169,6 +169,7 @@ fn cx() -> Context {
         epoch: engine::Epoch::FIRST,
         actor: None,
         folds: Default::default(),
+        woken_by: None,
     }
 }
 

@@ -469,6 +469,7 @@ fn cx(function: &'static str) -> Context {
         epoch: Epoch::FIRST,
         actor: None,
         folds: Folds::default(),
+        woken_by: None,
     }
 }
 

@@ -118,6 +118,7 @@ mod tests {
             epoch: Epoch::FIRST,
             actor: None,
             folds: Default::default(),
+            woken_by: None,
         };
         handle(&ports, header, &cx).await.unwrap().map(|client| client.client)
     }

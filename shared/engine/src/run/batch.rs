@@ -209,7 +209,12 @@ where
     let message =
         Message { step, record, body: &body, correlation: &correlation, stream: &stream, event_time, now, rng };
     let result = match envelope {
-        Ok(envelope) => run_step::<W, F>(handle, &envelope, context(step, &envelope, now, turn.folds)).await,
+        Ok(envelope) => {
+            let cx = context(step, &envelope, now, turn.folds);
+            let is_first = record.receive_count == 1 && failing_since.is_none();
+            let woken_by = envelope.place(step.epoch.number).filter(|_| is_first && is_recent(envelope.time, now));
+            run_step::<W, F>(handle, &envelope, Context { woken_by, ..cx }).await
+        }
         Err(failure) => Err(failure),
     };
     let settled = match result {
@@ -260,6 +265,13 @@ where
     settled
 }
 
+/// Whether an event of this time is delivered for the first time by all appearances. One that was deferred, parked or published
+/// again looks like a first delivery, and is older.
+fn is_recent(event_time: Timestamp, now: Timestamp) -> bool {
+    const RECENT: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+    now.duration_since(event_time) < RECENT
+}
+
 async fn run_step<W: Work, F>(
     handle: &impl Fn(W, Context) -> F,
     envelope: &EventEnvelope<'_>,
@@ -283,6 +295,7 @@ fn context(step: &Step, envelope: &EventEnvelope<'_>, now: Timestamp, folds: Fol
         epoch: step.epoch,
         actor: sender.map(|partner| format!("partner/{partner}")),
         folds,
+        woken_by: None,
     }
 }
 

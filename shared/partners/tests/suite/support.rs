@@ -242,6 +242,7 @@ pub fn cx() -> Context {
         epoch: engine::Epoch::FIRST,
         actor: None,
         folds: Default::default(),
+        woken_by: None,
     }
 }
 
