@@ -289,6 +289,16 @@ impl Deployment {
         }
     }
 
+    /// The journal of the function's instance.
+    fn warm_journal(&mut self, function: &str) -> WarmJournal {
+        let cold = warm::cold(self.mistaken(self.journal.clone()), function, &self.read_units);
+        // A mistake at the journal has to reach each invocation.
+        if self.mutant.is_some() {
+            return cold;
+        }
+        self.warm.entry(function.to_owned()).or_insert(cold).clone()
+    }
+
     /// Decorates a port with the mistake of this deployment.
     fn mistaken<P>(&self, port: P) -> Mistaken<P> {
         Mistaken::new(port, self.mutant)

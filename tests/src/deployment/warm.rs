@@ -10,26 +10,17 @@ use engine::snapshot::Snapshot;
 use engine::{Commit, Failure, Journal};
 use testkit::memory::{MemoryJournal, item_bytes};
 
-use super::Deployment;
 use crate::mutants::Mistaken;
 
 /// Half read units by function and by the workflow of the stream: a read that may be behind takes half of one for each 4 KB.
 pub type ReadUnits = Rc<RefCell<BTreeMap<(String, String), usize>>>;
 
-/// See [`Deployment::warm_journal`].
+/// The journal of a function's instance.
 pub(super) type WarmJournal = Recent<Billed<Mistaken<MemoryJournal>>>;
 
-impl Deployment {
-    /// The journal of the function's instance.
-    pub(super) fn warm_journal(&mut self, function: &str) -> WarmJournal {
-        let journal = self.mistaken(self.journal.clone());
-        let billed = Billed { journal, function: function.to_owned(), units: Rc::clone(&self.read_units) };
-        // A mistake at the journal has to reach each invocation.
-        if self.mutant.is_some() {
-            return Recent::new(billed);
-        }
-        self.warm.entry(function.to_owned()).or_insert_with(|| Recent::new(billed)).clone()
-    }
+/// The journal of a function's new instance, which adds what it reads to `units`.
+pub(super) fn cold(journal: Mistaken<MemoryJournal>, function: &str, units: &ReadUnits) -> WarmJournal {
+    Recent::new(Billed { journal, function: function.to_owned(), units: Rc::clone(units) })
 }
 
 /// A journal whose reads are counted.
