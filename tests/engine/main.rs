@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod faults_that_last;
+mod freshness;
 mod names;
 #[path = "../../shared/domain/src/samples.rs"]
 mod samples;
@@ -25,7 +26,7 @@ use engine::batch::{Parked, Queue, Record, Step, Turn, run, settle};
 use engine::effect::{Claim, Claimed, claim};
 use engine::http::Grant;
 use engine::inbound::{ChangeRequest, NewOrder};
-use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, Wake, events_of, execute};
+use engine::journal::{Append, Commit, CreateOutcome, Freshness, NewStream, Stream, Wake, events_of, execute};
 use engine::partner::{Attempt, CallFailure, Ready, Recipient};
 use engine::relay::{Bus, Entry, Published, Rejected, entries, publish, resource};
 use engine::snapshot::Snapshot;
@@ -59,6 +60,7 @@ fn context(function: &'static str, minute: i64) -> Context {
         actor: None,
         folds: Default::default(),
         measures: Default::default(),
+        woken_by: None,
     }
 }
 
@@ -189,8 +191,14 @@ impl Journal for Crowded {
     async fn read(&self, stream: &str) -> Result<Vec<Commit>, Failure> {
         self.0.read(stream).await
     }
-    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
-        self.0.read_newest(stream, limit).await
+    async fn read_newest(
+        &self,
+        stream: &str,
+        after: u64,
+        limit: u32,
+        freshness: Freshness,
+    ) -> Result<Vec<Commit>, Failure> {
+        self.0.read_newest(stream, after, limit, freshness).await
     }
     async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {
         self.0.snapshot(stream).await

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use domain::{Order, OrderCommand};
 use engine::batch::{Record, run};
-use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream};
+use engine::journal::{Append, Commit, CreateOutcome, Freshness, NewStream, Stream};
 use engine::snapshot::Snapshot;
 use engine::{Code, Context, Failure, Journal, Outcome, Wait};
 use futures::executor::block_on;
@@ -68,10 +68,16 @@ impl Journal for Slow {
         self.moment().await?;
         self.inner.read_after(stream, version).await
     }
-    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
+    async fn read_newest(
+        &self,
+        stream: &str,
+        after: u64,
+        limit: u32,
+        freshness: Freshness,
+    ) -> Result<Vec<Commit>, Failure> {
         self.calls.borrow_mut().loads += 1;
         self.moment().await?;
-        self.inner.read_newest(stream, limit).await
+        self.inner.read_newest(stream, after, limit, freshness).await
     }
     async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {
         self.inner.snapshot(stream).await

@@ -11,7 +11,7 @@ use engine::batch::{Record, run};
 use engine::context::DeliveryWork;
 use engine::delivery::{Delivery, Role};
 use engine::inbound::{ReportReader, Reported, Unmappable};
-use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, execute};
+use engine::journal::{Append, Commit, CreateOutcome, Freshness, NewStream, Stream, execute};
 use engine::recent::Recent;
 use engine::relay::entries;
 use engine::snapshot::{EVERY, NEWEST, Snapshot};
@@ -242,8 +242,14 @@ impl Journal for Reads {
     async fn read(&self, stream: &str) -> Result<Vec<Commit>, Failure> {
         Ok(self.count(self.journal.read(stream).await?))
     }
-    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
-        Ok(self.count(self.journal.read_newest(stream, limit).await?))
+    async fn read_newest(
+        &self,
+        stream: &str,
+        after: u64,
+        limit: u32,
+        freshness: Freshness,
+    ) -> Result<Vec<Commit>, Failure> {
+        Ok(self.count(self.journal.read_newest(stream, after, limit, freshness).await?))
     }
     async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {
         self.journal.snapshot(stream).await

@@ -179,6 +179,7 @@ impl Sweeps {
             actor: None,
             folds: Default::default(),
             measures: Default::default(),
+            woken_by: None,
         };
         block_on(due_fire::handle(&ports, tick, &cx)).unwrap();
         Duration::try_from(self.stores.time.now().duration_since(began)).unwrap()

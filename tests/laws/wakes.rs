@@ -126,6 +126,7 @@ impl World {
             actor: None,
             folds: Default::default(),
             measures: Default::default(),
+            woken_by: None,
         }
     }
 

@@ -14,7 +14,7 @@ use domain::order::{
 use domain::party::Party;
 use domain::{DocumentNumber, FulfillmentCommand};
 use engine::batch::{Parked, Queue};
-use engine::journal::{Append, CreateOutcome, NewStream};
+use engine::journal::{Append, CreateOutcome, Freshness, NewStream};
 use engine::partner::{
     Attempt, CallFailure, CreditAnswer, Erp, PriceAnswer, Ready, Recipient, Warehouse, WarehouseAnswer,
     WithdrawalAnswer,
@@ -173,8 +173,14 @@ impl Journal for Mistaken<MemoryJournal> {
         Ok(self.as_read(self.inner.read(stream).await?))
     }
 
-    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
-        Ok(self.as_read(self.inner.read_newest(stream, limit).await?))
+    async fn read_newest(
+        &self,
+        stream: &str,
+        after: u64,
+        limit: u32,
+        freshness: Freshness,
+    ) -> Result<Vec<Commit>, Failure> {
+        Ok(self.as_read(self.inner.read_newest(stream, after, limit, freshness).await?))
     }
 
     async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {

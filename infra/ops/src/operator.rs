@@ -17,5 +17,6 @@ pub(crate) fn context(who: &str, epoch: Epoch, now: Timestamp) -> Context {
         actor: Some(format!("operator/{who}")),
         folds: engine::folds::Folds::default(),
         measures: Default::default(),
+        woken_by: None,
     }
 }

@@ -309,6 +309,7 @@ mod tests {
             actor: None,
             folds: Default::default(),
             measures: Default::default(),
+            woken_by: None,
         };
         let answer_to = |failure| {
             let payload = answer(&cx, "POST /v1/orders", Err(failure)).unwrap();

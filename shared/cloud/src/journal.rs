@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use engine::journal::{Append, Commit, CreateOutcome, Journal, NewStream, Takeover, Wake};
+use engine::journal::{Append, Commit, CreateOutcome, Freshness, Journal, NewStream, Takeover, Wake};
 use engine::snapshot::Snapshot;
 use engine::stored::{MAX_STORED, StoredEvents};
 use engine::{Cause, Code, Failure};
@@ -71,6 +71,12 @@ impl JournalTable {
         query.expression_attribute_names("#s", "stream").expression_attribute_values(":s", text(stream))
     }
 
+    /// A query of a stream's commits after the version `after`.
+    fn newer(&self, stream: &str, after: u64) -> QueryFluentBuilder {
+        let query = self.of_stream(stream).key_condition_expression("#s = :s AND #v > :v");
+        query.expression_attribute_names("#v", "version").expression_attribute_values(":v", number(after))
+    }
+
     /// The name of the stream that has the natural key; `unique` is the key of the natural key's item.
     async fn owner(&self, unique: &str) -> Result<Option<String>, Failure> {
         let answer = self.of_stream(unique).consistent_read(true).send().await.map_err(|e| failure(READ, &e))?;
@@ -109,15 +115,15 @@ impl JournalTable {
     }
 }
 
-/// The commits that `query` finds by a consistent read, at most `limit`. A page ends at the limit, or at 1 MB.
-async fn pages(query: &QueryFluentBuilder, limit: Option<u32>) -> Result<Vec<Commit>, Failure> {
+/// The commits that `query` finds, at most `limit`. A page ends at the limit, or at 1 MB.
+async fn pages(query: &QueryFluentBuilder, limit: Option<u32>, is_consistent: bool) -> Result<Vec<Commit>, Failure> {
     let mut commits = Vec::new();
     let mut next: Option<Item> = None;
     loop {
         let missing = limit.map(|limit| (limit as usize).saturating_sub(commits.len()));
         let page = query
             .clone()
-            .consistent_read(true)
+            .consistent_read(is_consistent)
             .set_limit(missing.map(|missing| i32::try_from(missing).unwrap_or(i32::MAX)))
             .set_exclusive_start_key(next)
             .send()
@@ -154,13 +160,25 @@ impl Journal for JournalTable {
     }
 
     async fn read_after(&self, stream: &str, version: u64) -> Result<Vec<Commit>, Failure> {
-        let query = self.of_stream(stream).key_condition_expression("#s = :s AND #v > :v");
-        let query = query.expression_attribute_names("#v", "version");
-        pages(&query.expression_attribute_values(":v", number(version)), None).await
+        pages(&self.newer(stream, version), None, true).await
     }
 
-    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
-        let mut commits = pages(&self.of_stream(stream).scan_index_forward(false), Some(limit)).await?;
+    async fn read_newest(
+        &self,
+        stream: &str,
+        after: u64,
+        limit: u32,
+        freshness: Freshness,
+    ) -> Result<Vec<Commit>, Failure> {
+        let query = self.newer(stream, after).scan_index_forward(false);
+        if freshness != Freshness::Newest {
+            let mut commits = pages(&query, Some(limit), false).await?;
+            commits.reverse();
+            if freshness.is_met_by(commits.iter().map(|commit| commit.version), after) {
+                return Ok(commits);
+            }
+        }
+        let mut commits = pages(&query, Some(limit), true).await?;
         commits.reverse();
         Ok(commits)
     }

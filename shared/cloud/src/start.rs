@@ -332,6 +332,7 @@ impl Start {
             actor: None,
             folds: Default::default(),
             measures: Default::default(),
+            woken_by: None,
         }
     }
 

@@ -451,6 +451,7 @@ mod tests {
             actor: None,
             folds: Default::default(),
             measures: Default::default(),
+            woken_by: None,
         }
     }
 

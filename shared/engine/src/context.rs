@@ -44,6 +44,39 @@ pub struct Context {
     pub folds: Folds,
     /// What the message's log line measures.
     pub measures: Measures,
+    /// The commit that this delivery was announced by, if the delivery is the first one and recent. It is as new as a load of its
+    /// stream has to be.
+    pub woken_by: Option<Place>,
+}
+
+/// How new the commits of a read have to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// All that were committed before the read began.
+    Newest,
+    /// This version at least, and all before it; the newest ones where the store finds less. A read that may be behind costs half as
+    /// much.
+    AtLeast(u64),
+}
+
+impl Freshness {
+    /// Whether commits of these `versions`, in order, which a read that may be behind found after the version `after`, will do.
+    pub fn is_met_by(self, versions: impl IntoIterator<Item = u64>, after: u64) -> bool {
+        let Self::AtLeast(least) = self else { return false };
+        let mut versions = versions.into_iter();
+        let Some(first) = versions.next() else { return after >= least };
+        let last = versions.try_fold(first, |last, version| (version == last + 1).then_some(version));
+        last.is_some_and(|last| last >= least)
+    }
+}
+
+/// A commit's place in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The stream's name.
+    pub stream: String,
+    /// The commit's version.
+    pub version: u64,
 }
 
 /// The journal's epoch: counted up after the journal was restored to an earlier point in time, so that nothing outside of the
@@ -94,6 +127,20 @@ impl Context {
     /// The time `pause` after [`Context::now`].
     pub fn after(&self, pause: Duration) -> Timestamp {
         self.now.checked_add(pause).unwrap_or(Timestamp::MAX)
+    }
+
+    /// How new a load of the stream has to be, so that this delivery may find nothing to do in it. Commits after the one that
+    /// announced the work announce their own.
+    pub fn freshness(&self, stream: &str) -> Freshness {
+        match &self.woken_by {
+            Some(place) if place.stream == stream => Freshness::AtLeast(place.version),
+            Some(_) | None => Freshness::Newest,
+        }
+    }
+
+    /// The delivery as one whose loads have all that was committed: for a step that shows a partner what it loads, without a claim.
+    pub fn with_newest(&self) -> Self {
+        Self { woken_by: None, ..self.clone() }
     }
 
     /// When a claim lapses that this delivery makes.
@@ -158,6 +205,15 @@ impl<'a> EventEnvelope<'a> {
             Failure::permanent(Code::MessageMalformed, format!("not an event: {}", crate::redact::json_error(&e)))
         };
         serde_json::from_str::<BusEvent<'a>>(body).map(|event| event.detail).map_err(read)
+    }
+
+    /// The commit that the event announces, in the journal's epoch of this number. `None` of a delivery, of a commit of another
+    /// epoch, and of work that is announced again.
+    pub fn place(&self, epoch: u32) -> Option<Place> {
+        let rest = self.id.strip_prefix(&format!("{epoch}/{}/", self.subject))?;
+        let (version, n) = rest.split_once('/')?;
+        n.parse::<u64>().ok()?;
+        Some(Place { stream: self.subject.to_string(), version: version.parse().ok()? })
     }
 
     /// Parses the payload.

@@ -170,6 +170,7 @@ fn cx() -> Context {
         actor: None,
         folds: Default::default(),
         measures: Default::default(),
+        woken_by: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::OrderId;
-use engine::journal::{Append, CreateOutcome, NewStream, Takeover, Wake};
+use engine::journal::{Append, CreateOutcome, Freshness, NewStream, Takeover, Wake};
 use engine::partner_health::{CallOutcome, Limits, PartnerHealth, PartnerHealthStore, Permit};
 use engine::stores::{Deliveries, Due, DueItem, Parties, ViewRow, Views};
 use engine::{Cause, Commit, Journal};
@@ -79,6 +79,12 @@ pub async fn journal(journal: &impl Journal) {
     let read = journal.read(&stream).await.unwrap();
     assert_eq!(read.iter().map(|commit| commit.version).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>(), "in order");
     assert_eq!(read.first(), Some(&commit(&stream, 1, "a")), "a commit reads back as it was written");
+    for freshness in [Freshness::Newest, Freshness::AtLeast(12)] {
+        let newest = journal.read_newest(&stream, 3, 2, freshness).await.unwrap();
+        assert_eq!(newest.iter().map(|commit| commit.version).collect::<Vec<_>>(), [11, 12], "the newest two");
+        let newest = journal.read_newest(&stream, 11, 64, freshness).await.unwrap();
+        assert_eq!(newest, [commit(&stream, 12, "c")], "what follows");
+    }
 
     let (first, second) = (fresh("order/suite"), fresh("order/suite"));
     let (po, other) = (fresh("po"), fresh("po"));

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use engine::journal::{Append, CreateOutcome, Journal, NewStream};
+use engine::journal::{Append, CreateOutcome, Freshness, Journal, NewStream};
 use engine::snapshot::Snapshot;
 use engine::stores::{Page, ViewRow, Views};
 use engine::{Commit, Failure};
@@ -51,8 +51,16 @@ impl Journal for Counted<MemoryJournal> {
         Ok(self.1.count(self.0.read_after(stream, version).await?))
     }
 
-    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
-        Ok(self.1.count(self.0.read_newest(stream, limit).await?))
+    async fn read_newest(
+        &self,
+        stream: &str,
+        after: u64,
+        limit: u32,
+        freshness: Freshness,
+    ) -> Result<Vec<Commit>, Failure> {
+        let commits = self.0.read_newest(stream, after, limit, freshness).await?;
+        self.1.add_read(commits.iter().map(item_bytes).sum(), freshness == Freshness::Newest);
+        Ok(commits)
     }
 
     async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {

@@ -471,6 +471,7 @@ fn cx(function: &'static str) -> Context {
         actor: None,
         folds: Folds::default(),
         measures: Default::default(),
+        woken_by: None,
     }
 }
 

@@ -165,7 +165,7 @@ impl Deployment {
 
     /// Invokes a function on memory stores and simulated partners, with this run's faults and mistake.
     fn invoke(&mut self, function: &str, records: Vec<Record>, script: &Script) -> Invocation {
-        let journal = Faulty::new(self.mistaken(self.journal.clone()), script);
+        let journal = Faulty::new(self.warm_journal(function), script);
         let deliveries = Faulty::new(self.deliveries.clone(), script);
         let parties = Faulty::new(self.parties.clone(), script);
         let registry = Faulty::new(self.adapters.clone(), script);

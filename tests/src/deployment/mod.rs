@@ -8,6 +8,7 @@ mod reading;
 mod requests;
 mod sources;
 mod transport;
+mod warm;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +36,8 @@ pub use invocation::DeliveryFault;
 use invocation::{Message, Running};
 pub use requests::{CLIENT, order_request};
 use transport::{LocalRegistry, MemoryTransport, local_documents};
+pub use warm::ReadUnits;
+use warm::WarmJournal;
 
 /// When a stream delivers again what was not accepted, and the schedule runs again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -99,6 +102,8 @@ pub struct Deployment {
     pub discarded: Vec<String>,
     /// How often each step ended in each way.
     pub outcomes: Outcomes,
+    /// What the functions' reads of the journal cost.
+    pub read_units: ReadUnits,
     /// The orders that the API could not take: their client sends them again.
     pub untaken: Vec<Value>,
     /// One line per invocation, for a failing test to print.
@@ -120,6 +125,8 @@ pub struct Deployment {
     /// Until when instances of a function wait for a partner. Their work is done at once; only the instance stays busy.
     busy: BTreeMap<String, Vec<Timestamp>>,
     call_time: Rc<Cell<Duration>>,
+    /// The journal of each function's instance, with what it keeps between invocations.
+    warm: BTreeMap<String, WarmJournal>,
     start: Timestamp,
     sequence: u64,
     rng: fastrand::Rng,
@@ -159,11 +166,13 @@ impl Deployment {
         };
         let (due, partner_health) = (MemoryDue::default(), MemoryPartnerHealth::default());
         let parties = MemoryParties::default();
+        let journal = MemoryJournal::new(due.clone(), parties.clone());
+        journal.fall_behind(Some(fastrand::Rng::with_seed(seed)));
         Self {
             adapters: Partners::new(registry, transport, clock.clone(), partner_health.clone()),
             epoch: Epoch::FIRST,
             partner_health,
-            journal: MemoryJournal::new(due.clone(), parties.clone()),
+            journal,
             deliveries: MemoryDeliveries::default(),
             parties,
             due,
@@ -180,6 +189,7 @@ impl Deployment {
             discarded: vec![],
             published: Vec::new(),
             outcomes: Outcomes::default(),
+            read_units: ReadUnits::default(),
             untaken: Vec::new(),
             history: Vec::new(),
             bus: MemoryBus::default(),
@@ -195,6 +205,7 @@ impl Deployment {
             fired: MemoryQueues::default(),
             busy: BTreeMap::new(),
             call_time,
+            warm: BTreeMap::new(),
             start,
             sequence: 0,
             rng: fastrand::Rng::with_seed(seed),
@@ -249,6 +260,7 @@ impl Deployment {
         self.epoch = Epoch { number: self.epoch.number + 1, began: self.clock.now() };
         self.queues.clear();
         self.running.clear();
+        self.warm.clear();
         self.journal_stream.clear();
         self.views_stream.clear();
         self.deliveries_stream.clear();
@@ -274,7 +286,18 @@ impl Deployment {
             actor: None,
             folds: Default::default(),
             measures: Default::default(),
+            woken_by: None,
         }
+    }
+
+    /// The journal of the function's instance.
+    fn warm_journal(&mut self, function: &str) -> WarmJournal {
+        let cold = warm::cold(self.mistaken(self.journal.clone()), function, &self.read_units);
+        // A mistake at the journal has to reach each invocation.
+        if self.mutant.is_some() {
+            return cold;
+        }
+        self.warm.entry(function.to_owned()).or_insert(cold).clone()
     }
 
     /// Decorates a port with the mistake of this deployment.

@@ -44,7 +44,7 @@ impl Deployment {
         }
         if !self.views_stream.is_empty() && self.is_ready("view-project") {
             let script = self.script_for("view-project");
-            let (journal, views) = (self.journal.clone(), self.views.clone());
+            let (journal, views) = (self.warm_journal("view-project"), self.views.clone());
             let ports =
                 view_project::Ports { journal: Faulty::new(journal, &script), views: Faulty::new(views, &script) };
             let cx = self.context("view-project");

@@ -135,6 +135,7 @@ mod tests {
             actor: None,
             folds: Default::default(),
             measures: Default::default(),
+            woken_by: None,
         };
         handle(&ports, header, &cx).await.unwrap().map(|client| client.client)
     }

@@ -28,9 +28,11 @@ pub struct Ports<J, C> {
 /// # Errors
 /// See the module's header.
 pub async fn handle(ports: &Ports<impl Journal, impl Crm>, work: CrmWork, cx: &Context) -> Result<Outcome, Failure> {
+    // A picture of old states could have the same sum of versions as another one.
+    let cx = cx.with_newest();
     match work {
-        CrmWork::Order(order) => update(ports, &order, cx).await,
-        CrmWork::Delivery(delivery) => refuse(ports, &delivery, cx).await,
+        CrmWork::Order(order) => update(ports, &order, &cx).await,
+        CrmWork::Delivery(delivery) => refuse(ports, &delivery, &cx).await,
     }
 }
 

@@ -30,7 +30,7 @@ pub async fn handle(ports: &Ports<impl Journal>, work: FulfillmentWork, cx: &Con
     };
     let mixed_units = |e: domain::quantity::QuantityError| Failure::permanent(Code::StateImpossible, e.to_string());
     let progress = state.progress().map_err(mixed_units)?;
-    let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
+    let mut order = Stream::<Order>::load_to_commit(&ports.journal, work.fulfillment.order(), cx).await?;
     let cause = cx.cause(&format!("{}@{}", work.fulfillment, progress.as_of));
     let recorded = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordProgress(progress)).await?;
     tell_successors(&ports.journal, order.state, &work.fulfillment, cx).await?;

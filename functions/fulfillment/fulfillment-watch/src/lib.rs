@@ -39,10 +39,8 @@ pub async fn handle(
     work: FulfillmentWork,
     cx: &Context,
 ) -> Result<Outcome, Failure> {
-    let mut order = Stream::<Order>::load(&ports.journal, work.fulfillment.order(), cx).await?;
     let mut fulfillment = Stream::<Fulfillment>::load(&ports.journal, &work.fulfillment, cx).await?;
-    let assigned = order.state.as_ref().and_then(|order| Opened::assigned(order, &work.fulfillment));
-    let Some(assigned) = assigned else {
+    let Some(assigned) = assigned(&ports.journal, &fulfillment, cx).await? else {
         return Ok(Outcome::Ignored("the fulfillment was never assigned"));
     };
     let passed = |state: &Option<Fulfillment>| Watch::of(state.as_ref(), &assigned).passed(cx.now);
@@ -64,13 +62,26 @@ pub async fn handle(
             }
         }
         if let Some(late) = passed(&fulfillment.state) {
-            raise(ports, &mut order, &mut fulfillment, assigned.clone(), late, cx).await?;
+            raise(ports, &mut fulfillment, assigned.clone(), late, cx).await?;
         }
     }
     match Watch::of(fulfillment.state.as_ref(), &assigned) {
         Watch::Until(due, _) => Err(wait_until(due, &work, cx)),
         Watch::Over => Ok(Outcome::Ignored("the fulfillment has no more deadlines")),
     }
+}
+
+/// The fulfillment, as it was assigned: its own stream says it, or the order's before it begins.
+async fn assigned(
+    journal: &impl Journal,
+    fulfillment: &Stream<Fulfillment>,
+    cx: &Context,
+) -> Result<Option<Opened>, Failure> {
+    if let Some(state) = &fulfillment.state {
+        return Ok(Some(state.opened.clone()));
+    }
+    let order = Stream::<Order>::load(journal, fulfillment.id.order(), cx).await?;
+    Ok(order.state.as_ref().and_then(|order| Opened::assigned(order, &fulfillment.id)))
 }
 
 /// Defers to the next deadline, or to the end of [`MIN_PAUSE`] if that is later.
@@ -84,21 +95,20 @@ const MIN_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
 /// Raises what is missing, and requests the withdrawal of an unanswered fulfillment that another site could ship.
 async fn raise(
     ports: &Ports<impl Journal, impl Warehouse, impl Sites>,
-    order: &mut Stream<Order>,
     fulfillment: &mut Stream<Fulfillment>,
     assigned: Opened,
     late: Late,
     cx: &Context,
 ) -> Result<(), Failure> {
     let key = format!("{}#late-{}", fulfillment.id, late.due);
-    if late.missing == Missing::Acknowledgement
-        && let Some(state) = &order.state
-        && state.could_ship_elsewhere(&fulfillment.id, &ports.registry.sites(cx).await?, cx.now)
-    {
-        order
-            .commit(&ports.journal, cx, &cx.cause(&key), OrderCommand::Reassign(fulfillment.id.clone()))
-            .await?
-            .recorded()?;
+    if late.missing == Missing::Acknowledgement {
+        let mut order = Stream::<Order>::load(&ports.journal, fulfillment.id.order(), cx).await?;
+        if let Some(state) = &order.state
+            && state.could_ship_elsewhere(&fulfillment.id, &ports.registry.sites(cx).await?, cx.now)
+        {
+            let reassign = OrderCommand::Reassign(fulfillment.id.clone());
+            order.commit(&ports.journal, cx, &cx.cause(&key), reassign).await?.recorded()?;
+        }
     }
     fulfillment
         .commit(&ports.journal, cx, &cx.cause(&key), FulfillmentCommand::RaiseLate(assigned, late))

@@ -46,7 +46,10 @@ pub async fn handle(
         Ok(read) => read,
         Err(outcome) => return Ok(outcome),
     };
-    let mut fulfillment = Stream::<Fulfillment>::load(&ports.journal, &report.fulfillment, cx).await?;
+    let mut fulfillment = Stream::<Fulfillment>::load_to_commit(&ports.journal, &report.fulfillment, cx).await?;
+    if fulfillment.version == 0 {
+        fulfillment = Stream::load(&ports.journal, &report.fulfillment, cx).await?;
+    }
     if fulfillment.version == 0 {
         let parent = stream_name::<Fulfillment>(&report.fulfillment);
         return Err(delivery::wait_for_parent(&ports.journal, cx, &delivery, parent, MAX_WAIT).await?);

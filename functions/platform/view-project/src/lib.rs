@@ -6,11 +6,12 @@
 //! - Then: `order-list` and `review-list` show the rows.
 //! - Fails: a stream that cannot be folded is parked; if a store is busy, the stream delivers the batch again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use domain::intake::Delivery;
 use domain::{Fulfillment, Order, Workflow};
+use engine::context::Place;
 use engine::journal::stream_name;
 use engine::stores::{ViewRow, Views};
 use engine::{Commit, Context, Failure, Journal, Stream};
@@ -32,32 +33,36 @@ pub async fn handle(
     commits: &[Commit],
     cx: &Context,
 ) -> Vec<(String, Failure)> {
+    // Most folds then need no read.
+    ports.journal.keep(commits);
     let orders = changed::<Order>(commits);
-    let orders = join_all(orders.iter().map(|id| project(ports, id, cx, |_, fold| views::order::rows(fold)))).await;
+    let orders = join_all(orders.iter().map(|of| project(ports, of, cx, |_, fold| views::order::rows(fold)))).await;
     let fulfillments = changed::<Fulfillment>(commits);
     let fulfillments =
-        join_all(fulfillments.iter().map(|id| project(ports, id, cx, |_, fold| views::fulfillment::rows(fold)))).await;
+        join_all(fulfillments.iter().map(|of| project(ports, of, cx, |_, fold| views::fulfillment::rows(fold)))).await;
     let deliveries = changed::<Delivery>(commits);
-    let deliveries = join_all(deliveries.iter().map(|id| project(ports, id, cx, views::intake::rows))).await;
+    let deliveries = join_all(deliveries.iter().map(|of| project(ports, of, cx, views::intake::rows))).await;
     orders.into_iter().chain(fulfillments).chain(deliveries).filter_map(Result::err).collect()
 }
 
-/// The ids of one workflow's streams of which `commits` change what lists show, each once.
-fn changed<W: Workflow<Id: FromStr + Ord>>(commits: &[Commit]) -> BTreeSet<W::Id> {
+/// The ids of one workflow's streams of which `commits` change what lists show, each with the version of the last commit that does.
+fn changed<W: Workflow<Id: FromStr + Ord>>(commits: &[Commit]) -> BTreeMap<W::Id, u64> {
     let id = |commit: &Commit| commit.stream.strip_prefix(W::KIND)?.strip_prefix('/')?.parse().ok();
-    commits.iter().filter(|commit| commit.listed).filter_map(id).collect()
+    let listed = commits.iter().filter(|commit| commit.listed);
+    listed.filter_map(|commit| Some((id(commit)?, commit.version))).collect()
 }
 
 /// Folds one stream and writes its rows.
 async fn project<W: Workflow>(
     ports: &Ports<impl Journal, impl Views>,
-    id: &W::Id,
+    (id, version): (&W::Id, &u64),
     cx: &Context,
     rows: impl Fn(&W::Id, &TimedFold<W>) -> Vec<ViewRow>,
 ) -> Result<(), (String, Failure)> {
     let name = stream_name::<W>(id);
+    let cx = Context { woken_by: Some(Place { stream: name.clone(), version: *version }), ..cx.clone() };
     let write = async {
-        let fold = TimedFold::of(Stream::<W>::load(&ports.journal, id, cx).await?);
+        let fold = TimedFold::of(Stream::<W>::load(&ports.journal, id, &cx).await?);
         for mut row in fold.as_ref().map(|fold| rows(id, fold)).unwrap_or_default() {
             // A row of the time that a restored journal lost may have a higher version.
             row.version = cx.epoch.rank(row.version);

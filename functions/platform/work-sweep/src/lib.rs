@@ -12,7 +12,7 @@
 
 use domain::order::Status;
 use domain::{Fulfillment, Order, OrderId, Workflow};
-use engine::journal::{Commit, stream_name};
+use engine::journal::{Commit, Freshness, stream_name};
 use engine::relay::{Bus, publish, wake_again};
 use engine::stores::{Queues, ViewRow, Views};
 use engine::{Code, Context, Failure, Journal, Stream};
@@ -236,6 +236,6 @@ async fn load<W: Workflow>(
     cx: &Context,
 ) -> Result<(Stream<W>, Option<Commit>), Failure> {
     let stream = Stream::load(&ports.journal, id, cx).await?;
-    let newest = ports.journal.read_newest(&stream_name::<W>(id), 1).await?.pop();
+    let newest = ports.journal.read_newest(&stream_name::<W>(id), 0, 1, Freshness::Newest).await?.pop();
     Ok((stream, newest))
 }

@@ -219,7 +219,12 @@ where
         measures: Measures::of_message(),
     };
     let result = match envelope {
-        Ok(envelope) => run_step::<W, F>(handle, &envelope, message.context(&envelope, turn.folds)).await,
+        Ok(envelope) => {
+            let is_first = record.receive_count == 1 && failing_since.is_none();
+            let woken_by = envelope.place(step.epoch.number).filter(|_| is_first && is_recent(envelope.time, now));
+            let cx = message.context(&envelope, turn.folds);
+            run_step::<W, F>(handle, &envelope, Context { woken_by, ..cx }).await
+        }
         Err(failure) => Err(failure),
     };
     let settled = match result {
@@ -270,6 +275,13 @@ where
     settled
 }
 
+/// Whether an event of this time is delivered for the first time by all appearances. One that was deferred, parked or published
+/// again looks like a first delivery, and is older.
+fn is_recent(event_time: Timestamp, now: Timestamp) -> bool {
+    const RECENT: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+    now.duration_since(event_time) < RECENT
+}
+
 async fn run_step<W: Work, F>(
     handle: &impl Fn(W, Context) -> F,
     envelope: &EventEnvelope<'_>,
@@ -309,6 +321,7 @@ impl Message<'_> {
             actor: sender.map(|partner| format!("partner/{partner}")),
             folds,
             measures: self.measures.clone(),
+            woken_by: None,
         }
     }
 

@@ -69,19 +69,29 @@ pub async fn claim_with<W: Workflow, R: EffectRequest<Effect = W::Effect>>(
     announce: impl Fn(EffectStarted<W::Effect>) -> W::Command,
 ) -> Result<Claimed<W, R>, Failure> {
     let (mut is_ready, mut races) = (false, 0);
-    let mut stream = Stream::<W>::load(journal, id, cx).await?;
+    let mut stream = Stream::<W>::load_to_commit(journal, id, cx).await?;
     while races < MAX_RACES {
-        let Some(request) = guard(stream.state.as_ref()) else { return Ok(Claimed::Nothing) };
+        let Some(request) = guard(stream.state.as_ref()) else {
+            if stream.renew(journal, cx).await? {
+                continue;
+            }
+            return Ok(Claimed::Nothing);
+        };
+        let earlier = stream.state.as_ref().and_then(|state| state.open_effects().get(&request.effect()));
+        let held_until = match earlier {
+            Some(OpenClaim::Held(started)) => Some(started.until),
+            Some(OpenClaim::Failed(_)) | None => None,
+        };
         // A request that undoes an effect waits until no delivery can still be carrying out that effect.
-        if let Some(until) = request.not_before().filter(|until| *until > cx.now) {
+        let waits_until = request.not_before().max(held_until).filter(|until| *until > cx.now);
+        if let Some(until) = waits_until {
+            if stream.renew(journal, cx).await? {
+                continue;
+            }
             return Err(Failure::Deferred { until, why: Wait::Claimed });
         }
-        let earlier = stream.state.as_ref().and_then(|state| state.open_effects().get(&request.effect()));
         let tries = stream.how_often(&cx.cause(&format!("{}#started-", request.key())));
         let (attempt, earlier_until) = match earlier {
-            Some(OpenClaim::Held(started)) if started.until > cx.now => {
-                return Err(Failure::Deferred { until: started.until, why: Wait::Claimed });
-            }
             Some(open) => (open.started().attempt.saturating_add(1), Some(open.started().until)),
             // The journal may have lost a first attempt. It counts, so that no failure of this one closes the claim.
             None if tries == 0 && may_be_lost(&stream, &request, &announce, cx) => (2, Some(cx.epoch.began)),

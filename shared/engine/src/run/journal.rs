@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::party::{Party, PartyRef};
 use domain::workflow::{decide, evolve};
 use domain::{Timer, Workflow};
 use jiff::Timestamp;
@@ -15,165 +14,11 @@ use crate::cause::{Cause, RequestCause};
 use crate::context::Context;
 use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::folds::Slot;
+pub use crate::run::commits::{Append, Commit, CreateOutcome, Freshness, Journal, NewStream, Takeover};
 use crate::run::derived::{Derived, Next};
 use crate::run::snapshot::{EVERY, Kept, NEWEST, Snapshot};
 use crate::run::stored::check_size;
 pub use crate::run::wake::{WAKES_WAITING, Wake};
-use crate::stores::DueItem;
-
-/// The events that one step decided, with the data that an audit needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Commit {
-    /// The stream's name: `order/<id>`, `fulfillment/<id>`.
-    pub stream: String,
-    /// The commit's place in its stream, from 1 without gaps.
-    pub version: u64,
-    /// Unique in its stream.
-    pub cause: Cause,
-    /// The correlation id of the stream's first commit: all of an order has one, also what a warehouse's message caused.
-    pub correlation: String,
-    /// The correlation id of the delivery or request that caused it, where that is another one.
-    pub caused_by: Option<String>,
-    /// Who wanted it: `client/<name>`, `partner/<id>`, or the function by itself. The cause begins with the function in
-    /// each case.
-    pub actor: String,
-    /// The writer's time.
-    pub at: Timestamp,
-    /// W3C trace context; `None` if the sender gave none.
-    pub traceparent: Option<String>,
-    /// The number of its [`Context::epoch`].
-    pub epoch: String,
-    /// The events, as a JSON array.
-    pub events: String,
-    /// The keys of the reviews that it opened: open after it, and not before. Readers take their `since` from here, so that
-    /// a fold does not derive all reviews anew after each commit.
-    pub opened_reviews: Vec<String>,
-    /// Whether lists show something else of the stream after it than before it. The rows of lists are written after such
-    /// commits alone.
-    pub listed: bool,
-    /// The steps that have work after this commit which they did not have before it.
-    pub wakes: Vec<Wake>,
-}
-
-impl Commit {
-    /// A digest of all that makes it what it is.
-    fn digest(&self) -> String {
-        let place = format!("{}/{}/{}", self.epoch, self.stream, self.version);
-        domain::ids::base32(&domain::ids::fingerprint(&[&place, self.cause.as_str(), &self.events]), 26)
-    }
-}
-
-/// The outcome of an append.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Append {
-    /// The commit is written.
-    Committed,
-    /// Another commit with that version was written first.
-    Raced,
-}
-
-/// A stream's first commit, and the items that are written in the same transaction.
-#[derive(Debug, Clone)]
-pub struct NewStream {
-    /// Its version is 1.
-    pub commit: Commit,
-    /// Natural keys that no other stream may have, such as `po/<hash>`.
-    pub unique: Vec<String>,
-    /// Raises the stream if it has not ended by its deadline, even if the relay never publishes its events.
-    pub deadline: DueItem,
-    /// The stream's personal data. A stream that is not created leaves none behind.
-    pub party: Option<(PartyRef, Party)>,
-    /// A natural key that another stream gives up for this one.
-    pub takeover: Option<Takeover>,
-}
-
-/// A natural key that moves from one stream to another.
-#[derive(Debug, Clone)]
-pub struct Takeover {
-    /// The key. Its owner is the stream of `last`.
-    pub key: String,
-    /// The commit by which the owner gives the key up. Its version follows the one that was read, so an owner that has
-    /// changed since keeps the key.
-    pub last: Commit,
-}
-
-/// The outcome of creating a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CreateOutcome {
-    /// The stream was created.
-    Committed,
-    /// The stream existed already; nothing was written.
-    Exists,
-    /// The stream that was to give its key up has changed, or no longer has the key; nothing was written.
-    Raced,
-    /// Another stream has one of the natural keys; nothing was written.
-    Taken {
-        /// The key, as in [`NewStream::unique`].
-        key: String,
-        /// The name of the stream that has it.
-        owner: String,
-    },
-}
-
-/// The store of commits.
-pub trait Journal {
-    /// All commits of a stream, in order, by a consistent read; empty if there is no such stream.
-    fn read(&self, stream: &str) -> impl Future<Output = Result<Vec<Commit>, Failure>>;
-
-    /// The commits of a stream after `version`, likewise. A store overrides it, so that it reads no others.
-    fn read_after(&self, stream: &str, version: u64) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
-        async move {
-            let commits = self.read(stream).await?;
-            Ok(commits.into_iter().filter(|commit| commit.version > version).collect())
-        }
-    }
-
-    /// The newest commits of a stream, at most `limit`, in order, by a consistent read.
-    fn read_newest(&self, stream: &str, limit: u32) -> impl Future<Output = Result<Vec<Commit>, Failure>>;
-
-    /// The snapshot of a stream, if one is stored. The read need not be consistent.
-    fn snapshot(&self, stream: &str) -> impl Future<Output = Result<Option<Snapshot>, Failure>>;
-
-    /// Stores a snapshot in place of the earlier one. One that is too large for the store is left out.
-    fn store_snapshot(&self, snapshot: &Snapshot) -> impl Future<Output = Result<(), Failure>>;
-
-    /// Writes `commit` unless its stream has a commit of that version.
-    fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>>;
-
-    /// Writes `commits`, each of another stream, in one transaction, unless one of the streams has a commit of that
-    /// version.
-    fn append_all(&self, commits: &[Commit]) -> impl Future<Output = Result<Append, Failure>>;
-
-    /// Writes a stream's first commit and everything else in `new_stream` in one transaction.
-    fn create(&self, new_stream: &NewStream) -> impl Future<Output = Result<CreateOutcome, Failure>>;
-}
-
-impl<J: Journal> Journal for &J {
-    fn read(&self, stream: &str) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
-        (**self).read(stream)
-    }
-    fn read_after(&self, stream: &str, version: u64) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
-        (**self).read_after(stream, version)
-    }
-    fn read_newest(&self, stream: &str, limit: u32) -> impl Future<Output = Result<Vec<Commit>, Failure>> {
-        (**self).read_newest(stream, limit)
-    }
-    fn snapshot(&self, stream: &str) -> impl Future<Output = Result<Option<Snapshot>, Failure>> {
-        (**self).snapshot(stream)
-    }
-    fn store_snapshot(&self, snapshot: &Snapshot) -> impl Future<Output = Result<(), Failure>> {
-        (**self).store_snapshot(snapshot)
-    }
-    fn append(&self, commit: &Commit) -> impl Future<Output = Result<Append, Failure>> {
-        (**self).append(commit)
-    }
-    fn append_all(&self, commits: &[Commit]) -> impl Future<Output = Result<Append, Failure>> {
-        (**self).append_all(commits)
-    }
-    fn create(&self, new_stream: &NewStream) -> impl Future<Output = Result<CreateOutcome, Failure>> {
-        (**self).create(new_stream)
-    }
-}
 
 /// How often a commit is tried before the message goes back to its queue. Each lost race decides again.
 const MAX_RACES: usize = 8;
@@ -204,6 +49,8 @@ pub struct Stream<W: Workflow> {
     facts: BTreeSet<Cause>,
     /// Whether a snapshot of at most [`EVERY`] versions ago is stored, or none is needed.
     is_cached: bool,
+    /// Whether it has all that was committed before the messages of this batch were received.
+    is_newest: bool,
 }
 
 /// The stream's name in the journal: `<workflow>/<id>`.
@@ -236,25 +83,93 @@ impl<W: Workflow> Stream<W> {
         let name = stream_name::<W>(id);
         let slot = cx.folds.slot(&name);
         let mut slot = slot.lock().await;
-        if let Some(stream) = slot.fold::<Self>()? {
+        let freshness = cx.freshness(&name);
+        Self::load_in(&mut slot, journal, id, freshness, cx).await
+    }
+
+    /// As [`Stream::load`], for a step that only claims or commits: what it finds may be behind, and claims and commits read what is
+    /// newer before they find nothing to do.
+    ///
+    /// # Errors
+    /// As [`Stream::load`].
+    pub async fn load_to_commit(journal: &impl Journal, id: &W::Id, cx: &Context) -> Result<Self, Failure> {
+        let name = stream_name::<W>(id);
+        let freshness = match cx.freshness(&name) {
+            announced @ Freshness::AtLeast(_) => announced,
+            Freshness::Newest => Freshness::AtLeast(0),
+        };
+        let slot = cx.folds.slot(&name);
+        let mut slot = slot.lock().await;
+        Self::load_in(&mut slot, journal, id, freshness, cx).await
+    }
+
+    async fn load_in(
+        slot: &mut Slot,
+        journal: &impl Journal,
+        id: &W::Id,
+        freshness: Freshness,
+        cx: &Context,
+    ) -> Result<Self, Failure> {
+        if let Some(stream) = slot.fold::<Self>()?.filter(|stream| stream.meets(freshness)) {
             return Ok(stream.clone());
         }
-        let stream = Self::read(journal, id, cx).await.inspect_err(|failure| slot.fail(failure))?;
-        stream.share(&mut slot);
+        let stream = Self::read(journal, id, freshness, cx).await.inspect_err(|failure| slot.fail(failure))?;
+        stream.share(slot);
         Ok(stream)
     }
 
+    fn meets(&self, freshness: Freshness) -> bool {
+        self.is_newest || matches!(freshness, Freshness::AtLeast(version) if version <= self.version)
+    }
+
+    /// Takes what another message of the batch has committed, or reads what was committed meanwhile, unless the delivery may find
+    /// nothing to do in what is known. Returns whether the state may be another.
+    ///
+    /// # Errors
+    /// Failures of the store and of [`events_of`].
+    pub(crate) async fn renew(&mut self, journal: &impl Journal, cx: &Context) -> Result<bool, Failure> {
+        let slot = cx.folds.slot(&stream_name::<W>(&self.id));
+        let mut slot = slot.lock().await;
+        Ok(self.catch_up(&slot)? || self.refresh(&mut slot, journal, cx).await?)
+    }
+
+    /// As [`Stream::renew`], without looking at what other messages of the batch have committed.
+    async fn refresh(&mut self, slot: &mut Slot, journal: &impl Journal, cx: &Context) -> Result<bool, Failure> {
+        let name = stream_name::<W>(&self.id);
+        if self.meets(cx.freshness(&name)) {
+            return Ok(false);
+        }
+        self.read_on(&name, slot, journal, cx).await?;
+        Ok(true)
+    }
+
+    /// Reads what is newer.
+    async fn read_on(
+        &mut self,
+        name: &str,
+        slot: &mut Slot,
+        journal: &impl Journal,
+        cx: &Context,
+    ) -> Result<(), Failure> {
+        let newer = journal.read_after(name, self.version).await.inspect_err(|failure| slot.fail(failure))?;
+        self.extend(newer, cx.now)?;
+        self.is_newest = true;
+        self.share(slot);
+        Ok(())
+    }
+
     /// Reads and folds what follows the stream's snapshot, or all of it where there is none.
-    async fn read(journal: &impl Journal, id: &W::Id, cx: &Context) -> Result<Self, Failure> {
+    async fn read(journal: &impl Journal, id: &W::Id, freshness: Freshness, cx: &Context) -> Result<Self, Failure> {
         let name = stream_name::<W>(id);
-        let newest = journal.read_newest(&name, NEWEST).await?;
+        let is_newest = freshness == Freshness::Newest;
+        let newest = journal.read_newest(&name, 0, NEWEST, freshness).await?;
         if newest.first().is_none_or(|first| first.version == 1) {
-            return Self::of(id, newest, cx.now);
+            return Ok(Self { is_newest, ..Self::of(id, newest, cx.now)? });
         }
         if let Some(snapshot) = journal.snapshot(&name).await?
             && let Some(stream) = Self::continued(id, snapshot, newest, cx)?
         {
-            return Ok(stream);
+            return Ok(Self { is_newest, ..stream });
         }
         let stream = Self::of(id, journal.read(&name).await?, cx.now)?;
         Ok(Self { is_cached: false, ..stream })
@@ -278,6 +193,7 @@ impl<W: Workflow> Stream<W> {
             causes: BTreeSet::new(),
             facts: BTreeSet::new(),
             is_cached: true,
+            is_newest: true,
         };
         stream.extend(commits, now)?;
         Ok(stream)
@@ -305,6 +221,7 @@ impl<W: Workflow> Stream<W> {
             causes: kept.causes.into_iter().map(Cause::stored).collect(),
             facts: BTreeSet::new(),
             is_cached: true,
+            is_newest: true,
         };
         let (folded, newer): (Vec<Commit>, Vec<Commit>) =
             newest.into_iter().partition(|commit| commit.version <= snapshot.version);
@@ -456,8 +373,9 @@ impl<W: Workflow> Stream<W> {
                 return Ok(Outcome::AlreadyDone);
             }
             let events = match decide(self.state.as_ref(), command.clone()) {
-                Ok(events) if events.is_empty() => return Ok(Outcome::Ignored("nothing new")),
-                Ok(events) => events,
+                Ok(events) if !events.is_empty() => events,
+                Ok(_) | Err(_) if self.refresh(slot, journal, cx).await? => continue,
+                Ok(_) => return Ok(Outcome::Ignored("nothing new")),
                 Err(rejection) => return Ok(Outcome::Rejected(rejection)),
             };
             match self.append(slot, journal, cx, cause, &events).await? {
@@ -484,14 +402,13 @@ impl<W: Workflow> Stream<W> {
         match appended {
             Append::Committed => {
                 self.committed(journal, commit, events, next).await;
+                // The commit took the next version, so that nothing was missing before it.
+                self.is_newest = true;
                 self.measure(cx, events);
+                self.share(slot);
             }
-            Append::Raced => {
-                let newer = journal.read_after(&commit.stream, self.version).await;
-                self.extend(newer.inspect_err(|failure| slot.fail(failure))?, cx.now)?;
-            }
+            Append::Raced => self.read_on(&commit.stream, slot, journal, cx).await?,
         }
-        self.share(slot);
         Ok(appended)
     }
 

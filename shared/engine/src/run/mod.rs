@@ -2,6 +2,7 @@
 //! answer, and ends with an [`Outcome`](crate::Outcome) or a [`Failure`](crate::Failure).
 
 pub mod batch;
+mod commits;
 mod derived;
 pub mod effect;
 mod failing;

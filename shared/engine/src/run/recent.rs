@@ -1,22 +1,20 @@
 //! A journal that keeps the newest commits of the streams that it read last. A warm function then reads only a few commits
 //! of a stream again, however long the stream is.
 //!
-//! A commit never changes, so what is kept is never old: a load still reads the newest commits consistently, and takes from
-//! here what lies before them. Where the two do not meet, it reads as if nothing were kept.
+//! A commit never changes, so what is kept is never wrong: a load reads the commits from the last one that is kept on, and takes from
+//! here what lies before them. Where the two do not meet, it reads as if nothing were kept. A load that needs no newer commit than
+//! those that are kept reads nothing.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::failure::Failure;
-use crate::run::journal::{Append, Commit, CreateOutcome, Journal, NewStream};
-use crate::run::snapshot::Snapshot;
-
-/// How many commits a load reads of a stream of which the commits before them are kept. They take one or two read units.
-const FEW: u32 = 8;
+use crate::run::journal::{Append, Commit, CreateOutcome, Freshness, Journal, NewStream};
+use crate::run::snapshot::{NEWEST, Snapshot};
 
 /// The most bytes that are kept.
-const MAX_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 2 << 20;
 
 /// The bytes of a kept commit beside its events and its cause, about.
 const OVERHEAD: usize = 400;
@@ -45,15 +43,17 @@ impl Tail {
         commits + self.snapshot.as_ref().map_or(0, |snapshot| snapshot.state.len())
     }
 
-    /// Adds the `few` newest commits. Returns whether they continue what is kept.
-    fn is_continued_by(&mut self, few: &[Commit], limit: usize) -> bool {
-        let Some(last) = self.commits.last() else { return false };
-        let Some(place) = few.iter().position(|commit| commit.version == last.version) else { return false };
-        let (known, newer) = few.split_at(place + 1);
-        if known.last() != Some(last) {
+    /// The version of the newest commit that is kept.
+    fn version(&self) -> u64 {
+        self.commits.last().map_or(0, |last| last.version)
+    }
+
+    /// Adds `newer` commits, which begin with the last one that is kept. Returns whether they do.
+    fn is_continued_by(&mut self, newer: &[Commit], limit: usize) -> bool {
+        if newer.first() != self.commits.last() {
             return false;
         }
-        self.commits.extend_from_slice(newer);
+        self.commits.extend_from_slice(newer.get(1..).unwrap_or_default());
         let surplus = self.commits.len().saturating_sub(limit);
         self.commits.drain(..surplus);
         true
@@ -78,7 +78,7 @@ impl<J: Journal> Recent<J> {
     }
 
     /// Keeps `tail`, and gives up what was read longest ago.
-    fn keep(&self, tail: Tail) {
+    fn keep_tail(&self, tail: Tail) {
         let mut tails = self.tails.borrow_mut();
         tails.retain(|other| other.stream != tail.stream);
         tails.push_back(tail);
@@ -99,23 +99,64 @@ impl<J: Journal> Journal for Recent<J> {
         self.journal.read_after(stream, version).await
     }
 
-    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
+    async fn read_newest(
+        &self,
+        stream: &str,
+        after: u64,
+        limit: u32,
+        freshness: Freshness,
+    ) -> Result<Vec<Commit>, Failure> {
+        if after > 0 {
+            return self.journal.read_newest(stream, after, limit, freshness).await;
+        }
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut snapshot = None;
-        if let Some(mut tail) = self.take(stream) {
-            let few = self.journal.read_newest(stream, FEW.min(limit)).await?;
-            if tail.is_continued_by(&few, most) && tail.is_enough(most) {
+        if let Some(mut tail) = self.take(stream).filter(|tail| tail.is_enough(most)) {
+            if let Freshness::AtLeast(version @ 1..) = freshness
+                && version <= tail.version()
+            {
                 let commits = tail.commits.clone();
-                self.keep(tail);
+                self.keep_tail(tail);
+                return Ok(commits);
+            }
+            // With the last one that is kept, so that another history is noticed.
+            let newer = self.journal.read_newest(stream, tail.version() - 1, limit, freshness).await?;
+            // Nothing says how new a read from any version on has to be, so it may lack the last one that is kept.
+            let is_behind = newer.is_empty() && freshness == Freshness::AtLeast(0);
+            if is_behind || tail.is_continued_by(&newer, most) {
+                let commits = tail.commits.clone();
+                self.keep_tail(tail);
                 return Ok(commits);
             }
             snapshot = tail.snapshot;
         }
-        let commits = self.journal.read_newest(stream, limit).await?;
+        let commits = self.journal.read_newest(stream, 0, limit, freshness).await?;
         if !commits.is_empty() {
-            self.keep(Tail { stream: stream.to_owned(), commits: commits.clone(), snapshot });
+            self.keep_tail(Tail { stream: stream.to_owned(), commits: commits.clone(), snapshot });
         }
         Ok(commits)
+    }
+
+    fn keep(&self, commits: &[Commit]) {
+        self.journal.keep(commits);
+        for commit in commits {
+            let known = self.take(&commit.stream);
+            match known {
+                Some(mut tail) => {
+                    if commit.version == tail.version() + 1 {
+                        tail.commits.push(commit.clone());
+                        let surplus = tail.commits.len().saturating_sub(NEWEST as usize);
+                        tail.commits.drain(..surplus);
+                    }
+                    self.keep_tail(tail);
+                }
+                None if commit.version == 1 => {
+                    let (stream, commits) = (commit.stream.clone(), vec![commit.clone()]);
+                    self.keep_tail(Tail { stream, commits, snapshot: None });
+                }
+                None => {}
+            }
+        }
     }
 
     async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {
@@ -126,14 +167,14 @@ impl<J: Journal> Journal for Recent<J> {
         let tail = self.take(stream);
         if let Some(tail) = tail {
             let kept = tail.snapshot.clone().filter(|snapshot| fits(&tail, snapshot));
-            self.keep(tail);
+            self.keep_tail(tail);
             if kept.is_some() {
                 return Ok(kept);
             }
         }
         let snapshot = self.journal.snapshot(stream).await?;
         if let Some(tail) = self.take(stream) {
-            self.keep(Tail { snapshot: snapshot.clone(), ..tail });
+            self.keep_tail(Tail { snapshot: snapshot.clone(), ..tail });
         }
         Ok(snapshot)
     }
@@ -141,13 +182,17 @@ impl<J: Journal> Journal for Recent<J> {
     async fn store_snapshot(&self, snapshot: &Snapshot) -> Result<(), Failure> {
         self.journal.store_snapshot(snapshot).await?;
         if let Some(tail) = self.take(&snapshot.stream) {
-            self.keep(Tail { snapshot: Some(snapshot.clone()), ..tail });
+            self.keep_tail(Tail { snapshot: Some(snapshot.clone()), ..tail });
         }
         Ok(())
     }
 
     async fn append(&self, commit: &Commit) -> Result<Append, Failure> {
-        self.journal.append(commit).await
+        let appended = self.journal.append(commit).await?;
+        if appended == Append::Committed {
+            self.keep(std::slice::from_ref(commit));
+        }
+        Ok(appended)
     }
 
     async fn append_all(&self, commits: &[Commit]) -> Result<Append, Failure> {

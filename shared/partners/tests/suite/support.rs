@@ -243,6 +243,7 @@ pub fn cx() -> Context {
         actor: None,
         folds: Default::default(),
         measures: Default::default(),
+        woken_by: None,
     }
 }
 

@@ -18,7 +18,7 @@ use domain::{DocumentNumber, FulfillmentCommand, PartnerId};
 use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, StoreOutcome};
 use engine::inbound::{ChangeReader, NewOrder, OrderChange, OrderReader, ReportReader, Reported, Sites, Unmappable};
-use engine::journal::{Append, CreateOutcome, NewStream};
+use engine::journal::{Append, CreateOutcome, Freshness, NewStream};
 use engine::partner::{
     Attempt, CallFailure, CreditAnswer, Crm, Erp, PriceAnswer, Ready, Recipient, Warehouse, WarehouseAnswer,
     WithdrawalAnswer,
@@ -301,8 +301,18 @@ impl<P: Journal> Journal for Faulty<P> {
     async fn read_after(&self, stream: &str, version: u64) -> Result<Vec<Commit>, Failure> {
         self.script.around("journal.read", store_lost, self.inner.read_after(stream, version)).await
     }
-    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
-        self.script.around("journal.read", store_lost, self.inner.read_newest(stream, limit)).await
+    async fn read_newest(
+        &self,
+        stream: &str,
+        after: u64,
+        limit: u32,
+        freshness: Freshness,
+    ) -> Result<Vec<Commit>, Failure> {
+        let read = self.inner.read_newest(stream, after, limit, freshness);
+        self.script.around("journal.read", store_lost, read).await
+    }
+    fn keep(&self, commits: &[Commit]) {
+        self.inner.keep(commits);
     }
     async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {
         self.script.around("journal.snapshot", store_lost, self.inner.snapshot(stream)).await

@@ -9,7 +9,7 @@ use domain::PartnerId;
 use domain::party::{Party, PartyRef};
 use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, StoreOutcome};
-use engine::journal::{Append, CreateOutcome, NewStream, Takeover};
+use engine::journal::{Append, CreateOutcome, Freshness, NewStream, Takeover};
 use engine::partner_health::{PartnerHealth, PartnerHealthStore};
 use engine::relay::{Bus, Entry, Rejected};
 use engine::snapshot::Snapshot;
@@ -27,6 +27,7 @@ pub struct MemoryJournal {
     stream: Rc<RefCell<VecDeque<Commit>>>,
     due: MemoryDue,
     parties: MemoryParties,
+    behind: Rc<RefCell<Option<fastrand::Rng>>>,
 }
 
 /// The journal as it was at one time.
@@ -41,6 +42,16 @@ impl MemoryJournal {
     /// An empty journal; a new stream writes its deadline to `due`, and its personal data to `parties`.
     pub fn new(due: MemoryDue, parties: MemoryParties) -> Self {
         Self { due, parties, ..Self::default() }
+    }
+
+    /// Lets reads that may be behind miss up to four of a stream's newest commits, as chance wants it, or none.
+    pub fn fall_behind(&self, chance: Option<fastrand::Rng>) {
+        *self.behind.borrow_mut() = chance;
+    }
+
+    /// How many of the newest commits a read misses.
+    fn lag(&self) -> usize {
+        self.behind.borrow_mut().as_mut().map_or(0, |chance| chance.usize(0..5))
     }
 
     /// Every stream's name.
@@ -136,10 +147,26 @@ impl Journal for MemoryJournal {
         Ok(self.commits(stream))
     }
 
-    async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
+    async fn read_newest(
+        &self,
+        stream: &str,
+        after: u64,
+        limit: u32,
+        freshness: Freshness,
+    ) -> Result<Vec<Commit>, Failure> {
         let streams = self.streams.borrow();
         let commits = streams.get(stream).map_or(&[][..], Vec::as_slice);
-        Ok(commits.iter().skip(commits.len().saturating_sub(limit as usize)).cloned().collect())
+        let newest = |commits: &[Commit]| -> Vec<Commit> {
+            let newer: Vec<&Commit> = commits.iter().filter(|commit| commit.version > after).collect();
+            newer.iter().skip(newer.len().saturating_sub(limit as usize)).map(|commit| (*commit).clone()).collect()
+        };
+        if freshness != Freshness::Newest {
+            let behind = newest(&commits[..commits.len().saturating_sub(self.lag())]);
+            if freshness.is_met_by(behind.iter().map(|commit| commit.version), after) {
+                return Ok(behind);
+            }
+        }
+        Ok(newest(commits))
     }
 
     async fn snapshot(&self, stream: &str) -> Result<Option<Snapshot>, Failure> {
