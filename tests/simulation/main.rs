@@ -59,7 +59,8 @@ fn a_failing_schedule_is_shortened_and_still_fails() {
     let (shortest, report) = shrink(&drawn, Some(mutant), Duration::from_secs(60));
     assert!(!report.violations.is_empty());
     // An order, and the refusal that loses its event.
-    assert!(shortest.elements.len() <= 6, "{}", describe(&shortest, &report, Some(name)));
-    assert!(shortest.elements.iter().any(|element| matches!(element, Element::Order(..))));
+    let described = describe(&shortest, &report, Some(name));
+    assert!(shortest.elements.len() <= 6, "{described}");
+    assert!(shortest.elements.iter().any(|element| matches!(element, Element::Order(..))), "{described}");
     assert!(play(&shortest, None).violations.is_empty(), "it fails without the mistake, too");
 }

@@ -48,6 +48,8 @@ pub enum Mutant {
     RefusedEntriesIgnored,
     /// Journal: a commit is read under another cause than its own.
     CauseUnchecked,
+    /// Journal: a read that may be behind does not look whether it reaches the minimal version.
+    MinimumIgnored,
     /// Due table: deferred work is not written.
     DeferredForgotten,
     /// Due table: an item that is read as due is deleted at once.
@@ -79,7 +81,7 @@ pub struct Mistake {
 }
 
 /// Every mistake.
-pub const ALL: [Mistake; 20] = [
+pub const ALL: [Mistake; 21] = [
     port("key-from-message", "a partner gets a new key with each delivery", Mutant::KeyFromMessage),
     port("unconditional-put", "a commit overwrites the one that came first", Mutant::UnconditionalPut),
     port("race-taken-for-written", "a commit that lost its race counts as written", Mutant::RaceTakenForWritten),
@@ -88,6 +90,11 @@ pub const ALL: [Mistake; 20] = [
     port("claim-ignored", "an effect while another delivery holds its claim", Mutant::ClaimIgnored),
     rule("report-by-arrival", "the report that arrives last counts, not the newest"),
     rule("reports-added-up", "reports of progress are added up"),
+    port(
+        "minimum-ignored",
+        "a read that may be behind does not look whether it reaches the minimal version",
+        Mutant::MinimumIgnored,
+    ),
     port("partial-batch-ignored", "failed messages are acknowledged with their batch", Mutant::PartialBatchIgnored),
     port("refused-entries-ignored", "what the bus refused counts as published", Mutant::RefusedEntriesIgnored),
     port("cause-unchecked", "a commit does not ask whether its cause is there", Mutant::CauseUnchecked),
@@ -180,6 +187,10 @@ impl Journal for Mistaken<MemoryJournal> {
         limit: u32,
         freshness: Freshness,
     ) -> Result<Vec<Commit>, Failure> {
+        let freshness = match freshness {
+            Freshness::AtLeast(_) if self.makes(Mutant::MinimumIgnored) => Freshness::AtLeast(0),
+            asked => asked,
+        };
         Ok(self.as_read(self.inner.read_newest(stream, after, limit, freshness).await?))
     }
 
