@@ -263,11 +263,13 @@ impl World {
     }
 
     /// Work without a message. While a report is under way, the order's half of a step may be out of date: the report will
-    /// wake the step.
+    /// wake the step. The CRM's update has a half in the order's stream for all of its fulfillments.
     fn lost(&self) -> Vec<Message> {
-        let is_reported = |(_, fulfillment, _): &Message| {
+        let is_reported = |(step, fulfillment, _): &Message| {
             let rollup = |id: &FulfillmentId| ("fulfillment-rollup".to_owned(), Some(id.clone()), None);
-            fulfillment.as_ref().is_some_and(|id| self.waiting.contains(&rollup(id)))
+            let mut ids =
+                self.fulfillments.keys().filter(|id| step == "crm-update" || fulfillment.as_ref() == Some(*id));
+            ids.any(|id| self.waiting.contains(&rollup(id)))
         };
         let lost = self.work().into_iter().filter(|work| !self.waiting.contains(work) && !is_reported(work));
         lost.collect()
@@ -438,7 +440,7 @@ impl World {
             "crm-update" => {
                 let update = order.crm_update(self.packages(), 1).unwrap();
                 let version = self.order.version + self.fulfillments.values().map(|it| it.version).sum::<u64>();
-                let (digest, order_digest) = (update.digest(), Some(update.order_digest()));
+                let (digest, order_digest) = (update.digest(), Some(order.crm_half()));
                 (None, OrderCommand::RecordCrmUpdated(CrmUpdated { version, digest, epoch: Some(1), order_digest }))
             }
             other => unreachable!("no step of an order is called {other}"),

@@ -168,6 +168,7 @@ pub fn progress(
     Progress {
         fulfillment: fulfillment_id(n),
         as_of,
+        packages_as_of: 0,
         request_status,
         shipped: by_line(shipped),
         delivered: by_line(delivered),

@@ -19,6 +19,9 @@ pub struct Progress {
     pub fulfillment: FulfillmentId,
     /// The version of the fulfillment's stream at which this content last changed.
     pub as_of: u64,
+    /// The version at which packages changed last together with this content. The order tells the CRM of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub packages_as_of: u64,
     /// The warehouse's answer to the request.
     pub request_status: RequestStatus,
     /// The quantity that left the warehouse, by line; kits are counted whole. An event has only the lines whose sum differs
@@ -48,6 +51,10 @@ pub struct Progress {
     /// Why the warehouse refused a requested withdrawal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawal_refused: Option<String>,
+}
+
+fn is_zero(version: &u64) -> bool {
+    *version == 0
 }
 
 impl Progress {

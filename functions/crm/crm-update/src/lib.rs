@@ -68,7 +68,7 @@ async fn update(ports: &Ports<impl Journal, impl Crm>, id: &OrderId, cx: &Contex
     let rank = cx.epoch.rank(version);
     ports.crm.update(cx, &update, rank).await.map_err(|e| e.into_failure(cx.now))?;
     cx.measures.time("crm-staleness", cx.event_time, cx.now);
-    let (digest, order_digest) = (update.digest(), Some(update.order_digest()));
+    let (digest, order_digest) = (update.digest(), Some(state.crm_half()));
     let cause = cx.cause(&format!("{rank}/{digest}"));
     let updated = CrmUpdated { version, digest, epoch: Some(cx.epoch.number), order_digest };
     let outcome = order.commit(&ports.journal, cx, &cause, OrderCommand::RecordCrmUpdated(updated)).await?;

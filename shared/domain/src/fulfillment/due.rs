@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::due::{DueWork, digest};
+use crate::due::DueWork;
 use crate::fulfillment::{Fulfillment, Watch};
-use crate::shipment::PackageSummary;
 
 impl Fulfillment {
     /// All due work.
@@ -21,7 +20,7 @@ impl Fulfillment {
             is_watched.then(|| watch("deadlines")),
             self.is_closed_unreported().then(|| watch("unreported")),
             Some(rollup(self.changed.version)),
-            Some(crm_update(&self.package_summaries().collect::<Vec<_>>())),
+            Some(crm_update(self.changed.packages_alone)),
         ];
         let issues = self.due_goods_issues();
         let issues = issues.map(|issue| DueWork::new("goods-issue-post").about("package", &issue.package));
@@ -33,16 +32,17 @@ impl Fulfillment {
 /// report, the order takes for granted that nothing happened.
 pub(super) fn before_opening() -> BTreeSet<DueWork> {
     let (request, withdrawal) = (DueWork::new("fulfillment-request"), DueWork::new("fulfillment-withdraw"));
-    BTreeSet::from([request, withdrawal, watch("deadlines"), rollup(0), crm_update(&[])])
+    BTreeSet::from([request, withdrawal, watch("deadlines"), rollup(0), crm_update(0)])
 }
 
 fn watch(what: &str) -> DueWork {
     DueWork::new("fulfillment-watch").with(&what)
 }
 
-/// The packages that the CRM shows are on the fulfillments' streams alone.
-fn crm_update(packages: &[PackageSummary]) -> DueWork {
-    DueWork::new("crm-update").with(&digest(&packages))
+/// The packages that the CRM shows, by the version at which they last changed without the register. Where the register changed, too, the
+/// order wakes the step once it has the register, so that the CRM is told of packages and status at once.
+fn crm_update(version: u64) -> DueWork {
+    DueWork::new("crm-update").with(&version)
 }
 
 /// The report to the order, by the version at which its content last changed.

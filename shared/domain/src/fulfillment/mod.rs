@@ -136,7 +136,7 @@ impl Workflow for Fulfillment {
     type Review = FulfillmentReview;
 
     const KIND: &'static str = "fulfillment";
-    const FOLD: u32 = 1;
+    const FOLD: u32 = 2;
 
     fn create(command: FulfillmentCommand) -> Result<Vec<FulfillmentEvent>, Rejection> {
         if let FulfillmentCommand::Open(opened, started) = command {

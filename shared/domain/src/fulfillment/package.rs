@@ -120,6 +120,12 @@ impl Package {
         newest.map_or(PackageStatus::Packed, |m| PackageStatus::At(m.milestone))
     }
 
+    /// Whether the package left or may still leave. Void packages may not, and neither may packages of a `withdrawn` fulfillment that
+    /// did not leave: the warehouse unpacked them.
+    pub(super) fn is_live(&self, withdrawn: bool) -> bool {
+        !self.is_void() && (self.has_left() || !withdrawn)
+    }
+
     /// Whether the package left the warehouse. A package that moved has left, even if its label is void.
     pub fn has_left(&self) -> bool {
         self.counted_milestones().any(|m| m.milestone.means_left())

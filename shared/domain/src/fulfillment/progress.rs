@@ -33,6 +33,7 @@ impl Fulfillment {
         Ok(Progress {
             fulfillment: self.opened.fulfillment.clone(),
             as_of: self.changed.version,
+            packages_as_of: self.changed.packages_reported,
             request_status,
             shipped,
             delivered,
@@ -48,23 +49,33 @@ impl Fulfillment {
 
     /// All packages that are not void, as the customer is shown them.
     pub fn package_summaries(&self) -> impl Iterator<Item = PackageSummary> {
-        self.live().map(|(id, package)| PackageSummary {
-            package: id.clone(),
-            carrier: package.leg().and_then(|leg| leg.carrier.clone()),
-            tracking: package.leg().map(|leg| leg.tracking.clone()),
-            status: package.status(),
-        })
+        self.live().map(|(id, package)| summary(id, package))
     }
 
-    /// Applies `event`, and marks whether the content of [`Fulfillment::progress`] changed.
+    /// The package as the customer is shown it; `None` if it is not shown.
+    fn shown(&self, id: &PackageId) -> Option<PackageSummary> {
+        let withdrawn = self.is_withdrawn();
+        let package = self.packages.get(id).filter(|package| package.is_live(withdrawn))?;
+        Some(summary(id, package))
+    }
+
+    /// Applies `event`, and marks whether the content of [`Fulfillment::progress`] or of [`Fulfillment::package_summaries`] changed.
     pub(super) fn apply_and_mark(&mut self, event: &FulfillmentEvent) {
+        // Packages of a withdrawn fulfillment are not shown, whichever event says that it is or is no longer withdrawn.
+        let was_withdrawn = self.is_withdrawn();
+        self.apply_and_mark_one(event);
+        self.changed.packages_pending |= self.is_withdrawn() != was_withdrawn;
+    }
+
+    fn apply_and_mark_one(&mut self, event: &FulfillmentEvent) {
         match event {
             FulfillmentEvent::PackagePacked(Packed { package, .. })
             | FulfillmentEvent::PackageVoided(Voided { package, .. })
             | FulfillmentEvent::MilestoneRecorded(Milestone { package, .. }) => {
-                let before = self.counted(package);
+                let before = (self.counted(package), self.shown(package));
                 self.apply(event);
-                self.changed.pending |= self.counted(package) != before;
+                self.changed.pending |= self.counted(package) != before.0;
+                self.changed.packages_pending |= self.shown(package) != before.1;
             }
             FulfillmentEvent::Accepted(_)
             | FulfillmentEvent::Rejected(_)
@@ -130,4 +141,13 @@ struct Counted {
     is_returned: bool,
     contents: Option<Contents>,
     traced: Option<(Timestamp, Vec<TracedGoods>)>,
+}
+
+fn summary(id: &PackageId, package: &Package) -> PackageSummary {
+    PackageSummary {
+        package: id.clone(),
+        carrier: package.leg().and_then(|leg| leg.carrier.clone()),
+        tracking: package.leg().map(|leg| leg.tracking.clone()),
+        status: package.status(),
+    }
 }

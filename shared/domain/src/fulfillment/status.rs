@@ -33,14 +33,13 @@ impl Fulfillment {
         !self.withdrawn.is_empty() && self.references().next().is_none()
     }
 
-    /// The packages that left or may still leave. Void packages are left out, and so are packages of a withdrawn
-    /// fulfillment that did not leave: the warehouse unpacked them.
+    /// The packages that left or may still leave.
     pub fn live(&self) -> impl Iterator<Item = (&PackageId, &Package)> {
         let withdrawn = self.is_withdrawn();
         self.packages
             .iter()
             .map(|(id, package)| (id, package.as_ref()))
-            .filter(move |(_, package)| !package.is_void() && (package.has_left() || !withdrawn))
+            .filter(move |(_, package)| package.is_live(withdrawn))
     }
 
     /// Whether the warehouse has the fulfillment, or may have it.

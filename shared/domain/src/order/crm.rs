@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::due::digest;
 use crate::ids::{DocumentNumber, ExternalId, LineNo, OrderId, PartnerId, base32, fingerprint};
 use crate::order::Order;
 use crate::order::event::{CrmUpdated, OrderEvent};
@@ -117,11 +118,6 @@ impl CrmUpdate {
         let text = serde_json::to_string(&Self { status, ..self.clone() }).unwrap_or_default();
         base32(&fingerprint(&[&text]), 26)
     }
-
-    /// A digest of what the order's own stream has of it: all but the packages.
-    pub fn order_digest(&self) -> String {
-        Self { packages: Vec::new(), ..self.clone() }.digest()
-    }
 }
 
 impl Order {
@@ -135,8 +131,16 @@ impl Order {
         }
     }
 
+    /// A digest of what the order's own stream has of the CRM's content: all but the packages, and the versions at which its
+    /// registers say that packages changed. An update of this state is recorded with it.
+    pub fn crm_half(&self) -> String {
+        let packages = self.fulfillments.progress.iter().map(|(id, progress)| (id, progress.packages_as_of));
+        let packages = digest(&packages.filter(|(_, as_of)| *as_of > 0).collect::<Vec<_>>());
+        base32(&fingerprint(&[&self.crm_content(Vec::new()).digest(), &packages]), 26)
+    }
+
     /// What the CRM should show, whatever it shows now.
-    pub(super) fn crm_content(&self, packages: Vec<PackageSummary>) -> CrmUpdate {
+    fn crm_content(&self, packages: Vec<PackageSummary>) -> CrmUpdate {
         let submission = &self.terms.submission;
         CrmUpdate {
             source: submission.source.clone(),

@@ -55,10 +55,11 @@ impl Order {
         self.assignment(id).is_some() && matches!(status, None | Some(RequestStatus::Requested))
     }
 
-    /// The order's half of the CRM's update: what its own stream has of the content. The packages are the fulfillments' half,
-    /// and each half wakes the step. An update that was overtaken at the CRM is sent again with the same content.
+    /// The order's half of the CRM's update: what its own stream has of the content. The packages are the fulfillments' half. The order
+    /// wakes the step where packages changed together with the register, and the fulfillment where they changed alone. An
+    /// update that was overtaken at the CRM is sent again with the same content.
     fn crm_digest(&self) -> Option<String> {
-        let digest = self.crm_content(Vec::new()).digest();
+        let digest = self.crm_half();
         match &self.crm {
             CrmState::Newest(shown) if shown.order_digest.as_ref() == Some(&digest) => None,
             CrmState::Stale(newer) => Some(format!("after {} {digest}", newer.version)),

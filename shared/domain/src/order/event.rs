@@ -428,8 +428,8 @@ pub struct CrmUpdated {
     /// update of an earlier epoch is sent again. `None` in records of releases that did not store it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u32>,
-    /// Digest of that content without the packages, which the fulfillments' streams have. `None` in records of releases
-    /// that did not store it.
+    /// Digest of what the order's own stream had of that content: all but the packages, and when they had changed. `None` in
+    /// records of releases that did not store it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_digest: Option<String>,
 }

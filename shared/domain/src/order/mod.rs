@@ -169,7 +169,7 @@ impl Workflow for Order {
     type Review = OrderReview;
 
     const KIND: &'static str = "order";
-    const FOLD: u32 = 2;
+    const FOLD: u32 = 3;
 
     fn create(command: OrderCommand) -> Result<Vec<OrderEvent>, Rejection> {
         if let OrderCommand::Submit(submission) = command {

@@ -30,7 +30,7 @@ pub struct Commit {
     pub at: Timestamp,
     /// W3C trace context; `None` if the sender gave none.
     pub traceparent: Option<String>,
-    /// The number of its [`Context::epoch`].
+    /// The number of its [`Context::epoch`](crate::Context::epoch).
     pub epoch: String,
     /// The events, as a JSON array.
     pub events: String,
