@@ -1,13 +1,14 @@
 //! Read models of a fulfillment: its reviews, and its entries in the order's timeline.
 
-use domain::fulfillment::{FulfillmentEffect, Missing};
-use domain::{Fulfillment, FulfillmentEvent};
+use domain::fulfillment::{FulfillmentEffect, Missing, Packed};
+use domain::{Fulfillment, FulfillmentEvent, FulfillmentId};
 use engine::http::Grant;
 use engine::journal::events_of;
 use engine::stores::ViewRow;
 use engine::{Commit, Failure};
 use jiff::Timestamp;
 
+use crate::reference::Reference;
 use crate::{Entry, OURS, OpenReview, TimedFold, decision_text, failed_text, rejected_text, started_text};
 
 /// The row of the fulfillment's own reviews. They are not in the order's row, because the order's stream does not have
@@ -19,6 +20,17 @@ pub fn rows(fulfillment: &TimedFold<Fulfillment>) -> Vec<ViewRow> {
 /// The fulfillment's own open reviews.
 pub(crate) fn open_reviews(fulfillment: &TimedFold<Fulfillment>) -> Vec<OpenReview> {
     fulfillment.open_reviews(&fulfillment.state.opened.fulfillment.to_string())
+}
+
+/// The name that the warehouse or the carrier has for the fulfillment or a package by this event.
+pub(crate) fn reference(fulfillment: &FulfillmentId, event: &FulfillmentEvent) -> Option<Reference> {
+    if let FulfillmentEvent::Accepted(accepted) = event {
+        Some(Reference::of_fulfillment(fulfillment, "warehouse_order", &accepted.reference))
+    } else if let FulfillmentEvent::PackagePacked(Packed { tracking: Some(tracking), .. }) = event {
+        Some(Reference::of_fulfillment(fulfillment, "tracking", tracking))
+    } else {
+        None
+    }
 }
 
 /// One timeline entry per event of the fulfillment.
