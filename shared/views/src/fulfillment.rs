@@ -22,8 +22,15 @@ pub(crate) fn open_reviews(fulfillment: &TimedFold<Fulfillment>) -> Vec<OpenRevi
     fulfillment.open_reviews(&fulfillment.state.opened.fulfillment.to_string())
 }
 
-/// The name that the warehouse or the carrier has for the fulfillment or a package by this event.
-pub(crate) fn reference(fulfillment: &FulfillmentId, event: &FulfillmentEvent) -> Option<Reference> {
+/// The rows of the names that warehouse and carrier have for the fulfillment and its packages by this commit.
+///
+/// # Errors
+/// The commit cannot be read.
+pub fn references(commit: &Commit, now: Timestamp) -> Result<Vec<ViewRow>, Failure> {
+    crate::reference::rows::<Fulfillment>(commit, now, |id, event| name(id, event).into_iter().collect())
+}
+
+fn name(fulfillment: &FulfillmentId, event: &FulfillmentEvent) -> Option<Reference> {
     if let FulfillmentEvent::Accepted(accepted) = event {
         Some(Reference::of_fulfillment(fulfillment, "warehouse_order", &accepted.reference))
     } else if let FulfillmentEvent::PackagePacked(Packed { tracking: Some(tracking), .. }) = event {

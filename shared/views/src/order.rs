@@ -228,8 +228,15 @@ pub fn rows(order: &TimedFold<Order>) -> Vec<ViewRow> {
     std::iter::once(row).chain(order.review_row(&id)).collect()
 }
 
-/// The names that other systems have for the order by this event.
-pub(crate) fn references(order: &OrderId, event: &OrderEvent) -> Vec<Reference> {
+/// The rows of the names that other systems have for the order by this commit.
+///
+/// # Errors
+/// The commit cannot be read.
+pub fn references(commit: &Commit, now: Timestamp) -> Result<Vec<ViewRow>, Failure> {
+    crate::reference::rows::<Order>(commit, now, names)
+}
+
+fn names(order: &OrderId, event: &OrderEvent) -> Vec<Reference> {
     if let OrderEvent::Submitted(Submission { external_id, customer_po, .. }) = event {
         let external = Reference::of_order(order, "external_id", external_id);
         vec![external, Reference::of_order(order, "purchase_order", customer_po)]

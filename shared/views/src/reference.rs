@@ -3,7 +3,9 @@
 //! A reference is of one event and never changes, so that its row is written once, without reading the stream. Whether the order
 //! still goes by it is for the reader to see in the journal: a restored journal may have lost the event.
 
-use domain::{Fulfillment, FulfillmentId, Order, OrderId, Workflow};
+use std::str::FromStr;
+
+use domain::{FulfillmentId, OrderId, Workflow};
 use engine::journal::events_of;
 use engine::stores::ViewRow;
 use engine::{Commit, Failure};
@@ -57,30 +59,22 @@ pub fn key(reference: &str) -> String {
     format!("reference/{}", counted.flat_map(char::to_uppercase).collect::<String>())
 }
 
-/// The rows of all references that a commit has, each once.
+/// The rows of all references that a commit of `W` has, each once; none of another workflow's commit.
 ///
 /// # Errors
 /// The commit cannot be read.
-pub fn rows(commit: &Commit, now: Timestamp) -> Result<Vec<ViewRow>, Failure> {
-    let Some((kind, id)) = commit.stream.split_once('/') else { return Ok(vec![]) };
-    let mut references: Vec<Reference> = Vec::new();
-    if kind == Order::KIND
-        && let Ok(order) = id.parse::<OrderId>()
-    {
-        for event in events_of::<Order>(commit, now)? {
-            references.extend(crate::order::references(&order, &event));
-        }
-    } else if kind == Fulfillment::KIND
-        && let Ok(fulfillment) = id.parse::<FulfillmentId>()
-    {
-        for event in events_of::<Fulfillment>(commit, now)? {
-            references.extend(crate::fulfillment::reference(&fulfillment, &event));
-        }
-    }
-    references.sort();
-    references.dedup();
-    let mut rows: Vec<ViewRow> = references.iter().map(|reference| reference.row(commit.version)).collect();
-    // Two names that differ in what does not count only, such as two spellings of a tracking number in one report.
+pub(crate) fn rows<W: Workflow<Id: FromStr>>(
+    commit: &Commit,
+    now: Timestamp,
+    references: impl Fn(&W::Id, &W::Event) -> Vec<Reference>,
+) -> Result<Vec<ViewRow>, Failure> {
+    let id = commit.stream.strip_prefix(W::KIND).and_then(|rest| rest.strip_prefix('/'));
+    let Some(id) = id.and_then(|id| id.parse::<W::Id>().ok()) else { return Ok(vec![]) };
+    let events = events_of::<W>(commit, now)?;
+    let mut found: Vec<Reference> = events.iter().flat_map(|event| references(&id, event)).collect();
+    found.sort();
+    let mut rows: Vec<ViewRow> = found.iter().map(|reference| reference.row(commit.version)).collect();
+    rows.sort_by(|a, b| (&a.key, &a.part).cmp(&(&b.key, &b.part)));
     rows.dedup_by(|a, b| (&a.key, &a.part) == (&b.key, &b.part));
     Ok(rows)
 }

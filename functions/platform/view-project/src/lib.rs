@@ -50,7 +50,10 @@ pub async fn handle(
 async fn refer(ports: &Ports<impl Journal, impl Views>, commits: &[Commit], cx: &Context) -> Vec<(String, Failure)> {
     let (mut rows, mut streams, mut failed) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
     for commit in commits {
-        match views::reference::rows(commit, cx.now) {
+        let of_order = views::order::references(commit, cx.now);
+        let both =
+            of_order.and_then(|of_order| Ok([of_order, views::fulfillment::references(commit, cx.now)?].concat()));
+        match both {
             Ok(of_commit) if of_commit.is_empty() => {}
             Ok(of_commit) => {
                 streams.insert(commit.stream.clone());
