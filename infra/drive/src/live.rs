@@ -101,11 +101,14 @@ impl Live {
         Ok(listed.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
-    /// The physical id of a logical one, such as `DeliveriesTable`.
+    /// The physical id of a logical one, such as `DeliveriesTable`; of a table, the one that is used: it may be a restored one.
     ///
     /// # Errors
     /// The stack has no such resource.
     pub fn resource(&self, logical: &str) -> Result<&str> {
+        if let Some(table) = self.output(&format!("{logical}Name")) {
+            return Ok(table);
+        }
         self.description["resources"][logical].as_str().with_context(|| format!("the stack has no {logical}"))
     }
 

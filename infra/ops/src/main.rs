@@ -17,6 +17,7 @@ mod output;
 mod pace;
 mod partner;
 mod registry;
+mod restore;
 mod review;
 mod span;
 mod token;
@@ -75,6 +76,9 @@ enum Command {
     /// Works on partners' documents, and on whether partners are called.
     #[command(subcommand)]
     Partner(partner::Command),
+    /// Finds what a restored journal has lost, and brings it back.
+    #[command(subcommand)]
+    Restore(restore::Command),
     /// Works on the worklist.
     #[command(subcommand)]
     Review(review::Command),
@@ -104,6 +108,7 @@ fn main() -> ExitCode {
         Command::Journal(command) => journal::run(&command, &connection, &output),
         Command::Order(command) => order::run(&command, &connection, &output),
         Command::Partner(command) => partner::run(&command, &connection, &output),
+        Command::Restore(command) => restore::run(&command, &connection, &output),
         Command::Review(command) => review::run(&command, &connection, &output),
         Command::Token(command) => token::run(&command, &connection, &output),
         Command::Views(command) => journal::run_views(&command, &connection, &output),

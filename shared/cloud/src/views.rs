@@ -14,8 +14,8 @@ use crate::items::{Item, Reader, item, number, text};
 /// The table of read models.
 #[derive(Debug, Clone)]
 pub struct ViewsTable {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
 }
 
 /// The most rows that one call writes.
@@ -163,7 +163,7 @@ fn item_of(row: &ViewRow) -> Item {
     ])
 }
 
-fn row_of(item: Item) -> Result<ViewRow, Failure> {
+pub(crate) fn row_of(item: Item) -> Result<ViewRow, Failure> {
     let mut item = Reader::new(item, "view row");
     Ok(ViewRow {
         key: item.text("pk")?,
