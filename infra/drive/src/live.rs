@@ -363,6 +363,32 @@ impl Live {
         done(answer(request.body(body.to_string())).await?, target)
     }
 
+    /// Calls the emulator's IAM as the account's owner, and returns the answer's XML.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        let credential =
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
+        let request = self.http.post(&self.endpoint).header("authorization", credential);
+        let encoded = |text: &str| {
+            let byte = |byte: u8| match char::from(byte) {
+                plain if plain.is_ascii_alphanumeric() => plain.to_string(),
+                _ => format!("%{byte:02X}"),
+            };
+            text.bytes().map(byte).collect::<String>()
+        };
+        let all = [("Action", action), ("Version", "2010-05-08")];
+        let all = all.iter().chain(parameters).map(|(name, value)| format!("{name}={}", encoded(value)));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let response = request.body(all.collect::<Vec<String>>().join("&")).send().await?;
+        let (status, text) = (response.status(), response.text().await?);
+        if !status.is_success() {
+            bail!("{action} was refused with {status}: {text}");
+        }
+        Ok(text)
+    }
+
     fn authorized(&self, request: RequestBuilder, client: Option<&str>) -> Result<RequestBuilder> {
         Ok(match client {
             Some(client) => request.bearer_auth(self.token(client)?),

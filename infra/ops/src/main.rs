@@ -19,6 +19,7 @@ mod partner;
 mod registry;
 mod restore;
 mod review;
+mod rights;
 mod span;
 mod token;
 
@@ -82,6 +83,7 @@ enum Command {
     /// Works on the worklist.
     #[command(subcommand)]
     Review(review::Command),
+    Rights(rights::Rights),
     /// Makes, lists and revokes the tokens of API clients.
     #[command(subcommand)]
     Token(token::Command),
@@ -110,6 +112,7 @@ fn main() -> ExitCode {
         Command::Partner(command) => partner::run(&command, &connection, &output),
         Command::Restore(command) => restore::run(&command, &connection, &output),
         Command::Review(command) => review::run(&command, &connection, &output),
+        Command::Rights(asked) => rights::run(&asked, &connection, &output),
         Command::Token(command) => token::run(&command, &connection, &output),
         Command::Views(command) => journal::run_views(&command, &connection, &output),
     }
