@@ -14,7 +14,7 @@ EXPIRING_SECONDS = 864_000
 # Our metrics that ring, and from which value at the latest. docs/metrics.md says what they are.
 BUSINESS_TIMES = {"release-time": 900, "warehouse-acknowledgement": 1_800, "shipment-to-erp": 14_400, "crm-staleness": 600}
 # What the dashboard shows beside them.
-SHOWN = ["partner-latency", "partner-limited", "partner-closed", "IteratorAge", "ApproximateAgeOfOldestMessage"]
+SHOWN = ["partner-latency", "partner-limited", "partner-closed", "oldest-review", "review-overdue", "IteratorAge", "ApproximateAgeOfOldestMessage"]
 # What was written in the period before this one, and no invocation since that one began: a record that was written a moment before a
 # period ended may be read in the next.
 SILENT = "IF(written - DIFF(written) > 0 AND invoked == 0 AND invoked - DIFF(invoked) == 0, 1, 0)"

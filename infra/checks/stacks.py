@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from rules import Finding, dashed, pascal
-from template import ROOT, children
+from template import RESTORED, ROOT, children
 
 # CloudFormation allows 500 for each stack. 300 leaves a workflow room to grow before it has to be split in a hurry.
 MOST_RESOURCES = 300
@@ -49,7 +49,7 @@ class Files:
 
 def all_rules():
     """Every rule, as (files) -> findings."""
-    return [resource_count, root_and_children, siblings, heads, head_in_use, parameters, logical_ids, workflows, stage, names]
+    return [resource_count, root_and_children, siblings, heads, head_in_use, parameters, adoption, logical_ids, workflows, stage, names]
 
 
 def resource_count(files):
@@ -159,6 +159,42 @@ def meanings(parameter):
     if parameter == PASSED_ON:
         return [{"Fn::GetAtt": ["AccessStack", f"Outputs.{PASSED_ON}"]}]
     return found
+
+
+def adoption(files):
+    """Each table can be replaced by a restored one, by parameters, wherever the root uses it."""
+    root = files.sam[ROOT]
+    for table, about in root["Resources"].items():
+        if about["Type"] != "AWS::DynamoDB::Table":
+            continue
+        condition = f"Has{RESTORED}{table}"
+        streamed = "StreamSpecification" in about["Properties"]
+        for name in [f"{RESTORED}{table}", *([f"{RESTORED}{table}StreamArn"] if streamed else [])]:
+            if name not in root["Parameters"]:
+                remedy = f'add it, "" by default, with the condition {condition}'
+                yield Finding("table-adoption", table, f"no parameter {name} names a restored table", remedy)
+        others = {name: r for name, r in root["Resources"].items() if r["Type"] != "AWS::DynamoDB::Table"}
+        for name, node in [*others.items(), *root.get("Outputs", {}).items()]:
+            if uses_alone(node, table, condition):
+                remedy = f"!If [{condition}, !Ref {RESTORED}{table}, !Ref {table}]"
+                yield Finding("table-adoption", table, f"{name} uses it even where a restored one is used", remedy)
+
+
+def uses_alone(node, table, condition):
+    """Whether a value refers to the table outside of a choice between it and the restored one."""
+    if isinstance(node, list):
+        return any(uses_alone(value, table, condition) for value in node)
+    if not isinstance(node, dict):
+        return isinstance(node, str) and bool(re.search(rf"\$\{{{table}[.}}]", node))
+    chosen = node.get("Fn::If")
+    if isinstance(chosen, list) and chosen[0] == condition:
+        return uses_alone(chosen[1], table, condition)
+    if node.get("Ref") == table:
+        return True
+    attribute = node.get("Fn::GetAtt")
+    if attribute and (attribute if isinstance(attribute, list) else attribute.split("."))[0] == table:
+        return True
+    return any(uses_alone(value, table, condition) for value in node.values())
 
 
 def logical_ids(files):

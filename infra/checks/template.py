@@ -23,6 +23,9 @@ logging.getLogger("samtranslator").setLevel(logging.ERROR)
 NO_VALUE = object()
 ROOT = "root"
 CHILD = "AWS::CloudFormation::Stack"
+# A parameter of the root that is named so, and then like a table, names a restored table to use in its place.
+RESTORED = "Restored"
+ARN_BY_NAME = r"arn:\$\{AWS::Partition\}:dynamodb:\$\{AWS::Region\}:\$\{AWS::AccountId\}:table/\$\{(\w+)\}"
 
 
 class Unreadable(Exception):
@@ -94,12 +97,15 @@ def defaults(template):
 
 
 def variants(template):
-    """Parameter sets to check under: the defaults, then each other allowed value of each parameter, one at a time; and a value for
-    each parameter that stands for "none" by default."""
+    """Parameter sets to check under: the defaults, then each other allowed value of each parameter, one at a time; a value for
+    each parameter that stands for "none" by default; and all tables restored. A restored table has the properties that the
+    template gives the stack's own, so that all rules hold for it as for that one."""
     base = defaults(template)
     yield base
+    restored = {name: name.removeprefix(RESTORED) for name in template.get("Parameters", {}) if name.startswith(RESTORED)}
+    yield base | {name: "${" + re.sub("StreamArn$", ".StreamArn", table) + "}" for name, table in restored.items()}
     for name, about in template.get("Parameters", {}).items():
-        if base[name] in ("", "0"):
+        if base[name] in ("", "0") and name not in restored:
             yield base | {name: "7" if about["Type"] == "Number" else f"${{{name}}}"}
         for value in about.get("AllowedValues", []):
             if str(value) != base[name]:
@@ -197,7 +203,8 @@ class _Resolved:
         if name == "Sub":
             text, local = (argument, {}) if isinstance(argument, str) else (argument[0], self._value(argument[1]))
             known = self.parameters | local
-            return re.sub(r"\$\{([^!}]+)\}", lambda found: str(known.get(found[1], found[0])), text)
+            text = re.sub(r"\$\{([^!}]+)\}", lambda found: str(known.get(found[1], found[0])), text)
+            return re.sub(ARN_BY_NAME, r"${\1.Arn}", text)
         if name == "FindInMap":
             mapping, row, column = self._value(argument)
             try:

@@ -387,6 +387,24 @@ class Template(Broken):
 
         self.caught("child-parameter", "CrmStack", change)
 
+    def test_a_table_that_no_restored_one_can_replace_is_caught(self):
+        def change(resources, sam):
+            del sam[reading.ROOT]["Parameters"]["RestoredDeliveriesTableStreamArn"]
+
+        self.caught("table-adoption", "DeliveriesTable", change)
+
+    def test_a_table_that_is_used_beside_the_restored_one_is_caught(self):
+        def change(resources, sam):
+            resources["CrmStack"]["Properties"]["Parameters"]["ViewsTable"] = {"Ref": "ViewsTable"}
+
+        self.caught("table-adoption", "ViewsTable", change)
+
+    def test_an_output_that_names_the_replaced_table_is_caught(self):
+        def change(resources, sam):
+            sam[reading.ROOT]["Outputs"]["DueTableName"]["Value"] = {"Ref": "DueTable"}
+
+        self.caught("table-adoption", "DueTable", change)
+
     def test_one_logical_id_in_two_files_is_caught(self):
         def change(resources, sam):
             sam["CrmStack"]["Resources"]["OrderPriceDlq"] = copy.deepcopy(resources["OrderPriceDlq"])

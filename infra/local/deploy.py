@@ -135,7 +135,7 @@ def finish(asked, aws, functions, parameters, documents):
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     known = {"partners": partners_secrets(asked.partners), "api": api_tokens()}
     put_secrets(aws, outputs["SecretsPrefix"], documents, known)
-    put_documents(aws, resources, documents)
+    put_documents(aws, outputs["RegistryTableName"], documents)
     gateway = gateway_of(aws, resources)
     set_gateway_of_simulators(asked.partners, gateway)
     live = {
@@ -435,19 +435,16 @@ def put_secrets(aws, prefix, documents, known):
             aws.secretsmanager.create_secret(Name=name, SecretString=text)
 
 
-def put_documents(aws, resources, documents):
-    tables = [physical for name, (kind, physical) in resources.items() if kind == "AWS::DynamoDB::Table" and name.startswith("Registry")]
-    if not tables or not documents:
-        return
+def put_documents(aws, table, documents):
     for partner, document in documents.items():
         text = json.dumps(document, sort_keys=True)
         key = {"kind": {"S": "partner"}, "id": {"S": partner}}
-        held = aws.dynamodb.get_item(TableName=tables[0], Key=key, ConsistentRead=True).get("Item")
+        held = aws.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
         if held and json.loads(held["document"]["S"]) == document:
             continue
         version = int(held["version"]["N"]) + 1 if held else 1
         item = key | {"document": {"S": text}, "version": {"N": str(version)}}
-        aws.dynamodb.put_item(TableName=tables[0], Item=item)
+        aws.dynamodb.put_item(TableName=table, Item=item)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ use engine::{Code, Failure};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use serde_json::json;
-use testkit::memory::{MemoryDue, MemoryPartnerHealth, MemoryQueues};
+use testkit::memory::{MemoryDue, MemoryPartnerHealth, MemoryQueues, MemoryViews};
 
 use crate::support::{A_DAY, assert_promises_hold, line, order_of, sample, slow_down_warehouses, split};
 
@@ -115,9 +115,12 @@ fn due_now(deployment: &Deployment) -> Timestamp {
     deployment.clock.now().checked_sub(SKEW).unwrap()
 }
 
-fn ports<Q>(deployment: &Deployment, queues: Q) -> due_fire::Ports<MemoryDue, Q, MemoryPartnerHealth, DeploymentClock> {
-    let (due, partner_health) = (deployment.due.clone(), deployment.partner_health.clone());
-    due_fire::Ports { due, queues, partner_health, clock: deployment.clock.clone() }
+type FirePorts<Q> = due_fire::Ports<MemoryDue, Q, MemoryPartnerHealth, MemoryViews, DeploymentClock>;
+
+fn ports<Q>(deployment: &Deployment, queues: Q) -> FirePorts<Q> {
+    let (due, partner_health, views) =
+        (deployment.due.clone(), deployment.partner_health.clone(), deployment.views.clone());
+    due_fire::Ports { due, queues, partner_health, views, clock: deployment.clock.clone() }
 }
 
 /// Queues of which `crm-update` refuses everything.

@@ -13,7 +13,7 @@ use engine::stores::{Due, DueItem, DuePage, Queues, WaitingPartner};
 use engine::{Clock, Context, Failure};
 use futures::executor::block_on;
 use jiff::Timestamp;
-use testkit::memory::{MemoryDue, MemoryPartnerHealth};
+use testkit::memory::{MemoryDue, MemoryPartnerHealth, MemoryViews};
 
 /// A call lasts so long.
 const CALL: Duration = Duration::from_millis(20);
@@ -165,6 +165,7 @@ impl Sweeps {
             due: self.stores.clone(),
             queues: self.stores.clone(),
             partner_health: self.health.clone(),
+            views: MemoryViews::default(),
             clock: self.stores.time.clone(),
         };
         let began = self.stores.time.now();

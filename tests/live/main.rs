@@ -1,9 +1,9 @@
 //! The deployed template and binaries on the local stack, through real HTTP, queues, streams and processes.
 //!
 //! `cargo xtask test --stage live` builds, deploys and runs these; by hand, with a stack that `cargo xtask up` started:
-//! `CROSSDOCK_LIVE=$PWD/.local/stack/live.json cargo test -p crossdock-tests --test live -- --ignored --skip kill::`.
+//! `CROSSDOCK_LIVE=$PWD/.local/stack/live.json cargo test -p crossdock-tests --test live -- --ignored --skip kill:: --skip restore::`.
 //!
-//! All tests but [`kill`] run at once on one stack, and [`kill`] after them. Each has orders of its own, scripts faults for them alone, and waits no longer than
+//! All tests but [`kill`] and [`restore`] run at once on one stack, and these two after them, one after the other. Each has orders of its own, scripts faults for them alone, and waits no longer than
 //! [`support::MAX_WAIT`]: killed functions' messages become visible again after their queues' visibility timeouts, which takes most of the time.
 
 // A test that cannot go on panics.
@@ -18,6 +18,8 @@ mod kill;
 mod operator;
 mod partners;
 mod path;
+mod restore;
+mod rights;
 mod support;
 #[path = "../flows/table.rs"]
 mod table;

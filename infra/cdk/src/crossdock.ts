@@ -1,5 +1,6 @@
 import * as fs from 'fs';
 import * as path from 'path';
+import { Stack } from 'aws-cdk-lib';
 import { CfnApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { Alarm, CfnAlarm, IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnTable, ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
@@ -30,6 +31,7 @@ export class Crossdock extends Construct {
   /** The included templates, for what has no accessor. */
   public readonly template: CfnInclude;
 
+  private readonly parameters: { [parameter: string]: string | number | undefined };
   private readonly functions = new Map<string, CfnFunction>();
   private readonly alarmResources: CfnAlarm[] = [];
 
@@ -37,9 +39,10 @@ export class Crossdock extends Construct {
     super(scope, id);
     const root = templates.read('root');
     const children = templates.idsOf(root, 'AWS::CloudFormation::Stack');
+    this.parameters = parameterValues(props);
     this.template = new CfnInclude(this, 'Template', {
       templateFile: templates.fileOf('root'),
-      parameters: templates.checked(root, parameterValues(props)),
+      parameters: templates.checked(root, this.parameters),
       loadNestedStacks: Object.fromEntries(children.map((child) => [child, { templateFile: templates.fileOf(child) }])),
     });
     for (const child of children) {
@@ -61,7 +64,7 @@ export class Crossdock extends Construct {
   }
 
   /**
-   * A table, such as `journal`, `views` or `partner-health`.
+   * A table, such as `journal`, `views` or `partner-health`; the restored one where a prop names it.
    *
    * Read it; only the functions may write it. Other systems should use the API and the events instead.
    */
@@ -70,10 +73,13 @@ export class Crossdock extends Construct {
     const known = templates.idsOf(templates.read('root'), CfnTable.CFN_RESOURCE_TYPE_NAME);
     if (!known.includes(id)) throw unknown('table', id, known);
     const resource = this.template.getResource(id) as CfnTable;
+    const restored = this.parameters[`Restored${id}`] as string | undefined;
+    const arn = restored ? Stack.of(this).formatArn({ service: 'dynamodb', resource: 'table', resourceName: restored }) : resource.attrArn;
+    const stream = restored ? (this.parameters[`Restored${id}StreamArn`] as string | undefined) : resource.attrStreamArn;
     return this.once(id, () =>
       Table.fromTableAttributes(this, id, {
-        tableArn: resource.attrArn,
-        tableStreamArn: resource.streamSpecification ? resource.attrStreamArn : undefined,
+        tableArn: arn,
+        tableStreamArn: resource.streamSpecification ? stream : undefined,
         encryptionKey: name === 'parties' ? this.partiesKey() : undefined,
         grantIndexPermissions: true,
       }),

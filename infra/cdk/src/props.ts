@@ -118,6 +118,76 @@ export interface CrossdockProps {
   readonly journalEpoch?: string;
 
   /**
+   * Name of a restored table that takes the place of the stack's table of commits: docs/runbooks/restore.md. With none, the stack's own is used.
+   *
+   * @default - a parameter of the stack; its default: ""
+   */
+  readonly restoredJournalTable?: string;
+
+  /**
+   * ARN of the restored table's stream, with RestoredJournalTable and never without it.
+   *
+   * @default - a parameter of the stack; its default: ""
+   */
+  readonly restoredJournalTableStreamArn?: string;
+
+  /**
+   * Name of a restored table that takes the place of the stack's table of raw deliveries, as RestoredJournalTable.
+   *
+   * @default - a parameter of the stack; its default: ""
+   */
+  readonly restoredDeliveriesTable?: string;
+
+  /**
+   * ARN of the restored table's stream, with RestoredDeliveriesTable and never without it.
+   *
+   * @default - a parameter of the stack; its default: ""
+   */
+  readonly restoredDeliveriesTableStreamArn?: string;
+
+  /**
+   * Name of a restored table that takes the place of the stack's table of personal data, as RestoredJournalTable.
+   *
+   * @default - a parameter of the stack; its default: ""
+   */
+  readonly restoredPartiesTable?: string;
+
+  /**
+   * Name of a restored table that takes the place of the stack's table of read models, as RestoredJournalTable.
+   *
+   * @default - a parameter of the stack; its default: ""
+   */
+  readonly restoredViewsTable?: string;
+
+  /**
+   * Name of a restored table that takes the place of the stack's table of due items, as RestoredJournalTable.
+   *
+   * @default - a parameter of the stack; its default: ""
+   */
+  readonly restoredDueTable?: string;
+
+  /**
+   * Name of a restored table that takes the place of the stack's table of partners' documents, as RestoredJournalTable.
+   *
+   * @default - a parameter of the stack; its default: ""
+   */
+  readonly restoredRegistryTable?: string;
+
+  /**
+   * Name of a restored table that takes the place of the stack's table of partners' health, as RestoredJournalTable.
+   *
+   * @default - a parameter of the stack; its default: ""
+   */
+  readonly restoredPartnerHealthTable?: string;
+
+  /**
+   * Name of a restored table that takes the place of the stack's table of operators' audit records, as RestoredJournalTable.
+   *
+   * @default - a parameter of the stack; its default: ""
+   */
+  readonly restoredAuditTable?: string;
+
+  /**
    * How long the bus keeps its events for replay, in days.
    *
    * @default - a parameter of the stack; its default: 30
@@ -165,6 +235,16 @@ export function parameterValues(props: CrossdockProps): { [parameter: string]: s
     AlarmTopicArn: props.alarmTopic?.topicArn,
     SecretsPrefix: props.secretsPrefix,
     JournalEpoch: props.journalEpoch,
+    RestoredJournalTable: props.restoredJournalTable,
+    RestoredJournalTableStreamArn: props.restoredJournalTableStreamArn,
+    RestoredDeliveriesTable: props.restoredDeliveriesTable,
+    RestoredDeliveriesTableStreamArn: props.restoredDeliveriesTableStreamArn,
+    RestoredPartiesTable: props.restoredPartiesTable,
+    RestoredViewsTable: props.restoredViewsTable,
+    RestoredDueTable: props.restoredDueTable,
+    RestoredRegistryTable: props.restoredRegistryTable,
+    RestoredPartnerHealthTable: props.restoredPartnerHealthTable,
+    RestoredAuditTable: props.restoredAuditTable,
     ArchiveDays: props.archiveDays,
     ApiRequestsPerSecond: props.apiRequestsPerSecond,
     ApiBurst: props.apiBurst,

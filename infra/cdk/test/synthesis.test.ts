@@ -66,6 +66,16 @@ const EVERY_PROP = {
   queueAgeAlarmSeconds: 600,
   secretsPrefix: 'company',
   journalEpoch: '2@2026-03-02T10:00:00Z',
+  restoredJournalTable: 'crossdock-prod-JournalTable-R2',
+  restoredJournalTableStreamArn: 'arn:aws:dynamodb:eu-west-1:123456789012:table/crossdock-prod-JournalTable-R2/stream/2026-03-02T10:05:00.000',
+  restoredDeliveriesTable: 'crossdock-prod-DeliveriesTable-R2',
+  restoredDeliveriesTableStreamArn: 'arn:aws:dynamodb:eu-west-1:123456789012:table/crossdock-prod-DeliveriesTable-R2/stream/2026-03-02T10:05:00.000',
+  restoredPartiesTable: 'crossdock-prod-PartiesTable-R2',
+  restoredViewsTable: 'crossdock-prod-ViewsTable-R2',
+  restoredDueTable: 'crossdock-prod-DueTable-R2',
+  restoredRegistryTable: 'crossdock-prod-RegistryTable-R2',
+  restoredPartnerHealthTable: 'crossdock-prod-PartnerHealthTable-R2',
+  restoredAuditTable: 'crossdock-prod-AuditTable-R2',
   archiveDays: 60,
   apiRequestsPerSecond: 20,
   apiBurst: 40,
@@ -90,6 +100,7 @@ test('a prop takes the place of its parameter, in the root and in what it passes
     assert.equal(passed.RelayReservedConcurrency, '8');
     assert.equal(passed.LogRetentionDays, '90');
     assert.equal(passed.AlarmTopicArn, TOPIC);
+    assert.equal(passed.JournalTable['Fn::If'][1], 'crossdock-prod-JournalTable-R2');
   }
 });
 

@@ -101,11 +101,14 @@ impl Live {
         Ok(listed.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
-    /// The physical id of a logical one, such as `DeliveriesTable`.
+    /// The physical id of a logical one, such as `DeliveriesTable`; of a table, the one that is used: it may be a restored one.
     ///
     /// # Errors
     /// The stack has no such resource.
     pub fn resource(&self, logical: &str) -> Result<&str> {
+        if let Some(table) = self.output(&format!("{logical}Name")) {
+            return Ok(table);
+        }
         self.description["resources"][logical].as_str().with_context(|| format!("the stack has no {logical}"))
     }
 
@@ -358,6 +361,32 @@ impl Live {
         let request = self.http.post(&self.endpoint).header("authorization", credential).header("x-amz-target", target);
         let request = request.header("content-type", format!("application/x-amz-json-{version}"));
         done(answer(request.body(body.to_string())).await?, target)
+    }
+
+    /// Calls the emulator's IAM as the account's owner, and returns the answer's XML.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        let credential =
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
+        let request = self.http.post(&self.endpoint).header("authorization", credential);
+        let encoded = |text: &str| {
+            let byte = |byte: u8| match char::from(byte) {
+                plain if plain.is_ascii_alphanumeric() => plain.to_string(),
+                _ => format!("%{byte:02X}"),
+            };
+            text.bytes().map(byte).collect::<String>()
+        };
+        let all = [("Action", action), ("Version", "2010-05-08")];
+        let all = all.iter().chain(parameters).map(|(name, value)| format!("{name}={}", encoded(value)));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let response = request.body(all.collect::<Vec<String>>().join("&")).send().await?;
+        let (status, text) = (response.status(), response.text().await?);
+        if !status.is_success() {
+            bail!("{action} was refused with {status}: {text}");
+        }
+        Ok(text)
     }
 
     fn authorized(&self, request: RequestBuilder, client: Option<&str>) -> Result<RequestBuilder> {

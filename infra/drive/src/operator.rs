@@ -17,6 +17,7 @@ pub struct Operator {
     stack: String,
     endpoint: String,
     name: String,
+    keys: (String, String),
 }
 
 /// How a command ended.
@@ -65,6 +66,7 @@ impl Operator {
             stack: live.stack().to_owned(),
             endpoint: live.endpoint.clone(),
             name: name.to_owned(),
+            keys: ("test".to_owned(), "test".to_owned()),
         };
         std::fs::write(operator.file("outputs.json"), live.as_described().to_string())?;
         Ok(operator)
@@ -74,6 +76,13 @@ impl Operator {
     #[must_use]
     pub fn through(mut self, endpoint: String) -> Self {
         self.endpoint = endpoint;
+        self
+    }
+
+    /// The same operator, signed in with other keys than those of the account's owner.
+    #[must_use]
+    pub fn signed_in(mut self, keys: (String, String)) -> Self {
+        self.keys = keys;
         self
     }
 
@@ -93,8 +102,8 @@ impl Operator {
             ("CROSSDOCK_OPERATOR", &self.name),
             ("AWS_ENDPOINT_URL", &self.endpoint),
             ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_ACCESS_KEY_ID", &self.keys.0),
+            ("AWS_SECRET_ACCESS_KEY", &self.keys.1),
         ];
         command.envs(settings).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -10,7 +10,9 @@ use std::process::Command;
 
 use clap::Args;
 use cloud::operator::{AuditTable, OperatorDocuments, OperatorQueues, OperatorSecret};
-use cloud::{DeliveriesTable, EventBus, JournalTable, PartnerHealthTable, RegistryTable, Start, ViewsTable};
+use cloud::{
+    DeliveriesTable, EventBus, JournalTable, PartiesTable, PartnerHealthTable, RegistryTable, Start, ViewsTable,
+};
 use engine::Epoch;
 use serde::Deserialize;
 use serde_json::Value;
@@ -43,6 +45,8 @@ pub(crate) struct Connection {
 pub(crate) struct Deployment {
     start: Start,
     settings: BTreeMap<String, String>,
+    stack: Value,
+    is_on_aws: bool,
 }
 
 #[derive(Deserialize)]
@@ -106,7 +110,8 @@ impl Connection {
             Some(region) => region,
             None => self.aws(&["configure", "get", "region"])?.trim().to_owned(),
         };
-        let mut settings: BTreeMap<String, String> = self.names(&region)?;
+        let answer = self.description(&region)?;
+        let mut settings = settings_of(&answer)?;
         // With a profile that was named, the environment's keys are not meant.
         if self.profile.is_some() || environment("AWS_ACCESS_KEY_ID").is_none() {
             let answer = self.aws(&["configure", "export-credentials", "--format", "process"])?;
@@ -122,11 +127,11 @@ impl Connection {
         settings.insert("FUNCTION_TIMEOUT_SECONDS".to_owned(), "30".to_owned());
         let get = |name: &str| settings.get(name).cloned().or_else(|| environment(name));
         let start = Start::with_settings("crossdock", get).map_err(|why| why.to_string())?;
-        Ok(Deployment { start, settings })
+        Ok(Deployment { start, settings, stack: answer["Stacks"][0].clone(), is_on_aws: self.is_on_aws() })
     }
 
-    /// The settings that a function of the deployment would have, from the stack's outputs and parameters.
-    fn names(&self, region: &str) -> Result<BTreeMap<String, String>, String> {
+    /// What CloudFormation says of the root stack.
+    fn description(&self, region: &str) -> Result<Value, String> {
         let answer = match &self.outputs {
             Some(file) => std::fs::read_to_string(file).map_err(|why| format!("{}: {why}", file.display()))?,
             None => {
@@ -138,7 +143,7 @@ impl Connection {
                 self.aws(&call)?
             }
         };
-        settings_of(&answer)
+        serde_json::from_str(&answer).map_err(|why| format!("no answer of describe-stacks: {why}"))
     }
 
     /// An answer of AWS, as JSON: for what only a diagnosis asks.
@@ -173,9 +178,9 @@ impl Connection {
     }
 }
 
-/// The settings in the answer of `describe-stacks`.
-fn settings_of(answer: &str) -> Result<BTreeMap<String, String>, String> {
-    let answer: Value = serde_json::from_str(answer).map_err(|why| format!("no answer of describe-stacks: {why}"))?;
+/// The settings that a function of the deployment would have, from the stack's outputs and parameters in the answer of
+/// `describe-stacks`.
+fn settings_of(answer: &Value) -> Result<BTreeMap<String, String>, String> {
     let stack = &answer["Stacks"][0];
     let value = |list: &str, key: &str, name: &str, value: &str| {
         let members = stack[list].as_array().into_iter().flatten();
@@ -265,6 +270,16 @@ impl Deployment {
         self.settings.iter().filter(is_table).map(|(setting, name)| (setting.clone(), name.clone())).collect()
     }
 
+    /// The root stack, as CloudFormation describes it.
+    pub(crate) fn stack(&self) -> &Value {
+        &self.stack
+    }
+
+    /// Whether it is on AWS, and not on an emulator of this machine.
+    pub(crate) fn is_on_aws(&self) -> bool {
+        self.is_on_aws
+    }
+
     /// The CloudEvents source of the deployment's events.
     pub(crate) fn source(&self) -> String {
         self.start.source()
@@ -310,6 +325,14 @@ impl Deployment {
         self.start.deliveries().map_err(|why| why.to_string())
     }
 
+    /// Names and addresses.
+    ///
+    /// # Errors
+    /// The stack does not name their table.
+    pub(crate) fn parties(&self) -> Result<PartiesTable, String> {
+        self.start.parties().map_err(|why| why.to_string())
+    }
+
     /// The journal.
     ///
     /// # Errors
@@ -331,11 +354,11 @@ mod tests {
             {"OutputKey": "AuditTableName", "OutputValue": "audit"}],
             "Parameters": [{"ParameterKey": "JournalEpoch", "ParameterValue": "2@2026-03-02T10:00:00Z"},
             {"ParameterKey": "FunctionTimeoutSeconds", "ParameterValue": "3"}]}]}"#;
-        let settings = settings_of(answer).unwrap();
+        let settings = settings_of(&serde_json::from_str(answer).unwrap()).unwrap();
         assert_eq!(settings["QUEUE_URL_PREFIX"], "https://sqs/1/crossdock-");
         assert_eq!(settings["AUDIT_TABLE"], "audit");
         assert_eq!(settings["JOURNAL_EPOCH"], "2@2026-03-02T10:00:00Z");
         assert_eq!(settings.get("FUNCTION_TIMEOUT_SECONDS"), None, "a command has its own time");
-        assert!(settings_of(r#"{"Stacks": [{}]}"#).unwrap_err().contains("QueueUrlPrefix"));
+        assert!(settings_of(&serde_json::json!({"Stacks": [{}]})).unwrap_err().contains("QueueUrlPrefix"));
     }
 }

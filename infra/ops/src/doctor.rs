@@ -5,14 +5,21 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use domain::OrderId;
+use domain::order::Status;
+use engine::Failure;
+use engine::stores::Views as _;
+use jiff::Timestamp;
 use partners::{Partner, Registry};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::connection::{Connection, Deployment};
+use crate::order::Story;
 use crate::output::{self, FOUND, Output, words};
 
-/// Looks a deployment over: queues, event sources, rules, alarms, tables, quotas, partners' documents and secrets.
+/// Looks a deployment over: queues, event sources, rules, alarms, tables and what restored ones lack, the release of stored rows,
+/// this machine's clock, quotas, partners' documents and secrets.
 ///
 /// It reads only. What may not be read is a finding, too.
 #[derive(Args)]
@@ -52,6 +59,12 @@ pub(crate) fn run(_asked: &Doctor, connection: &Connection, out: &Output) -> Exi
 /// The functions that streams feed; every other one has a queue.
 const STREAM_FED: [&str; 3] = ["journal-relay", "delivery-relay", "view-project"];
 
+/// The tables with a stream.
+const STREAMED: [&str; 2] = ["JOURNAL_TABLE", "DELIVERIES_TABLE"];
+
+/// The answer's time has whole seconds and was on its way, too.
+const MOST_SKEW_SECONDS: u64 = 5;
+
 /// New accounts have ten; the steps together may use hundreds.
 const LEAST_CONCURRENCY: u64 = 100;
 
@@ -77,8 +90,17 @@ async fn gather(connection: &Connection, deployment: &Deployment) -> Result<Valu
         let described = asked(&["dynamodb", "describe-table", "--table-name", &table]);
         let backups = asked(&["dynamodb", "describe-continuous-backups", "--table-name", &table]);
         let expiry = asked(&["dynamodb", "describe-time-to-live", "--table-name", &table]);
-        tables.push(json!({ "name": name, "table": described, "backups": backups, "expiry": expiry }));
+        let arn = described["Table"]["TableArn"].as_str().unwrap_or_default();
+        let tags = if arn.is_empty() {
+            Value::Null
+        } else {
+            asked(&["dynamodb", "list-tags-of-resource", "--resource-arn", arn])
+        };
+        tables.push(json!({
+            "name": name, "table": described, "backups": backups, "expiry": expiry, "tags": tags, "physical": table,
+        }));
     }
+    let (rows, clock) = rows(deployment).await?;
     let documents = engine::partner::Documents::documents(&deployment.registry()?).await;
     let documents = documents.map_err(|failure| words(&failure))?;
     Ok(json!({
@@ -92,7 +114,35 @@ async fn gather(connection: &Connection, deployment: &Deployment) -> Result<Valu
         "prefix": format!("{prefix}-"),
         "tables": tables,
         "documents": documents,
+        "rows": rows,
+        "clock": clock,
+        "stack": deployment.stack(),
+        "on_aws": deployment.is_on_aws(),
     }))
+}
+
+/// The newest and the oldest row of each list of orders, with whether this command line can fold the newest's stream; and the
+/// time here and at AWS.
+async fn rows(deployment: &Deployment) -> Result<(Vec<Value>, Value), String> {
+    let (views, journal) = (deployment.views()?, deployment.journal()?);
+    let (mut rows, mut clock) = (Vec::new(), Value::Null);
+    for status in Status::ALL {
+        let list = format!("order/{}", status.as_str());
+        let (oldest, theirs) = views.oldest(&list).await.map_err(|failure| words(&failure))?;
+        clock = json!({ "ours": Timestamp::now(), "theirs": theirs });
+        let Some(oldest) = oldest else { continue };
+        let newest = views.list(&list, 1, None).await.map_err(|failure| words(&failure))?.rows.into_iter().next();
+        let newest = newest.unwrap_or_else(|| oldest.clone());
+        let is_ahead = match newest.key.strip_prefix("order/").and_then(|id| id.parse::<OrderId>().ok()) {
+            Some(order) => {
+                let detail = Story::read(&journal, &order, None).await.and_then(|story| story.detail());
+                matches!(detail, Err(Failure::Deferred { .. }))
+            }
+            None => false,
+        };
+        rows.push(json!({ "list": list, "oldest": oldest.fold, "newest": newest.fold, "ahead": is_ahead }));
+    }
+    Ok((rows, clock))
 }
 
 /// Everything that is not as it should be.
@@ -102,6 +152,9 @@ fn findings(facts: &Value) -> Vec<Finding> {
     queues(facts, &mut found);
     sources_rules_and_alarms(facts, &mut found);
     tables(facts, &mut found);
+    adopted(facts, &mut found);
+    releases(facts, &mut found);
+    clock(facts, &mut found);
     partners(facts, &mut found);
     let concurrency = facts["account"]["AccountLimit"]["ConcurrentExecutions"].as_u64();
     if let Some(concurrency) = concurrency.filter(|concurrency| *concurrency < LEAST_CONCURRENCY) {
@@ -129,7 +182,7 @@ fn unreadable(facts: &Value, found: &mut Vec<Finding>) {
     let top = facts.as_object().into_iter().flatten().map(|(name, fact)| (name.clone(), fact));
     let of_table = |table: &Value, part: &str| format!("{} of {}", part, text(table, "name"));
     let in_tables = members(facts, "tables")
-        .flat_map(|table| ["table", "backups", "expiry"].map(|part| (of_table(table, part), &table[part])));
+        .flat_map(|table| ["table", "backups", "expiry", "tags"].map(|part| (of_table(table, part), &table[part])));
     for (name, fact) in top.chain(in_tables) {
         if let Some(why) = fact["unreadable"].as_str() {
             found.push(finding("readable", &name, format!("your role may not read it, or the call failed: {why}")));
@@ -216,7 +269,7 @@ fn tables(facts: &Value, found: &mut Vec<Finding>) {
                 "it cannot be restored to a point in time: deploy the template again",
             ));
         }
-        let is_streamed = ["JOURNAL_TABLE", "DELIVERIES_TABLE"].contains(&name);
+        let is_streamed = STREAMED.contains(&name);
         let stream = &described["StreamSpecification"];
         let is_carrying = stream["StreamEnabled"] == true && stream["StreamViewType"] == "NEW_IMAGE";
         if is_streamed && described.is_object() && !is_carrying {
@@ -232,6 +285,98 @@ fn tables(facts: &Value, found: &mut Vec<Finding>) {
                 "raw deliveries never expire: deploy the template again (TTL on `expires`)",
             ));
         }
+    }
+}
+
+/// What a table has by the template, and a restored one only if someone gave it.
+fn adopted(facts: &Value, found: &mut Vec<Finding>) {
+    let is_on_aws = facts["on_aws"] == true;
+    let alarms: Vec<&Value> = members(&facts["alarms"], "MetricAlarms").collect();
+    let of_metrics = alarms.iter().flat_map(|alarm| members(alarm, "Metrics")).map(|one| &one["MetricStat"]["Metric"]);
+    let dimensions = alarms.iter().copied().chain(of_metrics).flat_map(|metric| members(metric, "Dimensions"));
+    let watched: Vec<&str> =
+        dimensions.filter(|one| text(one, "Name") == "TableName").map(|one| text(one, "Value")).collect();
+    let read: Vec<&str> =
+        members(&facts["sources"], "EventSourceMappings").map(|source| text(source, "EventSourceArn")).collect();
+    for table in members(facts, "tables") {
+        let (name, physical, described) = (text(table, "name"), text(table, "physical"), &table["table"]["Table"]);
+        let arn = text(described, "TableArn");
+        // The emulator has no alarms of several metrics, and no keys.
+        if is_on_aws && facts["alarms"].get("unreadable").is_none() && !watched.contains(&physical) {
+            found.push(finding("alarm", name, "no alarm looks at it: deploy the template again with its name"));
+        }
+        if is_on_aws
+            && name == "PARTIES_TABLE"
+            && described.is_object()
+            && described["SSEDescription"]["SSEType"] != "KMS"
+        {
+            let remedy = format!(
+                "personal data is not encrypted with the key of its own: aws dynamodb update-table --table-name \
+                {physical} --sse-specification Enabled=true,SSEType=KMS,KMSMasterKeyId=<PartiesKey of the stack>"
+            );
+            found.push(finding("encryption", name, remedy));
+        }
+        let stream = text(described, "LatestStreamArn");
+        if STREAMED.contains(&name)
+            && !stream.is_empty()
+            && facts["sources"].get("unreadable").is_none()
+            && !read.contains(&stream)
+        {
+            let remedy = format!(
+                "no function reads its stream: deploy with the stream's ARN {stream}, docs/runbooks/restore.md"
+            );
+            found.push(finding("stream", name, remedy));
+        }
+        let has = |tag: &Value| members(&table["tags"], "Tags").any(|own| own == tag);
+        if table["tags"].get("unreadable").is_none() && !arn.is_empty() {
+            for tag in members(&facts["stack"], "Tags").filter(|tag| !has(tag)) {
+                let (key, value) = (text(tag, "Key"), text(tag, "Value"));
+                let remedy = format!(
+                    "it lacks a tag of the stack: aws dynamodb tag-resource --resource-arn {arn} --tags Key={key},Value={value}"
+                );
+                found.push(finding("tags", name, remedy));
+            }
+        }
+    }
+    let parameter = |name: &str| {
+        let named = members(&facts["stack"], "Parameters").find(|parameter| text(parameter, "ParameterKey") == name);
+        named.map_or("", |parameter| text(parameter, "ParameterValue"))
+    };
+    if !parameter("RestoredJournalTable").is_empty() && ["", "1"].contains(&parameter("JournalEpoch")) {
+        let remedy = "the journal was restored, and its epoch was not counted up: events reuse the ids of lost ones; \
+            docs/runbooks/restore.md";
+        found.push(finding("epoch", "JournalEpoch", remedy));
+    }
+}
+
+/// Whether the stored rows and commits are those of this release.
+fn releases(facts: &Value, found: &mut Vec<Finding>) {
+    for row in members(facts, "rows") {
+        let (list, fold) = (text(row, "list"), u64::from(views::FOLD));
+        let is = |which: &str, than: fn(&u64, &u64) -> bool| row[which].as_u64().is_some_and(|row| than(&row, &fold));
+        if row["ahead"] == true || is("newest", u64::gt) {
+            found.push(finding("release", list, "a newer release wrote it: use that release's crossdock"));
+        } else if is("newest", u64::lt) {
+            let remedy =
+                "a release before this crossdock writes it: deploy this release, or use the deployed one's crossdock";
+            found.push(finding("release", list, remedy));
+        } else if is("oldest", u64::lt) {
+            let remedy = "rows of a release before: crossdock views rebuild --why 'a new release' --execute";
+            found.push(finding("rows", list, remedy));
+        }
+    }
+}
+
+/// Commits of operators have this machine's time.
+fn clock(facts: &Value, found: &mut Vec<Finding>) {
+    let time = |whose: &str| facts["clock"][whose].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    let Some((ours, theirs)) = time("ours").zip(time("theirs")) else { return };
+    let ahead = ours.duration_since(theirs).as_secs();
+    if ahead.unsigned_abs() > MOST_SKEW_SECONDS {
+        let which = if ahead > 0 { "ahead of" } else { "behind" };
+        let by = ahead.unsigned_abs();
+        let remedy = format!("this machine's clock is {by} s {which} AWS's: set it (timedatectl set-ntp true)");
+        found.push(finding("clock", "this machine", remedy));
     }
 }
 
@@ -273,9 +418,14 @@ mod tests {
         let partner = include_str!("../../partners/eastco.toml");
         let (_, document) = partners::Partner::from_toml(partner).unwrap_or_else(|_| unreachable!("a valid document"));
         let table = |name: &str| {
+            let arn = format!("arn:table/{name}");
             json!({
                 "name": name,
-                "table": { "Table": { "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" } } },
+                "physical": format!("crossdock-{name}"),
+                "tags": { "Tags": [{ "Key": "team", "Value": "flow" }, { "Key": "own", "Value": "1" }] },
+                "table": { "Table": { "TableArn": arn, "LatestStreamArn": format!("{arn}/stream/1"),
+                    "SSEDescription": { "SSEType": "KMS" },
+                    "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" } } },
                 "backups": { "ContinuousBackupsDescription":
                     { "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": "ENABLED" } } },
                 "expiry": { "TimeToLiveDescription": { "TimeToLiveStatus": "ENABLED", "AttributeName": "expires" } },
@@ -292,17 +442,36 @@ mod tests {
             "sources": { "EventSourceMappings": [
                 { "FunctionArn": "arn:aws:lambda:eu:1:function:crossdock-order-price", "State": "Enabled", "UUID": "u1" },
                 { "FunctionArn": "arn:aws:lambda:eu:1:function:another-product", "State": "Disabled", "UUID": "u2" },
+                { "FunctionArn": "arn:aws:lambda:eu:1:function:crossdock-journal-relay", "State": "Enabled", "UUID": "u3",
+                    "EventSourceArn": "arn:table/JOURNAL_TABLE/stream/1" },
+                { "FunctionArn": "arn:aws:lambda:eu:1:function:crossdock-delivery-relay", "State": "Enabled", "UUID": "u4",
+                    "EventSourceArn": "arn:table/DELIVERIES_TABLE/stream/1" },
             ] },
             "rules": { "Rules": [{ "Name": "crossdock-order-price", "State": "ENABLED" }] },
             "alarms": { "MetricAlarms": [{ "AlarmName": "crossdock-order-price-dlq", "AlarmActions": ["arn:topic"],
-                "ActionsEnabled": true, "StateValue": "OK" }] },
+                "ActionsEnabled": true, "StateValue": "OK", "Dimensions": [
+                    { "Name": "TableName", "Value": "crossdock-JOURNAL_TABLE" },
+                    { "Name": "TableName", "Value": "crossdock-DELIVERIES_TABLE" },
+                    { "Name": "TableName", "Value": "crossdock-PARTIES_TABLE" }],
+                "Metrics": [{ "MetricStat": { "Metric": { "Dimensions": [
+                    { "Name": "TableName", "Value": "crossdock-VIEWS_TABLE" }] } } }] }] },
             "account": { "AccountLimit": { "ConcurrentExecutions": 1_000 } },
             "secrets": { "SecretList": [
                 { "Name": "crossdock/partner/warehouse/eastco" },
                 { "Name": "crossdock/webhook/eastco" },
                 { "Name": "crossdock/api/tokens" },
             ] },
-            "tables": [table("JOURNAL_TABLE"), table("DELIVERIES_TABLE"), table("VIEWS_TABLE")],
+            "tables": [table("JOURNAL_TABLE"), table("DELIVERIES_TABLE"), table("VIEWS_TABLE"), table("PARTIES_TABLE")],
+            "on_aws": true,
+            "stack": {
+                "Tags": [{ "Key": "team", "Value": "flow" }],
+                "Parameters": [
+                    { "ParameterKey": "JournalEpoch", "ParameterValue": "2@2026-03-02T10:00:00Z" },
+                    { "ParameterKey": "RestoredJournalTable", "ParameterValue": "crossdock-JOURNAL_TABLE" },
+                ],
+            },
+            "rows": [{ "list": "order/routed", "oldest": views::FOLD, "newest": views::FOLD, "ahead": false }],
+            "clock": { "ours": "2026-03-02T10:00:04.9Z", "theirs": "2026-03-02T10:00:00Z" },
             "documents": [document.to_string()],
         })
     }
@@ -340,6 +509,35 @@ mod tests {
             ("/secrets/SecretList/1/Name", json!("crossdock/webhook/westco"), "secret", "does not exist"),
             ("/secrets/SecretList/2/Name", json!("crossdock/api/token"), "secret", "does not exist"),
             ("/account", json!({ "unreadable": "AccessDenied" }), "readable", "AccessDenied"),
+            ("/tables/2/tags", json!({ "unreadable": "AccessDenied" }), "readable", "AccessDenied"),
+            (
+                "/tables/2/tags/Tags/0/Value",
+                json!("other"),
+                "tags",
+                "tag-resource --resource-arn arn:table/VIEWS_TABLE --tags Key=team",
+            ),
+            ("/tables/0/tags", json!({ "Tags": [] }), "tags", "Key=team,Value=flow"),
+            ("/tables/2/physical", json!("restored"), "alarm", "no alarm looks at it"),
+            (
+                "/tables/0/table/Table/LatestStreamArn",
+                json!("arn:restored/stream/2"),
+                "stream",
+                "arn:restored/stream/2",
+            ),
+            ("/sources/EventSourceMappings/3/EventSourceArn", json!("arn:old/stream/1"), "stream", "no function reads"),
+            ("/tables/3/table/Table/SSEDescription", json!(null), "encryption", "KMSMasterKeyId"),
+            ("/stack/Parameters/0/ParameterValue", json!("1"), "epoch", "counted up"),
+            ("/rows/0/oldest", json!(views::FOLD - 1), "rows", "crossdock views rebuild"),
+            (
+                "/rows/0",
+                json!({ "list": "order/routed", "oldest": 1, "newest": 1, "ahead": false }),
+                "release",
+                "deploy this release",
+            ),
+            ("/rows/0/newest", json!(views::FOLD + 1), "release", "newer release"),
+            ("/rows/0/ahead", json!(true), "release", "newer release"),
+            ("/clock/ours", json!("2026-03-02T10:00:06Z"), "clock", "6 s ahead of AWS's"),
+            ("/clock/theirs", json!("2026-03-02T10:05:00Z"), "clock", "s behind AWS's"),
         ] {
             let mut facts = well();
             *facts.pointer_mut(place).unwrap() = value;

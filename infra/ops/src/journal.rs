@@ -209,6 +209,17 @@ async fn rebuild(asked: &Rebuild, connection: &Connection, out: &Output) -> Resu
 async fn write(journal: &impl Journal, views: &impl Views, order: &OrderId, epoch: Epoch) -> Result<usize, Failure> {
     let story = Story::read(journal, order, None).await?;
     let mut rows = rows::<Order>(&story.order, views::order::rows)?;
+    let mut references = Vec::new();
+    for commit in story.order.iter().chain(story.fulfillments.iter().flatten()) {
+        references.extend(views::order::references(commit, Timestamp::now())?);
+        references.extend(views::fulfillment::references(commit, Timestamp::now())?);
+    }
+    // One call takes a row once.
+    references.sort_by(|a, b| (&a.key, &a.part).cmp(&(&b.key, &b.part)));
+    references.dedup_by(|a, b| (&a.key, &a.part) == (&b.key, &b.part));
+    for row in &mut references {
+        row.version = epoch.rank(row.version);
+    }
     for commits in &story.fulfillments {
         rows.extend(self::rows::<Fulfillment>(commits, views::fulfillment::rows)?);
     }
@@ -217,6 +228,7 @@ async fn write(journal: &impl Journal, views: &impl Views, order: &OrderId, epoc
         let row = ViewRow { version: epoch.rank(row.version), ..row };
         written += usize::from(views.put(&row).await?);
     }
+    views.put_all(&references).await?;
     Ok(written)
 }
 

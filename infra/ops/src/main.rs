@@ -17,7 +17,9 @@ mod output;
 mod pace;
 mod partner;
 mod registry;
+mod restore;
 mod review;
+mod rights;
 mod span;
 mod token;
 
@@ -75,9 +77,13 @@ enum Command {
     /// Works on partners' documents, and on whether partners are called.
     #[command(subcommand)]
     Partner(partner::Command),
+    /// Finds what a restored journal has lost, and brings it back.
+    #[command(subcommand)]
+    Restore(restore::Command),
     /// Works on the worklist.
     #[command(subcommand)]
     Review(review::Command),
+    Rights(rights::Rights),
     /// Makes, lists and revokes the tokens of API clients.
     #[command(subcommand)]
     Token(token::Command),
@@ -104,7 +110,9 @@ fn main() -> ExitCode {
         Command::Journal(command) => journal::run(&command, &connection, &output),
         Command::Order(command) => order::run(&command, &connection, &output),
         Command::Partner(command) => partner::run(&command, &connection, &output),
+        Command::Restore(command) => restore::run(&command, &connection, &output),
         Command::Review(command) => review::run(&command, &connection, &output),
+        Command::Rights(asked) => rights::run(&asked, &connection, &output),
         Command::Token(command) => token::run(&command, &connection, &output),
         Command::Views(command) => journal::run_views(&command, &connection, &output),
     }

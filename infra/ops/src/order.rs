@@ -4,17 +4,18 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
-use domain::order::Status;
 use domain::{ExternalId, Fulfillment, FulfillmentId, Order, OrderId, PartnerId, Workflow};
 use engine::http::Grant;
 use engine::journal::{Stream, stream_name};
 use engine::stores::Views;
 use engine::{Commit, Failure, Journal};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use usecases::names;
 use views::TimedFold;
-use views::order::Detail;
+use views::order::{Detail, Summary};
+use views::reference::Reference;
 
 use crate::connection::Connection;
 use crate::output::{self, FOUND, Output, words};
@@ -32,13 +33,16 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  crossdock order trace ord_6ce86670g2ykygj63p6wp7y650\n\n\
         Exit codes:\n  0  shown\n  1  there is no such order (then)\n  2  a call failed")]
     Trace(One),
-    /// Finds orders by a reference: an order's or fulfillment's id (which warehouses have as reference), the sender's own
-    /// id, or the customer's purchase order.
+    /// Finds orders by a reference: an order's or fulfillment's id (which warehouses have as reference), the id that a CRM or
+    /// API client has, the customer's purchase order, the ERP's sales order or invoice, a warehouse's order, or a tracking
+    /// number.
     ///
-    /// Ids, also of a sender, are found by key. A purchase order, and the id of a sender that --source does not name, are
-    /// looked for in the lists of orders, newest first, as far as --most goes.
+    /// All are found by key; of a reference's spelling, spaces, hyphens and the letters' case do not count. References follow the
+    /// journal within moments. Those of before this release, or of a views table that was lost, are written by `crossdock views
+    /// rebuild`.
     #[command(after_help = "Examples:\n  crossdock order find ord_6ce86670g2ykygj63p6wp7y650-1\n  \
-        crossdock order find 801xx000003DHP0 --source acme-crm\n  crossdock order find PO-77\n\n\
+        crossdock order find 801xx000003DHP0 --source acme-crm\n  crossdock order find PO-77\n  \
+        crossdock order find '1Z 999 AA1 01 2345 6784'\n\n\
         Exit codes:\n  0  found\n  1  not found\n  2  a call failed")]
     Find(Find),
 }
@@ -61,9 +65,9 @@ pub(crate) struct Find {
     /// The CRM or client that submitted it.
     #[arg(long, value_name = "ID")]
     source: Option<PartnerId>,
-    /// The most rows of each list that are read.
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
-    most: usize,
+    /// The most references that are read: different customers may have one purchase order number.
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    most: u32,
 }
 
 pub(crate) fn run(command: &Command, connection: &Connection, out: &Output) -> ExitCode {
@@ -191,42 +195,71 @@ async fn find(asked: &Find, connection: &Connection, out: &Output) -> Result<Exi
     let deployment = connection.deployment()?;
     let found =
         matches(&deployment.journal()?, &deployment.views()?, asked).await.map_err(|failure| words(&failure))?;
-    let text = || {
-        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
-        let row = |row: &Value| ["id", "status", "source", "external_id", "customer_po"].map(|name| text(row, name));
-        output::table(["ORDER", "STATUS", "SOURCE", "EXTERNAL ID", "PO"], &found.iter().map(row).collect::<Vec<_>>())
-    };
     if found.is_empty() {
-        output::say(&format!("no order is known by {}; its lists were read as far as --most goes", asked.reference));
+        output::say(&format!("no order is known by {}", asked.reference));
         return Ok(ExitCode::from(FOUND));
     }
+    let text = || {
+        let row = |found: &Found| {
+            let Summary { id, status, source, external_id, customer_po, .. } = &found.order;
+            let id = found.fulfillment.as_ref().map_or_else(|| id.to_string(), ToString::to_string);
+            [
+                id,
+                status.as_str().to_owned(),
+                source.clone(),
+                external_id.clone(),
+                customer_po.clone(),
+                found.by.replace('_', " "),
+            ]
+        };
+        let head = ["ORDER", "STATUS", "SOURCE", "EXTERNAL ID", "PO", "FOUND BY"];
+        output::table(head, &found.iter().map(row).collect::<Vec<_>>())
+    };
     Ok(out.print(&json!({ "orders": found }), text))
 }
 
-/// The summaries of the orders that have the reference.
-async fn matches(journal: &impl Journal, views: &impl Views, asked: &Find) -> Result<Vec<Value>, Failure> {
-    let reference = asked.reference.as_str();
+/// An order that has a reference.
+#[derive(Debug, PartialEq, Serialize)]
+struct Found {
+    #[serde(flatten)]
+    order: Summary,
+    /// What has the reference, such as `sales_order`.
+    by: String,
+    /// The fulfillment that has it, or whose package has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fulfillment: Option<FulfillmentId>,
+}
+
+/// The orders that have the reference, as the journal has them.
+async fn matches(journal: &impl Journal, views: &impl Views, asked: &Find) -> Result<Vec<Found>, Failure> {
+    let reference = asked.reference.trim();
+    let named = |order: OrderId, kind: &str, fulfillment| Reference {
+        order,
+        kind: kind.to_owned(),
+        reference: reference.to_owned(),
+        fulfillment,
+    };
+    let by_id = || reference.parse().ok().map(|id| named(id, "id", None));
+    let by_fulfillment =
+        || reference.parse::<FulfillmentId>().ok().map(|id| named(id.order().clone(), "id", Some(id.clone())));
     let by_source = || {
         let external: ExternalId = reference.parse().ok()?;
-        asked.source.as_ref().map(|source| OrderId::derive(source, &external))
+        Some(named(OrderId::derive(asked.source.as_ref()?, &external), "external_id", None))
     };
-    let of_fulfillment = || reference.parse::<FulfillmentId>().ok().map(|id| id.order().clone());
-    if let Some(id) = reference.parse::<OrderId>().ok().or_else(of_fulfillment).or_else(by_source) {
-        let detail = Story::read(journal, &id, None).await?.detail()?;
-        return Ok(detail.map(|detail| json!(detail.summary)).into_iter().collect());
-    }
-    let mut found = Vec::new();
-    for status in Status::ALL {
-        let (mut read, mut cursor) = (0, None);
-        while read < asked.most {
-            let page = views.list(&format!("order/{}", status.as_str()), 100, cursor.as_deref()).await?;
-            read += page.rows.len();
-            let is_it = |row: &Value| row["external_id"] == reference || row["customer_po"] == reference;
-            found.extend(views::documents(&page.rows).into_iter().filter(is_it));
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => break,
-            }
+    let mut references: Vec<Reference> = by_fulfillment().or_else(by_id).or_else(by_source).into_iter().collect();
+    let rows = views.rows(&views::reference::key(reference), asked.most).await?;
+    references.extend(rows.iter().filter_map(|row| serde_json::from_str::<Reference>(&row.document).ok()));
+    let mut found: Vec<Found> = Vec::new();
+    for Reference { order, kind, fulfillment, .. } in references {
+        // The journal says whether there is such an order: a restored one may have lost it.
+        let Some(detail) = Story::read(journal, &order, None).await?.detail()? else { continue };
+        let is_of = |source: &PartnerId| {
+            let names = std::iter::once(&detail.summary.source);
+            names.chain(detail.summary.aliases.iter().map(|alias| &alias.source)).any(|name| name == source.as_str())
+        };
+        let is_known = found.iter().any(|known| known.order.id == detail.summary.id && known.by == kind);
+        if !is_known && asked.source.as_ref().is_none_or(is_of) {
+            found.push(Found { order: detail.summary, by: kind, fulfillment });
         }
     }
     Ok(found)
@@ -235,8 +268,9 @@ async fn matches(journal: &impl Journal, views: &impl Views, asked: &Find) -> Re
 #[cfg(test)]
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
+    use domain::order::Status;
     use engine::Cause;
-    use engine::stores::ViewRow;
+    use serde_json::Value;
     use testkit::memory::{MemoryJournal, MemoryViews};
 
     use super::*;
@@ -285,37 +319,69 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn an_order_is_found_by_its_ids_and_its_purchase_order() {
+    async fn an_order_is_found_by_every_reference_that_its_commits_have() {
         let (journal, order) = journal();
         let detail = Story::read(&journal, &order, None).await.unwrap().detail().unwrap().unwrap();
         let (source, external) = (detail.summary.source.clone(), detail.summary.external_id.clone());
         let views = MemoryViews::default();
-        let document = json!(detail.summary).to_string();
-        let row = ViewRow {
-            key: format!("order/{order}"),
-            part: "summary".to_owned(),
-            version: 2,
-            fold: 1,
-            list: "order/priced".to_owned(),
-            rank: "1".to_owned(),
-            document,
+        let later = |stream: String, version, event: Value| Commit {
+            stream,
+            version,
+            events: json!([event]).to_string(),
+            ..journal.commits(&format!("order/{order}"))[0].clone()
         };
-        views.put(&row).await.unwrap();
+        journal.overwrite(&later(
+            format!("order/{order}"),
+            3,
+            json!({ "type": "order.released", "sales_order": "SO-4711" }),
+        ));
+        let shipped: [Value; 2] = [
+            json!({ "type": "fulfillment.accepted", "reference": "WO/9" }),
+            json!({ "type": "fulfillment.package_packed", "package": "P-1", "at": "2026-03-02T12:00:00Z", "lines": [],
+                "carrier": "UPS", "tracking": "1Z999AA10123456784" }),
+        ];
+        let fulfillment = order.fulfillment(1);
+        let shipped = shipped
+            .into_iter()
+            .zip(2..)
+            .map(|(event, version)| later(format!("fulfillment/{fulfillment}"), version, event));
+        for commit in journal.commits(&format!("order/{order}")).into_iter().chain(shipped) {
+            let rows =
+                [views::order::references, views::fulfillment::references].map(|of| of(&commit, Timestamp::now()));
+            for rows in rows {
+                views.put_all(&rows.unwrap()).await.unwrap();
+            }
+        }
+        let lost = order_of_no_commit();
+        let dangling = later(format!("order/{lost}"), 1, json!({ "type": "order.released", "sales_order": "SO-4711" }));
+        views.put_all(&views::order::references(&dangling, Timestamp::now()).unwrap()).await.unwrap();
+
         let found = async |reference: &str, source: Option<&str>| {
             let source = source.map(|source| source.parse().unwrap());
             let asked = Find { reference: reference.to_owned(), source, most: 100 };
-            matches(&journal, &views, &asked).await.unwrap().len()
+            let found = matches(&journal, &views, &asked).await.unwrap();
+            assert!(found.iter().all(|found| found.order.id == order));
+            found.into_iter().map(|found| found.by).collect::<Vec<_>>()
         };
-        for (reference, source, count) in [
-            (order.as_str(), None, 1),
-            (&order.fulfillment(1).to_string(), None, 1),
-            (&external, Some(source.as_str()), 1),
-            (&external, None, 1),
-            (&detail.summary.customer_po, None, 1),
-            ("PO-UNKNOWN", None, 0),
-            (&external, Some("other-crm"), 0),
+        for (reference, source, by) in [
+            (order.as_str(), None, "id"),
+            (&fulfillment.to_string(), None, "id"),
+            (&external, Some(source.as_str()), "external_id"),
+            (&external, None, "external_id"),
+            (&detail.summary.customer_po, None, "purchase_order"),
+            ("so-4711", None, "sales_order"),
+            ("WO/9", None, "warehouse_order"),
+            ("1z 999 aa1 01 2345 6784", None, "tracking"),
+            ("PO-UNKNOWN", None, ""),
+            (&external, Some("other-crm"), ""),
         ] {
-            assert_eq!(found(reference, source).await, count, "{reference} of {source:?}");
+            let expected: Vec<&str> = Some(by).filter(|by| !by.is_empty()).into_iter().collect();
+            assert_eq!(found(reference, source).await, expected, "{reference} of {source:?}");
         }
+    }
+
+    /// The id of an order that a restored journal has lost.
+    fn order_of_no_commit() -> OrderId {
+        OrderId::derive(&"acme-crm".parse().unwrap(), &"LOST".parse().unwrap())
     }
 }

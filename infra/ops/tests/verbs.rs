@@ -46,6 +46,24 @@ fn every_verb_has_examples_and_exit_codes_in_its_help() {
     }
 }
 
+/// A verb that is not in the list of rights would be left out of every operator's policy.
+#[test]
+fn every_verb_has_its_rights() {
+    let outputs = std::env::temp_dir().join(format!("crossdock-rights-{}", std::process::id()));
+    let described = r#"{"Stacks": [{"Outputs": [{"OutputKey": "QueueUrlPrefix", "OutputValue": "https://sqs/1/shop-"},
+        {"OutputKey": "BusName", "OutputValue": "shop"}]}]}"#;
+    std::fs::write(&outputs, described).unwrap();
+    let without_a_deployment = [&["completion"][..], &["edi", "explain"], &["partner", "check"]];
+    for verb in verbs() {
+        let name = verb.join(" ");
+        let answer = crossdock(&["--outputs", outputs.to_str().unwrap(), "rights", &name]);
+        let is_listed = answer.status.success();
+        let needs_none = without_a_deployment.iter().any(|none| none.join(" ") == name);
+        assert!(is_listed != needs_none, "{name}: {}", String::from_utf8_lossy(&answer.stderr));
+    }
+    std::fs::remove_file(&outputs).unwrap();
+}
+
 #[test]
 fn a_verb_without_a_deployment_says_what_to_give() {
     let answer = crossdock(&["dlq", "ls"]);

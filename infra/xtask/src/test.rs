@@ -372,10 +372,12 @@ fn live_on_stack(workspace: &Workspace) -> Result<()> {
     process::run(&mut adapter_tests(workspace, live.text("/endpoint")), minutes(20))
         .context("the adapters' tests failed on the emulator; its log is .local/stack/emulator.log")?;
     let hint = "look on with `cargo xtask up`; logs are in .local/stack";
-    process::run(&mut live_tests(workspace, false), minutes(20)).context(hint)?;
+    process::run(&mut live_tests(workspace, None), minutes(20)).context(hint)?;
     // It kills everybody's processes, so it runs when the others are done.
-    process::run(&mut live_tests(workspace, true), minutes(15))
-        .context("repeat it with: cargo xtask kill --seed <seed>")
+    process::run(&mut live_tests(workspace, Some("kill")), minutes(15))
+        .context("repeat it with: cargo xtask kill --seed <seed>")?;
+    // It deploys the stack anew.
+    process::run(&mut live_tests(workspace, Some("restore")), minutes(15)).context(hint)
 }
 
 /// The port suites of `cloud` against the emulator: the same suites that the memory fakes pass.
@@ -387,17 +389,17 @@ fn adapter_tests(workspace: &Workspace, endpoint: &str) -> Command {
     command
 }
 
-/// The tests on the local stack: the kill test by itself, or all others.
-fn live_tests(workspace: &Workspace, kill: bool) -> Command {
+/// The tests on the local stack: those of a module that has to be `alone`, or all others.
+fn live_tests(workspace: &Workspace, alone: Option<&str>) -> Command {
     let only = ["--package", "crossdock-tests", "--test", "live"];
     let mut command = needing_a_stack(workspace, &only, |command, has_nextest| {
         command.args(if has_nextest { &["--run-ignored", "all"][..] } else { &["--", "--include-ignored"] });
-        command.args(match (has_nextest, kill) {
-            (true, true) => &["--no-capture", "--filterset", "test(/^kill::/)"][..],
-            (true, false) => &["--test-threads", AT_ONCE, "--filterset", "not test(/^kill::/)"],
-            (false, true) => &["--nocapture", "kill::"],
-            (false, false) => &["--test-threads", AT_ONCE, "--skip", "kill::"],
-        });
+        match (has_nextest, alone) {
+            (true, Some(module)) => command.args(["--no-capture", "--filterset", &format!("test(/^{module}::/)")]),
+            (true, None) => command.args(["--test-threads", AT_ONCE, "--filterset", "not test(/^(kill|restore)::/)"]),
+            (false, Some(module)) => command.args(["--nocapture", &format!("{module}::")]),
+            (false, None) => command.args(["--test-threads", AT_ONCE, "--skip", "kill::", "--skip", "restore::"]),
+        };
     });
     command.env("CROSSDOCK_LIVE", stack::live_file(workspace));
     command

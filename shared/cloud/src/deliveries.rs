@@ -15,8 +15,8 @@ use crate::items::{Item, Reader, bytes, item, number, text};
 /// The table of raw deliveries.
 #[derive(Debug, Clone)]
 pub struct DeliveriesTable {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
 }
 
 /// How long a delivery is stored: 30 days.

@@ -11,8 +11,8 @@ use crate::items::{Item, Reader, item, number, text};
 /// The table of parties.
 #[derive(Debug, Clone)]
 pub struct PartiesTable {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
 }
 
 impl PartiesTable {

@@ -1,6 +1,7 @@
 //! Read models in DynamoDB: rows that only a newer version replaces, and lists of them by an index.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use engine::stores::{Page, ViewRow, Views};
@@ -13,9 +14,14 @@ use crate::items::{Item, Reader, item, number, text};
 /// The table of read models.
 #[derive(Debug, Clone)]
 pub struct ViewsTable {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
 }
+
+/// The most rows that one call writes.
+const BATCH: usize = 25;
+
+const PUT_ALL: &str = "BatchWriteItem in views";
 
 /// The index that lists are read from.
 pub(crate) const INDEX: &str = "by_status";
@@ -48,6 +54,36 @@ impl Views for ViewsTable {
             Err(error) if condition_failed(&error).is_some() => Ok(false),
             Err(error) => Err(failure("PutItem in views", &error)),
         }
+    }
+
+    async fn put_all(&self, rows: &[ViewRow]) -> Result<(), Failure> {
+        for rows in rows.chunks(BATCH) {
+            let put = |row| {
+                let put = PutRequest::builder().set_item(Some(item_of(row))).build().map_err(|error| {
+                    Failure::permanent(
+                        Code::StoreRefused,
+                        format!("{PUT_ALL}: the request could not be built: {error}"),
+                    )
+                })?;
+                Ok(WriteRequest::builder().put_request(put).build())
+            };
+            let puts = rows.iter().map(put).collect::<Result<Vec<_>, Failure>>()?;
+            let batch = self.client.batch_write_item().request_items(&self.table, puts).send().await;
+            let left = batch.map_err(|e| failure(PUT_ALL, &e))?.unprocessed_items.unwrap_or_default();
+            let left: usize = left.values().map(Vec::len).sum();
+            if left > 0 {
+                return Err(Failure::transient(Code::StoreBusy, format!("{PUT_ALL}: {left} rows were not written")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn rows(&self, key: &str, limit: u32) -> Result<Vec<ViewRow>, Failure> {
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
+        let query = query.key_condition_expression("#k = :k").expression_attribute_names("#k", "pk");
+        let query = query.expression_attribute_values(":k", text(key)).limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let answer = query.send().await.map_err(|e| failure("Query of views", &e))?;
+        answer.items.unwrap_or_default().into_iter().map(row_of).collect()
     }
 
     async fn get(&self, key: &str, part: &str) -> Result<Option<ViewRow>, Failure> {
@@ -127,7 +163,7 @@ fn item_of(row: &ViewRow) -> Item {
     ])
 }
 
-fn row_of(item: Item) -> Result<ViewRow, Failure> {
+pub(crate) fn row_of(item: Item) -> Result<ViewRow, Failure> {
     let mut item = Reader::new(item, "view row");
     Ok(ViewRow {
         key: item.text("pk")?,
@@ -143,7 +179,33 @@ fn row_of(item: Item) -> Result<ViewRow, Failure> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
     use super::*;
+    use crate::canned::Canned;
+
+    #[tokio::test]
+    async fn rows_that_the_table_left_are_written_by_another_delivery() {
+        let row = ViewRow {
+            key: "reference/1Z".to_owned(),
+            part: "tracking/ord_1-1".to_owned(),
+            version: 1,
+            fold: 1,
+            list: String::new(),
+            rank: String::new(),
+            document: "{}".to_owned(),
+        };
+        let canned = Canned::new(|earlier, (_, input)| {
+            let left = if earlier == 1 { input["RequestItems"].clone() } else { json!({}) };
+            Some((200, json!({ "UnprocessedItems": left })))
+        });
+        let views = ViewsTable::new(canned.aws().dynamodb(), "views".to_owned());
+        let rows = vec![row; 26];
+        let failed = views.put_all(&rows).await.unwrap_err();
+        assert!(matches!(failed, Failure::Transient { code: Code::StoreBusy, .. }), "{failed:?}");
+        views.put_all(&rows[..1]).await.unwrap();
+        assert_eq!(canned.operations(), ["BatchWriteItem"; 3]);
+    }
 
     #[test]
     fn f19_a_cursor_is_read_back_and_one_of_another_list_is_refused() {

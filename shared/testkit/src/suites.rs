@@ -377,4 +377,21 @@ pub async fn views(store: &impl Views) {
     moved.list = format!("{list}-elsewhere");
     assert!(store.put(&moved).await.unwrap());
     assert_eq!(keys(&store.list(&list, 10, None).await.unwrap().rows).len(), 4, "a row stands in one list");
+
+    let name = fresh("reference/suite");
+    let reference = |n: u32| ViewRow {
+        key: name.clone(),
+        part: format!("tracking/{n:02}"),
+        list: String::new(),
+        rank: String::new(),
+        ..row(n, 1, &list)
+    };
+    let other = ViewRow { key: format!("{name}-other"), ..reference(99) };
+    // More than one call takes.
+    let all: Vec<ViewRow> = (0..30).map(reference).chain([other]).collect();
+    store.put_all(&all).await.unwrap();
+    store.put_all(&all[..3]).await.unwrap();
+    store.put_all(&[]).await.unwrap();
+    assert_eq!(store.rows(&name, 100).await.unwrap(), all[..30], "the rows of the key, each once");
+    assert_eq!(store.rows(&name, 2).await.unwrap().len(), 2);
 }

@@ -1,13 +1,14 @@
 //! Read models of a fulfillment: its reviews, and its entries in the order's timeline.
 
-use domain::fulfillment::{FulfillmentEffect, Missing};
-use domain::{Fulfillment, FulfillmentEvent};
+use domain::fulfillment::{FulfillmentEffect, Missing, Packed};
+use domain::{Fulfillment, FulfillmentEvent, FulfillmentId};
 use engine::http::Grant;
 use engine::journal::events_of;
 use engine::stores::ViewRow;
 use engine::{Commit, Failure};
 use jiff::Timestamp;
 
+use crate::reference::Reference;
 use crate::{Entry, OURS, OpenReview, TimedFold, decision_text, failed_text, rejected_text, started_text};
 
 /// The row of the fulfillment's own reviews. They are not in the order's row, because the order's stream does not have
@@ -19,6 +20,24 @@ pub fn rows(fulfillment: &TimedFold<Fulfillment>) -> Vec<ViewRow> {
 /// The fulfillment's own open reviews.
 pub(crate) fn open_reviews(fulfillment: &TimedFold<Fulfillment>) -> Vec<OpenReview> {
     fulfillment.open_reviews(&fulfillment.state.opened.fulfillment.to_string())
+}
+
+/// The rows of the names that warehouse and carrier have for the fulfillment and its packages by this commit.
+///
+/// # Errors
+/// The commit cannot be read.
+pub fn references(commit: &Commit, now: Timestamp) -> Result<Vec<ViewRow>, Failure> {
+    crate::reference::rows::<Fulfillment>(commit, now, |id, event| name(id, event).into_iter().collect())
+}
+
+fn name(fulfillment: &FulfillmentId, event: &FulfillmentEvent) -> Option<Reference> {
+    if let FulfillmentEvent::Accepted(accepted) = event {
+        Some(Reference::of_fulfillment(fulfillment, "warehouse_order", &accepted.reference))
+    } else if let FulfillmentEvent::PackagePacked(Packed { tracking: Some(tracking), .. }) = event {
+        Some(Reference::of_fulfillment(fulfillment, "tracking", tracking))
+    } else {
+        None
+    }
 }
 
 /// One timeline entry per event of the fulfillment.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::order::{
-    Alias, Held, InvoiceDisagreed, LineQuantities, LineQuantity, Listing, OrderReview, Status, WithdrawalReason,
+    Alias, Held, InvoiceDisagreed, Invoiced, LineQuantities, LineQuantity, Listing, OrderReview, Status, Submission,
+    WithdrawalReason,
 };
 use domain::shipment::{PackageSummary, Progress, RequestStatus};
 use domain::workflow::evolve;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::reference::Reference;
 use crate::{Entry, OURS, OpenReview, TimedFold, decision_text, failed_text, rejected_text, started_text};
 
 /// An order's row in lists.
@@ -224,6 +226,31 @@ pub fn rows(order: &TimedFold<Order>) -> Vec<ViewRow> {
         document: serde_json::to_string(&summary).unwrap_or_default(),
     };
     std::iter::once(row).chain(order.review_row(&id)).collect()
+}
+
+/// The rows of the names that other systems have for the order by this commit.
+///
+/// # Errors
+/// The commit cannot be read.
+pub fn references(commit: &Commit, now: Timestamp) -> Result<Vec<ViewRow>, Failure> {
+    crate::reference::rows::<Order>(commit, now, names)
+}
+
+fn names(order: &OrderId, event: &OrderEvent) -> Vec<Reference> {
+    if let OrderEvent::Submitted(Submission { external_id, customer_po, .. }) = event {
+        let external = Reference::of_order(order, "external_id", external_id);
+        vec![external, Reference::of_order(order, "purchase_order", customer_po)]
+    } else if let OrderEvent::AliasAdded(added) = event {
+        vec![Reference::of_order(order, "external_id", &added.external_id)]
+    } else if let OrderEvent::Released(released) = event {
+        vec![Reference::of_order(order, "sales_order", &released.sales_order)]
+    } else if let OrderEvent::Invoiced(Invoiced { invoice, .. })
+    | OrderEvent::InvoiceDisagreed(InvoiceDisagreed { invoice, .. }) = event
+    {
+        vec![Reference::of_order(order, "invoice", invoice)]
+    } else {
+        vec![]
+    }
 }
 
 /// One timeline of an order and its fulfillments, in the order of the commits' times, as a client with `grant` sees it.

@@ -101,6 +101,17 @@ impl Views for Counted<MemoryViews> {
         self.0.put(row).await
     }
 
+    async fn put_all(&self, rows: &[ViewRow]) -> Result<(), Failure> {
+        for row in rows {
+            self.1.add_write("rows", row.key.len() + row.part.len() + row.document.len() + 60);
+        }
+        self.0.put_all(rows).await
+    }
+
+    async fn rows(&self, key: &str, limit: u32) -> Result<Vec<ViewRow>, Failure> {
+        self.0.rows(key, limit).await
+    }
+
     async fn get(&self, key: &str, part: &str) -> Result<Option<ViewRow>, Failure> {
         self.0.get(key, part).await
     }

@@ -167,6 +167,7 @@ impl Deployment {
             due: self.mistaken(Faulty::new(due, &script)),
             queues: Faulty::new(queues, &script),
             partner_health: self.partner_health.clone(),
+            views: self.views.clone(),
             clock: self.clock_of("due-fire"),
         };
         // When it was killed or refused, or its clock is wrong, it runs again after the pause.

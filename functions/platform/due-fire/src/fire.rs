@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::partner_health::PartnerHealthStore;
-use engine::stores::{Due, DueItem, Queues};
+use engine::stores::{Due, DueItem, Queues, Views};
 use engine::{Clock, Failure};
 use futures::stream::{self, StreamExt as _};
 
@@ -36,7 +36,7 @@ impl Fire {
     /// Sends `items`, in their order.
     pub(crate) async fn send(
         &mut self,
-        ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Clock>,
+        ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Views, impl Clock>,
         items: Vec<DueItem>,
     ) {
         let closed = &self.closed;
@@ -77,7 +77,7 @@ fn chunks(items: Vec<DueItem>) -> Vec<Vec<DueItem>> {
 
 /// Sends `items` to the queue of `function`, and deletes those that the queue accepted. Returns their number.
 async fn send(
-    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Clock>,
+    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Views, impl Clock>,
     function: &str,
     items: Vec<DueItem>,
 ) -> Result<usize, Failure> {

@@ -4,18 +4,19 @@
 //!   sent them.
 //! - Does: sends each due item to its step's queue, then deletes it. If the function dies in between, the item is sent
 //!   twice; steps do their work only once all the same. Of the work that waits for a partner, it sends as much as the
-//!   partner takes.
+//!   partner takes. Once a minute, it measures how long reviews have been open.
 //! - Then: the steps run again.
 //! - Fails: STO-… (the stores); the next tick tries again.
 
 mod fire;
+mod reviews;
 mod sources;
 
 use std::time::Duration;
 
 use engine::context::SKEW;
 use engine::partner_health::PartnerHealthStore;
-use engine::stores::{Due, Queues};
+use engine::stores::{Due, Queues, Views};
 use engine::{Clock, Code, Context, Failure};
 
 use fire::Fire;
@@ -23,13 +24,15 @@ use sources::Sources;
 
 /// The ports that this function uses.
 #[derive(Debug)]
-pub struct Ports<D, Q, H, C> {
+pub struct Ports<D, Q, H, V, C> {
     /// Due items.
     pub due: D,
     /// Every step's queue.
     pub queues: Q,
     /// Partners' health.
     pub partner_health: H,
+    /// The worklist.
+    pub views: V,
     /// The time that a sweep has used.
     pub clock: C,
 }
@@ -58,18 +61,20 @@ pub fn tick(messages: &[String]) -> u32 {
 /// # Errors
 /// Failures of the stores.
 pub async fn handle(
-    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Clock>,
+    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Views, impl Clock>,
     tick: u32,
     cx: &Context,
 ) -> Result<usize, Failure> {
     // First, so that a sweep that is killed is followed by another in ten seconds, and not in the next minute.
     let requested = if tick < LAST_TICK { request(ports, tick + 1, cx).await } else { Ok(()) };
     let swept = sweep(ports, tick, cx).await;
-    requested.and(swept)
+    // Last: due work is sent whatever the lists do.
+    let reported = if tick == 0 { reviews::report(&ports.views, cx).await } else { Ok(()) };
+    requested.and(reported).and(swept)
 }
 
 async fn request(
-    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Clock>,
+    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Views, impl Clock>,
     tick: u32,
     cx: &Context,
 ) -> Result<(), Failure> {
@@ -85,7 +90,7 @@ async fn request(
 /// could get its item, defer the work to the same time again, and so write the same key, which this sweep would then
 /// delete.
 async fn sweep(
-    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Clock>,
+    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Views, impl Clock>,
     tick: u32,
     cx: &Context,
 ) -> Result<usize, Failure> {

@@ -10,10 +10,11 @@ async fn main() -> Exit {
             due: start.due()?,
             queues: start.queues()?,
             partner_health: start.partner_health()?,
+            views: start.views()?,
             clock: start.clock(),
         })
     };
-    let fire = async |ports: &Ports<_, _, _, _>, messages: &[String], cx: &engine::Context| {
+    let fire = async |ports: &Ports<_, _, _, _, _>, messages: &[String], cx: &engine::Context| {
         handle(ports, tick(messages), cx).await
     };
     cloud::schedule("due-fire", ports, fire).await

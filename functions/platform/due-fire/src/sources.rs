@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::partner_health::{PartnerHealth, PartnerHealthStore};
-use engine::stores::{DUE_SHARDS, Due, DueItem, Queues, WaitingPartner, partner_partition};
+use engine::stores::{DUE_SHARDS, Due, DueItem, Queues, Views, WaitingPartner, partner_partition};
 use engine::{Clock, Context, Failure, Measures};
 use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
@@ -40,7 +40,7 @@ impl Sources {
     /// for it. The list begins at another partner each time, so that a sweep that has no time for all of them forgets none.
     pub(crate) async fn list_partners(
         &mut self,
-        ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Clock>,
+        ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Views, impl Clock>,
         tick: u32,
         cx: &Context,
     ) -> Result<(), Failure> {
@@ -67,7 +67,7 @@ impl Sources {
     /// fails is read again by the next sweep.
     pub(crate) async fn next_pages(
         &mut self,
-        ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Clock>,
+        ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Views, impl Clock>,
         now: Timestamp,
     ) -> (Vec<DueItem>, Option<Failure>) {
         let shards = std::mem::take(&mut self.shards);
@@ -100,7 +100,7 @@ impl Sources {
 
 /// At most `takes` of the partner's items, those first that take something back.
 async fn of_partner(
-    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Clock>,
+    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Views, impl Clock>,
     waiting: &WaitingPartner,
     takes: u32,
     now: Timestamp,
@@ -122,7 +122,7 @@ async fn of_partner(
 }
 
 async fn has_items(
-    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Clock>,
+    ports: &Ports<impl Due, impl Queues, impl PartnerHealthStore, impl Views, impl Clock>,
     waiting: &WaitingPartner,
 ) -> Result<bool, Failure> {
     for takes_back in [true, false] {

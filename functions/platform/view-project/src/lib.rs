@@ -1,12 +1,12 @@
-//! Updates the read models: order summaries and the worklist of reviews.
+//! Updates the read models: order summaries, the worklist of reviews, and cross references.
 //!
 //! - On: the stream of the journal table.
 //! - Does: folds each order, fulfillment and delivery that the batch changed, once per batch, and writes its rows unless the
-//!   stored ones are newer. The order of the records therefore does not matter.
+//!   stored ones are newer. The order of the records therefore does not matter. References are written as the commits have them.
 //! - Then: `order-list` and `review-list` show the rows.
 //! - Fails: a stream that cannot be folded is parked; if a store is busy, the stream delivers the batch again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use domain::intake::Delivery;
@@ -42,7 +42,38 @@ pub async fn handle(
         join_all(fulfillments.iter().map(|of| project(ports, of, cx, |_, fold| views::fulfillment::rows(fold)))).await;
     let deliveries = changed::<Delivery>(commits);
     let deliveries = join_all(deliveries.iter().map(|of| project(ports, of, cx, views::intake::rows))).await;
-    orders.into_iter().chain(fulfillments).chain(deliveries).filter_map(Result::err).collect()
+    let references = refer(ports, commits, cx).await;
+    let projected = orders.into_iter().chain(fulfillments).chain(deliveries).filter_map(Result::err);
+    // A stream that fails is repeated or parked as a whole, once.
+    let failed: BTreeMap<String, Failure> = projected.chain(references).collect();
+    failed.into_iter().collect()
+}
+
+/// Writes the references of all commits. Returns the streams of which none was written, with the reason.
+async fn refer(ports: &Ports<impl Journal, impl Views>, commits: &[Commit], cx: &Context) -> Vec<(String, Failure)> {
+    let (mut rows, mut streams, mut failed) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+    for commit in commits {
+        let of_order = views::order::references(commit, cx.now);
+        let both =
+            of_order.and_then(|of_order| Ok([of_order, views::fulfillment::references(commit, cx.now)?].concat()));
+        match both {
+            Ok(of_commit) if of_commit.is_empty() => {}
+            Ok(of_commit) => {
+                streams.insert(commit.stream.clone());
+                let ranked = |row: ViewRow| ViewRow { version: cx.epoch.rank(row.version), ..row };
+                rows.extend(of_commit.into_iter().map(ranked).map(|row| ((row.key.clone(), row.part.clone()), row)));
+            }
+            Err(failure) => failed.push((commit.stream.clone(), failure)),
+        }
+    }
+    let rows: Vec<ViewRow> = rows.into_values().collect();
+    if rows.is_empty() {
+        return failed;
+    }
+    if let Err(failure) = ports.views.put_all(&rows).await {
+        failed.extend(streams.into_iter().map(|stream| (stream, failure.clone())));
+    }
+    failed
 }
 
 /// The ids of one workflow's streams of which `commits` change what lists show, each with the version of the last commit that does.

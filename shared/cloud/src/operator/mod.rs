@@ -2,8 +2,10 @@
 //! table of the operators' audit records, and secrets and documents that are written.
 
 mod audit;
+mod clock;
 mod documents;
 mod queues;
+mod restores;
 mod secrets;
 mod streams;
 

@@ -147,9 +147,9 @@ pub trait Queues {
 /// A row of a read model. It is derived from the journal and can be written again from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewRow {
-    /// The stream's name, such as `order/ord_…`.
+    /// The stream's name, such as `order/ord_…`; of a cross reference, `reference/` and the name.
     pub key: String,
-    /// Distinguishes the rows of one stream, such as `summary` and `reviews`.
+    /// Distinguishes the rows of one key, such as `summary` and `reviews`.
     pub part: String,
     /// The [rank](crate::Epoch::rank) of the stream's version that the row was folded from.
     pub version: u64,
@@ -177,6 +177,12 @@ pub trait Views {
     /// Writes `row` unless the stored one has a newer version, or the same version and no lower [`ViewRow::fold`]. Returns
     /// whether it was written.
     fn put(&self, row: &ViewRow) -> impl Future<Output = Result<bool, Failure>>;
+
+    /// Writes rows that never change, by as few calls as possible.
+    fn put_all(&self, rows: &[ViewRow]) -> impl Future<Output = Result<(), Failure>>;
+
+    /// At most `limit` rows of a key.
+    fn rows(&self, key: &str, limit: u32) -> impl Future<Output = Result<Vec<ViewRow>, Failure>>;
 
     /// The row of a stream and part; `None` if there is none.
     fn get(&self, key: &str, part: &str) -> impl Future<Output = Result<Option<ViewRow>, Failure>>;

@@ -434,6 +434,12 @@ impl<P: Views> Views for Faulty<P> {
     async fn put(&self, row: &ViewRow) -> Result<bool, Failure> {
         self.script.around("views.put", store_lost, self.inner.put(row)).await
     }
+    async fn put_all(&self, rows: &[ViewRow]) -> Result<(), Failure> {
+        self.script.around("views.put_all", store_lost, self.inner.put_all(rows)).await
+    }
+    async fn rows(&self, key: &str, limit: u32) -> Result<Vec<ViewRow>, Failure> {
+        self.script.around("views.rows", store_lost, self.inner.rows(key, limit)).await
+    }
     async fn get(&self, key: &str, part: &str) -> Result<Option<ViewRow>, Failure> {
         self.script.around("views.get", store_lost, self.inner.get(key, part)).await
     }

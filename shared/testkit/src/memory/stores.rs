@@ -500,6 +500,16 @@ impl Views for MemoryViews {
         Ok(newer)
     }
 
+    async fn put_all(&self, rows: &[ViewRow]) -> Result<(), Failure> {
+        self.0.borrow_mut().extend(rows.iter().map(|row| ((row.key.clone(), row.part.clone()), row.clone())));
+        Ok(())
+    }
+
+    async fn rows(&self, key: &str, limit: u32) -> Result<Vec<ViewRow>, Failure> {
+        let rows = self.0.borrow();
+        Ok(rows.values().filter(|row| row.key == key).take(limit as usize).cloned().collect())
+    }
+
     async fn get(&self, key: &str, part: &str) -> Result<Option<ViewRow>, Failure> {
         Ok(self.0.borrow().get(&(key.to_owned(), part.to_owned())).cloned())
     }
