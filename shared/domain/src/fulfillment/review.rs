@@ -29,6 +29,8 @@ words! {
         PostingMismatch = "posting_mismatch",
         /// A package moved although its label was voided.
         MovedThoughVoid = "moved_though_void",
+        /// The warehouse rejected the fulfillment, and has packages of it that have not left.
+        RejectedThoughPacked = "rejected_though_packed",
         /// A package comes back undelivered.
         ReturnedToSender = "returned_to_sender",
     }
@@ -51,7 +53,9 @@ impl ReviewKind for FulfillmentReview {
             Self::PartnerRefused | Self::OutcomeUnknown => &[Choice::Retry, Choice::ResolvedManually],
             Self::DuplicateDocument | Self::PostingMismatch => &[Choice::ResolvedManually],
             Self::ReturnedToSender => &[Choice::OfferReturn, Choice::Acknowledge],
-            Self::Late | Self::TrackingExpired | Self::UnknownCode => &[Choice::Acknowledge],
+            Self::RejectedThoughPacked | Self::Late | Self::TrackingExpired | Self::UnknownCode => {
+                &[Choice::Acknowledge]
+            }
         }
     }
 
@@ -68,6 +72,7 @@ impl ReviewKind for FulfillmentReview {
             | Self::UnknownCode
             | Self::DuplicateDocument
             | Self::MovedThoughVoid
+            | Self::RejectedThoughPacked
             | Self::ReturnedToSender => Team::Logistics,
         }
     }
@@ -75,7 +80,7 @@ impl ReviewKind for FulfillmentReview {
     fn respond_within(self) -> Duration {
         let hours = |n: u64| Duration::from_secs(n * 3_600);
         match self {
-            Self::OutcomeUnknown | Self::PartnerRefused => hours(4),
+            Self::OutcomeUnknown | Self::PartnerRefused | Self::RejectedThoughPacked => hours(4),
             Self::ContentMismatch
             | Self::TraceMissing
             | Self::SerialTwice

@@ -21,6 +21,7 @@ impl Fulfillment {
             let reason = format!("the warehouse has {fulfillment} more than once: {}", references.join(", "));
             reviews.push(Review { kind: FulfillmentReview::DuplicateDocument, reason });
         }
+        reviews.extend(self.packed_though_rejected());
         reviews.extend(self.live().flat_map(|(id, package)| self.package_reviews(id, package)));
         reviews.extend(self.incomplete_kit_reviews());
         reviews.extend(self.uncountable_reviews());
@@ -28,6 +29,14 @@ impl Fulfillment {
         reviews.extend(self.late_reviews());
         reviews.extend(self.posting_reviews());
         open(reviews, &self.decisions)
+    }
+
+    /// Packages count whatever the warehouse answers, so that nothing else shows its rejection while one of them waits to leave.
+    fn packed_though_rejected(&self) -> Option<Review<FulfillmentReview>> {
+        let why = &self.rejected.first()?.reason;
+        let (id, _) = self.live().find(|(_, package)| !package.has_left())?;
+        let reason = format!("the warehouse rejected the fulfillment, and package {id} is packed: {why}");
+        Some(Review { kind: FulfillmentReview::RejectedThoughPacked, reason })
     }
 
     fn package_reviews(&self, id: &PackageId, package: &Package) -> Vec<Review<FulfillmentReview>> {

@@ -122,6 +122,20 @@ fn c18_a_package_that_is_voided_after_its_pickup_stays_shipped_and_is_reviewed()
 }
 
 #[test]
+fn c04_a_rejection_beside_a_package_that_has_not_left_is_reviewed() {
+    let facts = [packed("P-1", 1, &lines(3), Some("1Z")), rejected("no room")];
+    for facts in permutations(&facts) {
+        let state = play(open(&lines(3)), facts);
+        assert_eq!(request_status(&state), RequestStatus::Accepted, "the package counts");
+        assert_eq!(kinds(&state), [FulfillmentReview::RejectedThoughPacked]);
+        let left = play(state.clone(), [milestone("P-1", 5, MilestoneKind::PickedUp)]);
+        assert_eq!(kinds(&left), [], "it shipped all the same");
+        let voided = play(state, [voided("P-1", 5)]);
+        assert_eq!((request_status(&voided), kinds(&voided)), (RequestStatus::Rejected, vec![]));
+    }
+}
+
+#[test]
 fn c05_a_second_package_is_counted_in_addition_to_the_first() {
     let state = play(
         open(&lines(5)),
