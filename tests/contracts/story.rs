@@ -209,6 +209,13 @@ fn asides() -> Vec<Commit> {
             }),
         ),
         order(11, json!({ "type": "order.overdue", "deadline": "2026-12-07T09:00:00Z" })),
+        order(
+            14,
+            json!({
+                "type": "order.return_reserved", "return": "ret_6ce86670g2ykygj63p6wp7y650", "line": 1, "number": 1,
+                "round": 1, "asked": pieces("3"), "units": [{ "from": "0", "to": "2" }], "waiting": pieces("1"),
+            }),
+        ),
         order(6, json!({ "type": "order.effect_rejected", "effect": "create_sales_order", "rejection": refused })),
         order(
             13,

@@ -11,6 +11,7 @@
 mod core;
 pub mod fulfillment;
 pub mod order;
+pub mod returnable;
 #[cfg(test)]
 mod samples;
 pub mod shipment;
@@ -24,7 +25,7 @@ pub use crate::core::{due, goods, ids, money, party, quantity, rejection, review
 pub use fulfillment::{Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentEvent};
 pub use ids::{
     Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, IdError, LineNo, Lot, OrderId, PackageId,
-    PartnerId, PurchaseOrder, Serial, SiteCode, Sku, Tracking,
+    PartnerId, PurchaseOrder, ReturnId, Serial, SiteCode, Sku, Tracking,
 };
 pub use money::{Currency, Money};
 pub use order::{Order, OrderCommand, OrderEffect, OrderEvent, routing};

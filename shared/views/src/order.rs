@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::order::{Held, InvoiceDisagreed, LineQuantities, LineQuantity, Status, WithdrawalReason};
+use domain::returnable::Reservation;
 use domain::shipment::{PackageSummary, Progress, RequestStatus};
 use domain::workflow::evolve;
 use domain::{Fulfillment, FulfillmentId, Money, Order, OrderEvent, OrderId};
@@ -274,6 +275,7 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, Strin
         OrderEvent::OrphanDocument(orphan) => {
             ("erp", format!("created {} after the order no longer needed it; to be undone", orphan.document))
         }
+        OrderEvent::ReturnReserved(reservation) => (OURS, reservation_text(reservation)),
         OrderEvent::ReviewDecided(decision) => (OURS, decision_text(decision)),
         OrderEvent::CustomerNotice(notice) => {
             let template = serde_json::to_value(notice.template).unwrap_or_default();
@@ -285,6 +287,13 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, Strin
         OrderEvent::EffectFailed(failed) => (OURS, failed_text(failed)),
         OrderEvent::EffectRejected(refused) => ("erp", rejected_text(refused)),
     }
+}
+
+/// What a return has reserved, such as `… has reserved 3 of 5 EA of line 1, 2 EA wait until they are shipped`.
+fn reservation_text(reservation: &Reservation) -> String {
+    let Reservation { return_id, line, asked, waiting, .. } = reservation;
+    let waits = if waiting.is_zero() { String::new() } else { format!(", {waiting} wait until they are shipped") };
+    format!("{return_id} has reserved {} of {asked} of line {line}{waits}", reservation.reserved())
 }
 
 /// The sums over all packages, such as `shipped 2 EA of line 1; delivered 1 EA of line 1`.

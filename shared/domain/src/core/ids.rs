@@ -128,64 +128,79 @@ text_id!(
     Serial, "serial number", 64
 );
 
-/// The id of an order. It is derived from the order's source and external id, so the same order always gets the same
-/// id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
-pub struct OrderId(String);
+const DERIVED_DIGITS: usize = 26;
 
-const ORDER_PREFIX: &str = "ord_";
-const ORDER_DIGITS: usize = 26;
+macro_rules! derived_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        #[schemars(with = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Derives the id of what `source` calls `external`.
+            ///
+            /// It is 130 bits of SHA-256 over both texts. Each text is prefixed with its length, so that no two pairs have
+            /// the same input.
+            pub fn derive(source: &PartnerId, external: &ExternalId) -> Self {
+                let digest = fingerprint(&[source.as_str(), external.as_str()]);
+                Self(format!("{}{}", $prefix, base32(&digest, DERIVED_DIGITS)))
+            }
+
+            /// The text as it is written on the wire.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let digits = text.strip_prefix($prefix).unwrap_or("");
+                if digits.len() == DERIVED_DIGITS && digits.bytes().all(|b| BASE32.contains(&b)) {
+                    return Ok(Self(text.to_owned()));
+                }
+                Err(IdError { kind: $kind, problem: concat!("is not `", $prefix, "` and 26 digits") })
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+derived_id!(
+    /// The id of an order. It is derived from the order's source and external id, so the same order always gets the same
+    /// id.
+    OrderId, "order id", "ord_"
+);
+derived_id!(
+    /// The id of a return. It is derived from the return's source and external id, so the same return always gets the same
+    /// id.
+    ReturnId, "return id", "ret_"
+);
 
 impl OrderId {
-    /// Derives the id of the order that `source` calls `external`.
-    ///
-    /// It is 130 bits of SHA-256 over both texts. Each text is prefixed with its length, so that no two pairs have the
-    /// same input.
-    pub fn derive(source: &PartnerId, external: &ExternalId) -> Self {
-        let digest = fingerprint(&[source.as_str(), external.as_str()]);
-        Self(format!("{ORDER_PREFIX}{}", base32(&digest, ORDER_DIGITS)))
-    }
-
-    /// The text as it is written on the wire.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// The id of the order's `n`th fulfillment; `n` begins at 1.
     pub fn fulfillment(&self, n: u32) -> FulfillmentId {
         FulfillmentId { order: self.clone(), n }
-    }
-}
-
-impl FromStr for OrderId {
-    type Err = IdError;
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        let digits = text.strip_prefix(ORDER_PREFIX).unwrap_or("");
-        if digits.len() == ORDER_DIGITS && digits.bytes().all(|b| BASE32.contains(&b)) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(IdError { kind: "order id", problem: "is not `ord_` and 26 digits" })
-    }
-}
-
-impl TryFrom<String> for OrderId {
-    type Error = IdError;
-    fn try_from(text: String) -> Result<Self, IdError> {
-        text.parse()
-    }
-}
-
-impl From<OrderId> for String {
-    fn from(id: OrderId) -> String {
-        id.0
-    }
-}
-
-impl fmt::Display for OrderId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

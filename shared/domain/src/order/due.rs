@@ -30,7 +30,7 @@ impl Order {
             self.invoice_request().map(|_| DueWork::new("invoice-create")),
             self.crm_digest().map(|digest| DueWork::new("crm-update").with(&digest)),
         ];
-        whole.into_iter().flatten().chain(self.fulfillment_work()).collect()
+        whole.into_iter().flatten().chain(self.fulfillment_work()).chain(self.returnables.due_work()).collect()
     }
 
     /// The order's half of the work on its fulfillments; the other half is in their own streams, and each half wakes the step
