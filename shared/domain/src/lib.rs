@@ -4,7 +4,7 @@
 //! number: what a decision must know arrives in its command. So the laws in `tests/` can try every permutation of an order's
 //! facts in milliseconds.
 //!
-//! One module per workflow ([`order`], [`fulfillment`]) beside what all workflows have in common: [`workflow`] and [`review`],
+//! One module per workflow ([`order`], [`fulfillment`], [`returns`]) beside what all workflows have in common: [`workflow`] and [`review`],
 //! identifiers, money, quantities, goods and parties. Partners' wire formats are in `partners`, storage is in `cloud`, retries and
 //! the timing of claims are in `engine`.
 
@@ -12,6 +12,7 @@ mod core;
 pub mod fulfillment;
 pub mod order;
 pub mod returnable;
+pub mod returns;
 #[cfg(test)]
 mod samples;
 pub mod shipment;
@@ -31,4 +32,5 @@ pub use money::{Currency, Money};
 pub use order::{Order, OrderCommand, OrderEffect, OrderEvent, routing};
 pub use quantity::{Conversion, Quantity, Uom};
 pub use rejection::Rejection;
+pub use returns::{Return, ReturnCommand, ReturnEffect, ReturnEvent};
 pub use workflow::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, OpenEffects, Workflow};
