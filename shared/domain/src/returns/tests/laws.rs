@@ -146,3 +146,25 @@ fn each_stage_wakes_the_steps_that_have_work() {
     assert_eq!(woken("corrected"), "due-wake return-crm-update return-debit return-stock-move return-watch");
     assert_eq!(woken("cancelled"), "due-wake return-announcement-withdraw return-crm-update return-reserve");
 }
+
+/// The largest order has 500 lines.
+#[test]
+fn a_return_of_500_lines_with_a_thousand_receipts_is_decided_like_a_small_one() {
+    let lines: Vec<(u32, u32)> = (1..=500).map(|line| (line, 3)).collect();
+    let state = authorized_as(request(&lines));
+    let invoiced: Vec<_> =
+        lines.iter().map(|(line, amount)| (*line, *amount, amounts("100.00", "19.00", "EUR"))).collect();
+    let reports = lines.iter().flat_map(|(line, _)| {
+        let sku = format!("SKU-{line}");
+        let report = |key: String, amount| ReturnCommand::RecordReceipt(receipt_of(&sku, &key, 20, &[(GOOD, amount)]));
+        [report(format!("{line}-a"), 1), report(format!("{line}-b"), 2)]
+    });
+    let reports = ReturnCommand::RecordAll(reports.collect());
+    let state = play(state, [ReturnCommand::RecordInvoice(invoice(&invoiced)), reports]);
+    let state = move_stock(state);
+    let adjustments = state.adjustments();
+    assert_eq!(adjustments.len(), 500);
+    assert!(adjustments.iter().all(|it| it.units == dec("3") && it.amounts.total().unwrap().amount == dec("119.00")));
+    assert_eq!(Return::due(Some(&state), state.id()).iter().filter(|work| work.step == "return-credit").count(), 500);
+    assert_eq!((kinds(&state), state.status()), (vec![], ReturnStatus::Inspected));
+}
