@@ -71,7 +71,7 @@ def webhook_receive():
             "isBase64Encoded": False,
         }
 
-    secret = {"token": "bench", "signing": ["whsec_" + base64.b64encode(SIGNING_KEY).decode()]}
+    secret = {"signing": ["whsec_" + base64.b64encode(SIGNING_KEY).decode()]}
     return {
         "environment": settings() | {"DELIVERIES_TABLE": "deliveries", "REGISTRY_TABLE": "registry"},
         "event": event,

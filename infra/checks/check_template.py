@@ -3,8 +3,8 @@
 
 It transforms the SAM templates as CloudFormation does, lints each with cfn-lint (the source alone hides a short
 visibility timeout, a concurrency of 1 and an unknown IAM action), and then applies our own rules: to the files one by one
-(stacks.py), and to all of them together (rules.py), under the default parameters and under every other allowed value of
-each parameter.
+(stacks.py), and to all of them together (rules.py, alarms.py, policies.py), under the default parameters and under every
+other allowed value of each parameter.
 
     check_template.py                 all checks, for people
     check_template.py --json          the same, for machines
@@ -42,12 +42,16 @@ except ModuleNotFoundError as missing:
     sys.exit(2)
 
 sys.path.insert(0, str(HERE))
+import alarms  # noqa: E402
+import policies  # noqa: E402
 import rules  # noqa: E402
 import stacks  # noqa: E402
 import template as reading  # noqa: E402
 from rules import Finding, Code  # noqa: E402
 from stacks import Files  # noqa: E402
 
+# The rules for all files together.
+STACK_RULES = [*rules.all_rules(), *alarms.all_rules(), *policies.all_rules()]
 # One is enough: every region has our resource types.
 REGIONS = ["us-east-1"]
 # The children have one head, so that each leaves some of it unused; stacks.head_in_use looks at all of them together.
@@ -69,7 +73,7 @@ def main(arguments=None):
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the transformed templates, and stop")
     asked = parser.parse_args(arguments)
     if asked.list:
-        for rule in stacks.all_rules() + rules.all_rules():
+        for rule in stacks.all_rules() + STACK_RULES:
             print(f"{rule.__name__.replace('_', ' '):24} {rule.__doc__}")
         return 0
     try:
@@ -117,26 +121,31 @@ def write(plain, folder):
 
 def check(files, code, strict=False, lint=True):
     """All findings of the templates, sorted, each once."""
-    found = {finding for rule in stacks.all_rules() for finding in rule(files)}
+    return sorted(set(each_finding(files, code, strict, lint)))
+
+
+def each_finding(files, code, strict, lint):
+    """All findings as they are found, some of them under several sets of parameters."""
+    for rule in stacks.all_rules():
+        yield from rule(files)
     for name, template in files.plain.items():
         if lint:
-            found |= set(linted(template, LOCAL_IN_ROOT if name == reading.ROOT else UNUSED_IN_CHILDREN))
-        found |= set(described(template))
+            yield from linted(template, LOCAL_IN_ROOT if name == reading.ROOT else UNUSED_IN_CHILDREN)
+        yield from described(template)
     for parameters in reading.variants(files.plain[reading.ROOT]):
         try:
             stack = reading.Stack(files.plain, parameters)
         except reading.Unresolvable as error:
             name, _, problem = str(error).partition(": ")
-            found.add(Finding("unresolvable", name, problem, "add the row, or remove the value from AllowedValues"))
+            yield Finding("unresolvable", name, problem, "add the row, or remove the value from AllowedValues")
             continue
-        for rule in rules.all_rules():
-            found.update(rule(stack, code))
+        for rule in STACK_RULES:
+            yield from rule(stack, code)
     if strict:
         for name, fields in code.fields.items():
             if fields is None:
                 problem = f"functions/*/{name}/src/lib.rs has no `pub struct Ports`"
-                found.add(Finding("no-ports", rules.pascal(name), problem, "list in it all that the step may touch"))
-    return sorted(found)
+                yield Finding("no-ports", rules.pascal(name), problem, "list in it all that the step may touch")
 
 
 def linted(plain, ignored=()):

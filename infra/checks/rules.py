@@ -2,13 +2,12 @@
 
 A rule gets a `Stack` (template.py): the root and its children as one, resolved for one set of parameters. It yields
 findings: which resource, what is wrong, and the way out. Most of these mistakes would appear on AWS in production only,
-and the local emulator accepts them silently. What concerns the files one by one is in stacks.py.
+and the local emulator accepts them silently. What rings is in alarms.py, who may do what in policies.py, and what concerns
+the files one by one in stacks.py.
 """
 
-import json
 import re
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 DAY = 86_400
 MEBIBYTE = 1_048_576
@@ -46,17 +45,11 @@ def all_rules():
         queues,
         dead_letter_queues,
         rules_and_targets,
-        queue_policies,
         schedules,
         queue_sources,
         stream_sources,
-        alarms,
         tables,
         api,
-        trust,
-        wildcards,
-        least_privilege,
-        environment,
     ]
 
 
@@ -97,6 +90,19 @@ def mappings_of(stack, logical):
         for name, p in stack.of_type("AWS::Lambda::EventSourceMapping")
         if name_of(p.get("FunctionName")) == logical
     ]
+
+
+def fed_by(stack, logical):
+    """How a function gets its work: queue, stream, schedule or api; and its stream, if it has one."""
+    # A scheduled function may also have a queue, for its own ticks.
+    if any(name_of(p.get("Target", {}).get("Arn")) == logical for _, p in stack.of_type("AWS::Scheduler::Schedule")):
+        return "schedule", None
+    for _, p in mappings_of(stack, logical):
+        table = name_of(p.get("EventSourceArn"))
+        if stack.properties(table, "AWS::DynamoDB::Table") is not None:
+            return "stream", p["EventSourceArn"]
+        return "queue", None
+    return "api", None
 
 
 def number(value):
@@ -155,10 +161,23 @@ def functions_and_folders(stack, code):
             )
 
 
+# Functions whose instances a deployment can reserve, so that no other work of the account takes them, nor they all of it.
+RESERVED = {
+    "WebhookReceive": "IntakeReservedConcurrency",
+    "OrderCreate": "IntakeReservedConcurrency",
+    "ChangeCreate": "IntakeReservedConcurrency",
+    "TokenAuthorize": "AuthorizerReservedConcurrency",
+    "DeliveryRelay": "RelayReservedConcurrency",
+    "JournalRelay": "RelayReservedConcurrency",
+}
+
+
 def function_settings(stack, _code):
-    """Runtime, processor, format of logs, tracing."""
+    """Runtime, processor, tracing, reserved instances."""
     if stack.template["Parameters"].get("Architecture", {}).get("Default") != "arm64":
         yield Finding("arm64", "Architecture", "arm64 is not the default", "set the parameter's Default to arm64")
+    if stack.parameters.get("SecretsPrefix") not in ("${SecretsPrefix}", stack.parameters.get("NamePrefix")):
+        yield Finding("secrets-prefix", "SecretsPrefix", "deployments share their secrets by default", "default to NamePrefix")
     for name, p in stack.of_type("AWS::Lambda::Function"):
         wanted = {
             "Runtime": "provided.al2023",
@@ -171,6 +190,14 @@ def function_settings(stack, _code):
                 yield Finding(
                     "function-settings", name, f"{key} is {p.get(key)!r}, not {value!r}", "leave it to Globals"
                 )
+        reserved = stack.parameters.get(RESERVED.get(name, ""), "0")
+        if str(p.get("ReservedConcurrentExecutions", "0")) != reserved:
+            yield Finding(
+                "function-reserved",
+                name,
+                f"ReservedConcurrentExecutions is {p.get('ReservedConcurrentExecutions')}, not {reserved}",
+                f"!If [Has{RESERVED[name]}, !Ref {RESERVED[name]}, !Ref AWS::NoValue]" if name in RESERVED else "remove it",
+            )
         if p.get("TracingConfig", {}).get("Mode", "PassThrough") != "PassThrough":
             yield Finding("tracing-off", name, "X-Ray is on", "Tracing: PassThrough; trace context is in our events")
 
@@ -182,6 +209,13 @@ def logs(stack, _code):
         group = stack.properties(name_of(config.get("LogGroup")), "AWS::Logs::LogGroup")
         if config.get("LogFormat") != "JSON":
             yield Finding("log-format", name, "it does not log JSON", "LoggingConfig.LogFormat: JSON, in Globals")
+        if config.get("ApplicationLogLevel") != "TRACE":
+            yield Finding(
+                "log-level",
+                name,
+                f"Lambda drops our lines below {config.get('ApplicationLogLevel', 'INFO')}, whatever LogLevel says",
+                "LoggingConfig.ApplicationLogLevel: TRACE, in Globals: RUST_LOG alone decides",
+            )
         if group is None:
             yield Finding(
                 "log-group",
@@ -359,59 +393,6 @@ def target_policies(stack, name, target, own_dlq):
         )
 
 
-def queue_policies(stack, _code):
-    """A queue accepts EventBridge's messages from exactly the rule that feeds it."""
-    feeds = {}  # Queue -> rules that send to it, as a target or as a dead-letter queue.
-    for name, p in stack.of_type("AWS::Events::Rule"):
-        for target in p.get("Targets", []):
-            for queue in (target.get("Arn"), (target.get("DeadLetterConfig") or {}).get("Arn")):
-                if stack.properties(name_of(queue), "AWS::SQS::Queue") is not None:
-                    feeds.setdefault(name_of(queue), []).append(name)
-    policies = {}
-    for name, p in stack.of_type("AWS::SQS::QueuePolicy"):
-        for queue in p.get("Queues", []):
-            policies.setdefault(name_of(queue), []).append((name, p["PolicyDocument"]["Statement"]))
-    for queue, rules in feeds.items():
-        if len(rules) > 1:
-            yield Finding("queue-policy", queue, f"{' and '.join(rules)} feed it", "one rule per queue")
-        if queue not in policies:
-            yield Finding(
-                "queue-policy",
-                queue,
-                f"{rules[0]} may not send to it: every event would go to the rule's dead-letter queue, or nowhere",
-                f"add {queue}Policy with aws:SourceArn = !GetAtt {rules[0]}.Arn",
-            )
-    for queue, found in policies.items():
-        rules = feeds.get(queue, [])
-        if len(found) > 1:
-            names = ", ".join(name for name, _ in found)
-            yield Finding("queue-policy", queue, f"several policies ({names}): the last one wins", "keep one")
-        for name, statements in found:
-            wanted = {
-                "Effect": "Allow",
-                "Principal": {"Service": "events.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": f"${{{queue}.Arn}}",
-                "Condition": {"ArnEquals": {"aws:SourceArn": f"${{{rules[0]}.Arn}}"}} if rules else None,
-            }
-            if len(statements) != 1 or not rules:
-                yield Finding(
-                    "queue-policy",
-                    name,
-                    "it lets in more than the one rule that feeds the queue" if rules else f"no rule feeds {queue}",
-                    "one statement for the one rule" if rules else "remove the policy",
-                )
-                continue
-            for key, value in wanted.items():
-                if statements[0].get(key) != value:
-                    yield Finding(
-                        "queue-policy",
-                        name,
-                        f"{key} is {json.dumps(statements[0].get(key))}",
-                        f"{json.dumps(value)}: exactly {rules[0]}, which feeds {queue}",
-                    )
-
-
 # Event source mappings
 
 
@@ -438,7 +419,7 @@ def queue_sources(stack, _code):
 
 
 def stream_sources(stack, _code):
-    """A stream's retries are bounded, its batches bisected, and a record that is given up leaves a trace."""
+    """A stream's retries are bounded by age alone, its batches bisected, and a record that is given up leaves a trace."""
     for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
         table = name_of(p.get("EventSourceArn"))
         if stack.properties(table, "AWS::DynamoDB::Table") is None:
@@ -463,15 +444,14 @@ def stream_sources(stack, _code):
                 f"records are given up after {age} s; the stream keeps them for {STREAM_LIVES_SECONDS}, and then forgets them without a trace",
                 "MaximumRecordAgeInSeconds: 82800",
             )
+        # A fast refusal spends thousands of attempts in minutes. The function itself parks what can never succeed.
         attempts = number(p.get("MaximumRetryAttempts"))
-        if attempts in (None, -1):
-            yield Finding("stream-attempts", name, "a poison record would block its shard", "set MaximumRetryAttempts")
-        elif attempts < 10000:
+        if attempts != -1:
             yield Finding(
                 "stream-attempts",
                 name,
                 f"an outage gives records up after {attempts} attempts, hours before the stream forgets them",
-                "MaximumRetryAttempts: 10000",
+                "MaximumRetryAttempts: -1, bounded by MaximumRecordAgeInSeconds alone",
             )
         if p.get("BisectBatchOnFunctionError") is not True:
             yield Finding(
@@ -489,51 +469,6 @@ def partial_batches(name, properties):
             "one bad record would fail its neighbors",
             "FunctionResponseTypes: [ReportBatchItemFailures]",
         )
-
-
-# Alarms
-
-
-def alarms(stack, _code):
-    """Every queue, dead-letter queue and stream has an alarm."""
-    found = {}
-    for name, p in stack.of_type("AWS::CloudWatch::Alarm"):
-        for dimension in p.get("Dimensions", []):
-            found[(p.get("MetricName"), name_of(dimension.get("Value")))] = (name, p)
-        if "TreatMissingData" not in p:
-            yield Finding("alarm-missing", name, "missing data leaves it undecided", "TreatMissingData: notBreaching")
-
-    def wanted(metric, resource, most, statistic, why):
-        name, p = found.get((metric, resource), (None, {}))
-        if name is None:
-            yield Finding("alarm-missing", resource, f"no alarm reports {why}", f"add an alarm on {metric}")
-            return
-        threshold = number(p.get("Threshold"))
-        if threshold is None or (most is not None and threshold > most) or p.get("Statistic") != statistic:
-            yield Finding(
-                "alarm-threshold",
-                name,
-                f"{p.get('Statistic')} from {threshold}",
-                f"{statistic} from {most}" if most is not None else f"{statistic} from a threshold",
-            )
-        if p.get("ComparisonOperator") != "GreaterThanOrEqualToThreshold" or p.get("TreatMissingData") != "notBreaching":
-            yield Finding(
-                "alarm-threshold",
-                name,
-                "it rings when nothing is there, or not when something is",
-                "GreaterThanOrEqualToThreshold, TreatMissingData: notBreaching",
-            )
-
-    for name, _ in stack.of_type("AWS::SQS::Queue"):
-        if is_dlq(name):
-            yield from wanted("ApproximateNumberOfMessagesVisible", name, 1, "Maximum", "what is parked")
-        elif fed_by(stack, name.removesuffix("Queue"))[0] == "queue":
-            # The ticks of a scheduled function expire; another alarm rings when it does not run.
-            yield from wanted("ApproximateAgeOfOldestMessage", name, None, "Maximum", "that work is late")
-    for name, p in stack.of_type("AWS::Lambda::EventSourceMapping"):
-        if stack.properties(name_of(p.get("EventSourceArn")), "AWS::DynamoDB::Table") is not None:
-            function = name_of(p.get("FunctionName"))
-            yield from wanted("IteratorAge", function, 600_000, "Maximum", "that the stream runs ahead")
 
 
 # Tables
@@ -579,6 +514,8 @@ def tables(stack, _code):
 
 
 SAID_BY_SENDERS = ("header", "body", "sourceIp", "path", "querystring", "userAgent")
+# A quote or a line break in a message of these would break the line's JSON.
+FREE_TEXTS = ("errorMessage", "error.message", "authorizer.error")
 
 
 def api(stack, _code):
@@ -634,9 +571,15 @@ def api(stack, _code):
         log = str(access.get("Format", ""))
         if stack.properties(name_of(access.get("DestinationArn")), "AWS::Logs::LogGroup") is None:
             yield Finding("api-log", name, "requests leave no trace", "AccessLogSettings.DestinationArn")
-        said = [word for word in SAID_BY_SENDERS if word.lower() in log.lower()]
-        if said:
-            yield Finding("api-log", name, f"its access log would hold personal data ({', '.join(said)})", "remove it")
+        said = {word for word in SAID_BY_SENDERS if word.lower() in log.lower()}
+        asked = {"sourceIp"} if stack.parameters.get("LogSourceAddresses") == "yes" else set()
+        if said - asked:
+            yield Finding("api-log", name, f"its access log would hold personal data ({', '.join(sorted(said - asked))})", "remove it")
+        free = [word for word in FREE_TEXTS if word.lower() in log.lower()]
+        if free:
+            yield Finding("api-log", name, f"{', '.join(free)} can break a line", "log the status and $context.error.responseType")
+        if asked - said:
+            yield Finding("api-log", name, "LogSourceAddresses is yes, and it does not log them", "$context.identity.sourceIp")
 
 
 def allows(stack, function, source):
@@ -647,218 +590,3 @@ def allows(stack, function, source):
         and str(p.get("SourceArn", "")).endswith(":" + source)
         for _, p in stack.of_type("AWS::Lambda::Permission")
     )
-
-
-# Policies
-
-
-ALL_BUT = "all but "
-
-
-def statements_of(stack, role):
-    """Every statement of a role's policies, with lists of actions and resources; NotResource reads "all but …"."""
-    properties = stack.properties(role, "AWS::IAM::Role") or {}
-    for policy in properties.get("Policies", []):
-        for statement in policy["PolicyDocument"]["Statement"]:
-            but = [f"{ALL_BUT}{resource}" for resource in as_list(statement.get("NotResource", []))]
-            yield {
-                **statement,
-                "Action": as_list(statement.get("Action")),
-                "Resource": but or as_list(statement.get("Resource")),
-            }
-
-
-def as_list(value):
-    return value if isinstance(value, list) else [value]
-
-
-def trust(stack, _code):
-    """One role for each function, assumed by one service, without managed policies."""
-    users = {}
-    for name, p in stack.of_type("AWS::Lambda::Function"):
-        users.setdefault(name_of(p.get("Role")), []).append(name)
-    for role, names in users.items():
-        if len(names) > 1 or role != f"{names[0]}Role":
-            yield Finding("role-own", str(role), f"it is the role of {', '.join(names)}", "one role per function")
-    for name, p in stack.of_type("AWS::IAM::Role"):
-        if p.get("ManagedPolicyArns"):
-            yield Finding("role-managed", name, "managed policies allow more than is needed", "name actions and resources")
-        service = "scheduler.amazonaws.com" if name.endswith("ScheduleRole") else "lambda.amazonaws.com"
-        trusted = [s.get("Principal") for s in p["AssumeRolePolicyDocument"]["Statement"]]
-        if trusted != [{"Service": service}]:
-            yield Finding("role-trust", name, f"{json.dumps(trusted)} may assume it", f"only {service}")
-
-
-def wildcards(stack, code):
-    """No wildcard in a policy, but where ports.toml says why AWS demands it."""
-    allowed = [with_parameters(entry["on"], stack) for entry in code.ports.get("wildcard", [])]
-    for role, _ in stack.of_type("AWS::IAM::Role"):
-        for statement in statements_of(stack, role):
-            sid = statement.get("Sid", "a statement")
-            for action in statement["Action"]:
-                if "*" in str(action) or "?" in str(action):
-                    yield Finding("wildcard", role, f"{sid} allows {action}", "name the actions")
-            for resource in statement["Resource"]:
-                text = str(resource)
-                if text.startswith(ALL_BUT):
-                    listed = text in allowed
-                else:
-                    listed = not ("*" in text or "?" in text) or any(text.endswith(":" + end) for end in allowed)
-                if not listed:
-                    yield Finding(
-                        "wildcard", role, f"{sid} is on {text}", "name the resource, or say under [[wildcard]] in ports.toml why not"
-                    )
-            if "NotAction" in statement:
-                yield Finding("wildcard", role, f"{sid} names actions that it leaves out", "Action")
-    for name, p in stack.of_type("AWS::SQS::QueuePolicy"):
-        for statement in p["PolicyDocument"]["Statement"]:
-            if "*" in json.dumps(statement):
-                yield Finding("wildcard", name, "its statement holds a wildcard", "name principal, action and resource")
-
-
-def with_parameters(text, stack):
-    """`<Name>` replaced by the parameter of that name."""
-    return re.sub(r"<(\w+)>", lambda found: stack.parameters.get(found[1], found[0]), text)
-
-
-def fed_by(stack, logical):
-    """How a function gets its work: queue, stream, schedule or api; and its stream, if it has one."""
-    # A scheduled function may also have a queue, for its own ticks.
-    if any(name_of(p.get("Target", {}).get("Arn")) == logical for _, p in stack.of_type("AWS::Scheduler::Schedule")):
-        return "schedule", None
-    for _, p in mappings_of(stack, logical):
-        table = name_of(p.get("EventSourceArn"))
-        if stack.properties(table, "AWS::DynamoDB::Table") is not None:
-            return "stream", p["EventSourceArn"]
-        return "queue", None
-    return "api", None
-
-
-DENY = "deny "
-
-
-def wanted_of(stack, code, name, logical):
-    """What a function's role has to allow, as (action, resource) pairs, and unknown words. None if it has no Ports."""
-    fields = code.fields.get(name)
-    if fields is None:
-        return None
-    about = code.ports.get("function", {}).get(name, {})
-    words = [about.get("means", {}).get(field, field) for field in fields] + about.get("also", [])
-    feed, stream = fed_by(stack, logical)
-    pairs, unknown = set(), []
-
-    def add(entry):
-        denied = [permit | {"actions": [DENY + action for action in permit["actions"]]} for permit in entry.get("deny", [])]
-        for permit in entry.get("allow", []) + denied:
-            if permit.get("platform", stack.parameters.get("Platform")) != stack.parameters.get("Platform"):
-                continue
-            for on in permit["on"]:
-                if on == "its stream":
-                    places = [stream]
-                else:
-                    places = [with_parameters(on.replace("<Function>", logical), stack)]
-                pairs.update((action, place) for action in permit["actions"] for place in places)
-        for other in entry.get("includes", []):
-            add(code.ports["port"][other])
-
-    for word in words:
-        if word in code.ports["port"]:
-            add(code.ports["port"][word])
-        else:
-            unknown.append(word)
-    add(code.ports["feed"][feed])
-    add(code.ports["feed"]["any"])
-    return pairs, unknown
-
-
-def least_privilege(stack, code):
-    """A role allows what its function's Ports hold and what its runner needs: no more, no less."""
-    for name, (logical, p) in functions(stack).items():
-        wanted = wanted_of(stack, code, name, logical)
-        if wanted is None:
-            continue
-        pairs, unknown = wanted
-        role = name_of(p.get("Role"))
-        about = code.ports.get("function", {}).get(name, {})
-        for field in sorted(about.get("means", {}).keys() - set(code.fields[name])):
-            yield Finding(
-                "ports-word",
-                logical,
-                f"ports.toml says what its field {field!r} means, but its Ports have none",
-                f"correct [function.{name}] in ports.toml",
-            )
-        for word in unknown:
-            yield Finding(
-                "ports-word",
-                logical,
-                f"its Ports have a field {word!r} that ports.toml does not know",
-                f"add [port.{word}], or say under [function.{name}] what it means",
-            )
-        allowed = set()
-        for statement in statements_of(stack, role):
-            effect = "" if statement.get("Effect") == "Allow" else DENY
-            allowed |= {(effect + action, place) for action in statement["Action"] for place in statement["Resource"]}
-        for action, place in sorted(allowed - pairs, key=str):
-            yield Finding(
-                "policy-more",
-                str(role),
-                f"it allows {action} on {place}, which no port of functions/*/{name} holds",
-                "remove it, or add the port to Ports",
-            )
-        for action, place in sorted(pairs - allowed, key=str):
-            yield Finding(
-                "policy-less",
-                str(role),
-                f"it does not allow {action} on {place}, which a port of functions/*/{name} needs",
-                "add it, or remove the port from Ports",
-            )
-
-
-TABLE_VARIABLES = {
-    "JOURNAL_TABLE": "JournalTable",
-    "DELIVERIES_TABLE": "DeliveriesTable",
-    "PARTIES_TABLE": "PartiesTable",
-    "VIEWS_TABLE": "ViewsTable",
-    "DUE_TABLE": "DueTable",
-    "REGISTRY_TABLE": "RegistryTable",
-    "PARTNER_HEALTH_TABLE": "PartnerHealthTable",
-    "EVENT_BUS": "Bus",
-}
-
-
-def environment(stack, code):
-    """A function gets the names of what its role lets it touch, under variables that it reads, and no others."""
-    for logical, p in stack.of_type("AWS::Lambda::Function"):
-        given = (p.get("Environment") or {}).get("Variables", {})
-        places = [
-            str(place)
-            for statement in statements_of(stack, name_of(p.get("Role")))
-            if not any(fnmatchcase(str(action), "dynamodb:*Stream*") for action in statement["Action"])
-            for place in statement["Resource"]
-        ]
-        wanted = {
-            variable: "${" + resource + "}"
-            for variable, resource in TABLE_VARIABLES.items()
-            if any(place.startswith("${" + resource + ".Arn}") for place in places)
-        }
-        if any(":secret:" in place for place in places):
-            wanted["SECRETS_PREFIX"] = stack.parameters.get("SecretsPrefix")
-        if stack.properties(f"{logical}Queue") is not None:
-            wanted["QUEUE_URL"] = "${" + logical + "Queue}"
-        if stack.properties(f"{logical}Dlq") is not None and fed_by(stack, logical)[0] != "schedule":
-            wanted["DLQ_URL"] = "${" + logical + "Dlq}"
-        for variable in sorted({*TABLE_VARIABLES, "SECRETS_PREFIX", "QUEUE_URL", "DLQ_URL"}):
-            if given.get(variable) != wanted.get(variable):
-                yield Finding(
-                    "environment",
-                    logical,
-                    f"{variable} is {given.get(variable)!r}, its role says {wanted.get(variable)!r}",
-                    "give a function the names of what its role lets it touch, and no others",
-                )
-        for variable in sorted(given.keys() - code.settings) if code.settings else []:
-            yield Finding(
-                "environment", logical, f"no function reads {variable}", "use the name that shared/cloud/src spells, or remove it"
-            )
-        for variable in ("ENVIRONMENT", "FUNCTION_TIMEOUT_SECONDS", "JOURNAL_EPOCH", "RUST_LOG"):
-            if variable not in given:
-                yield Finding("environment", logical, f"{variable} is missing", "leave it in Globals")

@@ -18,6 +18,7 @@ IN_ROOT = {
     "AWS::KMS::Key",
     "AWS::Events::EventBus",
     "AWS::Events::Archive",
+    "AWS::Scheduler::ScheduleGroup",
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Stage",
     "AWS::CloudFormation::Stack",
@@ -61,7 +62,7 @@ def resource_count(files):
 
 
 def root_and_children(files):
-    """Tables, keys, bus, archive, API and stage are in the root, where the stack policy reaches; nothing else is."""
+    """What workflows share is in the root, tables and keys above all, since the stack policy reaches them there; nothing else is."""
     for name, template in files.plain.items():
         for resource, about in template["Resources"].items():
             shared = about["Type"] in IN_ROOT

@@ -94,10 +94,13 @@ def defaults(template):
 
 
 def variants(template):
-    """Parameter sets to check under: the defaults, then each other allowed value of each parameter, one at a time."""
+    """Parameter sets to check under: the defaults, then each other allowed value of each parameter, one at a time; and a value for
+    each parameter that stands for "none" by default."""
     base = defaults(template)
     yield base
     for name, about in template.get("Parameters", {}).items():
+        if base[name] in ("", "0"):
+            yield base | {name: "7" if about["Type"] == "Number" else f"${{{name}}}"}
         for value in about.get("AllowedValues", []):
             if str(value) != base[name]:
                 yield base | {name: str(value)}
@@ -116,7 +119,10 @@ class Stack:
         self.resources = dict(root.resources)
         outputs = {}
         for name in children(files[ROOT]):
-            child = _Resolved(files[name], self.properties(name).get("Parameters", {}))
+            passed = self.properties(name).get("Parameters", {})
+            # What a child gets in place of the root's default.
+            self.parameters = self.parameters | {key: value for key, value in passed.items() if key in parameters}
+            child = _Resolved(files[name], passed)
             self.resources |= child.resources
             outputs |= {f"${{{name}.Outputs.{key}}}": value for key, value in child.outputs.items()}
         self.resources = _replaced(self.resources, outputs)

@@ -1,70 +1,17 @@
-"""Breaks the good templates in memory, one way at a time; each check has to name its break.
-
-Without these tests, a check that no longer finds anything would pass unnoticed.
-"""
+"""What the checks find in broken templates, and the files beside the templates that a deployment reads."""
 
 import copy
 import json
-import tempfile
 import unittest
-from pathlib import Path
 
 import check_template
-import rules
 import template as reading
-
-SAM = reading.read_all(check_template.ROOT / "infra" / "template.yaml")
-FUNCTIONS = check_template.ROOT / "functions"
-CODE = check_template.read_code(
-    FUNCTIONS,
-    check_template.ROOT / "shared" / "domain" / "src",
-    check_template.HERE / "ports.toml",
-    check_template.ROOT / "shared" / "cloud" / "src",
-)
+from broken import SAM, Broken, children, each_finding, with_code
 
 
-class Resources:
-    """The resources of all files by logical id; a new one goes to the order's stack."""
-
-    def __init__(self, sam):
-        self.sam = sam
-
-    def home(self, name):
-        return next((t["Resources"] for t in self.sam.values() if name in t["Resources"]), self.sam["OrderStack"]["Resources"])
-
-    def __getitem__(self, name):
-        return self.home(name)[name]
-
-    def __setitem__(self, name, resource):
-        self.home(name)[name] = resource
-
-    def __delitem__(self, name):
-        del self.home(name)[name]
-
-
-def findings(change=None, code=CODE, lint=False, strict=False):
-    """What is found in the templates after `change`, which gets the resources and the files."""
-    # By way of text, so that the children do not have one dict of parameters in common.
-    sam = json.loads(json.dumps(SAM, default=str))
-    if change:
-        change(Resources(sam), sam)
-    return check_template.check(check_template.files_of(sam, FUNCTIONS), code, strict=strict, lint=lint)
-
-
-def children(sam):
-    return [template for name, template in sam.items() if name != reading.ROOT]
-
-
-class Template(unittest.TestCase):
-    def caught(self, check, resource, change, **how):
-        found = findings(change, **how)
-        names = {(finding.check, finding.resource) for finding in found}
-        self.assertIn((check, resource), names, f"found instead: {sorted(names)}")
-        for finding in found:
-            self.assertTrue(finding.problem and finding.remedy, finding)
-
+class Template(Broken):
     def test_the_unchanged_templates_have_no_findings(self):
-        self.assertEqual(findings(lint=True), [])
+        self.assertEqual(list(each_finding(lint=True)), [])
 
     # Queues
 
@@ -117,7 +64,7 @@ class Template(unittest.TestCase):
     def test_a_queue_that_parks_before_its_step_does_is_caught(self):
         def change(resources, sam):
             for child in children(sam):
-                child["Globals"]["Function"]["Environment"]["Variables"]["MAX_ATTEMPTS"] = "6"
+                child["Globals"]["Function"]["Environment"]["Variables"]["MAX_ATTEMPTS"] = "10"
 
         self.caught("queue-attempts", "OrderPriceQueue", change)
 
@@ -140,40 +87,6 @@ class Template(unittest.TestCase):
         self.caught("queue-encryption", "OrderPriceQueue", change)
 
     # Rules, policies of queues, schedules
-
-    def test_a_queue_policy_for_a_wrong_rule_is_caught(self):
-        def change(resources, sam):
-            statement = resources["OrderPriceQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
-            statement["Condition"]["ArnEquals"]["aws:SourceArn"] = {"Fn::GetAtt": ["OrderRouteRule", "Arn"]}
-
-        self.caught("queue-policy", "OrderPriceQueuePolicy", change)
-
-    def test_a_queue_policy_without_a_condition_is_caught(self):
-        def change(resources, sam):
-            del resources["OrderPriceQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"][0]["Condition"]
-
-        self.caught("queue-policy", "OrderPriceQueuePolicy", change)
-
-    def test_a_second_sender_is_caught(self):
-        def change(resources, sam):
-            statements = resources["OrderPriceQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
-            statements.append(copy.deepcopy(statements[0]))
-
-        self.caught("queue-policy", "OrderPriceQueuePolicy", change)
-
-    def test_a_missing_queue_policy_is_caught(self):
-        def change(resources, sam):
-            del resources["OrderPriceQueuePolicy"]
-
-        self.caught("queue-policy", "OrderPriceQueue", change)
-
-    def test_a_policy_on_a_queue_that_no_rule_feeds_is_caught(self):
-        def change(resources, sam):
-            policy = copy.deepcopy(resources["OrderPriceQueuePolicy"])
-            policy["Properties"]["Queues"] = [{"Ref": "DeadlineRaiseQueue"}]
-            resources["DeadlineRaiseQueuePolicy"] = policy
-
-        self.caught("queue-policy", "DeadlineRaiseQueuePolicy", change)
 
     def test_a_target_without_a_retry_policy_is_caught(self):
         def change(resources, sam):
@@ -264,15 +177,9 @@ class Template(unittest.TestCase):
 
         self.caught("source-on-failure", "JournalRelayRecords", change)
 
-    def test_a_stream_that_retries_for_ever_is_caught(self):
-        def change(resources, sam):
-            del resources["JournalRelay"]["Properties"]["Events"]["Records"]["Properties"]["MaximumRetryAttempts"]
-
-        self.caught("stream-attempts", "JournalRelayRecords", change)
-
     def test_f14_a_stream_that_gives_up_early_is_caught(self):
         def few(resources, sam):
-            resources["DeliveryRelay"]["Properties"]["Events"]["Records"]["Properties"]["MaximumRetryAttempts"] = 100
+            resources["DeliveryRelay"]["Properties"]["Events"]["Records"]["Properties"]["MaximumRetryAttempts"] = 10000
 
         def early(resources, sam):
             records = resources["DeliveryRelay"]["Properties"]["Events"]["Records"]["Properties"]
@@ -294,37 +201,36 @@ class Template(unittest.TestCase):
 
         self.caught("stream-bisect", "ViewProjectRecords", change)
 
-    # Alarms, logs, tables, settings
-
-    def test_a_dead_letter_queue_without_an_alarm_is_caught(self):
-        def change(resources, sam):
-            del resources["OrderPriceDlqAlarm"]
-
-        self.caught("alarm-missing", "OrderPriceDlq", change)
-
-    def test_a_queue_without_an_alarm_is_caught(self):
-        def change(resources, sam):
-            del resources["OrderPriceLateAlarm"]
-
-        self.caught("alarm-missing", "OrderPriceQueue", change)
-
-    def test_an_iterator_age_that_rings_too_late_is_caught(self):
-        def change(resources, sam):
-            resources["JournalRelayLateAlarm"]["Properties"]["Threshold"] = 3_600_000
-
-        self.caught("alarm-threshold", "JournalRelayLateAlarm", change)
-
-    def test_an_alarm_that_rings_when_nothing_is_there_is_caught(self):
-        def change(resources, sam):
-            resources["OrderPriceDlqAlarm"]["Properties"]["TreatMissingData"] = "breaching"
-
-        self.caught("alarm-threshold", "OrderPriceDlqAlarm", change)
+    # Logs, tables, settings
 
     def test_logs_that_never_expire_are_caught(self):
         def change(resources, sam):
             del resources["OrderPriceLogs"]["Properties"]["RetentionInDays"]
 
         self.caught("log-retention", "OrderPriceLogs", change)
+
+    def test_a_level_at_which_lambda_drops_our_lines_is_caught(self):
+        def change(resources, sam):
+            for child in children(sam):
+                del child["Globals"]["Function"]["LoggingConfig"]["ApplicationLogLevel"]
+
+        self.caught("log-level", "OrderPrice", change)
+
+    def test_a_reservation_that_no_parameter_sets_is_caught(self):
+        def lost(resources, sam):
+            del resources["JournalRelay"]["Properties"]["ReservedConcurrentExecutions"]
+
+        def fixed(resources, sam):
+            resources["OrderPrice"]["Properties"]["ReservedConcurrentExecutions"] = 5
+
+        self.caught("function-reserved", "JournalRelay", lost)
+        self.caught("function-reserved", "OrderPrice", fixed)
+
+    def test_secrets_that_two_deployments_share_by_default_are_caught(self):
+        def change(resources, sam):
+            sam[reading.ROOT]["Parameters"]["SecretsPrefix"]["Default"] = "crossdock"
+
+        self.caught("secrets-prefix", "SecretsPrefix", change)
 
     def test_a_function_without_a_log_group_is_caught(self):
         def change(resources, sam):
@@ -544,127 +450,17 @@ class Template(unittest.TestCase):
 
         self.caught("api-log", "ApiStage", change)
 
-    # Policies
-
-    def test_a_wildcard_resource_is_caught(self):
-        self.caught("wildcard", "OrderPriceRole", allow("OrderPriceRole", ["dynamodb:PutItem"], "*"))
-
-    def test_a_wildcard_at_the_end_of_a_resource_is_caught(self):
-        where = {"Fn::Sub": "${JournalTable.Arn}/*"}
-        self.caught("wildcard", "OrderPriceRole", allow("OrderPriceRole", ["dynamodb:Query"], where))
-
-    def test_a_statement_that_names_only_what_it_leaves_out_is_caught(self):
+    def test_an_access_log_without_the_address_that_was_asked_for_is_caught(self):
         def change(resources, sam):
-            statements = resources["OrderPriceRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-            where = {"Fn::GetAtt": ["OrderPriceDlq", "Arn"]}
-            statements.append({"Sid": "Extra", "Effect": "Allow", "Action": ["sqs:SendMessage"], "NotResource": where})
+            resources["ApiStage"]["Properties"]["AccessLogSettings"]["Format"]["Fn::Sub"][1]["Address"] = ""
 
-        self.caught("wildcard", "OrderPriceRole", change)
+        self.caught("api-log", "ApiStage", change)
 
-    def test_due_work_that_could_be_sent_to_any_queue_of_the_account_is_caught(self):
+    def test_a_free_text_in_the_access_log_is_caught(self):
         def change(resources, sam):
-            document = resources["DueFireRole"]["Properties"]["Policies"][0]["PolicyDocument"]
-            document["Statement"] = [s for s in document["Statement"] if s["Effect"] == "Allow"]
+            resources["ApiStage"]["Properties"]["AccessLogSettings"]["Format"] = '{"e":"$context.integrationErrorMessage"}'
 
-        self.caught("policy-less", "DueFireRole", change)
-
-    def test_due_work_that_could_be_sent_to_a_dead_letter_queue_is_caught(self):
-        def change(resources, sam):
-            statements = resources["DueFireRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-            allowed = next(s for s in statements if s["Sid"] == "StepQueues")
-            where = allowed.pop("NotResource")["Fn::Sub"].removesuffix("-dlq")
-            allowed["Resource"] = {"Fn::Sub": where}
-
-        self.caught("wildcard", "DueFireRole", change)
-
-    def test_a_wildcard_action_is_caught(self):
-        where = {"Fn::GetAtt": ["JournalTable", "Arn"]}
-        self.caught("wildcard", "OrderPriceRole", allow("OrderPriceRole", ["dynamodb:*"], where))
-
-    def test_an_action_that_iam_does_not_know_is_caught(self):
-        where = {"Fn::GetAtt": ["JournalTable", "Arn"]}
-        self.caught("lint", "OrderPriceRole", allow("OrderPriceRole", ["dynamodb:PutItems"], where), lint=True)
-
-    def test_a_managed_policy_is_caught(self):
-        def change(resources, sam):
-            arn = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-            resources["OrderPriceRole"]["Properties"]["ManagedPolicyArns"] = [arn]
-
-        self.caught("role-managed", "OrderPriceRole", change)
-
-    def test_a_shared_role_is_caught(self):
-        def change(resources, sam):
-            resources["OrderPrice"]["Properties"]["Role"] = {"Fn::GetAtt": ["OrderRouteRole", "Arn"]}
-
-        self.caught("role-own", "OrderRouteRole", change)
-
-    def test_a_table_that_the_role_forbids_is_not_in_the_environment(self):
-        def change(resources, sam):
-            resources["FulfillmentRollup"]["Properties"]["Environment"]["Variables"]["PARTIES_TABLE"] = {"Ref": "PartiesTable"}
-
-        self.caught("environment", "FulfillmentRollup", change)
-
-    def test_a_variable_that_no_function_reads_is_caught(self):
-        def change(resources, sam):
-            resources["FulfillmentRollup"]["Properties"]["Environment"]["Variables"]["UNUSED"] = "x"
-
-        self.caught("environment", "FulfillmentRollup", change)
-
-    # Functions and their Ports
-
-    def test_a_function_without_a_folder_is_caught(self):
-        def change(resources, sam):
-            stranger = copy.deepcopy(resources["FulfillmentRollup"])
-            stranger["Properties"]["FunctionName"] = {"Fn::Sub": "${NamePrefix}-order-lose"}
-            del stranger["Properties"]["Events"]
-            resources["OrderLose"] = stranger
-
-        self.caught("function-unknown", "OrderLose", change)
-
-    def test_a_folder_without_a_function_is_caught(self):
-        code = with_code(functions=[*CODE.functions, "order-dream"])
-        self.caught("function-missing", "OrderDream", None, code=code)
-
-    def test_a_function_under_anothers_name_is_caught(self):
-        def change(resources, sam):
-            resources["OrderPrice"]["Properties"]["FunctionName"] = {"Fn::Sub": "${NamePrefix}-fulfillment-rollup"}
-
-        self.caught("function-missing", "OrderPrice", change)
-
-    def test_another_binary_is_caught(self):
-        def change(resources, sam):
-            resources["OrderPrice"]["Metadata"]["BuildProperties"]["Binary"] = "fulfillment-rollup"
-
-        self.caught("function-build", "OrderPrice", change)
-
-    def test_a_queue_under_another_name_is_caught(self):
-        def change(resources, sam):
-            resources["OrderPriceQueue"]["Properties"]["QueueName"] = {"Fn::Sub": "${NamePrefix}-pricing"}
-
-        self.caught("queue-name", "OrderPriceQueue", change)
-
-    def test_a_role_that_allows_more_than_the_ports_is_caught(self):
-        code = with_code(fields={**NO_FIELDS, "fulfillment-rollup": ["journal"]})
-        where = {"Fn::GetAtt": ["PartiesTable", "Arn"]}
-        self.caught("policy-more", "FulfillmentRollupRole", allow("FulfillmentRollupRole", ["dynamodb:GetItem"], where), code=code)
-
-    def test_a_role_that_allows_less_than_the_ports_is_caught(self):
-        code = with_code(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "erp"]})
-        self.caught("policy-less", "FulfillmentRollupRole", None, code=code)
-
-    def test_an_unknown_port_is_caught(self):
-        code = with_code(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "telepathy"]})
-        self.caught("ports-word", "FulfillmentRollup", None, code=code)
-
-    def test_a_role_that_allows_what_the_ports_hold_has_no_findings(self):
-        code = with_code(fields={**NO_FIELDS, "fulfillment-rollup": ["journal", "clock"]})
-        self.assertEqual(findings(code=code), [])
-
-    def test_a_function_without_ports_fails_only_when_asked(self):
-        code = with_code(fields=NO_FIELDS)
-        self.assertEqual(findings(code=code), [])
-        self.caught("no-ports", "FulfillmentRollup", None, code=code, strict=True)
-
+        self.caught("api-log", "ApiStage", change)
 
 class Deployment(unittest.TestCase):
     """The files beside the templates that a deployment reads."""
@@ -703,56 +499,6 @@ class Deployment(unittest.TestCase):
         ]
         for one in prefixes:
             self.assertFalse([other for other in prefixes if other != one and other.startswith(one)])
-
-
-class Ports(unittest.TestCase):
-    def fields(self, source):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "lib.rs"
-            path.write_text(source, encoding="utf-8")
-            return check_template.fields_of_ports(path)
-
-    def test_plain_fields_are_read(self):
-        self.assertEqual(self.fields("pub struct Ports {\n    pub journal: Journal,\n    pub erp: Erp,\n}\n"), ["journal", "erp"])
-
-    def test_generic_fields_with_comments_are_read(self):
-        source = "/// pub struct Ports { pub no: No }\npub struct Ports<J, E = Rest<Http>>\nwhere\n    J: Journal,\n{\n    /// pub mail: not this.\n    pub journal: J,\n    pub(crate) erp: E,\n}\n"
-        self.assertEqual(self.fields(source), ["journal", "erp"])
-
-    def test_fields_on_one_line_are_read(self):
-        self.assertEqual(self.fields("pub struct Ports { pub journal: A<B>, pub bus: C }"), ["journal", "bus"])
-
-    def test_a_function_may_touch_nothing(self):
-        self.assertEqual(self.fields("pub struct Ports;"), [])
-
-    def test_the_header_says_what_a_function_is_on(self):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "lib.rs"
-            path.write_text(
-                "//! Releases.\n//!\n//! - On: `order.credit_approved` and\n//!   `order.allocated`.\n//! - Does: `Erp::x`.\n"
-                "//! - Then: `order.released`.\n",
-                encoding="utf-8",
-            )
-            listens = check_template.events_of_header(path)
-        self.assertEqual(listens, {"order.credit_approved", "order.allocated"})
-
-    def test_no_ports_is_not_the_same_as_none(self):
-        self.assertIsNone(self.fields("//! order-price.\n"))
-
-
-NO_FIELDS = dict.fromkeys(CODE.functions)
-
-
-def with_code(**changes):
-    return rules.Code(**{**vars(CODE), **changes})
-
-
-def allow(role, actions, where):
-    def change(resources, sam):
-        statements = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-        statements.append({"Sid": "Extra", "Effect": "Allow", "Action": actions, "Resource": where})
-
-    return change
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ def main():
     parser.add_argument("--binaries", type=Path, required=True, help="folder of the functions' binaries")
     parser.add_argument("--template", type=Path, default=ROOT / "infra" / "template.yaml")
     parser.add_argument("--parameters", type=Path, default=Path(__file__).with_name("parameters.json"))
+    parser.add_argument("--default", action="append", default=[], metavar="NAME", help="a parameter that keeps the template's default")
     parser.add_argument("--documents", type=Path, default=ROOT / "infra" / "partners")
     parser.add_argument("--partners", default="http://127.0.0.1:4580", help="where the simulated partners listen")
     parser.add_argument("--port", type=int, default=4566, help="the emulator's port")
@@ -105,7 +106,8 @@ def deploy(asked, aws):
     packages = package(functions, asked.binaries)
     # The functions run on this machine.
     machine = {"Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"}
-    parameters = parameters_for(sam[reading.ROOT], machine | read_json(asked.parameters, {}))
+    ours = {name: value for name, value in read_json(asked.parameters, {}).items() if name not in asked.default}
+    parameters = parameters_for(sam[reading.ROOT], machine | ours)
     fingerprint = fingerprint_of(sam, parameters)
 
     stack = describe(aws)
@@ -132,7 +134,7 @@ def finish(asked, aws, functions, parameters, documents):
     stack = describe(aws)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     known = {"partners": partners_secrets(asked.partners), "api": api_tokens()}
-    put_secrets(aws, parameters, known)
+    put_secrets(aws, outputs["SecretsPrefix"], documents, known)
     put_documents(aws, resources, documents)
     gateway = gateway_of(aws, resources)
     set_gateway_of_simulators(asked.partners, gateway)
@@ -394,7 +396,10 @@ def api_tokens():
     """The API tokens of this clone: random, made once, in a file that other users cannot read."""
     path = LOCAL / "secrets.json"
     known = read_json(path, {}).get("api", [])
-    wanted = {"portal": ["orders:read", "orders:write", "reviews:read", "reviews:decide"], "reader": ["orders:read"]}
+    wanted = {
+        "portal": ["orders:read:all", "orders:write:all", "reviews:read", "reviews:decide"],
+        "reader": ["orders:read:all"],
+    }
     have = {entry["client"]: entry for entry in known}
     for client, scopes in wanted.items():
         if client not in have:
@@ -406,9 +411,13 @@ def api_tokens():
     return known
 
 
-def put_secrets(aws, parameters, known):
-    prefix = parameters.get("SecretsPrefix", STACK)
-    values = {f"{prefix}/partner/{partner}": value for partner, value in known["partners"].items()}
+def put_secrets(aws, prefix, documents, known):
+    values = {}
+    for partner, value in known["partners"].items():
+        if partner not in documents:
+            continue
+        values[f"{prefix}/partner/{documents[partner]['role']}/{partner}"] = {"token": value["token"]}
+        values[f"{prefix}/webhook/{partner}"] = {"signing": value["signing"]}
     values[f"{prefix}/api/tokens"] = [
         {
             "client": entry["client"],
@@ -432,13 +441,12 @@ def put_documents(aws, resources, documents):
         return
     for partner, document in documents.items():
         text = json.dumps(document, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()
         key = {"kind": {"S": "partner"}, "id": {"S": partner}}
         held = aws.dynamodb.get_item(TableName=tables[0], Key=key, ConsistentRead=True).get("Item")
-        if held and held["digest"]["S"] == digest:
+        if held and json.loads(held["document"]["S"]) == document:
             continue
         version = int(held["version"]["N"]) + 1 if held else 1
-        item = key | {"document": {"S": text}, "digest": {"S": digest}, "version": {"N": str(version)}}
+        item = key | {"document": {"S": text}, "version": {"N": str(version)}}
         aws.dynamodb.put_item(TableName=tables[0], Item=item)
 
 

@@ -4,6 +4,7 @@
   acknowledgments.
 - It authorizes each batch operation of SQS as an action of its own. IAM has no such actions: AWS authorizes
   SendMessageBatch as SendMessage, and so on.
+- It speaks HTTP on loopback, and our queues refuse plain HTTP. To policies, each of its requests came by HTTPS.
 - It ignores batching windows (batching_windows.py).
 - The calls of functions are counted (call_counts.py).
 """
@@ -12,7 +13,7 @@ import socketserver
 
 import batching_windows
 import call_counts
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
 
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
@@ -25,4 +26,5 @@ def single_action(*request):
 
 
 iam_actions.extract_iam_action = single_action
+iam_evaluator.EvalContext.secure_transport = property(lambda _context: True, lambda _context, _value: None)
 call_counts.install(batching_windows.install)

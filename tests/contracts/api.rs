@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use domain::fulfillment::FulfillmentReview;
+use domain::intake::DeliveryReview;
 use domain::order::OrderReview;
 use domain::order::Status;
 use domain::review::{Choice, Review, ReviewKind};
 use domain::{Fulfillment, Order};
 use engine::Stream;
+use engine::http::Grant;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use views::{OpenReview, TimedFold};
@@ -112,6 +114,64 @@ fn every_refusal_of_a_request_or_a_decision_is_described_and_no_other() {
     }
 }
 
+/// In YAML, an unquoted comma in `{ description: For people, or not, type: string }` makes a member without a value.
+#[test]
+fn the_description_means_what_it_says() {
+    let mut wrong = Vec::new();
+    check(&description(), "", &mut wrong);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn check(part: &Value, place: &str, wrong: &mut Vec<String>) {
+    match part {
+        Value::Object(members) => {
+            for (name, member) in members {
+                check(member, &format!("{place}/{name}"), wrong);
+            }
+            let Some(required) = members.get("required").and_then(Value::as_array) else { return };
+            let is_defined = |name: &&Value| !part["properties"][name.as_str().unwrap_or_default()].is_null();
+            let undefined = required.iter().filter(|name| !is_defined(name));
+            wrong.extend(undefined.map(|name| format!("{place} requires {name} and does not define it")));
+        }
+        Value::Array(items) => {
+            for (n, item) in items.iter().enumerate() {
+                check(item, &format!("{place}/{n}"), wrong);
+            }
+        }
+        Value::Null => wrong.push(format!("{place} has no value")),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn the_countries_are_those_that_an_address_may_have() {
+    let description = description();
+    let described = texts(&description["components"]["schemas"]["Address"]["properties"]["country"]["enum"]);
+    let example = &description["paths"]["/v1/orders"]["post"]["requestBody"]["content"]["application/json"];
+    let mut order = example["examples"]["two-lines"]["value"].clone();
+    let now: Timestamp = "2026-11-23T09:00:00Z".parse().unwrap();
+    let mut accepted = BTreeSet::new();
+    for code in (b'A'..=b'Z').flat_map(|a| (b'A'..=b'Z').map(move |b| String::from_utf8(vec![a, b]).unwrap())) {
+        order["ship_to"]["country"] = json!(code);
+        let read = partners::read_order_body(&"portal".parse().unwrap(), order.to_string().as_bytes(), now);
+        let offences = read.err().unwrap_or_default();
+        if offences.iter().all(|offence| offence.pointer != "/ship_to/country") {
+            accepted.insert(code);
+        }
+    }
+    assert_eq!(described, accepted);
+}
+
+#[test]
+fn a_change_describes_the_members_of_an_order() {
+    let schemas = &description()["components"]["schemas"];
+    let names =
+        |schema: &str| schemas[schema]["properties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let mut of_order = names("NewOrder");
+    of_order.insert("reason".to_owned());
+    assert_eq!(names("Amendment"), of_order);
+}
+
 #[test]
 fn statuses_and_kinds_of_review_are_the_domains() {
     let description = description();
@@ -120,7 +180,8 @@ fn statuses_and_kinds_of_review_are_the_domains() {
     assert_eq!(texts(&schemas["Status"]["enum"]), ours);
     let of_orders = OrderReview::ALL.iter().map(|kind| kind.as_str().to_owned());
     let of_fulfillments = FulfillmentReview::ALL.iter().map(|kind| kind.as_str().to_owned());
-    let kinds: BTreeSet<String> = of_orders.chain(of_fulfillments).collect();
+    let of_deliveries = DeliveryReview::ALL.iter().map(|kind| kind.as_str().to_owned());
+    let kinds: BTreeSet<String> = of_orders.chain(of_fulfillments).chain(of_deliveries).collect();
     assert_eq!(texts(&schemas["ReviewKind"]["enum"]), kinds);
     let choices: BTreeSet<String> = Choice::ALL.iter().map(|choice| choice.as_str().to_owned()).collect();
     assert_eq!(texts(&schemas["Choice"]["enum"]), choices);
@@ -142,29 +203,30 @@ fn what_the_api_answers_is_what_it_describes() {
     });
     let fulfillments: Vec<TimedFold<Fulfillment>> = fulfillments.collect();
     assert_eq!(order.state.status(), Status::Invoiced, "the story ends well");
-    let detail = serde_json::to_value(views::order::detail(&order, &fulfillments)).unwrap();
+    let detail = serde_json::to_value(views::order::detail(&order, &fulfillments, &Grant::All)).unwrap();
     assert_eq!(detail["fulfillments"][0]["packages"][0]["status"], "delivered");
     valid(&schema("Order"), &detail, "an order");
 
     let summary = serde_json::to_value(views::order::summary(&order.state, now)).unwrap();
     valid(&schema("OrderPage"), &json!({ "orders": [summary], "next": null }), "a page");
 
-    let entries = views::order::timeline(&story::order(), &story::fulfillments(), now).unwrap();
+    let entries = views::order::timeline(&story::order(), &story::fulfillments(), now, &Grant::All).unwrap();
     let timeline = json!({ "order": story::ORDER, "version": order.version, "entries": entries });
     valid(&schema("Timeline"), &timeline, "a timeline");
 
-    pages_of_reviews_are_described(OrderReview::ALL, now);
-    pages_of_reviews_are_described(FulfillmentReview::ALL, now);
+    pages_of_reviews_are_described(story::ORDER, OrderReview::ALL, now);
+    pages_of_reviews_are_described(story::ORDER, FulfillmentReview::ALL, now);
+    pages_of_reviews_are_described("dlv_0123456789abcdefghjkmnpqrs", DeliveryReview::ALL, now);
 
     let problem = engine::http::Problem::new(422, "ORDER_INVALID", "The body is not an order");
     let problem = serde_json::to_value(problem.detail("see errors").at("/lines", "is missing")).unwrap();
     valid(&schema("Problem"), &problem, "a problem");
 }
 
-fn pages_of_reviews_are_described<K: ReviewKind>(kinds: &[K], now: Timestamp) {
+fn pages_of_reviews_are_described<K: ReviewKind>(stream: &str, kinds: &[K], now: Timestamp) {
     for kind in kinds.iter().copied() {
         let review = Review { kind, reason: "a person has to look".to_owned() };
-        let id = format!("{}.{}", story::ORDER, review.key());
+        let id = format!("{stream}.{}", review.key());
         let (kind, options) = (kind.as_str().to_owned(), kind.options().to_vec());
         let open = OpenReview { id, kind, reason: review.reason, options, since: now, decide_by: now };
         valid(&schema("ReviewPage"), &json!({ "reviews": [open], "next": null }), "a page of reviews");

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::intake::DeliveryEvent;
 use domain::{FulfillmentEvent, OrderEvent};
 use engine::relay::is_published;
 use serde_json::{Value, json};
@@ -15,7 +16,12 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// under `journal/`, since commits of every release have to be readable for ever.
 pub(crate) fn generate() -> BTreeMap<String, Value> {
     let mut schemas = BTreeMap::new();
-    for root in [schemars::schema_for!(OrderEvent), schemars::schema_for!(FulfillmentEvent)] {
+    let roots = [
+        schemars::schema_for!(OrderEvent),
+        schemars::schema_for!(FulfillmentEvent),
+        schemars::schema_for!(DeliveryEvent),
+    ];
+    for root in roots {
         for (kind, schema) in variants(root.as_value()) {
             let folder = if is_published(&kind) { FOLDER.to_owned() } else { format!("{FOLDER}/journal") };
             schemas.insert(format!("{folder}/{kind}.json"), schema);

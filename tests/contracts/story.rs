@@ -1,5 +1,6 @@
 //! One order's life and a few asides, as commits: where the samples come from, and what the API's description is held to.
 
+use domain::intake::DeliveryEvent;
 use domain::{FulfillmentEvent, OrderEvent};
 use engine::Commit;
 use engine::delivery::{DeliveryReceived, Role};
@@ -156,6 +157,31 @@ pub(crate) fn fulfillments() -> Vec<Vec<Commit>> {
         .into()
 }
 
+/// A copy of the order that could not be read.
+fn unreadable() -> Vec<Commit> {
+    let digest = "0123456789abcdef";
+    let unmappable = json!({
+        "type": "delivery.unmappable", "partner": "acme-crm", "delivery": "msg_0", "topic": "order.created",
+        "code": "MSG-004", "order": "CRM-1001",
+        "places": [{ "pointer": "/data/ship_to/country", "detail": "is not an ISO 3166-1 alpha-2 code, such as \"DE\"" }],
+    });
+    let shown = json!({ "type": "delivery.crm_updated", "digest": digest });
+    let mapped = json!({ "type": "delivery.mapped", "delivery": "msg_1" });
+    commits(
+        "delivery/dlv_0123456789abcdefghjkmnpqrs",
+        vec![
+            (&format!("order-import/acme-crm/msg_0/{digest}"), "2026-11-23T08:50:00Z", vec![unmappable]),
+            (&format!("crm-update/1/{digest}"), "2026-11-23T08:50:01Z", vec![shown]),
+            (
+                "review-decide/portal/key-1",
+                "2026-11-23T08:55:00Z",
+                vec![decided("delivery.review_decided", "unmappable_delivery", "acknowledge")],
+            ),
+            ("order-import/acme-crm/msg_1/mapped/3", "2026-11-23T09:00:00Z", vec![mapped]),
+        ],
+    )
+}
+
 /// What happens to other orders and fulfillments: every event that the good one does not meet.
 fn asides() -> Vec<Commit> {
     let at = "2026-11-23T10:00:00Z";
@@ -214,6 +240,13 @@ fn asides() -> Vec<Commit> {
             json!({
                 "type": "order.return_reserved", "return": "ret_6ce86670g2ykygj63p6wp7y650", "line": 1, "number": 1,
                 "round": 1, "asked": pieces("3"), "units": [{ "from": "0", "to": "2" }], "waiting": pieces("1"),
+            }),
+        ),
+        order(
+            12,
+            json!({
+                "type": "order.work_discarded", "step": "order-price", "stream": format!("order/{ORDER}"), "code": "PRT-002",
+                "by": "ann", "note": "T-17: priced by phone",
             }),
         ),
         order(6, json!({ "type": "order.effect_rejected", "effect": "create_sales_order", "rejection": refused })),
@@ -312,10 +345,14 @@ fn decided(kind: &str, review: &str, choice: &str) -> Value {
     })
 }
 
+fn all_commits() -> impl Iterator<Item = Commit> {
+    order().into_iter().chain(fulfillments().into_iter().flatten()).chain(unreadable()).chain(asides())
+}
+
 /// Every published event once, as the relays put it on the bus.
 pub(crate) fn samples() -> Vec<Entry> {
     let mut all: Vec<Entry> = Vec::new();
-    let commits = order().into_iter().chain(fulfillments().into_iter().flatten()).chain(asides());
+    let commits = all_commits();
     for entry in commits.flat_map(|commit| entries(&commit, SOURCE).unwrap()).chain([delivery()]) {
         if all.iter().all(|known| known.kind != entry.kind) {
             all.push(entry);
@@ -326,8 +363,7 @@ pub(crate) fn samples() -> Vec<Entry> {
 
 /// Every event of the story, published or not, as its type's own JSON.
 pub(crate) fn events() -> Vec<Value> {
-    let commits = order().into_iter().chain(fulfillments().into_iter().flatten()).chain(asides());
-    commits.flat_map(|commit| serde_json::from_str::<Vec<Value>>(&commit.events).unwrap()).collect()
+    all_commits().flat_map(|commit| serde_json::from_str::<Vec<Value>>(&commit.events).unwrap()).collect()
 }
 
 fn delivery() -> Entry {
@@ -357,12 +393,14 @@ fn commit(stream: &str, version: u64, cause: &str, at: &str, events: Vec<Value>)
         version,
         cause: engine::Cause::stored(cause),
         correlation: CORRELATION.to_owned(),
+        caused_by: None,
         actor: cause.split('/').next().unwrap_or_default().to_owned(),
         at: time(at),
         traceparent: Some(TRACE.to_owned()),
         epoch: "1".to_owned(),
         events: through_the_type(stream, &events),
         opened_reviews: vec![],
+        listed: false,
         wakes: vec![],
     }
 }
@@ -378,7 +416,11 @@ fn through_the_type(stream: &str, events: &[Value]) -> String {
         assert_eq!(written, Value::Array(events.to_vec()), "the type writes it otherwise");
         written.to_string()
     }
-    if stream.starts_with("order/") { pass::<OrderEvent>(events) } else { pass::<FulfillmentEvent>(events) }
+    match stream.split_once('/') {
+        Some(("order", _)) => pass::<OrderEvent>(events),
+        Some(("delivery", _)) => pass::<DeliveryEvent>(events),
+        _ => pass::<FulfillmentEvent>(events),
+    }
 }
 
 fn started(stream: &str, effect: &str, key: &str, of_version: u64) -> Value {

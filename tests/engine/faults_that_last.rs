@@ -153,6 +153,7 @@ fn the_actor_is_who_wants_it_and_the_cause_names_the_function() {
     let (queue, due) = (MemoryQueue::default(), MemoryDue::default());
     let actors = std::cell::RefCell::new(Vec::new());
     let actors_seen = &actors;
+    #[derive(Clone, PartialEq)]
     struct Any;
     impl engine::Work for Any {
         fn read(_envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {

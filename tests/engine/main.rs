@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use domain::order::{AllocationNo, AllocationRequest, OrderReview, Stage};
+use domain::order::{AllocationNo, AllocationRequest, OrderReview, Spelling, Stage};
 use domain::party::{Party, PartyRef};
 use domain::review::{Choice, Decision};
 use domain::shipment::MilestoneKind;
@@ -23,13 +23,14 @@ use domain::{
 };
 use engine::batch::{Parked, Queue, Record, Step, Turn, run, settle};
 use engine::effect::{Claim, Claimed, claim};
+use engine::http::Grant;
 use engine::inbound::{ChangeRequest, NewOrder};
 use engine::journal::{Append, Commit, CreateOutcome, NewStream, Stream, Wake, events_of, execute};
 use engine::partner::{Attempt, CallFailure, Ready, Recipient};
 use engine::relay::{Bus, Entry, Published, Rejected, entries, publish, resource};
 use engine::snapshot::Snapshot;
 use engine::stores::{Due, DueItem, DuePage, Parties, Views, WaitingPartner};
-use engine::{Cause, Code, Context, Epoch, EventEnvelope, Failure, Journal, Outcome, Wait};
+use engine::{Cause, Code, Context, Epoch, EventEnvelope, Failure, Journal, Measures, Outcome, Wait};
 use futures::FutureExt;
 use jiff::Timestamp;
 use samples::{allocation, approved, at, cancel, id, order_id, quote, refused_credit, submission, to_release};
@@ -57,6 +58,7 @@ fn context(function: &'static str, minute: i64) -> Context {
         epoch: Epoch::FIRST,
         actor: None,
         folds: Default::default(),
+        measures: Default::default(),
     }
 }
 
@@ -86,6 +88,33 @@ fn stock(number: &str) -> OrderCommand {
 }
 
 // ---- The journal
+
+#[test]
+fn a_commit_has_the_correlation_id_of_its_stream_and_names_the_one_that_caused_it() {
+    let journal = priced();
+    let delivery = Context { correlation: "webhook".to_owned(), ..context("tests", 1) };
+    let stock = now(execute::<Order>(&journal, &order_id(), &delivery, "stock", stock("AL-1")));
+    assert_eq!(stock, Ok(Outcome::Applied));
+    let ids = journal.commits(&format!("order/{}", order_id())).into_iter();
+    let ids: Vec<(String, Option<String>)> = ids.map(|commit| (commit.correlation, commit.caused_by)).collect();
+    let corr = || "corr".to_owned();
+    assert_eq!(ids, [(corr(), None), (corr(), None), (corr(), Some("webhook".to_owned()))]);
+}
+
+#[test]
+fn a_commit_that_ends_a_business_time_measures_it_from_the_streams_beginning() {
+    let journal = MemoryJournal::default();
+    for (n, command) in to_release(&[10]).into_iter().enumerate() {
+        let measures = Measures::of_message();
+        let minute = i64::try_from(n).unwrap();
+        let cx = Context { measures: measures.clone(), ..context("tests", minute) };
+        let outcome = now(execute::<Order>(&journal, &order_id(), &cx, &n.to_string(), command.clone()));
+        assert_eq!(outcome, Ok(Outcome::Applied));
+        let is_release = matches!(command, OrderCommand::RecordRelease(_));
+        let expected = format!(r#"[{{"name":"release-time","unit":"Seconds","value":{}}}]"#, minute * 60);
+        assert_eq!(measures.field(), is_release.then_some(expected), "{command:?}");
+    }
+}
 
 #[test]
 fn work_with_a_cause_that_is_in_the_stream_is_done_whatever_it_would_decide_now() {
@@ -207,12 +236,14 @@ fn journaled(events: serde_json::Value) -> Commit {
         version: 1,
         cause: Cause::new("tests", "1"),
         correlation: "corr".to_owned(),
+        caused_by: None,
         actor: "tests".to_owned(),
         at: at(0),
         traceparent: None,
         epoch: "e1".to_owned(),
         events: events.to_string(),
         opened_reviews: vec![],
+        listed: false,
         wakes: vec![],
     }
 }
@@ -749,9 +780,8 @@ fn another_request_under_a_used_key_is_refused_and_not_dropped() {
     let desired = |key: &str, wanted: ChangeRequest| {
         let says = format!("{wanted:?}");
         let key = WorkKey::of_client("ops", key, &[&says]);
-        let sender = Sender { name: "ops".to_owned(), asked_at: None, may_override: false };
+        let sender = Sender { name: "ops".to_owned(), asked_at: None, grant: Grant::All, may_override: false };
         now(change(&journal, &parties, &context("change-create", 10), &order_id(), &key, &sender, wanted))
-            .map(|(_, answer)| answer)
     };
     let hold = || ChangeRequest::Hold { reason: "a call".to_owned() };
     let cancel = || ChangeRequest::Cancel { reason: "a call".to_owned(), asked_at: at(10) };
@@ -924,7 +954,7 @@ fn party(name: &str) -> Party {
         line2: None,
         city: "Albany".to_owned(),
         region: Some("NY".to_owned()),
-        postal_code: "12201".to_owned(),
+        postal_code: Some("12201".to_owned()),
         country: "US".to_owned(),
         phone: None,
         email: None,
@@ -937,7 +967,7 @@ fn new_order(external: &str, po: &str, digest: &str) -> NewOrder {
     submission.customer_po = id(po);
     submission.digest = digest.to_owned();
     submission.ship_to = PartyRef { order: order_of(external), n: 1 };
-    NewOrder { submission, party: party(digest) }
+    NewOrder { spelling: Spelling::Exact, submission, party: party(digest) }
 }
 
 struct PartnerClient {
@@ -983,6 +1013,26 @@ fn a03_b27_the_same_purchase_order_under_another_name_is_the_same_order_and_anot
     assert_eq!(order.version, 3);
     assert_eq!(order.state.as_ref().unwrap().reviews()[0].kind, OrderReview::ConflictingSubmission);
     assert!(matches!(order.state.as_ref().unwrap().stage, Stage::Submitted));
+}
+
+#[test]
+fn b27_an_amendment_names_the_purchase_order_in_any_spelling_that_its_sender_does_not_tell_apart() {
+    for (spelling, number, is_the_same) in [
+        (Spelling::IgnoreCase, "po-1", true),
+        (Spelling::IgnoreCase, "PO-2", false),
+        (Spelling::LettersAndDigits, "po 1", true),
+        (Spelling::Exact, "po-1", false),
+    ] {
+        let client = PartnerClient::new();
+        client.submit("a", new_order("1", "PO-1", "x"), None);
+        let new = Box::new(NewOrder { spelling, ..new_order("1", number, "y") });
+        let request = ChangeRequest::Amend { new, reason: "a call".to_owned() };
+        let sender = Sender { name: "acme-crm".to_owned(), asked_at: None, grant: Grant::All, may_override: false };
+        let (cx, key) = (context("change-import", 0), WorkKey::of("b"));
+        let order = order_of("1");
+        let answer = now(change(&client.journal, &client.parties, &cx, &order, &key, &sender, request)).unwrap();
+        assert_eq!(answer == Answer::Accepted, is_the_same, "{spelling:?} {number}: {answer:?}");
+    }
 }
 
 #[test]

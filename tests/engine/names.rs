@@ -72,7 +72,7 @@ fn assert_consistent(client: &PartnerClient) {
         let own: Stream<Order> = now(Stream::load(&client.journal, &id, &context("tests", 0))).unwrap();
         let named = now(names::load(&client.journal, &id, &context("tests", 0))).unwrap();
         let order = named.state.unwrap_or_else(|| panic!("{stream} leads to no order"));
-        assert_eq!(own.state.is_none(), order.names.aliases.contains(&id), "{stream} is the order or its alias");
+        assert_eq!(own.state.is_none(), order.names.aliases.contains_key(&id), "{stream} is the order or its alias");
         live += usize::from(own.state.is_some() && order.names.moved_to.is_none());
         if let Some(next) = order.names.moved_to.filter(|_| own.state.is_some()) {
             let next: Stream<Order> = now(Stream::load(&client.journal, &next, &context("tests", 0))).unwrap();

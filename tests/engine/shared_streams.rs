@@ -140,6 +140,40 @@ fn c21_a_message_that_fails_does_not_hold_up_the_others_of_its_stream() {
     assert_eq!(commits(&journal.inner), 11);
 }
 
+/// Runs a batch whose step calls a partner, which takes a moment, unless an earlier message has done so. Returns the calls.
+fn called(records: &[Record], answer: &Result<(), Failure>) -> (usize, MemoryQueue) {
+    let (journal, queue, due) = (Slow::new(priced()), MemoryQueue::default(), MemoryDue::default());
+    let (journal, calls) = (&journal, &Cell::new(0));
+    let step = |work: OrderWork, cx: Context| async move {
+        let mut order = Stream::<Order>::load(journal, &work.order, &cx).await?;
+        let cause = cx.cause("told");
+        if order.has(&cause) {
+            return Ok(Outcome::AlreadyDone);
+        }
+        journal.moment().await?;
+        calls.set(calls.get() + 1);
+        answer.clone()?;
+        order.commit(journal, &cx, &cause, OrderCommand::Cancel(cancel())).await
+    };
+    drop(block_on(run(&STEP, records, || at(10), || 500, &queue, &due, step)));
+    (calls.get(), queue)
+}
+
+#[test]
+fn c21_five_messages_of_a_batch_for_the_same_work_call_the_partner_once() {
+    assert_eq!(called(&reports(0, 5), &Ok(())).0, 1);
+}
+
+#[test]
+fn c21_a_partner_that_takes_too_long_is_not_called_again_for_the_same_work() {
+    let timed_out = Failure::transient(Code::PartnerTimeout, "no answer in time");
+    let (calls, queue) = called(&reports(0, 5), &Err(timed_out));
+    assert_eq!(calls, 1);
+    assert!((0..5).all(|n| queue.take_delay(&reports(0, 5)[n].receipt).is_some()), "each comes back");
+    let refused = Failure::permanent(Code::DeliveryUnmappable, "refused");
+    assert_eq!(called(&reports(0, 5), &Err(refused)).1.parked().len(), 5, "each is parked with its cause");
+}
+
 #[test]
 fn c21_after_a_lost_race_only_newer_commits_are_read() {
     // Two instances with a batch each, of the same stream, at the same time.

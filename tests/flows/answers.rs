@@ -36,6 +36,19 @@ fn c16_a_shipment_in_the_vendors_published_shape_is_counted_by_its_sku() {
 }
 
 #[test]
+fn c16_messages_without_a_topic_and_packages_with_lines_of_nothing_are_counted_as_any_others() {
+    let mut deployment = Deployment::new(17);
+    let published = WorkScript { as_published: true, without_topic: true, ..WorkScript::default() };
+    deployment.script("shipwest", published);
+    deployment.script("eastco", WorkScript { lists_zeros: true, packages: Some(2), ..WorkScript::default() });
+    deployment.order(order_of(&json!([line(1, "SKU-5-W", "2"), line(2, "SKU-1-E", "2"), line(3, "SKU-2-E", "3"),])));
+    deployment.run(A_DAY);
+    assert_eq!(deployment.parked(), vec![]);
+    assert_eq!(status(&deployment, &order_id("CRM-1")), Status::Invoiced, "{deployment:?}");
+    assert_promises_hold(&deployment);
+}
+
+#[test]
 fn c16_a_shipment_whose_sku_is_on_several_lines_is_reviewed() {
     let mut deployment = Deployment::new(16);
     deployment.script("shipwest", WorkScript { as_published: true, packages: Some(1), ..WorkScript::default() });

@@ -10,7 +10,7 @@ use engine::http::Response;
 use serde_json::{Value, json};
 use simulators::habits::CreditValidity;
 
-use crate::support::{A_DAY, assert_promises_hold, line, order_of, state, status};
+use crate::support::{A_DAY, assert_promises_hold, line, live_documents, order_of, reviews, state, status};
 
 const AN_HOUR: Duration = Duration::from_secs(3_600);
 
@@ -106,6 +106,26 @@ fn b48_a_document_that_a_person_found_or_made_becomes_a_fact_and_the_order_goes_
         assert_eq!(deployment.parked(), vec![]);
         assert_promises_hold(&deployment);
     }
+}
+
+#[test]
+fn b43_an_order_of_more_than_the_erp_can_take_is_reviewed_and_its_stock_is_free_for_others() {
+    let mut deployment = Deployment::new(43);
+    deployment.order(order_of(&json!([line(1, "SKU-1-E", "999999999")])));
+    deployment.run(A_DAY);
+    let id = order_id("CRM-1");
+    let open = reviews(&deployment, &id);
+    assert!(matches!(&open[..], [("credit_refused", why)] if why.starts_with("MALFORMED")), "{open:?}");
+    assert_eq!(live_documents(&deployment, "acme-erp", "allocation", "allocation_deallocated"), 0);
+    assert_eq!(deployment.parked(), vec![]);
+    // It goes on if a person has settled credit otherwise.
+    deployment.decide(&id, OrderReview::CreditRefused, Choice::Approve);
+    deployment.run(A_DAY);
+    assert_eq!(live_documents(&deployment, "acme-erp", "allocation", "allocation_deallocated"), 1);
+    deployment.cancel(&id);
+    deployment.run(A_DAY);
+    assert_eq!(status(&deployment, &id), Status::Cancelled);
+    assert_eq!(live_documents(&deployment, "acme-erp", "allocation", "allocation_deallocated"), 0);
 }
 
 #[test]

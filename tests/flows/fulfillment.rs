@@ -14,7 +14,10 @@ use simulators::exchange::{Method, Outcome, Request};
 use simulators::fault::PartnerFault;
 use simulators::samples;
 
-use crate::support::{A_DAY, assert_promises_hold, line, live_documents, order_of, slow_down_warehouses, state};
+use crate::intake::report;
+use crate::support::{
+    A_DAY, assert_promises_hold, line, live_documents, order_of, reviews, slow_down_warehouses, state,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Orders for each of the two warehouses.
@@ -82,6 +85,62 @@ fn a_fulfillment_of_a_warehouse_that_never_answers_goes_to_another_warehouse() {
     deployment.run(A_DAY);
     let known = state(&deployment, &id);
     assert_eq!(known.status(), Status::Invoiced, "{deployment:?}");
+    assert_promises_hold(&deployment);
+}
+
+/// The east reports a package that it packed after it had closed the fulfillment, and that the package left.
+fn late_package(deployment: &mut Deployment, fulfillment: &str) {
+    let goods = json!({"id": "P-LATE", "lines": [{"line": 1, "sku": "SKU-1", "quantity": "1", "uom": "EA"}]});
+    let packed = json!({ "reference": fulfillment, "package": goods });
+    let left = json!({ "reference": fulfillment, "package": {"id": "P-LATE"}, "milestone": "picked_up" });
+    for (delivery, kind, data) in [("late-1", "package.packed", packed), ("late-2", "shipment.milestone", left)] {
+        let request = report(deployment, "eastco", delivery, kind, &data);
+        assert_eq!(deployment.webhook(request), Some(202));
+    }
+}
+
+/// The order of three pieces of which the east ships two and closes, and the west is asked for the third. Returns its id.
+fn short_order(deployment: &mut Deployment) -> OrderId {
+    let script = json!({"short_by": 1, "times": 1});
+    deployment.script("eastco", serde_json::from_value(script).unwrap());
+    deployment.order(order_of(&json!([line(1, "SKU-1", "3")])));
+    order_id("CRM-1")
+}
+
+#[test]
+fn c20_a_package_after_the_close_is_reviewed_as_an_excess_while_what_was_asked_again_is_being_packed() {
+    let mut deployment = Deployment::new(20);
+    let id = short_order(&mut deployment);
+    {
+        let mut partners = deployment.partners.borrow_mut();
+        partners.partner_mut("shipwest").unwrap().system.pace_mut().unwrap().pace_ms = 3_600_000;
+    }
+    let is_asked_again =
+        |deployment: &Deployment| deployment.fold(&id).is_some_and(|order| order.fulfillments.assignments.len() == 2);
+    for _ in 0..60 {
+        if !is_asked_again(&deployment) {
+            pass(&mut deployment, MINUTE);
+        }
+    }
+    assert!(is_asked_again(&deployment), "{deployment:?}");
+    pass(&mut deployment, MINUTE);
+    late_package(&mut deployment, &format!("{id}-1"));
+    deployment.run(2 * A_DAY);
+    let open = reviews(&deployment, &id);
+    assert!(open.iter().any(|(kind, _)| *kind == "over_shipped"), "{open:?}");
+}
+
+#[test]
+fn c20_a_package_after_the_close_is_reviewed_as_an_excess_if_what_was_asked_again_has_shipped() {
+    let mut deployment = Deployment::new(21);
+    let id = short_order(&mut deployment);
+    deployment.run(2 * A_DAY);
+    let known = state(&deployment, &id);
+    assert_eq!(known.line_quantities().remove(0).shipped.amount(), 3.into(), "{deployment:?}");
+    late_package(&mut deployment, &format!("{id}-1"));
+    deployment.run(2 * A_DAY);
+    let open = reviews(&deployment, &id);
+    assert!(open.iter().any(|(kind, _)| *kind == "over_shipped"), "{open:?}");
     assert_promises_hold(&deployment);
 }
 

@@ -12,17 +12,17 @@ use simulators::{samples, sign};
 
 use crate::support::{A_DAY, assert_promises_hold, id_of, split, state};
 
-fn order(id: &str) -> Value {
+pub(crate) fn order(id: &str) -> Value {
     samples::orders(1, 7, || id.to_owned()).remove(0)
 }
 
 /// A webhook of the CRM, signed now.
-fn webhook(deployment: &Deployment, delivery: &str, order: &Value) -> Request {
+pub(crate) fn webhook(deployment: &Deployment, delivery: &str, order: &Value) -> Request {
     let body = json!({ "type": "order.created", "timestamp": deployment.clock.now().to_string(), "data": order });
     signed(deployment, delivery, body.to_string().into_bytes(), &[sign::local_secret("acme-crm")])
 }
 
-fn signed(deployment: &Deployment, delivery: &str, body: Vec<u8>, secrets: &[String]) -> Request {
+pub(crate) fn signed(deployment: &Deployment, delivery: &str, body: Vec<u8>, secrets: &[String]) -> Request {
     let timestamp = deployment.clock.now().as_second();
     let signature = sign::signature(secrets, delivery, timestamp, &body);
     let headers = [
@@ -170,7 +170,7 @@ fn a04_a_wrong_signature_is_refused_and_nothing_is_stored() {
     assert_eq!(deployment.webhook(stranger), Some(401));
     let mut unknown = webhook(&deployment, "msg-1", &order("CRM-1"));
     unknown.variables.insert("partner".to_owned(), "unknown-partner".to_owned());
-    assert_eq!(deployment.webhook(unknown), Some(404));
+    assert_eq!(deployment.webhook(unknown), Some(401), "no one learns who our partners are");
     assert!(deployment.deliveries.is_empty());
 }
 
@@ -211,8 +211,6 @@ fn a_body_that_cannot_be_an_order_is_refused_with_its_place_and_nothing_is_store
     for body in [b"{\"type\":".to_vec(), b"\xFF\xFE{}".to_vec(), vec![], b"{} {}".to_vec()] {
         assert_eq!(deployment.webhook(signed(&deployment, "msg-1", body, &secrets)), Some(400));
     }
-    let long = vec![b' '; webhook_receive::LARGEST + 1];
-    assert_eq!(deployment.webhook(signed(&deployment, "msg-1", long, &secrets)), Some(413));
     assert!(deployment.deliveries.is_empty());
 }
 
@@ -240,7 +238,7 @@ pub(crate) fn get(deployment: &Deployment, path: &str, id: &OrderId) -> (u16, Va
     let request = Request {
         path: path.to_owned(),
         variables: BTreeMap::from([("id".to_owned(), id.to_string())]),
-        scopes: vec!["orders:read".to_owned()],
+        scopes: vec!["orders:read:all".to_owned()],
         ..Request::default()
     };
     let ports = order_read::Ports { journal: deployment.journal.clone() };
@@ -288,7 +286,8 @@ fn one_order_from_two_sources_is_one_order_by_its_purchase_order_number() {
     let id = id_of("acme-crm", "CRM-1");
     same["id"] = json!("WEB-1");
     let twin = post(&deployment, Some("k-1"), &["orders:write"], &same);
-    assert_eq!((twin.status, twin.body.contains(id.as_str())), (202, true), "{}", twin.body);
+    let own = id_of("portal", "WEB-1");
+    assert_eq!((twin.status, twin.body.contains(own.as_str())), (202, true), "{}", twin.body);
     same["lines"][0]["quantity"] = json!("77");
     let conflict = post(&deployment, Some("k-2"), &["orders:write"], &same);
     assert_eq!(conflict.status, 409, "{}", conflict.body);

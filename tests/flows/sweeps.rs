@@ -178,6 +178,7 @@ impl Sweeps {
             epoch: engine::Epoch::FIRST,
             actor: None,
             folds: Default::default(),
+            measures: Default::default(),
         };
         block_on(due_fire::handle(&ports, tick, &cx)).unwrap();
         Duration::try_from(self.stores.time.now().duration_since(began)).unwrap()

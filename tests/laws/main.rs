@@ -541,6 +541,7 @@ fn as_order_event(fact: &OrderCommand) -> Option<OrderEvent> {
         | OrderCommand::ReserveReturn(_)
         // Its event has the lines that changed, so it depends on the state in which it was decided.
         | OrderCommand::RecordProgress(_)
+        | OrderCommand::RecordDiscard(_)
         | OrderCommand::Cancel(_)
         | OrderCommand::Hold(_)
         | OrderCommand::ReleaseHold(_)
@@ -879,6 +880,7 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
         | OrderCommand::RecordInvoice(_)
         | OrderCommand::Reassign(_)
         | OrderCommand::RaiseOverdue(_)
+        | OrderCommand::RecordDiscard(_)
         | OrderCommand::RecordPredecessorShipped(_)
         | OrderCommand::RecordEffectFailed(_)
         | OrderCommand::RecordEffectRejected(_) => true,

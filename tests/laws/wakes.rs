@@ -125,6 +125,7 @@ impl World {
             epoch: engine::Epoch::FIRST,
             actor: None,
             folds: Default::default(),
+            measures: Default::default(),
         }
     }
 
@@ -437,7 +438,7 @@ impl World {
                 let update = order.crm_update(self.packages(), 1).unwrap();
                 let version = self.order.version + self.fulfillments.values().map(|it| it.version).sum::<u64>();
                 let (digest, order_digest) = (update.digest(), Some(update.order_digest()));
-                (None, OrderCommand::RecordCrmUpdated(CrmUpdated { version, digest, epoch: 1, order_digest }))
+                (None, OrderCommand::RecordCrmUpdated(CrmUpdated { version, digest, epoch: Some(1), order_digest }))
             }
             other => unreachable!("no step of an order is called {other}"),
         };

@@ -117,7 +117,7 @@ async fn a05_a_timestamp_beyond_five_minutes_is_refused_in_both_directions() {
 async fn a06_while_a_secret_is_rotated_both_are_good_and_a_third_is_not() {
     let live = live();
     let new = format!("whsec_{}", "bmV3IHNlY3JldCBmb3IgYSByb3RhdGlvbiB0ZXN0");
-    let secret = format!("{}/partner/acme-crm", live.output("SecretsPrefix").unwrap());
+    let secret = format!("{}/webhook/acme-crm", live.output("SecretsPrefix").unwrap());
     let held = live.aws("secretsmanager.GetSecretValue", &json!({"SecretId": secret})).await.unwrap();
     let held = held["SecretString"].as_str().unwrap().to_owned();
     let old = live.signing("acme-crm").unwrap();
@@ -187,8 +187,8 @@ async fn malformed_oversized_and_non_utf8_bodies_get_a_problem_document_and_stor
     }
     let answer = live.signed(&Webhook { partner: "acme-crm", id: "", body: b"{}" }).await.unwrap();
     refused(&answer, 401);
-    let nobody = live.webhook("nobody", &[], b"{}").await.unwrap();
-    refused(&nobody, 404);
+    let unknown = live.webhook("no-partner", &[], b"{}").await.unwrap();
+    refused(&unknown, 401);
 }
 
 #[tokio::test]

@@ -11,8 +11,13 @@
 
 mod api;
 mod changes;
+mod hostile;
 mod intake;
+mod interception;
 mod kill;
+mod operator;
 mod partners;
 mod path;
 mod support;
+#[path = "../flows/table.rs"]
+mod table;

@@ -9,8 +9,9 @@ use crate::support::{Goods, Order, ends_well, events, live, submit, until};
 #[ignore = "needs the local stack: cargo xtask test --stage live"]
 async fn an_order_for_one_warehouse_is_invoiced_and_once_in_every_ledger() {
     let (live, order) = (live(), Order::new("single", Goods::East));
-    submit(&live, &order).await;
+    let correlation = submit(&live, &order).await;
     let detail = ends_well(&live, &order).await;
+    one_correlation(&live, &order, &correlation).await;
     assert_eq!(warehouses(&detail), ["eastco"]);
     assert_eq!(detail["open_reviews"].as_array().unwrap().len(), 0, "{detail}");
     passed(&live, &order).await;
@@ -39,6 +40,18 @@ fn warehouses(detail: &Value) -> Vec<&str> {
         fulfillments.iter().map(|fulfillment| fulfillment["warehouse"].as_str().unwrap()).collect();
     names.sort_unstable();
     names
+}
+
+/// Every entry of the timeline has the correlation id of the CRM's webhook, and those that a warehouse's webhook caused name it.
+async fn one_correlation(live: &Live, order: &Order, correlation: &str) {
+    let timeline = live.api(Some("reader"), &format!("/v1/orders/{}/timeline", order.id)).await.unwrap();
+    let entries = timeline.body["entries"].as_array().unwrap();
+    for entry in entries {
+        assert_eq!(entry["correlation_id"], correlation, "{entry}");
+    }
+    let caused = |event: &str| entries.iter().any(|entry| entry["event"] == event && entry["caused_by"].is_string());
+    assert!(caused("fulfillment.milestone_recorded") && caused("fulfillment.package_packed"), "{entries:?}");
+    assert!(!caused("order.priced"), "{entries:?}");
 }
 
 /// The timeline has every event that an order must have, in their only possible order.

@@ -8,6 +8,7 @@ pub mod deployment;
 mod element;
 mod habits;
 pub mod hunt;
+mod lists;
 mod logs;
 pub mod mutants;
 pub mod play;

@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::deployment::{CLIENT, Deployment, order_id};
+use crate::lists::stale_rows;
 
 /// What a finished run was made of, as far as its checks depend on it.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ pub fn violations(deployment: &Deployment) -> Vec<String> {
 /// The violated promises after the last fault, the redrives, and some days.
 pub fn violations_after(deployment: &Deployment, play: &RunContext<'_>) -> Vec<String> {
     let mut violations = violations(deployment);
+    violations.extend(stale_rows(deployment));
     violations
         .extend(deployment.parked().iter().map(|m| format!("P1: still parked: {} {} {}", m.function, m.code, m.cause)));
     for known in all(deployment) {

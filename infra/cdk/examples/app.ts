@@ -14,7 +14,6 @@ const stack = new Stack(app, 'CrossdockProd', {
 const crossdock = new Crossdock(stack, 'Crossdock', {
   packages: process.env.CROSSDOCK_PACKAGES ?? 'target/packages/arm64',
   namePrefix: 'crossdock-prod',
-  secretsPrefix: 'crossdock-prod',
   stepConcurrency: 20,
   logRetentionDays: 90,
   alarmTopic: new Topic(stack, 'Alarms'),

@@ -47,6 +47,34 @@ export interface CrossdockProps {
   readonly stepConcurrency?: number;
 
   /**
+   * Instances that only webhook-receive, order-create and change-create have, each of them this many; 0 reserves none. A reservation is also the most that the function gets, and the account's other functions share what is left.
+   *
+   * @default - a parameter of the stack; its default: 0
+   */
+  readonly intakeReservedConcurrency?: number;
+
+  /**
+   * Instances that only token-authorize has, as IntakeReservedConcurrency; 0 reserves none.
+   *
+   * @default - a parameter of the stack; its default: 0
+   */
+  readonly authorizerReservedConcurrency?: number;
+
+  /**
+   * Instances that only journal-relay and delivery-relay have, each of them this many; 0 reserves none. A relay uses two for each shard of its stream, of which a new table has up to four.
+   *
+   * @default - a parameter of the stack; its default: 0
+   */
+  readonly relayReservedConcurrency?: number;
+
+  /**
+   * How long work that may wait is collected before its function runs, in seconds: lists, updates of the CRM, sums of fulfillments, goods issues, invoices, watches. One run for several messages costs less than one for each, and the CRM is called less often. What an order waits for (price to release, requests to warehouses) is never held back. 0 for none.
+   *
+   * @default - a parameter of the stack; its default: 10
+   */
+  readonly batchingSeconds?: number;
+
+  /**
    * What the functions log, in the syntax of RUST_LOG.
    *
    * @default - a parameter of the stack; its default: "info"
@@ -76,9 +104,9 @@ export interface CrossdockProps {
   readonly alarmTopic?: ITopic;
 
   /**
-   * Secrets Manager names begin with it: <prefix>/partner/<partner id> and <prefix>/api/tokens. They are created outside this template.
+   * Secrets Manager names begin with it: <prefix>/partner/<role>/<partner id> (tokens that we send; the role is crm, erp or warehouse), <prefix>/webhook/<partner id> (what a partner signs its webhooks with) and <prefix>/api/tokens. They are created outside this template. With none, the prefix is NamePrefix, so that no two deployments share a secret.
    *
-   * @default - a parameter of the stack; its default: "crossdock"
+   * @default - a parameter of the stack; its default: ""
    */
   readonly secretsPrefix?: string;
 
@@ -109,6 +137,14 @@ export interface CrossdockProps {
    * @default - a parameter of the stack; its default: 400
    */
   readonly apiBurst?: number;
+
+  /**
+   * "yes" adds the sender's IP address to the API's access log. It may be personal data: then LogRetentionDays is how long it is kept.
+   * One of no, yes.
+   *
+   * @default - a parameter of the stack; its default: "no"
+   */
+  readonly logSourceAddresses?: string;
 }
 
 /** The values of the template's parameters; undefined for a prop that was left out. */
@@ -119,6 +155,10 @@ export function parameterValues(props: CrossdockProps): { [parameter: string]: s
     Architecture: props.architecture,
     FunctionTimeoutSeconds: props.functionTimeoutSeconds,
     StepConcurrency: props.stepConcurrency,
+    IntakeReservedConcurrency: props.intakeReservedConcurrency,
+    AuthorizerReservedConcurrency: props.authorizerReservedConcurrency,
+    RelayReservedConcurrency: props.relayReservedConcurrency,
+    BatchingSeconds: props.batchingSeconds,
     LogLevel: props.logLevel,
     LogRetentionDays: props.logRetentionDays,
     QueueAgeAlarmSeconds: props.queueAgeAlarmSeconds,
@@ -128,5 +168,6 @@ export function parameterValues(props: CrossdockProps): { [parameter: string]: s
     ArchiveDays: props.archiveDays,
     ApiRequestsPerSecond: props.apiRequestsPerSecond,
     ApiBurst: props.apiBurst,
+    LogSourceAddresses: props.logSourceAddresses,
   };
 }

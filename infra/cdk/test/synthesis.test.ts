@@ -57,6 +57,10 @@ const EVERY_PROP = {
   architecture: 'x86_64',
   functionTimeoutSeconds: 20,
   stepConcurrency: 50,
+  intakeReservedConcurrency: 20,
+  authorizerReservedConcurrency: 10,
+  relayReservedConcurrency: 8,
+  batchingSeconds: 5,
   logLevel: 'debug',
   logRetentionDays: 90,
   queueAgeAlarmSeconds: 600,
@@ -65,6 +69,7 @@ const EVERY_PROP = {
   archiveDays: 60,
   apiRequestsPerSecond: 20,
   apiBurst: 40,
+  logSourceAddresses: 'yes',
 };
 
 test('a prop takes the place of its parameter, in the root and in what it passes to a child', () => {
@@ -76,11 +81,13 @@ test('a prop takes the place of its parameter, in the root and in what it passes
   assert.equal(Resources.ApiLogs.Properties.RetentionInDays, 90);
   assert.equal(Resources.ApiLogs.Properties.LogGroupName['Fn::Sub'] ?? Resources.ApiLogs.Properties.LogGroupName, '/aws/vendedlogs/crossdock-prod-api');
   assert.equal(Resources.ApiStage.Properties.DefaultRouteSettings.ThrottlingBurstLimit, 40);
-  assert.equal(Outputs.SecretsPrefix.Value, 'company');
+  assert.deepEqual(Outputs.SecretsPrefix.Value, { 'Fn::If': ['HasSecretsPrefix', 'company', 'crossdock-prod'] });
+  assert.deepEqual(Conditions.HasSecretsPrefix, { 'Fn::Not': [{ 'Fn::Equals': ['company', ''] }] });
   for (const child of CHILDREN) {
     const passed = Resources[child].Properties.Parameters;
     assert.equal(passed.NamePrefix, 'crossdock-prod');
     assert.equal(passed.StepConcurrency, '50');
+    assert.equal(passed.RelayReservedConcurrency, '8');
     assert.equal(passed.LogRetentionDays, '90');
     assert.equal(passed.AlarmTopicArn, TOPIC);
   }

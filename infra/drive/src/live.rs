@@ -274,6 +274,23 @@ impl Live {
         }
     }
 
+    /// Changes a partner's document, and returns the one before. Functions read it within a minute.
+    ///
+    /// # Errors
+    /// No answer, a refusal, or no such partner.
+    pub async fn change_document(&self, partner: &str, change: impl Fn(&mut Value)) -> Result<Value> {
+        let (table, key) = (self.resource("RegistryTable")?, json!({"kind": {"S": "partner"}, "id": {"S": partner}}));
+        let asked = json!({"TableName": table, "Key": key, "ConsistentRead": true});
+        let mut item = self.aws("DynamoDB_20120810.GetItem", &asked).await?["Item"].take();
+        let text = item["document"]["S"].as_str().with_context(|| format!("there is no partner {partner}"))?;
+        let before: Value = serde_json::from_str(text)?;
+        let mut document = before.clone();
+        change(&mut document);
+        item["document"]["S"] = json!(document.to_string());
+        self.aws("DynamoDB_20120810.PutItem", &json!({"TableName": table, "Item": item})).await?;
+        Ok(before)
+    }
+
     /// The URL of a queue, named without the stack's prefix: `order-price`, `order-price-dlq`.
     ///
     /// # Errors
@@ -311,6 +328,17 @@ impl Live {
     #[must_use]
     pub fn output(&self, name: &str) -> Option<&str> {
         self.description["outputs"][name].as_str()
+    }
+
+    /// The stack's name.
+    #[must_use]
+    pub fn stack(&self) -> &str {
+        self.description["stack"].as_str().unwrap_or_default()
+    }
+
+    /// A part of the stack's description, such as `outputs`; `null` if it has none.
+    pub(crate) fn described(&self, part: &str) -> &Value {
+        &self.description[part]
     }
 
     /// Calls the emulator as the account's owner; `target` is the service's name of the operation. The signature is a dummy, which

@@ -17,6 +17,9 @@ pub(crate) struct Options {
     /// How many orders to send: 50, or 10 with --calm.
     #[arg(long, value_name = "N")]
     orders: Option<u32>,
+    /// What happens: `orders`, or `incident`, an outage and a missing mapping that a person puts right.
+    #[arg(long, default_value = "orders", value_parser = ["orders", "incident"])]
+    scenario: String,
     /// Sends one order after another, each webhook once, and prints what an order then costs. It counts and is not timed.
     #[arg(long)]
     calm: bool,
@@ -42,12 +45,19 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 fn play(workspace: &Workspace, options: &Options) -> Result<stack::Live> {
-    let live = stack::up(workspace)?;
+    // What an order costs depends on how long work is collected; how long it takes is measured without.
+    let as_deployed: &[&str] = if options.calm { &["BatchingSeconds"] } else { &[] };
+    let live = stack::up_with_defaults(workspace, as_deployed)?;
     let mut driver = Command::new(workspace.binaries().join("demo"));
-    let orders = options.orders.unwrap_or(if options.calm { 10 } else { 50 });
+    let usual = match (options.scenario.as_str(), options.calm) {
+        ("incident", _) => 12,
+        (_, true) => 10,
+        (_, false) => 50,
+    };
+    let orders = options.orders.unwrap_or(usual);
     driver
         .current_dir(&workspace.root)
-        .args(["--orders", &orders.to_string()])
+        .args(["--orders", &orders.to_string(), "--scenario", &options.scenario])
         .env("CROSSDOCK_LIVE", stack::live_file(workspace));
     if options.calm {
         driver.arg("--calm");
@@ -56,7 +66,13 @@ fn play(workspace: &Workspace, options: &Options) -> Result<stack::Live> {
         // The driver then prints a signed request that a person can send.
         driver.arg("--show-request");
     }
-    // A minute and a half for the functions to start, and twelve seconds an order; a longer run hangs.
-    process::run(&mut driver, Duration::from_secs(90 + 12 * u64::from(orders)))?;
+    // A minute and a half for the functions to start, and the time of an order; a longer run hangs. The incident waits a minute
+    // for its repair to be read, and for what waits for the ERP.
+    let each = match (options.scenario.as_str(), options.calm) {
+        ("incident", _) => 45,
+        (_, true) => 180,
+        (_, false) => 12,
+    };
+    process::run(&mut driver, Duration::from_secs(90 + each * u64::from(orders)))?;
     Ok(live)
 }

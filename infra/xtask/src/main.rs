@@ -18,6 +18,7 @@ mod package;
 mod patch;
 mod prerequisites;
 mod process;
+mod sbom;
 mod simulate;
 mod stack;
 mod test;
@@ -91,6 +92,11 @@ enum Command {
     /// processor's standard library, it is fetched: by rustup, or from Debian's packages. `--sam` runs `sam build` itself
     /// in the same environment and leaves what `sam deploy` takes in .aws-sam/build.
     Package(package::Options),
+    /// Writes the bill of materials of what is deployed (CycloneDX 1.6, JSON), and checks it against that schema.
+    ///
+    /// Every crate that a function links, with version, license and the registry's checksum. The same sources make the same
+    /// file.
+    Sbom(sbom::Options),
     /// Runs seeded schedules of faults on the whole deployment in memory and checks the promises after each.
     ///
     /// `--runs 1000` takes a minute or two; `--runs 20000 --from-seed 0` a night, and `--resume` goes on with it after a
@@ -156,6 +162,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             stack::up(&workspace).map(|live| stack::print_urls(&live))
         }
         Command::Lint => test::lint(&workspace),
+        Command::Sbom(options) => sbom::run(&workspace, &options),
         Command::Simulate(options) => simulate::run(&workspace, &options),
         Command::NewFunction(options) => new_function::run(&workspace, &options),
         Command::Mutants(options) => mutants::run(&workspace, &options),

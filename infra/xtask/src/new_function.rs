@@ -151,11 +151,11 @@ fn pascal(name: &str) -> String {
 
 /// The step's resources.
 fn section(options: &Options) -> String {
-    let mut parts = vec![include_str!("new_function/function.yaml")];
-    if options.stream.is_some() {
-        parts.push(include_str!("new_function/rule.yaml"));
-    }
-    parts.push(include_str!("new_function/alarms.yaml"));
+    let policies = match options.stream {
+        Some(_) => include_str!("new_function/rule.yaml"),
+        None => include_str!("new_function/no_rule.yaml"),
+    };
+    let parts = [include_str!("new_function/function.yaml"), policies, include_str!("new_function/alarms.yaml")];
     let text = filled(&parts.join("\n"), options);
     // The rule under the title ends in the last column.
     let (title, rest) = text.split_once('\n').unwrap_or_default();
@@ -240,10 +240,12 @@ mod tests {
         Options { workflow, step, stream, what: "Does nothing yet.".to_owned() }
     }
 
-    /// A stack's section without its comments and its sentences.
+    /// A stack's section without its comments, its sentences, and what its author decides: whether its work may wait.
     fn bare(section: &str) -> Vec<String> {
         let lines = section.lines().filter(|line| !line.trim_start().starts_with('#') || line.contains("# ----"));
-        lines.filter(|line| !line.starts_with("      Description: ")).map(str::to_owned).collect()
+        let is_decided = |line: &str| line.trim_start().starts_with("MaximumBatchingWindowInSeconds: ");
+        let kept = lines.filter(|line| !line.starts_with("      Description: ") && !is_decided(line));
+        kept.map(str::to_owned).collect()
     }
 
     fn section_of(workflow: &str, step: &str) -> String {

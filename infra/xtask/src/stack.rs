@@ -32,6 +32,11 @@ impl Live {
 
 /// Starts the processes that do not run and deploys the working tree.
 pub(crate) fn up(workspace: &Workspace) -> Result<Live> {
+    up_with_defaults(workspace, &[])
+}
+
+/// As [`up`]. The template's `parameters` keep their defaults, whatever the local stack sets otherwise.
+pub(crate) fn up_with_defaults(workspace: &Workspace, parameters: &[&str]) -> Result<Live> {
     let began = Instant::now();
     prerequisites::check()?;
     prerequisites::python(workspace)?;
@@ -53,6 +58,7 @@ pub(crate) fn up(workspace: &Workspace) -> Result<Live> {
     let partners = format!("http://127.0.0.1:{partners_port}");
     let mut deploy = workspace.python("infra/local/deploy.py");
     deploy.arg("--binaries").arg(workspace.binaries()).args(["--port", &port, "--partners", &partners]);
+    deploy.args(parameters.iter().flat_map(|name| ["--default", name]));
     process::answer(&mut deploy, Duration::from_secs(300))?;
     let live = read(workspace)?;
     println!("the local stack is up after {:.0} s", began.elapsed().as_secs_f32());

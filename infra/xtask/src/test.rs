@@ -3,10 +3,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::workspace::Workspace;
-use crate::{prerequisites, process, stack};
+use crate::{prerequisites, process, sbom, stack};
 
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
@@ -23,12 +23,15 @@ const AT_ONCE: &str = "32";
 /// What a person may leave out.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Leaves out the dependency check, the CDK construct, the fuzzing and the live tests on the local stack.
+    /// Leaves out the dependency check, the linters of the API's description, the CDK construct, the fuzzing and the live tests on the local stack.
     #[arg(long)]
     quick: bool,
-    /// Runs this stage alone: format, lints, docs, dependencies, template, cdk, tests, fuzz or live.
+    /// Runs this stage alone: format, lints, docs, dependencies, template, api, cdk, tests, fuzz or live.
     #[arg(long, value_name = "STAGE")]
     stage: Option<Stage>,
+    /// What a release has to pass: what cannot be checked on this machine is a failure, not a note.
+    #[arg(long, conflicts_with = "quick")]
+    release: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -38,6 +41,7 @@ enum Stage {
     Docs,
     Dependencies,
     Template,
+    Api,
     Cdk,
     Tests,
     Fuzz,
@@ -45,12 +49,13 @@ enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Format,
         Self::Lints,
         Self::Docs,
         Self::Dependencies,
         Self::Template,
+        Self::Api,
         Self::Cdk,
         Self::Tests,
         Self::Fuzz,
@@ -64,6 +69,7 @@ impl Stage {
             Self::Docs => "docs",
             Self::Dependencies => "dependencies",
             Self::Template => "template",
+            Self::Api => "api",
             Self::Cdk => "cdk",
             Self::Tests => "tests",
             Self::Fuzz => "fuzz",
@@ -71,14 +77,15 @@ impl Stage {
         }
     }
 
-    fn run(self, workspace: &Workspace) -> Result<()> {
+    fn run(self, workspace: &Workspace, release: bool) -> Result<()> {
         match self {
             Self::Format => format(workspace),
             Self::Lints => lints(workspace),
             Self::Docs => docs(workspace),
-            Self::Dependencies => dependencies(workspace),
+            Self::Dependencies => dependencies(workspace, release),
             Self::Template => template(workspace),
-            Self::Cdk => cdk(workspace),
+            Self::Api => api(workspace),
+            Self::Cdk => cdk(workspace, release),
             Self::Tests => tests(workspace),
             Self::Fuzz => fuzz(workspace),
             Self::Live => live(workspace),
@@ -92,28 +99,29 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let stages: Vec<Stage> = match options.stage {
         Some(stage) => vec![stage],
         None if options.quick => {
-            let left_out =
-                |stage: &Stage| matches!(stage, Stage::Dependencies | Stage::Cdk | Stage::Fuzz | Stage::Live);
+            let left_out = |stage: &Stage| {
+                matches!(stage, Stage::Dependencies | Stage::Api | Stage::Cdk | Stage::Fuzz | Stage::Live)
+            };
             Stage::ALL.into_iter().filter(|stage| !left_out(stage)).collect()
         }
         None => Stage::ALL.to_vec(),
     };
-    run_stages(workspace, &stages)
+    run_stages(workspace, &stages, options.release)
 }
 
 /// The stages that a developer runs between two edits.
 pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
-    run_stages(workspace, &[Stage::Format, Stage::Lints, Stage::Docs])
+    run_stages(workspace, &[Stage::Format, Stage::Lints, Stage::Docs], false)
 }
 
-fn run_stages(workspace: &Workspace, stages: &[Stage]) -> Result<()> {
+fn run_stages(workspace: &Workspace, stages: &[Stage], release: bool) -> Result<()> {
     println!("building into {}", workspace.target.display());
     let began = Instant::now();
     let mut taken = Vec::new();
     for stage in stages {
         println!("\n=== {}", stage.name());
         let started = Instant::now();
-        if let Err(error) = stage.run(workspace) {
+        if let Err(error) = stage.run(workspace, release) {
             println!("\nstages: {} passed, 1 failed", taken.len());
             return Err(anyhow!(
                 "stage `{0}` failed: {error:#}\n  repeat it alone: cargo xtask test --stage {0}",
@@ -149,9 +157,8 @@ fn docs(workspace: &Workspace) -> Result<()> {
     process::run(&mut doc, minutes(20))
 }
 
-/// Unused dependencies, licenses, banned and doubled crates, sources; and known vulnerabilities where the advisory database is
-/// available.
-fn dependencies(workspace: &Workspace) -> Result<()> {
+/// Unused dependencies, licenses, banned and doubled crates, sources, the bill of materials, and known vulnerabilities.
+fn dependencies(workspace: &Workspace, release: bool) -> Result<()> {
     let machete =
         prerequisites::cargo_tool(workspace, "machete", MACHETE).context("cargo-machete cannot be installed")?;
     let mut unused = Command::new(machete);
@@ -164,28 +171,109 @@ fn dependencies(workspace: &Workspace) -> Result<()> {
         check
     };
     process::run(&mut check(&[], &["bans", "licenses", "sources"]), minutes(5))?;
+    sbom::run(workspace, &sbom::Options::default())?;
     let fetched = Command::new(&deny).current_dir(&workspace.root).args(["fetch", "db"]).output()?;
-    if fetched.status.success() {
-        return process::run(&mut check(&[], &["advisories"]), minutes(5));
+    let database = if fetched.status.success() {
+        Database::Fetched
+    } else if process::probe("git", &["ls-remote", ADVISORIES, "HEAD"]).is_some() {
+        Database::NotFetched
+    } else if workspace.advisories().is_some() {
+        Database::Copy
+    } else {
+        Database::OutOfReach
+    };
+    match advisories(database, release)? {
+        Some(options) => process::run(&mut check(options, &["advisories"]), minutes(5)),
+        None => {
+            println!("advisories: NOT CHECKED: this machine has no copy of the database and cannot reach it");
+            Ok(())
+        }
     }
-    if workspace.advisories().is_some() {
-        println!("advisories: a newer database cannot be fetched from here; checking against this machine's copy");
-        return process::run(&mut check(&["--offline"], &["advisories"]), minutes(5));
-    }
-    println!("advisories: NOT CHECKED: this machine has no copy of the database and cannot fetch one");
-    Ok(())
 }
 
+/// Where known vulnerabilities are listed.
+const ADVISORIES: &str = "https://github.com/RustSec/advisory-db";
+
+/// What this machine has of the advisory database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Database {
+    /// The newest.
+    Fetched,
+    /// It can be reached, and was not fetched all the same.
+    NotFetched,
+    /// It cannot be reached; there is a copy of some age.
+    Copy,
+    /// It cannot be reached, and there is no copy.
+    OutOfReach,
+}
+
+/// cargo-deny's options for the check of advisories; `None` where it has to be left out.
+fn advisories(database: Database, release: bool) -> Result<Option<&'static [&'static str]>> {
+    match database {
+        Database::Fetched => Ok(Some(&[])),
+        Database::NotFetched => bail!("{ADVISORIES} can be reached, and `cargo deny fetch db` fails all the same"),
+        Database::Copy | Database::OutOfReach if release => {
+            bail!("a release is checked against the newest advisories, and {ADVISORIES} cannot be reached")
+        }
+        Database::Copy => Ok(Some(&["--offline"])),
+        Database::OutOfReach => Ok(None),
+    }
+}
+
+/// The templates, and that each check finds what it is there for.
 fn template(workspace: &Workspace) -> Result<()> {
     prerequisites::python(workspace)?;
-    process::run(&mut workspace.python("infra/checks/check_template.py"), minutes(5))
+    process::run(&mut workspace.python("infra/checks/check_template.py"), minutes(5))?;
+    let mut broken = Command::new(workspace.local().join("venv/bin/python"));
+    broken.current_dir(workspace.root.join("infra/checks")).args(["-m", "unittest", "discover"]);
+    process::run(&mut broken, minutes(15))
 }
 
-/// The CDK construct against the transformed templates. Nothing else needs Node.js, so a machine without it passes.
-fn cdk(workspace: &Workspace) -> Result<()> {
+/// The API's description, by two linters that others wrote. Both are installed into `.local`; a machine that cannot install one
+/// passes without it.
+fn api(workspace: &Workspace) -> Result<()> {
+    const DESCRIPTION: &str = "docs/api/openapi.yaml";
+    let environment = workspace.local().join("api-venv");
+    match prerequisites::environment(workspace, &environment, &["infra/checks/api/requirements.txt"]) {
+        Ok(()) => {
+            let mut validator = Command::new(environment.join("bin/openapi-spec-validator"));
+            validator.current_dir(&workspace.root).arg(DESCRIPTION);
+            process::run(&mut validator, minutes(2))?;
+        }
+        Err(error) => println!("api: NOT CHECKED by openapi-spec-validator: {error:#}"),
+    }
+    let folder = workspace.local().join("redocly");
+    let program = folder.join("node_modules/.bin/redocly");
+    if !has_node() {
+        println!("api: NOT CHECKED by redocly: this machine has no Node.js {NODE} or newer with npm");
+        return Ok(());
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--prefix"]);
+    npm.arg(&folder).arg(format!("@redocly/cli@{REDOCLY}"));
+    if let Err(error) = process::run(&mut npm, minutes(5)) {
+        println!("api: NOT CHECKED by redocly: {error:#}");
+        return Ok(());
+    }
+    let mut redocly = Command::new(program);
+    redocly.current_dir(&workspace.root).env("REDOCLY_TELEMETRY", "off").env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
+    redocly.args(["lint", DESCRIPTION, "--config", "infra/checks/api/redocly.yaml"]);
+    process::run(&mut redocly, minutes(2))
+}
+
+const REDOCLY: &str = "2.77.0";
+
+fn has_node() -> bool {
     let major = |version: &str| version.trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
     let node = process::probe("node", &["--version"]).as_deref().and_then(major);
-    if node.is_none_or(|version| version < NODE) || process::probe("npm", &["--version"]).is_none() {
+    node.is_some_and(|version| version >= NODE) && process::probe("npm", &["--version"]).is_some()
+}
+
+/// The CDK construct against the transformed templates. Nothing else needs Node.js, so a machine without it passes, but for a
+/// release.
+fn cdk(workspace: &Workspace, release: bool) -> Result<()> {
+    if !has_node() {
+        ensure!(!release, "a release needs Node.js {NODE} or newer with npm, to check the CDK construct");
         println!("cdk: NOT CHECKED: this machine has no Node.js {NODE} or newer with npm");
         return Ok(());
     }
@@ -261,7 +349,9 @@ fn live(workspace: &Workspace) -> Result<()> {
 }
 
 fn live_on_stack(workspace: &Workspace) -> Result<()> {
-    stack::up(workspace)?;
+    let live = stack::up(workspace)?;
+    process::run(&mut adapter_tests(workspace, live.text("/endpoint")), minutes(20))
+        .context("the adapters' tests failed on the emulator; its log is .local/stack/emulator.log")?;
     let hint = "look on with `cargo xtask up`; logs are in .local/stack";
     process::run(&mut live_tests(workspace, false), minutes(20)).context(hint)?;
     // It kills everybody's processes, so it runs when the others are done.
@@ -269,32 +359,44 @@ fn live_on_stack(workspace: &Workspace) -> Result<()> {
         .context("repeat it with: cargo xtask kill --seed <seed>")
 }
 
+/// The port suites of `cloud` against the emulator: the same suites that the memory fakes pass.
+fn adapter_tests(workspace: &Workspace, endpoint: &str) -> Command {
+    let mut command = needing_a_stack(workspace, &["--package", "cloud", "--test", "aws"], |command, has_nextest| {
+        command.args(if has_nextest { &["--run-ignored", "only"][..] } else { &["--", "--ignored"] });
+    });
+    command.env("AWS_ENDPOINT_URL", endpoint);
+    command
+}
+
 /// The tests on the local stack: the kill test by itself, or all others.
 fn live_tests(workspace: &Workspace, kill: bool) -> Command {
     let only = ["--package", "crossdock-tests", "--test", "live"];
-    let mut command = match prerequisites::cargo_tool(workspace, "nextest", NEXTEST) {
-        Some(nextest) => {
-            let mut command = with_nextest(workspace, nextest, &only);
-            command.args(["--run-ignored", "all"]);
-            if kill {
-                command.args(["--no-capture", "--filterset", "test(/^kill::/)"]);
-            } else {
-                command.args(["--test-threads", AT_ONCE, "--filterset", "not test(/^kill::/)"]);
-            }
-            command
-        }
+    let mut command = needing_a_stack(workspace, &only, |command, has_nextest| {
+        command.args(if has_nextest { &["--run-ignored", "all"][..] } else { &["--", "--include-ignored"] });
+        command.args(match (has_nextest, kill) {
+            (true, true) => &["--no-capture", "--filterset", "test(/^kill::/)"][..],
+            (true, false) => &["--test-threads", AT_ONCE, "--filterset", "not test(/^kill::/)"],
+            (false, true) => &["--nocapture", "kill::"],
+            (false, false) => &["--test-threads", AT_ONCE, "--skip", "kill::"],
+        });
+    });
+    command.env("CROSSDOCK_LIVE", stack::live_file(workspace));
+    command
+}
+
+/// The tests of `only`, run by nextest where it is there; `choose` says which of them.
+fn needing_a_stack(workspace: &Workspace, only: &[&str], choose: impl FnOnce(&mut Command, bool)) -> Command {
+    let nextest = prerequisites::cargo_tool(workspace, "nextest", NEXTEST);
+    let has_nextest = nextest.is_some();
+    let mut command = match nextest {
+        Some(nextest) => with_nextest(workspace, nextest, only),
         None => {
             let mut command = workspace.cargo();
-            command.arg("test").args(only).args(["--", "--include-ignored"]);
-            if kill {
-                command.args(["--nocapture", "kill::"]);
-            } else {
-                command.args(["--test-threads", AT_ONCE, "--skip", "kill::"]);
-            }
+            command.arg("test").args(only);
             command
         }
     };
-    command.env("CROSSDOCK_LIVE", stack::live_file(workspace));
+    choose(&mut command, has_nextest);
     command
 }
 
@@ -310,4 +412,22 @@ fn with_nextest(workspace: &Workspace, nextest: std::path::PathBuf, arguments: &
 
 fn minutes(count: u64) -> Duration {
     Duration::from_secs(60 * count)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn advisories_are_checked_wherever_their_database_can_be_reached_and_in_every_release() {
+        for release in [false, true] {
+            assert_eq!(advisories(Database::Fetched, release).unwrap(), Some(&[][..]));
+            assert!(advisories(Database::NotFetched, release).is_err());
+        }
+        assert_eq!(advisories(Database::Copy, false).unwrap(), Some(&["--offline"][..]));
+        assert_eq!(advisories(Database::OutOfReach, false).unwrap(), None);
+        assert!(advisories(Database::Copy, true).is_err());
+        assert!(advisories(Database::OutOfReach, true).is_err());
+    }
 }

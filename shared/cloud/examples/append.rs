@@ -16,12 +16,14 @@ async fn handle(ports: &Ports<impl Journal>, work: OrderWork, cx: &Context) -> R
         version: 1,
         cause: cx.cause("append"),
         correlation: cx.correlation.clone(),
+        caused_by: None,
         actor: cx.function.to_owned(),
         at: cx.now,
         traceparent: cx.traceparent.clone(),
         epoch: cx.epoch.number.to_string(),
         events: r#"[{"type":"order.overdue"}]"#.to_owned(),
         opened_reviews: vec![],
+        listed: false,
         wakes: vec![],
     };
     match ports.journal.append(&commit).await? {

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::PartnerId;
 use engine::delivery::{Delivery, Role, StoreOutcome};
+use engine::stored::StoredBody;
 use engine::stores::Deliveries;
 use engine::{Code, Failure};
 use jiff::Timestamp;
@@ -92,12 +93,14 @@ impl Deliveries for DeliveriesTable {
             "warehouse" => Role::Warehouse,
             _ => return Err(item.unreadable("role")),
         };
+        let body = StoredBody { bytes: item.bytes("body")?, is_deflated: item.optional_text("encoding").is_some() };
+        let body = body.into_body().ok_or_else(|| item.unreadable("body"))?;
         Ok(Some(Delivery {
             partner: partner.clone(),
             role,
             id: id.to_owned(),
             topic: item.text("topic")?,
-            body: item.bytes("body")?,
+            body,
             received_at: item.time("received_at")?,
             correlation: item.text("correlation_id")?,
             traceparent: item.optional_text("traceparent"),
@@ -106,13 +109,15 @@ impl Deliveries for DeliveriesTable {
 }
 
 fn item_of(delivery: &Delivery, digest: &str) -> Item {
+    let body = StoredBody::new(&delivery.body);
     item([
         ("delivery", Some(text(delivery.key()))),
         ("partner", Some(text(delivery.partner.as_str()))),
         ("role", Some(text(delivery.role.as_str()))),
         ("topic", Some(text(&delivery.topic))),
         ("digest", Some(text(digest))),
-        ("body", Some(bytes(&delivery.body))),
+        ("body", Some(bytes(&body.bytes))),
+        ("encoding", body.is_deflated.then(|| text("deflate"))),
         ("received_at", Some(text(delivery.received_at.to_string()))),
         ("correlation_id", Some(text(&delivery.correlation))),
         ("traceparent", delivery.traceparent.as_ref().map(text)),
@@ -123,6 +128,8 @@ fn item_of(delivery: &Delivery, digest: &str) -> Item {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
     use serde_json::{Value, json};
 
     use super::*;
@@ -171,6 +178,27 @@ mod tests {
             let other = storing("0f".to_owned(), in_error);
             assert_eq!(table(&other).store(&delivery()).await, Ok(StoreOutcome::Conflict { stored: "0f".to_owned() }));
         }
+    }
+
+    #[tokio::test]
+    async fn a_long_body_is_stored_deflated_and_fetched_as_it_was_sent() {
+        let body = format!("[{}]", vec![r#"{"line":1,"quantity":"1"}"#; 100].join(",")).into_bytes();
+        let stored = item_of(&Delivery { body: body.clone(), ..delivery() }, "0f");
+        let bytes = stored["body"].as_b().unwrap();
+        assert!(bytes.as_ref().len() < body.len() / 4);
+        let attributes = |body: &[u8]| {
+            let body = BASE64_STANDARD.encode(body);
+            let expires = Timestamp::now().as_second() + 60;
+            json!({ "Item": { "delivery": {"S": "eastco/msg_1"}, "partner": {"S": "eastco"}, "role": {"S": "warehouse"},
+                "topic": {"S": "package.packed"}, "digest": {"S": "0f"}, "body": {"B": body}, "encoding": {"S": "deflate"},
+                "correlation_id": {"S": "c-1"}, "received_at": {"S": "2026-11-23T00:00:00Z"},
+                "expires": {"N": expires.to_string()} } })
+        };
+        let fetch = async |body: &[u8]| {
+            table(&Canned::always(200, attributes(body))).fetch(&"eastco".parse().unwrap(), "msg_1").await
+        };
+        assert_eq!(fetch(bytes.as_ref()).await.unwrap().unwrap().body, body);
+        assert!(matches!(fetch(b"?").await, Err(Failure::Permanent { code: Code::StateImpossible, .. })));
     }
 
     #[tokio::test]

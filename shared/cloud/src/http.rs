@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use engine::http::{Problem, Request, Response};
+use engine::http::{MAX_BODY, Problem, Request, Response};
 use engine::{Context, Failure};
 use serde::{Deserialize, Serialize};
 
@@ -103,14 +103,7 @@ impl Received {
         let correlation = given.unwrap_or(&request_id).clone();
         let traceparent = headers.get("traceparent").filter(|trace| is_traceparent(trace)).cloned();
         let authorized = event.request_context.authorizer.and_then(|authorizer| authorizer.lambda).unwrap_or_default();
-        let body = match (event.body, event.is_base64_encoded) {
-            (Some(text), true) => BASE64_STANDARD
-                .decode(text)
-                .map_err(|_not_shown| Problem::new(400, "BODY_UNREADABLE", "The body is not valid base64")),
-            (Some(text), false) => Ok(text.into_bytes()),
-            (None, _) => Ok(Vec::new()),
-        };
-        let request = body.map(|body| Request {
+        let request = body(event.body, event.is_base64_encoded).map(|body| Request {
             method: event.request_context.http.method,
             path: event.raw_path,
             variables: event.path_parameters.unwrap_or_default(),
@@ -129,6 +122,28 @@ impl Received {
         let actor = (!client.is_empty()).then(|| format!("client/{client}"));
         Context { actor, ..start.context(self.correlation.clone(), self.traceparent.clone()) }
     }
+}
+
+/// The bytes of a request's body.
+fn body(text: Option<String>, is_base64: bool) -> Result<Vec<u8>, Problem> {
+    let text = text.unwrap_or_default();
+    // Checked before the body is decoded, which needs its memory once more.
+    let bytes = if is_base64 { text.len() / 4 * 3 } else { text.len() };
+    if bytes > MAX_BODY + 2 {
+        return Err(too_large(bytes));
+    }
+    let body = if is_base64 {
+        let unreadable = || Problem::new(400, "BODY_UNREADABLE", "The body is not valid base64");
+        BASE64_STANDARD.decode(text).map_err(|_not_shown| unreadable())?
+    } else {
+        text.into_bytes()
+    };
+    if body.len() > MAX_BODY { Err(too_large(body.len())) } else { Ok(body) }
+}
+
+fn too_large(bytes: usize) -> Problem {
+    let problem = Problem::new(413, "BODY_TOO_LARGE", "The body is too large");
+    problem.detail(format!("it has about {bytes} bytes; the limit is {MAX_BODY}"))
 }
 
 /// Whether a caller may use `id` as a correlation id. The id is written to logs, events and headers unchanged.
@@ -268,6 +283,20 @@ mod tests {
     }
 
     #[test]
+    fn a17_no_route_takes_a_body_that_is_longer_than_the_limit() {
+        let status = |bytes: usize, is_base64: bool| {
+            let body = if is_base64 { BASE64_STANDARD.encode(vec![b'x'; bytes]) } else { "x".repeat(bytes) };
+            received(&format!(r#"{{"body":"{body}","isBase64Encoded":{is_base64}}}"#)).request.map_err(|p| p.status)
+        };
+        for is_base64 in [false, true] {
+            assert_eq!(status(MAX_BODY, is_base64).unwrap().body.len(), MAX_BODY);
+            for bytes in [MAX_BODY + 1, MAX_BODY + 3, 6 << 20] {
+                assert_eq!(status(bytes, is_base64).unwrap_err(), 413, "{bytes}");
+            }
+        }
+    }
+
+    #[test]
     fn a_failure_becomes_a_problem_document_without_its_cause() {
         let cx = Context {
             function: "order-create",
@@ -279,6 +308,7 @@ mod tests {
             epoch: engine::Epoch::FIRST,
             actor: None,
             folds: Default::default(),
+            measures: Default::default(),
         };
         let answer_to = |failure| {
             let payload = answer(&cx, "POST /v1/orders", Err(failure)).unwrap();

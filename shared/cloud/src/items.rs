@@ -68,6 +68,11 @@ impl Reader {
         }
     }
 
+    /// Takes a truth value; `false` if it is missing.
+    pub(crate) fn optional_bool(&mut self, name: &str) -> bool {
+        matches!(self.item.remove(name), Some(AttributeValue::Bool(true)))
+    }
+
     /// Takes an integer.
     pub(crate) fn number<T: std::str::FromStr>(&mut self, name: &str) -> Result<T, Failure> {
         let number = match self.item.remove(name) {

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::error::TransactionCanceledException;
-use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use engine::journal::{Append, Commit, CreateOutcome, Journal, NewStream, Takeover, Wake};
 use engine::snapshot::Snapshot;
 use engine::stored::{MAX_STORED, StoredEvents};
@@ -19,8 +19,8 @@ use crate::{due, parties};
 /// The journal's table.
 #[derive(Debug, Clone)]
 pub struct JournalTable {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
     due_table: Option<String>,
     parties_table: Option<String>,
 }
@@ -109,6 +109,31 @@ impl JournalTable {
     }
 }
 
+/// The commits that `query` finds by a consistent read, at most `limit`. A page ends at the limit, or at 1 MB.
+async fn pages(query: &QueryFluentBuilder, limit: Option<u32>) -> Result<Vec<Commit>, Failure> {
+    let mut commits = Vec::new();
+    let mut next: Option<Item> = None;
+    loop {
+        let missing = limit.map(|limit| (limit as usize).saturating_sub(commits.len()));
+        let page = query
+            .clone()
+            .consistent_read(true)
+            .set_limit(missing.map(|missing| i32::try_from(missing).unwrap_or(i32::MAX)))
+            .set_exclusive_start_key(next)
+            .send()
+            .await
+            .map_err(|e| failure(READ, &e))?;
+        for item in page.items.unwrap_or_default() {
+            commits.push(commit_of(item)?);
+        }
+        let is_enough = limit.is_some_and(|limit| commits.len() >= limit as usize);
+        match page.last_evaluated_key {
+            Some(key) if !key.is_empty() && !is_enough => next = Some(key),
+            Some(_) | None => return Ok(commits),
+        }
+    }
+}
+
 /// A transaction that was cancelled for another reason than a condition.
 fn cancelled_for(cancelled: &TransactionCanceledException) -> Failure {
     let mut reasons = cancelled.cancellation_reasons().iter();
@@ -129,54 +154,13 @@ impl Journal for JournalTable {
     }
 
     async fn read_after(&self, stream: &str, version: u64) -> Result<Vec<Commit>, Failure> {
-        let mut commits = Vec::new();
-        let mut next: Option<Item> = None;
-        loop {
-            let page = self
-                .of_stream(stream)
-                .consistent_read(true)
-                .key_condition_expression("#s = :s AND #v > :v")
-                .expression_attribute_names("#s", "stream")
-                .expression_attribute_names("#v", "version")
-                .expression_attribute_values(":s", text(stream))
-                .expression_attribute_values(":v", number(version))
-                .set_exclusive_start_key(next)
-                .send()
-                .await
-                .map_err(|e| failure(READ, &e))?;
-            for item in page.items.unwrap_or_default() {
-                commits.push(commit_of(item)?);
-            }
-            match page.last_evaluated_key {
-                Some(key) if !key.is_empty() => next = Some(key),
-                Some(_) | None => return Ok(commits),
-            }
-        }
+        let query = self.of_stream(stream).key_condition_expression("#s = :s AND #v > :v");
+        let query = query.expression_attribute_names("#v", "version");
+        pages(&query.expression_attribute_values(":v", number(version)), None).await
     }
 
     async fn read_newest(&self, stream: &str, limit: u32) -> Result<Vec<Commit>, Failure> {
-        let mut commits = Vec::new();
-        let mut next: Option<Item> = None;
-        loop {
-            let missing = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(commits.len());
-            let page = self
-                .of_stream(stream)
-                .consistent_read(true)
-                .scan_index_forward(false)
-                .limit(i32::try_from(missing).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(next)
-                .send()
-                .await
-                .map_err(|e| failure(READ, &e))?;
-            for item in page.items.unwrap_or_default() {
-                commits.push(commit_of(item)?);
-            }
-            // A page ends at the limit, or at 1 MB.
-            match page.last_evaluated_key {
-                Some(key) if !key.is_empty() && commits.len() < limit as usize => next = Some(key),
-                Some(_) | None => break,
-            }
-        }
+        let mut commits = pages(&self.of_stream(stream).scan_index_forward(false), Some(limit)).await?;
         commits.reverse();
         Ok(commits)
     }
@@ -298,16 +282,22 @@ fn item_of(commit: &Commit, write_id: &str) -> Item {
         ("version", Some(number(commit.version))),
         ("cause", Some(text(commit.cause.as_str()))),
         ("correlation_id", Some(text(&commit.correlation))),
+        ("caused_by", commit.caused_by.as_ref().map(text)),
         ("actor", Some(text(&commit.actor))),
         ("at", Some(text(commit.at.to_string()))),
         ("traceparent", commit.traceparent.as_ref().map(text)),
         ("epoch", Some(text(&commit.epoch))),
         ("events", Some(events)),
         (REVIEWS, (!commit.opened_reviews.is_empty()).then(|| text(commit.opened_reviews.join(" ")))),
+        (UNLISTED, (!commit.listed).then_some(AttributeValue::Bool(true))),
         ("wakes", wakes(&commit.wakes).map(text)),
         (WRITE_ID, Some(text(write_id))),
     ])
 }
+
+/// The attribute of commits of which [`Commit::listed`] is false. Those of a release that did not know the attribute count as
+/// listed.
+pub(crate) const UNLISTED: &str = "unlisted";
 
 /// The attribute of [`Commit::opened_reviews`]; no key has a space.
 pub(crate) const REVIEWS: &str = "opened_reviews";
@@ -323,12 +313,14 @@ fn commit_of(item: Item) -> Result<Commit, Failure> {
         version: item.number("version")?,
         cause: Cause::stored(item.text("cause")?),
         correlation: item.text("correlation_id")?,
+        caused_by: item.optional_text("caused_by"),
         actor: item.text("actor")?,
         at: item.time("at")?,
         traceparent: item.optional_text("traceparent"),
         epoch: item.text("epoch")?,
         events: item.text_or_bytes("events")?.into_events()?,
         opened_reviews: reviews_of(item.optional_text(REVIEWS)),
+        listed: !item.optional_bool(UNLISTED),
         wakes: wakes_of(item.optional_text("wakes").as_deref())?,
     })
 }
@@ -372,12 +364,14 @@ mod tests {
             version,
             cause: Cause::new("order-price", "price"),
             correlation: "c-1".to_owned(),
+            caused_by: None,
             actor: "order-price".to_owned(),
             at: Timestamp::UNIX_EPOCH,
             traceparent: None,
             epoch: "1".to_owned(),
             events: "[]".to_owned(),
             opened_reviews: vec![],
+            listed: true,
             wakes: vec![],
         }
     }

@@ -36,6 +36,8 @@ mod http;
 mod items;
 mod journal;
 mod logs;
+mod metrics;
+pub mod operator;
 mod parties;
 mod partner_health;
 mod queues;

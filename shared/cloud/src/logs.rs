@@ -14,8 +14,11 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 /// Starts logging, at the level in `RUST_LOG`: `error`, `warn`, `info`, `debug` or `trace`; otherwise `info`.
 pub(crate) fn begin() {
     let level = std::env::var("RUST_LOG").ok().and_then(|text| text.trim().parse().ok()).unwrap_or(Level::INFO);
+    let namespace = std::env::var("ENVIRONMENT").unwrap_or_default();
     // A second start in one process, which only tests have, keeps the first subscriber.
-    if tracing::subscriber::set_global_default(tracing_subscriber::registry().with(JsonLines { level })).is_err() {
+    if tracing::subscriber::set_global_default(tracing_subscriber::registry().with(JsonLines { level, namespace }))
+        .is_err()
+    {
         tracing::debug!("logging was started already");
     }
     std::panic::set_hook(Box::new(|panic| {
@@ -27,6 +30,8 @@ pub(crate) fn begin() {
 
 struct JsonLines {
     level: Level,
+    /// Of the metrics in lines: the deployment's name.
+    namespace: String,
 }
 
 impl<S: Subscriber> Layer<S> for JsonLines {
@@ -39,12 +44,15 @@ impl<S: Subscriber> Layer<S> for JsonLines {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut line = line(event, Timestamp::now());
+        let mut line = line(event, &self.namespace, Timestamp::now());
         line.push(b'\n');
         // If standard output is closed, there is no place to report the error to.
         if std::io::stdout().lock().write_all(&line).is_err() {}
     }
 }
+
+/// The field that becomes the line's metrics.
+const MEASURES: &str = "measures";
 
 /// The prefixes of the targets of other crates.
 const OTHER_CRATES: [&str; 9] = ["aws_", "h2", "hyper", "lambda_runtime", "mio", "reqwest", "rustls", "tokio", "tower"];
@@ -58,43 +66,47 @@ fn is_logged(target: &str, level: Level) -> bool {
     !(is_other_crate && level > Level::INFO) && target != "lambda_runtime::layers::panic"
 }
 
-fn line(event: &Event<'_>, now: Timestamp) -> Vec<u8> {
+fn line(event: &Event<'_>, namespace: &str, now: Timestamp) -> Vec<u8> {
     let metadata = event.metadata();
-    let mut line = Line(Vec::with_capacity(512));
+    let mut line = Line { bytes: Vec::with_capacity(512), namespace, now };
     let beginning = format!("{{\"timestamp\":\"{now:.3}\",\"level\":\"{}\"", metadata.level());
-    line.0.extend_from_slice(beginning.as_bytes());
+    line.bytes.extend_from_slice(beginning.as_bytes());
     line.text("target", metadata.target());
     event.record(&mut line);
-    line.0.push(b'}');
-    line.0
+    line.bytes.push(b'}');
+    line.bytes
 }
 
-/// The bytes of a line so far.
-struct Line(Vec<u8>);
+/// A line so far.
+struct Line<'a> {
+    bytes: Vec<u8>,
+    namespace: &'a str,
+    now: Timestamp,
+}
 
-impl Line {
+impl Line<'_> {
     fn name(&mut self, name: &str) {
-        self.0.extend_from_slice(b",\"");
-        // The name needs no escaping: it is a Rust identifier.
-        self.0.extend_from_slice(name.as_bytes());
-        self.0.extend_from_slice(b"\":");
+        self.bytes.extend_from_slice(b",\"");
+        // The name needs no escaping: it is a Rust identifier, or a metric of ours.
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(b"\":");
     }
 
     fn text(&mut self, name: &str, value: &str) {
         self.name(name);
         // Cannot fail: every text can be JSON, and the writer is in memory.
-        if serde_json::to_writer(&mut self.0, value).is_err() {
-            self.0.extend_from_slice(b"null");
+        if serde_json::to_writer(&mut self.bytes, value).is_err() {
+            self.bytes.extend_from_slice(b"null");
         }
     }
 
     fn plain(&mut self, name: &str, value: impl fmt::Display) {
         self.name(name);
-        self.0.extend_from_slice(value.to_string().as_bytes());
+        self.bytes.extend_from_slice(value.to_string().as_bytes());
     }
 }
 
-impl Visit for Line {
+impl Visit for Line<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         // JSON has no infinities and no NaN.
         if value.is_finite() { self.plain(field.name(), value) } else { self.text(field.name(), &value.to_string()) }
@@ -117,6 +129,13 @@ impl Visit for Line {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == MEASURES {
+            for (name, value) in crate::metrics::members(value, self.namespace, self.now) {
+                self.name(&name);
+                self.bytes.extend_from_slice(value.to_string().as_bytes());
+            }
+            return;
+        }
         self.text(field.name(), value);
     }
 
@@ -138,7 +157,9 @@ mod tests {
 
     impl<S: Subscriber> Layer<S> for Captured {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-            self.0.lock().unwrap().push(serde_json::from_slice(&line(event, Timestamp::UNIX_EPOCH)).unwrap());
+            let line = line(event, "crossdock-test", Timestamp::UNIX_EPOCH);
+            assert!(line.iter().all(|byte| *byte >= b' '), "a control character would end or break the line");
+            self.0.lock().unwrap().push(serde_json::from_slice(&line).unwrap());
         }
     }
 
@@ -151,6 +172,33 @@ mod tests {
             assert!(is_logged(target, Level::WARN), "{target}");
         }
         assert!(is_logged("cloud::start", Level::DEBUG) && is_logged("order_price", Level::TRACE));
+    }
+
+    #[test]
+    fn a15_no_partners_words_break_a_line_or_add_a_field() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let hostile = "x\n{\"level\":\"INFO\"}\r\u{2028}\u{1b}[2J\0\",\"level\":\"DEBUG\" \\ \u{202e}";
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(Captured(lines.clone())), || {
+            tracing::error!(cause = hostile, why = %hostile, debug = ?hostile, "failed: {hostile}");
+        });
+        let line = lines.lock().unwrap().remove(0);
+        assert_eq!(line["cause"], hostile);
+        assert_eq!((line["why"].as_str(), line["level"].as_str()), (Some(hostile), Some("ERROR")));
+    }
+
+    #[test]
+    fn a_line_with_measures_is_a_line_of_metrics() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(Captured(lines.clone())), || {
+            let measures = Some(r#"[{"name":"release-time","unit":"Seconds","value":7}]"#);
+            tracing::info!(measures, outcome = "applied", "released");
+            tracing::info!(measures = None::<&str>, outcome = "applied", "nothing measured");
+        });
+        let lines = lines.lock().unwrap();
+        let (with, without) = (&lines[0], &lines[1]);
+        assert_eq!((&with["release-time"], &with["measures"]), (&serde_json::json!([7]), &Value::Null));
+        assert_eq!(with["_aws"]["CloudWatchMetrics"][0]["Namespace"], "crossdock-test");
+        assert_eq!(without.get("_aws"), None);
     }
 
     #[test]

@@ -108,11 +108,11 @@ mod tests {
     async fn concurrent_and_fresh_requests_within_seconds_fetch_a_secret_once() {
         let canned = Canned::always(200, json!({ "SecretString": "s" }));
         let store = store(&canned);
-        let all = futures::future::join_all((0..10).map(|_| store.secret("partner/eastco", false))).await;
+        let all = futures::future::join_all((0..10).map(|_| store.secret("partner/warehouse/eastco", false))).await;
         assert!(all.into_iter().all(|secret| secret.unwrap().expose_secret() == "s"));
-        store.secret("partner/eastco", true).await.unwrap();
+        store.secret("partner/warehouse/eastco", true).await.unwrap();
         assert_eq!(canned.operations(), ["GetSecretValue"]);
-        assert_eq!(canned.calls()[0].1["SecretId"], "prefix/partner/eastco");
+        assert_eq!(canned.calls()[0].1["SecretId"], "prefix/partner/warehouse/eastco");
     }
 
     #[tokio::test]
@@ -140,10 +140,10 @@ mod tests {
             }
         });
         let store = store(&canned);
-        store.secret("partner/eastco", false).await.unwrap();
+        store.secret("partner/warehouse/eastco", false).await.unwrap();
         let expired = Instant::now().checked_sub(MAX_AGE).unwrap();
-        store.cache.borrow_mut().get_mut("partner/eastco").unwrap().fetched_at = expired;
-        assert_eq!(store.secret("partner/eastco", false).await.unwrap().expose_secret(), "s");
-        assert!(store.secret("partner/eastco", true).await.is_err(), "a fresh one is not available");
+        store.cache.borrow_mut().get_mut("partner/warehouse/eastco").unwrap().fetched_at = expired;
+        assert_eq!(store.secret("partner/warehouse/eastco", false).await.unwrap().expose_secret(), "s");
+        assert!(store.secret("partner/warehouse/eastco", true).await.is_err(), "a fresh one is not available");
     }
 }

@@ -19,6 +19,7 @@ use crate::deliveries::DeliveriesTable;
 use crate::due::DueTable;
 use crate::items::text;
 use crate::journal::JournalTable;
+use crate::operator::{AuditTable, OperatorDocuments, OperatorQueues, OperatorSecret};
 use crate::parties::PartiesTable;
 use crate::partner_health::PartnerHealthTable;
 use crate::queues::{OwnQueue, StepQueues};
@@ -129,10 +130,17 @@ impl Start {
     /// # Errors
     /// The setting is missing.
     pub fn journal(&self) -> Result<Recent<JournalTable>, StartError> {
+        self.journal_table().map(Recent::new)
+    }
+
+    /// The journal's table itself, for who reads all of its streams: needs what [`Start::journal`] needs.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn journal_table(&self) -> Result<JournalTable, StartError> {
         let table = need(&self.settings.names.journal, "JOURNAL_TABLE")?;
         let names = &self.settings.names;
-        let journal = JournalTable::new(self.aws.dynamodb(), table, names.due.clone(), names.parties.clone());
-        Ok(Recent::new(journal))
+        Ok(JournalTable::new(self.aws.dynamodb(), table, names.due.clone(), names.parties.clone()))
     }
 
     /// The store of raw deliveries: needs `DELIVERIES_TABLE`.
@@ -208,6 +216,39 @@ impl Start {
     /// The setting is missing.
     pub fn queues(&self) -> Result<StepQueues, StartError> {
         Ok(StepQueues::new(self.aws.sqs(), need(&self.settings.names.queue_prefix, "QUEUE_URL_PREFIX")?))
+    }
+
+    /// All queues, as an operator handles them: needs `QUEUE_URL_PREFIX`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn operator_queues(&self) -> Result<OperatorQueues, StartError> {
+        Ok(OperatorQueues::new(self.aws.sqs(), need(&self.settings.names.queue_prefix, "QUEUE_URL_PREFIX")?))
+    }
+
+    /// A secret that an operator writes, by its name below the deployment's prefix: needs `SECRETS_PREFIX`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn operator_secret(&self, name: &str) -> Result<OperatorSecret, StartError> {
+        let prefix = need(&self.settings.names.secrets_prefix, "SECRETS_PREFIX")?;
+        Ok(OperatorSecret::new(self.aws.secretsmanager(), format!("{prefix}/{name}")))
+    }
+
+    /// Partners' documents, for an operator: needs `REGISTRY_TABLE`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn operator_documents(&self) -> Result<OperatorDocuments, StartError> {
+        Ok(OperatorDocuments::new(self.aws.dynamodb(), need(&self.settings.names.registry, "REGISTRY_TABLE")?))
+    }
+
+    /// The operators' audit records: needs `AUDIT_TABLE`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn audit(&self) -> Result<AuditTable, StartError> {
+        Ok(AuditTable::new(self.aws.dynamodb(), need(&self.settings.names.audit, "AUDIT_TABLE")?))
     }
 
     /// The function's own queue and dead-letter queue: needs `DLQ_URL`, and `QUEUE_URL` if a queue feeds the function.
@@ -290,6 +331,7 @@ impl Start {
             epoch: self.settings.epoch,
             actor: None,
             folds: Default::default(),
+            measures: Default::default(),
         }
     }
 

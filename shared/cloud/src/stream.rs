@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use engine::batch::{Parked, Queue};
 use engine::delivery::{Delivery, Role};
-use engine::stored::StoredEvents;
+use engine::stored::{StoredBody, StoredEvents};
 use engine::{Cause, Code, Commit, Context, Failure};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -270,6 +270,12 @@ struct N {
 }
 
 #[derive(Deserialize)]
+struct Bool {
+    #[serde(rename = "BOOL")]
+    bool: bool,
+}
+
+#[derive(Deserialize)]
 struct B {
     #[serde(rename = "B")]
     b: String,
@@ -300,12 +306,14 @@ impl Image for Commit {
             version: N,
             cause: S,
             correlation_id: S,
+            caused_by: Option<S>,
             actor: S,
             at: S,
             traceparent: Option<S>,
             epoch: S,
             events: Text,
             opened_reviews: Option<S>,
+            unlisted: Option<Bool>,
             wakes: Option<S>,
         }
         /// Text, or deflated text.
@@ -332,11 +340,13 @@ impl Image for Commit {
             stream: stored.stream.s,
             cause: Cause::stored(stored.cause.s),
             correlation: stored.correlation_id.s,
+            caused_by: stored.caused_by.map(|text| text.s),
             actor: stored.actor.s,
             traceparent: stored.traceparent.map(|text| text.s),
             epoch: stored.epoch.s,
             events: events.into_events()?,
             opened_reviews: crate::journal::reviews_of(stored.opened_reviews.map(|keys| keys.s)),
+            listed: !stored.unlisted.is_some_and(|unlisted| unlisted.bool),
             wakes: wakes_of(stored.wakes.as_ref().map(|text| text.s.as_str()))?,
         }))
     }
@@ -354,6 +364,7 @@ impl Image for Delivery {
             role: S,
             topic: S,
             body: B,
+            encoding: Option<S>,
             received_at: S,
             correlation_id: S,
             traceparent: Option<S>,
@@ -367,13 +378,15 @@ impl Image for Delivery {
             "warehouse" => Role::Warehouse,
             _ => return Err(unreadable(what, "attribute `role` is unreadable")),
         };
+        let body = decoded(what, "body", &stored.body.b)?;
+        let body = StoredBody { bytes: body, is_deflated: stored.encoding.is_some() }.into_body();
         let id = stored.delivery.s.strip_prefix(&stored.partner.s).and_then(|rest| rest.strip_prefix('/'));
         Ok(Some(Self {
             id: id.ok_or_else(|| unreadable(what, "its key does not begin with its partner"))?.to_owned(),
             partner: parse(what, "partner", &stored.partner.s)?,
             role,
             topic: stored.topic.s,
-            body: decoded(what, "body", &stored.body.b)?,
+            body: body.ok_or_else(|| unreadable(what, "attribute `body` cannot be inflated"))?,
             received_at: parse(what, "received_at", &stored.received_at.s)?,
             correlation: stored.correlation_id.s,
             traceparent: stored.traceparent.map(|text| text.s),
@@ -437,6 +450,7 @@ mod tests {
             epoch: engine::Epoch::FIRST,
             actor: None,
             folds: Default::default(),
+            measures: Default::default(),
         }
     }
 
@@ -484,5 +498,9 @@ mod tests {
         );
         assert!(read(&image.replace("eastco/a/b", "shipwest/a")).is_err());
         assert!(read(&image.replace("e30=", "?")).is_err());
+        let encoded =
+            |body: &str| image.replace("e30=", body).replace(r#""digest""#, r#""encoding":{"S":"deflate"},"digest""#);
+        assert_eq!(read(&encoded("q64FAA==")).unwrap().unwrap().body, b"{}");
+        assert!(read(&encoded("e30=")).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Tests of the adapters against a real endpoint: the local emulator, or an account that is used for tests only.
 //!
-//! They are ignored by default. Start the emulator, then run
+//! They are ignored by default; `cargo xtask test --stage live` runs them. To run them alone, start the emulator, then
 //! `AWS_ENDPOINT_URL=http://localhost:4566 cargo nextest run -p cloud --run-ignored only`. Each test creates its own
 //! tables, queues, bus and secret, under names that no other run uses.
 
@@ -172,14 +172,18 @@ async fn the_registry_returns_every_partners_document() {
 async fn secrets_are_read_by_name_and_cached() {
     let mut deployment = Deployment::new();
     let secretsmanager = aws_sdk_secretsmanager::Client::new(&deployment.config);
-    let id = format!("{}/partner/eastco", deployment.run);
+    let id = format!("{}/partner/warehouse/eastco", deployment.run);
     secretsmanager.create_secret().name(&id).secret_string("one").send().await.unwrap();
     deployment.names.insert("SECRETS_PREFIX", deployment.run.clone());
     let secrets = deployment.start().secrets().unwrap();
-    assert_eq!(secrets.secret("partner/eastco", false).await.unwrap().expose_secret(), "one");
+    assert_eq!(secrets.secret("partner/warehouse/eastco", false).await.unwrap().expose_secret(), "one");
     secretsmanager.put_secret_value().secret_id(&id).secret_string("two").send().await.unwrap();
-    assert_eq!(secrets.secret("partner/eastco", false).await.unwrap().expose_secret(), "one", "from the cache");
-    let missing = secrets.secret("partner/unknown", false).await;
+    assert_eq!(
+        secrets.secret("partner/warehouse/eastco", false).await.unwrap().expose_secret(),
+        "one",
+        "from the cache"
+    );
+    let missing = secrets.secret("partner/warehouse/unknown", false).await;
     assert!(matches!(missing, Err(Failure::Permanent { code: Code::SecretMissing, .. })));
 }
 

@@ -4,12 +4,13 @@
 //! number: what a decision must know arrives in its command. So the laws in `tests/` can try every permutation of an order's
 //! facts in milliseconds.
 //!
-//! One module per workflow ([`order`], [`fulfillment`], [`returns`]) beside what all workflows have in common: [`workflow`] and [`review`],
+//! One module per workflow ([`order`], [`fulfillment`], [`returns`], [`intake`]) beside what all workflows have in common: [`workflow`] and [`review`],
 //! identifiers, money, quantities, goods and parties. Partners' wire formats are in `partners`, storage is in `cloud`, retries and
 //! the timing of claims are in `engine`.
 
 mod core;
 pub mod fulfillment;
+pub mod intake;
 pub mod order;
 pub mod returnable;
 pub mod returns;
@@ -25,12 +26,12 @@ use crate::core::pairs;
 pub use crate::core::{due, goods, ids, money, party, quantity, rejection, review, workflow};
 pub use fulfillment::{Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentEvent};
 pub use ids::{
-    Carrier, CustomerId, DocumentNumber, ExternalId, FulfillmentId, IdError, LineNo, Lot, OrderId, PackageId,
-    PartnerId, PurchaseOrder, ReturnId, Serial, SiteCode, Sku, Tracking,
+    Carrier, CustomerId, DeliveryId, DocumentNumber, ExternalId, FulfillmentId, IdError, LineNo, Lot, OrderId,
+    PackageId, PartnerId, PurchaseOrder, ReturnId, Serial, SiteCode, Sku, Tracking,
 };
 pub use money::{Currency, Money};
 pub use order::{Order, OrderCommand, OrderEffect, OrderEvent, routing};
 pub use quantity::{Conversion, Quantity, Uom};
 pub use rejection::Rejection;
 pub use returns::{Return, ReturnCommand, ReturnEffect, ReturnEvent};
-pub use workflow::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, OpenEffects, Workflow};
+pub use workflow::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, OpenEffects, Timer, Workflow};

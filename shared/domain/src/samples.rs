@@ -11,7 +11,7 @@ use domain::fulfillment::{
 use domain::order::{
     AllocatedLine, Allocation, AllocationNo, Amendment, Assignment, CancelRequested, Component, CreditApproved,
     CreditRefused, CrmUpdated, Deadlines, Handling, Held, HoldReleased, Invoiced, LineQuantity, OrderLine, Overdue,
-    Quote, QuotedLine, Released, Routing, ServiceLevel, ShortPolicy, Source, Submission, Traced,
+    Quote, QuotedLine, Released, Routing, ServiceLevel, ShortPolicy, Source, Submission, Traced, WorkDiscarded,
 };
 use domain::party::{Destination, PartyRef};
 use domain::review::{Choice, Decision, Review, ReviewKind};
@@ -75,6 +75,7 @@ pub fn submission(lines: &[u32]) -> Submission {
         currency: id("USD"),
         service_level: ServiceLevel::Standard,
         ship_complete: false,
+        requested_by: None,
         ship_to: PartyRef { order: order_id(), n: 1 },
         destination: Destination { country: "US".to_owned(), region: "NY".to_owned() },
         lines: (1..).zip(lines).map(line).collect(),
@@ -107,7 +108,7 @@ pub fn approved() -> CreditApproved {
 }
 
 pub fn refused_credit() -> CreditRefused {
-    CreditRefused { reason: "over the limit".to_owned() }
+    CreditRefused { reason: "over the limit".to_owned(), unanswerable: false }
 }
 
 /// The stock of one line: (line, [(location, pieces)], short).
@@ -185,7 +186,7 @@ pub fn invoiced(number: &str) -> Invoiced {
 }
 
 pub fn crm_updated(version: u64, digest: &str) -> CrmUpdated {
-    CrmUpdated { version, digest: digest.to_owned(), epoch: 1, order_digest: None }
+    CrmUpdated { version, digest: digest.to_owned(), epoch: Some(1), order_digest: None }
 }
 
 pub fn cancel() -> CancelRequested {
@@ -224,6 +225,17 @@ pub fn decision<K: ReviewKind>(reviews: &[Review<K>], kind: K, choice: Choice) -
     Decision { review, kind, choice, document: None, by: "ops".to_owned(), note: String::new() }
 }
 
+pub fn work_discarded() -> WorkDiscarded {
+    WorkDiscarded {
+        step: "order-price".to_owned(),
+        stream: format!("order/{}", order_id()),
+        code: "PRT-002".to_owned(),
+        by: "ann".to_owned(),
+        note: "T-17: priced by phone".to_owned(),
+        lost_at: None,
+    }
+}
+
 pub fn overdue() -> Overdue {
     Overdue { deadline: at(100_000) }
 }
@@ -249,6 +261,7 @@ pub fn opened(lines: &[LineQuantity]) -> Opened {
         warehouse: id("eastco"),
         site: id("EAST"),
         service_level: ServiceLevel::Standard,
+        requested_by: None,
         ship_to: PartyRef { order: order_id(), n: 1 },
         lines: lines.to_vec(),
         handling: BTreeMap::new(),

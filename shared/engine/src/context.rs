@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::cause::Cause;
 use crate::failure::{Code, Failure};
 use crate::folds::Folds;
+use crate::measures::Measures;
 
 /// The clock of adapters and scheduled steps. Domain code has none: its commands carry the time.
 pub trait Clock {
@@ -41,6 +42,8 @@ pub struct Context {
     pub actor: Option<String>,
     /// The streams that this batch has loaded.
     pub folds: Folds,
+    /// What the message's log line measures.
+    pub measures: Measures,
 }
 
 /// The journal's epoch: counted up after the journal was restored to an earlier point in time, so that nothing outside of the
@@ -180,8 +183,8 @@ impl<'a> EventEnvelope<'a> {
     }
 }
 
-/// The parameters of a step, as its events give them.
-pub trait Work: Sized {
+/// The parameters of a step, as its events give them. Events with equal ones ask for the same work.
+pub trait Work: Clone + PartialEq {
     /// Parses the event.
     ///
     /// # Errors

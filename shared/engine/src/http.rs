@@ -6,6 +6,10 @@ use std::fmt;
 
 use serde::Serialize;
 
+/// The largest body, in bytes. A webhook's body and its attributes have to fit a DynamoDB item, which is limited to 400 KB, and
+/// no other route takes more than webhooks do. Lambda's own limit is 6 MB.
+pub const MAX_BODY: usize = 256 * 1024;
+
 /// A request from API Gateway. The body is as the sender signed it: decoded from base64, and nothing else.
 #[derive(Clone, Default)]
 pub struct Request {
@@ -49,13 +53,16 @@ impl Request {
     /// The sender's idempotency key: the same at each attempt.
     ///
     /// # Errors
-    /// It is missing or too long.
+    /// It is missing, too long, or has characters other than visible ASCII.
     pub fn idempotency_key(&self) -> Result<&str, Problem> {
         const MAX_LENGTH: usize = 128;
-        let key = self.header("idempotency-key").filter(|key| (1..=MAX_LENGTH).contains(&key.len()));
+        // The key is written into the journal and into logs.
+        let is_key =
+            |key: &&str| (1..=MAX_LENGTH).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        let key = self.header("idempotency-key").filter(is_key);
         key.ok_or_else(|| {
             let problem = Problem::new(400, "KEY_MISSING", "An Idempotency-Key header is needed");
-            problem.detail(format!("1 to {MAX_LENGTH} characters, the same whenever you send this again"))
+            problem.detail(format!("1 to {MAX_LENGTH} visible ASCII characters, the same whenever you send this again"))
         })
     }
 
@@ -73,6 +80,25 @@ impl Request {
         })
     }
 
+    /// Whose orders the client may use with `scope`: its own, or with `<scope>:all` those of every source.
+    ///
+    /// # Errors
+    /// The problem to answer with: it has neither.
+    pub fn grant(&self, scope: &str) -> Result<Grant, Problem> {
+        if self.allow(&format!("{scope}:all")).is_ok() {
+            return Ok(Grant::All);
+        }
+        self.allow(scope).map(|()| Grant::Own(self.client.clone()))
+    }
+
+    /// Checks that the client has `scope`, or the part of it that is called `part`, such as `reviews:decide:credit`.
+    ///
+    /// # Errors
+    /// The problem to answer with.
+    pub fn allow_part(&self, scope: &str, part: &str) -> Result<(), Problem> {
+        self.allow(scope).or_else(|_missing| self.allow(&format!("{scope}:{part}")))
+    }
+
     /// Checks that the client has `scope`.
     ///
     /// # Errors
@@ -83,6 +109,33 @@ impl Request {
         }
         Err(Problem::new(403, "SCOPE_MISSING", "The token may not do this")
             .detail(format!("it needs the scope {scope}")))
+    }
+}
+
+/// Whose orders a client may see or change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// Those that the client of this name submitted, also where another source submitted them first.
+    Own(String),
+    /// Those of every source.
+    All,
+}
+
+impl Grant {
+    /// The client that sees its own orders only.
+    pub fn client(&self) -> Option<&str> {
+        match self {
+            Self::Own(client) => Some(client),
+            Self::All => None,
+        }
+    }
+
+    /// The `name` of a source or a person, or what the client is shown instead of the name of another one.
+    pub fn shown<'a>(&self, name: &'a str) -> &'a str {
+        match self {
+            Self::Own(client) if client != name => "another party",
+            Self::Own(_) | Self::All => name,
+        }
     }
 }
 
@@ -192,6 +245,20 @@ impl From<crate::Failure> for Problem {
     }
 }
 
+/// Checks that a body of our own API is JSON, with no member given twice.
+///
+/// # Errors
+/// The problem to answer with, with the place of the error.
+pub fn check_body(body: &[u8]) -> Result<(), Problem> {
+    json_text(body)?;
+    crate::json::read(body).map(|_value| ()).map_err(not_json)
+}
+
+fn not_json(refused: crate::json::Refused) -> Problem {
+    let problem = Problem::new(400, "BODY_NOT_JSON", "The body is not JSON").detail(refused.why.clone());
+    problem.at(refused.pointer, refused.why)
+}
+
 /// A body as JSON text: UTF-8 with one complete JSON value within the bounds of [`crate::json`]; a byte-order mark is skipped.
 ///
 /// # Errors
@@ -202,6 +269,6 @@ pub fn json_text(body: &[u8]) -> Result<&str, Problem> {
         let place = format!("byte {} is not UTF-8", e.valid_up_to());
         Problem::new(400, "BODY_NOT_UTF8", "The body is not UTF-8 text").detail(place)
     })?;
-    crate::json::check(bytes).map_err(|why| Problem::new(400, "BODY_NOT_JSON", "The body is not JSON").detail(why))?;
+    crate::json::check(body).map_err(not_json)?;
     Ok(text)
 }

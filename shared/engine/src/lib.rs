@@ -7,7 +7,7 @@
 //!   memory; one test suite per port checks all its implementations.
 //! - [`http`]: requests and answers of the API.
 //! - [`json`]: documents from outside, within bounds.
-//! - [`context`], [`cause`], [`failure`], [`redact`]: what all of these need.
+//! - [`context`], [`cause`], [`failure`], [`measures`], [`redact`]: what all of these need.
 
 pub mod cause;
 pub mod context;
@@ -15,6 +15,7 @@ pub mod failure;
 pub mod folds;
 pub mod http;
 pub mod json;
+pub mod measures;
 pub mod ports;
 pub mod redact;
 pub mod run;
@@ -22,6 +23,7 @@ pub mod run;
 pub use cause::{Cause, RequestCause};
 pub use context::{Clock, Context, Epoch, EventEnvelope, Work};
 pub use failure::{Code, Failure, Outcome, Wait};
+pub use measures::Measures;
 pub use ports::{delivery, inbound, partner, partner_health, stores};
 pub use run::journal::{Commit, Journal, Stream};
 pub use run::{batch, effect, journal, recent, relay, snapshot, stored};

@@ -18,7 +18,7 @@ use crate::{crm, erp, threepl};
 
 impl<S: Documents + Secrets, T, C: Clock, H> Partners<S, T, C, H> {
     async fn signing_secrets(&self, partner: &Partner, fresh: bool) -> Result<Vec<SecretString>, Unverified> {
-        let secret = self.store.secret(&partner.secret, fresh).await.map_err(Unverified::Unchecked)?;
+        let secret = self.store.secret(&partner.webhook_secret(), fresh).await.map_err(Unverified::Unchecked)?;
         Ok(auth::signing(&secret))
     }
 }
@@ -26,17 +26,20 @@ impl<S: Documents + Secrets, T, C: Clock, H> Partners<S, T, C, H> {
 impl<S: Documents + Secrets, T, C: Clock, H> Senders for Partners<S, T, C, H> {
     async fn verify(&self, partner: &str, request: &Request, now: Timestamp) -> Result<Verified, Unverified> {
         let partner = match self.locate(partner).await.map_err(Unverified::Unchecked)? {
-            Located::Partner(partner) => *partner,
-            Located::Unknown => return Err(Unverified::UnknownPartner),
+            Located::Partner(partner) => Some(*partner),
+            Located::Unknown => None,
             // The document is our mistake: the sender has to try again, and must not read this as "unknown sender".
             Located::Broken(why) => return Err(Unverified::Unchecked(Failure::transient(Code::PartnerUnknown, why))),
         };
-        let scheme = partner.webhook.ok_or(Unverified::UnknownPartner)?;
         let header = |name| request.header(name).unwrap_or_default();
         let signed = Signed {
             id: header("webhook-id"),
             timestamp: header("webhook-timestamp"),
             signatures: header("webhook-signature"),
+        };
+        let sender = partner.and_then(|partner| partner.webhook.map(|scheme| (partner, scheme)));
+        let Some((partner, scheme)) = sender else {
+            return Err(Unverified::UnknownPartner(signature::refuse(&signed, &request.body, now)));
         };
         let check = |secrets: Vec<SecretString>| {
             signature::verify(&secrets, scheme.tolerance_seconds, &signed, &request.body, now)
@@ -56,7 +59,7 @@ impl<S: Documents + Secrets, T, C: Clock, H> Senders for Partners<S, T, C, H> {
             }),
             Err(Unsigned::Refused(why)) => Err(Unverified::BadSignature(why)),
             Err(Unsigned::NoSecret) => {
-                let why = format!("the secret {} has no usable signing secret", partner.secret);
+                let why = format!("the secret {} has no usable signing secret", partner.webhook_secret());
                 Err(Unverified::Unchecked(Failure::permanent(Code::SecretMissing, why)))
             }
         }

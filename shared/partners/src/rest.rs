@@ -56,6 +56,12 @@ pub(crate) struct Items<T> {
 
 /// A webhook's topic: the body's `type`.
 pub(crate) fn topic(request: &Request) -> String {
-    let body = fields::json(&request.body).unwrap_or_default();
-    fields::topic(body.get("type").and_then(serde_json::Value::as_str).unwrap_or("unnamed"))
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(rename = "type")]
+        topic: String,
+    }
+    let plain = crate::wire::gzip::plain(&request.body).unwrap_or_default();
+    let body = engine::json::typed::<Body>(&plain);
+    fields::topic(body.as_ref().map_or("unnamed", |body| &body.topic))
 }

@@ -15,6 +15,11 @@ const MIN_KEY: usize = 16;
 /// More than any rotation of secrets needs; bounds the work for a request that is not authenticated yet.
 const MAX_SIGNATURES: usize = 16;
 
+/// In seconds, where a partner's document names none.
+pub(crate) const DEFAULT_TOLERANCE: u32 = 300;
+
+const MISMATCH: &str = "webhook-signature does not match the body";
+
 /// The three headers of a signed message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signed<'a> {
@@ -77,7 +82,17 @@ pub fn verify(
             matched |= ours.as_slice().ct_eq(theirs);
         }
     }
-    if bool::from(matched) { Ok(()) } else { Err(Unsigned::Refused("webhook-signature does not match the body")) }
+    if bool::from(matched) { Ok(()) } else { Err(Unsigned::Refused(MISMATCH)) }
+}
+
+/// Why a message of no partner is refused: the reason that a partner would get whose secret did not sign it.
+pub(crate) fn refuse(signed: &Signed<'_>, body: &[u8], now: Timestamp) -> &'static str {
+    const NO_ONES: &str = "bm8gb25lIGhhcyB0aGlzIHNlY3JldA";
+    match verify(&[SecretString::from(NO_ONES)], DEFAULT_TOLERANCE, signed, body, now) {
+        Err(Unsigned::Refused(why)) => why,
+        // A sender that signs with that key is no partner either.
+        Ok(()) | Err(Unsigned::NoSecret) => MISMATCH,
+    }
 }
 
 /// The key in `whsec_<base64>`; the prefix may be missing.

@@ -62,10 +62,17 @@ pub struct WorkScript {
     /// Lines of one SKU are packed as one, under the number of the first.
     #[serde(default)]
     pub sums_up: bool,
-    /// A warehouse with a vendor's API leaves out the members that the vendor's published messages do not have: the order line,
-    /// and the product's own quantity and unit.
+    /// A warehouse with a vendor's API leaves out the members that the vendor's published messages and answers do not have: the
+    /// order line, and the product's own quantity and unit.
     #[serde(default)]
     pub as_published: bool,
+    /// A warehouse with a vendor's API leaves out the header that names a message's topic, as a proxy on the way may.
+    #[serde(default)]
+    pub without_topic: bool,
+    /// A package lists what it does not have of the other lines, too, with the quantity 0. Only a warehouse with our REST protocol
+    /// does.
+    #[serde(default)]
+    pub lists_zeros: bool,
     /// Applies to so many requests; to all by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::exchange::{Effect, Handled, Method, Named, Numbers, Reply, Request, UNKNOWN_OPERATION, Webhook, written};
@@ -185,12 +186,16 @@ impl Rest3pl {
                 Some(packages) => ("fulfillment.completed", json!({"packages": packages})),
                 None => ("fulfillment.completed", json!({})),
             },
-            WorkEvent::Packed { package } => ("package.packed", json!({"package": shown(job.packages.get(*package)?)})),
-            WorkEvent::Voided { package } => ("package.voided", json!({"package": shown(job.packages.get(*package)?)})),
+            WorkEvent::Packed { package } => {
+                ("package.packed", json!({"package": shown(job, job.packages.get(*package)?)}))
+            }
+            WorkEvent::Voided { package } => {
+                ("package.voided", json!({"package": shown(job, job.packages.get(*package)?)}))
+            }
             WorkEvent::Milestone { package, name } => (
                 "shipment.milestone",
                 json!({
-                    "package": shown(job.packages.get(*package)?),
+                    "package": shown(job, job.packages.get(*package)?),
                     "milestone": name,
                     "carrier_code": carrier_code(name),
                 }),
@@ -225,7 +230,7 @@ fn asked(body: &Value) -> Result<(String, Vec<Line>), Reply> {
 fn listed(job: &Job) -> Value {
     let passed = |(name, at): (&str, Timestamp)| json!({"milestone": name, "carrier_code": carrier_code(name), "occurred_at": written(at)});
     let package = |package: &Package| {
-        let mut all = shown(package);
+        let mut all = shown(job, package);
         if let Some(all) = all.as_object_mut() {
             all.insert("packed_at".to_owned(), json!(package.packed_at.map(written)));
             all.insert("voided_at".to_owned(), json!(package.voided_at.map(written)));
@@ -244,12 +249,18 @@ fn listed(job: &Job) -> Value {
     })
 }
 
-fn shown(package: &Package) -> Value {
+fn shown(job: &Job, package: &Package) -> Value {
+    let mut lines = package.lines.clone();
+    if job.lists_zeros {
+        let has = |line: &Line| package.lines.iter().any(|packed| packed.line == line.line);
+        let others = job.lines.iter().filter(|line| !has(line));
+        lines.extend(others.map(|line| Line::new(line.line, &line.sku, Decimal::ZERO, &line.uom)));
+    }
     json!({
         "id": package.id,
         "carrier": package.carrier,
         "tracking": package.tracking,
-        "lines": package.lines,
+        "lines": lines,
         "total_quantity": package.total,
     })
 }

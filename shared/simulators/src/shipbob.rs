@@ -4,7 +4,7 @@
 //! finds an order; `x-retry-after` has the wait after a 429; a message's topic is in the header `x-webhook-topic`, and its body
 //! is the shipment. "Labeled" is not shipped, and `Completed` is not delivered.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -282,7 +282,7 @@ impl Shipbob {
             "channel": {"id": order.channel, "name": "crossdock"},
             "shipping_method": order.asked.get("shipping_method"),
             "recipient": recipient,
-            "products": job.shown_lines().iter().map(product).collect::<Vec<_>>(),
+            "products": job.shown_lines().iter().map(|line| shown_product(line, job)).collect::<Vec<_>>(),
             "tags": [],
             "shipments": self.shipments(index),
         })
@@ -310,12 +310,14 @@ impl Shipbob {
         };
         let body = shipment(order, job, package, at);
         let reference = job.reference.clone();
+        let header = ("x-webhook-topic".to_owned(), topic.to_owned());
+        let headers = (!job.without_topic).then_some(header).into_iter().collect();
         let number = self.numbers.next("msg");
         Some(Webhook {
             id: format!("{}_{number}", self.id),
             topic: topic.to_owned(),
             reference,
-            headers: BTreeMap::from([("x-webhook-topic".to_owned(), topic.to_owned())]),
+            headers,
             body: body.to_string().into_bytes(),
         })
     }

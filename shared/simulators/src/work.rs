@@ -77,6 +77,12 @@ pub(crate) struct Job {
     /// Whether messages have only the members that the vendor publishes.
     #[serde(skip)]
     pub(crate) as_published: bool,
+    /// Whether messages come without the header that names their topic.
+    #[serde(skip)]
+    pub(crate) without_topic: bool,
+    /// Whether a package lists the lines that it has nothing of.
+    #[serde(skip)]
+    pub(crate) lists_zeros: bool,
     #[serde(skip)]
     closes: Closes,
     #[serde(skip)]
@@ -252,6 +258,8 @@ impl WarehouseWork {
             closed_at: None,
             respells: script.respells,
             as_published: script.as_published,
+            without_topic: script.without_topic,
+            lists_zeros: script.lists_zeros,
             closes: script.closes,
             first_only: script.first_only,
         });

@@ -56,7 +56,7 @@ impl Documents for Local {
 
 impl Secrets for Local {
     async fn secret(&self, name: &str, _fresh: bool) -> Result<SecretString, Failure> {
-        let id = name.strip_prefix("partner/").unwrap();
+        let (_purpose, id) = name.rsplit_once('/').unwrap();
         Ok(json!({"token": local_token(id), "signing": [local_secret(id)]}).to_string().into())
     }
 }
@@ -169,6 +169,7 @@ fn cx() -> Context {
         epoch: engine::Epoch::FIRST,
         actor: None,
         folds: Default::default(),
+        measures: Default::default(),
     }
 }
 
@@ -192,7 +193,7 @@ fn party() -> Party {
         line2: None,
         city: "New York".to_owned(),
         region: Some("NY".to_owned()),
-        postal_code: "10001".to_owned(),
+        postal_code: Some("10001".to_owned()),
         country: "US".to_owned(),
         phone: None,
         email: Some("ada@example.com".to_owned()),
@@ -248,6 +249,7 @@ fn fulfillment_request(order: &OrderId, warehouse: &str, n: u32) -> FulfillmentR
         warehouse: warehouse.parse().unwrap(),
         site: if warehouse == "shipwest" { "WEST" } else { "EAST" }.parse().unwrap(),
         service_level: ServiceLevel::Standard,
+        requested_by: None,
         ship_to: PartyRef { order: order.clone(), n: 1 },
         lines: lines(),
     }
@@ -287,6 +289,7 @@ async fn every_call_and_message_of_an_order_is_understood_on_both_sides() {
         external_id: new.submission.external_id.clone(),
         order: order.clone(),
         status: Status::Invoiced,
+        requested_by: None,
         lines: vec![],
         packages: vec![],
         sales_order: Some(released.sales_order),
@@ -713,6 +716,7 @@ async fn b28_echoes_of_our_writes_are_ignored_and_changes_by_others_are_read() {
         external_id: "CRM-1".parse().unwrap(),
         order: order.clone(),
         status: Status::Submitted,
+        requested_by: None,
         lines: vec![],
         packages: vec![],
         sales_order: None,

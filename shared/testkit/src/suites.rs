@@ -29,12 +29,14 @@ fn commit(stream: &str, version: u64, mark: &str) -> Commit {
         version,
         cause: Cause::new("suite", mark),
         correlation: "c-1".to_owned(),
+        caused_by: None,
         actor: "suite".to_owned(),
         at: at(),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         epoch: "e1".to_owned(),
         events: format!(r#"[{{"type":"order.overdue","deadline":"2026-11-23T00:00:00Z","mark":"{mark}"}}]"#),
         opened_reviews: vec![format!("overdue-{mark}")],
+        listed: version == 1,
         wakes: vec![Wake {
             step: "crm-update".to_owned(),
             about: BTreeMap::from([("package".to_owned(), mark.to_owned())]),
@@ -64,7 +66,7 @@ fn new_stream(stream: &str, unique: &[&str]) -> NewStream {
 pub async fn journal(journal: &impl Journal) {
     let stream = fresh("order/suite");
     let long = (0..40_000).map(|n| format!("review-{n}")).collect::<Vec<_>>().join(" ");
-    let long = Commit { opened_reviews: vec![], ..commit(&fresh("order/long"), 1, &long) };
+    let long = Commit { events: commit(&stream, 1, &long).events, ..commit(&fresh("order/long"), 1, "long") };
     assert_eq!(journal.append(&long).await.unwrap(), Append::Committed, "b49: 500 KB of events that deflate well");
     assert_eq!(journal.read(&long.stream).await.unwrap(), vec![long]);
     assert_eq!(journal.read(&stream).await.unwrap(), vec![], "an unknown stream is empty");
@@ -229,7 +231,7 @@ pub async fn parties(store: &impl Parties) {
         line2: None,
         city: "Berlin".to_owned(),
         region: None,
-        postal_code: "10115".to_owned(),
+        postal_code: Some("10115".to_owned()),
         country: "DE".to_owned(),
         phone: None,
         email: None,

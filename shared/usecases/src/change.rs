@@ -4,10 +4,11 @@
 //! request gets the same answer.
 
 use domain::ids::{base32, fingerprint};
-use domain::order::{Amendment, CancelRequested, Held, HoldReleased, Submission};
+use domain::order::{Amendment, CancelRequested, Held, HoldReleased};
 use domain::{Order, OrderCommand, OrderId, Rejection, Workflow};
 
-use engine::inbound::ChangeRequest;
+use engine::http::Grant;
+use engine::inbound::{ChangeRequest, NewOrder};
 use engine::journal::{Journal, Stream, events_of, stream_name};
 use engine::stores::Parties;
 use engine::{Context, Failure, Outcome, RequestCause};
@@ -69,12 +70,13 @@ pub struct Sender {
     pub name: String,
     /// When it was requested, by the sender's own clock; `None` where the time of the commit counts.
     pub asked_at: Option<Timestamp>,
+    /// Whose orders it may change.
+    pub grant: Grant,
     /// Whether it may release the holds of others.
     pub may_override: bool,
 }
 
-/// Requests a change of `order`, by its own id or an alias. A repeated `work_key` gets the first answer again. Returns the
-/// order's own id.
+/// Requests a change of `order`, by its own id or an alias. A repeated `work_key` gets the first answer again.
 ///
 /// # Errors
 /// Failures of the stores.
@@ -85,13 +87,16 @@ pub async fn change(
     order: &OrderId,
     work_key: &WorkKey,
     sender: &Sender,
-    request: ChangeRequest,
-) -> Result<(OrderId, Answer), Failure> {
-    let stream = names::load(journal, order, cx).await?;
+    mut request: ChangeRequest,
+) -> Result<Answer, Failure> {
+    let stream = names::load_granted(journal, order, cx, &sender.grant).await?;
     let order = stream.id.clone();
-    if stream.version == 0 {
-        return Ok((order, Answer::Unknown));
-    }
+    let Some(state) = stream.state.as_ref() else { return Ok(Answer::Unknown) };
+    // The journal, the bus and every reader of the timeline get the reason.
+    let receiver = parties.fetch(&state.terms.submission.ship_to).await?;
+    let named = request.party().cloned();
+    let reason = request.reason_mut();
+    *reason = engine::redact::without_parties(reason, receiver.iter().chain(&named));
     let command = match request {
         ChangeRequest::Cancel { reason, asked_at } => {
             OrderCommand::Cancel(CancelRequested { reason, asked_at: Some(asked_at) })
@@ -105,7 +110,7 @@ pub async fn change(
             asked_at: sender.asked_at,
             overrides: sender.may_override,
         }),
-        ChangeRequest::Amend { new, .. } if let Some(member) = fixed_member(stream.state.as_ref(), &new.submission) => {
+        ChangeRequest::Amend { new, .. } if let Some(member) = fixed_member(stream.state.as_ref(), &new) => {
             let why = format!("{member} cannot be amended; cancel the order and submit a new one");
             OrderCommand::RefuseRequest(Rejection::new("CANNOT_AMEND", why))
         }
@@ -129,16 +134,15 @@ pub async fn change(
             })
         }
     };
-    let answer = carry_out(stream, journal, cx, work_key, command).await?;
-    Ok((order, answer))
+    carry_out(stream, journal, cx, work_key, command).await
 }
 
 /// The member that differs from the order and that an amendment never changes.
-fn fixed_member(order: Option<&Order>, new: &Submission) -> Option<&'static str> {
-    let known = &order?.terms.submission;
+fn fixed_member(order: Option<&Order>, amended: &NewOrder) -> Option<&'static str> {
+    let (known, new) = (&order?.terms.submission, &amended.submission);
     if known.customer != new.customer {
         Some("customer")
-    } else if known.customer_po != new.customer_po {
+    } else if amended.spelling.canonical(&known.customer_po) != amended.purchase_order() {
         Some("customer_po")
     } else if known.currency != new.currency {
         Some("currency")

@@ -3,7 +3,9 @@
 //! between is here.
 
 pub mod change;
+pub mod delivery;
 pub mod due;
 pub mod names;
 pub mod submission;
+pub mod tokens;
 pub mod work;

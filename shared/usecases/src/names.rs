@@ -2,6 +2,7 @@
 //! either an order or an alias, and never both.
 
 use domain::{Order, OrderEvent, OrderId};
+use engine::http::Grant;
 use engine::journal::{Journal, Stream, events_of, stream_name};
 use engine::{Commit, Context, Failure};
 use jiff::Timestamp;
@@ -21,6 +22,21 @@ pub async fn load(journal: &impl Journal, name: &OrderId, cx: &Context) -> Resul
         Some(order) => Stream::load(journal, &order, cx).await,
         None => Ok(stream),
     }
+}
+
+/// The order that `name` belongs to, if `grant` covers it: a client that may not see the order learns nothing of it.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_granted(
+    journal: &impl Journal,
+    name: &OrderId,
+    cx: &Context,
+    grant: &Grant,
+) -> Result<Stream<Order>, Failure> {
+    let stream = load(journal, name, cx).await?;
+    let is_covered = |order: &Order| grant.client().is_none_or(|client| order.name_by(client).is_some());
+    Ok(if stream.state.as_ref().is_none_or(is_covered) { stream } else { Stream::of(name, vec![], cx.now)? })
 }
 
 /// All commits of that order, not folded: the order's own id, and its commits.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::ids::{base32, fingerprint};
-use domain::order::{Aliased, PurchaseOrderTaken, PurchaseOrderUse, Submission};
+use domain::order::{Aliased, PurchaseOrderTaken, PurchaseOrderUse};
 use domain::{Order, OrderCommand, OrderEvent, OrderId, Rejection, Workflow};
 use jiff::Timestamp;
 use serde_json::json;
@@ -155,7 +155,7 @@ impl<J: Journal> Submitting<'_, J> {
             PurchaseOrderUse::NewOrder { moved, taken } => {
                 let cause = cx.cause(&format!("purchase-order-moved/{}", own.id));
                 let last = stream.next(cx, &cause, &[OrderEvent::PurchaseOrderMoved(moved)])?;
-                let takeover = Takeover { key: purchase_order(submission), last };
+                let takeover = Takeover { key: purchase_order(self.new), last };
                 match self.journal.create(&self.new_stream(&own, Some((takeover, taken)))?).await? {
                     CreateOutcome::Committed => Ok(Some((own.id, Submitted::Created))),
                     CreateOutcome::Exists | CreateOutcome::Raced => Ok(None),
@@ -208,7 +208,7 @@ impl<J: Journal> Submitting<'_, J> {
                 Some(takeover)
             }
             None => {
-                unique.push(purchase_order(submission));
+                unique.push(purchase_order(self.new));
                 None
             }
         };
@@ -233,8 +233,8 @@ fn order_in(stream: &str) -> Result<OrderId, Failure> {
 }
 
 /// The natural key of the order's purchase order number.
-fn purchase_order(submission: &Submission) -> String {
-    let natural = fingerprint(&[submission.customer.as_str(), submission.customer_po.as_str()]);
+fn purchase_order(new: &NewOrder) -> String {
+    let natural = fingerprint(&[new.submission.customer.as_str(), &new.purchase_order()]);
     format!("po/{}", base32(&natural, 32))
 }
 

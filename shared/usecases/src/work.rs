@@ -1,6 +1,6 @@
 //! The parameters of steps, read from events: an order, a fulfillment, or a package.
 
-use domain::{FulfillmentId, OrderId, PackageId};
+use domain::{DeliveryId, FulfillmentId, OrderId, PackageId};
 use engine::{EventEnvelope, Failure, Work};
 use serde::Deserialize;
 
@@ -19,6 +19,24 @@ impl Work for OrderWork {
                 Ok(Self { order: fulfillment.order().clone() })
             }
             Some(_) | None => Ok(Self { order: envelope.id_of("order")? }),
+        }
+    }
+}
+
+/// What the CRM is told about, from the event's subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CrmWork {
+    /// An order, or a fulfillment of it.
+    Order(OrderId),
+    /// A delivery that cannot be read.
+    Delivery(DeliveryId),
+}
+
+impl Work for CrmWork {
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
+        match envelope.subject.split_once('/') {
+            Some(("delivery", _)) => Ok(Self::Delivery(envelope.id_of("delivery")?)),
+            Some(_) | None => Ok(Self::Order(OrderWork::read(envelope)?.order)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use domain::fulfillment::{FulfillmentEffect, Missing};
 use domain::{Fulfillment, FulfillmentEvent};
+use engine::http::Grant;
 use engine::journal::events_of;
 use engine::stores::ViewRow;
 use engine::{Commit, Failure};
@@ -21,7 +22,7 @@ pub(crate) fn open_reviews(fulfillment: &TimedFold<Fulfillment>) -> Vec<OpenRevi
 }
 
 /// One timeline entry per event of the fulfillment.
-pub(crate) fn timeline(commits: &[Commit], now: Timestamp) -> Result<Vec<Entry>, Failure> {
+pub(crate) fn timeline(commits: &[Commit], now: Timestamp, grant: &Grant) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     let mut warehouse = String::new();
     for commit in commits {
@@ -29,15 +30,20 @@ pub(crate) fn timeline(commits: &[Commit], now: Timestamp) -> Result<Vec<Entry>,
             if let FulfillmentEvent::Opened(opened) = &event {
                 warehouse = opened.warehouse.to_string();
             }
-            let (system, text, at) = describe(&event, &warehouse, commit.at);
-            entries.push(Entry::new(commit, &event, system, text, at));
+            let (system, text, at) = describe(&event, &warehouse, commit.at, grant);
+            entries.push(Entry::new(commit, &event, system, text, at, grant));
         }
     }
     Ok(entries)
 }
 
 /// The system in which an event happened, what happened, for people, and when. `at` is the commit's time.
-fn describe<'a>(event: &FulfillmentEvent, warehouse: &'a str, at: Timestamp) -> (&'a str, String, Timestamp) {
+fn describe<'a>(
+    event: &FulfillmentEvent,
+    warehouse: &'a str,
+    at: Timestamp,
+    grant: &Grant,
+) -> (&'a str, String, Timestamp) {
     match event {
         FulfillmentEvent::Opened(opened) => (OURS, format!("{} opened for {warehouse}", opened.fulfillment), at),
         FulfillmentEvent::Accepted(accepted) => (warehouse, format!("accepted as {}", accepted.reference), at),
@@ -70,7 +76,7 @@ fn describe<'a>(event: &FulfillmentEvent, warehouse: &'a str, at: Timestamp) -> 
             (OURS, format!("{missing} by {}", late.due), at)
         }
         FulfillmentEvent::RequestRejected(why) => (OURS, format!("request refused: {why}"), at),
-        FulfillmentEvent::ReviewDecided(decision) => (OURS, decision_text(decision), at),
+        FulfillmentEvent::ReviewDecided(decision) => (OURS, decision_text(decision, grant), at),
         FulfillmentEvent::GoodsIssued(issued) => {
             ("erp", format!("goods issue {} for package {}", issued.document, issued.package), at)
         }

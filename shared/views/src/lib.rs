@@ -6,6 +6,7 @@ use std::fmt::Display;
 
 use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::{EffectFailed, EffectRejected, EffectStarted, Workflow};
+use engine::http::Grant;
 use engine::stores::ViewRow;
 use engine::{Commit, Stream};
 use jiff::Timestamp;
@@ -13,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub mod fulfillment;
+pub mod intake;
 pub mod order;
 
 /// The number of this release's rows. Raise it when a row shows something else for the same stream: rows are then written
 /// over those of the same version and a lower number.
-pub const FOLD: u32 = 1;
+pub const FOLD: u32 = 2;
 
 /// The documents of a list's rows, as they were written. They are not read into types: a newer release may have written a
 /// status, a kind or an option that this one does not know, and its row is shown all the same.
@@ -34,7 +36,7 @@ pub fn each(document: Value) -> Vec<Value> {
 /// A review that waits for a person's decision.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OpenReview {
-    /// `<order or fulfillment>.<review>`, for `POST /v1/reviews/{id}/decision`.
+    /// `<order, fulfillment or delivery>.<review>`, for `POST /v1/reviews/{id}/decision`.
     pub id: String,
     /// One of the workflow's kinds. It is text, so that lists can show the kinds of a newer release.
     pub kind: String,
@@ -57,14 +59,20 @@ pub struct TimedFold<W> {
     pub version: u64,
     /// The newest commit's time.
     pub changed: Timestamp,
+    /// The last commit that changed what lists show, with its time: rows have its version, so that a row of something
+    /// older that arrives late is recognized.
+    pub listed: (u64, Timestamp),
     since: BTreeMap<String, Timestamp>,
 }
 
 impl<W: Workflow> TimedFold<W> {
     /// The fold of `stream`; `None` if the stream has no commit.
     pub fn of(stream: Stream<W>) -> Option<Self> {
-        let Stream { state, version, changed, opened_reviews: since, .. } = stream;
-        state.zip(changed).map(|(state, changed)| Self { state, version, changed, since })
+        let Stream { state, version, changed, listed, opened_reviews: since, .. } = stream;
+        state.zip(changed).map(|(state, changed)| {
+            let listed = listed.unwrap_or((version, changed));
+            Self { state, version, changed, listed, since }
+        })
     }
 
     /// The open reviews of the stream `id`, earliest `decide_by` first.
@@ -90,11 +98,11 @@ impl<W: Workflow> TimedFold<W> {
     /// an empty row replaces the earlier one.
     fn review_row(&self, id: &str) -> Option<ViewRow> {
         let reviews = self.open_reviews(id);
-        let first = reviews.first().map_or(self.changed, |review| review.decide_by);
+        let first = reviews.first().map_or(self.listed.1, |review| review.decide_by);
         (!self.since.is_empty()).then(|| ViewRow {
             key: format!("{}/{id}", W::KIND),
             part: REVIEWS.to_owned(),
-            version: self.version,
+            version: self.listed.0,
             fold: FOLD,
             list: if reviews.is_empty() { String::new() } else { OPEN_REVIEWS.to_owned() },
             rank: format!("{}/{id}", soonest_first(first)),
@@ -137,14 +145,22 @@ pub struct Entry {
     pub stream: String,
     /// The commit's version.
     pub version: u64,
-    /// The commit's cause: `<function>/<work key>`.
+    /// The commit's cause: `<function>/<work key>`, or the function alone for a client that sees its own orders only.
     pub cause: String,
     /// The same from the sender's request to the last call to a partner.
     pub correlation_id: String,
+    /// The correlation id of the partner's message or the request that caused the commit, where it has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caused_by: Option<String>,
 }
 
 impl Entry {
-    fn new(commit: &Commit, event: &impl Serialize, system: &str, text: String, at: Timestamp) -> Self {
+    fn new(commit: &Commit, event: &impl Serialize, system: &str, text: String, at: Timestamp, grant: &Grant) -> Self {
+        // The rest of a cause names the client or partner that wanted it, and the other id may be of its choice.
+        let (cause, caused_by) = match grant {
+            Grant::All => (commit.cause.to_string(), commit.caused_by.clone()),
+            Grant::Own(_) => (commit.cause.as_str().split('/').next().unwrap_or_default().to_owned(), None),
+        };
         Self {
             at,
             recorded_at: commit.at,
@@ -154,8 +170,9 @@ impl Entry {
             status: None,
             stream: commit.stream.clone(),
             version: commit.version,
-            cause: commit.cause.to_string(),
+            cause,
             correlation_id: commit.correlation.clone(),
+            caused_by,
         }
     }
 }
@@ -169,8 +186,9 @@ fn kind_of(event: &impl Serialize) -> String {
     value.get("type").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned()
 }
 
-fn decision_text<K: ReviewKind>(decision: &Decision<K>) -> String {
+fn decision_text<K: ReviewKind>(decision: &Decision<K>, grant: &Grant) -> String {
     let Decision { kind, choice, by, note, .. } = decision;
+    let by = grant.shown(by);
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
     format!("{} decided by {by}: {}{note}", kind.as_str(), choice.as_str())
 }

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use domain::order::{Held, InvoiceDisagreed, LineQuantities, LineQuantity, Status, WithdrawalReason};
+use domain::order::{
+    Alias, Held, InvoiceDisagreed, LineQuantities, LineQuantity, Listing, OrderReview, Status, WithdrawalReason,
+};
 use domain::returnable::Reservation;
 use domain::shipment::{PackageSummary, Progress, RequestStatus};
 use domain::workflow::evolve;
-use domain::{Fulfillment, FulfillmentId, Money, Order, OrderEvent, OrderId};
+use domain::{ExternalId, Fulfillment, FulfillmentId, Money, Order, OrderEvent, OrderId, PartnerId};
+use engine::http::Grant;
 use engine::journal::events_of;
 use engine::stores::{ViewRow, sortable};
 use engine::{Commit, Failure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{Entry, OURS, OpenReview, TimedFold, decision_text, failed_text, rejected_text, started_text};
 
@@ -26,6 +30,9 @@ pub struct Summary {
     pub source: String,
     /// The order's id in that system.
     pub external_id: String,
+    /// What other submissions called it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<Name>,
     /// The sold-to customer's number.
     pub customer: String,
     /// The customer's purchase order number.
@@ -35,10 +42,45 @@ pub struct Summary {
     pub total: Option<Money>,
     /// When the customer ordered, by the sender's clock.
     pub ordered_at: Timestamp,
-    /// The newest commit's time.
+    /// The newest commit's time; in lists, that of the newest commit that changed what they show.
     pub updated_at: Timestamp,
     /// The number of open reviews; in lists, without those of the fulfillments.
     pub reviews: usize,
+}
+
+/// A name of an order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Name {
+    /// Crossdock's id of the order, or its alias.
+    pub id: OrderId,
+    /// The system that calls it so.
+    pub source: String,
+    /// The order's id in that system.
+    pub external_id: String,
+}
+
+/// What a client with `grant` calls the order: by its own submission where it sees its own orders only.
+pub fn known_as(order: &Order, grant: &Grant) -> Name {
+    let submission = &order.terms.submission;
+    let own = grant.client().and_then(|client| order.name_by(client).map(|name| (client, name)));
+    let (source, (id, external_id)) =
+        own.unwrap_or((submission.source.as_str(), (order.id(), &submission.external_id)));
+    Name { id: id.clone(), source: source.to_owned(), external_id: external_id.to_string() }
+}
+
+/// A row's document as a client with `grant` sees it; `None` if the order is none of the client's. It stays a value, because a
+/// newer release may have written it.
+pub fn listed(mut row: Value, grant: &Grant) -> Option<Value> {
+    let Some(client) = grant.client() else { return Some(row) };
+    let members = row.as_object_mut()?;
+    let aliases = members.remove("aliases");
+    if members.get("source").and_then(Value::as_str) == Some(client) {
+        return Some(row);
+    }
+    let aliases = aliases.as_ref().and_then(Value::as_array)?;
+    let own = aliases.iter().find(|alias| alias.get("source").and_then(Value::as_str) == Some(client))?;
+    members.extend(own.as_object()?.clone());
+    Some(row)
 }
 
 /// One order with all details.
@@ -96,29 +138,48 @@ pub struct FulfillmentView {
     pub packages: Vec<PackageSummary>,
 }
 
-/// The summary of an order. `changed` is the newest commit's time.
+/// The summary of an order, with all its names. `changed` is its newest commit's time, and in lists that of the newest commit
+/// that changed what they show.
 pub fn summary(order: &Order, changed: Timestamp) -> Summary {
-    let submission = &order.terms.submission;
+    let Listing { id, status, source, external_id, aliases, customer, customer_po, total, ordered_at, reviews } =
+        order.listing();
     Summary {
-        id: order.id().clone(),
-        status: order.status(),
-        source: submission.source.to_string(),
-        external_id: submission.external_id.to_string(),
-        customer: submission.customer.to_string(),
-        customer_po: submission.customer_po.to_string(),
-        total: order.stage.price().map(|price| price.total),
-        ordered_at: submission.ordered_at,
+        id: id.clone(),
+        status,
+        source: source.to_string(),
+        external_id: external_id.to_string(),
+        aliases: aliases.iter().map(name).collect(),
+        customer: customer.to_string(),
+        customer_po: customer_po.to_string(),
+        total,
+        ordered_at,
         updated_at: changed,
-        reviews: order.reviews().len(),
+        reviews,
     }
 }
 
-/// The details of an order, with the reviews of its fulfillments.
-pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>]) -> Detail {
+fn name((id, alias): (&OrderId, &Alias)) -> Name {
+    let Alias { source, external_id } = alias;
+    Name { id: id.clone(), source: source.to_string(), external_id: external_id.to_string() }
+}
+
+/// The details of an order, with the reviews of its fulfillments, as a client with `grant` sees them.
+pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>], grant: &Grant) -> Detail {
     let state = &order.state;
     let folded = |id: &FulfillmentId| fulfillments.iter().find(|it| it.state.opened.fulfillment == *id);
     let mut open_reviews = order.open_reviews(state.id().as_str());
     open_reviews.extend(fulfillments.iter().flat_map(crate::fulfillment::open_reviews));
+    let is_own = grant.client().is_some();
+    for review in open_reviews.iter_mut().filter(|_| is_own) {
+        if review.kind == OrderReview::ConflictingSubmission.as_str() {
+            "it was sent again, with other content or after its cancellation".clone_into(&mut review.reason);
+        }
+    }
+    let Name { id, source, external_id } = known_as(state, grant);
+    let mut summary = summary(state, order.changed);
+    if is_own {
+        summary = Summary { id, source, external_id, aliases: vec![], ..summary };
+    }
     let fulfillment = |assignment: &domain::order::Assignment| {
         let progress = state.fulfillments.progress.get(&assignment.fulfillment);
         FulfillmentView {
@@ -131,10 +192,12 @@ pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>])
                 .map_or_else(Vec::new, |it| it.state.package_summaries().collect()),
         }
     };
-    let hold =
-        |held: &Held| HoldView { holder: held.holder.clone(), reason: held.reason.clone(), asked_at: held.asked_at };
+    let hold = |held: &Held| {
+        let holder = held.holder.as_deref().map(|holder| grant.shown(holder).to_owned());
+        HoldView { holder, reason: held.reason.clone(), asked_at: held.asked_at }
+    };
     Detail {
-        summary: Summary { reviews: open_reviews.len(), ..summary(state, order.changed) },
+        summary: Summary { reviews: open_reviews.len(), ..summary },
         version: order.version,
         lines: state.line_quantities(),
         sales_order: state.documents.sales_order().map(ToString::to_string),
@@ -147,12 +210,13 @@ pub fn detail(order: &TimedFold<Order>, fulfillments: &[TimedFold<Fulfillment>])
 
 /// The rows of an order for the lists: its summary, and its open reviews.
 pub fn rows(order: &TimedFold<Order>) -> Vec<ViewRow> {
-    let summary = summary(&order.state, order.changed);
+    let (version, changed) = order.listed;
+    let summary = summary(&order.state, changed);
     let id = summary.id.to_string();
     let row = ViewRow {
         key: format!("order/{id}"),
         part: "summary".to_owned(),
-        version: order.version,
+        version,
         fold: crate::FOLD,
         list: format!("order/{}", summary.status.as_str()),
         // Ranked by a time that never changes: the index is then written only when the status changes, and cursors stay
@@ -163,11 +227,16 @@ pub fn rows(order: &TimedFold<Order>) -> Vec<ViewRow> {
     std::iter::once(row).chain(order.review_row(&id)).collect()
 }
 
-/// One timeline of an order and its fulfillments, in the order of the commits' times.
+/// One timeline of an order and its fulfillments, in the order of the commits' times, as a client with `grant` sees it.
 ///
 /// # Errors
 /// A commit cannot be parsed.
-pub fn timeline(order: &[Commit], fulfillments: &[Vec<Commit>], now: Timestamp) -> Result<Vec<Entry>, Failure> {
+pub fn timeline(
+    order: &[Commit],
+    fulfillments: &[Vec<Commit>],
+    now: Timestamp,
+    grant: &Grant,
+) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     let mut state: Option<Order> = None;
     for commit in order {
@@ -175,28 +244,39 @@ pub fn timeline(order: &[Commit], fulfillments: &[Vec<Commit>], now: Timestamp) 
             let before = state.as_ref().map(Order::status);
             state = evolve(state, &event);
             let after = state.as_ref().map(Order::status);
-            let (system, text) = describe(&event, state.as_ref());
-            let entry = Entry::new(commit, &event, system, text, commit.at);
+            let (system, text) = describe(&event, state.as_ref(), grant);
+            let entry = Entry::new(commit, &event, system, text, commit.at, grant);
             entries.push(Entry { status: after.filter(|_| before != after), ..entry });
         }
     }
     for commits in fulfillments {
-        entries.extend(crate::fulfillment::timeline(commits, now)?);
+        entries.extend(crate::fulfillment::timeline(commits, now, grant)?);
     }
     entries.sort_by(|a, b| (a.recorded_at, &a.stream, a.version).cmp(&(b.recorded_at, &b.stream, b.version)));
     Ok(entries)
 }
 
 /// The system in which an event happened, and what happened, for people.
-fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, String) {
-    let source = order.map_or(OURS, |order| order.terms.submission.source.as_str());
+fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>, grant: &Grant) -> (&'a str, String) {
+    let source = order.map_or(OURS, |order| grant.shown(order.terms.submission.source.as_str()));
+    // The id that a source has for the order, which only that source sees.
+    let called = |source: &PartnerId, id: &ExternalId| match grant.client() {
+        Some(client) if client != source.as_str() => String::new(),
+        Some(_) | None => format!(" as {id}"),
+    };
     match event {
-        OrderEvent::Submitted(s) => (source, format!("ordered as {} with {} lines", s.external_id, s.lines.len())),
+        OrderEvent::Submitted(s) => {
+            (source, format!("ordered{} with {} lines", called(&s.source, &s.external_id), s.lines.len()))
+        }
         OrderEvent::SubmissionConflicted(c) => {
             let how = if c.after_cancel { "after its cancellation" } else { "with other content" };
-            (OURS, format!("{} submitted it again as {}, {how}", c.source, c.external_id))
+            let by = grant.shown(c.source.as_str());
+            (OURS, format!("{by} submitted it again{}, {how}", called(&c.source, &c.external_id)))
         }
-        OrderEvent::AliasAdded(added) => (OURS, format!("{} calls it {}, too", added.source, added.external_id)),
+        OrderEvent::AliasAdded(added) => {
+            let by = grant.shown(added.source.as_str());
+            (OURS, format!("{by} submitted it{}, too", called(&added.source, &added.external_id)))
+        }
         OrderEvent::Aliased(aliased) => (OURS, format!("the same order as {}", aliased.order)),
         OrderEvent::PurchaseOrderMoved(moved) => (OURS, format!("its purchase order went to {}", moved.to)),
         OrderEvent::PurchaseOrderTaken(taken) => {
@@ -234,11 +314,11 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, Strin
         }
         OrderEvent::CancelRequested(request) => (OURS, format!("cancellation requested: {}", request.reason)),
         OrderEvent::Held(held) => match &held.holder {
-            Some(holder) => (OURS, format!("put on hold by {holder}: {}", held.reason)),
+            Some(holder) => (OURS, format!("put on hold by {}: {}", grant.shown(holder), held.reason)),
             None => (OURS, format!("put on hold: {}", held.reason)),
         },
         OrderEvent::HoldReleased(released) => {
-            let by = released.holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default();
+            let by = released.holder.as_ref().map(|holder| format!(" by {}", grant.shown(holder))).unwrap_or_default();
             let which = if released.overrides { "all holds" } else { "hold" };
             (OURS, format!("{which} released{by}: {}", released.reason))
         }
@@ -276,13 +356,14 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>) -> (&'a str, Strin
             ("erp", format!("created {} after the order no longer needed it; to be undone", orphan.document))
         }
         OrderEvent::ReturnReserved(reservation) => (OURS, reservation_text(reservation)),
-        OrderEvent::ReviewDecided(decision) => (OURS, decision_text(decision)),
+        OrderEvent::ReviewDecided(decision) => (OURS, decision_text(decision, grant)),
         OrderEvent::CustomerNotice(notice) => {
             let template = serde_json::to_value(notice.template).unwrap_or_default();
             (OURS, format!("notice to the customer: {}", template.as_str().unwrap_or_default()))
         }
         OrderEvent::RequestRejected(reason) => (OURS, format!("request refused: {reason}")),
         OrderEvent::Overdue(overdue) => (OURS, format!("not completed by {}", overdue.deadline)),
+        OrderEvent::WorkDiscarded(discarded) => (OURS, discarded.text()),
         OrderEvent::EffectStarted(started) => (OURS, started_text(started)),
         OrderEvent::EffectFailed(failed) => (OURS, failed_text(failed)),
         OrderEvent::EffectRejected(refused) => ("erp", rejected_text(refused)),

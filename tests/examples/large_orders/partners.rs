@@ -2,6 +2,7 @@
 
 use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Withdrawal};
 use domain::ids::DocumentNumber;
+use domain::intake::OrderRefusal;
 use domain::order::{
     Allocation, AllocationRequest, CreditQuery, CrmUpdate, Deallocation, InvoiceRequest, Invoiced, LineQuantity,
     PriceQuery, Released, SalesOrder, SalesOrderCancellation, StockQuery,
@@ -29,6 +30,9 @@ impl Ready for Partners {
 impl Crm for Partners {
     async fn update(&self, _: &Context, _: &CrmUpdate, _: u64) -> Result<(), CallFailure> {
         Ok(())
+    }
+    async fn refuse(&self, _: &Context, _: &OrderRefusal, _: u64) -> Result<(), CallFailure> {
+        panic!("the order was taken")
     }
 }
 

@@ -24,7 +24,7 @@ use engine::{Cause, Commit, Context, Epoch, Failure, Journal as _, Stream};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use testkit::memory::{MemoryDeliveries, MemoryJournal, MemoryParties, MemoryViews};
-use usecases::work::{FulfillmentWork, OrderWork, PackageWork};
+use usecases::work::{CrmWork, FulfillmentWork, OrderWork, PackageWork};
 
 use crate::measure::{Counted, Units, forget_peak, memory, processor_micros};
 use crate::partners::{Partners, Report};
@@ -194,7 +194,7 @@ impl Scenario {
             line2: None,
             city: "Albany".to_owned(),
             region: Some("NY".to_owned()),
-            postal_code: "12207".to_owned(),
+            postal_code: Some("12207".to_owned()),
             country: "US".to_owned(),
             phone: None,
             email: None,
@@ -314,7 +314,7 @@ impl Scenario {
 
     fn crm(&self) {
         let ports = crm_update::Ports { journal: self.journal_of("crm-update"), crm: Partners };
-        drop(wait(crm_update::handle(&ports, OrderWork { order: order_id() }, &cx("crm-update"))).unwrap());
+        drop(wait(crm_update::handle(&ports, CrmWork::Order(order_id()), &cx("crm-update"))).unwrap());
     }
 
     fn project(&self) {
@@ -381,7 +381,7 @@ impl Scenario {
             method: "GET".to_owned(),
             path: format!("/v1/orders/{}", order_id()),
             variables: BTreeMap::from([("id".to_owned(), order_id().to_string())]),
-            scopes: vec!["orders:read".to_owned()],
+            scopes: vec!["orders:read:all".to_owned()],
             ..Request::default()
         };
         let response = wait(order_read::handle(&ports, request, &cx("order-read"))).unwrap();
@@ -406,7 +406,8 @@ impl Scenario {
                 commit.at.to_string(),
                 commit.epoch,
                 commit.events,
-                commit.opened_reviews
+                commit.opened_reviews,
+                commit.listed
             ]);
             writeln!(text, "{line}").unwrap();
         }
@@ -438,12 +439,14 @@ impl Scenario {
                 version: commit[1].as_u64().unwrap(),
                 cause: Cause::stored(text(2)),
                 correlation: text(3),
+                caused_by: None,
                 actor: text(4),
                 at: text(5).parse().unwrap(),
                 traceparent: None,
                 epoch: text(6),
                 events: text(7),
                 opened_reviews: serde_json::from_value(commit[8].clone()).unwrap(),
+                listed: commit[9].as_bool().unwrap(),
                 wakes: vec![],
             });
         }
@@ -467,6 +470,7 @@ fn cx(function: &'static str) -> Context {
         epoch: Epoch::FIRST,
         actor: None,
         folds: Folds::default(),
+        measures: Default::default(),
     }
 }
 

@@ -273,6 +273,7 @@ impl Deployment {
             epoch: self.epoch,
             actor: None,
             folds: Default::default(),
+            measures: Default::default(),
         }
     }
 

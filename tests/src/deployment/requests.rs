@@ -11,6 +11,7 @@ use domain::review::{Choice, Decision, Review, ReviewKind};
 use domain::{Order, OrderCommand, OrderId};
 use engine::http::{Request, Response};
 use engine::journal::execute;
+use engine::stores::Parties;
 use engine::{Context, Failure, Journal};
 use futures::FutureExt;
 use serde_json::{Value, json};
@@ -41,7 +42,14 @@ fn decision<K: ReviewKind>(review: &Review<K>, choice: Choice) -> Decision<K> {
 }
 
 /// One request to the function behind `POST /v1/reviews/{id}/decision`. A failure is answered by 503.
-fn decide(journal: impl Journal, cx: &Context, client: &str, review: &str, decision: &Value) -> Response {
+fn decide(
+    journal: impl Journal,
+    parties: impl Parties,
+    cx: &Context,
+    client: &str,
+    review: &str,
+    decision: &Value,
+) -> Response {
     let request = Request {
         headers: BTreeMap::from([("idempotency-key".to_owned(), format!("{client}-{decision}"))]),
         variables: BTreeMap::from([("id".to_owned(), review.to_owned())]),
@@ -50,7 +58,7 @@ fn decide(journal: impl Journal, cx: &Context, client: &str, review: &str, decis
         scopes: vec!["reviews:decide".to_owned()],
         ..Request::default()
     };
-    let answered = review_decide::handle(&review_decide::Ports { journal }, request, cx).now_or_never();
+    let answered = review_decide::handle(&review_decide::Ports { journal, parties }, request, cx).now_or_never();
     answered.and_then(Result::ok).unwrap_or_else(|| Response::json(503, &json!({})))
 }
 
@@ -205,22 +213,25 @@ impl Deployment {
         self.sequence += 1;
         let status = Rc::new(Cell::new(0));
         let hook = {
-            let (journal, cx, n) = (self.journal.clone(), self.context("review-decide"), self.sequence);
+            let (journal, parties, n) = (self.journal.clone(), self.parties.clone(), self.sequence);
+            let cx = self.context("review-decide");
             let (status, review, first) = (Rc::clone(&status), review.to_owned(), first.clone());
-            move || status.set(decide(journal.clone(), &cx, &format!("ann-{n}"), &review, &first).status)
+            move || {
+                status.set(decide(journal.clone(), parties.clone(), &cx, &format!("ann-{n}"), &review, &first).status)
+            }
         };
         // The first call is the stream's reading, the second one its append.
         let script = Script::fault_at(1, Fault::Interleave, hook);
         script.arm(true);
         let journal = Faulty::new(self.journal.clone(), &script);
         let client = format!("bo-{}", self.sequence);
-        let loser = decide(journal, &self.context("review-decide"), &client, review, second);
+        let loser = decide(journal, self.parties.clone(), &self.context("review-decide"), &client, review, second);
         [status.get(), loser.status]
     }
 
     /// `client` posts a decision of a review; its key is the client and the decision.
     pub fn decide_by_api(&self, client: &str, review: &str, decision: &Value) -> Response {
-        decide(self.journal.clone(), &self.context("review-decide"), client, review, decision)
+        decide(self.journal.clone(), self.parties.clone(), &self.context("review-decide"), client, review, decision)
     }
 
     /// Sends a request, and once more under the same key, as a client does that got no answer. An order that was never

@@ -29,12 +29,12 @@ impl Documents for LocalRegistry {
 
 impl Secrets for LocalRegistry {
     async fn secret(&self, name: &str, _fresh: bool) -> Result<SecretString, Failure> {
-        let Some(id) = name.strip_prefix("partner/") else {
-            return Err(Failure::permanent(Code::SecretMissing, "no such secret"));
+        let secret = match name.split('/').collect::<Vec<_>>()[..] {
+            ["partner", _role, id] => json!({ "token": simulators::sign::local_token(id) }),
+            ["webhook", id] => json!({ "signing": [simulators::sign::local_secret(id)] }),
+            _ => return Err(Failure::permanent(Code::SecretMissing, "no such secret")),
         };
-        let token = simulators::sign::local_token(id);
-        let signing = simulators::sign::local_secret(id);
-        Ok(json!({ "token": token, "signing": [signing] }).to_string().into())
+        Ok(secret.to_string().into())
     }
 }
 

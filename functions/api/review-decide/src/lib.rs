@@ -1,26 +1,32 @@
-//! Commits a person's decision of a review of an order or a fulfillment.
+//! Commits a person's decision of a review of an order, a fulfillment or a delivery.
 //!
-//! - On: `POST /v1/reviews/{id}/decision` with an `Idempotency-Key` and the scope `reviews:decide`; the body is
+//! - On: `POST /v1/reviews/{id}/decision` with an `Idempotency-Key` and the scope `reviews:decide`, or
+//!   `reviews:decide:<team>` for the kinds of one team; the body is
 //!   `{"choice": …, "note": …, "document": …}`.
 //! - Does: calls no partner.
-//! - Then: 202, and `order.review_decided` or `fulfillment.review_decided`, which starts the steps that waited for it;
+//! - Then: 202, and `order.`, `fulfillment.` or `delivery.review_decided`, which starts the steps that waited for it;
 //!   if the choice is to cancel, `order.cancel_requested`, too.
 //! - Fails: 400/422 (not a decision), 403 (no scope), 404 (no such review), 409 (the review is closed, it does not
 //!   offer the choice, the document's number is missing, or the key was used for another decision).
 
+use domain::intake::{Delivery, DeliveryCommand};
 use domain::review::{Choice, Decision, ManualDocument, ReviewKind};
-use domain::{Fulfillment, FulfillmentCommand, Order, OrderCommand, Workflow};
+use domain::{Fulfillment, FulfillmentCommand, FulfillmentId, Order, OrderCommand, OrderId, Workflow};
 use engine::http::{Offence, Problem, Request, Response};
+use engine::stores::Parties;
 use engine::{Context, Failure, Journal};
 use serde::Deserialize;
 use serde_json::json;
 use usecases::change::{self, Answer, WorkKey};
+use usecases::names;
 
 /// The ports that this function uses.
 #[derive(Debug)]
-pub struct Ports<J> {
-    /// Orders' and fulfillments' streams.
+pub struct Ports<J, P> {
+    /// Streams of orders, fulfillments, and deliveries that cannot be read.
     pub journal: J,
+    /// Shows whose name and address a note must not repeat.
+    pub parties: P,
 }
 
 #[derive(Deserialize)]
@@ -38,17 +44,21 @@ const MAX_NOTE_LENGTH: usize = 500;
 ///
 /// # Errors
 /// A failure of the store: the answer is then 503, and the client tries again with the same key.
-pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context) -> Result<Response, Failure> {
-    if let Err(problem) = request.allow("reviews:decide") {
-        return Ok(problem.into());
-    }
+pub async fn handle(
+    ports: &Ports<impl Journal, impl Parties>,
+    request: Request,
+    cx: &Context,
+) -> Result<Response, Failure> {
     let Some((stream, review)) = request.variable("id").split_once('.') else { return Ok(no_such_review().into()) };
-    let answered = match (stream.parse(), stream.parse()) {
-        (Ok(order), _) => decide::<Order>(ports, &order, review, &request, cx, OrderCommand::Decide).await?,
-        (Err(_), Ok(fulfillment)) => {
-            decide::<Fulfillment>(ports, &fulfillment, review, &request, cx, FulfillmentCommand::Decide).await?
-        }
-        (Err(_), Err(_)) => Err(no_such_review()),
+    let answered = if let Ok(order) = stream.parse::<OrderId>() {
+        decide::<Order>(ports, &order, Some(&order), review, &request, cx, OrderCommand::Decide).await?
+    } else if let Ok(id) = stream.parse::<FulfillmentId>() {
+        let order = Some(id.order());
+        decide::<Fulfillment>(ports, &id, order, review, &request, cx, FulfillmentCommand::Decide).await?
+    } else if let Ok(delivery) = stream.parse() {
+        decide::<Delivery>(ports, &delivery, None, review, &request, cx, DeliveryCommand::Decide).await?
+    } else {
+        Err(no_such_review())
     };
     Ok(match answered {
         Ok(Answer::Accepted) => Response::json(202, &json!({ "correlation_id": cx.correlation })),
@@ -62,8 +72,9 @@ pub async fn handle(ports: &Ports<impl Journal>, request: Request, cx: &Context)
 
 /// Decides the review of the stream `id`. The outer error is the store's; the inner one is a mistake of the client.
 async fn decide<W: Workflow>(
-    ports: &Ports<impl Journal>,
+    ports: &Ports<impl Journal, impl Parties>,
     id: &W::Id,
+    order: Option<&OrderId>,
     review: &str,
     request: &Request,
     cx: &Context,
@@ -75,18 +86,37 @@ async fn decide<W: Workflow>(
         Ok((WorkKey::of_client(&request.client, request.idempotency_key()?, &payload), decision))
     });
     match parsed {
-        Ok((key, decision)) => change::decide::<W>(&ports.journal, cx, id, &key, command(decision)).await.map(Ok),
+        Ok((key, mut decision)) => {
+            decision.note = without_receiver(ports, order, &decision.note, cx).await?;
+            change::decide::<W>(&ports.journal, cx, id, &key, command(decision)).await.map(Ok)
+        }
         Err(problem) => Ok(Err(problem)),
     }
+}
+
+/// The note without personal data. A receiver is looked up only where there is a note.
+async fn without_receiver(
+    ports: &Ports<impl Journal, impl Parties>,
+    order: Option<&OrderId>,
+    note: &str,
+    cx: &Context,
+) -> Result<String, Failure> {
+    let Some(order) = order.filter(|_| !note.is_empty()) else { return Ok(engine::redact::text(note)) };
+    let receiver = match names::load(&ports.journal, order, cx).await?.state {
+        Some(order) => ports.parties.fetch(&order.terms.submission.ship_to).await?,
+        None => None,
+    };
+    Ok(engine::redact::without_parties(note, &receiver))
 }
 
 fn decision<K: ReviewKind>(review: &str, request: &Request) -> Result<Decision<K>, Problem> {
     let name = review.split_once('-').map_or(review, |(name, _)| name);
     let kind = K::ALL.iter().copied().find(|kind| kind.as_str() == name).ok_or_else(no_such_review)?;
+    request.allow_part("reviews:decide", kind.team().as_str())?;
     engine::http::json_text(&request.body)?;
     let Body { choice, note, document } =
-        serde_json::from_slice(&request.body).map_err(|_not_shown| not_a_decision(kind.options()))?;
-    let note = engine::redact::text(&note.chars().take(MAX_NOTE_LENGTH).collect::<String>());
+        engine::json::typed(&request.body).map_err(|_not_shown| not_a_decision(kind.options()))?;
+    let note = note.chars().take(MAX_NOTE_LENGTH).collect();
     Ok(Decision { review: review.to_owned(), kind, choice, document, by: request.client.clone(), note })
 }
 

@@ -5,5 +5,6 @@ use review_decide::{Ports, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
-    cloud::http("review-decide", async |start| Ok(Ports { journal: start.journal()? }), handle).await
+    let ports = async |start: &cloud::Start| Ok(Ports { journal: start.journal()?, parties: start.parties()? });
+    cloud::http("review-decide", ports, handle).await
 }

@@ -5,21 +5,22 @@
 //!   transaction; waits while a cancelled order with the same purchase order number is being undone.
 //! - Then: `order.submitted`; for a second id of an order `order.alias_added` and `order.aliased`;
 //!   `order.submission_conflicted` if the order exists with other content or is cancelled; `order.purchase_order_moved` and
-//!   `order.purchase_order_taken` if it takes the number of a cancelled order over.
+//!   `order.purchase_order_taken` if it takes the number of a cancelled order over. `delivery.unmappable` if it is not an
+//!   order, and `delivery.mapped` once a copy is.
 //! - Fails: MSG-003 (delivery expired), MSG-004 (not an order), STO-006 (its first commit would not fit into the
 //!   journal), STO-… (the stores).
 
 use engine::context::DeliveryWork;
 use engine::delivery::Delivery;
-use engine::inbound::{OrderReader, delivered};
+use engine::inbound::OrderReader;
 use engine::stores::Deliveries;
 use engine::{Context, Failure, Journal, Outcome};
-use usecases::submission;
+use usecases::{delivery, submission};
 
 /// The ports that this step uses.
 #[derive(Debug)]
 pub struct Ports<J, D, R> {
-    /// Orders' streams; a new one with its address.
+    /// Orders' streams; a new one with its address. Streams of deliveries that cannot be read.
     pub journal: J,
     /// Raw deliveries.
     pub deliveries: D,
@@ -37,10 +38,12 @@ pub async fn handle(
     cx: &Context,
 ) -> Result<Outcome, Failure> {
     let read = async |delivery: &Delivery| ports.registry.read_order(delivery).await;
-    let (delivery, new) = match delivered(&ports.deliveries, &work, read).await? {
+    let (delivery, new) = match delivery::read(&ports.journal, &ports.deliveries, &work, cx, read).await? {
         Ok(read) => read,
         Err(outcome) => return Ok(outcome),
     };
-    let (_, submitted) = submission::submit(&ports.journal, cx, &delivery.key(), new, None).await?;
-    Ok(submitted.into())
+    let submission = new.submission.external_id.clone();
+    let submitted = submission::submit(&ports.journal, cx, &delivery.key(), new, None).await;
+    delivery::corrected(&ports.journal, cx, &delivery, &submission).await?;
+    Ok(submitted?.1.into())
 }

@@ -5,7 +5,8 @@
 //! - Does: one conditional write of the delivery. If the same one is stored for more than a minute, it is announced again
 //!   by a second write: its first announcement may be lost, and a second one changes nothing.
 //! - Then: 202, and `delivery.received`, which `delivery-relay` publishes from the table's stream.
-//! - Fails: 400 (not JSON, or not gzip), 401 (signature), 404 (no such partner), 413 (too large): nothing is stored.
+//! - Fails: 400 (not JSON, or not gzip), 401 (signature, or no such partner): nothing is
+//!   stored.
 //!   503: the sender has to send again.
 
 use engine::delivery::{Delivery, StoreOutcome};
@@ -25,9 +26,6 @@ pub struct Ports<D, S> {
     pub registry: S,
 }
 
-/// The largest body, in bytes: the body and its attributes have to fit a DynamoDB item, which is limited to 400 KB.
-pub const LARGEST: usize = 256 * 1024;
-
 /// Answers the sender.
 ///
 /// # Errors
@@ -39,10 +37,6 @@ pub async fn handle(
     cx: &Context,
 ) -> Result<Response, Failure> {
     let partner = request.variables.get("partner").map_or("", String::as_str);
-    if request.body.len() > LARGEST {
-        let largest = format!("the body has {} bytes; the limit is {LARGEST}", request.body.len());
-        return Ok(Problem::new(413, "BODY_TOO_LARGE", "The body is too large").detail(largest).into());
-    }
     let sender = match ports.registry.verify(partner, &request, cx.now).await {
         Ok(sender) => sender,
         Err(unverified) => return refuse(unverified, partner, cx),
@@ -108,9 +102,9 @@ fn delivery(sender: Verified, request: Request, cx: &Context) -> Delivery {
 fn refuse(unverified: Unverified, partner: &str, cx: &Context) -> Result<Response, Failure> {
     let (correlation, partner) = (cx.correlation.as_str(), engine::redact::text(partner));
     match unverified {
-        Unverified::UnknownPartner => {
+        Unverified::UnknownPartner(why) => {
             tracing::warn!(partner, correlation, reason = "unknown_partner", "refused a webhook of an unknown partner");
-            Ok(Problem::new(404, "PARTNER_UNKNOWN", "No partner of this name sends webhooks here").into())
+            Ok(unverified_sender(why))
         }
         Unverified::BadSignature(why) => {
             tracing::warn!(
@@ -120,8 +114,12 @@ fn refuse(unverified: Unverified, partner: &str, cx: &Context) -> Result<Respons
                 why,
                 "refused a webhook of {partner}: {why}"
             );
-            Ok(Problem::new(401, "SIGNATURE_INVALID", "The sender could not be verified").detail(why).into())
+            Ok(unverified_sender(why))
         }
         Unverified::Unchecked(failure) => Err(failure),
     }
+}
+
+fn unverified_sender(why: &str) -> Response {
+    Problem::new(401, "SIGNATURE_INVALID", "The sender could not be verified").detail(why).into()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use engine::partner_health::{PartnerHealth, PartnerHealthStore};
 use engine::stores::{DUE_SHARDS, Due, DueItem, Queues, WaitingPartner, partner_partition};
-use engine::{Clock, Context, Failure};
+use engine::{Clock, Context, Failure, Measures};
 use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
@@ -146,5 +146,9 @@ pub(crate) fn report_configuration(items: &[DueItem]) {
 /// The line that the alarm of partners that cannot be called counts, once a minute.
 fn report(waiting: &WaitingPartner, health: &PartnerHealth) {
     let (partner, until) = (&waiting.partner, health.open_until());
-    tracing::warn!(%partner, ?until, outcome = "partner_closed", "{partner} cannot be called, and work waits for it");
+    let measures = Measures::of_message();
+    measures.count("partner-closed", partner);
+    let measures = measures.field();
+    let measures = measures.as_deref();
+    tracing::warn!(%partner, ?until, measures, outcome = "partner_closed", "{partner} cannot be called, and work waits for it");
 }

@@ -5,6 +5,7 @@
 
 mod compare;
 mod cost;
+mod incident;
 mod ledgers;
 mod price;
 mod progress;
@@ -39,19 +40,40 @@ pub struct Options {
     /// id and a purchase order number of its own; with more orders than lines the file starts again.
     #[arg(long, default_value = "events/samples/orders.jsonl", value_name = "FILE")]
     pub file: PathBuf,
+    /// What happens.
+    #[arg(long, value_enum, default_value = "orders")]
+    pub scenario: Scenario,
     /// Prints a signed request to paste into a shell, and where to see its result.
     #[arg(long)]
     pub show_request: bool,
 }
 
+/// What a demonstration shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// Orders from end to end, with every webhook sent twice.
+    Orders,
+    /// An outage and a missing mapping: their alarms, diagnosis, repair and redrive with the operator's command line.
+    Incident,
+}
+
 /// The name under which our faults are scripted.
 const FAULT: &str = "demo";
+
+/// How the warehouses write what they tell of some of the orders: in the vendor's published shape, without the topic, and with lines
+/// of nothing. Each is as good as the usual shape, so all ledgers have to agree.
+fn shapes(orders: usize) -> [(&'static str, Value); 2] {
+    [
+        ("shipwest", json!({"sku": "*-W", "as_published": true, "without_topic": true, "times": orders})),
+        ("eastco", json!({"sku": "SKU-*", "lists_zeros": true, "respells": true, "times": orders})),
+    ]
+}
 
 /// The partners that send webhooks.
 const SENDERS: [&str; 3] = ["acme-crm", "eastco", "shipwest"];
 
 /// How long the first order may take, while functions start, and how much longer each further one, as xtask allows.
-const FIRST: Duration = Duration::from_secs(70);
+const FIRST: Duration = Duration::from_secs(120);
 const EACH: Duration = Duration::from_secs(10);
 
 /// Runs the demonstration on the stack that `CROSSDOCK_LIVE` names. Returns whether all ledgers agree.
@@ -61,6 +83,9 @@ const EACH: Duration = Duration::from_secs(10);
 pub async fn run(options: &Options, out: &mut dyn Write, terminal: bool) -> Result<bool> {
     let live = Live::from_environment()?;
     quiet(&live).await.context("an earlier run is still in progress")?;
+    if options.scenario == Scenario::Incident {
+        return incident::play(&live, options, out).await;
+    }
     if !options.calm {
         for sender in SENDERS {
             live.fault(sender, FAULT, json!({"operation": "webhook.*"}), json!({"kind": "duplicate", "copies": 1}))
@@ -91,6 +116,9 @@ pub(crate) async fn doubled(live: &Live, orders: &[String]) -> Result<Vec<String
 
 async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: bool) -> Result<bool> {
     let wanted = wanted(options)?;
+    for (warehouse, script) in shapes(wanted.len()) {
+        live.tell(&format!("/control/{warehouse}/script"), &script).await?;
+    }
     let partners_before = PartnerCalls::so_far(live).await?;
     live.calls(true).await?;
     let began = Instant::now();
@@ -110,7 +138,9 @@ async fn play(live: &Live, options: &Options, out: &mut dyn Write, terminal: boo
         late |= watch(live, &before, &new, out, terminal, began).await?;
         orders.extend(new);
     }
-    let functions = settled(live).await?;
+    // Work that is collected begins up to ten seconds later.
+    let pause = if options.calm { Duration::from_secs(12) } else { Duration::from_millis(700) };
+    let functions = settled(live, pause).await?;
     let counted = Counted { functions, partners_before, partners_after: PartnerCalls::so_far(live).await? };
     let taken = began.elapsed();
 
@@ -180,7 +210,7 @@ async fn watch(
     terminal: bool,
     began: Instant,
 ) -> Result<bool> {
-    let max_wait = FIRST + EACH.saturating_mul(u32::try_from(orders.len())?);
+    let (from, max_wait) = (Instant::now(), FIRST + EACH.saturating_mul(u32::try_from(orders.len())?));
     let mut display = progress::Display::new(orders.len(), terminal);
     loop {
         let progress = Progress::look(live).await?.since(before);
@@ -190,7 +220,7 @@ async fn watch(
             display.end(&progress, began.elapsed(), out)?;
             return Ok(false);
         }
-        if began.elapsed() > max_wait {
+        if from.elapsed() > max_wait {
             display.end(&progress, began.elapsed(), out)?;
             return Ok(true);
         }
@@ -204,11 +234,11 @@ async fn crm_shows_all(live: &Live, orders: &[String]) -> Result<bool> {
     Ok(orders.iter().all(|id| statuses[id]["status"] == "invoiced"))
 }
 
-/// The AWS calls once their number stays the same: the last order's rows in the views belong to it.
-async fn settled(live: &Live) -> Result<Value> {
+/// The AWS calls once their number stays the same for `pause`: the last order's rows in the views belong to it.
+async fn settled(live: &Live, pause: Duration) -> Result<Value> {
     let mut last = live.calls(false).await?;
     for _ in 0..20 {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        tokio::time::sleep(pause).await;
         let now = live.calls(false).await?;
         if now == last {
             break;

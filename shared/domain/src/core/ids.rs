@@ -128,8 +128,6 @@ text_id!(
     Serial, "serial number", 64
 );
 
-const DERIVED_DIGITS: usize = 26;
-
 macro_rules! derived_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $prefix:literal) => {
         $(#[$doc])*
@@ -139,13 +137,10 @@ macro_rules! derived_id {
         pub struct $name(String);
 
         impl $name {
-            /// Derives the id of what `source` calls `external`.
-            ///
-            /// It is 130 bits of SHA-256 over both texts. Each text is prefixed with its length, so that no two pairs have
-            /// the same input.
-            pub fn derive(source: &PartnerId, external: &ExternalId) -> Self {
-                let digest = fingerprint(&[source.as_str(), external.as_str()]);
-                Self(format!("{}{}", $prefix, base32(&digest, DERIVED_DIGITS)))
+            /// 130 bits of SHA-256 over all `parts`. Each part is prefixed with its length, so that no two lists have the same
+            /// input.
+            fn of(parts: &[&str]) -> Self {
+                Self(format!("{}{}", $prefix, base32(&fingerprint(parts), DIGITS)))
             }
 
             /// The text as it is written on the wire.
@@ -158,7 +153,7 @@ macro_rules! derived_id {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let digits = text.strip_prefix($prefix).unwrap_or("");
-                if digits.len() == DERIVED_DIGITS && digits.bytes().all(|b| BASE32.contains(&b)) {
+                if digits.len() == DIGITS && digits.bytes().all(|b| BASE32.contains(&b)) {
                     return Ok(Self(text.to_owned()));
                 }
                 Err(IdError { kind: $kind, problem: concat!("is not `", $prefix, "` and 26 digits") })
@@ -186,10 +181,16 @@ macro_rules! derived_id {
     };
 }
 
+const DIGITS: usize = 26;
+
 derived_id!(
     /// The id of an order. It is derived from the order's source and external id, so the same order always gets the same
     /// id.
     OrderId, "order id", "ord_"
+);
+derived_id!(
+    /// The id of the stream of a delivery that could not be read.
+    DeliveryId, "delivery id", "dlv_"
 );
 derived_id!(
     /// The id of a return. It is derived from the return's source and external id, so the same return always gets the same
@@ -197,10 +198,39 @@ derived_id!(
     ReturnId, "return id", "ret_"
 );
 
+impl ReturnId {
+    /// Derives the id of the return that `source` calls `external`.
+    pub fn derive(source: &PartnerId, external: &ExternalId) -> Self {
+        Self::of(&[source.as_str(), external.as_str()])
+    }
+}
+
 impl OrderId {
+    /// Derives the id of the order that `source` calls `external`.
+    pub fn derive(source: &PartnerId, external: &ExternalId) -> Self {
+        Self::of(&[source.as_str(), external.as_str()])
+    }
+
     /// The id of the order's `n`th fulfillment; `n` begins at 1.
     pub fn fulfillment(&self, n: u32) -> FulfillmentId {
         FulfillmentId { order: self.clone(), n }
+    }
+}
+
+impl DeliveryId {
+    /// The id for all copies of the new order that `partner` calls `order`.
+    pub fn of_order(partner: &PartnerId, order: &ExternalId) -> Self {
+        Self::of(&["order", partner.as_str(), order.as_str()])
+    }
+
+    /// The id for all messages of a topic that `partner`'s protocol does not know.
+    pub fn of_topic(partner: &PartnerId, topic: &str) -> Self {
+        Self::of(&["topic", partner.as_str(), topic])
+    }
+
+    /// The id for one delivery that is no new order, or whose order's id cannot be read.
+    pub fn of_delivery(partner: &PartnerId, delivery: &str) -> Self {
+        Self::of(&["delivery", partner.as_str(), delivery])
     }
 }
 

@@ -53,8 +53,9 @@ pub struct Party {
     /// State or province, as in [`Destination::region`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// In the country's own format.
-    pub postal_code: String,
+    /// In the country's own format; `None` in a country without postal codes, if the sender named none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
     /// ISO 3166-1 alpha-2.
     pub country: String,
     /// The carrier may call it.

@@ -30,6 +30,9 @@ pub trait ReviewKind: Copy + Ord + fmt::Debug + Serialize + DeserializeOwned + '
     /// What may be decided.
     fn options(self) -> &'static [Choice];
 
+    /// Who decides it.
+    fn team(self) -> Team;
+
     /// The time within which it should be decided: what stops the goods or the money is more urgent than a correction.
     fn respond_within(self) -> Duration;
 }
@@ -138,6 +141,20 @@ macro_rules! words {
 }
 
 pub(crate) use words;
+
+words! {
+    /// The people of a distributor that decide a kind of review.
+    Team {
+        /// What was ordered, and what no other team decides.
+        Orders = "orders",
+        /// Whether the customer may owe so much.
+        Credit = "credit",
+        /// Prices, invoices and postings.
+        Finance = "finance",
+        /// Stock, warehouses and shipments.
+        Logistics = "logistics",
+    }
+}
 
 words! {
     /// What can be decided. A workflow offers some of them for each of its kinds.

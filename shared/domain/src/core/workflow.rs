@@ -73,9 +73,20 @@ pub trait Workflow: Clone + fmt::Debug + Sized + Serialize + DeserializeOwned + 
     /// The decisions that wait for a person now.
     fn reviews(&self) -> Vec<crate::review::Review<Self::Review>>;
 
+    /// What lists show of the stream beside its reviews, as text to compare: a stream's rows are written again when this or its
+    /// reviews change. Empty where lists show its reviews alone.
+    fn listed(&self) -> String {
+        String::new()
+    }
+
     /// The work that the stream `id` has for steps, now or at a later time without a new event. Work that another stream
     /// wakes before this one exists is due from the beginning.
     fn due(state: Option<&Self>, id: &Self::Id) -> BTreeSet<DueWork>;
+
+    /// The business times that `event` ends; the state has it already.
+    fn timers(&self, _event: &Self::Event) -> Vec<Timer> {
+        vec![]
+    }
 
     /// The refusal of a request, where the event records one.
     fn refusal(_event: &Self::Event) -> Option<&Rejection> {
@@ -90,6 +101,15 @@ pub trait Workflow: Clone + fmt::Debug + Sized + Serialize + DeserializeOwned + 
 
     /// The command that records that the partner refused a call.
     fn effect_rejected(rejected: EffectRejected<Self::Effect>) -> Self::Command;
+}
+
+/// A business time that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timer {
+    /// The metric's name; docs/metrics.md has them all.
+    pub name: &'static str,
+    /// When it began; `None` if that is the stream's first commit.
+    pub since: Option<Timestamp>,
 }
 
 /// The events that follow from `command`, whether or not the stream exists.

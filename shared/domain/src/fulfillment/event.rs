@@ -89,6 +89,10 @@ pub struct Opened {
     pub site: SiteCode,
     /// The ordered speed of transport.
     pub service_level: ServiceLevel,
+    /// The delivery date that the customer asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub requested_by: Option<jiff::civil::Date>,
     /// The receiver, as a reference to the party store.
     pub ship_to: PartyRef,
     /// In stock-keeping units.

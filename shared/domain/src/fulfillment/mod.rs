@@ -48,7 +48,7 @@ use crate::goods::LineQuantity;
 use crate::ids::{FulfillmentId, PackageId};
 use crate::rejection::Rejection;
 use crate::review::{Decision, Decisions, Review};
-use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Workflow};
+use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Timer, Workflow};
 
 /// The state of one fulfillment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -208,6 +208,15 @@ impl Workflow for Fulfillment {
 
     fn reviews(&self) -> Vec<Review<FulfillmentReview>> {
         self.reviews()
+    }
+
+    fn timers(&self, event: &FulfillmentEvent) -> Vec<Timer> {
+        if let FulfillmentEvent::Accepted(_) = event {
+            return vec![Timer { name: "warehouse-acknowledgement", since: None }];
+        }
+        let FulfillmentEvent::GoodsIssued(issued) = event else { return vec![] };
+        let left = self.packages.get(&issued.package).and_then(|package| package.left_at());
+        left.map(|since| Timer { name: "shipment-to-erp", since: Some(since) }).into_iter().collect()
     }
 
     fn refusal(event: &FulfillmentEvent) -> Option<&Rejection> {

@@ -125,6 +125,11 @@ impl Package {
         self.counted_milestones().any(|m| m.milestone.means_left())
     }
 
+    /// When it left the warehouse, by the earliest report; `None` if it has not.
+    pub fn left_at(&self) -> Option<Timestamp> {
+        self.counted_milestones().filter(|m| m.milestone.means_left()).map(|m| m.at).min()
+    }
+
     /// Whether the receiver has it.
     pub fn is_delivered(&self) -> bool {
         matches!(self.status(), PackageStatus::At(MilestoneKind::Delivered))

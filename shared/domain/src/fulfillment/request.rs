@@ -22,6 +22,8 @@ pub struct FulfillmentRequest {
     pub site: SiteCode,
     /// The ordered speed of transport.
     pub service_level: ServiceLevel,
+    /// The delivery date that the customer asks for.
+    pub requested_by: Option<jiff::civil::Date>,
     /// The receiver. The address is read from the party store when the request is sent.
     pub ship_to: PartyRef,
     /// In stock-keeping units; a kit that the warehouse stocks in parts as its components.
@@ -149,6 +151,7 @@ impl Opened {
             warehouse: assignment.warehouse.clone(),
             site: assignment.site.clone(),
             service_level: submission.service_level,
+            requested_by: submission.requested_by,
             ship_to: submission.ship_to.clone(),
             lines: assignment.lines.clone(),
             handling: assignment.handling.clone(),
@@ -166,6 +169,7 @@ impl FulfillmentRequest {
             warehouse: opened.warehouse.clone(),
             site: opened.site.clone(),
             service_level: opened.service_level,
+            requested_by: opened.requested_by,
             ship_to: opened.ship_to.clone(),
             lines: opened.in_components(),
         })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::review::{Choice, ReviewKind, words};
+use crate::review::{Choice, ReviewKind, Team, words};
 
 words! {
     /// A decision about a fulfillment.
@@ -52,6 +52,23 @@ impl ReviewKind for FulfillmentReview {
             Self::DuplicateDocument | Self::PostingMismatch => &[Choice::ResolvedManually],
             Self::ReturnedToSender => &[Choice::OfferReturn, Choice::Acknowledge],
             Self::Late | Self::TrackingExpired | Self::UnknownCode => &[Choice::Acknowledge],
+        }
+    }
+
+    fn team(self) -> Team {
+        match self {
+            Self::PostingMismatch => Team::Finance,
+            Self::ContentMismatch
+            | Self::TraceMissing
+            | Self::SerialTwice
+            | Self::PartnerRefused
+            | Self::OutcomeUnknown
+            | Self::Late
+            | Self::TrackingExpired
+            | Self::UnknownCode
+            | Self::DuplicateDocument
+            | Self::MovedThoughVoid
+            | Self::ReturnedToSender => Team::Logistics,
         }
     }
 

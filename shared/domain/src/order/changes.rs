@@ -185,8 +185,7 @@ impl Order {
             return vec![rejected("NOT_HELD", "the order is not held")];
         }
         if !ends_one && request.asked_at.is_none() {
-            let why = format!("the order is held by {}, and only the holder releases its hold", holders.join(", "));
-            return vec![rejected("HELD_BY_OTHERS", &why)];
+            return vec![rejected("HELD_BY_OTHERS", "others hold the order, and only a holder releases its hold")];
         }
         vec![OrderEvent::HoldReleased(request)]
     }
@@ -249,8 +248,7 @@ impl Order {
         self.changes.note_amendment(amendment);
         self.terms.amend(amendment);
         self.overrides = Default::default();
-        let requested: Vec<_> = self.documents.allocations_under_way().map(|(no, _)| no).collect();
-        self.stock.drop_all(requested);
+        self.drop_allocations();
         self.fulfillments.superseded.extend(self.fulfillments.assignments.keys().cloned());
         self.fulfillments.unroutable = None;
         self.documents.rejected.clear();

@@ -44,7 +44,7 @@ impl CrmState {
 
 impl CrmUpdated {
     /// Orders the updates of all epochs.
-    fn rank(&self) -> (u32, u64) {
+    fn rank(&self) -> (Option<u32>, u64) {
         (self.epoch, self.version)
     }
 }
@@ -60,6 +60,9 @@ pub struct CrmUpdate {
     pub order: OrderId,
     /// As people read it.
     pub status: Status,
+    /// The delivery date that the customer asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<jiff::civil::Date>,
     /// Every line.
     pub lines: Vec<CrmLine>,
     /// Every package.
@@ -127,7 +130,7 @@ impl Order {
     pub fn crm_update(&self, packages: Vec<PackageSummary>, epoch: u32) -> Option<CrmUpdate> {
         let update = self.crm_content(packages);
         match &self.crm {
-            CrmState::Newest(shown) if shown.digest == update.digest() && shown.epoch >= epoch => None,
+            CrmState::Newest(shown) if shown.digest == update.digest() && shown.epoch >= Some(epoch) => None,
             CrmState::Nothing | CrmState::Newest(_) | CrmState::Stale(_) => Some(update),
         }
     }
@@ -140,6 +143,7 @@ impl Order {
             external_id: submission.external_id.clone(),
             order: self.id().clone(),
             status: self.status(),
+            requested_by: submission.requested_by,
             lines: self.line_quantities().into_iter().map(CrmLine::from).collect(),
             packages,
             sales_order: self.documents.sales_order().cloned(),

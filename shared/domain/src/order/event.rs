@@ -14,7 +14,7 @@ use crate::ids::{
 use crate::money::{Currency, Money};
 use crate::order::candidate::Candidate;
 use crate::order::effect::{AllocationNo, OrderEffect};
-use crate::order::review::OrderReview;
+use crate::order::review::{OrderReview, WorkDiscarded};
 use crate::party::{Destination, PartyRef};
 use crate::quantity::{Conversion, Quantity};
 use crate::rejection::Rejection;
@@ -142,6 +142,9 @@ pub enum OrderEvent {
     /// The order did not end by its deadline.
     #[serde(rename = "order.overdue")]
     Overdue(Overdue),
+    /// An operator discarded a parked message whose work was still due.
+    #[serde(rename = "order.work_discarded")]
+    WorkDiscarded(WorkDiscarded),
     /// A call that makes or changes something at a partner is about to be sent.
     #[serde(rename = "order.effect_started")]
     EffectStarted(EffectStarted<OrderEffect>),
@@ -177,6 +180,10 @@ pub struct Submission {
     pub service_level: ServiceLevel,
     /// Whether nothing may ship before all of it is in stock.
     pub ship_complete: bool,
+    /// The delivery date that the customer asks for. Warehouses and the CRM are told; no deadline follows from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub requested_by: Option<jiff::civil::Date>,
     /// The receiver, as a reference to the party store.
     pub ship_to: PartyRef,
     /// The receiver's country and region, for tax and routing.
@@ -326,6 +333,10 @@ pub struct CreditApproved {
 pub struct CreditRefused {
     /// The ERP's reason.
     pub reason: String,
+    /// Whether the ERP cannot even take the question, for instance because the amount is too large for it. An order that no
+    /// decision about credit can settle keeps no stock from others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unanswerable: bool,
 }
 
 /// Stock that the ERP allocated.
@@ -419,23 +430,13 @@ pub struct CrmUpdated {
     /// Digest of the content that was sent. An update with the same digest is not sent again in the same epoch.
     pub digest: String,
     /// The number of the journal's epoch in which it was sent. After a restore the CRM may show what the journal lost, so an
-    /// update of an earlier epoch is sent again.
-    #[serde(default = "first_epoch", skip_serializing_if = "is_first_epoch")]
-    pub epoch: u32,
+    /// update of an earlier epoch is sent again. `None` in records of releases that did not store it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u32>,
     /// Digest of that content without the packages, which the fulfillments' streams have. `None` in records of releases
     /// that did not store it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_digest: Option<String>,
-}
-
-/// Most journals are never restored.
-const fn first_epoch() -> u32 {
-    1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-const fn is_first_epoch(epoch: &u32) -> bool {
-    *epoch == first_epoch()
 }
 
 /// A request to cancel.

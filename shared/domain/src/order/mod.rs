@@ -19,6 +19,7 @@ mod effect;
 mod event;
 mod fulfillments;
 mod line_quantities;
+mod listing;
 mod names;
 mod notice_event;
 mod notices;
@@ -28,6 +29,7 @@ mod review;
 mod reviews;
 mod rounds;
 pub mod routing;
+mod spelling;
 mod status;
 mod stock;
 mod terms;
@@ -43,13 +45,15 @@ pub use effect::{AllocationNo, OrderEffect};
 pub use event::*;
 pub use fulfillments::Fulfillments;
 pub use line_quantities::LineQuantities;
-pub use names::{Names, PurchaseOrderUse};
+pub use listing::Listing;
+pub use names::{Alias, Names, PurchaseOrderUse};
 pub use pricing::{Credit, CreditQuery, PriceQuery, Quote, QuotedLine, Stage};
 pub use returnables::Returnables;
-pub use review::OrderReview;
+pub use review::{OrderReview, WorkDiscarded};
 pub use reviews::Overrides;
 pub use rounds::CreditRounds;
 pub use routing::Routing;
+pub use spelling::Spelling;
 pub use status::Status;
 pub use stock::{AllocationRequest, Deallocation, Stock, StockQuery};
 pub use terms::Terms;
@@ -65,7 +69,7 @@ use crate::rejection::Rejection;
 use crate::returnable::ReservationRequest;
 use crate::review::{Decision, Decisions, Review};
 use crate::shipment::Progress;
-use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Workflow};
+use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Timer, Workflow};
 
 /// A submitted order. Its sub-machines are independent axes: none of them can hide another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +101,8 @@ pub struct Order {
     pub overrides: Overrides,
     /// Whether its deadline passed before its end.
     pub overdue: bool,
+    /// Messages about work that was due, which an operator discarded.
+    pub discarded: BTreeSet<WorkDiscarded>,
 }
 
 /// What may be requested of an order, answered for it or reported about it.
@@ -140,6 +146,8 @@ pub enum OrderCommand {
     ReserveReturn(ReservationRequest),
     /// The deadline passed.
     RaiseOverdue(Overdue),
+    /// An operator discarded a message whose work is due.
+    RecordDiscard(WorkDiscarded),
     /// Cancels it.
     Cancel(CancelRequested),
     /// Holds it: nothing more is started for it.
@@ -170,7 +178,7 @@ impl Workflow for Order {
     type Review = OrderReview;
 
     const KIND: &'static str = "order";
-    const FOLD: u32 = 1;
+    const FOLD: u32 = 3;
 
     fn create(command: OrderCommand) -> Result<Vec<OrderEvent>, Rejection> {
         if let OrderCommand::Submit(submission) = command {
@@ -195,6 +203,7 @@ impl Workflow for Order {
             decisions: Decisions::new(),
             overrides: Overrides::default(),
             overdue: false,
+            discarded: BTreeSet::new(),
         })
     }
 
@@ -208,7 +217,14 @@ impl Workflow for Order {
     }
 
     fn is_fact(event: &OrderEvent) -> bool {
-        matches!(event, OrderEvent::FulfillmentProgressed(_) | OrderEvent::CrmUpdated(_))
+        matches!(
+            event,
+            OrderEvent::FulfillmentProgressed(_) | OrderEvent::CrmUpdated(_) | OrderEvent::ReturnReserved(_)
+        )
+    }
+
+    fn listed(&self) -> String {
+        serde_json::to_string(&self.listing()).unwrap_or_default()
     }
 
     fn open_effects(&self) -> &OpenEffects<OrderEffect> {
@@ -225,6 +241,12 @@ impl Workflow for Order {
 
     fn due(state: Option<&Self>, _id: &OrderId) -> BTreeSet<DueWork> {
         state.map(Self::due_work).unwrap_or_default()
+    }
+
+    fn timers(&self, event: &OrderEvent) -> Vec<Timer> {
+        // After an amendment the order is released once more, and its first time says nothing of that.
+        let is_first = matches!(event, OrderEvent::Released(released) if released.revision == 0);
+        if is_first { vec![Timer { name: "release-time", since: None }] } else { vec![] }
     }
 
     fn refusal(event: &OrderEvent) -> Option<&Rejection> {
@@ -277,6 +299,12 @@ impl Order {
             OrderCommand::ReserveReturn(request) => self.reserve_return(request),
             OrderCommand::RaiseOverdue(_) if self.overdue || self.status().is_final() => vec![],
             OrderCommand::RaiseOverdue(overdue) => vec![OrderEvent::Overdue(overdue)],
+            OrderCommand::RecordDiscard(discarded)
+                if self.discarded.contains(&discarded) && self.decided(&discarded.review()).is_none() =>
+            {
+                vec![]
+            }
+            OrderCommand::RecordDiscard(discarded) => vec![OrderEvent::WorkDiscarded(discarded)],
             OrderCommand::Cancel(request) => self.cancel(request),
             OrderCommand::Hold(request) => self.hold(request),
             OrderCommand::ReleaseHold(request) => self.release_hold(request),
@@ -305,7 +333,10 @@ impl Order {
                 self.credit_rounds = CreditRounds::default();
                 self.stage = Stage::Priced(price.clone(), Credit::Pending);
             }
-            OrderEvent::AliasAdded(added) => drop(self.names.aliases.insert(added.alias.clone())),
+            OrderEvent::AliasAdded(added) => {
+                let AliasAdded { alias, source, external_id } = added.clone();
+                self.names.aliases.insert(alias, Alias { source, external_id });
+            }
             OrderEvent::PurchaseOrderMoved(moved) => self.names.moved_to = Some(moved.to.clone()),
             OrderEvent::PurchaseOrderTaken(taken) => self.names.taken = Some(taken.clone()),
             OrderEvent::PredecessorShipped(shipped) => {
@@ -318,6 +349,9 @@ impl Order {
             OrderEvent::CreditApproved(approved) => self.stage.set_credit(Credit::Approved(approved.clone())),
             OrderEvent::CreditRefused(refused) => {
                 self.forget_decisions(OrderReview::CreditRefused);
+                if refused.unanswerable {
+                    self.drop_allocations();
+                }
                 self.stage.set_credit(Credit::Refused(refused.clone()));
             }
             OrderEvent::CreditExpired(expired) => {
@@ -368,6 +402,11 @@ impl Order {
             OrderEvent::ReturnReserved(reservation) => self.returnables.apply(reservation),
             OrderEvent::ReviewDecided(decision) => self.apply_decision(decision),
             OrderEvent::Overdue(_) => self.overdue = true,
+            OrderEvent::WorkDiscarded(discarded) => {
+                // Discarded again, it has to be looked at again.
+                self.decisions.remove(&discarded.review().key());
+                self.discarded.insert(discarded.clone());
+            }
             OrderEvent::EffectStarted(started) => {
                 self.documents.rejected.remove(&started.effect);
                 self.documents.open_effects.start(started);

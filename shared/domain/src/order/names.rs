@@ -1,12 +1,12 @@
 //! Sub-machine: the order's names. A second id of the order is an alias. The purchase order number of a cancelled order may go
 //! to a new order; what the cancelled order ships all the same is then reviewed on both.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{FulfillmentId, OrderId};
+use crate::ids::{ExternalId, FulfillmentId, OrderId, PartnerId};
 use crate::order::event::{
     AliasAdded, OrderEvent, PredecessorShipped, PurchaseOrderMoved, PurchaseOrderTaken, Submission,
 };
@@ -16,13 +16,22 @@ use crate::order::{Order, Status};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Names {
     /// The ids under which it was submitted, too.
-    pub aliases: BTreeSet<OrderId>,
+    pub aliases: BTreeMap<OrderId, Alias>,
     /// The cancelled order that had its purchase order number before.
     pub taken: Option<PurchaseOrderTaken>,
     /// The order that took its purchase order number over.
     pub moved_to: Option<OrderId>,
     /// The fulfillments of the cancelled order that left their warehouses.
     pub predecessor_shipped: BTreeSet<FulfillmentId>,
+}
+
+/// What another source, or the same one, calls the order, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alias {
+    /// The system that submitted it under the alias.
+    pub source: PartnerId,
+    /// The order's id in that system.
+    pub external_id: ExternalId,
 }
 
 /// What a submission under the purchase order number of an order is.
@@ -52,12 +61,22 @@ impl Order {
     /// A submission of the order that exists. Under a new id it adds the alias.
     pub(super) fn submit_again(&self, again: Submission) -> Vec<OrderEvent> {
         let alias = &again.ship_to.order;
-        if alias == self.id() || self.names.aliases.contains(alias) {
+        if alias == self.id() || self.names.aliases.contains_key(alias) {
             return self.terms.compare(again, false).into_iter().collect();
         }
         let (alias, source, external_id) = (alias.clone(), again.source.clone(), again.external_id.clone());
         let added = OrderEvent::AliasAdded(AliasAdded { alias, source, external_id });
         std::iter::once(added).chain(self.terms.compare(again, self.is_cancelled())).collect()
+    }
+
+    /// The order's id and external id by which `source` knows it; `None` if that source did not submit it.
+    pub fn name_by(&self, source: &str) -> Option<(&OrderId, &ExternalId)> {
+        let submission = &self.terms.submission;
+        if submission.source.as_str() == source {
+            return Some((self.id(), &submission.external_id));
+        }
+        let mut aliases = self.names.aliases.iter();
+        aliases.find(|(_, alias)| alias.source.as_str() == source).map(|(id, alias)| (id, &alias.external_id))
     }
 
     /// What `new`, which has the order's purchase order number, is. `cancelled_at` is when the order's cancellation was

@@ -53,6 +53,7 @@ impl Order {
             | OrderCommand::RecordCrmUpdated(_)
             | OrderCommand::RecordInvoice(_)
             | OrderCommand::ReserveReturn(_)
+            | OrderCommand::RecordDiscard(_)
             | OrderCommand::ReleaseHold(_)
             | OrderCommand::Amend(_)
             | OrderCommand::RefuseRequest(_)

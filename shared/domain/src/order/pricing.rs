@@ -75,6 +75,11 @@ impl Stage {
         }
     }
 
+    /// Whether the ERP cannot take the question for credit.
+    pub(super) fn is_credit_unanswerable(&self) -> bool {
+        matches!(self, Self::Priced(_, Credit::Refused(refused)) if refused.unanswerable)
+    }
+
     /// Whether the ERP has the order with its present content: its goods may be shipped.
     pub fn is_released(&self) -> bool {
         self.awaits_invoice() || self.invoice().is_some()

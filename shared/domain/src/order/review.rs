@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::review::{Choice, ReviewKind, words};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::review::{Choice, Review, ReviewKind, Team, words};
 
 words! {
     /// A decision about an order.
@@ -45,6 +49,8 @@ words! {
         InvoiceDisagrees = "invoice_disagrees",
         /// The ERP has two documents of one kind for the order.
         DuplicateDocument = "duplicate_document",
+        /// An operator discarded a message whose work was still due.
+        WorkDiscarded = "work_discarded",
     }
 }
 
@@ -74,7 +80,29 @@ impl ReviewKind for OrderReview {
             Self::OutcomeUnknown => &[Choice::Retry, Choice::ResolvedManually],
             Self::InvoiceDisagrees => &[Choice::Accept, Choice::ResolvedManually],
             Self::DuplicateDocument => &[Choice::ResolvedManually],
-            Self::WithdrawalRefused | Self::Overdue => &[Choice::Acknowledge],
+            Self::WithdrawalRefused | Self::Overdue | Self::WorkDiscarded => &[Choice::Acknowledge],
+        }
+    }
+
+    fn team(self) -> Team {
+        match self {
+            Self::CreditRefused | Self::CreditExpired => Team::Credit,
+            Self::Unpriceable | Self::PriceDisagrees | Self::InvoiceDisagrees => Team::Finance,
+            Self::StockShort
+            | Self::StockNotAllocated
+            | Self::Unroutable
+            | Self::FulfillmentRejected
+            | Self::WithdrawalRefused
+            | Self::OverShipped
+            | Self::ContentMismatch
+            | Self::ShippedAfterCancel => Team::Logistics,
+            Self::ConflictingSubmission
+            | Self::PredecessorShipped
+            | Self::PartnerRefused
+            | Self::OutcomeUnknown
+            | Self::Overdue
+            | Self::WorkDiscarded
+            | Self::DuplicateDocument => Team::Orders,
         }
     }
 
@@ -91,7 +119,8 @@ impl ReviewKind for OrderReview {
             | Self::OutcomeUnknown
             | Self::PartnerRefused
             | Self::ShippedAfterCancel
-            | Self::PredecessorShipped => hours(4),
+            | Self::PredecessorShipped
+            | Self::WorkDiscarded => hours(4),
             Self::StockShort
             | Self::StockNotAllocated
             | Self::OverShipped
@@ -100,6 +129,44 @@ impl ReviewKind for OrderReview {
             | Self::Overdue
             | Self::InvoiceDisagrees
             | Self::DuplicateDocument => hours(24),
+        }
+    }
+}
+
+/// A parked message that an operator discarded, or that its queue is about to lose, although its work, for the order or one of
+/// its fulfillments, was still due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct WorkDiscarded {
+    /// The step that the message was for.
+    pub step: String,
+    /// The stream that the work is on.
+    pub stream: String,
+    /// The code that the message was parked with.
+    pub code: String,
+    /// The operator.
+    pub by: String,
+    /// The operator's words; no personal data.
+    pub note: String,
+    /// When the dead-letter queue loses the message; `None` if the operator discarded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub lost_at: Option<Timestamp>,
+}
+
+impl WorkDiscarded {
+    /// What a person has to know of it.
+    pub(super) fn review(&self) -> Review<OrderReview> {
+        Review { kind: OrderReview::WorkDiscarded, reason: self.text() }
+    }
+
+    /// What happened to the message, for people.
+    pub fn text(&self) -> String {
+        let Self { step, stream, code, by, note, lost_at } = self;
+        match lost_at {
+            None => format!("{by} discarded a message of {step} about {stream} ({code}): {note}"),
+            Some(at) => {
+                format!("a message of {step} about {stream} ({code}) is lost by its queue at {at}, {by} says: {note}")
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::order::effect::OrderEffect;
 use crate::order::event::{CancelRequested, CreditApproved, OrderEvent, WithdrawalReason};
 use crate::order::line_quantities::LineQuantities;
 use crate::order::pricing::{Credit, Stage};
-use crate::order::review::OrderReview;
+use crate::order::review::{OrderReview, WorkDiscarded};
 use crate::order::rounds::CreditRounds;
 use crate::review::{Choice, Decision, Review, allowed, open};
 
@@ -56,6 +56,7 @@ impl Order {
             let reason = format!("still {} after {}", self.status().as_str(), self.terms.submission.deadline);
             reviews.push(Review { kind: OrderReview::Overdue, reason });
         }
+        reviews.extend(self.discarded.iter().map(WorkDiscarded::review));
         open(reviews, &self.decisions)
     }
 
@@ -76,7 +77,9 @@ impl Order {
                 raise(OrderReview::CreditExpired, reason);
             }
             Stage::Priced(_, Credit::Approved(_)) if !self.stock.allocations.is_empty() && !self.stock_suffices() => {
-                raise(OrderReview::StockShort, "stock is short and the order may not go in parts".to_owned());
+                let short = "stock is short and the order may not go in parts";
+                let why = if self.stock.has_any() { short } else { "there is no stock of anything in the order" };
+                raise(OrderReview::StockShort, why.to_owned());
             }
             Stage::Unroutable(_, routed) => {
                 raise(OrderReview::Unroutable, super::routing::explain(&routed.candidates));

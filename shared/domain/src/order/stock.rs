@@ -172,6 +172,7 @@ impl Order {
         let blocked = !self.is_active()
             || self.stage.price().is_none()
             || !self.price_agrees()
+            || self.stage.is_credit_unanswerable()
             || !self.stock.to_deallocate.is_empty()
             || self.stage.invoice().is_some();
         if blocked || self.documents.rejected.contains_key(&OrderEffect::Allocate { allocation_no }) {
@@ -249,6 +250,9 @@ impl Order {
         if self.stock.deallocated.remove(&allocation_no) {
             self.stock.to_deallocate.insert(allocation_no);
         }
+        if self.stage.is_credit_unanswerable() && self.awaits_allocation(allocation_no) {
+            self.stock.to_deallocate.insert(allocation_no);
+        }
         if self.stock.to_deallocate.contains(&allocation_no) {
             return;
         }
@@ -258,6 +262,12 @@ impl Order {
         } else {
             self.record_duplicate(OrderEffect::Allocate { allocation_no }, &allocation.number);
         }
+    }
+
+    /// Drops every allocation, those that are still being requested included.
+    pub(super) fn drop_allocations(&mut self) {
+        let requested: Vec<AllocationNo> = self.documents.allocations_under_way().map(|(no, _)| no).collect();
+        self.stock.drop_all(requested);
     }
 
     /// Whether the order can use this allocation.

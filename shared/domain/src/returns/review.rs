@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::review::{Choice, ReviewKind, words};
+use crate::review::{Choice, ReviewKind, Team, words};
 
 words! {
     /// A decision about a return.
@@ -64,6 +64,21 @@ impl ReviewKind for ReturnReview {
             | Self::LooseComponents
             | Self::Uncountable
             | Self::Late => &[Choice::Acknowledge],
+        }
+    }
+
+    fn team(self) -> Team {
+        match self {
+            Self::CreditDisagrees | Self::CreditedByErp | Self::DuplicateDocument => Team::Finance,
+            Self::Unmatched
+            | Self::AcceptanceUndecided
+            | Self::WrongItem
+            | Self::Excess
+            | Self::LooseComponents
+            | Self::Uncountable
+            | Self::ArrivedAfterEnd
+            | Self::Late => Team::Logistics,
+            Self::ApprovalNeeded | Self::NotReserved | Self::PartnerRefused | Self::OutcomeUnknown => Team::Orders,
         }
     }
 

@@ -1,16 +1,15 @@
 //! The inbound ports: who sent a webhook, and what it means in the domain's terms. `partners` reads the wire formats.
 
-use domain::order::Submission;
+use domain::order::{Spelling, Submission};
 use domain::party::Party;
 use domain::routing::Site;
-use domain::{FulfillmentCommand, FulfillmentId, OrderId, PartnerId};
+use domain::{ExternalId, FulfillmentCommand, FulfillmentId, OrderId, PartnerId};
 use jiff::Timestamp;
 
-use crate::context::{Context, DeliveryWork};
+use crate::context::Context;
 use crate::delivery::{Delivery, Role};
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::Failure;
 use crate::http::{Offence, Request};
-use crate::stores::Deliveries;
 
 /// A new order, read and validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +18,15 @@ pub struct NewOrder {
     pub submission: Submission,
     /// The receiver.
     pub party: Party,
+    /// Which spellings of a purchase order number the sender does not tell apart.
+    pub spelling: Spelling,
+}
+
+impl NewOrder {
+    /// The customer's purchase order number, in the one spelling of those that the sender does not tell apart.
+    pub fn purchase_order(&self) -> String {
+        self.spelling.canonical(&self.submission.customer_po)
+    }
 }
 
 /// A change request for an order that exists.
@@ -32,7 +40,7 @@ pub struct OrderChange {
     pub asked_at: Option<Timestamp>,
 }
 
-/// The changes that can be requested. Reasons are the sender's words, redacted.
+/// The changes that can be requested. Reasons are the sender's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeRequest {
     /// Cancel the order.
@@ -61,6 +69,26 @@ pub enum ChangeRequest {
     },
 }
 
+impl ChangeRequest {
+    /// The sender's reason.
+    pub fn reason_mut(&mut self) -> &mut String {
+        match self {
+            Self::Cancel { reason, .. }
+            | Self::Hold { reason }
+            | Self::ReleaseHold { reason }
+            | Self::Amend { reason, .. } => reason,
+        }
+    }
+
+    /// The receiver that it names.
+    pub fn party(&self) -> Option<&Party> {
+        match self {
+            Self::Amend { new, .. } => Some(&new.party),
+            Self::Cancel { .. } | Self::Hold { .. } | Self::ReleaseHold { .. } => None,
+        }
+    }
+}
+
 /// A warehouse's report, from one message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reported {
@@ -79,29 +107,13 @@ pub enum Unmappable {
     UnknownTopic(String),
     /// A body that the topic does not allow.
     Malformed(Vec<Offence>),
-}
-
-/// Fetches the delivery of `work` and maps it with `read`. If it is ignored by design, returns the step's outcome instead.
-///
-/// # Errors
-/// MSG-003 if it has expired or was erased; MSG-004 if it cannot be mapped; the stores'.
-pub async fn delivered<T>(
-    deliveries: &impl Deliveries,
-    work: &DeliveryWork,
-    read: impl AsyncFnOnce(&Delivery) -> Result<Result<T, Unmappable>, Failure>,
-) -> Result<Result<(Delivery, T), Outcome>, Failure> {
-    let missing = || Failure::permanent(Code::DeliveryMissing, "the raw delivery has expired or was erased");
-    let delivery = deliveries.fetch(&work.partner, &work.delivery).await?.ok_or_else(missing)?;
-    let unmappable = |why| Err(Failure::permanent(Code::DeliveryUnmappable, why));
-    match read(&delivery).await? {
-        Ok(meaning) => Ok(Ok((delivery, meaning))),
-        Err(Unmappable::Unrelated(why)) => Ok(Err(Outcome::Ignored(why))),
-        Err(Unmappable::UnknownTopic(topic)) => unmappable(format!("UNKNOWN_EVENT: topic {topic}")),
-        Err(Unmappable::Malformed(offences)) => {
-            let places: Vec<String> = offences.iter().map(|o| format!("{}: {}", o.pointer, o.detail)).collect();
-            unmappable(places.join("; "))
-        }
-    }
+    /// The same of a new order whose id can be read.
+    MalformedOrder {
+        /// The order's id at the sender.
+        order: ExternalId,
+        /// At least one.
+        offences: Vec<Offence>,
+    },
 }
 
 /// An authenticated sender, and its delivery.
@@ -120,8 +132,9 @@ pub struct Verified {
 /// Why a sender is not authenticated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unverified {
-    /// There is no such partner, or it sends no webhooks.
-    UnknownPartner,
+    /// There is no such partner, or it sends no webhooks. It is refused as a partner with a wrong signature is, for the same
+    /// reasons, so that no one learns who our partners are.
+    UnknownPartner(&'static str),
     /// The signature, the timestamp or a header is missing or wrong. The reason may be logged and sent to the sender: it says
     /// what was checked, never what would have been right.
     BadSignature(&'static str),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::fulfillment::{
     Accepted, FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Rejected, Withdrawal, Withdrawn,
 };
+use domain::intake::OrderRefusal;
 use domain::order::{
     Allocation, AllocationRequest, CreditApproved, CreditQuery, CreditRefused, CrmUpdate, Deallocation, InvoiceRequest,
     Invoiced, LineQuantity, PriceQuery, Quote, Released, SalesOrder, SalesOrderCancellation, StockQuery,
@@ -224,6 +225,15 @@ pub trait Erp {
 pub trait Crm {
     /// Updates the order to `version`. Succeeds if the CRM shows a newer version already.
     fn update(&self, cx: &Context, update: &CrmUpdate, version: u64) -> impl Future<Output = Result<(), CallFailure>>;
+
+    /// Shows that the CRM's order was not taken, and why. `version` is lower than that of any [`Crm::update`], and succeeds in
+    /// the same way.
+    fn refuse(
+        &self,
+        cx: &Context,
+        refusal: &OrderRefusal,
+        version: u64,
+    ) -> impl Future<Output = Result<(), CallFailure>>;
 }
 
 /// A warehouse's answer to a fulfillment request.
@@ -277,10 +287,16 @@ pub trait Documents {
     fn documents(&self) -> impl Future<Output = Result<Vec<String>, Failure>>;
 }
 
+/// The names that partners have.
+pub trait PartnerNames {
+    /// Whether a partner has this name.
+    fn is_partner(&self, name: &str) -> impl Future<Output = Result<bool, Failure>>;
+}
+
 /// The store of secrets, by name.
 pub trait Secrets {
-    /// The secret `partner/<id>` or `api/tokens`, from a cache of bounded age. `fresh` reads past the cache, at most every few
-    /// seconds, because anyone who sends a wrong signature causes such a read.
+    /// The secret `partner/<role>/<id>`, `webhook/<id>` or `api/tokens`, from a cache of bounded age. `fresh` reads past the
+    /// cache, at most every few seconds, because anyone who sends a wrong signature causes such a read.
     fn secret(&self, name: &str, fresh: bool) -> impl Future<Output = Result<secrecy::SecretString, Failure>>;
 }
 

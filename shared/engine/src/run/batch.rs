@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use crate::context::{Context, Epoch, EventEnvelope, Work};
 use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::folds::Folds;
+use crate::measures::Measures;
 use crate::run::failing;
+use crate::run::turns::Turns;
 use crate::stores::{Due, DueItem, sortable};
 
 /// A message as the queue delivered it.
@@ -122,7 +124,7 @@ impl Settled {
     }
 }
 
-/// Settles `records` concurrently. Returns the ids of those that the queue has to deliver again.
+/// Settles `records` concurrently, but those of the same work one after another. Returns the ids of those that the queue has to deliver again.
 ///
 /// `handle` is the step. `rng` returns a random number in `0..1000`, for the jitter.
 pub async fn run<W: Work, F>(
@@ -137,7 +139,8 @@ pub async fn run<W: Work, F>(
 where
     F: Future<Output = Result<Outcome, Failure>>,
 {
-    let (now, rng, handle) = (&now, &rng, &handle);
+    let (now, rng, turns) = (&now, &rng, &Turns::new());
+    let handle = &|work: W, cx: Context| turns.take(work, cx, &handle);
     // A single message shares its own loads: some steps look at a stream again after their commit.
     let folds = Folds::of_batch();
     let is_batch_safe = records.iter().any(|record| !may_crash(step, record));
@@ -204,10 +207,19 @@ where
         Ok(envelope) => (envelope.correlation.to_string(), envelope.subject.to_string(), envelope.time),
         Err(_) => (String::new(), String::new(), now),
     };
-    let message =
-        Message { step, record, body: &body, correlation: &correlation, stream: &stream, event_time, now, rng };
+    let message = Message {
+        step,
+        record,
+        body: &body,
+        correlation: &correlation,
+        stream: &stream,
+        event_time,
+        now,
+        rng,
+        measures: Measures::of_message(),
+    };
     let result = match envelope {
-        Ok(envelope) => run_step::<W, F>(handle, &envelope, context(step, &envelope, now, turn.folds)).await,
+        Ok(envelope) => run_step::<W, F>(handle, &envelope, message.context(&envelope, turn.folds)).await,
         Err(failure) => Err(failure),
     };
     let settled = match result {
@@ -254,7 +266,7 @@ where
             message.park(queue, failing_since.unwrap_or_else(|| message.first_received()), code, &cause).await
         }
     };
-    log(step, record, &correlation, &stream, &settled);
+    log(&message, &settled);
     settled
 }
 
@@ -269,21 +281,6 @@ where
     handle(W::read(envelope)?, cx).await
 }
 
-fn context(step: &Step, envelope: &EventEnvelope<'_>, now: Timestamp, folds: Folds) -> Context {
-    let sender = envelope.subject.strip_prefix("delivery/").and_then(|rest| rest.split('/').next());
-    Context {
-        function: step.function,
-        correlation: envelope.correlation.to_string(),
-        traceparent: envelope.traceparent.as_deref().map(str::to_owned),
-        now,
-        event_time: envelope.time,
-        lease: step.lease,
-        epoch: step.epoch,
-        actor: sender.map(|partner| format!("partner/{partner}")),
-        folds,
-    }
-}
-
 /// A message that a step is done with, in one way or another.
 struct Message<'a> {
     step: &'a Step,
@@ -295,9 +292,26 @@ struct Message<'a> {
     event_time: Timestamp,
     now: Timestamp,
     rng: u32,
+    measures: Measures,
 }
 
 impl Message<'_> {
+    fn context(&self, envelope: &EventEnvelope<'_>, folds: Folds) -> Context {
+        let sender = envelope.subject.strip_prefix("delivery/").and_then(|rest| rest.split('/').next());
+        Context {
+            function: self.step.function,
+            correlation: envelope.correlation.to_string(),
+            traceparent: envelope.traceparent.as_deref().map(str::to_owned),
+            now: self.now,
+            event_time: envelope.time,
+            lease: self.step.lease,
+            epoch: self.step.epoch,
+            actor: sender.map(|partner| format!("partner/{partner}")),
+            folds,
+            measures: self.measures.clone(),
+        }
+    }
+
     fn first_received(&self) -> Timestamp {
         let received = self.record.first_received;
         if received == Timestamp::UNIX_EPOCH { self.now } else { received }
@@ -368,8 +382,7 @@ where
     F: Future<Output = Result<Outcome, Failure>>,
 {
     let envelope = EventEnvelope::read(message.body)?;
-    let cx = context(message.step, &envelope, message.now, Folds::default());
-    run_step::<W, F>(handle, &envelope, cx).await
+    run_step::<W, F>(handle, &envelope, message.context(&envelope, Folds::default())).await
 }
 
 /// The pause before the next delivery: one second, doubled at each delivery up to five minutes. Half of it is random,
@@ -379,45 +392,39 @@ pub fn backoff(receive_count: u32, rng: u32) -> Duration {
     Duration::from_millis(ceiling / 2 + ceiling * u64::from(rng.min(1_000)) / 2_000)
 }
 
-/// Writes the one log line of a settled message. Steps themselves do not log how they end.
-fn log(step: &Step, record: &Record, correlation: &str, stream: &str, settled: &Settled) {
-    let (function, attempt) = (step.function, record.receive_count);
+/// Writes the one log line of a settled message, with its metrics. Steps themselves do not log how they end.
+fn log(message: &Message<'_>, settled: &Settled) {
+    let Message { step, record, correlation, stream, measures, .. } = message;
+    let (function, attempt, measures) = (step.function, record.receive_count, measures.field());
+    let measures = measures.as_deref();
+    // The fields that each line has.
+    macro_rules! line {
+        ($level:ident, $($rest:tt)+) => {
+            tracing::$level!(function, correlation, stream, attempt, measures, $($rest)+)
+        };
+    }
     match settled {
-        Settled::Done(Outcome::Applied) => {
-            tracing::info!(function, correlation, stream, attempt, outcome = "applied", "{stream}: applied");
-        }
-        Settled::Done(Outcome::AlreadyDone) => {
-            tracing::info!(function, correlation, stream, attempt, outcome = "already_done", "{stream}: already done");
-        }
-        Settled::Done(Outcome::Ignored(why)) => {
-            tracing::info!(function, correlation, stream, attempt, outcome = "ignored", why, "{stream}: {why}");
-        }
+        Settled::Done(Outcome::Applied) => line!(info, outcome = "applied", "{stream}: applied"),
+        Settled::Done(Outcome::AlreadyDone) => line!(info, outcome = "already_done", "{stream}: already done"),
+        Settled::Done(Outcome::Ignored(why)) => line!(info, outcome = "ignored", why, "{stream}: {why}"),
         Settled::Done(Outcome::Rejected(why)) => {
             let why = crate::redact::text(&why.to_string());
-            tracing::warn!(function, correlation, stream, attempt, outcome = "rejected", %why, "{stream}: rejected, {why}");
+            line!(warn, outcome = "rejected", %why, "{stream}: rejected, {why}");
         }
         Settled::Deferred { until, why } => {
-            tracing::info!(function, correlation, stream, attempt, outcome = "deferred", why, %until, "{stream}: waits until {until} ({why})");
+            line!(info, outcome = "deferred", why, %until, "{stream}: waits until {until} ({why})");
         }
         Settled::Failing { until, code, cause } => {
             let code = code.as_str();
-            tracing::warn!(function, correlation, stream, attempt, outcome = "failing", code, %until, %cause, "{stream}: {code}, {cause}; tried again at {until}");
+            line!(warn, outcome = "failing", code, %until, %cause, "{stream}: {code}, {cause}; tried again at {until}");
         }
         Settled::Retried { code, pause, cause } => {
             let (code, pause_ms) = (code.as_str(), pause.as_millis());
-            tracing::warn!(function, correlation, stream, attempt, outcome = "retried", code, pause_ms, %cause, "{stream}: {code}, {cause}; retry in {pause_ms} ms");
+            line!(warn, outcome = "retried", code, pause_ms, %cause, "{stream}: {code}, {cause}; retry in {pause_ms} ms");
         }
         Settled::Parked(code) => {
             let code = code.as_str();
-            tracing::error!(
-                function,
-                correlation,
-                stream,
-                attempt,
-                outcome = "parked",
-                code,
-                "{stream}: parked with {code}"
-            );
+            line!(error, outcome = "parked", code, "{stream}: parked with {code}");
         }
     }
 }

@@ -6,20 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::Workflow;
-use domain::due::{DueWork, newly_due};
 use domain::party::{Party, PartyRef};
-use domain::review::Review;
 use domain::workflow::{decide, evolve};
+use domain::{Timer, Workflow};
 use jiff::Timestamp;
 
 use crate::cause::{Cause, RequestCause};
 use crate::context::Context;
 use crate::failure::{Code, Failure, Outcome, Wait};
 use crate::folds::Slot;
+use crate::run::derived::{Derived, Next};
 use crate::run::snapshot::{EVERY, Kept, NEWEST, Snapshot};
 use crate::run::stored::check_size;
-pub use crate::run::wake::Wake;
+pub use crate::run::wake::{WAKES_WAITING, Wake};
 use crate::stores::DueItem;
 
 /// The events that one step decided, with the data that an audit needs.
@@ -31,8 +30,10 @@ pub struct Commit {
     pub version: u64,
     /// Unique in its stream.
     pub cause: Cause,
-    /// See [`Context::correlation`].
+    /// The correlation id of the stream's first commit: all of an order has one, also what a warehouse's message caused.
     pub correlation: String,
+    /// The correlation id of the delivery or request that caused it, where that is another one.
+    pub caused_by: Option<String>,
     /// Who wanted it: `client/<name>`, `partner/<id>`, or the function by itself. The cause begins with the function in
     /// each case.
     pub actor: String,
@@ -47,6 +48,9 @@ pub struct Commit {
     /// The keys of the reviews that it opened: open after it, and not before. Readers take their `since` from here, so that
     /// a fold does not derive all reviews anew after each commit.
     pub opened_reviews: Vec<String>,
+    /// Whether lists show something else of the stream after it than before it. The rows of lists are written after such
+    /// commits alone.
+    pub listed: bool,
     /// The steps that have work after this commit which they did not have before it.
     pub wakes: Vec<Wake>,
 }
@@ -110,9 +114,6 @@ pub enum CreateOutcome {
         owner: String,
     },
 }
-
-/// The step that wakes what waits for a stream.
-pub const WAKES_WAITING: &str = "due-wake";
 
 /// The store of commits.
 pub trait Journal {
@@ -188,14 +189,16 @@ pub struct Stream<W: Workflow> {
     pub version: u64,
     /// The first commit's time; `None` before it.
     pub began: Option<Timestamp>,
+    /// The first commit's correlation id; `None` before it, and in snapshots of a release that did not keep it.
+    pub correlation: Option<String>,
     /// The newest commit's time; `None` before the first.
     pub changed: Option<Timestamp>,
+    /// The last commit that changed what lists show, with its time; `None` before the first.
+    pub listed: Option<(u64, Timestamp)>,
     /// When each review was opened, also of those that are closed again: the last time.
     pub opened_reviews: BTreeMap<String, Timestamp>,
-    /// The keys of the reviews that are open at this version, once they were derived.
-    open_reviews: Option<BTreeSet<String>>,
-    /// The work that is due at this version, once it was derived.
-    due: Option<Arc<BTreeSet<DueWork>>>,
+    /// What follows from the state, once it was derived.
+    derived: Option<Arc<Derived>>,
     causes: BTreeSet<Cause>,
     /// The causes of commits of facts alone; of those that a snapshot has, only the newest.
     facts: BTreeSet<Cause>,
@@ -267,10 +270,11 @@ impl<W: Workflow> Stream<W> {
             state: None,
             version: 0,
             began: None,
+            correlation: None,
             changed: None,
+            listed: None,
             opened_reviews: BTreeMap::new(),
-            open_reviews: None,
-            due: None,
+            derived: None,
             causes: BTreeSet::new(),
             facts: BTreeSet::new(),
             is_cached: true,
@@ -293,10 +297,11 @@ impl<W: Workflow> Stream<W> {
             state: Some(kept.state),
             version: snapshot.version,
             began: Some(kept.began),
+            correlation: kept.correlation,
             changed: Some(kept.changed),
+            listed: kept.listed,
             opened_reviews: kept.opened_reviews,
-            open_reviews: None,
-            due: None,
+            derived: None,
             causes: kept.causes.into_iter().map(Cause::stored).collect(),
             facts: BTreeSet::new(),
             is_cached: true,
@@ -313,8 +318,7 @@ impl<W: Workflow> Stream<W> {
         for commit in commits {
             let events = events_of::<W>(&commit, now)?;
             let state = events.iter().fold(self.state.take(), evolve);
-            let next = Next { state, open_reviews: None, opened_reviews: Vec::new(), due: None, wakes: Vec::new() };
-            self.follow(commit, &events, next);
+            self.follow(commit, &events, Next::read(state));
         }
         Ok(())
     }
@@ -322,11 +326,16 @@ impl<W: Workflow> Stream<W> {
     /// The stream after `commit`, which has `events` and leads to `next`.
     fn follow(&mut self, commit: Commit, events: &[W::Event], next: Next<W>) {
         self.state = next.state;
-        self.open_reviews = next.open_reviews;
-        self.due = next.due;
+        self.derived = next.derived;
         self.version = commit.version;
         self.began = self.began.or(Some(commit.at));
+        if commit.version == 1 {
+            self.correlation = Some(commit.correlation);
+        }
         self.changed = Some(commit.at);
+        if commit.listed {
+            self.listed = Some((commit.version, commit.at));
+        }
         if let Some(state) = &mut self.state {
             state.committed(commit.version);
         }
@@ -359,7 +368,9 @@ impl<W: Workflow> Stream<W> {
         let kept = Kept {
             state: state.clone(),
             began: self.began.unwrap_or(newest.at),
+            correlation: self.correlation.clone(),
             changed: newest.at,
+            listed: self.listed,
             opened_reviews: self.opened_reviews.clone(),
             causes: self.causes.iter().map(|cause| cause.as_str().to_owned()).collect(),
         };
@@ -471,7 +482,10 @@ impl<W: Workflow> Stream<W> {
         let commit = self.commit_of(cx, cause, events, &next)?;
         let appended = journal.append(&commit).await.inspect_err(|failure| slot.fail(failure))?;
         match appended {
-            Append::Committed => self.committed(journal, commit, events, next).await,
+            Append::Committed => {
+                self.committed(journal, commit, events, next).await;
+                self.measure(cx, events);
+            }
             Append::Raced => {
                 let newer = journal.read_after(&commit.stream, self.version).await;
                 self.extend(newer.inspect_err(|failure| slot.fail(failure))?, cx.now)?;
@@ -479,6 +493,14 @@ impl<W: Workflow> Stream<W> {
         }
         self.share(slot);
         Ok(appended)
+    }
+
+    /// Measures the business times that `events`, which were just committed, have ended.
+    fn measure(&self, cx: &Context, events: &[W::Event]) {
+        let timers = self.state.iter().flat_map(|state| events.iter().flat_map(|event| state.timers(event)));
+        for Timer { name, since } in timers {
+            cx.measures.time(name, since.or(self.began).unwrap_or(cx.now), cx.now);
+        }
     }
 
     /// Takes the batch's fold if another message of the batch has committed meanwhile. Returns whether one has.
@@ -514,67 +536,30 @@ impl<W: Workflow> Stream<W> {
         let text = serde_json::to_string(events)
             .map_err(|e| Failure::permanent(Code::StateImpossible, crate::redact::json_error(&e)))?;
         check_size(events, &text)?;
+        let correlation = self.correlation.as_ref().unwrap_or(&cx.correlation);
         Ok(Commit {
             stream: stream_name::<W>(&self.id),
             version: self.version + 1,
             cause: cause.clone(),
-            correlation: cx.correlation.clone(),
+            correlation: correlation.clone(),
+            caused_by: (*correlation != cx.correlation).then(|| cx.correlation.clone()),
             actor: cx.actor.clone().unwrap_or_else(|| cx.function.to_owned()),
             at: cx.now,
             traceparent: cx.traceparent.clone(),
             epoch: cx.epoch.number.to_string(),
             events: text,
             opened_reviews: next.opened_reviews.clone(),
+            listed: next.listed,
             wakes: next.wakes.clone(),
         })
     }
 
     /// What follows if `events` are committed.
     fn after(&self, events: &[W::Event]) -> Next<W> {
-        let mut state = events.iter().fold(self.state.clone(), evolve);
-        if let Some(state) = &mut state {
-            state.committed(self.version + 1);
-        }
-        let open_reviews = review_keys(state.as_ref());
-        let opened_reviews = match &self.open_reviews {
-            Some(before) => open_reviews.difference(before).cloned().collect(),
-            None if open_reviews.is_empty() => Vec::new(),
-            None => open_reviews.difference(&review_keys(self.state.as_ref())).cloned().collect(),
-        };
-        let before = match &self.due {
-            Some(due) => Arc::clone(due),
-            None => Arc::new(W::due(self.state.as_ref(), &self.id)),
-        };
-        let due = W::due(state.as_ref(), &self.id);
-        // Messages may wait for any stream, also for an alias, which has no state.
-        let begins = (self.version == 0).then(|| DueWork::new(WAKES_WAITING));
-        // A step is woken once for two pieces of work on the same part.
-        let wakes: BTreeSet<Wake> = newly_due(&before, &due).cloned().chain(begins).map(Wake::from).collect();
-        Next {
-            state,
-            open_reviews: Some(open_reviews),
-            opened_reviews,
-            due: Some(Arc::new(due)),
-            wakes: wakes.into_iter().collect(),
-        }
+        let derive = || Arc::new(Derived::of(self.state.as_ref(), &self.id));
+        let before = self.derived.clone().unwrap_or_else(derive);
+        Next::after(&self.id, self.version, self.state.clone(), &before, events)
     }
-}
-
-/// What a commit leads to.
-struct Next<W> {
-    state: Option<W>,
-    /// See [`Stream`].
-    open_reviews: Option<BTreeSet<String>>,
-    /// See [`Commit::opened_reviews`].
-    opened_reviews: Vec<String>,
-    /// See [`Stream`].
-    due: Option<Arc<BTreeSet<DueWork>>>,
-    /// See [`Commit::wakes`].
-    wakes: Vec<Wake>,
-}
-
-fn review_keys<W: Workflow>(state: Option<&W>) -> BTreeSet<String> {
-    state.map(W::reviews).unwrap_or_default().iter().map(Review::key).collect()
 }
 
 /// Loads the stream, decides `command` and commits its events: a whole step, if it needs nothing else.

@@ -2,6 +2,7 @@
 //! answer, and ends with an [`Outcome`](crate::Outcome) or a [`Failure`](crate::Failure).
 
 pub mod batch;
+mod derived;
 pub mod effect;
 mod failing;
 pub mod journal;
@@ -9,4 +10,5 @@ pub mod recent;
 pub mod relay;
 pub mod snapshot;
 pub mod stored;
+mod turns;
 mod wake;

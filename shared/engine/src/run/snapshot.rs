@@ -33,7 +33,7 @@ pub struct Snapshot {
     pub epoch: String,
     /// The digest of the last commit that is folded in.
     pub digest: String,
-    /// The state with what else a stream has, [`Kept`], as deflated JSON. No personal data, since commits have none.
+    /// The state with what else a stream has (`Kept`), as deflated JSON. No personal data, since commits have none.
     pub state: Vec<u8>,
 }
 
@@ -42,7 +42,10 @@ pub struct Snapshot {
 pub(crate) struct Kept<W> {
     pub(crate) state: W,
     pub(crate) began: Timestamp,
+    #[serde(default)]
+    pub(crate) correlation: Option<String>,
     pub(crate) changed: Timestamp,
+    pub(crate) listed: Option<(u64, Timestamp)>,
     pub(crate) opened_reviews: BTreeMap<String, Timestamp>,
     /// Without those of facts.
     pub(crate) causes: BTreeSet<String>,

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use domain::due::DueWork;
 use serde::{Deserialize, Serialize};
 
+/// The step that wakes what waits for a stream.
+pub const WAKES_WAITING: &str = "due-wake";
+
 /// A step that a commit wakes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Wake {

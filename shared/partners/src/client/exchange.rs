@@ -178,6 +178,9 @@ impl<S: Secrets, T: Transport> PartnerClient<'_, S, T> {
         let reply = self.transport.send(call).await;
         let latency = Duration::try_from(self.clock.now().duration_since(sent_at)).unwrap_or_default();
         self.stats.record(&reply, latency, is_write);
+        if reply.is_ok() {
+            self.cx.measures.latency("partner-latency", &self.partner.id, latency);
+        }
         reply.map_err(|failure| match failure {
             TransportFailure::NotSent(why) => {
                 CallFailure::NotSent { code: Code::PartnerBusy, cause: self.cause("cannot be reached", &why) }
@@ -258,6 +261,7 @@ impl<S: Secrets, T: Transport> PartnerClient<'_, S, T> {
             429 => {
                 let now = self.clock.now();
                 let retry_after = retry_after::read(&reply, now);
+                self.cx.measures.count("partner-limited", &self.partner.id);
                 self.stats.limited_until(now.checked_add(retry_after).unwrap_or(Timestamp::MAX));
                 Err(CallFailure::Limited { partner: self.partner.id.clone(), retry_after })
             }
@@ -285,7 +289,7 @@ impl<S: Secrets, T: Transport> PartnerClient<'_, S, T> {
 
     /// Reads the body of a 2xx. If it cannot be read, the outcome is unknown.
     pub(crate) fn read<D: DeserializeOwned>(&self, reply: &Reply) -> Result<D, CallFailure> {
-        serde_json::from_slice(&reply.body).map_err(|error| self.unreadable(&engine::redact::json_error(&error)))
+        engine::json::typed(&reply.body).map_err(|refused| self.unreadable(&refused.why))
     }
 
     /// The partner's answer cannot be used; the request may have been carried out.

@@ -3,6 +3,7 @@
 pub(crate) mod order;
 mod rest;
 
+use domain::intake::OrderRefusal;
 use domain::order::CrmUpdate;
 use engine::delivery::Delivery;
 use engine::http::Request;
@@ -21,6 +22,15 @@ impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Crm 
         match protocol {
             CrmProtocol::Rest => {
                 self.call(&crm, cx, async |client| rest::client::update(client, update, version).await).await
+            }
+        }
+    }
+
+    async fn refuse(&self, cx: &Context, refusal: &OrderRefusal, version: u64) -> Result<(), CallFailure> {
+        let (crm, protocol) = self.crm(&refusal.source).await?;
+        match protocol {
+            CrmProtocol::Rest => {
+                self.call(&crm, cx, async |client| rest::client::refuse(client, refusal, version).await).await
             }
         }
     }

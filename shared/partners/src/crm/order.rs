@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::order::{Expected, OrderLine, ServiceLevel, Submission};
+use domain::order::{Expected, OrderLine, ServiceLevel, Spelling, Submission};
 use domain::party::{Party, PartyRef};
 use domain::{Currency, ExternalId, LineNo, Money, OrderId, PartnerId, Quantity};
 use engine::http::Offence;
@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::registry::{DEADLINE_DAYS, Maps};
 use crate::wire::countries;
 use crate::wire::fields::{self, Place, Report};
+use crate::wire::postal_codes;
 use crate::wire::regions;
 use crate::wire::times;
 
@@ -32,6 +33,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) deadline_days: u32,
     /// Whether members that we do not read are offences.
     pub(crate) strict: bool,
+    /// Which spellings of a purchase order number the sender does not tell apart.
+    pub(crate) spelling: Spelling,
 }
 
 impl Terms<'_> {
@@ -61,6 +64,7 @@ pub fn read_order_body(source: &PartnerId, body: &[u8], now: Timestamp) -> Resul
             received_at: now,
             deadline_days: DEADLINE_DAYS,
             strict: true,
+            spelling: Spelling::Exact,
         };
         read(&root, &terms)
     });
@@ -107,6 +111,7 @@ pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
         currency: currency?,
         service_level: service_level?,
         ship_complete,
+        requested_by,
         destination: party.destination(),
         lines,
         expected: expected?,
@@ -114,8 +119,9 @@ pub(crate) fn read(place: &Place<'_>, terms: &Terms<'_>) -> Option<NewOrder> {
         ordered_at: terms.ordered_at,
         deadline: deadline(terms),
     };
-    submission.digest = digest(&submission, &party, requested_by);
-    Some(NewOrder { submission, party })
+    let purchase_order = terms.spelling.canonical(&submission.customer_po);
+    submission.digest = digest(&submission, &party, &purchase_order);
+    Some(NewOrder { submission, party, spelling: terms.spelling })
 }
 
 /// Counted from the later of the order's time and its arrival, so that an order that arrives late is not overdue at once.
@@ -127,17 +133,22 @@ fn deadline(terms: &Terms<'_>) -> Timestamp {
 /// The id becomes part of the URL of each status update.
 pub(crate) fn external_id(place: &Place<'_>) -> Option<ExternalId> {
     let id: ExternalId = place.parse()?;
-    if matches!(id.as_str(), "." | "..") {
+    if !can_stand_in_a_url(&id) {
         place.refuse("cannot stand in a URL");
         return None;
     }
     Some(id)
 }
 
+pub(crate) fn can_stand_in_a_url(id: &ExternalId) -> bool {
+    !matches!(id.as_str(), "." | "..")
+}
+
 fn service_level(place: &Place<'_>, maps: &Maps) -> Option<ServiceLevel> {
-    let Some(text) = place.clone().optional_text() else {
-        return place.is_absent().then_some(ServiceLevel::Standard);
-    };
+    if place.is_blank() {
+        return Some(ServiceLevel::Standard);
+    }
+    let text = place.text()?;
     let own = match text {
         "standard" => Some(ServiceLevel::Standard),
         "expedited" => Some(ServiceLevel::Expedited),
@@ -152,7 +163,7 @@ fn service_level(place: &Place<'_>, maps: &Maps) -> Option<ServiceLevel> {
 
 fn requested_by(place: &Place<'_>) -> Option<Date> {
     let text = place.optional_text()?;
-    // A time of day would mean a promise that no warehouse is told of.
+    // A time of day would mean a promise that no warehouse can be told of.
     let date = text.parse().ok().filter(|_| text.len() == "2026-03-02".len());
     if date.is_none() {
         place.refuse("must be a date, such as \"2026-03-02\"");
@@ -178,7 +189,8 @@ fn party(place: &Place<'_>, terms: &Terms<'_>) -> Option<Party> {
         email_place.refuse("is not an e-mail address");
     }
     let (name, line1) = (place.at("name").words(100), place.at("line1").words(100));
-    let (city, postal_code) = (place.at("city").words(100), place.at("postal_code").words(20));
+    let city = place.at("city").words(100);
+    let postal_code = postal_code(&place.at("postal_code"), code);
     let company = place.at("company").optional_words(100);
     let line2 = place.at("line2").optional_words(100);
     let region = region(&place.at("region"), code);
@@ -197,11 +209,24 @@ fn party(place: &Place<'_>, terms: &Terms<'_>) -> Option<Party> {
     })
 }
 
+/// A postal code; `None` if there is an offence, `Some(None)` if the country needs none and none is given.
+fn postal_code(place: &Place<'_>, country: Option<&str>) -> Option<Option<String>> {
+    if place.is_blank() && country.is_some_and(|country| !postal_codes::is_needed(country)) {
+        return Some(None);
+    }
+    let code = place.words(20)?;
+    if let Some(form) = country.and_then(|country| postal_codes::missed_form(country, &code)) {
+        place.refuse(form);
+        return None;
+    }
+    Some(Some(code))
+}
+
 /// The code of a region, however it is written: price, tax and the choice of a warehouse depend on it.
 fn region(place: &Place<'_>, country: Option<&str>) -> Option<String> {
     let text = place.clone().optional_words(50);
     let country = country?;
-    if place.is_absent() && regions::is_needed(country) {
+    if place.is_blank() && regions::is_needed(country) {
         place.refuse(format_args!("is missing: an address in {country} needs the code of ISO 3166-2, such as \"NY\""));
     }
     let code = regions::code(country, &text?);
@@ -306,7 +331,7 @@ struct Canonical<'a> {
     lines: Vec<(u32, &'a str, String, String)>,
 }
 
-fn digest(order: &Submission, party: &Party, requested_by: Option<Date>) -> String {
+fn digest(order: &Submission, party: &Party, purchase_order: &str) -> String {
     let mut lines: Vec<(u32, &str, String, String)> = Vec::with_capacity(order.lines.len());
     for line in &order.lines {
         let quantity = line.quantity;
@@ -315,10 +340,10 @@ fn digest(order: &Submission, party: &Party, requested_by: Option<Date>) -> Stri
     lines.sort();
     let canonical = Canonical {
         customer: order.customer.as_str(),
-        customer_po: order.customer_po.as_str(),
+        customer_po: purchase_order,
         currency: order.currency.to_string(),
         service_level: order.service_level,
-        requested_by: requested_by.map(|date| date.to_string()),
+        requested_by: order.requested_by.map(|date| date.to_string()),
         ship_complete: order.ship_complete,
         ship_to: party,
         lines,

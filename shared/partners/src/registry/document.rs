@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use domain::order::Spelling;
 use domain::{PartnerId, SiteCode};
 use engine::delivery::Role;
 use engine::partner_health::{Limits, Rate};
@@ -15,11 +16,11 @@ use super::places::Offences;
 use super::protocol::{CrmProtocol, ErpProtocol, Protocol, ProtocolName, WarehouseProtocol};
 use super::values::{number, one_of, zone};
 use super::{maps, warehouse};
+use crate::signature::DEFAULT_TOLERANCE;
 use crate::wire::addresses::is_public;
 use crate::wire::fields::{Place, Report, offence};
 
 /// Defaults of absent members.
-const TOLERANCE_SECONDS: u32 = 300;
 const TIMEOUT_MS: u64 = 10_000;
 const IN_FLIGHT: u32 = 2;
 /// The default, also for orders from our own API.
@@ -31,9 +32,9 @@ impl Partner {
     /// # Errors
     /// The id, empty if it cannot be read, and all offences.
     pub fn from_json(text: &str) -> Result<Self, (String, Offences)> {
-        match serde_json::from_str(text) {
+        match engine::json::read(text.as_bytes()) {
             Ok(value) => Self::read(&value),
-            Err(error) => Err((String::new(), vec![offence("", engine::redact::json_error(&error))].into())),
+            Err(refused) => Err((String::new(), vec![offence(&refused.pointer, refused.why)].into())),
         }
     }
 
@@ -82,12 +83,12 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
     let protocol = protocol(root, role, protocol_name);
     let base_url = base_url(&root.at("base_url"));
     let time_zone = root.at("time_zone").present().map_or(Some(TimeZone::UTC), |place| zone(&place));
-    let secret = secret(&root.at("auth"), id.as_ref());
+    let secret = secret(&root.at("auth"), role, id.as_ref());
     let csrf = root.at("auth").at("csrf").flag(false);
     let webhook = webhook(&root.at("webhook"));
     let limits = limits(&root.at("limits"));
     let submission = submission(&root.at("submission"), protocol_name);
-    let deadline_days = orders(&root.at("orders"), role);
+    let orders = orders(&root.at("orders"), role);
     let maps = maps::read(&root.at("maps"), role);
     let warehouse = warehouse::read(&root.at("warehouse"), role, id.as_ref(), protocol_name);
     if let Some((_, sites)) = warehouse.as_ref().filter(|_| role == Some(Role::Warehouse)) {
@@ -109,7 +110,8 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
         timeout_ms: limits?.0,
         limits: limits?.1,
         time_zone: time_zone?,
-        deadline_days: deadline_days?,
+        deadline_days: orders?.0,
+        purchase_orders: orders?.1,
         maps,
         fill,
         sites,
@@ -197,16 +199,20 @@ fn is_local(host: Option<Host<&str>>) -> bool {
     }
 }
 
-/// The secret's name: `partner/<id>`, unless the document names another below `partner/`.
-fn secret(auth: &Place<'_>, id: Option<&PartnerId>) -> Option<String> {
+/// The secret's name: `partner/<role>/<id>`, unless the document names another below `partner/<role>/`. A function may read
+/// the secrets of the role that it calls, and no others.
+fn secret(auth: &Place<'_>, role: Option<Role>, id: Option<&PartnerId>) -> Option<String> {
     auth.object()?;
     auth.only(&["scheme", "secret", "csrf"]);
     let scheme = one_of(&auth.at("scheme"), &[("bearer", ())]);
     let name = auth.at("secret");
-    let Some(text) = name.clone().optional_text() else { return scheme.and(id).map(|id| format!("partner/{id}")) };
-    let rest = text.strip_prefix("partner/").unwrap_or_default();
-    if rest.is_empty() || !rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b)) {
-        name.refuse("must be a name that begins with partner/");
+    let below = format!("partner/{}/", role?.as_str());
+    let Some(text) = name.clone().present().and_then(|name| name.text()) else {
+        return scheme.and(id).map(|id| format!("{below}{id}"));
+    };
+    let rest = text.strip_prefix(&below).unwrap_or_default();
+    if rest.is_empty() || !rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+        name.refuse(format!("must be a name that begins with {below}"));
         return None;
     }
     scheme.map(|()| text.to_owned())
@@ -219,7 +225,7 @@ fn webhook(place: &Place<'_>) -> Option<Option<WebhookScheme>> {
     place.object()?;
     place.only(&["scheme", "tolerance_seconds"]);
     let scheme = one_of(&place.at("scheme"), &[("standard", ())]);
-    let tolerance_seconds = number(&place.at("tolerance_seconds"), 1..=3600, TOLERANCE_SECONDS);
+    let tolerance_seconds = number(&place.at("tolerance_seconds"), 1..=3600, DEFAULT_TOLERANCE);
     Some(Some(WebhookScheme { tolerance_seconds: scheme.and(tolerance_seconds)? }))
 }
 
@@ -279,11 +285,20 @@ fn submission(place: &Place<'_>, protocol: Option<ProtocolName>) -> Option<Submi
     }
 }
 
-fn orders(place: &Place<'_>, role: Option<Role>) -> Option<u32> {
+/// An order's deadline in days, and the rule for spellings of purchase order numbers.
+fn orders(place: &Place<'_>, role: Option<Role>) -> Option<(u32, Spelling)> {
     place.members();
-    place.only(&["deadline_days"]);
+    place.only(&["deadline_days", "purchase_orders"]);
     if !place.is_absent() && role.is_some_and(|role| role != Role::Crm) {
         place.refuse("is for role = \"crm\" only");
     }
-    number(&place.at("deadline_days"), 1..=365, DEADLINE_DAYS)
+    let days = number(&place.at("deadline_days"), 1..=365, DEADLINE_DAYS);
+    let spelling = place.at("purchase_orders");
+    let spellings = [
+        ("exact", Spelling::Exact),
+        ("ignore_case", Spelling::IgnoreCase),
+        ("letters_and_digits", Spelling::LettersAndDigits),
+    ];
+    let spelling = if spelling.is_absent() { Some(Spelling::Exact) } else { one_of(&spelling, &spellings) };
+    days.zip(spelling)
 }

@@ -1,6 +1,7 @@
 //! A partner as its document describes it.
 
 use domain::PartnerId;
+use domain::order::Spelling;
 use domain::routing::Site;
 use engine::delivery::Role;
 use engine::partner_health::Limits;
@@ -19,7 +20,7 @@ pub struct Partner {
     pub protocol: Protocol,
     /// The URL of its API, without a slash at the end.
     pub base_url: Url,
-    /// The name of the secret with its token and signing secrets.
+    /// The name of the secret with the token that we send.
     pub secret: String,
     /// Whether each write needs a CSRF token, as at SAP's gateway.
     pub csrf: bool,
@@ -35,6 +36,8 @@ pub struct Partner {
     pub time_zone: TimeZone,
     /// How many days after its arrival an order should be delivered and invoiced; CRMs only.
     pub deadline_days: u32,
+    /// Which spellings of a purchase order number it does not tell apart; CRMs only.
+    pub purchase_orders: Spelling,
     /// Its codes for ours.
     pub maps: Maps,
     /// Whether it may ship a request in parts; warehouses only.
@@ -44,6 +47,12 @@ pub struct Partner {
 }
 
 impl Partner {
+    /// The name of the secret with the keys that it signs webhooks with. It is apart from the token, because the function
+    /// that takes webhooks from the internet must not be able to read what opens a partner.
+    pub fn webhook_secret(&self) -> String {
+        format!("webhook/{}", self.id)
+    }
+
     /// CRM, ERP or warehouse.
     pub fn role(&self) -> Role {
         self.protocol.role()

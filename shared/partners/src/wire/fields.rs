@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use engine::http::Offence;
+use icu_normalizer::ComposingNormalizerBorrowed;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
@@ -134,9 +135,9 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// A text, or absent.
+    /// A text; `None` if absent or blank.
     pub(crate) fn optional_text(&self) -> Option<&'v str> {
-        if self.is_absent() { None } else { self.text() }
+        if self.is_blank() { None } else { self.text() }
     }
 
     /// A text that parses as a `T`. The offence is the parser's error; our parsers never repeat the text.
@@ -151,18 +152,33 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// The same, or absent.
+    /// The same; `None` if absent or blank.
     pub(crate) fn optional_parse<T>(&self) -> Option<T>
     where
         T: FromStr,
         T::Err: Display,
     {
-        if self.is_absent() { None } else { self.parse() }
+        if self.is_blank() { None } else { self.parse() }
     }
 
-    /// A text for people: trimmed, no control characters, 1 to `max` characters.
+    /// A name or another text that people read and copy: as [`Place::sentence`], and without characters that no one sees or that
+    /// change the direction of others. Two systems would show and compare it in two ways.
     pub(crate) fn words(&self, max: usize) -> Option<String> {
-        let text = self.text()?.trim();
+        let text = self.sentence(max)?;
+        if text.chars().any(is_hidden) {
+            return self.none("has an invisible character, or one that changes the direction of writing");
+        }
+        // These join the letters beside them.
+        if text.chars().all(|c| c.is_whitespace() || matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}')) {
+            return self.none("is empty");
+        }
+        Some(text)
+    }
+
+    /// A text for people, whatever characters it has: trimmed, in Unicode's form NFC, no control characters, 1 to `max`
+    /// characters.
+    pub(crate) fn sentence(&self, max: usize) -> Option<String> {
+        let text = NFC.normalize(self.text()?.trim());
         if text.is_empty() {
             return self.none("is empty");
         }
@@ -172,16 +188,23 @@ impl<'v> Place<'v> {
         if text.chars().any(char::is_control) {
             return self.none("has a control character");
         }
-        Some(text.to_owned())
+        Some(text.into_owned())
+    }
+
+    /// The same; `None` if absent or blank.
+    pub(crate) fn optional_sentence(&self, max: usize) -> Option<String> {
+        if self.is_blank() { None } else { self.sentence(max) }
     }
 
     /// The same; `None` if absent or blank.
     pub(crate) fn optional_words(&self, max: usize) -> Option<String> {
-        match self.value {
-            None => None,
-            Some(Value::String(text)) if text.trim().is_empty() => None,
-            Some(_) => self.words(max),
-        }
+        if self.is_blank() { None } else { self.words(max) }
+    }
+
+    /// Whether the member is absent, `null` or a text of blanks alone. Many systems write a member that they have no value for as
+    /// an empty text.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.value.is_none_or(|value| value.as_str().is_some_and(|text| text.trim().is_empty()))
     }
 
     /// A boolean; `absent` if absent.
@@ -237,6 +260,19 @@ impl<'v> Place<'v> {
     }
 }
 
+/// One text may be written in several sequences of code points; this is the one that we store and compare.
+const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
+
+/// Whether a character shows nothing, or changes the direction of the characters around it.
+fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}'
+            | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+            | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'
+    )
+}
+
 /// `-?digits[.digits]`: no exponent, plus sign, underscore or space.
 pub(crate) fn is_plain_decimal(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -255,7 +291,7 @@ fn escape(name: &str) -> String {
 /// A body as JSON, with gzip undone, within the bounds of [`engine::json`]. Signatures are over the body as it was received.
 pub(crate) fn json(body: &[u8]) -> Result<Value, Vec<Offence>> {
     let plain = crate::wire::gzip::plain(body).map_err(|why| vec![offence("", why)])?;
-    engine::json::read(&plain).map_err(|why| vec![offence("", why)])
+    engine::json::read(&plain).map_err(|refused| vec![offence(&refused.pointer, refused.why)])
 }
 
 /// Why a message that [`is_our_own`] is ignored.
@@ -271,7 +307,7 @@ pub(crate) fn is_our_own(root: &Place<'_>) -> bool {
 
 /// The sender's reason, redacted, at most 500 characters.
 pub(crate) fn reason(place: &Place<'_>) -> String {
-    let words = place.optional_words(500).map(|words| engine::redact::text(&words));
+    let words = place.optional_sentence(500).map(|words| engine::redact::text(&words));
     words.unwrap_or_else(|| "no reason was named".to_owned())
 }
 
@@ -314,6 +350,43 @@ mod tests {
             assert_eq!(number.map(|n| n.to_string()).as_deref(), read, "{value}");
             assert_eq!(report.into_result(Some(())).is_ok(), read.is_some(), "{value}");
         }
+    }
+
+    #[test]
+    fn b46_a_name_is_stored_in_one_form_and_has_no_character_that_no_one_sees() {
+        let read = |text: &str| {
+            let report = Report::default();
+            let words = report.root(&json!({ "n": text })).at("n").words(30);
+            report.into_result(words).map_err(|mut offences| offences.remove(0).detail)
+        };
+        assert_eq!(read("Zoe\u{308} Mu\u{308}ller"), Ok("Zo\u{EB} M\u{FC}ller".to_owned()));
+        assert_eq!(read("Zo\u{EB}"), read("Zoe\u{308}"));
+        for visible in [
+            "\u{645}\u{6CC}\u{200C}\u{62E}\u{648}\u{627}\u{647}\u{645}",
+            "\u{5D3}\u{5E0}\u{5D4}",
+            "\u{1F469}\u{200D}\u{1F4BB}",
+        ] {
+            assert_eq!(read(visible).as_deref(), Ok(visible));
+        }
+        for hidden in [
+            "\u{200B}",
+            "\u{2060}\u{2060}",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{202E}adA",
+            "Ada\u{2066}x\u{2069}",
+            "Ada\u{200F}",
+        ] {
+            assert!(read(hidden).unwrap_err().starts_with("has an invisible character"), "{hidden:?}");
+        }
+        for empty in ["\u{200D}", "\u{200C} \u{FE0F}"] {
+            assert_eq!(read(empty), Err("is empty".to_owned()), "{empty:?}");
+        }
+        // A reason is not compared, and a fact is not refused because of it.
+        let value = json!({ "reason": "broken\u{200B}" });
+        let report = Report::default();
+        assert_eq!(reason(&report.root(&value).at("reason")), "broken\u{200B}");
+        assert_eq!(report.into_result(Some(())), Ok(()));
     }
 
     #[test]

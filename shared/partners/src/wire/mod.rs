@@ -5,5 +5,6 @@ pub(crate) mod countries;
 pub(crate) mod exact;
 pub(crate) mod fields;
 pub(crate) mod gzip;
+pub(crate) mod postal_codes;
 pub(crate) mod regions;
 pub(crate) mod times;

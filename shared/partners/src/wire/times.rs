@@ -33,7 +33,7 @@ pub(crate) fn read(place: &Place<'_>, zone: &TimeZone, received_at: Timestamp) -
 
 /// Reads the first of `places` that is present; without any, the time of receipt.
 pub(crate) fn first(places: &[Place<'_>], zone: &TimeZone, received_at: Timestamp) -> Option<Moment> {
-    match places.iter().find(|place| !place.is_absent()) {
+    match places.iter().find(|place| !place.is_blank()) {
         Some(place) => read(place, zone, received_at),
         None => Some(Moment::received(received_at)),
     }
@@ -41,7 +41,8 @@ pub(crate) fn first(places: &[Place<'_>], zone: &TimeZone, received_at: Timestam
 
 /// When a message's sender asked for what the message says; `None` if it has no time. A time that cannot be read is an offence.
 pub(crate) fn asked_at(root: &Place<'_>, zone: &TimeZone, received_at: Timestamp) -> Option<Timestamp> {
-    root.at("timestamp").present().and_then(|place| read(&place, zone, received_at)).map(|moment| moment.at)
+    let place = root.at("timestamp");
+    if place.is_blank() { None } else { read(&place, zone, received_at).map(|moment| moment.at) }
 }
 
 /// A time without an offset is a local time in `zone`; of the two that it may be when clocks are set back, the first.

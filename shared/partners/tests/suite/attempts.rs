@@ -1,7 +1,7 @@
 //! Writes: their content and idempotency keys, and what a repeat does first.
 
 use domain::fulfillment::{Accepted, Rejected};
-use domain::order::{Allocation, AllocationNo, Invoiced, QuotedLine, Source};
+use domain::order::{Allocation, AllocationNo, Invoiced, QuotedLine, Source, StockQuery};
 use domain::{Quantity, Uom};
 use engine::Wait;
 use engine::partner::{Attempt, CallFailure, CreditAnswer, Erp as _, PriceAnswer, Warehouse as _, WarehouseAnswer};
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::statuses::attempt;
 use crate::support::{
-    Script, allocation_request, credit_query, cx, fulfillment_request, goods_issue, invoice_request, money, order,
-    partners, partners_that, party, price_query, quantity, run, sales_order,
+    Script, allocation_request, credit_query, cx, fulfillment_request, goods_issue, invoice_request, line_quantity,
+    money, order, partners, partners_that, party, price_query, quantity, run, sales_order,
 };
 
 /// A successful answer to each write, and the item that a look-up lists for it.
@@ -314,6 +314,51 @@ fn credit_is_approved_refused_or_unreadable() {
     let refused = check(json!({"decision": "refused", "reason": "over the limit"})).unwrap();
     assert!(matches!(refused, CreditAnswer::Refused(refused) if refused.reason == "over the limit"));
     assert!(matches!(check(json!({"decision": "maybe"})), Err(CallFailure::Unknown { .. })));
+}
+
+#[test]
+fn b43_a_question_that_the_erp_cannot_take_is_an_answer_for_people_and_not_a_failure() {
+    let refusal = json!({"code": "MALFORMED", "reason": "amount is no decimal within reason"});
+    for status in [409, 422] {
+        let script = || Script::default().then(status, refusal.clone());
+        let credit = run(partners(&script()).credit(&cx(), &credit_query())).unwrap();
+        let CreditAnswer::Refused(refused) = credit else { panic!("{credit:?}") };
+        assert_eq!(
+            (refused.reason.as_str(), refused.unanswerable),
+            ("MALFORMED: amount is no decimal within reason", true)
+        );
+        let price = run(partners(&script()).price(&cx(), &price_query())).unwrap();
+        assert!(matches!(price, PriceAnswer::Unpriceable(_)), "{price:?}");
+        let query = StockQuery { order: order(), lines: vec![line_quantity(1, "SKU-1", "3")] };
+        assert_eq!(run(partners(&script()).stock(&cx(), &query)).unwrap(), []);
+    }
+    let refused =
+        run(partners(&Script::default().then(200, json!({"decision": "refused"}))).credit(&cx(), &credit_query()));
+    assert!(matches!(refused, Ok(CreditAnswer::Refused(refused)) if !refused.unanswerable));
+}
+
+#[test]
+fn c16_a_look_up_is_compared_by_the_members_that_the_vendor_lists() {
+    for (products, is_ours) in [
+        (json!([{"id": 1, "sku": "SKU-1", "inventory_items": []}, {"id": 2, "sku": "W-9"}]), true),
+        (
+            json!([{"id": 1, "reference_id": "SKU-1", "quantity": 3}, {"id": 2, "reference_id": "W-9", "quantity": 24}]),
+            true,
+        ),
+        (json!([{"id": 1, "quantity": 24}, {"id": 2, "quantity": 3}]), true),
+        (json!([{"id": 1, "sku": "SKU-1"}, {"id": 2, "sku": "W-8"}]), false),
+        (
+            json!([{"id": 1, "reference_id": "SKU-1", "quantity": 3}, {"id": 2, "reference_id": "W-9", "quantity": 23}]),
+            false,
+        ),
+        (json!([{"id": 1, "sku": "SKU-1"}]), false),
+    ] {
+        let mut existing = answer("shipwest").1;
+        existing["products"] = products.clone();
+        let script = Script::default().then(200, json!([existing]));
+        let result = attempt(&partners(&script), "shipwest", repeat());
+        assert_eq!(result.is_ok(), is_ours, "{products}: {result:?}");
+    }
 }
 
 #[test]

@@ -40,9 +40,9 @@ fn absent_members_have_defaults() {
     let partner = read(&erp());
     assert_eq!((partner.timeout_ms, partner.submission, partner.deadline_days), (10_000, Submissions::Keyed, 14));
     assert_eq!((partner.webhook, partner.fill, partner.sites.len()), (None, Fill::Partial, 0));
-    assert_eq!(partner.secret, "partner/the-erp");
+    assert_eq!(partner.secret, "partner/erp/the-erp");
     assert_eq!(read(&shipwest()).submission, Submissions::Lookup { settle_seconds: 0 });
-    assert_eq!(read(&eastco()).secret, "partner/eastco");
+    assert_eq!(read(&eastco()).secret, "partner/warehouse/eastco");
     assert_eq!(read(&crm()).base_url.as_str(), "https://crm.example/api");
     assert_eq!(read(&crm()).webhook.unwrap().tolerance_seconds, 300);
 }
@@ -69,7 +69,11 @@ fn every_mistake_is_reported_with_its_place() {
         (crm(), "/auth/scheme", json!("basic"), "auth.scheme"),
         (crm(), "/auth/token", json!("secret"), "auth.token"),
         (crm(), "/auth/secret", json!("api/tokens"), "auth.secret"),
-        (crm(), "/auth/secret", json!("partner/"), "auth.secret"),
+        (crm(), "/auth/secret", json!("partner/crm/"), "auth.secret"),
+        (crm(), "/auth/secret", json!("partner/acme-crm"), "auth.secret"),
+        (crm(), "/auth/secret", json!("partner/erp/acme-crm"), "auth.secret"),
+        (crm(), "/auth/secret", json!("partner/crm/../erp/acme-erp"), "auth.secret"),
+        (crm(), "/auth/secret", json!("webhook/acme-crm"), "auth.secret"),
         (crm(), "/webhook/scheme", json!("hmac"), "webhook.scheme"),
         (crm(), "/webhook/tolerance_seconds", json!(0), "webhook.tolerance_seconds"),
         (crm(), "/webhook/tolerance_seconds", json!(86400), "webhook.tolerance_seconds"),
@@ -116,6 +120,7 @@ fn every_mistake_is_reported_with_its_place() {
         (crm(), "/base_url", json!("https://[fe80::1]/x"), "base_url"),
         (crm(), "/base_url", json!("http://169.254.1.1/x"), "base_url"),
         (shipwest(), "/shipbob", json!(null), "shipbob"),
+        (crm(), "/orders/purchase_orders", json!("loose"), "orders.purchase_orders"),
         (shipwest(), "/shipbob/channel_id", json!("77"), "shipbob.channel_id"),
         (shipwest(), "/maps/statuses/Exception~1OutOfStock", json!("no"), "maps.statuses.\"Exception/OutOfStock\""),
     ] {
@@ -181,6 +186,14 @@ fn a_document_that_is_not_json_is_one_mistake_without_a_place() {
     for text in ["", "{", "[]", "7", "null"] {
         let (id, offences) = Partner::from_json(text).unwrap_err();
         assert_eq!((id.as_str(), offences.0.len(), offences.0[0].place.as_str()), ("", 1, ""), "{text}: {offences}");
+    }
+}
+
+#[test]
+fn a17_a_document_of_very_many_values_or_levels_is_refused() {
+    for text in ["[".repeat(5_000), format!("{{\"id\":[{}0]}}", "0,".repeat(200_000))] {
+        let (_, offences) = Partner::from_json(&text).unwrap_err();
+        assert!(offences.to_string().contains("more than"), "{offences}");
     }
 }
 

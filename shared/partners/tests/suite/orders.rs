@@ -66,8 +66,9 @@ fn with(pointer: &str, value: Option<Value>) -> Value {
 #[test]
 fn all_members_of_an_order_are_read() {
     let cases = with("/lines/1/uom", Some(json!("CASE")));
-    let NewOrder { submission, party } = by_webhook(wrapped(&cases)).unwrap();
-    assert_eq!(submission.source.as_str(), "acme-crm");
+    let order = by_webhook(wrapped(&cases)).unwrap();
+    let (purchase_order, NewOrder { submission, party, .. }) = (order.purchase_order(), order);
+    assert_eq!((submission.source.as_str(), purchase_order.as_str()), ("acme-crm", "PO-1"));
     assert_eq!(submission.ship_to.order, domain::OrderId::derive(&submission.source, &submission.external_id));
     assert_eq!((submission.service_level, submission.ship_complete), (ServiceLevel::Expedited, true));
     assert_eq!(submission.lines[1].quantity.to_string(), "2 CS");
@@ -109,11 +110,16 @@ fn every_offence_is_reported_with_its_place_and_without_the_senders_text() {
         ("/ship_to/city", None),
         ("/ship_to/postal_code", None),
         ("/ship_to/postal_code", Some(json!(10001))),
+        ("/ship_to/postal_code", Some(json!(""))),
+        ("/ship_to/postal_code", Some(json!("2108"))),
+        ("/ship_to/postal_code", Some(json!("SW1A 1AA"))),
         ("/ship_to/country", Some(json!("UK"))),
         ("/ship_to/country", Some(json!("us"))),
         ("/ship_to/country", Some(json!("USA"))),
         ("/ship_to/country", None),
         ("/ship_to/region", None),
+        ("/ship_to/region", Some(json!(""))),
+        ("/ship_to/region", Some(json!(" "))),
         ("/ship_to/region", Some(json!("ON"))),
         ("/ship_to/region", Some(json!("New Amsterdam"))),
         ("/ship_to/email", Some(json!("nobody"))),
@@ -147,7 +153,14 @@ fn every_offence_is_reported_with_its_place_and_without_the_senders_text() {
         let places: Vec<&str> = offences.iter().map(|offence| offence.pointer.as_str()).collect();
         assert_eq!(places, [pointer], "{value:?}: {offences:?}");
         assert!(!offences[0].detail.contains("secret") && !offences[0].detail.contains(&long));
-        let Err(Unmappable::Malformed(offences)) = by_webhook(wrapped(&wrong)) else { panic!("{pointer} {value:?}") };
+        let offences = match by_webhook(wrapped(&wrong)) {
+            Err(Unmappable::MalformedOrder { order, offences }) if pointer != "/id" => {
+                assert_eq!(order.as_str(), "CRM-1");
+                offences
+            }
+            Err(Unmappable::Malformed(offences)) if pointer == "/id" => offences,
+            other => panic!("{pointer} {value:?}: {other:?}"),
+        };
         assert_eq!(offences[0].pointer, format!("/data{pointer}"));
     }
 }
@@ -166,6 +179,39 @@ fn b45_the_spellings_of_a_region_are_one_order_for_one_destination() {
     }
     let german = with("/ship_to/country", Some(json!("DE")));
     assert!(by_api(&german).is_ok(), "a region that we do not know is passed on");
+}
+
+#[test]
+fn b45_an_address_has_a_postal_code_only_where_the_country_has_them() {
+    let mut order = with("/ship_to/postal_code", None);
+    assert!(by_api(&order).is_err());
+    order["ship_to"]["country"] = json!("HK");
+    order["ship_to"]["region"] = json!(null);
+    let without = by_api(&order).unwrap();
+    assert_eq!(without.party.postal_code, None);
+    order["ship_to"]["postal_code"] = json!("");
+    assert_eq!(by_api(&order).unwrap().submission.digest, without.submission.digest);
+    order["ship_to"]["postal_code"] = json!("999077");
+    assert_eq!(by_api(&order).unwrap().party.postal_code.as_deref(), Some("999077"));
+}
+
+#[test]
+fn an_optional_member_that_is_an_empty_text_is_as_if_it_were_absent() {
+    let optional =
+        ["/service_level", "/requested_by", "/ship_to/company", "/ship_to/line2", "/ship_to/phone", "/ship_to/email"];
+    for pointer in optional {
+        let digest = |order: Value| by_api(&order).unwrap().submission.digest;
+        assert_eq!(digest(with(pointer, Some(json!("")))), digest(with(pointer, None)), "{pointer}");
+    }
+}
+
+#[test]
+fn an_order_whose_message_has_no_time_is_ordered_when_it_arrives() {
+    for timestamp in [json!(null), json!("")] {
+        let message = json!({"type": "order.created", "timestamp": timestamp, "data": order()});
+        let read = by_webhook(message.to_string().into_bytes()).unwrap();
+        assert_eq!(read.submission.ordered_at, NOW.parse::<Timestamp>().unwrap());
+    }
 }
 
 #[test]
@@ -278,6 +324,55 @@ fn c07_an_order_from_a_clock_ahead_of_ours_has_the_time_of_its_arrival() {
     let body = json!({"type": "order.created", "timestamp": "2027-01-01T00:00:00Z", "data": order()});
     let read = by_webhook(body.to_string().into_bytes()).unwrap();
     assert_eq!(read.submission.ordered_at, NOW.parse::<Timestamp>().unwrap());
+}
+
+#[test]
+fn b27_spellings_of_a_purchase_order_number_are_one_number_as_the_partners_document_says() {
+    let read = |rule: Option<&str>, number: &str| {
+        let store = store();
+        if let Some(rule) = rule {
+            store.documents.borrow_mut()[0]["orders"]["purchase_orders"] = json!(rule);
+        }
+        let body = wrapped(&with("/customer_po", Some(json!(number))));
+        run(partners_of(&store, &Script::default()).read_order(&delivery(body))).unwrap().unwrap()
+    };
+    for (rule, same, others) in [
+        (None, &[][..], &["po-x", "PO X", "POX"][..]),
+        (Some("exact"), &[], &["po-x", "PO X", "POX"]),
+        (Some("ignore_case"), &["po-x", "Po-X"], &["PO X", "POX"]),
+        (Some("letters_and_digits"), &["po-x", "PO X", "p.o. x"], &["PO-Y"]),
+    ] {
+        let first = read(rule, "PO-X");
+        assert_eq!(first.submission.customer_po.as_str(), "PO-X", "partners get the sender's spelling");
+        for number in same {
+            let other = read(rule, number);
+            assert_eq!(other.purchase_order(), first.purchase_order(), "{rule:?} {number}");
+            assert_eq!(other.submission.digest, first.submission.digest, "{rule:?} {number}: the same content");
+        }
+        for number in others {
+            assert_ne!(read(rule, number).purchase_order(), first.purchase_order(), "{rule:?} {number}");
+        }
+    }
+    assert_eq!(read(Some("letters_and_digits"), "#1").purchase_order(), "1");
+    assert_eq!(read(Some("letters_and_digits"), "#-").purchase_order(), "#-");
+}
+
+#[test]
+fn b46_an_order_is_the_same_in_each_unicode_form_and_a_name_that_no_one_sees_is_refused() {
+    let digest = |name: &str| by_api(&with("/ship_to/name", Some(json!(name)))).map(|new| new.submission.digest);
+    assert_eq!(digest("Zoe\u{308} Example").unwrap(), digest("Zo\u{EB} Example").unwrap());
+    for name in ["\u{200B}", "\u{3164}\u{3164}", "\u{202E}elpmaxE adA", "Ada\u{200F}"] {
+        let offences = digest(name).unwrap_err();
+        assert_eq!(offences[0].pointer, "/ship_to/name", "{name:?}");
+    }
+}
+
+#[test]
+fn b40_the_requested_date_is_part_of_the_order_and_a_time_of_day_is_refused() {
+    let read = |date: Value| by_api(&with("/requested_by", Some(date)));
+    let date = read(json!("2026-03-09")).unwrap().submission.requested_by;
+    assert_eq!(date, Some(jiff::civil::date(2026, 3, 9)));
+    assert_eq!(read(json!("2026-03-09T12:00:00Z")).unwrap_err()[0].pointer, "/requested_by");
 }
 
 #[test]

@@ -244,6 +244,24 @@ fn b24_after_one_instances_429_all_instances_wait_as_long_as_it_says() {
 }
 
 #[test]
+fn each_answer_is_measured_with_its_latency_and_each_429_is_counted() {
+    let setup = Setup::new();
+    let erp = setup.instance();
+    let measured = || {
+        let measures = engine::Measures::of_message();
+        let outcome = run(erp.credit(&Context { measures: measures.clone(), ..cx() }, &credit_query()));
+        (outcome.is_ok(), measures.field().unwrap_or_default())
+    };
+    setup.partner.latency_seconds.set(2);
+    setup.answers(Ok(approves()));
+    let latency = r#"{"name":"partner-latency","unit":"Milliseconds","value":2000,"partner":"acme-erp"}"#;
+    assert_eq!(measured(), (true, format!("[{latency}]")));
+    setup.answers(Ok((429, json!({}))));
+    let limited = r#"{"name":"partner-limited","unit":"Count","value":1,"partner":"acme-erp"}"#;
+    assert_eq!(measured(), (false, format!("[{latency},{limited}]")));
+}
+
+#[test]
 fn b23_a_slow_partner_gets_two_calls_at_once() {
     let mut setup = Setup::new();
     setup.document["limits"] = json!({"timeout_ms": 60_000, "slow_ms": 10_000});

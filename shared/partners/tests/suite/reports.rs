@@ -402,6 +402,27 @@ mod laws {
 }
 
 #[test]
+fn c16_a_line_or_product_with_0_says_that_nothing_of_it_is_in_the_package() {
+    let mut package = package();
+    package["lines"][0]["quantity"] = json!("0");
+    let reported = eastco(&message("package.packed", &json!({"package": package}))).unwrap();
+    let [Command::RecordPacked(packed)] = &reported.commands[..] else { panic!("{reported:?}") };
+    assert_eq!(packed.lines.iter().map(|line| line.line.0.get()).collect::<Vec<_>>(), [2]);
+    package["lines"][1]["quantity"] = json!(0);
+    let nothing = eastco(&message("package.packed", &json!({"package": package}))).unwrap();
+    assert_eq!(nothing.commands, []);
+
+    let mut body = shipment("Completed", None);
+    body["products"][0]["quantity"] = json!(0);
+    let commands = shipwest("order.shipped", &body).unwrap().commands;
+    let packed =
+        commands.iter().find_map(|it| if let Command::RecordPacked(packed) = it { Some(packed) } else { None });
+    let first = shipment("Completed", None)["products"][0]["reference_id"].clone();
+    assert!(packed.is_none_or(|it| it.lines.iter().all(|line| line.sku.as_str() != first)), "{packed:?}");
+    assert!(commands.iter().any(|it| matches!(it, Command::RecordMilestone(_))), "{commands:?}");
+}
+
+#[test]
 fn c17_the_content_of_a_package_is_taken_from_a_milestone() {
     let reported =
         eastco(&message("shipment.milestone", &json!({"milestone": "picked_up", "package": package()}))).unwrap();

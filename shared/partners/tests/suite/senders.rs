@@ -55,7 +55,16 @@ fn a04_a_wrong_signature_an_unknown_name_and_a_partner_without_webhooks_are_reje
     let now = NOW.parse().unwrap();
     let good = request(SECRET, b"{}", &[]);
     for name in ["unknown", "", "acme-erp", "../acme-crm", "ACME-CRM"] {
-        assert_eq!(run(partners.verify(name, &good, now)), Err(Unverified::UnknownPartner), "{name}");
+        assert_eq!(
+            run(partners.verify(name, &good, now)),
+            Err(Unverified::UnknownPartner("webhook-signature does not match the body")),
+            "{name}"
+        );
+    }
+    let unsigned = Request { headers: Default::default(), ..good.clone() };
+    for request in [&unsigned, &request(OTHER, b"{}", &[])] {
+        let Err(Unverified::BadSignature(known)) = run(partners.verify("acme-crm", request, now)) else { panic!() };
+        assert_eq!(run(partners.verify("unknown", request, now)), Err(Unverified::UnknownPartner(known)));
     }
     let bad = [request(OTHER, b"{}", &[]), Request { body: b"{ }".to_vec(), ..good.clone() }, Request::default()];
     for request in bad {
@@ -86,7 +95,7 @@ fn a_partner_without_a_usable_signing_secret_cannot_be_checked() {
         let Err(Unverified::Unchecked(Failure::Permanent { code, cause })) = refused else { panic!("{secret}") };
         assert_eq!(
             (code, cause.as_ref()),
-            (Code::SecretMissing, "the secret partner/acme-crm has no usable signing secret")
+            (Code::SecretMissing, "the secret webhook/acme-crm has no usable signing secret")
         );
     }
 }

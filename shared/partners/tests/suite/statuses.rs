@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine::Code;
-use engine::partner::{Attempt, CallFailure, Crm as _, Erp as _, Warehouse as _};
+use engine::partner::{Attempt, CallFailure, CreditAnswer, Crm as _, Erp as _, Warehouse as _};
 use partners::TransportFailure;
 use serde_json::json;
 
@@ -55,8 +55,8 @@ fn expected(operation: &str, status: u16) -> (&'static str, Option<Code>) {
         (_, 300..=399) => ("ours", Some(Code::PartnerRefused)),
         (_, 401 | 403) => ("not sent", Some(Code::PartnerUnauthorized)),
         ("shipwest", 404) => ("ours", Some(Code::PartnerRefused)),
-        // Answers: the warehouse rejects the request, and the ERP has no price.
-        ("price" | "shipwest", 422) => ("done", None),
+        // Answers: the warehouse rejects the request, and the ERP has no price or cannot take the question.
+        ("shipwest", 422) | ("price" | "credit", 409 | 422) => ("done", None),
         (_, 404 | 409 | 422) => ("refused", None),
         (_, 429) => ("limited", None),
         (_, 408 | 504) => ("unknown", Some(Code::PartnerTimeout)),
@@ -81,6 +81,18 @@ fn every_status_has_one_meaning_for_every_operation() {
             assert!(script.is_finished(), "{operation} {status}");
         }
     }
+}
+
+#[test]
+fn a17_an_answer_of_very_many_values_is_one_that_cannot_be_read() {
+    let many = format!("{{\"decision\":\"approved\",\"more\":[{}0]}}", "{\"a\":0},".repeat(100_000));
+    let answered = run(partners(&Script::default().then(200, &many)).credit(&cx(), &credit_query()));
+    let Err(CallFailure::Unknown { code, cause }) = answered else { panic!("{answered:?}") };
+    assert_eq!(code, Code::PartnerGarbage);
+    assert!(cause.contains("more than 100000 values"), "{cause}");
+    // A refusal is known by its status, whatever its body is.
+    let refused = run(partners(&Script::default().then(422, &many)).credit(&cx(), &credit_query()));
+    assert!(matches!(&refused, Ok(CreditAnswer::Refused(why)) if why.reason.starts_with("HTTP_422")), "{refused:?}");
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! Status updates to the CRM.
 
+use domain::fulfillment::FulfillmentRequest;
+use domain::intake::{OffendingPlace, OrderRefusal};
 use domain::order::{CrmLine, CrmUpdate, Status};
 use domain::shipment::PackageSummary;
 use domain::shipment::{MilestoneKind, PackageStatus};
 use engine::Code;
-use engine::partner::{CallFailure, Crm as _};
+use engine::partner::{Attempt, CallFailure, Crm as _, Warehouse as _};
 use serde_json::json;
 
-use crate::support::{Script, crm, cx, line, order, partners, partners_of, quantity, run, store};
+use crate::support::{
+    Script, crm, cx, fulfillment_request, line, order, partners, partners_of, party, quantity, run, store,
+};
 
 pub fn update(source: &str) -> CrmUpdate {
     CrmUpdate {
@@ -15,6 +19,7 @@ pub fn update(source: &str) -> CrmUpdate {
         external_id: "CRM 1/a".parse().unwrap(),
         order: order(),
         status: Status::PartiallyShipped,
+        requested_by: None,
         lines: vec![CrmLine {
             line: line(1),
             ordered: quantity("3", "CS"),
@@ -45,6 +50,36 @@ fn an_update_has_the_crms_own_order_id_and_names() {
             "lines": [{"line": 1, "ordered": "3", "shipped": "1", "delivered": "0", "uom": "CASE"}],
             "packages": [{"package": "P-1", "tracking": "1Z", "carrier": "ups-ground", "status": "in_transit"}],
             "erp_order": "SO-1",
+        })
+    );
+}
+
+#[test]
+fn b40_the_warehouse_and_the_crm_are_told_the_date_that_the_customer_asks_for() {
+    let date = Some(jiff::civil::date(2026, 3, 9));
+    let script = Script::default().then(200, "{}");
+    let dated = CrmUpdate { requested_by: date, ..update("acme-crm") };
+    assert_eq!(run(partners(&script).update(&cx(), &dated, 7)), Ok(()));
+    assert_eq!(script.body(0)["requested_by"], json!("2026-03-09"));
+    let script = Script::default().then(201, json!({"id": "F-1", "status": "accepted"}));
+    let request = FulfillmentRequest { requested_by: date, ..fulfillment_request("eastco") };
+    run(partners(&script).request(&cx(), &request, &party(), Attempt::First)).unwrap();
+    assert_eq!(script.body(0)["requested_by"], json!("2026-03-09"));
+}
+
+#[test]
+fn b44_an_order_that_was_not_taken_is_shown_with_the_places_that_are_wrong() {
+    let places = vec![OffendingPlace { pointer: "/data/lines".to_owned(), detail: "is missing".to_owned() }];
+    let (source, external_id) = ("acme-crm".parse().unwrap(), "CRM 1/a".parse().unwrap());
+    let refusal = OrderRefusal { source, external_id, order: order(), places };
+    let script = Script::default().then(409, json!({"version": 1_000_000_001}));
+    assert_eq!(run(partners(&script).refuse(&cx(), &refusal, 1)), Ok(()), "the CRM shows the order itself");
+    assert_eq!(script.requests(), ["PUT /api/orders/CRM%201%2Fa/status"]);
+    assert_eq!(
+        script.body(0),
+        json!({
+            "order": order(), "status": "rejected", "version": 1, "at": "2026-03-02T09:59:58Z", "lines": [], "packages": [],
+            "errors": [{"pointer": "/data/lines", "detail": "is missing"}],
         })
     );
 }

@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use domain::fulfillment::{FulfillmentRequest, GoodsIssue, GoodsIssued, Inquiry, Withdrawal};
+use domain::intake::OrderRefusal;
 use domain::order::{
     Allocation, AllocationRequest, CreditQuery, CrmUpdate, Deallocation, InvoiceRequest, Invoiced, LineQuantity,
     PriceQuery, Released, SalesOrder, SalesOrderCancellation, StockQuery,
@@ -510,6 +511,9 @@ impl<P: Erp> Erp for Faulty<P> {
 impl<P: Crm> Crm for Faulty<P> {
     async fn update(&self, cx: &Context, update: &CrmUpdate, version: u64) -> Result<(), CallFailure> {
         self.script.around("crm.update", call_lost, self.inner.update(cx, update, version)).await
+    }
+    async fn refuse(&self, cx: &Context, refusal: &OrderRefusal, version: u64) -> Result<(), CallFailure> {
+        self.script.around("crm.refuse", call_lost, self.inner.refuse(cx, refusal, version)).await
     }
 }
 

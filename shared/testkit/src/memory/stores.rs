@@ -110,10 +110,20 @@ pub fn item_bytes(commit: &Commit) -> usize {
     const NAMES: usize = "stream version cause correlation_id actor at traceparent epoch events write_id".len();
     let events = stored_bytes(&commit.events);
     let texts = [&commit.stream, &commit.correlation, &commit.actor, &commit.epoch].map(String::len);
+    let unlisted = if commit.listed { 0 } else { "unlisted".len() + 1 };
     let reviews: usize = commit.opened_reviews.iter().map(|review| review.len() + 1).sum();
     let traceparent = commit.traceparent.as_ref().map_or(0, String::len);
     // A number of up to 20 digits has at most 11 bytes; a time has 30, and a random id 20.
-    NAMES + events + texts.iter().sum::<usize>() + reviews + traceparent + commit.cause.as_str().len() + 11 + 30 + 20
+    NAMES
+        + events
+        + texts.iter().sum::<usize>()
+        + reviews
+        + unlisted
+        + traceparent
+        + commit.cause.as_str().len()
+        + 11
+        + 30
+        + 20
 }
 
 /// A commit, as it comes back from a store: long events were deflated.

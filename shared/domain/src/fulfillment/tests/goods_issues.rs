@@ -29,6 +29,23 @@ fn a_goods_issue_that_differs_from_what_left_is_reviewed() {
 }
 
 #[test]
+fn a_warehouses_acknowledgement_and_a_goods_issue_end_the_times_that_they_are_measured_by() {
+    let timers = |state: &Fulfillment, command: FulfillmentCommand| {
+        let events = state.decide(command).unwrap();
+        let state = events.iter().fold(state.clone(), Workflow::evolve);
+        events.iter().flat_map(|event| state.timers(event)).map(|timer| (timer.name, timer.since)).collect::<Vec<_>>()
+    };
+    let state = open(&lines(3));
+    assert_eq!(timers(&state, accepted("WO-1")), [("warehouse-acknowledgement", None)]);
+    let state = apply(state, packed("P-1", 1, &lines(3), None));
+    assert_eq!(timers(&state, milestone("P-1", 2, MilestoneKind::PickedUp)), []);
+    // The carrier's report may come before the warehouse's.
+    let left =
+        play(state, [milestone("P-1", 4, MilestoneKind::InTransit), milestone("P-1", 2, MilestoneKind::PickedUp)]);
+    assert_eq!(timers(&left, goods_issued("P-1", "GI-1", &lines(3))), [("shipment-to-erp", Some(at(2)))]);
+}
+
+#[test]
 fn b13_a_wrong_product_line_or_unit_is_reviewed_and_neither_counted_nor_posted() {
     let mut sku = line_quantity(1, 3);
     sku.sku = id("OTHER");

@@ -4,6 +4,15 @@ use super::*;
 use crate::order::Stage;
 
 #[test]
+fn only_the_first_release_is_measured() {
+    let release = |revision| OrderEvent::Released(Released { revision, ..released("SO-1") });
+    let order = begin::<Order>(to_release(&[10]));
+    let names = |event: &OrderEvent| order.timers(event).iter().map(|timer| timer.name).collect::<Vec<_>>();
+    assert_eq!(names(&release(0)), ["release-time"]);
+    assert_eq!(names(&release(1)), [""; 0], "after an amendment");
+}
+
+#[test]
 fn b02_a_second_document_for_one_effect_is_stored_and_reviewed_in_either_order() {
     let duplicates: [(Order, [OrderCommand; 2]); 3] = [
         (

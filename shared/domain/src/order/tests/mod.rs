@@ -11,7 +11,7 @@ use crate::review::{Choice, Review, ReviewKind as _};
 use crate::samples::{
     allocation, amendment, apply, approved, assignment, at, begin, cancel, crm_updated, decision, each, failed,
     fulfillment_id, held, hold_released, id, invoiced, line_no, line_quantity, overdue, play, progress, quantity,
-    quote, refused, refused_credit, released, routed, routing, site, started, submission, to_release,
+    quote, refused, refused_credit, released, routed, routing, site, started, submission, to_release, work_discarded,
 };
 use crate::shipment::RequestStatus;
 use crate::{EffectFailed, EffectRequest, Order, OrderCommand, OrderEvent, Rejection, Uom, Workflow};

@@ -27,6 +27,23 @@ fn b09_a_short_quantity_is_backordered_and_a_ship_complete_order_waits_for_it() 
 }
 
 #[test]
+fn b39_the_review_says_that_an_order_may_not_ship_in_parts_only_where_a_part_of_it_is_in_stock() {
+    let reason = |ship_complete, sources: &[(&str, u32)], short| {
+        let stock = allocation("AL-1", &[(1, sources, short)]);
+        let commands = [OrderCommand::RecordCreditApproved(approved()), OrderCommand::RecordAllocation(stock)];
+        let [Review { kind: OrderReview::StockShort, reason }] = &play(priced(ship_complete), commands).reviews()[..]
+        else {
+            panic!("no review of stock")
+        };
+        reason.clone()
+    };
+    assert_eq!(reason(true, &[("EAST", 6)], 4), "stock is short and the order may not go in parts");
+    for ship_complete in [true, false] {
+        assert_eq!(reason(ship_complete, &[], 10), "there is no stock of anything in the order");
+    }
+}
+
+#[test]
 fn b15_two_lines_of_one_product_have_separate_quantities() {
     let mut submission = submission(&[3, 5]);
     submission.lines[1].sku = submission.lines[0].sku.clone();

@@ -1,13 +1,14 @@
 //! A CRM's messages as our commands, and our order status as the CRM's.
 
-use domain::OrderId;
+use domain::intake::{OffendingPlace, OrderRefusal};
 use domain::order::CrmUpdate;
 use domain::shipment::PackageSummary;
+use domain::{ExternalId, OrderId};
 use engine::delivery::Delivery;
 use engine::inbound::{ChangeRequest, NewOrder, OrderChange, Unmappable};
 use jiff::Timestamp;
 
-use super::wire::{LineStatus, Origin, PackageStatus, Status};
+use super::wire::{LineStatus, Named, Origin, PackageStatus, Status, StatusError};
 use crate::crm::order;
 use crate::registry::{Maps, Partner};
 use crate::wire::exact::Exact;
@@ -39,12 +40,32 @@ pub(super) fn status<'a>(
         order: update.order.as_str(),
         origin: (!is_its_own).then_some(origin),
         status: update.status.as_str(),
+        requested_by: update.requested_by.map(|date| date.to_string()),
         version,
         at: at.to_string(),
         lines: lines.collect(),
         packages: update.packages.iter().map(|summary| package(summary, maps)).collect(),
         erp_order: update.sales_order.as_ref().map(domain::DocumentNumber::as_str),
         invoice: update.invoice.as_ref().map(domain::DocumentNumber::as_str),
+        errors: vec![],
+    }
+}
+
+/// The status of an order that was not taken: it has no lines here, but places that are wrong.
+pub(super) fn refusal<'a>(refusal: &'a OrderRefusal, version: u64, at: Timestamp) -> Status<'a> {
+    let error = |place: &'a OffendingPlace| StatusError { pointer: &place.pointer, detail: &place.detail };
+    Status {
+        order: refusal.order.as_str(),
+        origin: None,
+        status: "rejected",
+        requested_by: None,
+        version,
+        at: at.to_string(),
+        lines: vec![],
+        packages: vec![],
+        erp_order: None,
+        invoice: None,
+        errors: refusal.places.iter().map(error).collect(),
     }
 }
 
@@ -59,6 +80,22 @@ fn package<'a>(summary: &'a PackageSummary, maps: &'a Maps) -> PackageStatus<'a>
 
 /// Reads a new order.
 pub(crate) fn read_order(partner: &Partner, delivery: &Delivery) -> Result<NewOrder, Unmappable> {
+    read_created(partner, delivery).map_err(|why| match (why, created_id(&delivery.body)) {
+        (Unmappable::Malformed(offences), Some(order)) => Unmappable::MalformedOrder { order, offences },
+        (why, _) => why,
+    })
+}
+
+/// The id of a new order, also where the rest of its body cannot be read, as long as neither the id nor what it stands in is
+/// given twice.
+fn created_id(body: &[u8]) -> Option<ExternalId> {
+    let plain = crate::wire::gzip::plain(body).ok()?;
+    let Named { kind, data } = engine::json::typed(&plain).ok()?;
+    let id: ExternalId = data.id.parse().ok()?;
+    (kind == CREATED && order::can_stand_in_a_url(&id)).then_some(id)
+}
+
+fn read_created(partner: &Partner, delivery: &Delivery) -> Result<NewOrder, Unmappable> {
     let body = fields::json(&delivery.body).map_err(Unmappable::Malformed)?;
     let report = Report::default();
     let root = report.root(&body);
@@ -114,7 +151,7 @@ fn kind<'v>(root: &Place<'v>) -> Result<Option<&'v str>, Unmappable> {
 
 /// The order in a message's `data`.
 fn order_in(root: &Place<'_>, partner: &Partner, delivery: &Delivery) -> Option<NewOrder> {
-    let sent = times::read(&root.at("timestamp"), &partner.time_zone, delivery.received_at)?;
+    let sent = times::first(&[root.at("timestamp")], &partner.time_zone, delivery.received_at)?;
     let terms = order::Terms {
         source: &partner.id,
         maps: &partner.maps,
@@ -123,6 +160,7 @@ fn order_in(root: &Place<'_>, partner: &Partner, delivery: &Delivery) -> Option<
         deadline_days: partner.deadline_days,
         // A partner may add members to its messages.
         strict: false,
+        spelling: partner.purchase_orders,
     };
     order::read(&root.at("data"), &terms)
 }

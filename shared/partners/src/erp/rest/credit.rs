@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::document::refused;
+use crate::client::rejection::rejection;
 use crate::client::transport::{Method, Transport};
 use crate::client::{Answer, PartnerClient};
 use crate::wire::exact::Exact;
@@ -51,9 +52,14 @@ pub(crate) async fn credit<S: Secrets, T: Transport>(
             let reason = reason.map_or_else(|| "the ERP named no reason".to_owned(), |r| engine::redact::text(&r));
             Ok(match decision {
                 Decision::Approved => CreditAnswer::Approved(CreditApproved { amount: query.amount, valid_until }),
-                Decision::Refused => CreditAnswer::Refused(CreditRefused { reason }),
+                Decision::Refused => CreditAnswer::Refused(CreditRefused { reason, unanswerable: false }),
             })
         }
-        Answer::Unprocessable(reply) | Answer::Conflict(reply) | Answer::NotFound(reply) => Err(refused(&reply)),
+        // The ERP understood the question and cannot take it, such as an amount that is too large: people have to decide.
+        Answer::Unprocessable(reply) | Answer::Conflict(reply) => {
+            let reason = rejection(&reply).to_string();
+            Ok(CreditAnswer::Refused(CreditRefused { reason, unanswerable: true }))
+        }
+        Answer::NotFound(reply) => Err(refused(&reply)),
     }
 }

@@ -73,8 +73,8 @@ pub(crate) async fn price<S: Secrets, T: Transport>(
             let priced: Priced = client.read(&reply)?;
             quote(priced, query, maps).map_err(|why| client.unreadable(why))
         }
-        Answer::Unprocessable(reply) => Ok(PriceAnswer::Unpriceable(rejection(&reply))),
-        Answer::Conflict(reply) | Answer::NotFound(reply) => Err(refused(&reply)),
+        Answer::Unprocessable(reply) | Answer::Conflict(reply) => Ok(PriceAnswer::Unpriceable(rejection(&reply))),
+        Answer::NotFound(reply) => Err(refused(&reply)),
     }
 }
 

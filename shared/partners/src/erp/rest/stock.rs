@@ -133,7 +133,9 @@ pub(crate) async fn stock<S: Secrets, T: Transport>(
             let Items { items } = client.read::<Items<OnHand>>(&reply)?;
             available(&query.lines, items, maps).map_err(|why| client.unreadable(why))
         }
-        Answer::Unprocessable(reply) | Answer::Conflict(reply) | Answer::NotFound(reply) => Err(refused(&reply)),
+        // An ERP that cannot take the question has no stock to promise. The order waits, and its deadline raises it.
+        Answer::Unprocessable(_) | Answer::Conflict(_) => Ok(vec![]),
+        Answer::NotFound(reply) => Err(refused(&reply)),
     }
 }
 

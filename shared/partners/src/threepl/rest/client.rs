@@ -5,11 +5,12 @@ use domain::order::ServiceLevel;
 use domain::party::Party;
 use domain::{EffectRequest as _, FulfillmentCommand, FulfillmentId, Rejection};
 use engine::partner::{Attempt, CallFailure, Secrets, WarehouseAnswer, WithdrawalAnswer};
+use engine::redact::without_party;
 use serde::de::DeserializeOwned;
 
 use super::map::read_fulfillment;
 use super::wire::{Address, Created, ExistingFulfillment, IdAndStatus, NewFulfillment};
-use crate::client::rejection::{rejection, rejection_with, without_digits, without_party};
+use crate::client::rejection::{rejection, rejection_with, without_digits};
 use crate::client::transport::{Method, Reply, Transport};
 use crate::client::{Answer, FirstStep, PartnerClient};
 use crate::registry::{Fill, Partner};
@@ -61,6 +62,7 @@ fn body<'a>(request: &'a FulfillmentRequest, party: &Party, partner: &'a Partner
         reference: request.fulfillment.to_string(),
         site: maps.their_site(&request.site),
         service_level: maps.their_service_level(request.service_level).unwrap_or(level),
+        requested_by: request.requested_by.map(|date| date.to_string()),
         fill: match partner.fill {
             Fill::Partial => None,
             Fill::Whole => Some("whole"),

@@ -51,7 +51,7 @@ fn accepted(data: &Place<'_>, _: &Maps, _: Moment) -> Option<Vec<FulfillmentComm
 }
 
 fn rejected(data: &Place<'_>, _: &Maps, _: Moment) -> Option<Vec<FulfillmentCommand>> {
-    let reason = data.at("reason").optional_words(500).map(|reason| without_digits(&reason));
+    let reason = data.at("reason").optional_sentence(500).map(|reason| without_digits(&reason));
     let reason = reason.unwrap_or_else(|| "the warehouse named no reason".to_owned());
     Some(vec![FulfillmentCommand::RecordRejected(Rejected { reason })])
 }
@@ -86,6 +86,12 @@ fn package_packed(place: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<
         }
     }
     let traced = items.iter().zip(&lines).map(|(place, line)| traced(place, line)).collect::<Option<Vec<_>>>()?;
+    // A line with 0 says that nothing of it is in the package. One with such lines only says nothing: if it leaves, its content is
+    // asked for.
+    let lines: Vec<LineQuantity> = lines.into_iter().filter(|line| !line.quantity.is_zero()).collect();
+    if lines.is_empty() {
+        return Some(vec![]);
+    }
     Some(vec![FulfillmentCommand::RecordPacked(Packed {
         package: id?,
         at: moment.at,
@@ -101,7 +107,7 @@ fn package_packed(place: &Place<'_>, maps: &Maps, moment: Moment) -> Option<Vec<
 fn traced(place: &Place<'_>, packed: &LineQuantity) -> Option<Option<TracedGoods>> {
     let lot = place.at("lot").optional_parse();
     let serials: BTreeSet<Serial> = place.at("serials").items().iter().map(Place::parse).collect::<Option<_>>()?;
-    let is_traced = lot.is_some() || !serials.is_empty();
+    let is_traced = !packed.quantity.is_zero() && (lot.is_some() || !serials.is_empty());
     let LineQuantity { line, sku, quantity } = packed.clone();
     Some(is_traced.then_some(TracedGoods { line, sku, quantity, lot, serials }))
 }

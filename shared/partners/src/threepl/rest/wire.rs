@@ -11,6 +11,8 @@ pub(super) struct NewFulfillment<'a> {
     pub(super) reference: String,
     pub(super) site: &'a str,
     pub(super) service_level: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) requested_by: Option<String>,
     /// `whole`, or absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fill: Option<&'static str>,
@@ -44,7 +46,7 @@ pub(super) struct ExistingPlace {
 
 impl ExistingPlace {
     pub(super) fn may_be(&self, address: &Address) -> bool {
-        let sent = [Some(address.postal_code.as_str()), Some(address.country.as_str())];
+        let sent = [address.postal_code.as_deref(), Some(address.country.as_str())];
         may_be_same([self.postal_code.as_deref(), self.country.as_deref()], sent)
     }
 }
@@ -68,7 +70,8 @@ pub(super) struct Address {
     city: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<String>,
-    postal_code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    postal_code: Option<String>,
     country: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<String>,

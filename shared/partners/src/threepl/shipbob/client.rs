@@ -5,12 +5,13 @@ use domain::party::Party;
 use domain::{EffectRequest as _, FulfillmentCommand, FulfillmentId, Rejection};
 use engine::Code;
 use engine::partner::{Attempt, CallFailure, Secrets, WarehouseAnswer, WithdrawalAnswer};
+use engine::redact::without_party;
 use serde::de::DeserializeOwned;
 
 use super::map;
 use super::wire::{Cancelled, ExistingOrder, NewOrder, OrderId};
 use crate::client::failures::ours;
-use crate::client::rejection::{without_digits, without_party};
+use crate::client::rejection::without_digits;
 use crate::client::transport::{Method, Reply, Transport};
 use crate::client::{Answer, FirstStep, HttpRequest, PartnerClient};
 use crate::wire::fields::Report;
@@ -170,13 +171,13 @@ impl<S: Secrets, T: Transport> Channel<'_, S, T> {
 
 /// Whether a rejection, a map from fields to what is wrong with them, names `field`.
 fn names(reply: &Reply, field: &str) -> bool {
-    let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let body = engine::json::read(&reply.body).unwrap_or_default();
     body.get(field).is_some() || body.get("errors").is_some_and(|errors| errors.get(field).is_some())
 }
 
 /// The vendor's reasons in one line, redacted by `clean`.
 fn reasons(reply: &Reply, clean: impl FnOnce(&str) -> String) -> String {
-    let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let body = engine::json::read(&reply.body).unwrap_or_default();
     let mut reasons = Vec::new();
     for (field, why) in body.as_object().into_iter().flatten() {
         let texts = why.as_array().into_iter().flatten().chain([why]).filter_map(serde_json::Value::as_str);

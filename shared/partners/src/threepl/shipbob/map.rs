@@ -53,7 +53,7 @@ pub(super) fn new_order<'a>(
         company_name: company,
         city,
         state: region,
-        zip_code: Some(postal_code),
+        zip_code: postal_code,
         country,
     };
     Ok(NewOrder {
@@ -281,6 +281,10 @@ fn read_product(place: &Place<'_>, maps: &Maps, content: &mut Content) -> Option
     let quantity_place = place.at("quantity");
     let sum = if quantity_place.is_absent() { sum_of_items(&items)? } else { Some(count(&quantity_place, uom?)?) };
     let (sku, uom) = (sku?, uom?);
+    // Nothing of the product is in the shipment.
+    if sum.is_some_and(Quantity::is_zero) {
+        return Some(());
+    }
     let traces = items.iter().map(|item| traced(item, uom)).collect::<Option<Vec<_>>>()?;
     let traces: Vec<_> = traces.into_iter().flatten().collect();
     match (line, sum) {
@@ -326,7 +330,7 @@ fn sum_of_items(items: &[Place<'_>]) -> Option<Option<Quantity>> {
 }
 
 fn count(place: &Place<'_>, uom: Uom) -> Option<Quantity> {
-    let whole = place.whole(1..=1_000_000_000_000)?;
+    let whole = place.whole(0..=1_000_000_000_000)?;
     place.take(Quantity::new(Decimal::from(whole), uom))
 }
 
@@ -340,7 +344,8 @@ fn traced(item: &Place<'_>, uom: Uom) -> Option<Option<Trace>> {
     if lot.is_none() && serials.is_empty() {
         return Some(None);
     }
-    Some(Some((count(&item.at("quantity"), uom)?, lot, serials)))
+    let quantity = count(&item.at("quantity"), uom)?;
+    Some((!quantity.is_zero()).then_some((quantity, lot, serials)))
 }
 
 /// An id that the vendor sends as a number.

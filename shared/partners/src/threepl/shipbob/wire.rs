@@ -42,13 +42,26 @@ pub(super) struct Address {
     pub(super) country: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Product {
     pub(super) reference_id: String,
     pub(super) quantity: u64,
     pub(super) external_line_id: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) quantity_unit_of_measure_code: Option<String>,
+}
+
+/// A product of a listed order. The vendor's published answers leave out members; what is missing is not compared.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct ExistingProduct {
+    #[serde(default)]
+    reference_id: Option<String>,
+    #[serde(default)]
+    sku: Option<String>,
+    #[serde(default)]
+    quantity: Option<u64>,
+    #[serde(default)]
+    external_line_id: Option<u32>,
 }
 
 /// An order as the vendor lists it.
@@ -62,7 +75,7 @@ pub(super) struct ExistingOrder {
     #[serde(default)]
     pub(super) recipient: Option<ExistingRecipient>,
     #[serde(default)]
-    pub(super) products: Vec<Product>,
+    pub(super) products: Vec<ExistingProduct>,
 }
 
 #[derive(Deserialize)]
@@ -88,19 +101,26 @@ impl ExistingRecipient {
 impl ExistingOrder {
     /// Whether it has the content of `order`. Members that the vendor does not list are not compared; units of measure never.
     pub(super) fn is_same(&self, order: &NewOrder<'_>) -> bool {
-        let lists_lines = self.products.iter().all(|product| product.external_line_id.is_some());
-        let comparable = |products: &[Product]| {
-            let compared = products.iter().map(|product| Product {
-                external_line_id: product.external_line_id.filter(|_| lists_lines),
-                quantity_unit_of_measure_code: None,
-                ..product.clone()
-            });
-            let mut compared: Vec<Product> = compared.collect();
-            compared.sort();
-            compared
+        let all = |is_listed: fn(&ExistingProduct) -> bool| self.products.iter().all(is_listed);
+        let lists_lines = all(|product| product.external_line_id.is_some());
+        let lists_skus = all(|product| product.reference_id.is_some() || product.sku.is_some());
+        let lists_quantities = all(|product| product.quantity.is_some());
+        let key = |line: Option<u32>, sku: Option<&str>, quantity: Option<u64>| {
+            let sku = sku.filter(|_| lists_skus).map(str::to_owned);
+            (line.filter(|_| lists_lines), sku, quantity.filter(|_| lists_quantities))
         };
-        comparable(&self.products) == comparable(&order.products)
-            && self.recipient.as_ref().is_none_or(|recipient| recipient.may_be(&order.recipient))
+        let theirs = self.products.iter().map(|product| {
+            let sku = product.reference_id.as_ref().or(product.sku.as_ref());
+            key(product.external_line_id, sku.map(String::as_str), product.quantity)
+        });
+        let ours = order
+            .products
+            .iter()
+            .map(|product| key(product.external_line_id, Some(&product.reference_id), Some(product.quantity)));
+        let (mut theirs, mut ours): (Vec<_>, Vec<_>) = (theirs.collect(), ours.collect());
+        theirs.sort();
+        ours.sort();
+        theirs == ours && self.recipient.as_ref().is_none_or(|recipient| recipient.may_be(&order.recipient))
     }
 }
 
