@@ -4,7 +4,7 @@
 //! How much each return has is a function of what the returns asked for and of what left: the return that asked first goes
 //! first. Only which units these are depends on history, because a unit that a return has stays with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,16 @@ impl Returnables {
         self.0.values().filter(move |reservation| reservation.return_id == *return_id)
     }
 
+    /// The returns that asked for anything.
+    pub fn returns(&self) -> BTreeSet<&ReturnId> {
+        self.0.keys().map(|(_, return_id)| return_id).collect()
+    }
+
+    /// How many other returns asked for anything.
+    pub fn others_than(&self, return_id: &ReturnId) -> u32 {
+        u32::try_from(self.returns().into_iter().filter(|other| *other != return_id).count()).unwrap_or(u32::MAX)
+    }
+
     fn of_line(&self, line: LineNo) -> impl Iterator<Item = &Reservation> {
         self.0.values().filter(move |reservation| reservation.line == line)
     }
@@ -58,6 +68,12 @@ impl Returnables {
 }
 
 impl Order {
+    /// Why the order cannot reserve what `request` asks for; `None` if it can, or has.
+    pub fn return_refusal(&self, request: &ReservationRequest) -> Option<Rejection> {
+        let mut events = self.reserve_return(request.clone()).into_iter();
+        events.find_map(|event| if let OrderEvent::RequestRejected(why) = event { Some(why) } else { None })
+    }
+
     /// Sets what a return asks for. What can never ship is refused with the number; what has not shipped yet waits.
     pub(super) fn reserve_return(&self, request: ReservationRequest) -> Vec<OrderEvent> {
         let mut known = self.returnables.of_return(&request.return_id);
@@ -126,7 +142,7 @@ impl Order {
     }
 
     /// A quantity of a line, in the ordered or the stock-keeping unit, in the stock-keeping unit.
-    fn in_stock_keeping_unit(&self, line: &OrderLine, quantity: Quantity) -> Result<Quantity, Rejection> {
+    pub(crate) fn in_stock_keeping_unit(&self, line: &OrderLine, quantity: Quantity) -> Result<Quantity, Rejection> {
         if quantity.uom() == self.ordered(line).uom() {
             return Ok(quantity);
         }

@@ -111,6 +111,11 @@ impl Return {
         due.filter(|it| !self.rejected_effects.contains_key(&it.effect())).collect()
     }
 
+    /// The credit or debit that is due of the account with this name.
+    pub fn adjustment_of(&self, account: &str) -> Option<Adjustment> {
+        self.adjustments().into_iter().find(|it| it.account.to_string() == account)
+    }
+
     fn adjustment(&self, account: Account, distribution: &Distribution, is_held_up: bool) -> Option<Adjustment> {
         let announced = self.postings.values().find_map(|posting| match posting {
             Posting::Adjustment(adjustment) if adjustment.account == account => Some(adjustment),

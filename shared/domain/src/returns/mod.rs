@@ -10,14 +10,16 @@
 //! needs no rule of its own.
 //!
 //! This file has the state, the commands and the [`Workflow`]. `decide` turns commands into events and events into state.
-//! `policy` has the seller's rules. `request` is the way to the authorization, `announcements` are what warehouses are told,
+//! `policy` has the seller's rules. `content` is what a return is about, `request` the way to the authorization, `route` where the
+//! goods go back to, `announcements` are what warehouses are told,
 //! `receipts` distributes what came over the lines, `acceptance` judges it, `amounts` is the arithmetic, `credits` computes credits
-//! and debits, `movements` what the ERP's stock is told. `status`, `reviews`, `watch` and `due` are what follows for people, for
+//! and debits, `movements` what the ERP's stock is told. `picture` is what the CRM shows. `status`, `reviews`, `watch` and `due` are what follows for people, for
 //! the clock and for steps.
 
 mod acceptance;
 mod amounts;
 mod announcements;
+mod content;
 mod credits;
 mod decide;
 mod due;
@@ -25,11 +27,13 @@ mod effect;
 mod event;
 mod money_event;
 mod movements;
+mod picture;
 mod policy;
 mod receipts;
 mod request;
 mod review;
 mod reviews;
+mod route;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -43,11 +47,13 @@ use serde::{Deserialize, Serialize};
 pub use acceptance::PersonsVerdict;
 pub use amounts::Amounts;
 pub use announcements::{Announcement, AnnouncementWithdrawal, Parcel};
+pub use content::AskedLine;
 pub use credits::{Adjustment, Entry, Ledger};
 pub use effect::{Account, ReturnEffect};
 pub use event::*;
 pub use money_event::{ErpCredit, InvoicedLine, InvoicedOrder, Posted};
 pub use movements::{Movement, StockChange, StockKey};
+pub use picture::{PictureDocument, PictureLine, ReturnPicture};
 pub use policy::{AcceptanceRule, ApprovalPolicy, Disposition, Fee, Policy, ReasonClass, ReturnDeadlines, Verdict};
 pub use receipts::ReceiptKey;
 pub use request::AuthorizationRequest;
@@ -56,7 +62,7 @@ pub use status::{LineCustody, ReturnStatus};
 pub use watch::{ReturnTimer, ReturnWatch};
 
 use crate::due::DueWork;
-use crate::ids::{DocumentNumber, LineNo, OrderId, ReturnId};
+use crate::ids::{DocumentNumber, LineNo, OrderId, PartnerId, ReturnId};
 use crate::quantity::Quantity;
 use crate::rejection::Rejection;
 use crate::review::{Decision, Decisions, Review};
@@ -263,6 +269,11 @@ impl Workflow for Return {
         self.reviews()
     }
 
+    fn listed(&self) -> String {
+        let picture = self.picture();
+        format!("{} {:?} {:?}", picture.status.as_str(), picture.order, picture.rma)
+    }
+
     fn refusal(event: &ReturnEvent) -> Option<&Rejection> {
         if let ReturnEvent::RequestRejected(rejection) = event { Some(rejection) } else { None }
     }
@@ -319,6 +330,16 @@ impl Return {
     /// Our id.
     pub fn id(&self) -> &ReturnId {
         &self.request.return_id
+    }
+
+    /// The order that the goods were shipped for, once it is known.
+    pub fn order(&self) -> Option<&OrderId> {
+        self.request.content.as_ref().map(|content| &content.order)
+    }
+
+    /// Whether `warehouse` may report on the goods: it was told to expect some, or reported them unannounced.
+    pub fn may_be_received_at(&self, warehouse: &PartnerId) -> bool {
+        self.request.source == *warehouse || self.parcels.values().any(|parcel| parcel.expected.warehouse == *warehouse)
     }
 
     /// The lines that come back; none while the order is not known.

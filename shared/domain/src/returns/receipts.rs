@@ -2,7 +2,7 @@
 //! that repeated, late and corrected reports need no rules of their own. Everything that came is in custody; only what belongs
 //! to a line can be credited.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -119,6 +119,13 @@ impl Return {
         self.receipts
             .values()
             .filter(|receipt| receipt.goods.iter().any(|goods| goods.quantity.uom() != self.unit_of(&receipt.sku)))
+    }
+
+    /// The warehouses' own returns that have goods which are not judged.
+    pub fn unjudged_receipts(&self) -> BTreeSet<(PartnerId, ExternalId)> {
+        let is_unjudged = |receipt: &&Receipt| receipt.goods.iter().any(|goods| !goods.disposition.is_judged());
+        let name = |receipt: &Receipt| (receipt.warehouse.clone(), receipt.reference.clone());
+        self.receipts.values().filter(is_unjudged).map(name).collect()
     }
 
     fn pools(&self) -> Pools {
