@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 pub mod fulfillment;
 pub mod intake;
 pub mod order;
+pub mod returns;
 
 /// The number of this release's rows. Raise it when a row shows something else for the same stream: rows are then written
 /// over those of the same version and a lower number.
