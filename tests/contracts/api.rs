@@ -6,6 +6,7 @@ use domain::fulfillment::FulfillmentReview;
 use domain::intake::DeliveryReview;
 use domain::order::OrderReview;
 use domain::order::Status;
+use domain::returns::ReturnReview;
 use domain::review::{Choice, Review, ReviewKind};
 use domain::{Fulfillment, Order};
 use engine::Stream;
@@ -181,7 +182,8 @@ fn statuses_and_kinds_of_review_are_the_domains() {
     let of_orders = OrderReview::ALL.iter().map(|kind| kind.as_str().to_owned());
     let of_fulfillments = FulfillmentReview::ALL.iter().map(|kind| kind.as_str().to_owned());
     let of_deliveries = DeliveryReview::ALL.iter().map(|kind| kind.as_str().to_owned());
-    let kinds: BTreeSet<String> = of_orders.chain(of_fulfillments).chain(of_deliveries).collect();
+    let of_returns = ReturnReview::ALL.iter().map(|kind| kind.as_str().to_owned());
+    let kinds: BTreeSet<String> = of_orders.chain(of_fulfillments).chain(of_deliveries).chain(of_returns).collect();
     assert_eq!(texts(&schemas["ReviewKind"]["enum"]), kinds);
     let choices: BTreeSet<String> = Choice::ALL.iter().map(|choice| choice.as_str().to_owned()).collect();
     assert_eq!(texts(&schemas["Choice"]["enum"]), choices);

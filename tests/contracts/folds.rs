@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use domain::workflow::fold;
-use domain::{Fulfillment, Order, Workflow};
+use domain::{Fulfillment, Order, Return, Workflow};
 use engine::Commit;
 use serde_json::{Value, json};
 
-use crate::{keep, pretty, story};
+use crate::{keep, pretty, returns_story, story};
 
 const FILE: &str = "tests/contracts/folds.json";
 
@@ -17,6 +17,7 @@ fn a_fold_that_ends_in_another_state_has_a_higher_number() {
     let folds = BTreeMap::from([
         (Order::KIND, folded::<Order>([story::order()])),
         (Fulfillment::KIND, folded::<Fulfillment>(story::fulfillments())),
+        (Return::KIND, folded::<Return>([returns_story::life()])),
     ]);
     let text = pretty(&json!(folds));
     let breaks = |before: &str| {

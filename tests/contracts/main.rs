@@ -12,6 +12,7 @@ mod growth;
 mod pages;
 #[path = "../repository/mod.rs"]
 mod repository;
+mod returns_story;
 mod schemas;
 mod story;
 mod template;
@@ -20,7 +21,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use domain::intake::DeliveryEvent;
-use domain::{FulfillmentEvent, OrderEvent};
+use domain::{FulfillmentEvent, OrderEvent, ReturnEvent};
 use serde_json::Value;
 
 use repository::{files, read, root};
@@ -162,6 +163,7 @@ fn through_its_type(event: Value) -> serde_json::Result<Value> {
     match kind.split_once('.') {
         Some(("order", _)) => serde_json::to_value(serde_json::from_value::<OrderEvent>(event)?),
         Some(("delivery", _)) => serde_json::to_value(serde_json::from_value::<DeliveryEvent>(event)?),
+        Some(("return", _)) => serde_json::to_value(serde_json::from_value::<ReturnEvent>(event)?),
         _ => serde_json::to_value(serde_json::from_value::<FulfillmentEvent>(event)?),
     }
 }

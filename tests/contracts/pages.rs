@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::fulfillment::FulfillmentReview;
 use domain::order::OrderReview;
+use domain::returns::ReturnReview;
 use domain::review::ReviewKind;
 use engine::Code;
 
@@ -38,6 +39,7 @@ fn the_page_of_the_worklist_tells_every_kind_and_its_choices() {
     let page = read("docs/runbooks/reviews.md");
     each_kind_has_its_row(&page, OrderReview::ALL);
     each_kind_has_its_row(&page, FulfillmentReview::ALL);
+    each_kind_has_its_row(&page, ReturnReview::ALL);
 }
 
 fn each_kind_has_its_row<K: ReviewKind>(page: &str, kinds: &[K]) {

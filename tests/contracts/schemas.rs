@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::intake::DeliveryEvent;
-use domain::{FulfillmentEvent, OrderEvent};
+use domain::{FulfillmentEvent, OrderEvent, ReturnEvent};
 use engine::relay::is_published;
 use serde_json::{Value, json};
 
@@ -20,6 +20,7 @@ pub(crate) fn generate() -> BTreeMap<String, Value> {
         schemars::schema_for!(OrderEvent),
         schemars::schema_for!(FulfillmentEvent),
         schemars::schema_for!(DeliveryEvent),
+        schemars::schema_for!(ReturnEvent),
     ];
     for root in roots {
         for (kind, schema) in variants(root.as_value()) {
@@ -124,7 +125,7 @@ fn envelope() -> Value {
             },
             "source": { "description": "/crossdock/<environment>", "type": "string", "pattern": "^/crossdock/" },
             "type": { "description": "The event's type, the detail-type of the entry.", "type": "string" },
-            "subject": { "description": "The stream: order/…, fulfillment/…, delivery/….", "type": "string" },
+            "subject": { "description": "The stream: order/…, fulfillment/…, return/…, delivery/….", "type": "string" },
             "time": { "description": "When it was committed, RFC 3339.", "type": "string" },
             "datacontenttype": { "type": "string", "const": "application/json" },
             "correlationid": { "description": "From the first byte to the last partner call.", "type": "string" },

@@ -1,12 +1,14 @@
 //! One order's life and a few asides, as commits: where the samples come from, and what the API's description is held to.
 
 use domain::intake::DeliveryEvent;
-use domain::{FulfillmentEvent, OrderEvent};
+use domain::{FulfillmentEvent, OrderEvent, ReturnEvent};
 use engine::Commit;
 use engine::delivery::{DeliveryReceived, Role};
 use engine::relay::{Entry, delivery_entry, entries};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+
+use crate::returns_story;
 
 /// The order that `acme-crm` knows as CRM-1001.
 pub(crate) const ORDER: &str = "ord_6ce86670g2ykygj63p6wp7y650";
@@ -21,7 +23,7 @@ pub(crate) fn fulfillment_id(n: u32) -> String {
     format!("{ORDER}-{n}")
 }
 
-fn pieces(amount: &str) -> Value {
+pub(crate) fn pieces(amount: &str) -> Value {
     json!({ "amount": amount, "uom": "EA" })
 }
 
@@ -236,6 +238,13 @@ fn asides() -> Vec<Commit> {
         ),
         order(11, json!({ "type": "order.overdue", "deadline": "2026-12-07T09:00:00Z" })),
         order(
+            14,
+            json!({
+                "type": "order.return_reserved", "return": "ret_6ce86670g2ykygj63p6wp7y650", "line": 1, "number": 1,
+                "round": 1, "asked": pieces("3"), "units": [{ "from": "0", "to": "2" }], "waiting": pieces("1"),
+            }),
+        ),
+        order(
             12,
             json!({
                 "type": "order.work_discarded", "step": "order-price", "stream": format!("order/{ORDER}"), "code": "PRT-002",
@@ -339,7 +348,12 @@ fn decided(kind: &str, review: &str, choice: &str) -> Value {
 }
 
 fn all_commits() -> impl Iterator<Item = Commit> {
-    order().into_iter().chain(fulfillments().into_iter().flatten()).chain(unreadable()).chain(asides())
+    order()
+        .into_iter()
+        .chain(fulfillments().into_iter().flatten())
+        .chain(unreadable())
+        .chain(asides())
+        .chain(returns_story::all())
 }
 
 /// Every published event once, as the relays put it on the bus.
@@ -376,11 +390,11 @@ fn time(text: &str) -> Timestamp {
 }
 
 /// A stream's commits, versions counted from 1.
-fn commits(stream: &str, all: Vec<(&str, &str, Vec<Value>)>) -> Vec<Commit> {
+pub(crate) fn commits(stream: &str, all: Vec<(&str, &str, Vec<Value>)>) -> Vec<Commit> {
     (1..).zip(all).map(|(version, (cause, at, events))| commit(stream, version, cause, at, events)).collect()
 }
 
-fn commit(stream: &str, version: u64, cause: &str, at: &str, events: Vec<Value>) -> Commit {
+pub(crate) fn commit(stream: &str, version: u64, cause: &str, at: &str, events: Vec<Value>) -> Commit {
     Commit {
         stream: stream.to_owned(),
         version,
@@ -412,6 +426,7 @@ fn through_the_type(stream: &str, events: &[Value]) -> String {
     match stream.split_once('/') {
         Some(("order", _)) => pass::<OrderEvent>(events),
         Some(("delivery", _)) => pass::<DeliveryEvent>(events),
+        Some(("return", _)) => pass::<ReturnEvent>(events),
         _ => pass::<FulfillmentEvent>(events),
     }
 }

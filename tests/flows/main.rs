@@ -13,6 +13,7 @@ mod names;
 mod order;
 mod platform;
 mod restore;
+mod returns;
 mod support;
 mod sweeps;
 mod table;

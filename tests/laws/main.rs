@@ -538,6 +538,7 @@ fn as_order_event(fact: &OrderCommand) -> Option<OrderEvent> {
         | OrderCommand::RecordSalesOrderCancelled(_)
         | OrderCommand::RecordRouting(_)
         | OrderCommand::RecordInvoice(_)
+        | OrderCommand::ReserveReturn(_)
         // Its event has the lines that changed, so it depends on the state in which it was decided.
         | OrderCommand::RecordProgress(_)
         | OrderCommand::RecordDiscard(_)
@@ -856,6 +857,7 @@ fn is_news_once(command: &OrderCommand, order: &Order) -> bool {
         | OrderCommand::Hold(_)
         | OrderCommand::ReleaseHold(_)
         | OrderCommand::Amend(_)
+        | OrderCommand::ReserveReturn(_)
         | OrderCommand::RefuseRequest(_)
         | OrderCommand::Decide(_)
         | OrderCommand::Announce(_) => false,

@@ -13,6 +13,7 @@ mod logs;
 pub mod mutants;
 pub mod play;
 pub mod promises;
+pub mod return_promises;
 pub mod schedule;
 pub mod shrink;
 pub mod wiring;

@@ -4,7 +4,7 @@
 //! number: what a decision must know arrives in its command. So the laws in `tests/` can try every permutation of an order's
 //! facts in milliseconds.
 //!
-//! One module per workflow ([`order`], [`fulfillment`], [`intake`]) beside what all workflows have in common: [`workflow`] and [`review`],
+//! One module per workflow ([`order`], [`fulfillment`], [`returns`], [`intake`]) beside what all workflows have in common: [`workflow`] and [`review`],
 //! identifiers, money, quantities, goods and parties. Partners' wire formats are in `partners`, storage is in `cloud`, retries and
 //! the timing of claims are in `engine`.
 
@@ -12,6 +12,8 @@ mod core;
 pub mod fulfillment;
 pub mod intake;
 pub mod order;
+pub mod returnable;
+pub mod returns;
 #[cfg(test)]
 mod samples;
 pub mod shipment;
@@ -25,10 +27,11 @@ pub use crate::core::{due, goods, ids, money, party, quantity, rejection, review
 pub use fulfillment::{Fulfillment, FulfillmentCommand, FulfillmentEffect, FulfillmentEvent};
 pub use ids::{
     Carrier, CustomerId, DeliveryId, DocumentNumber, ExternalId, FulfillmentId, IdError, LineNo, Lot, OrderId,
-    PackageId, PartnerId, PurchaseOrder, Serial, SiteCode, Sku, Tracking,
+    PackageId, PartnerId, PurchaseOrder, ReturnId, Serial, SiteCode, Sku, Tracking,
 };
 pub use money::{Currency, Money};
 pub use order::{Order, OrderCommand, OrderEffect, OrderEvent, routing};
 pub use quantity::{Conversion, Quantity, Uom};
 pub use rejection::Rejection;
+pub use returns::{Return, ReturnCommand, ReturnEffect, ReturnEvent};
 pub use workflow::{EffectFailed, EffectRejected, EffectRequest, EffectStarted, OpenEffects, Timer, Workflow};

@@ -16,6 +16,7 @@ pub struct Crm {
     numbers: Numbers,
     orders: BTreeMap<String, Value>,
     statuses: BTreeMap<String, Value>,
+    returns: BTreeMap<String, Value>,
     updates: Vec<Value>,
     /// Whether it sends a message for every change of an order's status, ours included.
     pub echo: bool,
@@ -29,6 +30,7 @@ impl Crm {
             numbers: Numbers::new(run),
             orders: BTreeMap::new(),
             statuses: BTreeMap::new(),
+            returns: BTreeMap::new(),
             updates: Vec::new(),
             echo: false,
         }
@@ -90,6 +92,7 @@ impl Crm {
     pub fn named(&self, request: &Request) -> Named {
         let (operation, reference) = match (request.method, request.segments().as_slice()) {
             (Method::Put, ["orders", id, "status"]) => ("status.put", Some((*id).to_owned())),
+            (Method::Put, ["returns", id, "status"]) => ("return_status.put", Some((*id).to_owned())),
             (Method::Get, ["orders", id]) => ("order.read", Some((*id).to_owned())),
             _ => (UNKNOWN_OPERATION, None),
         };
@@ -100,6 +103,7 @@ impl Crm {
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Handled {
         match (request.method, request.segments().as_slice()) {
             (Method::Put, ["orders", id, "status"]) => self.update_status(id, request, now),
+            (Method::Put, ["returns", id, "status"]) => self.update_return(id, request),
             (Method::Get, ["orders", id]) => self.read(id).into(),
             _ => Reply::refused(404, "NOT_FOUND", "the CRM has no such resource").into(),
         }
@@ -112,6 +116,7 @@ impl Crm {
             "orders": self.orders.values().collect::<Vec<_>>(),
             "statuses": self.statuses,
             "updates": self.updates,
+            "returns": self.returns,
         })
     }
 
@@ -156,6 +161,25 @@ impl Crm {
             handled.webhooks.push(self.webhook("order.updated", json!({"id": id}), id, origin, now));
         }
         handled
+    }
+
+    /// Shows a return's newest picture.
+    fn update_return(&mut self, id: &str, request: &Request) -> Handled {
+        let body = match request.json() {
+            Ok(body) => body,
+            Err(reply) => return reply.into(),
+        };
+        let Some(version) = version_of(&body) else {
+            return Reply::refused(422, "MALFORMED", "an update needs a version").into();
+        };
+        let known = self.returns.get(id).and_then(version_of);
+        if known.is_some_and(|known| known > version) {
+            return Reply::json(409, &json!({"version": known})).into();
+        }
+        self.returns.insert(id.to_owned(), body);
+        let (key, reference) = (request.key().map(str::to_owned), id.to_owned());
+        let effect = Effect { kind: "return_status", id: format!("{id}@{version}"), reference, key };
+        Handled::done(Reply::json(200, &json!({"version": version})), effect)
     }
 
     fn read(&self, id: &str) -> Reply {

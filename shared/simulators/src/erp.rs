@@ -10,13 +10,13 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::exchange::{
-    Effect, Handled, Method, Named, Numbers, Reply, Request, UNKNOWN_OPERATION, Webhook, matches, written,
-};
+use crate::erp_returns::ErpReturns;
+use crate::exchange::{Effect, Handled, Method, Named, Numbers, Reply, Request, Webhook, matches, written};
 pub use crate::habits::CreditValidity;
+use crate::invoices::{Invoice, billed, issued};
 use crate::keys::{IdempotencyKeys, Lookup};
 use crate::parse;
-use crate::pricing::{currency, customer, factor, money, price, rounded};
+use crate::pricing::{currency, customer, factor, money, price};
 use crate::stock::{LOCATIONS, first_stock, preferred};
 use crate::work::Line;
 
@@ -37,6 +37,8 @@ pub struct Erp {
     sales_orders: Vec<SalesOrder>,
     goods_issues: Vec<GoodsIssue>,
     invoices: Vec<Invoice>,
+    /// Return orders, stock movements, credits and debits.
+    pub returns: ErpReturns,
     /// How long an approval of credit holds.
     pub credit_validity: CreditValidity,
     /// Whether stock is shown and not allocated, as if every other order were faster.
@@ -98,16 +100,6 @@ struct GoodsIssue {
     lines: Vec<Line>,
 }
 
-#[derive(Debug, Serialize)]
-struct Invoice {
-    number: String,
-    reference: String,
-    sales_order: String,
-    currency: String,
-    total: String,
-    lines: Vec<Line>,
-}
-
 /// The answer and the effect of a keyed write.
 type WriteResult = Result<(Value, Effect), Reply>;
 
@@ -124,6 +116,7 @@ impl Erp {
             sales_orders: Vec::new(),
             goods_issues: Vec::new(),
             invoices: Vec::new(),
+            returns: ErpReturns::new(run),
             credit_validity: CreditValidity::For(CREDIT_VALID_MS),
             shows_stock_only: false,
             changes_to_fail: 0,
@@ -163,8 +156,9 @@ impl Erp {
 
     /// Deletes everything but the counters, so that no number is used twice.
     pub fn reset(&mut self) {
-        let numbers = self.numbers.clone();
-        *self = Self { numbers, ..Self::new("") };
+        self.returns.reset();
+        let (numbers, returns) = (self.numbers.clone(), std::mem::replace(&mut self.returns, ErpReturns::new("")));
+        *self = Self { numbers, returns, ..Self::new("") };
     }
 
     /// Sets a customer's credit limit, in US dollars.
@@ -207,7 +201,7 @@ impl Erp {
             (Method::Get, ["goods-issues"]) => ("goods_issue.read", queried()),
             (Method::Post, ["invoices"]) => ("invoice.create", request.field("reference")),
             (Method::Get, ["invoices"]) => ("invoice.read", queried()),
-            _ => (UNKNOWN_OPERATION, None),
+            _ => return ErpReturns::named(request),
         };
         Named { operation, reference, key: request.key().map(str::to_owned) }
     }
@@ -237,12 +231,14 @@ impl Erp {
                 self.keyed(operation, request, |erp, _, key| erp.cancel(number, key))
             }
             (Method::Post, ["goods-issues"]) => self.keyed(operation, request, Self::issue),
-            (Method::Post, ["invoices"]) => self.keyed(operation, request, Self::invoice),
+            (Method::Post, ["invoices"]) => {
+                self.keyed(operation, request, |erp, body, key| erp.invoice(body, key, now))
+            }
             (Method::Get, ["allocations"]) => listed(request, &self.allocations, |it| &it.reference),
             (Method::Get, ["sales-orders"]) => listed(request, &self.sales_orders, |it| &it.reference),
             (Method::Get, ["goods-issues"]) => listed(request, &self.goods_issues, |it| &it.reference),
             (Method::Get, ["invoices"]) => listed(request, &self.invoices, |it| &it.reference),
-            _ => Reply::refused(404, "NOT_FOUND", "the ERP has no such resource").into(),
+            _ => self.returns.handle(request, now),
         }
     }
 
@@ -256,13 +252,17 @@ impl Erp {
                 |((sku, location), on_hand)| json!({"sku": sku, "location": location, "on_hand": on_hand, "uom": "EA"}),
             )
             .collect();
-        json!({
+        let mut state = json!({
             "allocations": self.allocations,
             "sales_orders": self.sales_orders,
             "goods_issues": self.goods_issues,
             "invoices": self.invoices,
             "stock_touched": stock,
-        })
+        });
+        if let Some(state) = state.as_object_mut() {
+            state.extend(self.returns.state().map(|(name, list)| (name.to_owned(), list)));
+        }
+        state
     }
 
     /// Does a write once per key.
@@ -474,7 +474,7 @@ impl Erp {
         Ok((answer, effect("goods_issue", number, reference, key)))
     }
 
-    fn invoice(&mut self, body: &Value, key: &str) -> WriteResult {
+    fn invoice(&mut self, body: &Value, key: &str, now: Timestamp) -> WriteResult {
         let reference = parse::text(body, "reference")?.to_owned();
         let sales_order = parse::text(body, "sales_order")?.to_owned();
         let Some(order) = self.sales_order(&sales_order) else {
@@ -483,10 +483,7 @@ impl Erp {
         let currency = order.currency.clone();
         let (total, lines) = match body.get("lines") {
             None => (order.total.clone(), Vec::new()),
-            Some(_) => {
-                let lines = parse::lines(body)?;
-                (billed(order, &lines)?, lines)
-            }
+            Some(_) => billed(&currency, &order.asked, parse::lines(body)?)?,
         };
         let number = self.numbers.next("INV");
         let answer = json!({"number": number, "total": total, "currency": currency});
@@ -494,6 +491,7 @@ impl Erp {
             number: number.clone(),
             reference: reference.clone(),
             sales_order,
+            issued_at: issued(now),
             currency,
             total,
             lines,
@@ -551,26 +549,6 @@ fn next_tag(tag: &str) -> String {
 fn stale(known: &SalesOrder) -> Reply {
     let reason = format!("{} has revision {} already", known.number, known.revision);
     Reply::refused(409, "STALE_REVISION", &reason)
-}
-
-/// The total for a part of an order: each line's amount and tax in proportion, rounded once, so that an invoice of everything has
-/// exactly the order's total.
-fn billed(order: &SalesOrder, lines: &[Line]) -> Result<String, Reply> {
-    let currency = currency(&json!({"currency": order.currency}))?;
-    let ordered = parse::lines(&order.asked)?;
-    let mut total = Decimal::ZERO;
-    for line in lines {
-        let index = ordered.iter().position(|known| known.line == line.line && known.sku == line.sku);
-        let booked = index.and_then(|index| Some((ordered.get(index)?, order.asked.get("lines")?.get(index)?)));
-        let Some((known, booked)) = booked else {
-            return Err(Reply::refused(422, "UNKNOWN_LINE", "the order has no such line"));
-        };
-        let (billed, all) = (line.quantity * factor(line), known.quantity * factor(known));
-        for part in ["amount", "tax"] {
-            total += rounded(parse::decimal(booked, part)? * billed / all, &currency);
-        }
-    }
-    Ok(money(total, &currency))
 }
 
 fn effect(kind: &'static str, id: String, reference: String, key: &str) -> Effect {

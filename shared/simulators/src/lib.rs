@@ -5,16 +5,18 @@
 //! [`SimulatedPartners::tick`] moves time on and returns the messages to deliver. The simulation in `tests` drives this core
 //! directly; [`serve`] puts it behind HTTP, for the binary `simulators`.
 //!
-//! Not simulated: returns, inventory feeds and EDI, until a workflow needs them.
+//! Not simulated: inventory feeds and EDI, until a workflow needs them.
 
 pub mod control;
 pub mod crm;
 pub mod erp;
+pub mod erp_returns;
 #[cfg(test)]
 mod erp_tests;
 pub mod exchange;
 pub mod fault;
 pub mod habits;
+mod invoices;
 mod keys;
 pub mod ledger;
 pub mod message;
@@ -23,6 +25,7 @@ mod parse;
 pub mod partners;
 mod pricing;
 pub mod rest3pl;
+mod rest3pl_returns;
 pub mod samples;
 mod server;
 pub mod shipbob;

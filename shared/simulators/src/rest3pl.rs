@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::exchange::{Effect, Handled, Method, Named, Numbers, Reply, Request, UNKNOWN_OPERATION, Webhook, written};
+use crate::exchange::{Effect, Handled, Method, Named, Numbers, Reply, Request, Webhook, written};
 use crate::habits::respelled;
 use crate::keys::{IdempotencyKeys, Lookup};
 use crate::parse;
+use crate::rest3pl_returns::Returns;
 use crate::work::{Job, Line, Pace, Package, WarehouseWork, WorkEvent};
 
 /// The warehouse's state.
@@ -24,6 +25,7 @@ pub struct Rest3pl {
     work: WarehouseWork,
     /// What each request asked for, in the order of the jobs.
     asked: Vec<Value>,
+    returns: Returns,
 }
 
 impl Rest3pl {
@@ -36,6 +38,7 @@ impl Rest3pl {
             keys: IdempotencyKeys::default(),
             work: WarehouseWork::new(pace),
             asked: Vec::new(),
+            returns: Returns::new(id, run),
         }
     }
 
@@ -44,6 +47,7 @@ impl Rest3pl {
         self.keys = IdempotencyKeys::default();
         self.work.reset();
         self.asked.clear();
+        self.returns.reset();
     }
 
     /// Its pace.
@@ -59,7 +63,7 @@ impl Rest3pl {
             (Method::Get, ["fulfillments"]) => ("fulfillment.read", request.query.get("reference").cloned()),
             (Method::Get, ["fulfillments", id]) => ("fulfillment.read", self.reference_of(id)),
             (Method::Post, ["fulfillments", id, "cancel"]) => ("fulfillment.cancel", self.reference_of(id)),
-            _ => (UNKNOWN_OPERATION, None),
+            _ => return self.returns.named(request),
         };
         Named { operation, reference, key: request.key().map(str::to_owned) }
     }
@@ -73,7 +77,7 @@ impl Rest3pl {
                 .find(id)
                 .map_or_else(|| unknown().into(), |(index, _)| Reply::json(200, &self.listed(index)).into()),
             (Method::Post, ["fulfillments", id, "cancel"]) => self.cancel(id, request),
-            _ => Reply::refused(404, "NOT_FOUND", "the warehouse has no such resource").into(),
+            _ => self.returns.handle(request, now),
         }
     }
 
@@ -101,7 +105,17 @@ impl Rest3pl {
     /// All documents, as JSON.
     #[must_use]
     pub fn state(&self) -> Value {
-        json!({"fulfillments": self.work.jobs})
+        json!({"fulfillments": self.work.jobs, "returns": self.returns.state()})
+    }
+
+    /// The warehouse counts goods of a return, cumulatively: `lines` replace what it said of the lines with the same `key`.
+    pub fn receive(&mut self, reference: &str, status: &str, lines: &[Value], now: Timestamp) -> Webhook {
+        self.returns.receive(reference, status, lines, now)
+    }
+
+    /// The carrier scanned a return's parcel.
+    pub fn scan(&mut self, reference: &str, now: Timestamp) -> Option<Webhook> {
+        self.returns.scan(reference, now)
     }
 
     fn create(&mut self, request: &Request, now: Timestamp) -> Handled {

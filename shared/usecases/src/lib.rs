@@ -6,6 +6,7 @@ pub mod change;
 pub mod delivery;
 pub mod due;
 pub mod names;
+pub mod returns;
 pub mod submission;
 pub mod tokens;
 pub mod work;

@@ -1,7 +1,7 @@
 //! The parameters of steps, read from events: an order, a fulfillment, or a package.
 
-use domain::{DeliveryId, FulfillmentId, OrderId, PackageId};
-use engine::{EventEnvelope, Failure, Work};
+use domain::{DeliveryId, FulfillmentId, OrderId, PackageId, ReturnId};
+use engine::{Code, EventEnvelope, Failure, Work};
 use serde::Deserialize;
 
 /// Work on an order.
@@ -74,5 +74,64 @@ impl Work for PackageWork {
         }
         let Payload { package } = envelope.payload()?;
         Ok(Self { fulfillment: envelope.id_of("fulfillment")?, package })
+    }
+}
+
+/// Work on a return.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ReturnWork {
+    /// From the subject of a return's event, or from the payload of an order's event.
+    #[serde(rename = "return")]
+    pub return_id: ReturnId,
+}
+
+impl Work for ReturnWork {
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
+        match envelope.subject.split_once('/') {
+            Some(("return", _)) => Ok(Self { return_id: envelope.id_of("return")? }),
+            Some(_) | None => envelope.payload(),
+        }
+    }
+}
+
+/// Work on one parcel of a return.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParcelWork {
+    /// From the event's subject.
+    pub return_id: ReturnId,
+    /// From the payload: the number of the parcel.
+    pub no: u32,
+}
+
+impl Work for ParcelWork {
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
+        // A text: no event has the number of a parcel as one, so that only our own entries wake this work.
+        #[derive(Deserialize)]
+        struct Payload {
+            no: String,
+        }
+        let Payload { no } = envelope.payload()?;
+        let malformed = |_| Failure::permanent(Code::MessageMalformed, "the parcel has no number");
+        Ok(Self { return_id: envelope.id_of("return")?, no: no.parse().map_err(malformed)? })
+    }
+}
+
+/// Work on what a return has credited of one line, or of the shipping charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountWork {
+    /// From the event's subject.
+    pub return_id: ReturnId,
+    /// From the payload: `line 1`, or `shipping`.
+    pub account: String,
+}
+
+impl Work for AccountWork {
+    fn read(envelope: &EventEnvelope<'_>) -> Result<Self, Failure> {
+        #[derive(Deserialize)]
+        struct Payload {
+            account: String,
+        }
+        let Payload { account } = envelope.payload()?;
+        Ok(Self { return_id: envelope.id_of("return")?, account })
     }
 }

@@ -17,6 +17,7 @@ pub mod fulfillment;
 pub mod intake;
 pub mod order;
 pub mod reference;
+pub mod returns;
 
 /// The number of this release's rows. Raise it when a row shows something else for the same stream: rows are then written
 /// over those of the same version and a lower number.

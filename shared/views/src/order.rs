@@ -6,6 +6,7 @@ use domain::order::{
     Alias, Held, InvoiceDisagreed, Invoiced, LineQuantities, LineQuantity, Listing, OrderReview, Status, Submission,
     WithdrawalReason,
 };
+use domain::returnable::Reservation;
 use domain::shipment::{PackageSummary, Progress, RequestStatus};
 use domain::workflow::evolve;
 use domain::{ExternalId, Fulfillment, FulfillmentId, Money, Order, OrderEvent, OrderId, PartnerId};
@@ -381,6 +382,7 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>, grant: &Grant) -> 
         OrderEvent::OrphanDocument(orphan) => {
             ("erp", format!("created {} after the order no longer needed it; to be undone", orphan.document))
         }
+        OrderEvent::ReturnReserved(reservation) => (OURS, reservation_text(reservation)),
         OrderEvent::ReviewDecided(decision) => (OURS, decision_text(decision, grant)),
         OrderEvent::CustomerNotice(notice) => {
             let template = serde_json::to_value(notice.template).unwrap_or_default();
@@ -393,6 +395,13 @@ fn describe<'a>(event: &OrderEvent, order: Option<&'a Order>, grant: &Grant) -> 
         OrderEvent::EffectFailed(failed) => (OURS, failed_text(failed)),
         OrderEvent::EffectRejected(refused) => ("erp", rejected_text(refused)),
     }
+}
+
+/// What a return has reserved, such as `… has reserved 3 of 5 EA of line 1, 2 EA wait until they are shipped`.
+fn reservation_text(reservation: &Reservation) -> String {
+    let Reservation { return_id, line, asked, waiting, .. } = reservation;
+    let waits = if waiting.is_zero() { String::new() } else { format!(", {waiting} wait until they are shipped") };
+    format!("{return_id} has reserved {} of {asked} of line {line}{waits}", reservation.reserved())
 }
 
 /// The sums over all packages, such as `shipped 2 EA of line 1; delivered 1 EA of line 1`.

@@ -253,6 +253,62 @@ impl Deployment {
                 let queues = Faulty::new(invoked.deployment.fired.clone(), script);
                 invoked.run("due-wake", due_wake::Ports { due, queues }, due_wake::handle)
             }
+            "announcement-withdraw" => {
+                let ports = announcement_withdraw::Ports { journal, warehouse: registry };
+                invoked.run("announcement-withdraw", ports, announcement_withdraw::handle)
+            }
+            "return-announce" => {
+                let ports = return_announce::Ports { journal, warehouse: registry };
+                invoked.run("return-announce", ports, return_announce::handle)
+            }
+            "return-authorize" => {
+                let ports = return_authorize::Ports { journal, erp: registry };
+                invoked.run("return-authorize", ports, return_authorize::handle)
+            }
+            "return-credit" => {
+                let ports = return_credit::Ports { journal, erp: registry };
+                invoked.run("return-credit", ports, return_credit::handle)
+            }
+            "return-crm-update" => {
+                let ports = return_crm_update::Ports { journal, crm: registry };
+                invoked.run("return-crm-update", ports, return_crm_update::handle)
+            }
+            "return-debit" => {
+                let ports = return_debit::Ports { journal, erp: registry };
+                invoked.run("return-debit", ports, return_debit::handle)
+            }
+            "return-import" => {
+                let ports = return_import::Ports { journal, deliveries, registry };
+                invoked.run("return-import", ports, return_import::handle)
+            }
+            "return-inspection-poll" => {
+                let ports = return_inspection_poll::Ports { journal, warehouse: registry };
+                invoked.run("return-inspection-poll", ports, return_inspection_poll::handle)
+            }
+            "return-invoice-record" => {
+                let ports = return_invoice_record::Ports { journal, erp: registry };
+                invoked.run("return-invoice-record", ports, return_invoice_record::handle)
+            }
+            "return-report-record" => {
+                let ports = return_report_record::Ports { journal, deliveries, registry };
+                invoked.run("return-report-record", ports, return_report_record::handle)
+            }
+            "return-reserve" => {
+                let ports = return_reserve::Ports { journal };
+                invoked.run("return-reserve", ports, return_reserve::handle)
+            }
+            "return-route" => {
+                let ports = return_route::Ports { journal };
+                invoked.run("return-route", ports, return_route::handle)
+            }
+            "return-stock-move" => {
+                let ports = return_stock_move::Ports { journal, erp: registry };
+                invoked.run("return-stock-move", ports, return_stock_move::handle)
+            }
+            "return-watch" => {
+                let ports = return_watch::Ports { journal };
+                invoked.run("return-watch", ports, return_watch::handle)
+            }
             other => unreachable!("no function is called {other}"),
         }
     }

@@ -69,6 +69,27 @@ impl Deployment {
         }
     }
 
+    /// A warehouse counts goods of a return and reports them: `lines` replace what it said of the lines with the same `key`.
+    pub fn receive(&self, warehouse: &str, reference: &str, status: &str, lines: &[Value]) {
+        let now = self.clock.now();
+        let mut partners = self.partners.borrow_mut();
+        let Some(partner) = partners.partner_mut(warehouse) else { return };
+        let System::Rest3pl(rest) = &mut partner.system else { return };
+        let webhook = rest.receive(reference, status, lines, now);
+        partner.send(webhook, now);
+    }
+
+    /// The carrier scans a return's parcel, and its warehouse says so.
+    pub fn scan(&self, warehouse: &str, reference: &str) {
+        let now = self.clock.now();
+        let mut partners = self.partners.borrow_mut();
+        let Some(partner) = partners.partner_mut(warehouse) else { return };
+        let System::Rest3pl(rest) = &mut partner.system else { return };
+        if let Some(webhook) = rest.scan(reference, now) {
+            partner.send(webhook, now);
+        }
+    }
+
     /// Sets what the ERP has of an SKU, in eaches: in the east, and in the west.
     pub fn stock(&self, sku: &str, [east, west]: [u32; 2]) {
         let mut partners = self.partners.borrow_mut();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Fulfillment, FulfillmentId, Order, OrderId};
+use domain::{Fulfillment, FulfillmentId, Order, OrderId, Return, ReturnId};
 use engine::Stream;
 use engine::batch::Parked;
 use futures::FutureExt;
@@ -29,6 +29,13 @@ impl Deployment {
     pub fn fold_fulfillment(&self, id: &FulfillmentId) -> Option<Fulfillment> {
         let cx = self.context("test");
         let loaded = Stream::<Fulfillment>::load(&self.journal, id, &cx).now_or_never();
+        loaded.and_then(Result::ok).and_then(|stream| stream.state)
+    }
+
+    /// A return, folded.
+    pub fn fold_return(&self, id: &ReturnId) -> Option<Return> {
+        let cx = self.context("test");
+        let loaded = Stream::<Return>::load(&self.journal, id, &cx).now_or_never();
         loaded.and_then(Result::ok).and_then(|stream| stream.state)
     }
 

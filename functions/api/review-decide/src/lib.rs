@@ -1,17 +1,20 @@
-//! Commits a person's decision of a review of an order, a fulfillment or a delivery.
+//! Commits a person's decision of a review of an order, a fulfillment, a return or a delivery.
 //!
 //! - On: `POST /v1/reviews/{id}/decision` with an `Idempotency-Key` and the scope `reviews:decide`, or
 //!   `reviews:decide:<team>` for the kinds of one team; the body is
 //!   `{"choice": …, "note": …, "document": …}`.
 //! - Does: calls no partner.
-//! - Then: 202, and `order.`, `fulfillment.` or `delivery.review_decided`, which starts the steps that waited for it;
+//! - Then: 202, and `order.`, `fulfillment.`, `return.` or `delivery.review_decided`, which starts the steps that waited for it;
 //!   if the choice is to cancel, `order.cancel_requested`, too.
 //! - Fails: 400/422 (not a decision), 403 (no scope), 404 (no such review), 409 (the review is closed, it does not
 //!   offer the choice, the document's number is missing, or the key was used for another decision).
 
 use domain::intake::{Delivery, DeliveryCommand};
 use domain::review::{Choice, Decision, ManualDocument, ReviewKind};
-use domain::{Fulfillment, FulfillmentCommand, FulfillmentId, Order, OrderCommand, OrderId, Workflow};
+use domain::{
+    Fulfillment, FulfillmentCommand, FulfillmentId, Order, OrderCommand, OrderId, Return, ReturnCommand, ReturnId,
+    Workflow,
+};
 use engine::http::{Offence, Problem, Request, Response};
 use engine::stores::Parties;
 use engine::{Context, Failure, Journal};
@@ -23,7 +26,7 @@ use usecases::names;
 /// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<J, P> {
-    /// Streams of orders, fulfillments, and deliveries that cannot be read.
+    /// Streams of orders, fulfillments, returns, and deliveries that cannot be read.
     pub journal: J,
     /// Shows whose name and address a note must not repeat.
     pub parties: P,
@@ -57,6 +60,8 @@ pub async fn handle(
         decide::<Fulfillment>(ports, &id, order, review, &request, cx, FulfillmentCommand::Decide).await?
     } else if let Ok(delivery) = stream.parse() {
         decide::<Delivery>(ports, &delivery, None, review, &request, cx, DeliveryCommand::Decide).await?
+    } else if let Ok(id) = stream.parse::<ReturnId>() {
+        decide::<Return>(ports, &id, None, review, &request, cx, ReturnCommand::Decide).await?
     } else {
         Err(no_such_review())
     };

@@ -1,7 +1,7 @@
 //! Updates the read models: order summaries, the worklist of reviews, and cross references.
 //!
 //! - On: the stream of the journal table.
-//! - Does: folds each order, fulfillment and delivery that the batch changed, once per batch, and writes its rows unless the
+//! - Does: folds each order, fulfillment, return and delivery that the batch changed, once per batch, and writes its rows unless the
 //!   stored ones are newer. The order of the records therefore does not matter. References are written as the commits have them.
 //! - Then: `order-list` and `review-list` show the rows.
 //! - Fails: a stream that cannot be folded is parked; if a store is busy, the stream delivers the batch again.
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use domain::intake::Delivery;
-use domain::{Fulfillment, Order, Workflow};
+use domain::{Fulfillment, Order, Return, Workflow};
 use engine::context::Place;
 use engine::journal::stream_name;
 use engine::stores::{ViewRow, Views};
@@ -21,7 +21,7 @@ use views::TimedFold;
 /// The ports that this function uses.
 #[derive(Debug)]
 pub struct Ports<J, V> {
-    /// Streams of orders, fulfillments, and deliveries that cannot be read.
+    /// Streams of orders, fulfillments, returns, and deliveries that cannot be read.
     pub journal: J,
     /// The read models.
     pub views: V,
@@ -42,8 +42,10 @@ pub async fn handle(
         join_all(fulfillments.iter().map(|of| project(ports, of, cx, |_, fold| views::fulfillment::rows(fold)))).await;
     let deliveries = changed::<Delivery>(commits);
     let deliveries = join_all(deliveries.iter().map(|of| project(ports, of, cx, views::intake::rows))).await;
+    let returns = changed::<Return>(commits);
+    let returns = join_all(returns.iter().map(|of| project(ports, of, cx, |_, fold| views::returns::rows(fold)))).await;
     let references = refer(ports, commits, cx).await;
-    let projected = orders.into_iter().chain(fulfillments).chain(deliveries).filter_map(Result::err);
+    let projected = orders.into_iter().chain(fulfillments).chain(deliveries).chain(returns).filter_map(Result::err);
     // A stream that fails is repeated or parked as a whole, once.
     let failed: BTreeMap<String, Failure> = projected.chain(references).collect();
     failed.into_iter().collect()

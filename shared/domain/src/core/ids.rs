@@ -192,6 +192,18 @@ derived_id!(
     /// The id of the stream of a delivery that could not be read.
     DeliveryId, "delivery id", "dlv_"
 );
+derived_id!(
+    /// The id of a return. It is derived from the return's source and external id, so the same return always gets the same
+    /// id.
+    ReturnId, "return id", "ret_"
+);
+
+impl ReturnId {
+    /// Derives the id of the return that `source` calls `external`.
+    pub fn derive(source: &PartnerId, external: &ExternalId) -> Self {
+        Self::of(&[source.as_str(), external.as_str()])
+    }
+}
 
 impl OrderId {
     /// Derives the id of the order that `source` calls `external`.

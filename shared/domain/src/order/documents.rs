@@ -314,8 +314,8 @@ impl Order {
         Some(InvoiceRequest { order: self.id().clone(), sales_order: sales_order.clone(), lines: payable.collect() })
     }
 
-    /// What is invoiced of a line: what was shipped, with what was shipped beyond the order only if that was approved.
-    fn payable(&self, line: &LineQuantities) -> LineQuantity {
+    /// What is invoiced of a line, and may come back: what was shipped, with what was shipped beyond the order only if that was approved.
+    pub(super) fn payable(&self, line: &LineQuantities) -> LineQuantity {
         let approved = self.decided(&over_shipped(line)) == Some(Choice::Approve);
         let quantity = if approved { line.shipped } else { less(line.shipped, line.over) };
         LineQuantity { line: line.line, sku: line.sku.clone(), quantity }

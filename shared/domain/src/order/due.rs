@@ -30,7 +30,17 @@ impl Order {
             self.invoice_request().map(|_| DueWork::new("invoice-create")),
             self.crm_digest().map(|digest| DueWork::new("crm-update").with(&digest)),
         ];
-        whole.into_iter().flatten().chain(self.fulfillment_work()).collect()
+        whole.into_iter().flatten().chain(self.fulfillment_work()).chain(self.return_work()).collect()
+    }
+
+    /// What its returns have to know: what is reserved for them, and the invoice.
+    fn return_work(&self) -> impl Iterator<Item = DueWork> {
+        let invoice = self.stage.invoice().map(|invoiced| &invoiced.invoice);
+        let invoiced = invoice.into_iter().flat_map(|invoice| {
+            let step = move |id| DueWork::new("return-invoice-record").about("return", id).with(invoice);
+            self.returnables.returns().into_iter().map(step)
+        });
+        self.returnables.due_work().chain(invoiced)
     }
 
     /// The order's half of the work on its fulfillments; the other half is in their own streams, and each half wakes the step

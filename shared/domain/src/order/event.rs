@@ -18,11 +18,13 @@ use crate::order::review::{OrderReview, WorkDiscarded};
 use crate::party::{Destination, PartyRef};
 use crate::quantity::{Conversion, Quantity};
 use crate::rejection::Rejection;
+use crate::returnable::Reservation;
 use crate::review::Decision;
 use crate::shipment::Progress;
 use crate::workflow::{EffectFailed, EffectRejected, EffectStarted};
 
 pub use crate::order::document_event::{Deallocated, InvoiceDisagreed, Invoiced, OrphanDocument, SalesOrderCancelled};
+pub use crate::order::notice_event::{CustomerNotice, Template};
 
 /// An event of an order. Its `type` is its name on the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -134,6 +136,9 @@ pub enum OrderEvent {
     /// The order could not meet a request.
     #[serde(rename = "order.request_rejected")]
     RequestRejected(Rejection),
+    /// What a return has reserved of a line changed.
+    #[serde(rename = "order.return_reserved")]
+    ReturnReserved(Reservation),
     /// The order did not end by its deadline.
     #[serde(rename = "order.overdue")]
     Overdue(Overdue),
@@ -557,38 +562,6 @@ pub struct CreditExpired {
 pub struct StockArrived {
     /// What can be allocated now: at most the quantity that was short, in stock-keeping units.
     pub lines: Vec<LineQuantity>,
-}
-
-/// A notice for the customer. It names the template only; the system that writes to customers has the text and the
-/// address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CustomerNotice {
-    /// Which notice to send.
-    pub template: Template,
-}
-
-/// The notices that a customer may get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Template {
-    /// A part of the order waits for stock.
-    Backordered,
-    /// The order is on hold.
-    OnHold,
-    /// The order was amended as requested.
-    Amended,
-    /// The order could not be amended.
-    AmendRejected,
-    /// The order is cancelled.
-    Cancelled,
-    /// The order could not be cancelled any more; a return is offered.
-    CancelRejected,
-    /// The order will arrive later than promised.
-    Delayed,
-    /// A part of the order will not be shipped.
-    PartlyCancelled,
-    /// A package comes back undelivered.
-    ReturnedToSender,
 }
 
 /// An order that is open after its deadline.

@@ -82,7 +82,7 @@ impl Order {
     }
 
     /// The ordered quantity of a line, in its stock-keeping unit once it is priced.
-    fn ordered(&self, line: &OrderLine) -> Quantity {
+    pub(super) fn ordered(&self, line: &OrderLine) -> Quantity {
         let priced = self.stage.price().and_then(|price| price.lines.iter().find(|priced| priced.line == line.line));
         priced.map_or(line.quantity, |priced| priced.base)
     }

@@ -2,8 +2,8 @@
 //!
 //! An order is split into sub-machines. Each has its state, its part of decide and evolve, its predicates, and the requests
 //! that follow from it: [`terms`](Terms) (what was ordered), [`names`](Names) (what it is called), [`pricing`](Stage) (price, credit, stage), [`stock`](Stock),
-//! [`documents`](Documents) at the ERP, [`fulfillments`](Fulfillments), [`changes`](Changes) (change requests) and
-//! [`crm`](CrmState). This file sends each command and each event to its sub-machine. What is computed from all of them has a
+//! [`documents`](Documents) at the ERP, [`fulfillments`](Fulfillments), [`returnables`](Returnables) (what returns have
+//! reserved), [`changes`](Changes) (change requests) and [`crm`](CrmState). This file sends each command and each event to its sub-machine. What is computed from all of them has a
 //! file of its own: line quantities, status, reviews, notices.
 //!
 //! Invariants: a line's quantities are conserved ([`LineQuantities`]); the status is a function of the facts ([`Status`]), so
@@ -21,8 +21,10 @@ mod fulfillments;
 mod line_quantities;
 mod listing;
 mod names;
+mod notice_event;
 mod notices;
 mod pricing;
+mod returnables;
 mod review;
 mod reviews;
 mod rounds;
@@ -46,6 +48,7 @@ pub use line_quantities::LineQuantities;
 pub use listing::Listing;
 pub use names::{Alias, Names, PurchaseOrderUse};
 pub use pricing::{Credit, CreditQuery, PriceQuery, Quote, QuotedLine, Stage};
+pub use returnables::Returnables;
 pub use review::{OrderReview, WorkDiscarded};
 pub use reviews::Overrides;
 pub use rounds::CreditRounds;
@@ -63,6 +66,7 @@ use serde::{Deserialize, Serialize};
 use crate::due::DueWork;
 use crate::ids::{FulfillmentId, OrderId};
 use crate::rejection::Rejection;
+use crate::returnable::ReservationRequest;
 use crate::review::{Decision, Decisions, Review};
 use crate::shipment::Progress;
 use crate::workflow::{EffectFailed, EffectRejected, EffectStarted, OpenEffects, Timer, Workflow};
@@ -86,6 +90,9 @@ pub struct Order {
     pub documents: Documents,
     /// What the warehouses are to ship, and report.
     pub fulfillments: Fulfillments,
+    /// What returns have reserved of what was shipped.
+    #[serde(default, skip_serializing_if = "Returnables::is_empty")]
+    pub returnables: Returnables,
     /// What the CRM shows.
     pub crm: CrmState,
     /// What people decided.
@@ -135,6 +142,8 @@ pub enum OrderCommand {
     RecordCrmUpdated(CrmUpdated),
     /// The ERP invoiced.
     RecordInvoice(Invoiced),
+    /// A return reserves units, or keeps fewer than before.
+    ReserveReturn(ReservationRequest),
     /// The deadline passed.
     RaiseOverdue(Overdue),
     /// An operator discarded a message whose work is due.
@@ -189,6 +198,7 @@ impl Workflow for Order {
             stock: Stock::default(),
             documents: Documents::new(),
             fulfillments: Fulfillments::default(),
+            returnables: Returnables::default(),
             crm: CrmState::Nothing,
             decisions: Decisions::new(),
             overrides: Overrides::default(),
@@ -207,7 +217,10 @@ impl Workflow for Order {
     }
 
     fn is_fact(event: &OrderEvent) -> bool {
-        matches!(event, OrderEvent::FulfillmentProgressed(_) | OrderEvent::CrmUpdated(_))
+        matches!(
+            event,
+            OrderEvent::FulfillmentProgressed(_) | OrderEvent::CrmUpdated(_) | OrderEvent::ReturnReserved(_)
+        )
     }
 
     fn listed(&self) -> String {
@@ -283,6 +296,7 @@ impl Order {
             OrderCommand::RecordProgress(progress) => self.record_progress(progress),
             OrderCommand::RecordCrmUpdated(updated) => self.crm.record(updated),
             OrderCommand::RecordInvoice(invoiced) => self.record_invoice(invoiced),
+            OrderCommand::ReserveReturn(request) => self.reserve_return(request),
             OrderCommand::RaiseOverdue(_) if self.overdue || self.status().is_final() => vec![],
             OrderCommand::RaiseOverdue(overdue) => vec![OrderEvent::Overdue(overdue)],
             OrderCommand::RecordDiscard(discarded)
@@ -385,6 +399,7 @@ impl Order {
             OrderEvent::WithdrawalRequested(request) => {
                 self.fulfillments.withdrawals.insert(request.fulfillment.clone(), request.why);
             }
+            OrderEvent::ReturnReserved(reservation) => self.returnables.apply(reservation),
             OrderEvent::ReviewDecided(decision) => self.apply_decision(decision),
             OrderEvent::Overdue(_) => self.overdue = true,
             OrderEvent::WorkDiscarded(discarded) => {

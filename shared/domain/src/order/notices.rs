@@ -15,6 +15,9 @@ impl Order {
     pub(super) fn decide_with_notices(&self, command: OrderCommand) -> Vec<OrderEvent> {
         let may_concern_the_customer = self.may_concern_the_customer(&command);
         let mut events = self.decide_command(command);
+        if !self.returnables.is_empty() {
+            events.extend(self.resettle_returnables(&events));
+        }
         if may_concern_the_customer && !events.is_empty() {
             let before = self.conditions();
             let after = events.iter().fold(self.clone(), Self::evolve).conditions();
@@ -49,6 +52,7 @@ impl Order {
             | OrderCommand::RecordRouting(_)
             | OrderCommand::RecordCrmUpdated(_)
             | OrderCommand::RecordInvoice(_)
+            | OrderCommand::ReserveReturn(_)
             | OrderCommand::RecordDiscard(_)
             | OrderCommand::ReleaseHold(_)
             | OrderCommand::Amend(_)

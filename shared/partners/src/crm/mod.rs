@@ -1,7 +1,8 @@
 //! CRMs: customers' orders come from them, and they show how each order is doing.
 
 pub(crate) mod order;
-mod rest;
+pub(crate) mod rest;
+pub(crate) mod returns;
 
 use domain::intake::OrderRefusal;
 use domain::order::CrmUpdate;

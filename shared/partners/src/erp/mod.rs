@@ -1,7 +1,7 @@
 //! The ERP: it owns prices, credit, stock and documents.
 
 mod kits;
-mod rest;
+pub(crate) mod rest;
 
 use domain::DocumentNumber;
 use domain::fulfillment::{GoodsIssue, GoodsIssued};
@@ -23,7 +23,7 @@ use crate::registry::{ErpProtocol, Partner};
 
 impl<S: Documents + Secrets, T: Transport, C: Clock, H: PartnerHealthStore> Partners<S, T, C, H> {
     /// Calls the ERP in its protocol: one closure for each.
-    async fn call_erp<A>(
+    pub(crate) async fn call_erp<A>(
         &self,
         cx: &Context,
         rest: impl AsyncFnOnce(&PartnerClient<'_, S, T>) -> Result<A, CallFailure>,

@@ -15,7 +15,7 @@ use super::partner::{Partner, Submissions, WebhookScheme};
 use super::places::Offences;
 use super::protocol::{CrmProtocol, ErpProtocol, Protocol, ProtocolName, WarehouseProtocol};
 use super::values::{number, one_of, zone};
-use super::{maps, warehouse};
+use super::{maps, returns, warehouse};
 use crate::signature::DEFAULT_TOLERANCE;
 use crate::wire::addresses::is_public;
 use crate::wire::fields::{Place, Report, offence};
@@ -76,6 +76,7 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
         "maps",
         "warehouse",
         "shipbob",
+        "returns",
     ]);
     let id = id(&root.at("id"));
     let role = one_of(&root.at("role"), &[("crm", Role::Crm), ("erp", Role::Erp), ("warehouse", Role::Warehouse)]);
@@ -98,6 +99,8 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
     if protocol_name == Some(ProtocolName::Shipbob) {
         maps::require_numbers(&root.at("maps"));
     }
+    let receipts = warehouse::receipts(&root.at("warehouse").at("receipts"));
+    let returns = returns::read(&root.at("returns"), role);
     let (fill, sites) = warehouse?;
     Some(Partner {
         id: id?,
@@ -115,6 +118,8 @@ fn partner(root: &Place<'_>) -> Option<Partner> {
         maps,
         fill,
         sites,
+        receipts: receipts?,
+        returns: returns?,
     })
 }
 

@@ -10,6 +10,7 @@ mod maps;
 mod partner;
 mod places;
 mod protocol;
+mod returns;
 #[cfg(feature = "toml")]
 mod toml;
 mod values;
@@ -24,7 +25,7 @@ use engine::delivery::Role;
 pub(crate) use document::DEADLINE_DAYS;
 pub(crate) use maps::milestone;
 pub use maps::{Maps, Meaning};
-pub use partner::{Fill, Partner, Submissions, WebhookScheme};
+pub use partner::{Fill, Partner, Receipts, Submissions, WebhookScheme};
 pub use places::{Offence, Offences};
 pub use protocol::{CrmProtocol, ErpProtocol, Protocol, WarehouseProtocol};
 

@@ -2,6 +2,7 @@
 
 use domain::PartnerId;
 use domain::order::Spelling;
+use domain::returns::Policy;
 use domain::routing::Site;
 use engine::delivery::Role;
 use engine::partner_health::Limits;
@@ -44,6 +45,10 @@ pub struct Partner {
     pub fill: Fill,
     /// Where its goods leave from; warehouses only.
     pub sites: Vec<Site>,
+    /// How it reports what came back; `None` where its document does not say so: its reports are then not counted. Warehouses only.
+    pub receipts: Option<Receipts>,
+    /// The seller's rules for returns; the ERP only.
+    pub returns: Policy,
 }
 
 impl Partner {
@@ -78,6 +83,15 @@ pub enum Submissions {
     },
     /// Neither: an operator has to look there.
     Neither,
+}
+
+/// How a warehouse reports what came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipts {
+    /// Each report has all that came of a line so far. It may be lower than the one before.
+    Cumulative,
+    /// Each report has what came since the one before.
+    Incremental,
 }
 
 /// Whether a request may be shipped in parts.

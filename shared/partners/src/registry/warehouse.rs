@@ -9,12 +9,20 @@ use engine::delivery::Role;
 use jiff::civil::{Date, Time};
 
 use super::kits;
-use super::partner::Fill;
+use super::partner::{Fill, Receipts};
 use super::protocol::ProtocolName;
 use super::values::{SERVICE_LEVELS, civil, number, one_of, service_level, zone};
 use crate::wire::countries;
 use crate::wire::fields::Place;
 use crate::wire::regions;
+
+/// How it reports what came back; `Some(None)` where the document does not say so.
+pub(super) fn receipts(place: &Place<'_>) -> Option<Option<Receipts>> {
+    if place.is_absent() {
+        return Some(None);
+    }
+    one_of(place, &[("cumulative", Receipts::Cumulative), ("incremental", Receipts::Incremental)]).map(Some)
+}
 
 /// Fill policy and sites; for any other role, no sites.
 pub(super) fn read(
@@ -31,7 +39,7 @@ pub(super) fn read(
         place.refuse("is for role = \"warehouse\" only");
     }
     place.object()?;
-    place.only(&["fill", "sites", "kits", "traced", "on_short", "promises"]);
+    place.only(&["fill", "sites", "kits", "traced", "on_short", "promises", "receipts"]);
     let fill = place.at("fill");
     let fill_policy = if fill.is_absent() {
         Some(Fill::Partial)

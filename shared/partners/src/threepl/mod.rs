@@ -1,7 +1,7 @@
 //! Third parties' warehouses: they ship fulfillments and report what they did.
 
 mod place;
-mod rest;
+pub(crate) mod rest;
 mod shipbob;
 
 use domain::fulfillment::{FulfillmentRequest, Inquiry, Withdrawal};

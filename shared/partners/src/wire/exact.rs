@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::wire::fields::is_plain_decimal;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Exact(pub(crate) Decimal);
 
 impl Serialize for Exact {

@@ -54,6 +54,11 @@ impl<'v> Place<'v> {
         Self { value, pointer: format!("{}/{}", self.pointer, escape(name)), report: self.report }
     }
 
+    /// The value as it stands there.
+    pub(crate) fn value(&self) -> Option<&'v Value> {
+        self.value
+    }
+
     pub(crate) fn is_absent(&self) -> bool {
         self.value.is_none()
     }

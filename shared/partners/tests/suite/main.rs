@@ -14,6 +14,7 @@ mod documents;
 mod orders;
 mod partner_health;
 mod reports;
+mod returns;
 mod samples;
 mod senders;
 mod statuses;

@@ -205,7 +205,7 @@ impl Script {
         Some(fault)
     }
 
-    async fn around<T, E>(
+    pub(super) async fn around<T, E>(
         &self,
         name: &'static str,
         lost: impl FnOnce() -> E,
@@ -269,8 +269,8 @@ impl Script {
 /// A port with faults.
 #[derive(Debug, Clone)]
 pub struct Faulty<P> {
-    inner: P,
-    script: Script,
+    pub(super) inner: P,
+    pub(super) script: Script,
 }
 
 impl<P> Faulty<P> {
@@ -280,7 +280,7 @@ impl<P> Faulty<P> {
     }
 }
 
-fn store_lost() -> Failure {
+pub(super) fn store_lost() -> Failure {
     Failure::transient(Code::StoreBusy, "the reply was lost")
 }
 
@@ -290,7 +290,7 @@ fn rival(commit: &Commit) -> Commit {
     Commit { cause, events: "[]".to_owned(), ..commit.clone() }
 }
 
-fn call_lost() -> CallFailure {
+pub(super) fn call_lost() -> CallFailure {
     CallFailure::Unknown { code: Code::PartnerTimeout, cause: "the reply was lost".into() }
 }
 

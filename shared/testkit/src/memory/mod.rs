@@ -4,6 +4,7 @@
 //! unless [`Faulty`] killed or stalled it.
 
 mod faults;
+mod return_faults;
 mod stores;
 
 pub use faults::{Fault, Faulty, ScheduledFault, Script};

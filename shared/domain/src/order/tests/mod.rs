@@ -22,6 +22,7 @@ mod documents;
 mod due;
 mod fulfillments;
 mod pricing;
+mod returnables;
 mod stock;
 mod table;
 

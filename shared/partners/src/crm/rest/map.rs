@@ -20,6 +20,7 @@ const CANCELLED: &str = "order.cancelled";
 const HELD: &str = "order.held";
 const HOLD_RELEASED: &str = "order.hold_released";
 const AMENDED: &str = "order.amended";
+pub(super) const REQUESTED: &str = "return.requested";
 
 pub(super) fn status<'a>(
     update: &'a CrmUpdate,
@@ -104,6 +105,7 @@ fn read_created(partner: &Partner, delivery: &Delivery) -> Result<NewOrder, Unma
         Some(CANCELLED | HELD | HOLD_RELEASED | AMENDED) => {
             return Err(Unmappable::Unrelated("a change of an order that exists"));
         }
+        Some(REQUESTED) => return Err(Unmappable::Unrelated("a return")),
         Some(other) => return Err(Unmappable::UnknownTopic(fields::topic(other))),
         None => return report.into_result(None).map_err(Unmappable::Malformed),
     }
@@ -120,6 +122,7 @@ pub(crate) fn read_change(partner: &Partner, delivery: &Delivery) -> Result<Orde
     let kind = match kind(&root)? {
         Some(kind @ (CANCELLED | HELD | HOLD_RELEASED | AMENDED)) => kind,
         Some(CREATED) => return Err(Unmappable::Unrelated("a new order")),
+        Some(REQUESTED) => return Err(Unmappable::Unrelated("a return")),
         Some(other) => return Err(Unmappable::UnknownTopic(fields::topic(other))),
         None => return report.into_result(None).map_err(Unmappable::Malformed),
     };
@@ -139,7 +142,7 @@ pub(crate) fn read_change(partner: &Partner, delivery: &Delivery) -> Result<Orde
 }
 
 /// A message's `type`; `None`, and an offence in the report, if it has none.
-fn kind<'v>(root: &Place<'v>) -> Result<Option<&'v str>, Unmappable> {
+pub(super) fn kind<'v>(root: &Place<'v>) -> Result<Option<&'v str>, Unmappable> {
     if fields::is_our_own(root) {
         return Err(Unmappable::Unrelated(fields::OUR_OWN));
     }

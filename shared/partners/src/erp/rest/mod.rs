@@ -7,5 +7,6 @@ mod document;
 pub(super) mod goods_issue;
 pub(super) mod invoice;
 pub(super) mod pricing;
+pub(crate) mod returns;
 pub(super) mod sales_order;
 pub(super) mod stock;

@@ -2,4 +2,5 @@
 
 pub(super) mod client;
 pub(super) mod map;
+pub(crate) mod returns;
 mod wire;
