@@ -18,9 +18,10 @@ fn crates_point_one_way() {
             "shared/usecases" | "shared/views" | "shared/cloud" | "shared/partners" => &["domain", "engine"],
             "shared/testkit" => &["domain", "engine"],
             "infra/ops" => &["domain", "engine", "usecases", "views", "cloud", "partners", "edi"],
+            "shared/console" => &["domain", "engine", "views"],
             "infra/drive" => &["domain", "simulators"],
             folder if folder.starts_with("functions/") => {
-                &["domain", "engine", "usecases", "views", "cloud", "partners"]
+                &["domain", "engine", "usecases", "views", "console", "cloud", "partners"]
             }
             "tests" => continue,
             folder => panic!("{folder} is a package that no rule knows: add one here"),
