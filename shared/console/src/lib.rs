@@ -12,6 +12,8 @@ pub mod page;
 pub mod role;
 pub mod route;
 pub mod rows;
+pub mod session;
+pub mod sign_in;
 
 pub use role::{Action, Role};
 pub use route::{Route, Site};

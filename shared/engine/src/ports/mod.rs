@@ -4,4 +4,5 @@ pub mod delivery;
 pub mod inbound;
 pub mod partner;
 pub mod partner_health;
+pub mod sessions;
 pub mod stores;
