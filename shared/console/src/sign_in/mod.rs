@@ -13,6 +13,7 @@ mod token;
 
 pub(crate) use cookie::form_token;
 pub use cookie::{CookieKeys, SESSION, SIGN_IN, cookie, digest, removed, set, text_matches};
+pub use jsonwebtoken::DecodingKey as Key;
 pub use keys::{KeySet, KnownKeys, Lookup};
 pub use settings::{Provider, SECRET, Settings};
 pub use token::{Identity, Refused, check, key_of};

@@ -10,7 +10,7 @@ use super::*;
 use crate::Role;
 
 /// Keys of these tests alone.
-const KEYS: [&str; 2] = [
+const KEYS: [&str; 2] = [include_str!("test-key-a.txt"), include_str!("test-key-b.txt")]; 2] = [
     concat!(
         "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDlXiiHJJsBtZ7fb8t43yEcczDGzu4MYudB2J4EZ9MfbHDqKrPx",
         "qHHag2iSRRdt56YF/eB0gio025ji2aQk8lXF7EcGvhxT9pMQj89wVXpX2S5jr3ILsXFwP0Ev7GwOH4IR84N+bHgsGHKBlCUOey5i",

@@ -82,7 +82,7 @@ impl Transport for HttpTransport {
             Method::Put => reqwest::Method::PUT,
         };
         let mut request = self.client.request(method, call.url).timeout(call.timeout.min(self.call_timeout));
-        let is_json = call.header("content-type").is_none();
+        let is_json = !call.headers.iter().any(|(name, _)| *name == "content-type");
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
