@@ -87,7 +87,7 @@ pub async fn handle(
     }
 }
 
-/// Answers one route. Whoever is not signed in gets to the style sheet and to the sign-in.
+/// Answers one route. A person who is not signed in gets the style sheet and the sign-in.
 async fn answer(
     ports: &Ports<
         impl Journal,

@@ -95,7 +95,7 @@ pub fn text_matches(a: &str, b: &str) -> bool {
     bool::from(a.as_bytes().ct_eq(b.as_bytes()))
 }
 
-/// The token of a session's forms for `purpose`: whoever does not have the session's secret cannot make it.
+/// The token of a session's forms for `purpose`: no one without the session's secret can make it.
 pub(crate) fn form_token(secret: &str, purpose: &str) -> String {
     // A key may have any length, so this is always one.
     let Ok(mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };

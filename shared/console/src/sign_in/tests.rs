@@ -10,46 +10,7 @@ use super::*;
 use crate::Role;
 
 /// Keys of these tests alone.
-const KEYS: [&str; 2] = [include_str!("test-key-a.txt"), include_str!("test-key-b.txt")]; 2] = [
-    concat!(
-        "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDlXiiHJJsBtZ7fb8t43yEcczDGzu4MYudB2J4EZ9MfbHDqKrPx",
-        "qHHag2iSRRdt56YF/eB0gio025ji2aQk8lXF7EcGvhxT9pMQj89wVXpX2S5jr3ILsXFwP0Ev7GwOH4IR84N+bHgsGHKBlCUOey5i",
-        "gc3WfFVFyfTou8RNJasu6c3/eFsE2UcHZBYMtnPPRD7Z7/R32/ELGvvEI3mthWBftnOnQDsPr4BhV9eK3m2eFF6c0JiZqHQBToEd",
-        "h0EmyLy0jzFnptT5uLlM9tlYfMZSGW4fVIeepguoQi1AKOI+FpbQoWhZMbkQisRQis3ktWz4eU4MvjBLE/gicZId/BY7AgMBAAEC",
-        "ggEAS3/5fjat8Vub3reZdgGYkBlYunBeCmS588I+jXuxkpvq9SG2VrsYMxHjZ5Znlm1UiI9fhWpdQ0Xvpuh2MBU2564VWSJWB8tX",
-        "8HEuGq+AVI9wRi73ruKrUQP5TLGZhfKYKZmLNJ+21Oj9NCsUIZapl5Jbs5j8prrKK5u3C5/1H70F282ZM/ppV/WeqBUsZeBqDpBg",
-        "0li3WUDYGgHn7X7T7RbrcnIVO1CF1eWtengYCSmH8EKh6Adx2WDXBlJhD4Ay32O+XMvT7QmwB+pJYEu8WzSyF15rxrVhLPZlCNVj",
-        "6GgKBZhQZNfAv0p8gcu25gCk2aJqvlwAhktnPP0EBr8KbQKBgQD2/zoLMxPsO+nsHiFXyv6LfZWZ0D1JK7m4DP/GF6SHzRQgGOXb",
-        "vcT/8oYr9EajIKwGgqqz27zyxwZiPo1UQSothN4jxu3YsGWuU3oUZQxNLiIsX/vOTrvawh6yU7qdpTuil281PH/ZJ1OEvopLy2Oe",
-        "as7HWKA7n0ya81N2xUtNlQKBgQDtum47AoHVcoRYIjGihzDYYUdMEU5zWYrFW5X1FhkH8llQggLSXY3zEZSFc7iUTuf3V2eInF4t",
-        "Or+LfkkRSdUwvHG6Z4QCPUKhSsi+fQeMtzpwJwWqURT0eWspnsxH9TXltWLCZ12tcLdHBPjvTVHwaxs6aFl4TT9WrSLCLMzAjwKB",
-        "gQC6vMOZbAiH9dQpG66BvYss0smj/HgZNeG3cLx/e6h8s2Of0LMXqyWhjC48VPaCplTopyl/yYXU1vvQkxIuvQWyXF3GFsQDq3l0",
-        "jtAhUzQ1tcdIXVj25TfJcDHdCMhyH1Yy2uLNEOxntP/DwHq2SxMJ1h53QF4ENa+pBoX3qboA8QKBgQCgsYCJiuxQaBRlrtd2UYQG",
-        "/9q95ITvG/vd5Ea9YK6S3JLbBMb7hBnL0HpgqxR9y8ipPP/TLD/MuwV3OWoSsaHWS8tkgUyOZvJ/LJn9iW5tA/4QiZAezKgpiVmS",
-        "zLCxg2NnXvDfEBgWgTaiXw4WVGGq7ft9w8OWukCySl5Qew/8qQKBgBHhKPpcY3OmxGl6UQTXBw7zot4w+Sb1SWZc7f0O58RUDvgq",
-        "AmLhXni9CwA9Z9AAlQdPjZhM77ZQhbzklSKgmRvdfEu19zal+CT+sDkRw5bkph8Ch9NR4+SH47uOZ0R80K5xclttdPnNdss+kHCc",
-        "0FrnNtN6ydvJnhEGtfYaQbgB",
-    ),
-    concat!(
-        "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDSpu0BsEohkpqW7RgxJ8EBFJm69mT7Rt0f/i4KvOHySm+Pu9al",
-        "hZCmKepTH1d7z5/eDM1vcB2AHmHaQ26rXzZFLnqFYmgwgUHp26YeBBlX0glo0gWEDnrvtu5m0M6on7dFtVQsutF4c8vUzlmeHdm5",
-        "U8tzFa9dwngCoGqVc3wYaN7fUSWWQOlirViA2XXioEf9Gg1oNBFF8HEsa1CsE7D0c56HoaG13ubUwVLNlMARtUuXXRC+29RrHi6F",
-        "io5i4NTJoP5xxv8oviHTJ6Wat+9rRv+e17w9eKHaZcS80wzk2rcARe1g7vA8AoxQBXsEEGrheaP2k6ksv3dbf6Xu3VGTAgMBAAEC",
-        "ggEAAuQmoZzNT6um8oZbjCUrCXxCZeYG2coNs+g1spEIGt65rEPcPNZZ92Xg4PYvqbPeUlpjoXFs/jqshiXhyXlbkdSC+vywSGYl",
-        "xPNuUsAkpudrmKQ1TiwytMKSgBfCll7m0Y6dEqYXxOr187xHT5vCRsBnLPOxvfwy0HpqLBXzMJSNf1cDURewtpiNRX4112y+AD/u",
-        "2yXrFFzE8NITWwoIVYbrNRFoqd+6oBbp40KeqpzEcoqZixntd0/aDc7u7jrJIQcC7IxD8vNYsLSeV02M91fyhdo7DBcMdDn6k7XF",
-        "RyHmnoH/jOvIguX4apVGgiC9rZ1PAG74td9VT+wVUHQ1uQKBgQD/Qnr/q3NCmivuG3wqiZQfYMKbxVNXAPqbcjEB28mgBCfL83Kg",
-        "YEAsdNsFE8xVK5ZwIJLsGRpSoY+RCMDe7GeA4IdGIoge8XzQIM9jR0jD/v16lsTMQsPqBDF42SvePrWyiZIbkLtvgPwL6ceiQoTW",
-        "VESBUe9NKpltx2g2vIFrqQKBgQDTQ1N4kHCkSFvixSNswAy/vKmp9uZa2P8j97KAlh6zSZbkFe3oWettudKsKg5zXvQB8JYJaSTQ",
-        "aWnMHeBit01BLhOdZdFOAs3faffD/BeT5vm6BktRON1C7dhs/eE+nUVj+U00KpwdEWhQtpZVAzetftbBqsTDXRERDDk8GZd42wKB",
-        "gQDid/gql9G2GJS7N1VtZAyv3igrDeJIAc1WVvTWAksbljQ8xexAD8U/7BlZotwaAIcDSlMv94GcKEz4z3xXDAU0mYBLIF4Gnhgv",
-        "i7yUB22uvq/jsJo/40hwenHuFzfNgXOxSE8B9+HkJtr4Mtz0v/GdOrxgw/H9U7s2Y8G5NnvYqQKBgBMbKKZjsbw5yw2UNKL2L3D7",
-        "uABmEukubMys7xjP+tDOG/ZewVhdIXyX7KSjXRE0Ci9OudL6DllG30mVfiCPYU4+w4ldlvNOL54/8CdqWhuHLRiUzyT2VpRh/EvH",
-        "HiLSiF8FQeUw4VODqoJ6MNhZZSSsrvFu50Kf3RZEm7yCt/83AoGBAKRCUl6Fkrh1nyeInAheR9qPMCbqZKTIpJh21jyNzNyv65nV",
-        "PEaSH/n5AlsRO1BO5E12fPdKwC9+bPbAxwtp4EP4r8ZtE+WxiMs+mpFSMaMq1+SQnOvAUPu5Nzgz6l1IiYun/1+C9z5pJ0Oej+8W",
-        "UjgelmEU1O6z2kkdnFgZZ1Cz",
-    ),
-];
+const KEYS: [&str; 2] = [include_str!("test-key-a.txt"), include_str!("test-key-b.txt")];
 
 const NOW: &str = "2026-03-02T10:00:00Z";
 const ISSUER: &str = "https://login.example.com";
