@@ -190,6 +190,15 @@ def function_settings(stack, _code):
                 yield Finding(
                     "function-settings", name, f"{key} is {p.get(key)!r}, not {value!r}", "leave it to Globals"
                 )
+        local = ((p.get("Environment") or {}).get("Variables") or {}).get("LOCAL_SIGN_IN")
+        may_be_local = name == "ConsoleServe" and stack.parameters.get("Platform") == "local"
+        if local is not None and not may_be_local:
+            yield Finding(
+                "local-sign-in",
+                name,
+                f"LOCAL_SIGN_IN is {local!r}: a throw-away token would sign in",
+                '!If [OnAws, !Ref AWS::NoValue, "true"], for ConsoleServe alone',
+            )
         reserved = stack.parameters.get(RESERVED.get(name, ""), "0")
         if str(p.get("ReservedConcurrentExecutions", "0")) != reserved:
             yield Finding(
@@ -539,6 +548,8 @@ def api(stack, _code):
                 f"add a Permission with SourceArn …:${{Api}}/*/{method}{path}",
             )
         signed = key.startswith("POST /v1/webhooks/")
+        # A person has to be sent to sign in, which an authorizer cannot do: the function checks its own cookie.
+        signed = signed or path.startswith("/console") and function == "ConsoleServe"
         wanted = "NONE" if signed else "CUSTOM"
         if p.get("AuthorizationType") != wanted or (not signed and name_of(p.get("AuthorizerId")) != "ApiAuthorizer"):
             yield Finding(

@@ -165,7 +165,8 @@ def adoption(files):
     """Each table can be replaced by a restored one, by parameters, wherever the root uses it."""
     root = files.sam[ROOT]
     for table, about in root["Resources"].items():
-        if about["Type"] != "AWS::DynamoDB::Table":
+        # A lost session is begun anew by signing in.
+        if about["Type"] != "AWS::DynamoDB::Table" or table == "SessionsTable":
             continue
         condition = f"Has{RESTORED}{table}"
         streamed = "StreamSpecification" in about["Properties"]

@@ -462,6 +462,26 @@ class Template(Broken):
 
         self.caught("authorizer-cache", "ApiAuthorizer", change)
 
+    def test_a_local_sign_in_on_aws_is_caught(self):
+        def change(resources, sam):
+            variables = resources["ConsoleServe"]["Properties"]["Environment"]["Variables"]
+            self.assertIn("LOCAL_SIGN_IN", variables)
+            variables["LOCAL_SIGN_IN"] = "true"
+
+        self.caught("local-sign-in", "ConsoleServe", change)
+
+    def test_a_local_sign_in_of_another_function_is_caught(self):
+        def change(resources, sam):
+            resources["OrderRead"]["Properties"]["Environment"]["Variables"]["LOCAL_SIGN_IN"] = "true"
+
+        self.caught("local-sign-in", "OrderRead", change)
+
+    def test_a_route_of_the_console_to_another_function_needs_the_authorizer(self):
+        def change(resources, sam):
+            resources["ConsoleServeFormRoute"]["Properties"]["Target"] = {"Fn::Sub": "integrations/${OrderReadIntegration}"}
+
+        self.caught("route-authorizer", "ConsoleServeFormRoute", change)
+
     def test_an_address_in_the_access_log_is_caught(self):
         def change(resources, sam):
             resources["ApiStage"]["Properties"]["AccessLogSettings"]["Format"] = '{"ip":"$context.identity.sourceIp"}'

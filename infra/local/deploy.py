@@ -134,9 +134,11 @@ def finish(asked, aws, functions, parameters, documents):
     stack = describe(aws)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     known = {"partners": partners_secrets(asked.partners), "api": api_tokens()}
+    gateway = gateway_of(aws, resources)
+    known["console"] = console_sign_in(gateway)
     put_secrets(aws, outputs["SecretsPrefix"], documents, known)
     put_documents(aws, outputs["RegistryTableName"], documents)
-    gateway = gateway_of(aws, resources)
+    say(f"console: {known['console']['address']}")
     set_gateway_of_simulators(asked.partners, gateway)
     live = {
         "stack": STACK,
@@ -411,8 +413,20 @@ def api_tokens():
     return known
 
 
+def console_sign_in(gateway):
+    """The console's secret of this clone, with a throw-away token that signs in as operations, and the address that uses it."""
+    path = LOCAL / "console.json"
+    known = read_json(path, {})
+    known.setdefault("token", secrets.token_urlsafe(24))
+    known.setdefault("cookie_key", base64.b64encode(secrets.token_bytes(32)).decode())
+    write_json(path, known, private=True)
+    person = {"sha256": hashlib.sha256(known["token"].encode()).hexdigest(), "subject": "local", "roles": ["operations"]}
+    document = {"url": gateway, "cookie_keys": [known["cookie_key"]], "local": [person]}
+    return {"document": document, "address": f"{gateway}/console/sign-in?local={known['token']}"}
+
+
 def put_secrets(aws, prefix, documents, known):
-    values = {}
+    values = {f"{prefix}/console/identity": known["console"]["document"]}
     for partner, value in known["partners"].items():
         if partner not in documents:
             continue

@@ -58,6 +58,7 @@ impl Canned {
                 "FUNCTION_TIMEOUT_SECONDS" => "1",
                 "AWS_REGION" => "us-east-1",
                 "JOURNAL_EPOCH" => "1",
+                "LOCAL_SIGN_IN" => "",
                 _ if name.starts_with("AWS_ENDPOINT") || name.starts_with("PARTNERS") || name.starts_with("MAX") => "",
                 _ => "any",
             };

@@ -58,6 +58,7 @@ struct Event {
     raw_path: String,
     raw_query_string: String,
     headers: BTreeMap<String, String>,
+    cookies: Vec<String>,
     path_parameters: Option<BTreeMap<String, String>>,
     request_context: RequestContext,
     body: Option<String>,
@@ -96,8 +97,12 @@ impl Received {
         let unread =
             |e: serde_json::Error| InvocationError(format!("not a request: {}", engine::redact::json_error(&e)));
         let event: Event = serde_json::from_str(payload.get()).map_err(unread)?;
-        let headers: BTreeMap<String, String> =
+        let mut headers: BTreeMap<String, String> =
             event.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        // The gateway takes cookies out of the headers.
+        if !event.cookies.is_empty() {
+            headers.insert("cookie".to_owned(), event.cookies.join("; "));
+        }
         let request_id = event.request_context.request_id;
         let given = headers.get("x-correlation-id").filter(|id| is_correlation(id));
         let correlation = given.unwrap_or(&request_id).clone();
@@ -199,6 +204,8 @@ fn answer(cx: &Context, route: &str, response: Result<Response, Failure>) -> Res
     struct Answered<'a> {
         status_code: u16,
         headers: BTreeMap<&'a str, &'a str>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        cookies: Vec<&'a str>,
         body: &'a str,
         is_base64_encoded: bool,
     }
@@ -206,11 +213,13 @@ fn answer(cx: &Context, route: &str, response: Result<Response, Failure>) -> Res
     let response = response.unwrap_or_else(|failure| failed(cx, route, failure));
     let status = response.status;
     tracing::info!(function, correlation, route, status, outcome = "answered", "{route}: {status}");
-    let mut headers: BTreeMap<&str, &str> =
-        response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    // Of several headers with one name the gateway would send the last.
+    let (cookies, headers): (Vec<_>, Vec<_>) = response.headers.iter().partition(|(name, _)| *name == "set-cookie");
+    let cookies = cookies.into_iter().map(|(_, value)| value.as_str()).collect();
+    let mut headers: BTreeMap<&str, &str> = headers.into_iter().map(|(name, value)| (*name, value.as_str())).collect();
     headers.insert("content-type", response.content_type);
     headers.insert("x-correlation-id", correlation);
-    runtime::json(&Answered { status_code: status, headers, body: &response.body, is_base64_encoded: false })
+    runtime::json(&Answered { status_code: status, headers, cookies, body: &response.body, is_base64_encoded: false })
 }
 
 /// The answer to a client whose request failed. The cause is logged, and not in the answer.
@@ -277,6 +286,24 @@ mod tests {
     }
 
     #[test]
+    fn cookies_go_both_ways_each_by_itself() {
+        let request = received(r#"{"cookies":["a=1","b=2"],"requestContext":{"http":{"method":"GET"}}}"#);
+        assert_eq!(request.request.unwrap().header("cookie"), Some("a=1; b=2"));
+        let response = Response { status: 303, content_type: "text/html", headers: vec![], body: String::new() };
+        let response = response.with("set-cookie", "a=1").with("location", "/x").with("set-cookie", "b=2");
+        let cx = context();
+        let payload = answer(&cx, "GET /console", Ok(response)).unwrap();
+        let answered: serde_json::Value = serde_json::from_str(payload.get()).unwrap();
+        assert_eq!(answered["cookies"], serde_json::json!(["a=1", "b=2"]));
+        assert_eq!(
+            (&answered["headers"]["set-cookie"], &answered["headers"]["location"]),
+            (&serde_json::Value::Null, &serde_json::json!("/x"))
+        );
+        let none = answer(&cx, "GET /v1/orders", Ok(Response::json(200, &1))).unwrap();
+        assert!(!none.get().contains("cookies"));
+    }
+
+    #[test]
     fn a_body_that_is_not_base64_does_not_reach_the_handler() {
         let received = received(r#"{"body":"%%%","isBase64Encoded":true}"#);
         assert_eq!(received.request.unwrap_err().status, 400);
@@ -296,9 +323,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_failure_becomes_a_problem_document_without_its_cause() {
-        let cx = Context {
+    fn context() -> Context {
+        Context {
             function: "order-create",
             correlation: "c-1".to_owned(),
             traceparent: None,
@@ -310,7 +336,12 @@ mod tests {
             folds: Default::default(),
             measures: Default::default(),
             woken_by: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_failure_becomes_a_problem_document_without_its_cause() {
+        let cx = context();
         let answer_to = |failure| {
             let payload = answer(&cx, "POST /v1/orders", Err(failure)).unwrap();
             serde_json::from_str::<serde_json::Value>(payload.get()).unwrap()

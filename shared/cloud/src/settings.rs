@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) attempts: u32,
     pub(crate) partners_may_be_private: bool,
+    /// Whether a throw-away token signs in at the console: on a local stack alone.
+    pub(crate) local_sign_in: bool,
     pub(crate) region: String,
     pub(crate) access_key: String,
     pub(crate) secret_key: String,
@@ -79,6 +81,7 @@ pub(crate) struct Names {
     pub(crate) registry: Option<String>,
     pub(crate) partner_health: Option<String>,
     pub(crate) audit: Option<String>,
+    pub(crate) sessions: Option<String>,
     pub(crate) bus: Option<String>,
     pub(crate) queue: Option<String>,
     pub(crate) dlq: Option<String>,
@@ -105,6 +108,11 @@ impl Settings {
                 Some("true") => true,
                 Some(_) => return Err(SettingError::Invalid("PARTNERS_MAY_BE_PRIVATE", "\"true\" or \"false\"")),
             },
+            local_sign_in: match get("LOCAL_SIGN_IN").as_deref() {
+                None => false,
+                Some("true") => true,
+                Some(_) => return Err(SettingError::Invalid("LOCAL_SIGN_IN", "\"true\", or not set")),
+            },
             region: get("AWS_REGION")
                 .or_else(|| get("AWS_DEFAULT_REGION"))
                 .ok_or(SettingError::Missing("AWS_REGION"))?,
@@ -128,6 +136,7 @@ impl Settings {
                 registry: get("REGISTRY_TABLE"),
                 partner_health: get("PARTNER_HEALTH_TABLE"),
                 audit: get("AUDIT_TABLE"),
+                sessions: get("SESSIONS_TABLE"),
                 bus: get("EVENT_BUS"),
                 queue: get("QUEUE_URL"),
                 dlq: get("DLQ_URL"),
@@ -191,6 +200,7 @@ mod tests {
             ("JOURNAL_EPOCH", "e1"),
             ("JOURNAL_EPOCH", "2"),
             ("PARTNERS_MAY_BE_PRIVATE", "yes"),
+            ("LOCAL_SIGN_IN", "yes"),
         ] {
             assert!(
                 matches!(read(&[(name, value)]), Err(SettingError::Invalid(named, _)) if named == name),
@@ -202,7 +212,10 @@ mod tests {
     #[test]
     fn by_default_partners_are_public_and_tls_is_needed() {
         let default = read(&[]).ok();
-        assert!(default.is_some_and(|s| !s.partners_may_be_private && !s.endpoints.are_all_http() && s.attempts == 5));
+        assert!(default.is_some_and(|s| !s.partners_may_be_private
+            && !s.local_sign_in
+            && !s.endpoints.are_all_http()
+            && s.attempts == 5));
         let local = read(&[("AWS_ENDPOINT_URL", "http://localhost:4566")]).ok();
         assert!(local.is_some_and(|s| s.endpoints.are_all_http()));
         let mixed = [("AWS_ENDPOINT_URL", "http://localhost:4566"), ("AWS_ENDPOINT_URL_SQS", "https://sqs.test")];

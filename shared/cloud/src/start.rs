@@ -25,6 +25,7 @@ use crate::partner_health::PartnerHealthTable;
 use crate::queues::{OwnQueue, StepQueues};
 use crate::registry::RegistryTable;
 use crate::secrets::SecretStore;
+use crate::sessions::SessionsTable;
 use crate::settings::{SettingError, Settings};
 use crate::views::ViewsTable;
 
@@ -192,6 +193,19 @@ impl Start {
             self.aws.dynamodb(),
             need(&self.settings.names.partner_health, "PARTNER_HEALTH_TABLE")?,
         ))
+    }
+
+    /// People's sessions at the console: needs `SESSIONS_TABLE`.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn sessions(&self) -> Result<SessionsTable, StartError> {
+        Ok(SessionsTable::new(self.aws.dynamodb(), need(&self.settings.names.sessions, "SESSIONS_TABLE")?))
+    }
+
+    /// Whether this is a local stack, on which a throw-away token signs in at the console.
+    pub fn local_sign_in(&self) -> bool {
+        self.settings.local_sign_in
     }
 
     /// Secrets: needs `SECRETS_PREFIX`.

@@ -136,8 +136,10 @@ async fn the_other_stores_keep_their_promises() {
     deployment.table("PARTIES_TABLE", &[("party", S), ("n", N)], &[]).await;
     deployment.table("PARTNER_HEALTH_TABLE", &[("partner", S)], &[]).await;
     deployment.table("DUE_TABLE", &[("shard", S), ("due", S)], &[]).await;
+    deployment.table("SESSIONS_TABLE", &[("subject", S), ("digest", S)], &[]).await;
     deployment.table("VIEWS_TABLE", &[("pk", S), ("sk", S)], &["status", "status_sort"]).await;
     let start = deployment.start();
+    suites::sessions(&start.sessions().unwrap()).await;
     suites::deliveries(&start.deliveries().unwrap()).await;
     suites::parties(&start.parties().unwrap()).await;
     suites::due(&start.due().unwrap()).await;

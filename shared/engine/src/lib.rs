@@ -24,6 +24,6 @@ pub use cause::{Cause, RequestCause};
 pub use context::{Clock, Context, Epoch, EventEnvelope, Work};
 pub use failure::{Code, Failure, Outcome, Wait};
 pub use measures::Measures;
-pub use ports::{delivery, inbound, partner, partner_health, returns, stores};
+pub use ports::{delivery, inbound, partner, partner_health, returns, sessions, stores};
 pub use run::journal::{Commit, Journal, Stream};
 pub use run::{batch, effect, journal, recent, relay, snapshot, stored};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::OrderId;
 use engine::journal::{Append, CreateOutcome, Freshness, NewStream, Takeover, Wake};
 use engine::partner_health::{CallOutcome, Limits, PartnerHealth, PartnerHealthStore, Permit};
+use engine::sessions::{Session, Sessions};
 use engine::stores::{Deliveries, Due, DueItem, Parties, ViewRow, Views};
 use engine::{Cause, Commit, Journal};
 use futures::future::join_all;
@@ -270,6 +271,34 @@ pub async fn partner_health(store: &impl PartnerHealthStore) {
     assert_eq!(written, 1, "one version has one winner");
     assert_eq!(store.read(&partner).await.unwrap(), (two, 2));
     assert_eq!(store.read(&other).await.unwrap(), (well, 0), "partners do not share a gate");
+}
+
+/// The session store's promises.
+///
+/// # Panics
+/// A promise is broken.
+#[allow(clippy::unwrap_used)] // A suite is a test.
+pub async fn sessions(store: &impl Sessions) {
+    let subject = fresh("person");
+    let session = |digest: &str, role: &str| Session {
+        subject: subject.clone(),
+        digest: digest.to_owned(),
+        roles: vec![role.to_owned()],
+        // Within the hour in which DynamoDB would delete it by itself.
+        expires: "2099-03-02T10:00:00Z".parse().unwrap(),
+    };
+    let first = session("a", "finance");
+    assert_eq!(store.find(&subject, "a").await.unwrap(), None);
+    assert!(store.begin(&first).await.unwrap());
+    assert!(!store.begin(&session("a", "operations")).await.unwrap(), "a session is never replaced");
+    assert_eq!(store.find(&subject, "a").await.unwrap(), Some(first.clone()));
+    assert!(store.begin(&Session { roles: vec![], ..session("b", "") }).await.unwrap(), "a person may have several");
+    assert_eq!(store.find(&subject, "b").await.unwrap().unwrap().roles, [""; 0]);
+    store.end(&subject, "b").await.unwrap();
+    store.end(&subject, "b").await.unwrap();
+    assert_eq!(store.find(&subject, "b").await.unwrap(), None, "one that was ended is not found");
+    assert_eq!(store.find(&subject, "a").await.unwrap(), Some(first), "and the others are");
+    assert_eq!(store.find(&fresh("person"), "a").await.unwrap(), None, "a digest is its subject's alone");
 }
 
 /// The due store's promises.

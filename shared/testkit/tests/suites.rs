@@ -1,6 +1,8 @@
 //! The stores in memory keep the ports' promises.
 
-use testkit::memory::{MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth, MemoryViews};
+use testkit::memory::{
+    MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth, MemorySessions, MemoryViews,
+};
 use testkit::suites;
 
 #[tokio::test]
@@ -16,5 +18,6 @@ async fn the_other_stores_in_memory_keep_theirs() {
     suites::parties(&MemoryParties::default()).await;
     suites::due(&MemoryDue::default()).await;
     suites::partner_health(&MemoryPartnerHealth::default()).await;
+    suites::sessions(&MemorySessions::default()).await;
     suites::views(&MemoryViews::default()).await;
 }

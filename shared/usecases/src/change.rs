@@ -134,7 +134,7 @@ pub async fn change(
             })
         }
     };
-    carry_out(stream, journal, cx, work_key, command).await
+    carry_out(stream, journal, cx, work_key, None, command).await
 }
 
 /// The member that differs from the order and that an amendment never changes.
@@ -166,7 +166,27 @@ pub async fn decide<W: Workflow>(
     if stream.version == 0 {
         return Ok(Answer::Unknown);
     }
-    carry_out(stream, journal, cx, work_key, command).await
+    carry_out(stream, journal, cx, work_key, None, command).await
+}
+
+/// As [`decide`], of a review that a person saw at version `seen` of its stream: if it has another one, the answer is a refusal with
+/// [`CHANGED_SINCE`](engine::journal::CHANGED_SINCE). A repeated `work_key` gets the first answer all the same.
+///
+/// # Errors
+/// Failures of the store.
+pub async fn decide_seen<W: Workflow>(
+    journal: &impl Journal,
+    cx: &Context,
+    id: &W::Id,
+    work_key: &WorkKey,
+    seen: u64,
+    command: W::Command,
+) -> Result<Answer, Failure> {
+    let stream = Stream::<W>::load(journal, id, cx).await?;
+    if stream.version == 0 {
+        return Ok(Answer::Unknown);
+    }
+    carry_out(stream, journal, cx, work_key, Some(seen), command).await
 }
 
 /// Commits the request unless it was committed before. The answer is read from its commit.
@@ -175,6 +195,7 @@ async fn carry_out<W: Workflow>(
     journal: &impl Journal,
     cx: &Context,
     work_key: &WorkKey,
+    seen: Option<u64>,
     command: W::Command,
 ) -> Result<Answer, Failure> {
     let cause = match &work_key.payload {
@@ -189,7 +210,11 @@ async fn carry_out<W: Workflow>(
         }
     };
     let before = if stream.has(&cause) { 0 } else { stream.version };
-    let after = match stream.commit(journal, cx, &cause, command).await? {
+    let outcome = match seen {
+        Some(seen) => stream.commit_seen(journal, cx, &cause, seen, command).await?,
+        None => stream.commit(journal, cx, &cause, command).await?,
+    };
+    let after = match outcome {
         Outcome::Rejected(why) => return Ok(Answer::Refused(why)),
         Outcome::Applied => before,
         Outcome::AlreadyDone | Outcome::Ignored(_) => 0,

@@ -5,4 +5,5 @@ pub mod inbound;
 pub mod partner;
 pub mod partner_health;
 pub mod returns;
+pub mod sessions;
 pub mod stores;

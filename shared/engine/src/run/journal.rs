@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::workflow::{decide, evolve};
-use domain::{Timer, Workflow};
+use domain::{Rejection, Timer, Workflow};
 use jiff::Timestamp;
 
 use crate::cause::{Cause, RequestCause};
@@ -19,6 +19,9 @@ use crate::run::derived::{Derived, Next};
 use crate::run::snapshot::{EVERY, Kept, NEWEST, Snapshot};
 use crate::run::stored::check_size;
 pub use crate::run::wake::{WAKES_WAITING, Wake};
+
+/// The rejection of a decision about another version than the newest.
+pub const CHANGED_SINCE: &str = "CHANGED_SINCE";
 
 /// How often a commit is tried before the message goes back to its queue. Each lost race decides again.
 const MAX_RACES: usize = 8;
@@ -338,7 +341,21 @@ impl<W: Workflow> Stream<W> {
     ) -> Result<Outcome, Failure> {
         let slot = cx.folds.slot(&stream_name::<W>(&self.id));
         let mut slot = slot.lock().await;
-        self.commit_in(&mut slot, journal, cx, cause, command).await
+        self.commit_in(&mut slot, journal, cx, cause, None, command).await
+    }
+
+    /// As [`Stream::commit`] with its errors, of version `seen`: `Rejected` with [`CHANGED_SINCE`] if the stream has another.
+    pub async fn commit_seen(
+        &mut self,
+        journal: &impl Journal,
+        cx: &Context,
+        cause: &Cause,
+        seen: u64,
+        command: W::Command,
+    ) -> Result<Outcome, Failure> {
+        let slot = cx.folds.slot(&stream_name::<W>(&self.id));
+        let mut slot = slot.lock().await;
+        self.commit_in(&mut slot, journal, cx, cause, Some(seen), command).await
     }
 
     /// As [`Stream::commit`], for a partner's answer: it is committed although the store has failed for another message
@@ -354,9 +371,9 @@ impl<W: Workflow> Stream<W> {
         let mut locked = slot.lock().await;
         if matches!(*locked, Slot::Failed(_)) {
             drop(locked);
-            return self.commit_in(&mut Slot::Alone, journal, cx, cause, command).await;
+            return self.commit_in(&mut Slot::Alone, journal, cx, cause, None, command).await;
         }
-        self.commit_in(&mut locked, journal, cx, cause, command).await
+        self.commit_in(&mut locked, journal, cx, cause, None, command).await
     }
 
     async fn commit_in(
@@ -365,12 +382,16 @@ impl<W: Workflow> Stream<W> {
         journal: &impl Journal,
         cx: &Context,
         cause: &Cause,
+        seen: Option<u64>,
         command: W::Command,
     ) -> Result<Outcome, Failure> {
         self.catch_up(slot)?;
         for _ in 0..MAX_RACES {
             if self.has(cause) {
                 return Ok(Outcome::AlreadyDone);
+            }
+            if seen.is_some_and(|seen| seen != self.version) {
+                return Ok(Outcome::Rejected(Rejection::new(CHANGED_SINCE, "it has changed since it was seen")));
             }
             let events = match decide(self.state.as_ref(), command.clone()) {
                 Ok(events) if !events.is_empty() => events,

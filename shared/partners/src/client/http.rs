@@ -82,11 +82,14 @@ impl Transport for HttpTransport {
             Method::Put => reqwest::Method::PUT,
         };
         let mut request = self.client.request(method, call.url).timeout(call.timeout.min(self.call_timeout));
+        let is_json = !call.headers.iter().any(|(name, _)| *name == "content-type");
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
         if !call.body.is_empty() {
-            request = request.header("content-type", "application/json").body(call.body);
+            // JSON, unless the call says otherwise.
+            let request_with_type = if is_json { request.header("content-type", "application/json") } else { request };
+            request = request_with_type.body(call.body);
         }
         let mut response = request.send().await.map_err(|error| failure(&error))?;
         let header = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {

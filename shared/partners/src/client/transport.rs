@@ -28,7 +28,7 @@ pub struct Call {
     pub url: Url,
     /// Names in lower case.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON, or empty.
+    /// JSON unless a header says otherwise, or empty.
     pub body: Vec<u8>,
     /// From connecting to the last byte of the reply.
     pub timeout: Duration,

@@ -10,5 +10,5 @@ mod stores;
 pub use faults::{Fault, Faulty, ScheduledFault, Script};
 pub use stores::{
     JournalBackup, MemoryBus, MemoryDeliveries, MemoryDue, MemoryJournal, MemoryParties, MemoryPartnerHealth,
-    MemoryQueue, MemoryQueues, MemoryViews, item_bytes,
+    MemoryQueue, MemoryQueues, MemorySessions, MemoryViews, item_bytes,
 };

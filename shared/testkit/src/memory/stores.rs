@@ -12,6 +12,7 @@ use engine::delivery::{Delivery, StoreOutcome};
 use engine::journal::{Append, CreateOutcome, Freshness, NewStream, Takeover};
 use engine::partner_health::{PartnerHealth, PartnerHealthStore};
 use engine::relay::{Bus, Entry, Rejected};
+use engine::sessions::{Session, Sessions};
 use engine::snapshot::Snapshot;
 use engine::stored::{StoredEvents, stored_bytes};
 use engine::stores::{Deliveries, Due, DueItem, DuePage, Page, Parties, Queues, ViewRow, Views, WaitingPartner};
@@ -391,6 +392,33 @@ impl PartnerHealthStore for MemoryPartnerHealth {
             self.writes.set(self.writes.get() + 1);
         }
         Ok(newest)
+    }
+}
+
+/// Sessions, each until it is deleted.
+#[derive(Debug, Clone, Default)]
+pub struct MemorySessions {
+    sessions: Rc<RefCell<BTreeMap<(String, String), Session>>>,
+}
+
+impl Sessions for MemorySessions {
+    async fn begin(&self, session: &Session) -> Result<bool, Failure> {
+        let key = (session.subject.clone(), session.digest.clone());
+        let mut sessions = self.sessions.borrow_mut();
+        let is_new = !sessions.contains_key(&key);
+        if is_new {
+            sessions.insert(key, session.clone());
+        }
+        Ok(is_new)
+    }
+
+    async fn find(&self, subject: &str, digest: &str) -> Result<Option<Session>, Failure> {
+        Ok(self.sessions.borrow().get(&(subject.to_owned(), digest.to_owned())).cloned())
+    }
+
+    async fn end(&self, subject: &str, digest: &str) -> Result<(), Failure> {
+        self.sessions.borrow_mut().remove(&(subject.to_owned(), digest.to_owned()));
+        Ok(())
     }
 }
 
