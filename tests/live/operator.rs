@@ -1,5 +1,6 @@
 //! The operator's command line on the deployed stack: what was parked is grouped, planned and redriven as a person does it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,12 +30,17 @@ fn unmapped(test: &str) -> String {
 
 /// Runs a command with `--json` again while another test's operator has the queue.
 async fn ask(operator: &Operator, code: i32, arguments: &[&str]) -> Value {
+    ask_for(operator, &[code], arguments).await
+}
+
+/// The same, for a command that may end with one of several exit codes.
+async fn ask_for(operator: &Operator, codes: &[i32], arguments: &[&str]) -> Value {
     let answer = until(&format!("the queue is free for {arguments:?}"), async || {
         let answer = operator.run(&[arguments, &["--json"]].concat()).await.unwrap();
         (answer.code != Some(4)).then_some(answer)
     })
     .await;
-    assert_eq!(answer.code, Some(code), "{arguments:?}: {}{}", answer.out, answer.err);
+    assert!(answer.code.is_some_and(|code| codes.contains(&code)), "{arguments:?}: {answer:?}");
     answer.document().unwrap()
 }
 
@@ -45,9 +51,9 @@ async fn planned(operator: &Operator, step: &str, filter: &[&str], file: &str) -
 }
 
 /// Runs a plan to its end, with a rate as high as the emulator bears.
-async fn applied(operator: &Operator, code: i32, file: &str, options: &[&str]) -> Value {
+async fn applied(operator: &Operator, codes: &[i32], file: &str, options: &[&str]) -> Value {
     let apply = ["dlq", "apply", file, "--why", "T-17: corrected", "--execute", "--rate", "500"];
-    ask(operator, code, &[&apply[..], options].concat()).await
+    ask_for(operator, codes, &[&apply[..], options].concat()).await
 }
 
 /// A refusal after which waiting does not help. The parked messages have its code in their cause, so a code that no other test
@@ -56,20 +62,30 @@ fn refusal(code: &str) -> Value {
     json!({"kind": "refuse", "status": 405, "code": code, "reason": "moved"})
 }
 
-/// Waits until so many messages of a step match a filter.
+/// Waits until the messages of so many streams match a filter, and of no more.
 async fn until_parked(operator: &Operator, step: &str, filter: &[&str], count: usize) {
     let look = async || {
         let parked = parked(operator, step, filter).await;
-        assert!(parked <= count, "{parked} messages of {step} match {filter:?}, not {count}");
+        assert!(parked <= count, "messages of {parked} streams of {step} match {filter:?}, not {count}");
         (parked == count).then_some(())
     };
-    until(&format!("{count} messages of {step} are parked"), look).await;
+    until(&format!("messages of {count} streams of {step} are parked"), look).await;
 }
 
-/// How many messages of a step a filter matches, without holding the queue's lease.
+/// Of how many streams a filter matches messages of a step, without holding the queue's lease. A function that is stopped after it
+/// parked a message and before it acknowledged it parks it twice.
 async fn parked(operator: &Operator, step: &str, filter: &[&str]) -> usize {
     let sample = operator.run(&[&["dlq", "sample", step, "-n", "1000", "--json"], filter].concat()).await.unwrap();
-    sample.document().unwrap()["messages"].as_array().unwrap().len()
+    let document = sample.document().unwrap();
+    let streams: BTreeSet<&str> =
+        document["messages"].as_array().unwrap().iter().map(|message| message["stream"].as_str().unwrap()).collect();
+    streams.len()
+}
+
+/// How many messages of a plan a run has sent, or left because their work is done; none failed again.
+fn settled(report: &Value) -> u64 {
+    assert_eq!(report["failed_again"], 0, "{report}");
+    report["done"].as_u64().unwrap() + report["skipped"]["already_done"].as_array().map_or(0, Vec::len) as u64
 }
 
 /// The versions of the order's stream and of its fulfillments' streams.
@@ -128,8 +144,9 @@ async fn f01_five_hundred_mixed_failures_are_grouped_planned_and_redriven_twice_
     for (step, filter, count) in steps {
         until_parked(&ann, step, &filter, count).await;
         let grouped = ask(&ann, 0, &[&["dlq", "group", step][..], &filter].concat()).await;
-        let counts: Vec<&Value> = grouped["groups"].as_array().unwrap().iter().map(|group| &group["count"]).collect();
-        assert_eq!(counts, [&json!(count)], "{grouped}");
+        let counts: Vec<u64> =
+            grouped["groups"].as_array().unwrap().iter().map(|group| group["count"].as_u64().unwrap()).collect();
+        assert!(counts.len() == 1 && counts[0] >= count as u64, "{grouped}");
     }
 
     // The causes are corrected.
@@ -138,13 +155,18 @@ async fn f01_five_hundred_mixed_failures_are_grouped_planned_and_redriven_twice_
     }
     live.change_document("eastco", |document| document["maps"]["carriers"][&carrier] = json!("UPS")).await.unwrap();
     tokio::time::sleep(Duration::from_secs(62)).await;
+    let mut exported = Vec::new();
     for (step, filter, count) in steps {
         let file = format!("{step}.jsonl");
-        let exported = ask(&ann, 0, &[&["dlq", "export", step, "-o", &file][..], &filter].concat()).await;
-        assert_eq!(exported["messages"], count, "{exported}");
-        assert_eq!(planned(&ann, step, &filter, &format!("{step}.plan")).await, u64::try_from(count).unwrap());
-        let report = applied(&ann, 0, &format!("{step}.plan"), &["--settle", "5", "--canary", "2"]).await;
-        assert_eq!((&report["done"], &report["failed_again"]), (&json!(count), &json!(0)), "{report}");
+        let written = ask(&ann, 0, &[&["dlq", "export", step, "-o", &file][..], &filter].concat()).await;
+        let messages = written["messages"].as_u64().unwrap();
+        assert!(messages >= count as u64, "{written}");
+        exported.push(messages);
+        assert_eq!(planned(&ann, step, &filter, &format!("{step}.plan")).await, messages);
+        // Of a message that is parked twice, the second copy may find its work done.
+        let code = i32::from(messages > count as u64);
+        let report = applied(&ann, &[0, code], &format!("{step}.plan"), &["--settle", "5", "--canary", "2"]).await;
+        assert_eq!(settled(&report), messages, "{report}");
     }
     details.extend(join_all(unallocated.iter().chain(&unsent).map(|order| ends_well(&live, order))).await);
     let last = &versions(&live, &details[7]).await;
@@ -158,17 +180,16 @@ async fn f01_five_hundred_mixed_failures_are_grouped_planned_and_redriven_twice_
 
     // The same messages once more.
     let before = join_all(details.iter().map(|detail| versions(&live, detail))).await;
-    for (step, filter, count) in steps {
+    for ((step, filter, _), messages) in steps.into_iter().zip(exported) {
         let file = format!("{step}.jsonl");
         let imported = ask(&ann, 0, &["dlq", "import", &file, "--why", "T-17: once more", "--execute"]).await;
-        assert_eq!(imported["sent"], count, "{imported}");
+        assert_eq!(imported["sent"], messages, "{imported}");
         let file = format!("{step}-again.plan");
-        assert_eq!(planned(&ann, step, &filter, &file).await, u64::try_from(count).unwrap());
+        assert_eq!(planned(&ann, step, &filter, &file).await, messages);
         let is_known = step != "warehouse-report-record";
-        let report = applied(&ann, i32::from(is_known), &file, &["--settle", "5"]).await;
-        let (left, sent) = if is_known { (count, 0) } else { (0, count) };
-        assert_eq!(report["skipped"]["already_done"].as_array().map_or(0, Vec::len), left, "{report}");
-        assert_eq!((&report["done"], &report["failed_again"]), (&json!(sent), &json!(0)), "{report}");
+        let report = applied(&ann, &[i32::from(is_known)], &file, &["--settle", "5"]).await;
+        assert_eq!(report["done"], if is_known { 0 } else { messages }, "{report}");
+        assert_eq!(settled(&report), messages, "{report}");
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
     let after = join_all(details.iter().map(|detail| versions(&live, detail))).await;
@@ -202,7 +223,7 @@ async fn a_canary_stops_before_the_mapping_and_the_original_deliveries_are_redri
     until_parked(&ann, "order-import", &filter, 4).await;
 
     assert_eq!(planned(&ann, "order-import", &filter, "early.plan").await, 4);
-    let early = applied(&ann, 3, "early.plan", &["--canary", "2", "--settle", "10"]).await;
+    let early = applied(&ann, &[3], "early.plan", &["--canary", "2", "--settle", "10"]).await;
     assert_eq!((&early["done"], &early["failed_again"]), (&json!(2), &json!(2)), "no poison loop: {early}");
     until_parked(&ann, "order-import", &filter, 4).await;
     let grouped = ask(&ann, 0, &[&["dlq", "group", "order-import"][..], &filter].concat()).await;
@@ -211,7 +232,7 @@ async fn a_canary_stops_before_the_mapping_and_the_original_deliveries_are_redri
     live.change_document("acme-crm", |document| document["maps"]["skus"]["SKU-7-E"] = json!(theirs)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(62)).await;
     assert_eq!(planned(&ann, "order-import", &filter, "late.plan").await, 4);
-    let late = applied(&ann, 0, "late.plan", &["--settle", "5"]).await;
+    let late = applied(&ann, &[0], "late.plan", &["--settle", "5"]).await;
     assert_eq!((&late["done"], &late["failed_again"]), (&json!(4), &json!(0)), "{late}");
     for (order, (id, body)) in orders.iter().zip(&bodies) {
         let detail = ends_well(live, order).await;
@@ -246,12 +267,12 @@ async fn poison_is_left_after_three_redrives_while_its_neighbor_goes_on(live: &L
     for turn in 0..3 {
         let file = format!("{turn}.plan");
         assert_eq!(planned(&ann, "order-import", &filter, &file).await, 1);
-        let report = applied(&ann, 1, &file, &["--settle", "5", "--max-failures", "100"]).await;
+        let report = applied(&ann, &[1], &file, &["--settle", "5", "--max-failures", "100"]).await;
         assert_eq!((&report["done"], &report["failed_again"]), (&json!(1), &json!(1)), "{report}");
         until_parked(&ann, "order-import", &filter, 1).await;
     }
     assert_eq!(planned(&ann, "order-import", &filter, "last.plan").await, 1);
-    let report = applied(&ann, 1, "last.plan", &["--settle", "5"]).await;
+    let report = applied(&ann, &[1], "last.plan", &["--settle", "5"]).await;
     assert_eq!(report["skipped"]["loop_guard"].as_array().map(Vec::len), Some(1), "{report}");
     submit(live, &order).await;
     ends_well(live, &order).await;
@@ -291,7 +312,7 @@ async fn f08_a_killed_run_a_refusing_audit_table_and_two_operators_at_once_lose_
     let proxy = Proxy::start(&live, Rule { operation: "PutItem", text: "1-intent", fault: Fault::Refuse });
     let eve = operator(&live, "eve").through(proxy.endpoint.clone());
     std::fs::write(eve.file("all.plan"), &plan).unwrap();
-    applied(&eve, 2, "all.plan", &[]).await;
+    applied(&eve, &[2], "all.plan", &[]).await;
     assert!(proxy.met() > 0, "the table refused a record");
     assert_eq!(parked(&ann, step, &filter).await, 8);
     for order in &orders {
@@ -316,7 +337,7 @@ async fn f08_a_killed_run_a_refusing_audit_table_and_two_operators_at_once_lose_
     process.kill().unwrap();
     process.wait().unwrap();
     let began = Timestamp::now();
-    let report = applied(&ann, 0, "rest.plan", &[]).await;
+    let report = applied(&ann, &[0], "rest.plan", &[]).await;
     let took = Timestamp::now().duration_since(began).unsigned_abs();
     assert!(took < MAX_WAIT / 2, "the next run waited {took:?} for what the killed one held");
     assert_eq!(report["done"].as_u64().unwrap() + report["done_before"].as_u64().unwrap(), 4, "{report}");
