@@ -208,7 +208,7 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
 #[test]
 fn the_documents_in_the_pages_are_valid() {
     let shown: Vec<String> = ["registry", "shipbob"].into_iter().flat_map(|page| blocks(page, "toml")).collect();
-    assert_eq!(shown.len(), 4);
+    assert_eq!(shown.len(), 5);
     for text in shown {
         let document: Value = toml::from_str(&text).unwrap();
         read(&document);
@@ -223,7 +223,7 @@ fn the_messages_in_the_pages_can_be_read() {
         crate::samples::assert_readable(message);
         read += 1;
     }
-    assert_eq!(read, 6);
+    assert_eq!(read, 8);
 }
 
 mod laws {

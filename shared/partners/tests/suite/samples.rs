@@ -7,6 +7,7 @@ use domain::shipment::MilestoneKind;
 use engine::delivery::{Delivery, Role};
 use engine::inbound::Unmappable;
 use engine::inbound::{ChangeReader as _, OrderReader as _, ReportReader as _};
+use engine::returns::{ReceiptReader as _, ReturnReader as _};
 use partners::Partners;
 use serde_json::Value;
 
@@ -115,6 +116,10 @@ pub fn assert_readable(message: &Value) {
         let of_the_erp = message["data"]["id"].is_null();
         let (partner, role) = if of_the_erp { ("acme-erp", Role::Erp) } else { ("acme-crm", Role::Crm) };
         run(partners().read_change(&delivery(partner, role, "any", body))).unwrap().unwrap();
+    } else if kind == "return.requested" {
+        run(partners().read_return(&delivery("acme-crm", Role::Crm, "any", body))).unwrap().unwrap();
+    } else if kind.starts_with("return.") {
+        run(partners().read_receipt(&delivery("eastco", Role::Warehouse, "any", body))).unwrap().unwrap();
     } else {
         run(partners().read_report(&delivery("eastco", Role::Warehouse, "any", body))).unwrap().unwrap();
     }

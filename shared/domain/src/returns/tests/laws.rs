@@ -144,7 +144,7 @@ fn each_stage_wakes_the_steps_that_have_work() {
     assert_eq!(woken("moved"), "due-wake return-credit return-crm-update return-watch");
     assert_eq!(woken("credited"), "due-wake return-crm-update");
     assert_eq!(woken("corrected"), "due-wake return-crm-update return-debit return-stock-move return-watch");
-    assert_eq!(woken("cancelled"), "due-wake return-announcement-withdraw return-crm-update return-reserve");
+    assert_eq!(woken("cancelled"), "announcement-withdraw due-wake return-crm-update return-reserve");
 }
 
 /// The largest order has 500 lines.
