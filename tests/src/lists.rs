@@ -19,10 +19,7 @@ pub(crate) fn stale_rows(deployment: &Deployment) -> Vec<String> {
         let streams = std::iter::once(order.state.id().to_string()).map(|id| format!("order/{id}"));
         let streams = streams.chain(order.state.fulfillments.ids().map(|id| format!("fulfillment/{id}")));
         let commits = streams.flat_map(|stream| deployment.journal.commits(&stream));
-        rows.extend(commits.flat_map(|commit| {
-            let of_order = views::order::references(&commit, commit.at).unwrap_or_default();
-            [of_order, views::fulfillment::references(&commit, commit.at).unwrap_or_default()].concat()
-        }));
+        rows.extend(commits.flat_map(|commit| views::names::of_commit(&commit, commit.at).unwrap_or_default()));
         for row in rows {
             let stored = deployment.views.get(&row.key, &row.part).now_or_never().and_then(Result::ok).flatten();
             let shows = |row: &ViewRow| (row.list.clone(), row.rank.clone(), row.document.clone());

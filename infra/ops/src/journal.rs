@@ -211,8 +211,7 @@ async fn write(journal: &impl Journal, views: &impl Views, order: &OrderId, epoc
     let mut rows = rows::<Order>(&story.order, views::order::rows)?;
     let mut references = Vec::new();
     for commit in story.order.iter().chain(story.fulfillments.iter().flatten()) {
-        references.extend(views::order::references(commit, Timestamp::now())?);
-        references.extend(views::fulfillment::references(commit, Timestamp::now())?);
+        references.extend(views::names::of_commit(commit, Timestamp::now())?);
     }
     // One call takes a row once.
     references.sort_by(|a, b| (&a.key, &a.part).cmp(&(&b.key, &b.part)));

@@ -346,15 +346,12 @@ pub(crate) mod tests {
             .zip(2..)
             .map(|(event, version)| later(format!("fulfillment/{fulfillment}"), version, event));
         for commit in journal.commits(&format!("order/{order}")).into_iter().chain(shipped) {
-            let rows =
-                [views::order::references, views::fulfillment::references].map(|of| of(&commit, Timestamp::now()));
-            for rows in rows {
-                views.put_all(&rows.unwrap()).await.unwrap();
-            }
+            let rows = views::names::of_commit(&commit, Timestamp::now()).unwrap();
+            views.put_all(&rows).await.unwrap();
         }
         let lost = order_of_no_commit();
         let dangling = later(format!("order/{lost}"), 1, json!({ "type": "order.released", "sales_order": "SO-4711" }));
-        views.put_all(&views::order::references(&dangling, Timestamp::now()).unwrap()).await.unwrap();
+        views.put_all(&views::names::of_commit(&dangling, Timestamp::now()).unwrap()).await.unwrap();
 
         let found = async |reference: &str, source: Option<&str>| {
             let source = source.map(|source| source.parse().unwrap());

@@ -26,7 +26,7 @@ pub(crate) fn open_reviews(fulfillment: &TimedFold<Fulfillment>) -> Vec<OpenRevi
 ///
 /// # Errors
 /// The commit cannot be read.
-pub fn references(commit: &Commit, now: Timestamp) -> Result<Vec<ViewRow>, Failure> {
+pub(crate) fn references(commit: &Commit, now: Timestamp) -> Result<Vec<ViewRow>, Failure> {
     crate::reference::rows::<Fulfillment>(commit, now, |id, event| name(id, event).into_iter().collect())
 }
 

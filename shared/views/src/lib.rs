@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 pub mod fulfillment;
 pub mod intake;
+pub mod names;
 pub mod order;
 pub mod reference;
 pub mod returns;

@@ -233,7 +233,7 @@ pub fn rows(order: &TimedFold<Order>) -> Vec<ViewRow> {
 ///
 /// # Errors
 /// The commit cannot be read.
-pub fn references(commit: &Commit, now: Timestamp) -> Result<Vec<ViewRow>, Failure> {
+pub(crate) fn references(commit: &Commit, now: Timestamp) -> Result<Vec<ViewRow>, Failure> {
     crate::reference::rows::<Order>(commit, now, names)
 }
 

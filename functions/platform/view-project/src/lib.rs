@@ -55,10 +55,7 @@ pub async fn handle(
 async fn refer(ports: &Ports<impl Journal, impl Views>, commits: &[Commit], cx: &Context) -> Vec<(String, Failure)> {
     let (mut rows, mut streams, mut failed) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
     for commit in commits {
-        let of_order = views::order::references(commit, cx.now);
-        let both =
-            of_order.and_then(|of_order| Ok([of_order, views::fulfillment::references(commit, cx.now)?].concat()));
-        match both {
+        match views::names::of_commit(commit, cx.now) {
             Ok(of_commit) if of_commit.is_empty() => {}
             Ok(of_commit) => {
                 streams.insert(commit.stream.clone());

@@ -122,7 +122,7 @@ fn c18_a_package_that_is_voided_after_its_pickup_stays_shipped_and_is_reviewed()
 }
 
 #[test]
-fn c04_a_rejection_beside_a_package_that_has_not_left_is_reviewed() {
+fn a_rejection_beside_a_package_that_has_not_left_is_reviewed() {
     let facts = [packed("P-1", 1, &lines(3), Some("1Z")), rejected("no room")];
     for facts in permutations(&facts) {
         let state = play(open(&lines(3)), facts);
