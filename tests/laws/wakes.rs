@@ -555,7 +555,11 @@ fn b50_no_step_of_sixty_thousand_lives_has_work_that_nothing_woke_it_for() {
 
 #[test]
 fn b50_a_rule_that_is_taken_out_is_found() {
-    for step in RULES.woken().iter().filter(|step| *step != "due-wake") {
+    let of_an_order = |step: &&String| {
+        let folder = |workflow| format!("{}/../functions/{workflow}/{step}", env!("CARGO_MANIFEST_DIR"));
+        ["order", "fulfillment", "crm"].iter().any(|workflow| std::path::Path::new(&folder(workflow)).is_dir())
+    };
+    for step in RULES.woken().iter().filter(of_an_order) {
         let rules = RULES.without(step);
         let found = some_lives(600).find_map(|life| lost_in(&rules, &life));
         assert!(found.is_some(), "{step} is not missed");
