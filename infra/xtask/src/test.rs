@@ -313,7 +313,7 @@ fn tests(workspace: &Workspace) -> Result<()> {
     };
     match prerequisites::cargo_tool(workspace, "nextest", NEXTEST) {
         Some(nextest) => {
-            process::run(&mut with_nextest(workspace, nextest, &["--workspace"]), minutes(45))?;
+            process::run(&mut with_nextest(workspace, nextest, &["--workspace", "--no-fail-fast"]), minutes(45))?;
             documented(workspace)
         }
         None => {
