@@ -1,5 +1,6 @@
 //! Returns: from the CRM's request to the ERP's credit, through every function, the simulated ERP and a simulated warehouse.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crossdock_tests::deployment::{Deployment, order_id};
@@ -8,6 +9,7 @@ use crossdock_tests::wiring::Rules;
 use domain::order::Status;
 use domain::returns::{ReturnReview, ReturnStatus};
 use domain::{Return, ReturnCommand, ReturnId};
+use engine::http::Request;
 use engine::journal::execute;
 use futures::FutureExt;
 use rust_decimal::Decimal;
@@ -135,6 +137,35 @@ fn d03_what_comes_beyond_the_return_is_in_the_erps_stock_and_reviewed_and_never_
     let reviews: Vec<ReturnReview> = known(&deployment, &id).reviews().into_iter().map(|it| it.kind).collect();
     assert_eq!(reviews, [ReturnReview::Excess]);
     assert_sound(&deployment);
+}
+
+#[test]
+fn a15_a_note_about_a_return_does_not_repeat_whom_its_order_went_to() {
+    let mut deployment = Deployment::new(18);
+    let mut order = order_of(&json!([line(1, "SKU-1-E", "3")]));
+    order["ship_to"]["name"] = json!("Ada Example");
+    deployment.order(order);
+    deployment.run(A_DAY);
+    let id = return_id();
+    ask(&deployment, "RET-1", "2");
+    deployment.run(AN_HOUR);
+    count(&deployment, &parcel(&id), &[("sellable_accessible", "5")]);
+    deployment.run(AN_HOUR);
+    let reviews = known(&deployment, &id).reviews();
+    let review = format!("{id}.{}", reviews.first().unwrap().key());
+    let request = Request {
+        headers: BTreeMap::from([("idempotency-key".to_owned(), "note".to_owned())]),
+        variables: BTreeMap::from([("id".to_owned(), review)]),
+        body: json!({ "choice": "acknowledge", "note": "Ada Example keeps it" }).to_string().into_bytes(),
+        client: "desk".to_owned(),
+        scopes: vec!["reviews:decide".to_owned()],
+        ..Request::default()
+    };
+    let ports = review_decide::Ports { journal: deployment.journal.clone(), parties: deployment.parties.clone() };
+    let decided = review_decide::handle(&ports, request, &deployment.context("review-decide")).now_or_never();
+    assert_eq!(decided.unwrap().unwrap().status, 202);
+    let events: String = deployment.journal.commits(&format!("return/{id}")).into_iter().map(|it| it.events).collect();
+    assert!(events.contains("[redacted] keeps it"), "{events}");
 }
 
 #[test]

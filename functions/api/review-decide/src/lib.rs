@@ -17,7 +17,7 @@ use domain::{
 };
 use engine::http::{Offence, Problem, Request, Response};
 use engine::stores::Parties;
-use engine::{Context, Failure, Journal};
+use engine::{Context, Failure, Journal, Stream};
 use serde::Deserialize;
 use serde_json::json;
 use usecases::change::{self, Answer, WorkKey};
@@ -61,7 +61,9 @@ pub async fn handle(
     } else if let Ok(delivery) = stream.parse() {
         decide::<Delivery>(ports, &delivery, None, review, &request, cx, DeliveryCommand::Decide).await?
     } else if let Ok(id) = stream.parse::<ReturnId>() {
-        decide::<Return>(ports, &id, None, review, &request, cx, ReturnCommand::Decide).await?
+        let known = Stream::<Return>::load(&ports.journal, &id, cx).await?.state;
+        let order = known.as_ref().and_then(Return::order);
+        decide::<Return>(ports, &id, order, review, &request, cx, ReturnCommand::Decide).await?
     } else {
         Err(no_such_review())
     };
